@@ -1,0 +1,36 @@
+# Every target makes .venv and installs what it needs by itself.
+#   make train ARGS="model=mlp optim=sgd"
+
+.PHONY: train test lint dashboard clean
+
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+ARGS ?= model=lenet optim=adam
+VENV := .venv
+READY := $(VENV)/ready
+
+train: $(READY)
+	$(VENV)/bin/python train.py $(ARGS)
+
+test: $(READY)
+	$(VENV)/bin/python -m pytest
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --config pyproject.toml
+
+dashboard: $(READY)
+	$(VENV)/bin/tensorboard --logdir outputs
+
+# outputs/ and data/ are yours: clean leaves them alone.
+clean:
+	rm -rf $(VENV) build dist .ruff_cache .import_linter_cache .hypothesis
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "dlcourse needs Python 3.11 or newer; none was found. \
+	Install one, or name it: make train PYTHON=/path/to/python3"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --editable ".[dev]"
+	@touch $(READY)

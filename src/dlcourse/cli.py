@@ -1,0 +1,255 @@
+"""The command line: composes a config, checks all of it, and only then starts torch."""
+
+import logging
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse import run_folder
+from dlcourse.check import check, check_trust
+from dlcourse.command import one_message
+from dlcourse.error import UserError, nearest
+
+HERE = Path(__file__).parent
+CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] / "configs"
+"""In a wheel the configs lie in the package, in a clone beside ``src/``."""
+
+OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that was found to be in order: the words for Hydra and, for one run, its config."""
+
+    words: list[str]
+    config: dict | None
+
+
+def main() -> None:
+    """Carry out ``dlcourse-train`` or ``python train.py`` with the words behind it."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise, so that one_message can say it shorter
+    OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # a model of the user's own lies where he starts from
+
+    with one_message():
+        command = prepare(sys.argv[1:])
+        sys.argv[1:] = command.words
+
+        def job(cfg: DictConfig) -> float:
+            return start(command.config or plain(cfg))
+
+        try:
+            hydra.main(config_path=str(CONFIGS), config_name="train", **OLD_HYDRA)(job)()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise explain(error) from error
+
+
+def start(config: dict) -> float:
+    """Carry out one job in the folder that Hydra has made for it."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    check(config)
+    from dlcourse.experiment import run  # torch, only now that all is found to be in order
+
+    shown = os.path.relpath(folder) if folder.is_relative_to(os.getcwd()) else folder
+    try:
+        best = run(OmegaConf.create(config), folder)
+    except (KeyboardInterrupt, SystemExit):
+        print(f"\nStopped. To go on: python train.py resume={shown}", file=sys.stderr)
+        raise
+    except Exception as error:
+        log.error("%s", error, exc_info=not isinstance(error, UserError))
+        raise
+    report(folder, str(shown))
+    return best
+
+
+def report(folder: Path, shown: str) -> None:
+    """Print how cross-validation went and where everything lies."""
+    result = run_folder.read_result(folder)
+    for name, mean in result.get("mean", {}).items():
+        print(f"{name} {mean:.4f} ± {result['std'][name]:.4f} over {len(result['folds'])} folds")
+    print(f"Results are in {shown}", flush=True)
+
+
+def prepare(words: list[str]) -> Command:
+    """Look at the whole command before anything is started; raises UserError.
+
+    For one run, makes its folder; a run that is finished ends here.
+    """
+    args = get_args_parser().parse_args(words)
+    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
+        return Command(words, None)
+    check_config_dir(args.config_dir)
+    if not args.multirun:
+        cfg = compose(args.overrides, args.config_dir)
+        if cfg.hydra.mode != RunMode.MULTIRUN:
+            return prepare_run(words, args.overrides, args.config_dir, cfg)
+    for point in sweep_points(args.overrides, args.config_dir):
+        config = plain(compose(point, args.config_dir))
+        if config["resume"] is not None:
+            raise UserError("resume= goes on with one run.\nLeave -m out")
+        try:
+            check(config)
+        except UserError as error:
+            raise UserError(
+                f"{error}\nin the job {' '.join(point)}; nothing was started"
+            ) from error
+    return Command(words, None)
+
+
+def prepare_run(
+    words: list[str], overrides: list[str], config_dir: str | None, cfg: DictConfig
+) -> Command:
+    """Check one run and make or find its folder."""
+    config = plain(cfg)
+    if config["resume"] is not None:
+        folder = Path(config["resume"])
+        config = resumed(folder, config, overrides, config_dir)
+        if run_folder.read_result(folder) is not None:
+            report(folder, str(folder))
+            sys.exit(0)
+        check(config)
+    else:
+        check(config)
+        wanted = Path(cfg.hydra.run.dir)
+        named = any(word.lstrip("+").startswith("hydra.run.dir=") for word in overrides)
+        folder = wanted if named else run_folder.claim(wanted)
+        if named:
+            run_folder.make(folder)
+    return Command([*words, f"hydra.run.dir={quoted(str(folder))}"], config)
+
+
+def resumed(folder: Path, config: dict, overrides: list[str], config_dir: str | None) -> dict:
+    """Return the config that a run goes on with: the stored one, if nothing else was asked for.
+
+    Raises UserError where the command's own words would change it.
+    """
+    stored = run_folder.stored_config(folder)
+    given = [word for word in overrides if not run_folder.is_free(word.split("=")[0].lstrip("+"))]
+    if given:
+        asked = compose([*run_folder.stored_overrides(folder), *overrides], config_dir)
+        run_folder.refuse_differences(folder, plain(asked))
+    stored |= {"resume": config["resume"], "trust": config["trust"]}
+    if any(word.startswith("observe") for word in overrides):
+        stored["observe"] = config["observe"]
+    for key in ("root", "download"):
+        if any(word.startswith(f"data.{key}=") for word in overrides):
+            stored["data"][key] = config["data"][key]
+    check_trust(stored)
+    return stored
+
+
+def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
+    """Compose the config of one job, Hydra's own part included; raises UserError."""
+    search_path = create_config_search_path(str(CONFIGS))
+    assert isinstance(search_path, ConfigSearchPathImpl)
+    if config_dir is not None:
+        own = f"file://{os.path.abspath(config_dir)}"
+        search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
+    try:
+        composer = Hydra.create_main_hydra2("train", search_path)
+        return composer.compose_config(
+            "train", overrides, RunMode.RUN, from_shell=True, with_log_configuration=False
+        )
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, config_dir) from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]]:
+    """Return the words of every job of a grid; a sweep of another kind is not looked into."""
+    try:
+        parser = OverridesParser.create()
+        parsed = parser.parse_overrides(overrides)
+        fixed = [word.input_line for word in parsed if not word.is_sweep_override()]
+        cfg = compose(fixed, config_dir)
+        if not str(cfg.hydra.sweeper.get("_target_", "")).endswith("BasicSweeper"):
+            return []
+        params = cfg.hydra.sweeper.get("params") or {}
+        swept = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+        batches = BasicSweeper.split_arguments([*swept, *parsed], None)
+    except HydraException as error:
+        raise explain(error, config_dir) from error
+    return [list(point) for batch in batches for point in batch]
+
+
+def plain(cfg: DictConfig) -> dict:
+    """Return a config without Hydra's part and without interpolations; raises UserError."""
+    try:
+        # only the task's keys: some of Hydra's own exist while a job runs, and not before
+        keys = [key for key in cfg if key != "hydra"]
+        return OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
+    except OmegaConfBaseException as error:
+        raise explain(error) from error
+
+
+def explain(error: Exception, config_dir: str | None = None) -> UserError:
+    """Say in one message what Hydra found wrong with a command."""
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        known = [name for name in error.options if not name.startswith("_")]
+        return UserError(
+            f"{group}={option} is not there; {nearest(option, known)}.\nType {group}=<one of them>"
+        )
+    text = str(error)
+    unknown = re.search(r"Could not override '([^'@]+)'", text)
+    if unknown:
+        key = unknown[1]
+        known = known_keys(config_dir)
+        return UserError(
+            f"{key} is not a key of this config; {nearest(key, known)}\n"
+            "python train.py --help lists the groups; add --cfg job to see every key"
+        )
+    lines = [line for line in text.splitlines() if line.strip()]
+    cause = f" ({str(error.__cause__).splitlines()[0]})" if str(error.__cause__ or "") else ""
+    return UserError(" ".join(lines[:2]) + cause)
+
+
+def known_keys(config_dir: str | None) -> list[str]:
+    """Return every group and every key of the default config."""
+    cfg = compose([], config_dir)
+    return [*cfg.hydra.runtime.choices, *(key for key, _ in run_folder.leaves(plain(cfg)))]
+
+
+def check_config_dir(config_dir: str | None) -> None:
+    """Raise UserError where ``--config-dir`` is no folder."""
+    if config_dir is not None and not Path(config_dir).is_dir():
+        raise UserError(
+            f"--config-dir {config_dir} is not a folder.\n"
+            "Name the folder that has model/, optim/ ... with your own YAML files in it"
+        )
+
+
+def job_folder(words: ListConfig) -> str:
+    """Name a job of a sweep by its words: ``model=mlp optim.lr=0.1`` -> ``model-mlp_optim.lr-0.1``.
+
+    What does not belong in a folder's name is left out.
+    """
+    joined = "_".join(words) or "defaults"
+    return re.sub(r"[^\w.-]+", "-", joined).strip("-")[:200]
+
+
+def quoted(text: str) -> str:
+    """Return a text as one value in Hydra's grammar, whatever characters are in it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    return f"'{escaped}'"

@@ -1,0 +1,1 @@
+"""Gradient clipping: ``(parameters) -> None``, in place, between backward and update."""

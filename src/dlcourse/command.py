@@ -1,0 +1,65 @@
+"""How every command of dlcourse ends: one message, an exit status, no traceback."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from dlcourse.error import DivergedError, UserError, nearest
+
+WRONG, FAILED, INTERRUPTED = 2, 1, 130
+
+
+@contextmanager
+def one_message() -> Iterator[None]:
+    """Turn what went wrong for the user into one message on stderr and an exit status.
+
+    2: the command cannot be carried out. 1: training diverged. 130: Ctrl-C. 143: SIGTERM.
+    """
+
+    def terminate(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except UserError as error:
+        say(error)
+        sys.exit(WRONG)
+    except DivergedError as error:
+        say(error)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+
+
+def say(error: Exception) -> None:
+    """Print an error's message, its further lines indented."""
+    text = str(error).replace("\n", "\n  ")
+    print(f"dlcourse: {text}", file=sys.stderr)
+
+
+def arguments(
+    words: Sequence[str], defaults: Mapping[str, str | None], usage: str
+) -> dict[str, str | None]:
+    """Read a script's ``key=value`` words; a default of None makes a key required.
+
+    Prints the usage and ends for ``--help``. Raises UserError for unknown and missing keys.
+    """
+    if {"-h", "--help"} & set(words):
+        print(usage.strip())
+        sys.exit(0)
+    values = dict(defaults)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or key not in defaults:
+            raise UserError(f"{word} is not understood; {nearest(key, defaults)}.\n{usage.strip()}")
+        values[key] = value
+    for key, value in values.items():
+        if value is None:
+            raise UserError(f"{key}=<...> is missing.\n{usage.strip()}")
+    return values

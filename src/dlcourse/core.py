@@ -1,0 +1,195 @@
+"""The nouns that every part of dlcourse shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples that belong together: one part of a data set.
+
+    inputs: (N, C, H, W) uint8 pictures or (N, D) float features.
+    targets: (N,) int64 classes, or (N, K) float values of a regression.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def subset(self, index: Tensor) -> Split:
+        """Return the examples at the given positions (M,), in that order."""
+        index = index.to(self.inputs.device)
+        return Split(self.inputs[index], self.targets[index])
+
+    def to(self, device: torch.device) -> Split:
+        """Return the same examples on the given device."""
+        return Split(self.inputs.to(device), self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set as its source hands it out, before any validation part is taken.
+
+    task: ``classification`` or ``regression``.
+    classes: the names of the classes, in the order of the targets; empty for a regression.
+    ready_val: how many examples at the end of ``train`` are a ready-made validation part.
+    """
+
+    name: str
+    task: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...] = ()
+    ready_val: int = 0
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example: (C, H, W) or (D,)."""
+        return tuple(self.train.inputs.shape[1:])
+
+    @property
+    def output_size(self) -> int:
+        """How many outputs a model needs: the classes, or the values of a regression."""
+        return len(self.classes) or self.train.targets.shape[1]
+
+
+@dataclass(frozen=True)
+class Standardize:
+    """Turns raw inputs (N, ...) into floats: (inputs - mean) * scale, on their device.
+
+    mean and scale broadcast against one example; scale is one over the standard deviation.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return inputs.float().sub_(self.mean).mul_(self.scale)
+
+    def to(self, device: torch.device) -> Standardize:
+        """Return the same map on the given device."""
+        return Standardize(self.mean.to(device), self.scale.to(device))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division of the training part: learn from ``train``, choose by ``val``.
+
+    name: the fold's folder; ``"."`` for a hold-out, ``"fold3"`` in cross-validation.
+    val: None where all examples are trained on.
+    standardize: computed on ``train`` alone.
+    """
+
+    name: str
+    train: Split
+    val: Split | None
+    standardize: Standardize
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one epoch measured: ``{"train/loss": ..., "val/accuracy": ..., "lr": ...}``.
+
+    epoch: counted from 1, so that it is the number of epochs done.
+    """
+
+    epoch: int
+    metrics: dict[str, float]
+
+
+@dataclass
+class State:
+    """All that changes during training, and so all that a checkpoint holds.
+
+    The epochs done are ``len(history)``; the random numbers follow from the seed and the epoch; the
+    schedule, early stopping and the best epoch follow from the history. The scaler's factor
+    changes under fp16 alone.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    history: list[Record] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: functions and numbers, all chosen before the first step.
+
+    schedule: (epoch, max_epochs, scores) -> factor of every base learning rate.
+    stop: scores -> whether to end.
+    prepare: float inputs -> inputs in the model's memory order.
+    """
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    penalties: Sequence[Callable[[nn.Module], Tensor]]
+    augment: Sequence[Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]
+    clip: Callable[[Iterable[Tensor]], None]
+    schedule: Callable[[float, int, list[float]], float]
+    stop: Callable[[list[float]], bool]
+    step: Callable[[State, Tensor, Tensor, Recipe], tuple[Tensor, Tensor]]
+    metrics: Sequence[Metric]
+    training_metrics: Sequence[Metric]
+    prepare: Callable[[Tensor], Tensor]
+    autocast: Callable[[], AbstractContextManager]
+    batch_size: int
+    max_epochs: int
+    seed: int
+    monitor: str
+    mode: str
+
+
+class Metric(Protocol):
+    """A figure that follows from sums over examples, so that an epoch needs one read-back."""
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return this batch's sums, any shape, on the outputs' device; no read-back."""
+
+    def report(self, sums: Tensor, examples: int) -> dict[str, float]:
+        """Turn the sums over all batches (float64, on the CPU) into named figures."""
+
+
+class Observer(Protocol):
+    """Looks at a run and never steers it; whoever derives from it writes what it needs."""
+
+    def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
+        """Look at a fresh or restored state, before the first epoch."""
+
+    def watch(self, batches: Iterable, count: int) -> Iterable:
+        """Look at an epoch's batches go by; hand on what came."""
+        return batches
+
+    def epoch(self, state: State) -> None:
+        """Look at the state after an epoch."""
+
+    def finish(self, state: State, result: dict) -> None:
+        """Look at the best weights and the result, once, at the end."""
+
+    def close(self) -> None:
+        """Give back what was opened, whether the run ended well or not."""
+
+
+def scores(history: Sequence[Record], monitor: str, mode: str) -> list[float]:
+    """Return the monitored figure epoch by epoch, turned so that larger is better.
+
+    With mode ``min`` the figures are negated; one that is not a number becomes minus infinity.
+    """
+    sign = 1.0 if mode == "max" else -1.0
+    values = (sign * record.metrics[monitor] for record in history)
+    return [-math.inf if math.isnan(value) else value for value in values]
+
+
+def best_epoch(history: Sequence[Record], monitor: str, mode: str) -> int:
+    """Return the epoch, counted from 1, with the best monitored figure; the first of equals."""
+    figures = scores(history, monitor, mode)
+    return history[figures.index(max(figures))].epoch

@@ -1,0 +1,33 @@
+"""Decoded data sets, kept so that later starts take milliseconds."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from dlcourse import durable
+
+FOLDER = ".dlcourse"  # inside data.root
+
+log = logging.getLogger(__name__)
+
+
+def cached(root: Path, name: str, make: Callable[[], dict]) -> dict:
+    """Return what ``make`` returns: from the cache if it is there and whole, else by making it.
+
+    A damaged cache is named in a warning and made again. Where nothing can be written, a warning
+    says so and the data are decoded at every start.
+    """
+    path = root / FOLDER / f"{name}.pt"
+    try:
+        return durable.load(path)
+    except FileNotFoundError:
+        pass
+    except durable.DamagedFileError as error:
+        log.warning("%s; it is made again", error)
+    content = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.save(path, content)
+    except OSError as error:
+        log.warning("the decoded data cannot be kept for later starts: %s", error)
+    return content

@@ -1,0 +1,65 @@
+"""Files of public data sets: found, verified, downloaded where missing."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dlcourse.error import UserError
+
+
+def fetch(
+    name: str, folder: Path, md5: Mapping[str, str], download: Callable[[Path], Path] | None
+) -> None:
+    """Make sure that ``folder`` holds every file named in ``md5``, whole.
+
+    What is missing is downloaded into a folder aside, verified there and only then moved to its
+    final name, so an interrupted download leaves nothing behind that looks like data.
+
+    download: fetches the set into the folder it is given and returns where the files then lie;
+        None forbids it.
+
+    Raises UserError where a file is damaged, or missing and not to be had.
+    """
+    missing = [file for file in md5 if not (folder / file).exists()]
+    for file in md5.keys() - missing:
+        if digest(folder / file) != md5[file]:
+            raise UserError(
+                f"{folder / file} is damaged: its MD5 sum is not {md5[file]}.\n"
+                "Delete it, and the next start downloads it again"
+            )
+    if not missing:
+        return
+    remedy = (
+        f"Put {', '.join(missing)} there, type data.root=<folder> or set DLCOURSE_DATA, "
+        "or take data=digits, which needs no download"
+    )
+    if download is None:
+        raise UserError(f"{name} is not in {folder}, and data.download is false.\n{remedy}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
+    except OSError as error:
+        raise UserError(f"{name} cannot be downloaded to {folder}: {error}.\n{remedy}") from error
+    try:
+        fetched = download(aside)
+        for file in missing:
+            if digest(fetched / file) != md5[file]:
+                raise UserError(f"The {file} that was downloaded is not the one that {name} has.")
+        for file in missing:
+            os.replace(fetched / file, folder / file)
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{name} is not in {folder} and could not be downloaded: {reason}\n{remedy}"
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def digest(path: Path) -> str:
+    """Return a file's MD5 sum, which is what the data sets' owners publish."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

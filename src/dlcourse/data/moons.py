@@ -1,0 +1,31 @@
+"""Two moons."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import make_moons
+
+from dlcourse.core import Dataset, Split
+
+
+def moons(
+    *, root: Path, seed: int, train_examples: int, test_examples: int, noise: float
+) -> Dataset:
+    """Return points (N, 2) on two interleaved half circles of radius 1, a class each.
+
+    noise: standard deviation of the Gaussian noise on both coordinates.
+    """
+    random = np.random.RandomState(seed)
+
+    def draw(examples: int) -> Split:
+        points, classes = make_moons(examples, noise=noise, random_state=random)
+        return Split(torch.from_numpy(points).float(), torch.from_numpy(classes).long())
+
+    return Dataset(
+        name="moons",
+        task="classification",
+        train=draw(train_examples),
+        test=draw(test_examples),
+        classes=("upper", "lower"),
+    )

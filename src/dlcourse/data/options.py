@@ -1,0 +1,81 @@
+"""What every data set can be asked for: fewer examples, random labels, standardised inputs."""
+
+import dataclasses
+
+import torch
+
+from dlcourse.core import Dataset, Split, Standardize
+from dlcourse.error import UserError
+from dlcourse.order import random_order, stratified_order
+
+CHUNK = 4096  # examples that are turned to float64 at a time
+WHITE = 255.0
+
+
+def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
+    """Keep so many training examples, class by class; the test part stays whole.
+
+    A ready-made validation part stays whole as well.
+    Raises UserError for more examples than there are, and for fewer than classes.
+    """
+    available = len(dataset.train) - dataset.ready_val
+    if not len(dataset.classes) <= examples <= available:
+        raise UserError(
+            f"data.examples={examples} cannot be kept of {dataset.name}'s {available} training "
+            f"examples in {max(len(dataset.classes), 1)} classes.\n"
+            f"Type a number from {max(len(dataset.classes), 1)} to {available}"
+        )
+    targets = dataset.train.targets[:available]
+    order = stratified_order(targets, seed) if dataset.classes else random_order(available, seed)
+    ready = torch.arange(available, len(dataset.train))
+    kept = torch.cat([order[:examples].sort().values, ready])
+    return dataclasses.replace(dataset, train=dataset.train.subset(kept))
+
+
+def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
+    """Replace the labels of a random fraction of the training examples; the test part stays true.
+
+    A class becomes any class with equal chances, the true one included; a regression's values
+    become those of other examples. It happens before the validation part is taken out.
+
+    Reference: Zhang, Bengio, Hardt, Recht, Vinyals, "Understanding deep learning requires
+    rethinking generalization", ICLR 2017.
+    """
+    train = dataset.train
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(train), generator=generator)[: round(len(train) * fraction)]
+    if dataset.classes:
+        drawn = torch.randint(len(dataset.classes), (len(chosen),), generator=generator)
+    else:
+        drawn = train.targets[torch.randint(len(train), (len(chosen),), generator=generator)]
+    targets = train.targets.clone()
+    targets[chosen] = drawn
+    return dataclasses.replace(dataset, train=Split(train.inputs, targets))
+
+
+def standardize(train: Split, how: str) -> Standardize:
+    """Return the map to mean 0 and standard deviation 1 over the given training part.
+
+    how: ``channel`` takes one mean for each channel of pictures (N, C, H, W) or each feature of
+    (N, D); ``pixel`` one for each pixel of each channel; ``none`` only brings pictures to [0, 1].
+    What never varies is centred and not scaled.
+    """
+    inputs = train.inputs
+    if how == "none":
+        scale = 1 / WHITE if inputs.dtype == torch.uint8 else 1.0
+        zero = torch.zeros((), device=inputs.device)
+        return Standardize(zero, zero + scale)
+    by_channel = how == "channel" and inputs.dim() == 4
+    total, squares = 0.0, 0.0
+    for chunk in inputs.split(CHUNK):
+        numbers = chunk.double()
+        numbers = numbers.transpose(0, 1) if by_channel else numbers.movedim(0, -1)
+        numbers = numbers.flatten(1 if by_channel else 0, -1 if by_channel else -2)
+        total = total + numbers.sum(1)  # (C,), or one for each input
+        squares = squares + numbers.square().sum(1)
+    count = inputs.numel() // len(total)
+    mean = total / count
+    std = (squares / count - mean.square()).clamp(min=0).sqrt()
+    std = torch.where(std > 1e-6 * (mean.abs() + 1e-6), std, 1.0)
+    shape = (-1, 1, 1) if by_channel else inputs.shape[1:]
+    return Standardize(mean.float().reshape(shape), (1 / std).float().reshape(shape))

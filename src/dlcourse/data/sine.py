@@ -1,0 +1,29 @@
+"""A noisy sine."""
+
+import math
+from pathlib import Path
+
+import torch
+
+from dlcourse.core import Dataset, Split
+
+
+def sine(
+    *, root: Path, seed: int, train_examples: int, test_examples: int, noise: float
+) -> Dataset:
+    """Return x (N, 1) uniform in [0, 1) and t (N, 1) = sin(2 pi x) + Gaussian noise.
+
+    noise: standard deviation of the noise; the test part has it as well.
+
+    Reference: Bishop, "Pattern Recognition and Machine Learning", 2006, section 1.1.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(examples: int) -> Split:
+        x = torch.rand(examples, 1, generator=generator)
+        noisy = noise * torch.randn(examples, 1, generator=generator)
+        return Split(x, torch.sin(2 * math.pi * x) + noisy)
+
+    return Dataset(
+        name="sine", task="regression", train=draw(train_examples), test=draw(test_examples)
+    )

@@ -1,0 +1,69 @@
+"""Files that are whole or not there: written aside, flushed, renamed; verified when read."""
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+
+class DamagedFileError(Exception):
+    """The file is incomplete or its bytes have changed since it was written."""
+
+
+def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
+    """Write ``path`` so that after a crash at any moment it holds the old content or the new.
+
+    ``fill`` is handed a binary file next to ``path``; once that is on the disk it takes the name.
+    Raises OSError, leaving the old file as it was.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(aside, "wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    if os.name == "posix":  # the new name itself is durable once its folder is flushed
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8 with the same guarantee as ``write``."""
+    write(path, lambda file: file.write(text.encode()))
+
+
+def save(path: Path, content: dict) -> None:
+    """Save tensors, numbers, words, lists and dicts of them with the guarantee of ``write``."""
+    import torch  # here, so that writing text does not wait for it
+
+    write(path, lambda file: torch.save(content, file))
+
+
+def load(path: Path, device: str = "cpu") -> dict:
+    """Read what ``save`` wrote, after every byte was checked against its checksum.
+
+    ``torch.load`` does not look at the CRC-32 sums in its own files, so a flipped bit would pass
+    for a weight. Code in the file is never run (``weights_only=True``).
+
+    Raises FileNotFoundError, or DamagedFileError with the file's name.
+    """
+    import torch
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+        if bad is not None:
+            raise DamagedFileError(f"{path} is damaged: the checksum of {bad} is wrong")
+        return torch.load(path, map_location=device, weights_only=True)
+    except (FileNotFoundError, DamagedFileError):
+        raise
+    except Exception as error:  # whatever zipfile, the unpickler or torch make of wrong bytes
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DamagedFileError(f"{path} is damaged or not one of dlcourse's ({reason})") from error

@@ -1,0 +1,26 @@
+"""What a user is told when a command cannot be carried out."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Ends the command with one message, no traceback and exit status 2.
+
+    Its text says what came, what is allowed and what to type.
+    """
+
+
+class DivergedError(Exception):
+    """Ends a run whose loss is no longer a finite number, with exit status 1."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which of the known words the given one may have meant, or list them all.
+
+    ``nearest("lenett", ["lenet", "mlp"])`` is ``"did you mean lenet? Allowed: lenet, mlp"``.
+    """
+    known = sorted(known)
+    close = get_close_matches(word, known, n=3, cutoff=0.6)
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{meant}Allowed: {', '.join(known)}" if len(known) <= 40 else meant.rstrip()

@@ -1,0 +1,112 @@
+"""One experiment: from a config over its folds to a result."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse import run_folder
+from dlcourse.build import build, load_data, make_recipe, make_state
+from dlcourse.core import Dataset, Fold
+from dlcourse.data.options import standardize
+from dlcourse.result import describe, summarize
+from dlcourse.runtime import Runtime
+from dlcourse.train.checkpoint import Checkpoint, load_best, restore
+from dlcourse.train.fit import fit, measure
+
+
+def run(cfg: DictConfig, folder: Path) -> float:
+    """Carry out one experiment in its folder and return ``monitor``'s best value.
+
+    A finished run returns at once, a stopped one goes on, and a new one starts. In
+    cross-validation the value is the mean over the folds. Raises UserError for what a config
+    cannot mean, and DivergedError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with run_folder.locked(folder):
+        record(cfg, folder)
+        result = run_folder.read_result(folder)
+        if result is None:
+            result = carry_out(cfg, folder)
+        return result["best"]
+
+
+def carry_out(cfg: DictConfig, folder: Path) -> dict:
+    """Train and test every fold that is not done yet and write down the result."""
+    runtime: Runtime = build(cfg.runtime)()
+    dataset = load_data(cfg)
+    parts = build(cfg.split)(
+        dataset.train.targets, classes=bool(dataset.classes), ready_val=dataset.ready_val
+    )
+    options = chosen_options(cfg, folder)
+    results = []
+    for part in parts:
+        place = folder / part.name
+        place.mkdir(exist_ok=True)
+        result = run_folder.read_result(place)
+        if result is None:
+            train = dataset.train.subset(part.train).to(runtime.device)
+            val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
+            fold = Fold(part.name, train, val, standardize(train, cfg.data.standardize))
+            result = run_fold(cfg, runtime, dataset, fold, options, place)
+        results.append(result)
+    if parts[0].name == ".":
+        return results[0]
+    result = summarize(results, [part.name for part in parts])
+    run_folder.write_result(folder, result)
+    return result
+
+
+def run_fold(
+    cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, options: dict, folder: Path
+) -> dict:
+    """Train one fold to its end, test its best weights once, and write down its result."""
+    state = restore(make_state(cfg, runtime, dataset), folder)
+    recipe = make_recipe(cfg, runtime, dataset, fold)
+    with ExitStack() as stack:
+        observers = [Checkpoint(folder)]
+        for node in cfg.observe.values():
+            observers.append(build(node)(folder))
+            stack.callback(observers[-1].close)
+        fit(state, fold, recipe, observers)
+        load_best(state, folder)
+        meter = measure(state.model, dataset.test.to(runtime.device), fold.standardize, recipe)
+        result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}
+        for observer in observers:
+            observer.finish(state, result)
+        run_folder.write_result(folder, result)
+    return result
+
+
+def record(cfg: DictConfig, folder: Path) -> None:
+    """Write the config into the run's folder, or compare it with the one that is there."""
+    hydra, overrides = "", []
+    if HydraConfig.initialized():
+        own = OmegaConf.masked_copy(HydraConfig.instance().cfg, "hydra")
+        hydra, overrides = OmegaConf.to_yaml(own), list(own.hydra.overrides.task)
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    run_folder.record(folder, config, overrides, hydra)
+
+
+def chosen_options(cfg: DictConfig, folder: Path) -> dict[str, str | float]:
+    """Return what tells this run from others: the choice in each group and the keys that were set.
+
+    For example ``{"model": "lenet", "optim": "adam", "optim.lr": 0.001, "seed": 0}``.
+    """
+    choices = {
+        group: choice
+        for group, choice in run_folder.stored_choices(folder).items()
+        if group in cfg and choice not in (None, "none", "[]")
+    }
+    values = dict(run_folder.leaves(OmegaConf.to_container(cfg, resolve=True)))
+    set_by_hand = [word.split("=")[0].lstrip("+") for word in run_folder.stored_overrides(folder)]
+    keys = ["batch_size", "max_epochs", "seed", "optim.lr", *set_by_hand]
+    numbers = {key: plain(values[key]) for key in keys if key in values}
+    return choices | {key: value for key, value in numbers.items() if key not in choices}
+
+
+def plain(value: Any) -> str | float:
+    """Return a value as TensorBoard takes it: a number, a truth value or a word."""
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,10 @@
+"""PyTorch's own initial weights."""
+
+from torch import nn
+
+
+def default(model: nn.Module) -> None:
+    """Leave every weight as the layers drew it.
+
+    Linear and convolution layers draw weights and biases from U(-b, b), b = 1 / sqrt(fan_in).
+    """

@@ -1,0 +1,10 @@
+"""Normal initial weights of one size for all layers."""
+
+from torch import nn
+
+from dlcourse.init.layers import draw
+
+
+def normal(model: nn.Module, *, std: float) -> None:
+    """Draw weights from N(0, std^2), the standard deviation being the same in every layer."""
+    draw(model, lambda weight: nn.init.normal_(weight, std=std))

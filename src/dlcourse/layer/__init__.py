@@ -1,0 +1,1 @@
+"""What several models share: activations and normalisation, chosen by a word."""

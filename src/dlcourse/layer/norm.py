@@ -1,0 +1,40 @@
+"""Normalisation by name, as in ``model.norm=batch``."""
+
+import math
+
+from torch import nn
+
+from dlcourse.error import UserError, nearest
+
+NORMS = ("none", "batch", "layer", "instance", "group")
+
+
+def norm_layer(name: str, channels: int, *, pictures: bool) -> nn.Module:
+    """Make a normalisation with a learned scale and shift for every channel.
+
+    Maps (N, channels, H, W) to the same if ``pictures``, else (N, channels). ``batch`` averages
+    over the batch, ``layer`` over an example, ``instance`` over a channel of an example, ``group``
+    over gcd(channels, 8) groups of channels of an example.
+
+    Raises UserError for an unknown name, and for ``instance`` on single numbers.
+
+    Reference: Ioffe, Szegedy, "Batch normalization", ICML 2015; Ba, Kiros, Hinton, "Layer
+    normalization", 2016; Ulyanov, Vedaldi, Lempitsky, "Instance normalization", 2016; Wu, He,
+    "Group normalization", ECCV 2018.
+    """
+    if name == "none":
+        return nn.Identity()
+    if name == "batch":
+        return nn.BatchNorm2d(channels) if pictures else nn.BatchNorm1d(channels)
+    if name == "layer":
+        return nn.GroupNorm(1, channels)
+    if name == "group":
+        return nn.GroupNorm(math.gcd(channels, 8), channels)
+    if name == "instance" and pictures:
+        return nn.InstanceNorm2d(channels, affine=True)
+    if name == "instance":
+        raise UserError(
+            "norm=instance averages over a picture's pixels, and this layer has none.\n"
+            "Type model.norm=layer, or choose a convolutional model"
+        )
+    raise UserError(f"norm={name} is not known; {nearest(name, NORMS)}")

@@ -1,0 +1,27 @@
+"""The coefficient of determination."""
+
+import torch
+from torch import Tensor
+
+
+class R2:
+    """One minus the squared error over the targets' variance; 1 is perfect, 0 is the mean's.
+
+    Several outputs are averaged. A target that never varies counts as 1 if met exactly, else 0.
+
+    Reference: Wright, "Correlation and causation", J. Agric. Research 20, 1921.
+    """
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the sums (3, K) of squared errors, of targets and of squared targets."""
+        error = (outputs - targets).double()
+        targets = targets.double()
+        return torch.stack([error.square().sum(0), targets.sum(0), targets.square().sum(0)])
+
+    def report(self, sums: Tensor, examples: int) -> dict[str, float]:
+        """Return ``{"r2": value}``."""
+        error, total, squares = sums
+        variation = squares - total.square() / examples
+        constant = variation <= 1e-12 * squares
+        explained = 1 - error / variation.where(~constant, 1)
+        return {"r2": float(explained.where(~constant, (error == 0).double()).mean())}

@@ -1,0 +1,15 @@
+"""Root mean squared error."""
+
+from torch import Tensor
+
+
+class RMSE:
+    """The root of the mean squared error, in the targets' unit."""
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the sum over examples of (outputs - targets)^2, averaged over the K outputs."""
+        return (outputs - targets).square().mean(1).sum()
+
+    def report(self, sums: Tensor, examples: int) -> dict[str, float]:
+        """Return ``{"rmse": value}``."""
+        return {"rmse": (float(sums) / examples) ** 0.5}

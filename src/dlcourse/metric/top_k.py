@@ -1,0 +1,19 @@
+"""Top-k accuracy."""
+
+from torch import Tensor
+
+
+class TopK:
+    """The share of examples, from 0 to 1, whose class is among the k largest outputs."""
+
+    def __init__(self, *, k: int) -> None:
+        self.k = k
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return how many of (N, K) outputs have the target (N,) among their k largest."""
+        largest = outputs.topk(min(self.k, outputs.shape[1]), dim=1).indices  # (N, k)
+        return (largest == targets[:, None]).sum()
+
+    def report(self, sums: Tensor, examples: int) -> dict[str, float]:
+        """Return ``{"top_k": share}``."""
+        return {"top_k": float(sums) / examples}

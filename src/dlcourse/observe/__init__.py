@@ -1,0 +1,1 @@
+"""Observers: ``Observer(folder)``, see ``core.Observer``. They look and never steer."""

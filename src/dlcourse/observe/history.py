@@ -1,0 +1,30 @@
+"""history.jsonl, for scripts."""
+
+import json
+from pathlib import Path
+
+from dlcourse import durable
+from dlcourse.core import Fold, Observer, Recipe, Record, State
+
+
+class History(Observer):
+    """Writes one line of JSON an epoch: ``{"epoch": 1, "train/loss": ..., "val/loss": ...}``.
+
+    At the start the file is brought in line with the restored state, so that an epoch which was
+    written down but not kept in the checkpoint does not stand there twice.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "history.jsonl"
+
+    def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
+        durable.write_text(self.path, "".join(map(line, state.history)))
+
+    def epoch(self, state: State) -> None:
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(line(state.history[-1]))
+
+
+def line(record: Record) -> str:
+    """Return a record as a line of JSON."""
+    return json.dumps({"epoch": record.epoch, **record.metrics}) + "\n"

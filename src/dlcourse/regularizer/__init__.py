@@ -1,0 +1,1 @@
+"""Regularizers: ``(model) -> scalar``, added to the loss; several may be chosen."""

@@ -1,0 +1,178 @@
+"""A run's folder: who may use it, what config it was started with, how it ended."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import filelock
+import yaml
+
+from dlcourse import durable
+from dlcourse.error import UserError
+
+CONFIG = ".hydra/config.yaml"
+OVERRIDES = ".hydra/overrides.yaml"
+HYDRA = ".hydra/hydra.yaml"
+RESULT = "result.json"
+
+FREE = ("resume", "trust", "observe", "data.root", "data.download")
+"""Keys that may differ when a run is continued, because they do not touch its result."""
+
+
+def claim(wanted: Path) -> Path:
+    """Make a folder that nobody else has, with ``-2``, ``-3`` ... behind its name if need be.
+
+    Raises UserError where no folder can be made.
+    """
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+            try:
+                folder.mkdir()
+                return folder
+            except FileExistsError:
+                if not folder.is_dir():
+                    raise
+    except OSError as error:
+        raise unwritable(wanted, error) from error
+    raise AssertionError("count() ended")
+
+
+def make(folder: Path) -> None:
+    """Make the folder that the user has named; raises UserError where a run already lies in it."""
+    if (folder / CONFIG).exists():
+        raise UserError(
+            f"The folder {folder} already holds a run.\n"
+            f"Type resume={folder} to go on with it, or another hydra.run.dir"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def unwritable(folder: Path, error: OSError) -> UserError:
+    """Say that nothing can be written there."""
+    return UserError(
+        f"The output folder {folder} cannot be made: {error.strerror or error}.\n"
+        "Type hydra.run.dir=<folder>, somewhere you may write"
+    )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other process out of a run's folder; the lock ends with the process.
+
+    Raises UserError where another one is in it.
+    """
+    (folder / ".hydra").mkdir(exist_ok=True)
+    try:
+        with filelock.FileLock(folder / ".hydra/lock", timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise UserError(
+            f"Another process is at work in {folder}; wait for it or stop it."
+        ) from error
+
+
+def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> None:
+    """Write down what a run was started with, once; later it is only compared.
+
+    config: plain, without interpolations. hydra: Hydra's own config as YAML.
+    Raises UserError where the folder was started with another config.
+    """
+    if (folder / CONFIG).exists():
+        refuse_differences(folder, config)
+        return
+    durable.write_text(folder / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
+    durable.write_text(folder / HYDRA, hydra)
+    config = config | {"resume": None, "trust": []}
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    durable.write_text(folder / CONFIG, text)
+
+
+def stored_config(folder: Path) -> dict:
+    """Return the config that a run was started with; it is data, and nothing in it is called here.
+
+    Raises UserError where there is none or it cannot be read.
+    """
+    path = folder / CONFIG
+    if not path.exists():
+        raise UserError(
+            f"{folder} is no run's folder: {CONFIG} is not in it.\n"
+            "Type resume=<folder>, a folder that a run has made, such as outputs/<date>/<run>"
+        )
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if not isinstance(config, dict) or "${" in str(config):
+        raise UserError(f"{path} is not a config that dlcourse has written")
+    return config
+
+
+def stored_overrides(folder: Path) -> list[str]:
+    """Return the words that the run was started with, ``["model=mlp", "optim.lr=0.1"]``."""
+    return yaml.safe_load((folder / OVERRIDES).read_text(encoding="utf-8"))
+
+
+def stored_choices(folder: Path) -> dict[str, str]:
+    """Return what was chosen in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
+    path = folder / HYDRA
+    if not path.exists():
+        return {}
+    hydra = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return hydra.get("hydra", {}).get("runtime", {}).get("choices", {})
+
+
+def refuse_differences(folder: Path, config: dict) -> None:
+    """Raise UserError naming every key in which a config differs from the folder's own."""
+    old, new = (dict(leaves(some)) for some in (stored_config(folder), config))
+    differing = [
+        f"  {key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
+        for key in sorted(old.keys() | new.keys())
+        if not is_free(key) and old.get(key, "absent") != new.get(key, "absent")
+    ]
+    if differing:
+        lines = "\n".join(differing)
+        raise UserError(
+            f"{folder} was started with another config. These keys differ:\n{lines}\n"
+            f"Type resume={folder} alone to go on as it was started, or leave resume out to start "
+            "a new run"
+        )
+
+
+def is_free(key: str) -> bool:
+    """Return whether a key may differ when a run is continued."""
+    return any(key == free or key.startswith(f"{free}.") for free in FREE)
+
+
+def leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every ``("optim.lr", 0.1)`` of a nested config; lists and empty dicts are values."""
+    if isinstance(config, dict) and config:
+        for key, value in config.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, config
+
+
+def read_result(folder: Path) -> dict | None:
+    """Return how a run ended, or None while it has not."""
+    path = folder / RESULT
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read: {error}.\nDelete it, and resume the run"
+        ) from error
+
+
+def write_result(folder: Path, result: dict) -> None:
+    """Write down how a run ended; from then on it counts as finished."""
+    durable.write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")

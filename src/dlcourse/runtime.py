@@ -1,0 +1,106 @@
+"""Where and how arithmetic runs: device, precision, threads, compilation, determinism."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.error import UserError
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Runtime:
+    """The machine as a run uses it; making one sets PyTorch's process-wide switches.
+
+    device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
+    precision: ``fp32``, ``bf16`` or ``fp16``; the last two through autocast, weights stay fp32.
+    threads: of the CPU; None leaves PyTorch's choice.
+    channels_last: keep pictures and filters in NHWC memory order.
+    compile: run the model through ``torch.compile``.
+    deterministic: only reproducible kernels, slower on CUDA.
+
+    Raises UserError where the machine lacks what is asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str,
+        precision: str,
+        threads: int | None,
+        channels_last: bool,
+        compile: bool,
+        deterministic: bool,
+    ) -> None:
+        self.device = choose_device(device)
+        self.precision = precision
+        self.channels_last = channels_last
+        self.compile = compile
+        if precision == "fp16" and self.device.type == "cpu":
+            raise UserError(
+                "runtime.precision=fp16 needs CUDA, and this run is on the CPU.\n"
+                "Type runtime.precision=bf16 or runtime.precision=fp32"
+            )
+        if threads is not None:
+            torch.set_num_threads(threads)
+        torch.backends.cudnn.benchmark = not deterministic
+        torch.backends.cudnn.deterministic = deterministic
+        if deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(deterministic)
+
+    def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
+        """Move a model here, in the memory order of its inputs; compile it if asked.
+
+        ``compile`` works in place, so that the names in a checkpoint stay clean.
+        """
+        if self._reorders(input_shape):
+            model.to(self.device, memory_format=torch.channels_last)
+        else:
+            model.to(self.device)
+        if self.compile:
+            model.compile()
+        return model
+
+    def prepare(self, input_shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+        """Return what puts a batch (N, *input_shape) into the model's memory order."""
+        if self._reorders(input_shape):
+            return partial(torch.Tensor.contiguous, memory_format=torch.channels_last)
+        return torch.Tensor.contiguous
+
+    def autocast(self) -> AbstractContextManager:
+        """Return the context in which forward passes run."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=DTYPES[self.precision])
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Return what scales an fp16 loss so that small gradients survive; idle otherwise."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+    def describe(self) -> str:
+        """Name the device as a person would, ``cuda (NVIDIA H200)`` or ``cpu (2 threads)``."""
+        if self.device.type == "cuda":
+            return f"{self.device} ({torch.cuda.get_device_name(self.device)})"
+        return f"cpu ({torch.get_num_threads()} threads)"
+
+    def _reorders(self, input_shape: tuple[int, ...]) -> bool:
+        return self.channels_last and len(input_shape) == 3
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that is there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise UserError(
+            f"runtime.device={name} was asked for, and this machine has {count} CUDA devices.\n"
+            "Type runtime=cpu, or runtime=auto to take what there is"
+        )
+    return device

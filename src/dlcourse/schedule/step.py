@@ -1,0 +1,8 @@
+"""A learning rate that falls in steps."""
+
+
+def step(
+    epoch: float, max_epochs: int, scores: list[float], *, step_size: int, gamma: float
+) -> float:
+    """Return gamma to the power of how many times ``step_size`` epochs have gone by."""
+    return gamma ** (int(epoch) // step_size)

@@ -1,0 +1,32 @@
+"""One validation part."""
+
+import torch
+from torch import Tensor
+
+from dlcourse.error import UserError
+from dlcourse.order import random_order, stratified_order
+from dlcourse.split.part import Part
+
+
+def holdout(
+    targets: Tensor, *, classes: bool, ready_val: int, fraction: float, seed: int
+) -> list[Part]:
+    """Hold back a fraction of the examples, class by class, or the ready-made validation part.
+
+    fraction: in [0, 1); 0 trains on everything and validates on nothing.
+
+    Raises UserError where nothing would be left to train or validate on.
+    """
+    examples = len(targets)
+    if ready_val:
+        positions = torch.arange(examples)
+        return [Part(".", positions[:-ready_val], positions[-ready_val:])]
+    held = round(examples * fraction)
+    if held >= examples or (fraction > 0 and held == 0):
+        raise UserError(
+            f"split.fraction={fraction} of {examples} examples leaves "
+            f"{examples - held} to train on and {held} to validate on.\n"
+            "Type a fraction that leaves some for both, or keep more by data.examples"
+        )
+    order = stratified_order(targets, seed) if classes else random_order(examples, seed)
+    return [Part(".", order[held:].sort().values, order[:held].sort().values)]

@@ -1,0 +1,6 @@
+"""No early stopping."""
+
+
+def never(scores: list[float]) -> bool:
+    """Return False."""
+    return False

@@ -1,0 +1,96 @@
+"""Checkpoints: all that changes during training, in one file."""
+
+from pathlib import Path
+
+from dlcourse import durable
+from dlcourse.core import Fold, Observer, Recipe, Record, State, best_epoch
+from dlcourse.error import UserError
+
+FOLDER = "checkpoints"
+LAST, BEST = "last.pt", "best.pt"
+
+
+class Checkpoint(Observer):
+    """Keeps ``last.pt`` to go on from and ``best.pt`` to use, after every epoch.
+
+    The best weights are written first: a run that is killed between the two files goes back an
+    epoch and writes the same best weights again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / FOLDER
+
+    def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
+        self.folder.mkdir(exist_ok=True)
+        self.recipe, self.fold = recipe, fold
+
+    def epoch(self, state: State) -> None:
+        epoch = state.history[-1].epoch
+        if best_epoch(state.history, self.recipe.monitor, self.recipe.mode) == epoch:
+            best = {
+                "model": state.model.state_dict(),
+                "epoch": epoch,
+                "mean": self.fold.standardize.mean,
+                "scale": self.fold.standardize.scale,
+            }
+            durable.save(self.folder / BEST, best)
+        durable.save(self.folder / LAST, pack(state))
+
+
+def pack(state: State) -> dict:
+    """Return the state as tensors, numbers, words, lists and dicts of them."""
+    return {
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "history": [[record.epoch, record.metrics] for record in state.history],
+    }
+
+
+def restore(state: State, folder: Path) -> State:
+    """Bring a fresh state to where the last checkpoint in a run's folder left it.
+
+    Where there is no checkpoint, the state stays fresh: starting and going on are one thing.
+    Raises UserError for a damaged checkpoint and for one of another model.
+    """
+    path = folder / FOLDER / LAST
+    if not path.exists():
+        return state
+    content = load(path)
+    try:
+        state.model.load_state_dict(content["model"])
+        state.optimizer.load_state_dict(content["optimizer"])
+        state.scaler.load_state_dict(content["scaler"])
+        state.history = [Record(epoch, metrics) for epoch, metrics in content["history"]]
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise _misfit(path, error) from error
+    return state
+
+
+def load_best(state: State, folder: Path) -> int:
+    """Put the best epoch's weights into the model and return that epoch."""
+    path = folder / FOLDER / BEST
+    content = load(path)
+    try:
+        state.model.load_state_dict(content["model"])
+    except (KeyError, RuntimeError) as error:
+        raise _misfit(path, error) from error
+    return content["epoch"]
+
+
+def load(path: Path) -> dict:
+    """Read a checkpoint; raises UserError where it is missing or damaged."""
+    try:
+        return durable.load(path)
+    except FileNotFoundError as error:
+        raise UserError(f"The checkpoint {path} is not there; train first.") from error
+    except durable.DamagedFileError as error:
+        raise UserError(
+            f"{error}.\nThe run cannot go on from it: delete the file to start this run (or this "
+            "fold) afresh"
+        ) from error
+
+
+def _misfit(path: Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:300]
+    return UserError(f"{path} does not fit this model and optimizer: {reason}")

@@ -1,0 +1,118 @@
+"""The loop."""
+
+import math
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.core import Fold, Observer, Recipe, Record, Split, Standardize, State, scores
+from dlcourse.error import DivergedError
+from dlcourse.train.batches import batches, divide
+from dlcourse.train.meter import Meter
+from dlcourse.train.rng import epoch_order, reseed
+
+EVALUATION_BATCH = 512  # without gradients there is room for more than a training batch
+
+
+def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] = ()) -> State:
+    """Train until the epochs are done or ``recipe.stop`` says so.
+
+    A fresh, a restored and a finished state enter in the same way: the epoch is the length of the
+    history, and all else follows from it. Raises DivergedError when the loss is no number.
+    """
+    for observer in observers:
+        observer.start(state, recipe, fold)
+    while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
+        epoch = len(state.history)
+        reseed(recipe.seed, epoch)
+        metrics = train_epoch(state, fold, recipe, observers)
+        metrics |= evaluate(state.model, fold.val, fold.standardize, recipe, "val")
+        state.history.append(Record(epoch + 1, metrics))
+        for observer in observers:
+            observer.epoch(state)
+    return state
+
+
+def train_epoch(
+    state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] = ()
+) -> dict[str, float]:
+    """Take one step for every batch of the training part, in an order of this epoch's own.
+
+    Returns the mean loss and the training metrics over the epoch, measured as the weights moved,
+    with the first learning rate of the epoch, its seconds and its examples per second.
+    """
+    started = perf_counter()
+    epoch, history = len(state.history), past(state, recipe)
+    order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.inputs.device)
+    steps = len(divide(order, recipe.batch_size))
+    passing: Iterable[tuple[Tensor, Tensor]] = batches(fold.train, order, recipe.batch_size)
+    for observer in observers:
+        passing = observer.watch(passing, steps)
+
+    state.model.train()
+    meter = Meter(recipe.training_metrics)
+    for step, (inputs, targets) in enumerate(passing):
+        set_rate(state.optimizer, recipe.schedule(epoch + step / steps, recipe.max_epochs, history))
+        for augment in recipe.augment:
+            inputs, targets = augment(inputs, targets)
+        inputs = recipe.prepare(fold.standardize(inputs))
+        outputs, loss = recipe.step(state, inputs, targets, recipe)
+        meter.add(outputs, targets, loss)
+
+    metrics = meter.read("train")
+    if not math.isfinite(metrics["train/loss"]):
+        rate = rates(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history))[0]
+        raise DivergedError(
+            f"Training diverged: the loss is {metrics['train/loss']} in epoch {epoch + 1}, at a "
+            f"learning rate of {rate:g}.\nType a smaller optim.lr, for example optim.lr="
+            f"{rate / 10:g}, or clip=norm"
+        )
+    seconds = perf_counter() - started
+    metrics["lr"] = rates(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history))[0]
+    metrics["seconds"] = seconds
+    metrics["examples_per_second"] = len(fold.train) / seconds
+    return metrics
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, examples: Split | None, standardize: Standardize, recipe: Recipe, split: str
+) -> dict[str, float]:
+    """Return the mean loss and all metrics over a split, named ``val/loss`` and so on.
+
+    Without examples there are no figures: the result is empty.
+    """
+    return {} if examples is None else measure(model, examples, standardize, recipe).read(split)
+
+
+@torch.no_grad()
+def measure(model: nn.Module, examples: Split, standardize: Standardize, recipe: Recipe) -> Meter:
+    """Return the sums of the loss and all metrics over a split, the model as it is when in use."""
+    model.eval()
+    meter = Meter(recipe.metrics)
+    for start in range(0, len(examples), EVALUATION_BATCH):
+        inputs = examples.inputs[start : start + EVALUATION_BATCH]
+        targets = examples.targets[start : start + EVALUATION_BATCH]
+        with recipe.autocast():
+            outputs = model(recipe.prepare(standardize(inputs)))
+            loss = recipe.loss(outputs, targets)
+        meter.add(outputs, targets, loss)
+    return meter
+
+
+def past(state: State, recipe: Recipe) -> list[float]:
+    """Return the monitored figures so far, larger is better."""
+    return scores(state.history, recipe.monitor, recipe.mode)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set every group's learning rate to ``factor`` times its base rate."""
+    for group, rate in zip(optimizer.param_groups, rates(optimizer, factor), strict=True):
+        group["lr"] = rate
+
+
+def rates(optimizer: torch.optim.Optimizer, factor: float) -> list[float]:
+    """Return each group's base rate, kept as ``initial_lr``, times ``factor``."""
+    return [group["initial_lr"] * factor for group in optimizer.param_groups]

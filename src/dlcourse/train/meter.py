@@ -1,0 +1,45 @@
+"""Sums over an epoch, kept on the device and read back once."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dlcourse.core import Metric
+
+
+class Meter:
+    """Adds up the loss and every metric's sums; reading them is the only wait for the device."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self.metrics = metrics
+        self.examples = 0
+        self.sums: list[Tensor] = []
+
+    def add(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
+        """Take in a batch: outputs (N, K), targets and the mean loss over the N."""
+        batch = [loss * len(outputs)]
+        batch += [metric.measure(outputs, targets) for metric in self.metrics]
+        if self.sums:
+            for total, summand in zip(self.sums, batch, strict=True):
+                total += summand
+        else:
+            self.sums = [_wide(summand) for summand in batch]
+        self.examples += len(outputs)
+
+    def read(self, split: str) -> dict[str, float]:
+        """Return ``{"train/loss": ..., "train/accuracy": ...}`` for the split called ``train``."""
+        flat = torch.cat([total.flatten().double() for total in self.sums]).cpu()
+        pieces = flat.split([total.numel() for total in self.sums])
+        self.sums = [
+            piece.view(total.shape) for piece, total in zip(pieces, self.sums, strict=True)
+        ]
+        figures = {"loss": float(self.sums[0]) / self.examples}
+        for metric, total in zip(self.metrics, self.sums[1:], strict=True):
+            figures |= metric.report(total, self.examples)
+        return {f"{split}/{name}": figure for name, figure in figures.items()}
+
+
+def _wide(summand: Tensor) -> Tensor:
+    """Return a total wide enough to add up many batches: counts stay int64, the rest float64."""
+    return summand.to(torch.float64 if summand.is_floating_point() else torch.int64).clone()
