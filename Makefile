@@ -18,14 +18,13 @@ test: $(READY)
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/lint-imports --config pyproject.toml
 
 dashboard: $(READY)
 	$(VENV)/bin/tensorboard --logdir outputs
 
 # outputs/ and data/ are yours: clean leaves them alone.
 clean:
-	rm -rf $(VENV) build dist .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist .ruff_cache .hypothesis
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

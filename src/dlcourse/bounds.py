@@ -46,10 +46,10 @@ class Number:
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"
-        low = f"above {self.low:,}" if self.above else f"from {self.low:,}"
-        high = f"below {self.high:,}" if self.below else f"to {self.high:,}"
+        low = f"above {self.low:,}" if self.above else f"of at least {self.low:,}"
+        high = f"below {self.high:,}" if self.below else f"at most {self.high:,}"
         others = [*self.words, *(["null"] if self.empty else [])]
-        return " or ".join([f"{kind} {low} {'and ' if self.below else ''}{high}", *others])
+        return " or ".join([f"{kind} {low} and {high}", *others])
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Numbers:
 
     def __str__(self) -> str:
         lengths = {self.shortest, self.longest}
-        count = " to ".join(str(length) for length in sorted(lengths))
+        count = " to ".join(f"{length:,}" for length in sorted(lengths))
         return f"a list of {count} numbers, each {self.each}"
 
 
@@ -124,16 +124,31 @@ class Flag:
 
 @dataclass(frozen=True)
 class Text:
-    """Any text, such as the name of a folder."""
+    """Any text, such as the name of a folder; or ``null`` if it may be ``empty``."""
+
+    example: str
+    empty: bool = False
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is text and not empty."""
+        return (isinstance(value, str) and value != "") or (value is None and self.empty)
+
+    def __str__(self) -> str:
+        return "a text or null" if self.empty else "a text"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A list of texts."""
 
     example: str
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is text and not empty."""
-        return isinstance(value, str) and value != ""
+        """Return whether a value is such a list."""
+        return isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
 
     def __str__(self) -> str:
-        return "a text"
+        return "a list of names"
 
 
 def share(example: float, *, below: bool = False) -> Number:
@@ -154,13 +169,17 @@ def counted(low: int, high: int, example: int | str, **more: Any) -> Number:
 SEED = counted(0, 2**32 - 1, 0)
 MANY = 1_000_000_000
 
-BOUNDS: dict[str, Number | Numbers | Word | Device | Flag | Text] = {
+Bounds = Number | Numbers | Word | Device | Flag | Text | Texts
+
+BOUNDS: dict[str, Bounds] = {
     # the run
     "seed": SEED,
     "max_epochs": counted(1, 1_000_000, 50),
     "batch_size": counted(1, MANY, 64, words=("full",)),
     "monitor": Text("val/accuracy"),
     "mode": Word(("max", "min")),
+    "resume": Text("outputs/<date>/<run>", empty=True),
+    "trust": Texts("[my_model]"),
     # data
     "root": Text("data"),
     "examples": counted(2, MANY, 1000, empty=True),
@@ -230,7 +249,7 @@ BOUNDS: dict[str, Number | Numbers | Word | Device | Flag | Text] = {
 }
 
 
-def bounds_of(key: str) -> Number | Numbers | Word | Device | Flag | Text | None:
+def bounds_of(key: str) -> Bounds | None:
     """Return what a dotted key may hold: the entry for its longest known ending, or None."""
     parts = key.split(".")
     endings = (".".join(parts[start:]) for start in range(len(parts)))

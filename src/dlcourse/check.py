@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlcourse.bounds import bounds_of
-from dlcourse.error import UserError, nearest
+from dlcourse.error import UserError, did_you_mean, nearest
 from dlcourse.run_folder import leaves
 
 GROUPS = (
@@ -15,13 +15,24 @@ GROUPS = (
     "metric", "stop", "observe", "runtime", "data",
 )  # fmt: skip
 TOP_LEVEL = ("seed", "max_epochs", "batch_size", "monitor", "mode", "resume", "trust")
-OWN_TARGETS = ("dlcourse.", "torch.optim.", "torch.nn.", "torchvision.models.")
+OWN_TARGETS = (
+    *(f"dlcourse.{group}." for group in GROUPS),
+    "torch.optim.",
+    "torch.nn.",
+    "torchvision.models.",
+)
 
 CLASS_LOSSES = ("dlcourse.loss.cross_entropy.cross_entropy", "dlcourse.loss.hinge.hinge")
 CLASS_METRICS = ("accuracy", "top_k", "confusion")
 VALUE_METRICS = ("rmse", "r2")
 REGRESSIONS = ("dlcourse.data.sine.sine",)
 TABLES = ("dlcourse.data.moons.moons", "dlcourse.data.sine.sine")
+SIZES = {  # training examples and classes, where they are known before the data are read
+    "dlcourse.data.digits.digits": (1437, 10),
+    "dlcourse.data.mnist.mnist": (60_000, 10),
+    "dlcourse.data.mnist.fashion_mnist": (60_000, 10),
+    "dlcourse.data.cifar10.cifar10": (50_000, 10),
+}
 SMALLEST_PICTURE = {"dlcourse.model.lenet.LeNet5": 28}
 
 FIGURES = {  # what each metric reports, and whether larger or smaller is better
@@ -40,6 +51,9 @@ def check(config: dict) -> None:
     if unknown:
         key = min(unknown)
         raise UserError(f"{key} is not a key of dlcourse; {nearest(key, (*GROUPS, *TOP_LEVEL))}")
+    for group in GROUPS:
+        if not isinstance(config.get(group), dict):
+            raise UserError(f"The group {group} has no choice.\nType {group}=<one of its options>")
     for key, value in leaves(config):
         check_key(key, value)
     for rule in RULES:
@@ -53,10 +67,10 @@ def check_key(key: str, value: object) -> None:
     if bounds is None or bounds.allows(value):
         return
     words = getattr(bounds, "words", ())
-    meant = f"; {nearest(value, words)}" if isinstance(value, str) and words else ""
+    meant = did_you_mean(value, words) if isinstance(value, str) else ""
     shown = "null" if value is None else value
     raise UserError(
-        f"{key}={shown} is not allowed: {key} takes {bounds}{meant}.\n"
+        f"{key}={shown} is not allowed: {key} takes {bounds}.{' ' + meant if meant else ''}\n"
         f"Type, for example, {key}={bounds.example}"
     )
 
@@ -94,6 +108,16 @@ def nesterov_needs_momentum(config: dict) -> Iterator[str]:
         )
     if optim.get("nesterov") and optim.get("dampening"):
         yield "optim=nesterov allows no dampening.\nType optim.dampening=0"
+
+
+def gradient_descent_takes_everything(config: dict) -> Iterator[str]:
+    """On mini-batches it would be stochastic gradient descent."""
+    batch_size = config["batch_size"]
+    if target(config, "optim") == "dlcourse.optim.gd.gd" and batch_size != "full":
+        yield (
+            f"optim=gd takes the whole training part in one step, got batch_size={batch_size}.\n"
+            "Type batch_size=full, or optim=sgd for mini-batches"
+        )
 
 
 def monitor_is_measured(config: dict) -> Iterator[str]:
@@ -216,10 +240,17 @@ def warmup_fits_the_epochs(config: dict) -> Iterator[str]:
         )
 
 
-def folds_fit_the_examples(config: dict) -> Iterator[str]:
-    """Every fold needs an example to validate on."""
-    folds = config["split"].get("folds")
-    examples = config["data"].get("examples") or config["data"].get("train_examples")
+def examples_suffice(config: dict) -> Iterator[str]:
+    """There must be so many examples, one for each class, and one for each fold."""
+    data, folds = config["data"], config["split"].get("folds")
+    known, classes = SIZES.get(data.get("_target_"), (data.get("train_examples"), 2))
+    kept = data["examples"]
+    if kept and known and not classes <= kept <= known:
+        yield (
+            f"data.examples={kept} cannot be kept of {known} training examples in {classes} "
+            f"classes.\nType a number from {classes} to {known}"
+        )
+    examples = kept or known
     if folds and examples and folds > examples:
         yield (
             f"split.folds={folds} is more than the {examples} examples there are.\n"
@@ -247,6 +278,7 @@ def picture_folder_exists(config: dict) -> Iterator[str]:
 
 
 RULES = (
+    gradient_descent_takes_everything,
     nesterov_needs_momentum,
     monitor_needs_validation,
     stopping_needs_validation,
@@ -256,7 +288,7 @@ RULES = (
     monitor_is_measured,
     norm_fits_the_model,
     warmup_fits_the_epochs,
-    folds_fit_the_examples,
+    examples_suffice,
     half_precision_needs_a_gpu,
     picture_folder_exists,
 )

@@ -16,7 +16,7 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dlcourse import run_folder
 from dlcourse.check import check, check_trust
 from dlcourse.command import one_message
-from dlcourse.error import UserError, nearest
+from dlcourse.error import DivergedError, UserError, nearest
 
 HERE = Path(__file__).parent
 CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] / "configs"
@@ -37,10 +37,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Command:
-    """A command that was found to be in order: the words for Hydra and, for one run, its config."""
+    """A command that was found to be in order.
+
+    words: what Hydra is told. config: of the one run, None in a sweep. fresh: whether the run's
+    folder was made for it just now.
+    """
 
     words: list[str]
-    config: dict | None
+    config: dict | None = None
+    fresh: bool = False
 
 
 def main() -> None:
@@ -55,7 +60,10 @@ def main() -> None:
         sys.argv[1:] = command.words
 
         def job(cfg: DictConfig) -> float:
-            return start(command.config or plain(cfg))
+            if command.config is None:  # a job of a sweep, which goes on when one of them fails
+                return start(plain(cfg))
+            with one_message():
+                return start(command.config, fresh=command.fresh)
 
         try:
             hydra.main(config_path=str(CONFIGS), config_name="train", **OLD_HYDRA)(job)()
@@ -63,8 +71,11 @@ def main() -> None:
             raise explain(error) from error
 
 
-def start(config: dict) -> float:
-    """Carry out one job in the folder that Hydra has made for it."""
+def start(config: dict, *, fresh: bool = False) -> float:
+    """Carry out one job in the folder that Hydra was told.
+
+    fresh: whether the folder may go again if the job turns out to be impossible.
+    """
     folder = Path(HydraConfig.get().runtime.output_dir)
     check(config)
     from dlcourse.experiment import run  # torch, only now that all is found to be in order
@@ -76,7 +87,10 @@ def start(config: dict) -> float:
         print(f"\nStopped. To go on: python train.py resume={shown}", file=sys.stderr)
         raise
     except Exception as error:
-        log.error("%s", error, exc_info=not isinstance(error, UserError))
+        expected = isinstance(error, UserError | DivergedError)
+        log.info("%s", error, exc_info=not expected)  # into train.log; the caller tells the user
+        if fresh and isinstance(error, UserError):
+            run_folder.discard(folder)
         raise
     report(folder, str(shown))
     return best
@@ -97,7 +111,7 @@ def prepare(words: list[str]) -> Command:
     """
     args = get_args_parser().parse_args(words)
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
-        return Command(words, None)
+        return Command(words)
     check_config_dir(args.config_dir)
     if not args.multirun:
         cfg = compose(args.overrides, args.config_dir)
@@ -113,7 +127,7 @@ def prepare(words: list[str]) -> Command:
             raise UserError(
                 f"{error}\nin the job {' '.join(point)}; nothing was started"
             ) from error
-    return Command(words, None)
+    return Command(words)
 
 
 def prepare_run(
@@ -122,7 +136,7 @@ def prepare_run(
     """Check one run and make or find its folder."""
     config = plain(cfg)
     if config["resume"] is not None:
-        folder = Path(config["resume"])
+        folder, fresh = Path(config["resume"]), False
         config = resumed(folder, config, overrides, config_dir)
         if run_folder.read_result(folder) is not None:
             report(folder, str(folder))
@@ -131,11 +145,9 @@ def prepare_run(
     else:
         check(config)
         wanted = Path(cfg.hydra.run.dir)
-        named = any(word.lstrip("+").startswith("hydra.run.dir=") for word in overrides)
-        folder = wanted if named else run_folder.claim(wanted)
-        if named:
-            run_folder.make(folder)
-    return Command([*words, f"hydra.run.dir={quoted(str(folder))}"], config)
+        fresh = not any(word.lstrip("+").startswith("hydra.run.dir=") for word in overrides)
+        folder = run_folder.claim(wanted) if fresh else run_folder.make(wanted)
+    return Command([*words, f"hydra.run.dir={quoted(str(folder))}"], config, fresh)
 
 
 def resumed(folder: Path, config: dict, overrides: list[str], config_dir: str | None) -> dict:
@@ -171,6 +183,7 @@ def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
             "train", overrides, RunMode.RUN, from_shell=True, with_log_configuration=False
         )
     except (HydraException, OmegaConfBaseException) as error:
+        GlobalHydra.instance().clear()
         raise explain(error, config_dir) from error
     finally:
         GlobalHydra.instance().clear()
@@ -205,11 +218,16 @@ def plain(cfg: DictConfig) -> dict:
 
 def explain(error: Exception, config_dir: str | None = None) -> UserError:
     """Say in one message what Hydra found wrong with a command."""
-    if isinstance(error, MissingConfigException) and error.options is not None:
+    if isinstance(error, MissingConfigException):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        known = [name for name in error.options if not name.startswith("_")]
+        known = options_of(group, config_dir)
         return UserError(
             f"{group}={option} is not there; {nearest(option, known)}.\nType {group}=<one of them>"
+        )
+    if isinstance(error, OverrideParseException):
+        return UserError(
+            f"{error.override} is not understood: {str(error).splitlines()[0]}.\n"
+            "Type key=value without spaces; quote lists for the shell: 'augment=[crop,flip]'"
         )
     text = str(error)
     unknown = re.search(r"Could not override '([^'@]+)'", text)
@@ -223,6 +241,12 @@ def explain(error: Exception, config_dir: str | None = None) -> UserError:
     lines = [line for line in text.splitlines() if line.strip()]
     cause = f" ({str(error.__cause__).splitlines()[0]})" if str(error.__cause__ or "") else ""
     return UserError(" ".join(lines[:2]) + cause)
+
+
+def options_of(group: str, config_dir: str | None) -> list[str]:
+    """Return the options of a group, those of the user's own folder included."""
+    folders = [CONFIGS, *([Path(config_dir)] if config_dir else [])]
+    return [path.stem for folder in folders for path in (folder / group).glob("[!_]*.yaml")]
 
 
 def known_keys(config_dir: str | None) -> list[str]:

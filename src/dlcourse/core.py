@@ -74,7 +74,7 @@ class Standardize:
     scale: Tensor
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        return inputs.float().sub_(self.mean).mul_(self.scale)
+        return torch.sub(inputs, self.mean).mul_(self.scale)  # a new tensor; uint8 becomes float
 
     def to(self, device: torch.device) -> Standardize:
         """Return the same map on the given device."""

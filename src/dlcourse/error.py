@@ -21,6 +21,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     ``nearest("lenett", ["lenet", "mlp"])`` is ``"did you mean lenet? Allowed: lenet, mlp"``.
     """
     known = sorted(known)
+    allowed = f"Allowed: {', '.join(known)}" if len(known) <= 40 else ""
+    return " ".join(part for part in (did_you_mean(word, known), allowed) if part)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Say which of the known words the given one may have meant, or nothing."""
     close = get_close_matches(word, known, n=3, cutoff=0.6)
-    meant = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}Allowed: {', '.join(known)}" if len(known) <= 40 else meant.rstrip()
+    return f"did you mean {' or '.join(close)}?" if close else ""

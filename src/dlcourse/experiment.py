@@ -8,12 +8,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import run_folder
-from dlcourse.build import build, load_data, make_recipe, make_state
+from dlcourse.build import build, build_all, load_data, make_recipe, make_state
 from dlcourse.core import Dataset, Fold
 from dlcourse.data.options import standardize
 from dlcourse.result import describe, summarize
 from dlcourse.runtime import Runtime
-from dlcourse.train.checkpoint import Checkpoint, load_best, restore
+from dlcourse.train.checkpoint import Checkpoint, read_best, restore
 from dlcourse.train.fit import fit, measure
 
 
@@ -35,6 +35,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
 
 def carry_out(cfg: DictConfig, folder: Path) -> dict:
     """Train and test every fold that is not done yet and write down the result."""
+    build_all(cfg)
     runtime: Runtime = build(cfg.runtime)()
     dataset = load_data(cfg)
     parts = build(cfg.split)(
@@ -71,7 +72,7 @@ def run_fold(
             observers.append(build(node)(folder))
             stack.callback(observers[-1].close)
         fit(state, fold, recipe, observers)
-        load_best(state, folder)
+        read_best(state.model, folder)
         meter = measure(state.model, dataset.test.to(runtime.device), fold.standardize, recipe)
         result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}
         for observer in observers:

@@ -39,6 +39,7 @@ def describe(
         "seed": recipe.seed,
         "data": dataset.name,
         "input_shape": list(dataset.input_shape),
+        "output_size": dataset.output_size,
         "classes": list(dataset.classes),
         **confusion_of(tested),
         "device": runtime.describe(),
@@ -75,7 +76,10 @@ def summarize(results: list[dict], names: list[str]) -> dict:
         for name in results[0][split]
     }
     own = ("best", "best_epoch", "epochs", "val", "test", "examples", "seconds")
-    shared = ("monitor", "mode", "parameters", "seed", "data", "input_shape", "classes", "options")
+    shared = (
+        "monitor", "mode", "parameters", "seed", "data", "input_shape", "output_size", "classes",
+        "options",
+    )  # fmt: skip
     return {
         **{key: results[0][key] for key in shared},
         "best": float(np.mean([result["best"] for result in results])),

@@ -1,6 +1,8 @@
 """A run's folder: who may use it, what config it was started with, how it ended."""
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -42,7 +44,7 @@ def claim(wanted: Path) -> Path:
     raise AssertionError("count() ended")
 
 
-def make(folder: Path) -> None:
+def make(folder: Path) -> Path:
     """Make the folder that the user has named; raises UserError where a run already lies in it."""
     if (folder / CONFIG).exists():
         raise UserError(
@@ -53,6 +55,13 @@ def make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from error
+    return folder
+
+
+def discard(folder: Path) -> None:
+    """Take away the folder of a run that never began: one with a config and a log at most."""
+    if all(path.name in (".hydra", "train.log") for path in folder.iterdir()):
+        shutil.rmtree(folder)
 
 
 def unwritable(folder: Path, error: OSError) -> UserError:
@@ -175,4 +184,6 @@ def read_result(folder: Path) -> dict | None:
 
 def write_result(folder: Path, result: dict) -> None:
     """Write down how a run ended; from then on it counts as finished."""
-    durable.write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")
+    text = json.dumps(result, indent=2)
+    flat = re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+    durable.write_text(folder / RESULT, flat + "\n")

@@ -51,7 +51,8 @@ class Runtime:
         torch.backends.cudnn.deterministic = deterministic
         if deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(deterministic)
+        if deterministic != torch.are_deterministic_algorithms_enabled():  # the call takes a second
+            torch.use_deterministic_algorithms(deterministic)
 
     def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
         """Move a model here, in the memory order of its inputs; compile it if asked.

@@ -21,8 +21,8 @@ def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
     available = len(dataset.train) - dataset.ready_val
     if not len(dataset.classes) <= examples <= available:
         raise UserError(
-            f"data.examples={examples} cannot be kept of {dataset.name}'s {available} training "
-            f"examples in {max(len(dataset.classes), 1)} classes.\n"
+            f"data.examples={examples} cannot be kept of {available} training examples in "
+            f"{len(dataset.classes)} classes.\n"
             f"Type a number from {max(len(dataset.classes), 1)} to {available}"
         )
     targets = dataset.train.targets[:available]

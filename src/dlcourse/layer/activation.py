@@ -123,8 +123,8 @@ def gain(name: str) -> float:
 
     Reference: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, section 2.2, whose
     argument for ReLU and leaky ReLU holds for any f.
-    Departs from it: ``torch.nn.init.calculate_gain`` gives 5/3 for tanh and 3/4 for SELU, where
-    this gives 1.593 and 1.000; for the others it knows, the two agree or it has no entry.
+    Departs from PyTorch, whose ``calculate_gain`` has rules of thumb for some: 5/3 for tanh, 3/4
+    for SELU and 1 for the sigmoid, where this gives 1.593, 1.000 and 1.846.
     """
     z = torch.linspace(-12, 12, 100_001, dtype=torch.float64).unsqueeze(1)
     density = torch.exp(-z * z / 2)

@@ -4,6 +4,7 @@ import logging
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
@@ -70,8 +71,8 @@ def draw_confusion(counts: list[list[int]], classes: list[str]) -> Figure:
 
     Up to 20 classes the counts are written into the cells.
     """
-    table = torch.tensor(counts)
-    share = table / table.sum(1, keepdim=True).clamp(min=1)
+    table = np.array(counts)
+    share = table / table.sum(1, keepdims=True).clip(min=1)
     size = min(3 + 0.45 * len(classes), 12)
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.add_subplot(xlabel="predicted", ylabel="true")
@@ -83,6 +84,6 @@ def draw_confusion(counts: list[list[int]], classes: list[str]) -> Figure:
         for row in range(len(classes)):
             for column in range(len(classes)):
                 colour = "white" if share[row, column] > 0.5 else "black"
-                count = int(table[row, column])
+                count = table[row, column]
                 axes.text(column, row, count, ha="center", va="center", color=colour)
     return figure

@@ -13,7 +13,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
     "Bag of tricks for image classification", CVPR 2019, section 3.1, leave them out.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if decay_all:
+    if decay_all or weight_decay == 0:  # one group, for each costs an update call of its own
         return [{"params": parameters, "weight_decay": weight_decay}]
     matrices = [parameter for parameter in parameters if parameter.dim() > 1]
     vectors = [parameter for parameter in parameters if parameter.dim() <= 1]

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from torch import nn
+
 from dlcourse import durable
-from dlcourse.core import Fold, Observer, Recipe, Record, State, best_epoch
+from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, best_epoch
 from dlcourse.error import UserError
 
 FOLDER = "checkpoints"
@@ -67,15 +69,15 @@ def restore(state: State, folder: Path) -> State:
     return state
 
 
-def load_best(state: State, folder: Path) -> int:
-    """Put the best epoch's weights into the model and return that epoch."""
+def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
+    """Put the best epoch's weights into the model; return that epoch and its standardisation."""
     path = folder / FOLDER / BEST
     content = load(path)
     try:
-        state.model.load_state_dict(content["model"])
+        model.load_state_dict(content["model"])
+        return content["epoch"], Standardize(content["mean"], content["scale"])
     except (KeyError, RuntimeError) as error:
         raise _misfit(path, error) from error
-    return content["epoch"]
 
 
 def load(path: Path) -> dict:

@@ -46,15 +46,17 @@ def train_epoch(
     started = perf_counter()
     epoch, history = len(state.history), past(state, recipe)
     order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.inputs.device)
-    steps = len(divide(order, recipe.batch_size))
-    passing: Iterable[tuple[Tensor, Tensor]] = batches(fold.train, order, recipe.batch_size)
+    pieces = divide(order, recipe.batch_size)
+    passing: Iterable[tuple[Tensor, Tensor]] = batches(fold.train, pieces)
     for observer in observers:
-        passing = observer.watch(passing, steps)
+        passing = observer.watch(passing, len(pieces))
 
+    rate = set_rate(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history))
     state.model.train()
     meter = Meter(recipe.training_metrics)
     for step, (inputs, targets) in enumerate(passing):
-        set_rate(state.optimizer, recipe.schedule(epoch + step / steps, recipe.max_epochs, history))
+        now = epoch + step / len(pieces)
+        set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history))
         for augment in recipe.augment:
             inputs, targets = augment(inputs, targets)
         inputs = recipe.prepare(fold.standardize(inputs))
@@ -63,17 +65,14 @@ def train_epoch(
 
     metrics = meter.read("train")
     if not math.isfinite(metrics["train/loss"]):
-        rate = rates(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history))[0]
         raise DivergedError(
             f"Training diverged: the loss is {metrics['train/loss']} in epoch {epoch + 1}, at a "
             f"learning rate of {rate:g}.\nType a smaller optim.lr, for example optim.lr="
             f"{rate / 10:g}, or clip=norm"
         )
     seconds = perf_counter() - started
-    metrics["lr"] = rates(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history))[0]
-    metrics["seconds"] = seconds
-    metrics["examples_per_second"] = len(fold.train) / seconds
-    return metrics
+    speed = {"seconds": seconds, "examples_per_second": len(fold.train) / seconds}
+    return metrics | {"lr": rate} | speed
 
 
 @torch.no_grad()
@@ -107,12 +106,8 @@ def past(state: State, recipe: Recipe) -> list[float]:
     return scores(state.history, recipe.monitor, recipe.mode)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Set every group's learning rate to ``factor`` times its base rate."""
-    for group, rate in zip(optimizer.param_groups, rates(optimizer, factor), strict=True):
-        group["lr"] = rate
-
-
-def rates(optimizer: torch.optim.Optimizer, factor: float) -> list[float]:
-    """Return each group's base rate, kept as ``initial_lr``, times ``factor``."""
-    return [group["initial_lr"] * factor for group in optimizer.param_groups]
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
+    """Set every group's learning rate to ``factor`` times its base rate; return the first one's."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+    return optimizer.param_groups[0]["lr"]

@@ -18,14 +18,15 @@ class Meter:
 
     def add(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
         """Take in a batch: outputs (N, K), targets and the mean loss over the N."""
-        batch = [loss * len(outputs)]
+        examples = targets.shape[0]
+        batch = [loss * examples]
         batch += [metric.measure(outputs, targets) for metric in self.metrics]
         if self.sums:
             for total, summand in zip(self.sums, batch, strict=True):
                 total += summand
         else:
             self.sums = [_wide(summand) for summand in batch]
-        self.examples += len(outputs)
+        self.examples += examples
 
     def read(self, split: str) -> dict[str, float]:
         """Return ``{"train/loss": ..., "train/accuracy": ...}`` for the split called ``train``."""

@@ -1,0 +1,46 @@
+"""Measure a finished run's best weights on the test part again.
+
+    python scripts/evaluate.py run=<folder> [data.root=<folder>] [trust=<module>]
+
+Prints every test figure, the same as in the run's result.json. In cross-validation each fold is
+measured. ``trust`` names the module of a model of your own.
+"""
+
+import sys
+from pathlib import Path
+
+from dlcourse.command import arguments, one_message
+
+
+def main() -> None:
+    """Read the words, open the run, measure."""
+    defaults = {"run": None, "data.root": "", "trust": ""}
+    words = arguments(sys.argv[1:], defaults, __doc__)
+
+    from dlcourse.build import build, load_data, make_recipe
+    from dlcourse.core import Fold
+    from dlcourse.train.fit import evaluate
+    from dlcourse.trained import config_of, folds_of, load_model
+
+    folder = Path(words["run"])
+    folds = folds_of(folder)
+    cfg = config_of(folder, words["trust"])
+    if words["data.root"]:
+        cfg.data.root = words["data.root"]
+    runtime = build(cfg.runtime)()
+    dataset = load_data(cfg)
+    test = dataset.test.to(runtime.device)
+    for place in folds:
+        model, standardize = load_model(cfg, runtime, place)
+        recipe = make_recipe(
+            cfg, runtime, dataset, Fold(place.name, dataset.train, None, standardize)
+        )
+        for name, figure in evaluate(model, test, standardize, recipe, "test").items():
+            fold = "" if place == folder else f"{place.name} "
+            print(f"{fold}{name} {figure}")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, ".")  # a model of the user's own lies where he starts from
+    with one_message():
+        main()

@@ -1,0 +1,99 @@
+"""Classify pictures with a finished run's best weights.
+
+    python scripts/predict.py run=<folder> images=<file or folder> [csv=<file>] [trust=<module>]
+
+Prints CSV, or writes it to a file: the picture, its class, that class's probability, then the
+probability of every class. Several files: images=a.png,b.png. In cross-validation the folds'
+probabilities are averaged. Pictures are made grey and resized as the model needs them.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+from dlcourse.command import arguments, one_message
+from dlcourse.error import UserError
+
+BATCH = 256
+
+
+def main() -> None:
+    """Read the words, open the run, predict."""
+    defaults = {"run": None, "images": None, "csv": "", "trust": ""}
+    words = arguments(sys.argv[1:], defaults, __doc__)
+    output = Path(words["csv"]) if words["csv"] else None
+    if output is not None and output.exists():
+        raise UserError(f"{output} is already there.\nType csv=<a new file>")
+
+    from dlcourse.build import build
+    from dlcourse.run_folder import read_result
+    from dlcourse.trained import config_of, folds_of, load_model
+
+    folder = Path(words["run"])
+    folds = folds_of(folder)
+    result = read_result(folder)
+    if len(result["input_shape"]) != 3 or not result["classes"]:
+        raise UserError(
+            f"{folder} is no classifier of pictures; it was trained on {result['data']}"
+        )
+    pictures = list_pictures(words["images"])
+    cfg = config_of(folder, words["trust"])
+    runtime = build(cfg.runtime)()
+    models = [load_model(cfg, runtime, place) for place in folds]
+    rows = predict(models, pictures, result, runtime)
+    if output is None:
+        csv.writer(sys.stdout).writerows(rows)
+    else:
+        with open(output, "x", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+        print(f"{len(rows) - 1} predictions are in {output}")
+
+
+def list_pictures(words: str) -> list[Path]:
+    """Return the named files, or all pictures in the named folder and below."""
+    from dlcourse.data.image_folder import SUFFIXES
+
+    whole = Path(words)
+    if whole.is_dir():
+        found = [path for path in whole.rglob("*") if path.suffix.lower() in SUFFIXES]
+        if not found:
+            raise UserError(f"There is no picture in {whole}.\nType images=<file or folder>")
+        return sorted(found)
+    paths = [whole] if whole.exists() else [Path(word) for word in words.split(",")]
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"The picture {path} is not there.\nType images=<file or folder>")
+    return paths
+
+
+def predict(models: list, pictures: list[Path], result: dict, runtime: object) -> list[list[str]]:
+    """Return a header and a row for each picture."""
+    import torch
+
+    from dlcourse.data.image_folder import read_picture
+
+    channels, size, _ = result["input_shape"]
+    prepare = runtime.prepare(tuple(result["input_shape"]))
+    classes = result["classes"]
+    rows = [["image", "class", "probability", *classes]]
+    for start in range(0, len(pictures), BATCH):
+        paths = pictures[start : start + BATCH]
+        batch = torch.stack([read_picture(path, size, channels) for path in paths])
+        batch = batch.to(runtime.device)
+        with torch.no_grad(), runtime.autocast():
+            shares = [
+                model(prepare(standardize(batch))).float().softmax(1)  # (N, classes)
+                for model, standardize in models
+            ]
+        mean = torch.stack(shares).mean(0).cpu()  # (N, classes)
+        for path, share in zip(paths, mean, strict=True):
+            best = int(share.argmax())
+            numbers = [f"{value:.6f}" for value in share.tolist()]
+            rows.append([str(path), classes[best], numbers[best], *numbers])
+    return rows
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, ".")  # a model of the user's own lies where he starts from
+    with one_message():
+        main()

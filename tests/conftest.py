@@ -1,0 +1,65 @@
+"""What several tests share: composed configs, tiny runs, the command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
+TINY = ["data.examples=60", "max_epochs=2", "batch_size=16", "observe=[history]", "runtime=cpu"]
+
+
+def options(group: str) -> list[str]:
+    """Return the options of a config group, found by listing its folder."""
+    return sorted(path.stem for path in (CONFIGS / group).glob("[!_]*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory) -> Path:
+    """Return a folder in which the digits are decoded once for all tests."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def compose(data_root):
+    """Return a function from overrides to a config, as the command line makes it."""
+    from dlcourse.cli import compose as compose_all
+    from dlcourse.cli import plain
+
+    def compose_task(*overrides: str) -> DictConfig:
+        return OmegaConf.create(plain(compose_all([f"data.root={data_root}", *overrides], None)))
+
+    return compose_task
+
+
+@pytest.fixture
+def tiny(compose):
+    """Return a function from overrides to the config of a run of a second or less."""
+    return lambda *overrides: compose(*TINY, *overrides)
+
+
+@pytest.fixture
+def command(tmp_path, data_root):
+    """Return a function that runs ``python train.py`` with the given words in an empty folder."""
+
+    def run(*words: str, script: str = "train.py", cwd: Path = tmp_path, **environment: str):
+        return subprocess.run(
+            [sys.executable, str(ROOT / script), *words],
+            cwd=cwd,
+            env={**os.environ, "DLCOURSE_DATA": str(data_root), **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run

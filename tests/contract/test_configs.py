@@ -1,0 +1,216 @@
+"""Every file in ``configs/`` keeps the house's rules: it is found here by listing the folder."""
+
+import inspect
+import shlex
+from importlib import import_module
+
+import pytest
+import yaml
+from conftest import CONFIGS, options
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from dlcourse.bounds import BOUNDS, Flag, Number, Numbers, Word, bounds_of
+from dlcourse.build import NOT_ARGUMENTS, locate
+from dlcourse.check import FIGURES, GROUPS, SIZES, SMALLEST_PICTURE, check
+from dlcourse.error import UserError
+from dlcourse.experiment import run
+from dlcourse.run_folder import leaves
+
+FILES = sorted(CONFIGS.glob("*/*.yaml"))
+CHOICES = [(group, option) for group in GROUPS for option in options(group)]
+MULTIPLE = ("regularizer", "augment", "metric", "observe")
+NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "image_folder")
+
+
+def word(group: str, option: str) -> str:
+    """Return what chooses an option on the command line."""
+    if group == "metric" and option in ("top_k", "confusion"):
+        return f"metric=[accuracy,{option}]"  # accuracy is the default monitor
+    return f"{group}=[{option}]" if group in MULTIPLE else f"{group}={option}"
+
+
+def needs(group: str, option: str) -> list[str]:
+    """Return what else must be typed because the choice is for regressions only."""
+    return ["data=sine"] if group == "metric" and option in ("rmse", "r2") else []
+
+
+def nodes(path) -> list[dict]:
+    """Return the nodes with a target in a config file."""
+    found = []
+
+    def search(value):
+        if isinstance(value, dict):
+            if "_target_" in value:
+                found.append(value)
+            for inner in value.values():
+                search(inner)
+
+    search(yaml.safe_load(path.read_text()))
+    return found
+
+
+NODES = [(path.parent.name, path.stem, node) for path in FILES for node in nodes(path)]
+
+
+def test_every_group_has_a_folder_in_three_places():
+    import dlcourse
+
+    package = dlcourse.__path__[0]
+    for group in set(GROUPS) - {"runtime"}:
+        contract = import_module(f"dlcourse.{group}").__doc__
+        assert contract, f"{package}/{group} says nothing of its contract"
+        assert (CONFIGS / group).is_dir()
+        assert (CONFIGS.parent / "tests" / group).is_dir()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_config_begins_with_what_it_is_and_a_command_that_is_in_order(path, compose, tmp_path):
+    lines = path.read_text().splitlines()
+    header = [line for line in lines if line.startswith("#") and "@package" not in line]
+    assert len(header[0]) > 20
+    command = next(line for line in header if "python train.py" in line)
+    words = shlex.split(command.split("python train.py")[1].split("   ")[0])
+    pictures = tmp_path / "my_pictures"
+    pictures.mkdir()
+    words = [str(w).replace("my_pictures", str(pictures)) for w in words]
+    from omegaconf import OmegaConf
+
+    check(OmegaConf.to_container(compose(*words)))
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_choice_passes_the_checks_with_the_defaults(group, option, compose, tmp_path):
+    from omegaconf import OmegaConf
+
+    more = [f"data.root={tmp_path}"] if option == "image_folder" else []
+    if option == "never":
+        more = ["stop=never"]
+    check(OmegaConf.to_container(compose(*needs(group, option), word(group, option), *more)))
+
+
+@pytest.mark.parametrize(("group", "name", "node"), NODES)
+def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node):
+    function = locate(node["_target_"])
+    parameters = inspect.signature(function).parameters.values()
+    keys = {key for key in node if not key.startswith("_")} - set(NOT_ARGUMENTS.get(group, ()))
+    if node["_target_"].startswith("torch."):
+        assert keys <= {parameter.name for parameter in parameters}
+        return
+    keyword_only = [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    given_by_the_run = {"data": {"root", "seed"}, "split": {"classes", "ready_val"}}
+    assert keys == {p.name for p in keyword_only} - given_by_the_run.get(group, set())
+    assert all(p.default is inspect.Parameter.empty for p in keyword_only), "the YAML has defaults"
+
+
+@pytest.mark.parametrize(("group", "name", "node"), NODES)
+def test_every_number_word_and_flag_has_bounds(group, name, node):
+    prefix = f"{group}.{name}" if group in MULTIPLE else group
+    hyperparameters = {key: value for key, value in node.items() if not key.startswith("_")}
+    for key, value in leaves({prefix: hyperparameters} if hyperparameters else {}):
+        if key == "":
+            continue
+        bounds = bounds_of(key)
+        assert bounds is not None, f"{key} is not in the table of bounds"
+        if not (isinstance(value, str) and "${" in value):
+            assert bounds.allows(value), f"{key}={value}"
+            assert not isinstance(value, bool) or isinstance(bounds, Flag)
+
+
+def test_every_key_of_the_whole_config_has_bounds(compose):
+    from omegaconf import OmegaConf
+
+    for key, _ in leaves(OmegaConf.to_container(compose())):
+        if not key.split(".")[-1].startswith("_") and key not in MULTIPLE:
+            assert bounds_of(key) is not None, key
+
+
+def outside(bounds) -> list:
+    """Return values that the bounds must refuse."""
+    wrong = ["abc", [1, 2, 3, 4], float("nan"), float("inf"), True]
+    if isinstance(bounds, Number):
+        wrong += [bounds.low if bounds.above else bounds.low - 1]
+        wrong += [bounds.high if bounds.below else bounds.high + 1]
+        wrong += [(bounds.low + bounds.high) / 2 + 0.25] if bounds.whole else []
+    if isinstance(bounds, Numbers):
+        wrong.remove([1, 2, 3, 4])
+        wrong += [[1] * (bounds.longest + 1)]
+        wrong += [[bounds.each.low - 1] * max(bounds.shortest, 1)]
+    if isinstance(bounds, Word):
+        wrong += [bounds.words[0] + "x", 3]
+    return [value for value in wrong if not (isinstance(bounds, Flag) and value is True)]
+
+
+@pytest.mark.parametrize("key", sorted(k for k in BOUNDS if k not in ("monitor", "root", "folder")))
+def test_a_value_out_of_bounds_is_refused_with_its_key(key):
+    from dlcourse.check import check_key
+
+    bounds = BOUNDS[key]
+    if key in ("resume", "trust"):
+        with pytest.raises(UserError, match=key):
+            check_key(key, 5)
+        return
+    for value in outside(bounds):
+        with pytest.raises(UserError) as caught:
+            check_key(key, value)
+        message = str(caught.value)
+        assert key in message
+        assert f"{value}" in message
+        assert str(bounds) in message
+        assert f"{key}={bounds.example}" in message
+    typed = OverridesParser.create().parse_override(f"{key}={bounds.example}").value()
+    assert bounds.allows(typed), f"the example {bounds.example} is not allowed itself"
+
+
+TRAINABLE = [
+    (group, option)
+    for group, option in CHOICES
+    if option not in NEED_FILES and (group, option) != ("runtime", "cuda")
+]
+
+
+@pytest.mark.parametrize(("group", "option"), TRAINABLE)
+def test_every_choice_trains(group, option, tiny, tmp_path):
+    cfg = tiny(*needs(group, option), word(group, option), "model=mlp", "max_epochs=1")
+    if group == "model":
+        cfg = tiny(word(group, option), "max_epochs=1")
+    if option == "gd":
+        cfg.data.examples = 30
+    if option == "stratified_kfold" or option == "kfold":
+        cfg.split.folds = 2
+    best = run(cfg, tmp_path / "run")
+    assert best == best  # a number, not nan
+
+
+@pytest.mark.parametrize("name", options("metric"))
+def test_the_figures_of_a_metric_are_those_that_check_knows(name, compose):
+    import torch
+
+    from dlcourse.build import build
+
+    regression = name in ("rmse", "r2")
+    cfg = compose(*needs("metric", name), f"metric=[{name}]")
+    metric = build(cfg.metric[name], *NOT_ARGUMENTS["metric"])()
+    outputs = torch.randn(6, 1 if regression else 3)
+    targets = torch.randn(6, 1) if regression else torch.tensor([0, 1, 2, 0, 1, 2])
+    assert (
+        metric.report(metric.measure(outputs, targets).double(), 6).keys() == FIGURES[name].keys()
+    )
+
+
+@pytest.mark.parametrize("target", SMALLEST_PICTURE)
+def test_the_smallest_picture_of_a_model_is_the_smallest_it_takes(target, compose):
+    from dlcourse.build import build
+
+    name = next(o for o in options("model") if target in (CONFIGS / f"model/{o}.yaml").read_text())
+    model, size = build(compose(f"model={name}").model), SMALLEST_PICTURE[target]
+    model((1, size, size), 10)
+    with pytest.raises(UserError, match=f"data.size={size}"):
+        model((1, size - 1, size - 1), 10)
+
+
+def test_the_sizes_that_check_knows_are_those_of_the_data(compose):
+    from dlcourse.build import load_data
+
+    dataset = load_data(compose("data=digits"))
+    known = SIZES["dlcourse.data.digits.digits"]
+    assert known == (len(dataset.train), len(dataset.classes))

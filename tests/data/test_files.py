@@ -1,0 +1,340 @@
+"""Data on disk: downloaded whole or not at all, damage noticed and named, own pictures read."""
+
+import gzip
+import hashlib
+import http.server
+import io
+import logging
+import pickle
+import struct
+import sys
+import tarfile
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlcourse import durable
+from dlcourse.build import load_data
+from dlcourse.data import mnist as mnist_module
+from dlcourse.data.cache import cached
+from dlcourse.data.mnist import mnist
+from dlcourse.error import UserError
+
+# torchvision leaves its connection open when a download breaks off
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+PICTURES = {"train": 20, "t10k": 10}
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def idx_files() -> dict[str, bytes]:
+    """Return a small set in MNIST's format."""
+    random, files = np.random.default_rng(0), {}
+    for part, count in PICTURES.items():
+        pictures = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        files[f"{part}-images-idx3-ubyte"] = (
+            struct.pack(">4i", 2051, count, 28, 28) + pictures.tobytes()
+        )
+        files[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, count) + labels.tobytes()
+    return files
+
+
+def cifar_archive() -> tuple[bytes, dict[str, bytes]]:
+    """Return a small CIFAR-10 archive and the files in it."""
+    random = np.random.default_rng(0)
+    files = {
+        name: pickle.dumps(
+            {"data": random.integers(0, 256, (10, 3072), dtype=np.uint8), "labels": list(range(10))}
+        )
+        for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+    }
+    files["batches.meta"] = pickle.dumps({"label_names": list("abcdefghij")})
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue(), files
+
+
+@pytest.fixture
+def server():
+    """Serve whatever is put into the returned dict on this machine; ``break_after`` cuts it off."""
+    served: dict = {"break_after": None, "requests": 0}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.answer(body=False)
+
+        def do_GET(self):
+            self.answer(body=True)
+
+        def answer(self, *, body):
+            content = served.get(self.path)
+            if content is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if body:
+                served["requests"] += 1
+                self.wfile.write(content[: served["break_after"]])
+
+        def log_message(self, *words):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        served["address"] = f"http://127.0.0.1:{running.server_port}/"
+        yield served
+        running.shutdown()
+
+
+@pytest.fixture
+def small_mnist(server, monkeypatch):
+    """Let torchvision find a small MNIST on the local server; return the server's content."""
+    import torchvision.datasets
+
+    files = idx_files()
+    zipped = {name: gzip.compress(content) for name, content in files.items()}
+    server |= {f"/{name}.gz": content for name, content in zipped.items()}
+    source = torchvision.datasets.MNIST
+    monkeypatch.setattr(source, "mirrors", [server["address"]])
+    resources = [(f"{name}.gz", md5(content)) for name, content in zipped.items()]
+    monkeypatch.setattr(source, "resources", resources)
+    sums = {name: md5(content) for name, content in files.items()}
+    monkeypatch.setattr(mnist_module, "MNIST_MD5", sums)
+    return server
+
+
+def load(root, **options):
+    return mnist(root=root, seed=0, **{"size": 28, "download": True, **options})
+
+
+def test_what_is_missing_is_downloaded_verified_and_cached(small_mnist, tmp_path):
+    dataset = load(tmp_path)
+    assert (len(dataset.train), len(dataset.test)) == (20, 10)
+    raw = tmp_path / "MNIST/raw"
+    assert sorted(path.name for path in raw.iterdir()) == sorted(idx_files())
+    images = idx_files()["train-images-idx3-ubyte"][16:]
+    assert dataset.train.inputs.numpy().tobytes() == images
+    requests = small_mnist["requests"]
+    again = load(tmp_path)
+    assert small_mnist["requests"] == requests
+    assert torch.equal(dataset.test.inputs, again.test.inputs)
+
+
+def test_a_start_from_the_cache_does_not_import_torchvision(small_mnist, tmp_path, monkeypatch):
+    load(tmp_path)
+    for name in [name for name in sys.modules if name.startswith("torchvision")]:
+        monkeypatch.delitem(sys.modules, name)
+    load(tmp_path)
+    assert not any(name.startswith("torchvision") for name in sys.modules)
+
+
+def test_an_interrupted_download_leaves_nothing_under_a_final_name(small_mnist, tmp_path):
+    small_mnist["break_after"] = 50
+    with pytest.raises(UserError, match=r"(?s)could not be downloaded.*data\.root"):
+        load(tmp_path)
+    assert list((tmp_path / "MNIST/raw").iterdir()) == []
+    small_mnist["break_after"] = None
+    assert len(load(tmp_path).train) == 20
+
+
+def test_a_file_that_is_not_the_right_one_is_not_taken(small_mnist, tmp_path):
+    small_mnist["/train-images-idx3-ubyte.gz"] = gzip.compress(b"something else")
+    with pytest.raises(UserError, match="could not be downloaded"):
+        load(tmp_path)
+    assert list((tmp_path / "MNIST/raw").iterdir()) == []
+
+
+def test_a_server_that_has_nothing_is_named_with_what_to_do(small_mnist, tmp_path):
+    for name in idx_files():
+        del small_mnist[f"/{name}.gz"]
+    with pytest.raises(UserError, match="data=digits"):
+        load(tmp_path)
+
+
+def test_without_leave_to_download_nothing_is_asked_for(small_mnist, tmp_path):
+    with pytest.raises(UserError, match=r"data\.download is false"):
+        load(tmp_path, download=False)
+    assert small_mnist["requests"] == 0
+
+
+def test_files_that_lie_there_are_used_and_a_damaged_one_is_named(small_mnist, tmp_path):
+    raw = tmp_path / "MNIST/raw"
+    raw.mkdir(parents=True)
+    for name, content in idx_files().items():
+        (raw / name).write_bytes(content)
+    damaged = bytearray(idx_files()["t10k-images-idx3-ubyte"])
+    damaged[1000] ^= 1
+    (raw / "t10k-images-idx3-ubyte").write_bytes(damaged)
+    with pytest.raises(UserError, match=r"t10k-images-idx3-ubyte is damaged"):
+        load(tmp_path)
+    assert (raw / "t10k-images-idx3-ubyte").read_bytes() == damaged
+    (raw / "t10k-images-idx3-ubyte").write_bytes(idx_files()["t10k-images-idx3-ubyte"])
+    assert len(load(tmp_path, download=False).test) == 10
+    assert small_mnist["requests"] == 0
+
+
+def test_a_damaged_cache_is_named_and_made_again(small_mnist, tmp_path, caplog):
+    first = load(tmp_path)
+    cache = tmp_path / ".dlcourse/mnist.pt"
+    content = bytearray(cache.read_bytes())
+    content[len(content) // 2] ^= 4
+    cache.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        second = load(tmp_path)
+    assert str(cache) in caplog.text
+    assert torch.equal(first.train.inputs, second.train.inputs)
+    assert durable.load(cache)["train"]["pictures"].shape == (20, 1, 28, 28)
+
+
+def test_where_no_cache_can_be_kept_a_warning_says_so(tmp_path, caplog):
+    (tmp_path / ".dlcourse").write_text("a file in the way")
+    with caplog.at_level(logging.WARNING):
+        assert cached(tmp_path, "numbers", lambda: {"one": 1}) == {"one": 1}
+    assert "cannot be kept" in caplog.text
+
+
+def test_cifar10_is_downloaded_and_read(server, tmp_path, monkeypatch):
+    from torchvision.datasets import CIFAR10
+
+    from dlcourse.data.cifar10 import cifar10
+
+    archive, files = cifar_archive()
+    server["/cifar.tar.gz"] = archive
+    monkeypatch.setattr(CIFAR10, "url", server["address"] + "cifar.tar.gz")
+    monkeypatch.setattr(CIFAR10, "tgz_md5", md5(archive))
+    batches = [[f"data_batch_{i}", md5(files[f"data_batch_{i}"])] for i in range(1, 6)]
+    monkeypatch.setattr(CIFAR10, "train_list", batches)
+    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", md5(files["test_batch"])]])
+    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5(files["batches.meta"])})
+    dataset = cifar10(root=tmp_path, seed=0, size=32, download=True)
+    assert dataset.train.inputs.shape == (50, 3, 32, 32)
+    assert dataset.test.targets.tolist() == list(range(10))
+    first = pickle.loads(files["data_batch_1"])["data"][0].reshape(3, 32, 32)
+    assert np.array_equal(dataset.train.inputs[0], first)
+    (tmp_path / ".dlcourse/cifar10.pt").unlink()
+    (tmp_path / "cifar-10-batches-py/data_batch_3").write_bytes(b"cposix\nsystem\n")
+    with pytest.raises(UserError, match="data_batch_3 is damaged"):
+        cifar10(root=tmp_path, seed=0, size=32, download=True)
+
+
+def paint(path, shade, *, mode="RGB", size=(12, 10)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("L", size, shade)
+    (picture if mode == "L" else picture.convert(mode)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with ten pictures in each of two classes."""
+    for number in range(10):
+        paint(tmp_path / f"pets/cat/{number}.png", 200 + number)
+        paint(tmp_path / f"pets/dog é/{number}.jpg", 20)
+    paint(tmp_path / "pets/cat/.hidden.png", 1)
+    (tmp_path / "pets/notes.txt").write_text("not a picture")
+    (tmp_path / "pets/cat/notes.txt").write_text("not a picture")
+    return tmp_path / "pets"
+
+
+def pictures(compose, folder, *words):
+    return load_data(compose("data=image_folder", *words, f"data.root='{folder}'"))
+
+
+def test_a_folder_of_pictures_is_a_data_set(folder, compose):
+    dataset = pictures(compose, folder)
+    assert dataset.classes == ("cat", "dog é")
+    assert (len(dataset.train), len(dataset.test)) == (16, 4)
+    assert dataset.input_shape == (3, 32, 32)
+    for split in (dataset.train, dataset.test):
+        assert torch.bincount(split.targets).tolist() == [len(split) // 2] * 2
+        for picture, target in zip(split.inputs, split.targets, strict=True):
+            assert (picture.float().mean() > 100) == (target == 0)
+
+
+def test_grey_and_any_size(folder, compose):
+    assert pictures(compose, folder, "data.channels=1", "data.size=9").input_shape == (1, 9, 9)
+
+
+def test_the_decoded_pictures_are_cached_until_one_changes(folder, compose):
+    pictures(compose, folder)
+    (cache,) = (folder / ".dlcourse").glob("*.pt")
+    paint(folder / "cat/new.png", 250)
+    dataset = pictures(compose, folder)
+    assert len(dataset.train) + len(dataset.test) == 21
+    assert len(list((folder / ".dlcourse").glob("*.pt"))) == 2
+    assert cache.exists()
+
+
+def test_ready_made_parts_are_used_as_such(tmp_path, compose):
+    for part, count in (("train", 6), ("val", 3), ("test", 2)):
+        for number in range(count):
+            paint(tmp_path / f"{part}/cat/{number}.png", 200)
+            paint(tmp_path / f"{part}/dog/{number}.png", 20)
+    dataset = pictures(compose, tmp_path)
+    assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (18, 6, 4)
+    from dlcourse.build import build
+
+    cfg = compose("data=image_folder")
+    (part,) = build(cfg.split)(dataset.train.targets, classes=True, ready_val=dataset.ready_val)
+    assert part.val.tolist() == list(range(12, 18))
+
+
+def test_ready_made_parts_without_validation(tmp_path, compose):
+    for part in ("train", "test"):
+        for number in range(5):
+            paint(tmp_path / f"{part}/cat/{number}.png", 200)
+            paint(tmp_path / f"{part}/dog/{number}.png", 20)
+    dataset = pictures(compose, tmp_path)
+    assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (10, 0, 10)
+
+
+def test_a_class_that_is_not_trained_on_is_named(tmp_path, compose):
+    for place in ("train/cat", "train/dog", "test/cat", "test/bird"):
+        paint(tmp_path / place / "1.png", 9)
+    with pytest.raises(UserError, match="bird"):
+        pictures(compose, tmp_path)
+
+
+def test_a_damaged_picture_is_named(folder, compose):
+    (folder / "cat/3.png").write_bytes((folder / "cat/3.png").read_bytes()[:40])
+    with pytest.raises(UserError, match=r"3\.png cannot be read"):
+        pictures(compose, folder)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
+def test_pictures_of_every_kind_are_read(mode, folder, compose):
+    paint(folder / "cat/other.tif", 255, mode=mode)
+    assert len(pictures(compose, folder).train) == 17
+
+
+def test_sixteen_bits_of_grey_are_scaled_and_not_cut(tmp_path):
+    from dlcourse.data.image_folder import read_picture
+
+    Image.fromarray(np.full((8, 8), 32_896, dtype=np.uint16)).save(tmp_path / "deep.png")
+    assert read_picture(tmp_path / "deep.png", 8, 1).unique().tolist() == [128]
+
+
+@pytest.mark.parametrize("classes", [[], ["cat"]])
+def test_fewer_than_two_classes_are_refused(classes, tmp_path, compose):
+    for name in classes:
+        paint(tmp_path / name / "1.png", 9)
+    with pytest.raises(UserError, match="at least 2"):
+        pictures(compose, tmp_path)
+
+
+def test_an_empty_class_is_named(folder, compose):
+    (folder / "bird").mkdir()
+    with pytest.raises(UserError, match="bird"):
+        pictures(compose, folder)

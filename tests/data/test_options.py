@@ -1,0 +1,149 @@
+"""What every data set can be asked for, and that nothing leaks out of the training part."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.preprocessing import StandardScaler
+
+from dlcourse.build import load_data
+from dlcourse.core import Dataset, Split
+from dlcourse.data.options import keep_examples, randomize_labels, standardize
+from dlcourse.error import UserError
+
+
+def made(examples=90, classes=3, ready_val=0):
+    inputs = torch.arange(examples).float().unsqueeze(1)
+    split = Split(inputs, torch.arange(examples) % classes)
+    names = tuple("abcdefgh"[:classes])
+    return Dataset("made", "classification", split, split, names, ready_val)
+
+
+def test_examples_are_kept_class_by_class():
+    kept = keep_examples(made(), 30, seed=0)
+    assert torch.bincount(kept.train.targets).tolist() == [10, 10, 10]
+    assert len(kept.test) == 90
+    assert len(set(kept.train.inputs.flatten().tolist())) == 30
+
+
+def test_a_ready_made_validation_part_stays_whole():
+    kept = keep_examples(made(ready_val=20), 30, seed=0)
+    assert kept.train.inputs[-20:].flatten().tolist() == list(range(70, 90))
+    assert len(kept.train) == 50
+
+
+@pytest.mark.parametrize("examples", [2, 91])
+def test_a_number_that_cannot_be_kept_is_refused(examples):
+    with pytest.raises(UserError, match=f"data.examples={examples}"):
+        keep_examples(made(), examples, seed=0)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 1.0])
+def test_so_many_labels_become_random_and_those_of_the_test_part_stay(fraction):
+    before = made(examples=3000)
+    after = randomize_labels(before, fraction, seed=0)
+    changed = (after.train.targets != before.train.targets).float().mean().item()
+    assert changed == pytest.approx(fraction * 2 / 3, abs=0.03)  # a third hit the true class
+    assert torch.equal(after.test.targets, before.test.targets)
+    assert torch.equal(after.train.inputs, before.train.inputs)
+
+
+def test_random_values_of_a_regression_come_from_other_examples():
+    split = Split(torch.zeros(50, 1), torch.arange(50.0).unsqueeze(1))
+    after = randomize_labels(Dataset("made", "regression", split, split), 1.0, seed=0)
+    assert set(after.train.targets.flatten().tolist()) <= set(range(50))
+    assert not torch.equal(after.train.targets, split.targets)
+
+
+def test_pixels_are_standardised_as_scikit_learn_does():
+    pictures = torch.randint(256, (60, 2, 5, 5), dtype=torch.uint8)
+    pictures[:, 0, 0, 0] = 7  # never varies
+    ours = standardize(Split(pictures, torch.zeros(60)), "pixel")(pictures)
+    theirs = StandardScaler().fit_transform(pictures.flatten(1).double().numpy())
+    np.testing.assert_allclose(ours.flatten(1), theirs, atol=1e-4)
+
+
+def test_features_are_standardised_as_scikit_learn_does():
+    table = torch.randn(70, 4) * torch.tensor([1, 1e-3, 50, 0]) + torch.tensor([0, 5, 1e3, 3])
+    for how in ("channel", "pixel"):
+        ours = standardize(Split(table, torch.zeros(70)), how)(table)
+        theirs = StandardScaler().fit_transform(table.double().numpy())
+        np.testing.assert_allclose(ours, theirs, atol=2e-2)
+
+
+@pytest.mark.parametrize("examples", [10, 5000])
+def test_channels_get_mean_zero_and_variance_one(examples):
+    pictures = torch.randint(256, (examples, 3, 4, 4), dtype=torch.uint8)
+    outputs = standardize(Split(pictures, torch.zeros(examples)), "channel")(pictures)
+    assert outputs.dtype == torch.float32
+    torch.testing.assert_close(outputs.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
+    variance = outputs.var((0, 2, 3), correction=0)
+    torch.testing.assert_close(variance, torch.ones(3), atol=1e-4, rtol=0)
+
+
+def test_none_brings_pictures_to_zero_and_one_and_leaves_features_alone():
+    pictures = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
+    outputs = standardize(Split(pictures, torch.zeros(3)), "none")(pictures)
+    assert outputs.flatten().tolist() == pytest.approx([0, 0.2, 1])
+    table = torch.randn(5, 2)
+    assert torch.equal(standardize(Split(table, torch.zeros(5)), "none")(table), table)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000))
+def test_the_standardisation_does_not_depend_on_validation_data(seed):
+    generator = torch.Generator().manual_seed(seed)
+    pictures = torch.randint(256, (30, 1, 3, 3), generator=generator, dtype=torch.uint8)
+    everything = Split(pictures, torch.zeros(30))
+    train = everything.subset(torch.arange(20))
+    before = standardize(train, "channel")
+    pictures[20:] = 0
+    after = standardize(everything.subset(torch.arange(20)), "channel")
+    assert torch.equal(before.mean, after.mean)
+    assert torch.equal(before.scale, after.scale)
+
+
+@pytest.mark.parametrize("name", ["digits", "moons", "sine"])
+def test_a_made_up_data_set_follows_from_its_seed_and_keeps_its_parts_apart(name, compose):
+    first, again = (load_data(compose(f"data={name}")) for _ in range(2))
+    assert torch.equal(first.train.inputs, again.train.inputs)
+    assert torch.equal(first.test.targets, again.test.targets)
+    rows = {tuple(row.flatten().tolist()) for row in first.train.inputs}
+    overlap = [row for row in first.test.inputs if tuple(row.flatten().tolist()) in rows]
+    assert len(overlap) <= 1  # a digit may be written twice alike
+    if name != "digits":
+        other = load_data(compose(f"data={name}", "data.seed=1"))
+        assert not torch.equal(first.train.inputs, other.train.inputs)
+
+
+def test_the_digits_are_scikit_learns(compose):
+    from sklearn.datasets import load_digits
+
+    dataset = load_data(compose("data=digits", "data.size=8"))
+    source = load_digits()
+    assert (len(dataset.train), len(dataset.test)) == (1437, 360)
+    theirs = sorted((*row, label) for row, label in zip(source.data, source.target, strict=True))
+    ours = sorted(
+        (*(picture.double().flatten() * 16 / 255).round().tolist(), int(label))
+        for split in (dataset.train, dataset.test)
+        for picture, label in zip(split.inputs, split.targets, strict=True)
+    )
+    np.testing.assert_array_equal(ours, theirs)
+    counts = torch.bincount(dataset.test.targets)
+    assert counts.min() >= 34
+    assert counts.max() <= 38
+
+
+def test_the_size_of_pictures_is_an_option(compose):
+    assert load_data(compose("data=digits", "data.size=40")).input_shape == (1, 40, 40)
+
+
+def test_the_sine_is_bishops(compose):
+    dataset = load_data(compose("data=sine", "data.noise=0.3", "data.train_examples=5000"))
+    assert dataset.output_size == 1
+    x, t = dataset.train.inputs, dataset.train.targets
+    residual = t - torch.sin(2 * torch.pi * x)
+    assert residual.std().item() == pytest.approx(0.3, rel=0.05)
+    assert x.min() >= 0
+    assert x.max() < 1

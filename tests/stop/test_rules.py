@@ -1,0 +1,40 @@
+"""Stopping follows from the scores alone."""
+
+import math
+
+from conftest import options
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcourse.stop.never import never
+from dlcourse.stop.patience import patience
+
+
+def test_every_rule_is_tested_here():
+    assert set(options("stop")) == {"never", "patience"}
+
+
+@given(st.lists(st.floats(allow_nan=False)))
+def test_never_goes_on(scores):
+    assert never(scores) is False
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)), st.integers(1, 5))
+def test_patience_ends_so_many_epochs_after_the_first_best(scores, epochs):
+    first_best = scores.index(max(scores)) if scores else -1
+    ended = len(scores) - 1 - first_best >= epochs
+    assert patience(scores, patience=epochs, min_delta=0.0) == ended
+
+
+def test_a_gain_of_min_delta_or_less_is_no_gain():
+    rising = [0.0, 0.05, 0.1, 0.15]
+    assert patience(rising, patience=2, min_delta=0.2) is True
+    assert patience(rising, patience=2, min_delta=0.09) is False
+
+
+def test_before_the_first_epoch_nothing_is_over():
+    assert patience([], patience=1, min_delta=0.0) is False
+
+
+def test_epochs_without_a_number_count_as_no_gain():
+    assert patience([-math.inf] * 3, patience=3, min_delta=0.0) is True
