@@ -1,10 +1,12 @@
 """What several tests share: composed configs, tiny runs, the command line."""
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +19,19 @@ TINY = ["data.examples=60", "max_epochs=2", "batch_size=16", "observe=[history]"
 def options(group: str) -> list[str]:
     """Return the options of a config group, found by listing its folder."""
     return sorted(path.stem for path in (CONFIGS / group).glob("[!_]*.yaml"))
+
+
+def idx_files() -> dict[str, bytes]:
+    """Return a small set in MNIST's format."""
+    random, files = np.random.default_rng(0), {}
+    for part, count in {"train": 20, "t10k": 10}.items():
+        pictures = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        files[f"{part}-images-idx3-ubyte"] = (
+            struct.pack(">4i", 2051, count, 28, 28) + pictures.tobytes()
+        )
+        files[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, count) + labels.tobytes()
+    return files
 
 
 @pytest.fixture(autouse=True)

@@ -145,7 +145,7 @@ def prepare_run(
     else:
         check(config)
         wanted = Path(cfg.hydra.run.dir)
-        fresh = not any(word.lstrip("+").startswith("hydra.run.dir=") for word in overrides)
+        fresh = not any(run_folder.key_of(word) == "hydra.run.dir" for word in overrides)
         folder = run_folder.claim(wanted) if fresh else run_folder.make(wanted)
     return Command([*words, f"hydra.run.dir={quoted(str(folder))}"], config, fresh)
 
@@ -156,15 +156,16 @@ def resumed(folder: Path, config: dict, overrides: list[str], config_dir: str | 
     Raises UserError where the command's own words would change it.
     """
     stored = run_folder.stored_config(folder)
-    given = [word for word in overrides if not run_folder.is_free(word.split("=")[0].lstrip("+"))]
+    given = [word for word in overrides if not run_folder.is_free(run_folder.key_of(word))]
     if given:
         asked = compose([*run_folder.stored_overrides(folder), *overrides], config_dir)
         run_folder.refuse_differences(folder, plain(asked))
     stored |= {"resume": config["resume"], "trust": config["trust"]}
-    if any(word.startswith("observe") for word in overrides):
+    typed = {run_folder.key_of(word) for word in overrides}
+    if any(key.split(".")[0] == "observe" for key in typed):
         stored["observe"] = config["observe"]
     for key in ("root", "download"):
-        if any(word.startswith(f"data.{key}=") for word in overrides):
+        if f"data.{key}" in typed:
             stored["data"][key] = config["data"][key]
     check_trust(stored)
     return stored
@@ -267,9 +268,10 @@ def check_config_dir(config_dir: str | None) -> None:
 def job_folder(words: ListConfig) -> str:
     """Name a job of a sweep by its words: ``model=mlp optim.lr=0.1`` -> ``model-mlp_optim.lr-0.1``.
 
-    What does not belong in a folder's name is left out.
+    Words that do not touch the result are left out, and what does not belong in a folder's name.
     """
-    joined = "_".join(words) or "defaults"
+    telling = [word for word in words if not run_folder.is_free(run_folder.key_of(word))]
+    joined = "_".join(telling) or "defaults"
     return re.sub(r"[^\w.-]+", "-", joined).strip("-")[:200]
 
 

@@ -102,7 +102,7 @@ def chosen_options(cfg: DictConfig, folder: Path) -> dict[str, str | float]:
         if group in cfg and choice not in (None, "none", "[]")
     }
     values = dict(run_folder.leaves(OmegaConf.to_container(cfg, resolve=True)))
-    set_by_hand = [word.split("=")[0].lstrip("+") for word in run_folder.stored_overrides(folder)]
+    set_by_hand = map(run_folder.key_of, run_folder.stored_overrides(folder))
     keys = ["batch_size", "max_epochs", "seed", "optim.lr", *set_by_hand]
     numbers = {key: plain(values[key]) for key in keys if key in values}
     return choices | {key: value for key, value in numbers.items() if key not in choices}

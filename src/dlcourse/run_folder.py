@@ -155,6 +155,11 @@ def refuse_differences(folder: Path, config: dict) -> None:
         )
 
 
+def key_of(word: str) -> str:
+    """Return the key of a command's word: ``optim.lr`` of ``+optim.lr=0.1``."""
+    return word.split("=")[0].lstrip("+~")
+
+
 def is_free(key: str) -> bool:
     """Return whether a key may differ when a run is continued."""
     return any(key == free or key.startswith(f"{free}.") for free in FREE)

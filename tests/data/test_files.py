@@ -6,7 +6,6 @@ import http.server
 import io
 import logging
 import pickle
-import struct
 import sys
 import tarfile
 import threading
@@ -14,6 +13,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from conftest import idx_files
 from PIL import Image
 
 from dlcourse import durable
@@ -26,24 +26,9 @@ from dlcourse.error import UserError
 # torchvision leaves its connection open when a download breaks off
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-PICTURES = {"train": 20, "t10k": 10}
-
 
 def md5(content: bytes) -> str:
     return hashlib.md5(content).hexdigest()
-
-
-def idx_files() -> dict[str, bytes]:
-    """Return a small set in MNIST's format."""
-    random, files = np.random.default_rng(0), {}
-    for part, count in PICTURES.items():
-        pictures = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        labels = (np.arange(count) % 10).astype(np.uint8)
-        files[f"{part}-images-idx3-ubyte"] = (
-            struct.pack(">4i", 2051, count, 28, 28) + pictures.tobytes()
-        )
-        files[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, count) + labels.tobytes()
-    return files
 
 
 def cifar_archive() -> tuple[bytes, dict[str, bytes]]:

@@ -1,0 +1,176 @@
+"""What is shown is what was measured; a resumed run shows nothing twice."""
+
+import json
+import re
+
+import pytest
+from conftest import options
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from dlcourse.core import Record
+from dlcourse.experiment import run
+from dlcourse.observe.history import History
+from dlcourse.observe.tensorboard import TensorBoard, draw_confusion
+
+
+def test_every_observer_is_tested_here():
+    assert set(options("observe")) == {"console", "history", "tensorboard"}
+
+
+def events(folder):
+    reader = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
+    reader.Reload()
+    return reader
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return the folder of a run that TensorBoard and the history have watched."""
+    from omegaconf import OmegaConf
+
+    from dlcourse.cli import compose, plain
+
+    folder = tmp_path_factory.mktemp("watched")
+    words = [f"data.root={folder}/data", "data.examples=60", "max_epochs=3", "model=mlp"]
+    cfg = OmegaConf.create(plain(compose([*words, "observe=[history,tensorboard]"], None)))
+    run(cfg, folder / "run")
+    return folder / "run"
+
+
+def test_the_curves_are_the_history(finished):
+    reader = events(finished / "tensorboard")
+    lines = [json.loads(line) for line in (finished / "history.jsonl").read_text().splitlines()]
+    names = {"train/loss": "train/loss", "val/loss": "val/loss", "val/accuracy": "val/accuracy",
+             "lr": "lr", "images_per_second": "examples_per_second"}  # fmt: skip
+    for shown, stored in names.items():
+        curve = reader.Scalars(shown)
+        assert [event.step for event in curve] == [1, 2, 3]
+        assert [event.value for event in curve] == pytest.approx([line[stored] for line in lines])
+
+
+def test_the_test_figures_and_the_best_are_shown(finished):
+    reader = events(finished / "tensorboard")
+    result = json.loads((finished / "result.json").read_text())
+    (accuracy,) = reader.Scalars("test/accuracy")
+    assert accuracy.value == pytest.approx(result["test"]["accuracy"])
+    assert accuracy.step == result["best_epoch"]
+    assert reader.Scalars("best/val/accuracy")[0].value == pytest.approx(result["best"])
+
+
+def test_the_hparams_tab_has_the_options_and_the_best_figure(finished):
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    metadata = events(finished / "tensorboard").summary_metadata
+    shown = {
+        tag: HParamsPluginData.FromString(data.plugin_data.content)
+        for tag, data in metadata.items()
+        if data.plugin_data.plugin_name == "hparams"
+    }
+    start = shown["_hparams_/session_start_info"].session_start_info.hparams
+    assert start["batch_size"].number_value == 64
+    assert start["optim.lr"].number_value == pytest.approx(0.001)
+    metrics = [info.name.tag for info in shown["_hparams_/experiment"].experiment.metric_infos]
+    assert metrics == ["best/val/accuracy"]
+
+
+def test_the_graph_and_the_confusion_matrix_are_drawn(finished):
+    reader = events(finished / "tensorboard")
+    assert b"Linear" in reader.Graph().SerializeToString()
+    (picture,) = reader.Images("test/confusion")
+    assert picture.width > 300
+
+
+def test_the_counts_are_written_into_the_matrix():
+    figure = draw_confusion([[5, 1], [0, 7]], ["cat", "dog"])
+    assert {text.get_text() for text in figure.axes[0].texts} == {"5", "1", "0", "7"}
+    assert figure.axes[0].get_ylabel() == "true"
+    assert len(draw_confusion([[1] * 30] * 30, [*map(str, range(30))]).axes[0].texts) == 0
+
+
+def test_a_model_that_cannot_be_traced_is_named_and_training_goes_on(
+    tiny, tmp_path, caplog, monkeypatch
+):
+    from dlcourse.model.mlp import MLP
+
+    def untraceable(self, inputs):
+        if inputs.shape[0] == 1:  # the example for the graph
+            raise RuntimeError("data-dependent control flow")
+        return self.output(self.hidden(inputs.flatten(1)))
+
+    monkeypatch.setattr(MLP, "forward", untraceable)
+    run(tiny("model=mlp", "observe=[tensorboard]"), tmp_path / "run")
+    assert "no graph of this model: data-dependent" in caplog.text
+    assert (tmp_path / "run/result.json").exists()
+
+
+class At:
+    """A state after so many epochs."""
+
+    def __init__(self, epochs):
+        self.history = [Record(epoch, {"val/loss": epoch}) for epoch in range(1, epochs + 1)]
+
+
+def test_an_epoch_that_was_written_but_not_kept_does_not_stand_there_twice(tmp_path):
+    first = History(tmp_path)
+    first.start(At(0), None, None)
+    for epochs in (1, 2, 3):
+        first.epoch(At(epochs))
+    second = History(tmp_path)
+    second.start(At(2), None, None)  # the checkpoint of the third epoch was not written
+    second.epoch(At(3))
+    lines = [
+        json.loads(line)["epoch"] for line in (tmp_path / "history.jsonl").read_text().splitlines()
+    ]
+    assert lines == [1, 2, 3]
+
+
+def test_a_resumed_run_takes_the_place_of_the_epochs_it_repeats(tmp_path):
+    for begin, end in ((0, 3), (2, 4)):
+        board = TensorBoard(tmp_path)
+        board.start(At(begin), None, None)
+        for epochs in range(begin + 1, end + 1):
+            board.epoch(At(epochs))
+        board.close()
+    assert [event.step for event in events(tmp_path / "tensorboard").Scalars("val/loss")] == [
+        1,
+        2,
+        3,
+        4,
+    ]
+
+
+def test_a_terminal_gets_a_bar_with_figures_and_the_time_left(tmp_path, data_root):
+    import os
+    import pty
+    import subprocess
+    import sys
+
+    from conftest import ROOT, TINY
+
+    master, slave = pty.openpty()
+    words = [w for w in TINY if "observe" not in w]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *words, "model=mlp", f"data.root={data_root}"],
+        cwd=tmp_path, stdout=slave, stderr=slave, stdin=slave,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "160"},
+    )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    process.wait(60)
+    os.close(master)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    assert "━" in text
+    assert "epoch 2/2" in text
+    assert "val/accuracy" in text
+    assert "images/s" in text
+    assert re.search(r"\d:\d\d:\d\d", text)
+    assert shown.rstrip().endswith(b"mlp_digits_adam")
+    assert b"\x1b[?25h" in shown, "the cursor is given back"

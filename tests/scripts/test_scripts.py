@@ -1,0 +1,148 @@
+"""The scripts read what runs leave behind."""
+
+import csv
+import json
+
+import pytest
+import torch
+from conftest import idx_files
+from PIL import Image
+
+from dlcourse.build import load_data
+from dlcourse.experiment import run
+
+SMALL = ["data.examples=200", "max_epochs=8", "model=mlp"]
+
+
+@pytest.fixture
+def trained(tiny, tmp_path):
+    """Return the folder of a run that knows its digits a little."""
+    run(tiny("optim.lr=0.01", *SMALL), tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def folds(tiny, tmp_path):
+    run(tiny("split=kfold", "split.folds=2", "model=mlp"), tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_evaluate_prints_the_figures_of_the_result(trained, command):
+    ended = command(f"run={trained}", script="scripts/evaluate.py")
+    result = json.loads((trained / "result.json").read_text())
+    expected = [f"test/{name} {figure}" for name, figure in result["test"].items()]
+    assert ended.stdout.splitlines() == expected
+
+
+def test_evaluate_measures_every_fold_and_a_fold_by_itself(folds, command):
+    ended = command(f"run={folds}", script="scripts/evaluate.py")
+    results = [json.loads((folds / f"fold{i}/result.json").read_text()) for i in range(2)]
+    for number, result in enumerate(results):
+        assert f"fold{number} test/accuracy {result['test']['accuracy']}" in ended.stdout
+    alone = command(f"run={folds / 'fold1'}", script="scripts/evaluate.py")
+    assert f"test/accuracy {results[1]['test']['accuracy']}" in alone.stdout
+
+
+def digits_as_files(compose, folder, count=20):
+    """Write test digits as pictures; return their classes by file."""
+    folder.mkdir()
+    test = load_data(compose("data=digits")).test
+    classes = {}
+    for number in range(count):
+        path = folder / f"{number:02}.png"
+        Image.fromarray(test.inputs[number, 0].numpy()).save(path)
+        classes[str(path)] = str(int(test.targets[number]))
+    return classes
+
+
+@pytest.mark.parametrize("kind", ["trained", "folds"])
+def test_predict_names_classes_and_probabilities(kind, request, compose, command, tmp_path):
+    folder = request.getfixturevalue(kind)
+    classes = digits_as_files(compose, tmp_path / "pictures")
+    ended = command(f"run={folder}", f"images={tmp_path / 'pictures'}", script="scripts/predict.py")
+    assert ended.returncode == 0, ended.stderr
+    rows = list(csv.DictReader(ended.stdout.splitlines()))
+    assert [row["image"] for row in rows] == sorted(classes)
+    for row in rows:
+        shares = {name: float(row[name]) for name in "0123456789"}
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
+        assert shares[row["class"]] == max(shares.values()) == float(row["probability"])
+    if kind == "trained":
+        hits = sum(row["class"] == classes[row["image"]] for row in rows)
+        assert hits >= 15
+
+
+def test_predict_writes_a_new_file_and_no_old_one(trained, compose, command, tmp_path):
+    picture = next(iter(digits_as_files(compose, tmp_path / "pictures", 1)))
+    words = [f"run={trained}", f"images={picture}", "csv=out.csv"]
+    assert command(*words, script="scripts/predict.py").returncode == 0
+    before = (tmp_path / "out.csv").read_text()
+    again = command(*words, script="scripts/predict.py")
+    assert again.returncode == 2
+    assert "already there" in again.stderr
+    assert (tmp_path / "out.csv").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "named"),
+    [
+        ("evaluate", [], "run="),
+        ("evaluate", ["run=no/such"], "no/such"),
+        ("evaluate", ["rum=x"], "did you mean run"),
+        ("predict", ["run=no/such", "images=x"], "no/such"),
+        ("collect", ["no/such"], "no/such"),
+        ("collect", [], "folder of runs"),
+        ("benchmark", ["models=resnet", "data.root=x"], "resnet"),
+    ],
+)
+def test_a_wrong_word_gets_one_message(script, words, named, command):
+    ended = command(*words, script=f"scripts/{script}.py")
+    assert ended.returncode == 2
+    assert named in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("script", ["evaluate", "predict", "collect", "benchmark", "kill_drill"])
+def test_every_script_explains_itself(script, command):
+    ended = command("--help", script=f"scripts/{script}.py")
+    assert ended.returncode == 0
+    assert f"scripts/{script}.py" in ended.stdout
+
+
+def test_collect_ranks_by_validation_and_shows_what_varies(tiny, command, tmp_path):
+    for rate in (0.0001, 0.01):
+        run(tiny(*SMALL, f"optim.lr={rate}"), tmp_path / f"runs/{rate}")
+    run(tiny(*SMALL, "split=kfold", "split.folds=2"), tmp_path / "runs/folds")
+    run(tiny("model=mlp", "data=sine", "loss=mse"), tmp_path / "runs/sine")
+    (tmp_path / "runs/0.5/.hydra").mkdir(parents=True)
+    (tmp_path / "runs/0.5/.hydra/config.yaml").write_text("seed: 0\n")
+    ended = command("runs", script="scripts/collect.py")
+    assert ended.returncode == 0, ended.stderr
+    rows = list(csv.DictReader((tmp_path / "runs/results.csv").read_text().splitlines()))
+    assert len(rows) == 4
+    assert [row["rank"] for row in rows] == ["1", "2", "3", "4"]
+    accuracies = [float(r["val"].split()[0]) for r in rows if r["monitor"] == "val/accuracy"]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert next(row for row in rows if row["folder"] == "folds")["val"].count("±") == 1
+    assert {"0.0001", "0.01"} <= {row["optim.lr"] for row in rows}
+    assert "batch_size" not in rows[0]
+    assert "not finished: runs/0.5" in ended.stdout
+
+
+def test_the_benchmarks_two_loops_end_with_the_same_weights(command, tmp_path):
+    """On a small MNIST; the ratio itself is not asserted, the machines are shared."""
+    raw = tmp_path / "data/MNIST/raw"
+    raw.mkdir(parents=True)
+    for name, content in idx_files().items():
+        (raw / name).write_bytes(content)
+    (tmp_path / "data/.dlcourse").mkdir()
+    from dlcourse import durable
+
+    pictures = torch.randint(256, (300, 1, 28, 28), dtype=torch.uint8)
+    part = {"pictures": pictures, "targets": torch.arange(300) % 10}
+    durable.save(tmp_path / "data/.dlcourse/mnist.pt", {"train": part, "test": part})
+    words = ["data.root=data", "rounds=2", "tutorial_rounds=1"]
+    ended = command(*words, script="scripts/benchmark.py")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("bitwise equal") == 2
+    assert ended.stdout.count("the tutorial's way") == 2

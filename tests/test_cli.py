@@ -1,0 +1,382 @@
+"""The command line: a wrong command gets one message and costs nothing, a right one a folder."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+FAST = ["data.examples=60", "max_epochs=1", "model=mlp"]
+WRONG = [  # the words, and what the message must name
+    (["modle=lenet"], ["modle", "model"]),
+    (["model=lenett"], ["model=lenett", "did you mean lenet", "mlp"]),
+    (["model.activation=rellu"], ["model.activation=rellu", "did you mean relu", "selu"]),
+    (["optim.lrr=0.1"], ["optim.lrr", "optim.lr"]),
+    (["optim.lr=abc"], ["optim.lr=abc", "a number above 0", "optim.lr=0.001"]),
+    (["optim.lr=nan"], ["optim.lr=nan", "a number above 0"]),
+    (["optim.lr=0"], ["optim.lr=0", "above 0"]),
+    (["optim.betas=[0.9]"], ["optim.betas", "a list of 2 numbers"]),
+    (["max_epochs=1.5"], ["max_epochs=1.5", "a whole number"]),
+    (["batch_size=true"], ["batch_size=True", "a whole number", "full"]),
+    (["seed=-1"], ["seed=-1", "at least 0"]),
+    (["stop.patience=0"], ["stop.patience=0", "at least 1"]),
+    (["split.fraction=1"], ["split.fraction=1", "below 1"]),
+    (["split=kfold", "split.folds=1"], ["split.folds=1", "at least 2"]),
+    (["split=kfold", "split.folds=2000"], ["split.folds=2000", "1437"]),
+    (["model.dropout=1.0"], ["model.dropout=1.0", "below 1"]),
+    (["optim=nesterov", "optim.momentum=0"], ["nesterov", "optim.momentum=0.9"]),
+    (["optim=gd", "batch_size=32"], ["optim=gd", "batch_size=full"]),
+    (["split.fraction=0"], ["split.fraction=0", "stop=never"]),
+    (["split.fraction=0", "monitor=train/loss", "mode=min"], ["stop=patience", "stop=never"]),
+    (["data=sine", "loss=hinge"], ["loss=hinge", "loss=mse"]),
+    (["data=sine", "metric=[accuracy]"], ["metric=accuracy", "rmse"]),
+    (["metric=[accuracy,r2]"], ["metric=r2", "accuracy"]),
+    (["data=sine", "split=stratified_kfold"], ["stratified_kfold", "split=kfold"]),
+    (["data=moons", "model=lenet"], ["LeNet5", "model=mlp"]),
+    (["data.size=8"], ["data.size=8", "data.size=28"]),
+    (["data=moons", "augment=[flip]"], ["augment=flip", "augment=[noise]"]),
+    (["monitor=val/acc"], ["val/acc", "did you mean val/accuracy"]),
+    (["monitor=val/loss"], ["mode=max", "mode=min"]),
+    (["schedule.warmup=50"], ["schedule.warmup=50", "max_epochs=50"]),
+    (["model.norm=batch", "batch_size=1"], ["batch_size=1", "model.norm=layer"]),
+    (["model=mlp", "model.norm=instance"], ["instance", "model.norm=layer"]),
+    (["runtime=cpu", "runtime.precision=fp16"], ["fp16", "bf16"]),
+    (["runtime.device=gpu"], ["runtime.device=gpu", "cuda"]),
+    (["data.examples=5"], ["data.examples=5", "10"]),
+    (["data=image_folder", "data.root=no/such"], ["no/such", "data.root"]),
+    (["resume=no/such"], ["no/such", "resume="]),
+    (["augment=[flipp]"], ["augment=flipp", "did you mean flip"]),
+    (["experiment=lenet_mnits"], ["lenet_mnits", "lenet_mnist"]),
+    (["+foo=1"], ["foo", "model"]),
+    (["~optim"], ["optim"]),
+    (["optim=[adam"], ["optim=[adam", "key=value"]),
+    (["trust=5"], ["trust=5", "a list"]),
+    (["hydra.run.dir=/proc/no/such"], ["/proc/no/such", "hydra.run.dir"]),
+    (["--config-dir", "no/such"], ["no/such", "--config-dir"]),
+    (["-m", "model=mlp,lenet", "optim.lr=0.1,-1"], ["optim.lr=-1", "nothing was started"]),
+    (["-m", "model=mlp,lenett"], ["model=lenett", "did you mean lenet"]),
+    (["-m", "optim=adam,sgd", "resume=x"], ["resume", "-m"]),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))
+def test_a_wrong_command_gets_one_message_before_torch_is_imported(words, named, command, tmp_path):
+    ended = command(*words, PYTHONPROFILEIMPORTTIME="1")
+    lines = ended.stderr.splitlines()
+    imported = {line.split("|")[-1].strip() for line in lines if line.startswith("import time:")}
+    message = "\n".join(line for line in lines if not line.startswith("import time:"))
+    assert ended.returncode == 2, ended.stdout + message
+    assert message.startswith("dlcourse: ")
+    assert "Traceback" not in message
+    assert len(message.splitlines()) <= 5
+    for word in named:
+        assert word in message
+    assert "hydra" in imported
+    assert not imported & {"torch", "numpy", "sklearn"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["+optim.speed=1"], ["torch.optim.Adam", "'speed'", "lr"]),
+        (["model._target_=no_such.Model"], ["no_such.Model", "_target_"]),
+        (["split=stratified_kfold", "split.folds=200"], ["split.folds=200", "smallest class"]),
+        (["runtime.precision=fp16", "runtime.device=auto"], ["fp16", "bf16"]),
+        (["data=mnist", "data.download=false", "data.root=nowhere"], ["MNIST", "data.root"]),
+    ],
+    ids=lambda part: " ".join(part),
+)
+def test_what_only_torch_can_tell_is_told_as_shortly(words, named, command, tmp_path):
+    import torch
+
+    if torch.cuda.is_available() and "runtime.device=auto" in words:
+        pytest.skip("fp16 is right where there is a GPU")
+    ended = command(*words)
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert ended.stderr.startswith("dlcourse: ")
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.count(named[0]) == 1 or named[0] in ended.stderr
+    for word in named:
+        assert word in ended.stderr
+    assert not list(tmp_path.glob("outputs/*/*")), "the folder of a run that never began is kept"
+
+
+def test_asking_for_a_gpu_that_is_not_there_says_so(command):
+    import torch
+
+    ended = command("runtime.device=cuda:99", *FAST)
+    assert ended.returncode == 2
+    count = torch.cuda.device_count()
+    assert f"cuda:99 was asked for, and this machine has {count} CUDA devices" in ended.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"], ["--info", "searchpath"]])
+def test_help_and_config_are_shown_without_torch(words, command, tmp_path):
+    ended = command(*words, PYTHONPROFILEIMPORTTIME="1")
+    assert ended.returncode == 0
+    assert "lenet" in ended.stdout or "configs" in ended.stdout
+    assert not [line for line in ended.stderr.splitlines() if line.endswith(" torch")]
+    assert list(tmp_path.iterdir()) == []
+
+
+def the_run(folder: Path) -> Path:
+    (run,) = folder.glob("outputs/2*/*")
+    return run
+
+
+def test_a_run_leaves_a_folder_that_a_script_can_read(command, tmp_path):
+    ended = command(*FAST, "max_epochs=2", "optim=sgd", "optim.lr=0.05")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    run = the_run(tmp_path)
+    assert str(run.relative_to(tmp_path)) in ended.stdout
+    assert run.name.endswith("mlp_digits_sgd")
+    files = [
+        ".hydra/config.yaml",
+        ".hydra/overrides.yaml",
+        ".hydra/hydra.yaml",
+        "history.jsonl",
+        "result.json",
+        "checkpoints/last.pt",
+        "checkpoints/best.pt",
+        "train.log",
+    ]
+    assert all((run / name).stat().st_size > 0 for name in files)
+    assert list(run.glob("tensorboard/events*"))
+    config = yaml.safe_load((run / ".hydra/config.yaml").read_text())
+    assert config["optim"]["lr"] == 0.05
+    assert "${" not in (run / ".hydra/config.yaml").read_text()
+    lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    names = ["train/loss", "val/loss", "val/accuracy", "lr", "seconds", "examples_per_second"]
+    assert set(names) <= set(lines[0])
+    result = json.loads((run / "result.json").read_text())
+    assert result["best"] == max(line["val/accuracy"] for line in lines)
+    assert result["val"]["accuracy"] == result["best"]
+    assert {"loss", "accuracy", "precision", "recall", "f1"} == set(result["test"])
+    assert sum(map(sum, result["confusion"])) == result["examples"]["test"] == 360
+    assert result["parameters"] == 784 * 128 + 128 + 128 * 10 + 10
+    assert result["options"]["optim"] == "sgd"
+    assert result["options"]["optim.lr"] == 0.05
+    assert "epoch 1/2" in (run / "train.log").read_text()
+
+
+def test_plain_lines_are_printed_where_there_is_no_terminal(command):
+    ended = command(*FAST, "max_epochs=2")
+    assert "epoch 1/2" in ended.stdout
+    assert "images/s" in ended.stdout
+    assert "s left" in ended.stdout
+    assert "\x1b" not in ended.stdout
+
+
+def test_two_runs_never_share_a_folder(command, tmp_path):
+    words = [*FAST, "observe=[history]", "hydra.run.dir=here"]
+    assert command(*words).returncode == 0
+    before = (tmp_path / "here/result.json").read_bytes()
+    again = command(*words, "seed=1")
+    assert again.returncode == 2
+    assert "resume=here" in again.stderr
+    assert (tmp_path / "here/result.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["a b", "é=1,2", "it's", "[x]", "$y"])
+def test_a_run_may_lie_in_a_folder_of_any_name(name, command, tmp_path):
+    from dlcourse.cli import quoted
+
+    folder = tmp_path / name
+    words = [*FAST, "observe=[history]", f"hydra.run.dir={quoted(str(folder))}"]
+    ended = command(*words)
+    assert ended.returncode == 0, ended.stderr
+    assert (folder / "result.json").exists()
+    again = command(f"resume={quoted(str(folder))}")
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_finished_run_returns_at_once(command, tmp_path):
+    command(*FAST, "hydra.run.dir=here", "observe=[history]")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "here").rglob("*")}
+    ended = command("resume=here", PYTHONPROFILEIMPORTTIME="1")
+    assert ended.returncode == 0
+    assert "here" in ended.stdout
+    assert not [line for line in ended.stderr.splitlines() if line.endswith(" torch")]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "here").rglob("*")} == before
+
+
+def test_a_changed_config_is_refused_on_resume_with_the_keys_named(command, tmp_path):
+    command(*FAST, "hydra.run.dir=here", "observe=[history]")
+    ended = command("resume=here", "optim.lr=0.5", "model.dropout=0.25")
+    assert ended.returncode == 2
+    assert "optim.lr: 0.001 -> 0.5" in ended.stderr
+    assert "model.dropout: 0.0 -> 0.25" in ended.stderr
+    assert "data.root" not in ended.stderr
+    same = command("resume=here", *FAST, "observe=[history,console]")
+    assert same.returncode == 0, same.stderr
+
+
+def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(command, tmp_path):
+    command(*FAST, "hydra.run.dir=here", "observe=[history]", "max_epochs=2")
+    (tmp_path / "here/result.json").unlink()
+    path = tmp_path / "here/.hydra/config.yaml"
+    whole = path.read_text()
+    for target in ("os.system", "dlcourse.data.cache.log.manager", "dlcourse.durable.write_text"):
+        path.write_text(whole.replace("dlcourse.model.mlp.MLP", target))
+        ended = command("resume=here")
+        assert ended.returncode == 2, target
+        assert target in ended.stderr
+        assert "Traceback" not in ended.stderr
+    path.write_text(whole.replace("seed: 0", "seed: ${oc.env:HOME}"))
+    assert command("resume=here").returncode == 2
+
+
+def own_model(folder: Path) -> None:
+    (folder / "my_configs/model").mkdir(parents=True)
+    (folder / "my_configs/model/wide.yaml").write_text(
+        "# a net of my own\n_target_: my_model.Wide\n_partial_: true\nunits: 32\n"
+    )
+    (folder / "my_model.py").write_text(
+        "import math\nfrom torch import nn\n\n\nclass Wide(nn.Sequential):\n"
+        "    def __init__(self, input_shape, output_size, *, units):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(math.prod(input_shape), units),\n"
+        "                         nn.ReLU(), nn.Linear(units, output_size))\n"
+    )
+
+
+def test_a_model_of_ones_own_trains_without_touching_dlcourse(command, tmp_path):
+    own_model(tmp_path)
+    words = ["--config-dir", "my_configs", "model=wide", "data.examples=60", "max_epochs=2"]
+    ended = command(*words, "hydra.run.dir=here", "model.units=16")
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads((tmp_path / "here/result.json").read_text())
+    assert result["parameters"] == 784 * 16 + 16 + 160 + 10
+    (tmp_path / "here/result.json").unlink()
+    refused = command("resume=here")
+    assert refused.returncode == 2
+    assert "trust=[my_model]" in refused.stderr
+    assert command("resume=here", "trust=[my_model]").returncode == 0
+    evaluate = command("run=here", "trust=my_model", script="scripts/evaluate.py")
+    assert f"test/accuracy {result['test']['accuracy']}" in evaluate.stdout
+    wrong = command(*words[:2], "model=wyde", "data.examples=60")
+    assert "did you mean wide" in wrong.stderr
+
+
+def test_a_sweep_runs_every_combination_in_a_folder_of_its_own(command, tmp_path):
+    ended = command("-m", "model=mlp,linear", "optim=sgd,adam", *FAST[:2], "observe=[history]")
+    assert ended.returncode == 0, ended.stderr
+    jobs = sorted(path.name for path in tmp_path.glob("outputs/sweeps/*/*") if path.is_dir())
+    assert jobs == sorted(
+        f"model-{model}_optim-{optim}_data.examples-60_max_epochs-1"
+        for model in ("mlp", "linear")
+        for optim in ("sgd", "adam")
+    )
+    table = command("outputs/sweeps", script="scripts/collect.py")
+    assert table.returncode == 0, table.stderr
+    (csv,) = tmp_path.glob("outputs/sweeps/results.csv")
+    assert len(csv.read_text().splitlines()) == 5
+
+
+def test_a_job_that_diverges_fails_the_sweep_and_the_others_finish(command, tmp_path):
+    words = ["loss=mse", "optim=sgd", "optim.lr=900,0.01", "monitor=val/loss", "mode=min"]
+    ended = command("-m", *words, "data.examples=60", "max_epochs=9", "model=mlp")
+    assert ended.returncode == 1
+    assert "diverged" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert len(list(tmp_path.glob("outputs/sweeps/*/*/result.json"))) == 1
+
+
+def kill_after(epochs: int, words: list[str], folder: Path, data_root: Path, number: int) -> int:
+    """Start a run, send it a signal once its history has so many lines, return its exit status."""
+    import subprocess
+    import sys
+
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *words],
+        cwd=folder,
+        env={**os.environ, "DLCOURSE_DATA": str(data_root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        histories = list(folder.glob("here/**/history.jsonl"))
+        if sum(len(path.read_text().splitlines()) for path in histories) >= epochs:
+            process.send_signal(number)
+            return process.wait(30)
+        time.sleep(0.005)
+    process.kill()
+    raise AssertionError("the run ended, or never wrote its history")
+
+
+def ends(folder: Path) -> dict:
+    """Return what a run ended with, times aside: history, results and weights."""
+    import torch
+
+    found = {}
+    for path in sorted(folder.rglob("*.pt")):
+        content = torch.load(path, weights_only=True)
+        found |= {
+            f"{path.parent.parent.name}/{path.name}/{n}": v for n, v in content["model"].items()
+        }
+    for path in sorted(folder.rglob("history.jsonl")):
+        for line in path.read_text().splitlines():
+            record = json.loads(line)
+            del record["seconds"], record["examples_per_second"]
+            found[f"{path.parent.name}/{record['epoch']}"] = record
+    return found
+
+
+def equal(first: dict, second: dict) -> bool:
+    import torch
+
+    return first.keys() == second.keys() and all(
+        torch.equal(a, second[key]) if torch.is_tensor(a) else a == second[key]
+        for key, a in first.items()
+    )
+
+
+LONG = ["data.examples=200", "max_epochs=30", "model=mlp", "model.dropout=0.3", "stop=never",
+        "observe=[history]", "hydra.run.dir=here", "batch_size=4"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "epochs"),
+    [([], 7), (["split=stratified_kfold", "split.folds=3", "max_epochs=10"], 13)],
+)
+def test_a_killed_run_goes_on_to_the_end_of_one_that_was_not(
+    more, epochs, command, tmp_path, data_root
+):
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+    assert command(*LONG, *more, cwd=tmp_path / "whole").returncode == 0
+    parts = tmp_path / "parts"
+    assert kill_after(epochs, [*LONG, *more], parts, data_root, signal.SIGKILL) == -signal.SIGKILL
+    assert not (parts / "here/result.json").exists()
+    resumed = command("resume=here", cwd=parts)
+    assert resumed.returncode == 0, resumed.stderr
+    whole, pieces = ends(tmp_path / "whole/here"), ends(parts / "here")
+    assert equal(whole, pieces)
+    key = next(key for key in pieces if key.endswith("weight"))
+    pieces[key] = pieces[key] + 1e-7
+    assert not equal(whole, pieces), "the comparison would not see a difference"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, command):
+    assert kill_after(3, LONG, tmp_path, data_root, number) == status
+    assert (tmp_path / "here/checkpoints/last.pt").exists()
+    assert command("resume=here").returncode == 0
+
+
+def test_a_second_process_is_kept_out_of_a_run_at_work(tmp_path, data_root, command):
+    import filelock
+
+    command(*FAST, "hydra.run.dir=here", "observe=[history]")
+    (tmp_path / "here/result.json").unlink()
+    with filelock.FileLock(tmp_path / "here/.hydra/lock"):
+        ended = command("resume=here")
+    assert ended.returncode == 2
+    assert "Another process is at work" in ended.stderr

@@ -1,0 +1,79 @@
+"""On an NVIDIA GPU: the same training, exact where it is asked for, never waiting inside a step."""
+
+import pytest
+import torch
+
+from dlcourse import run_folder
+from dlcourse.build import build, load_data, make_recipe, make_state
+from dlcourse.core import Fold
+from dlcourse.data.options import standardize
+from dlcourse.experiment import run
+from dlcourse.train.fit import fit
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU"),
+]
+GPU = ["runtime=cuda", "observe=[history]", "data.examples=300", "max_epochs=4"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("model", ["mlp", "lenet"])
+def test_a_model_learns_in_every_precision(model, precision, compose, tmp_path):
+    words = [f"model={model}", f"runtime.precision={precision}", "max_epochs=15", "optim.lr=0.003"]
+    run(compose(*GPU, *words), tmp_path / "run")
+    result = run_folder.read_result(tmp_path / "run")
+    assert result["device"].startswith("cuda")
+    assert result["test"]["accuracy"] > 0.7
+
+
+def test_gpu_and_cpu_agree_where_nothing_is_random(compose, tmp_path):
+    losses = []
+    for runtime in ("cpu", "cuda"):
+        cfg = compose(*GPU, f"runtime={runtime}", "model=mlp", "max_epochs=2", "optim=sgd")
+        run(cfg, tmp_path / runtime)
+        losses.append(run_folder.read_result(tmp_path / runtime)["test"]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_deterministic_run_is_the_same_twice(precision, compose, tmp_path):
+    results = []
+    for name in ("a", "b"):
+        words = [
+            "model=lenet",
+            "model.dropout=0.3",
+            "runtime.deterministic=true",
+            "augment=[crop,noise]",
+        ]
+        run(compose(*GPU, *words, f"runtime.precision={precision}"), tmp_path / name)
+        results.append(run_folder.read_result(tmp_path / name)["test"])
+    assert results[0] == results[1]
+
+
+def test_no_step_waits_for_the_gpu(compose):
+    words = ["model=lenet", "augment=[crop,flip,noise]", "regularizer=[l1,l2]", "clip=norm"]
+    cfg = compose(*GPU, *words, "max_epochs=1", "schedule=cosine")
+    runtime, dataset = build(cfg.runtime)(), load_data(cfg)
+    train = dataset.train.to(runtime.device)
+    fold = Fold(".", train, None, standardize(train, "channel"))
+    recipe = make_recipe(cfg, runtime, dataset, fold)
+    fit(make_state(cfg, runtime, dataset), fold, recipe)  # the first time may wait for libraries
+
+    def watched_step(state, inputs, targets, recipe):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            from dlcourse.train.step import gradient_step
+
+            return gradient_step(state, inputs, targets, recipe)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    import dataclasses
+
+    fit(make_state(cfg, runtime, dataset), fold, dataclasses.replace(recipe, step=watched_step))
+
+
+def test_a_compiled_model_trains(compose, tmp_path):
+    run(compose(*GPU, "model=mlp", "runtime.compile=true"), tmp_path / "run")
+    assert run_folder.read_result(tmp_path / "run")["epochs"] == 4
