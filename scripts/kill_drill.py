@@ -34,26 +34,22 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     generator = random.Random(int(words["seed"]))
     kinds = {"plain": PLAIN, "folds": FOLDS}
-    whole, seconds = {}, {}
+    whole = {}
     for kind, choice in kinds.items():
-        begun = time.monotonic()
         train(folder / kind, choice)
-        seconds[kind] = time.monotonic() - begun
         whole[kind] = ends(folder / kind)
     equal = 0
     runs = int(words["runs"])
     for number in range(runs):
         kind = ("plain", "folds")[number % 2]
         run = folder / f"run{number}"
-        moments = [
-            disturb(run, kinds[kind], generator.uniform(1.0, seconds[kind]))
-            for _ in range(generator.choice([1, 1, 2]))
-        ]
+        kills = generator.choice([1, 1, 2])
+        moments = [disturb(run, kinds[kind], generator) for _ in range(kills)]
         train(run, kinds[kind])
         same = ends(run) == whole[kind]
         equal += same
-        print(f"{number + 1:3}/{runs} {kind:5} killed {', '.join(moments)}: "
-              f"{'equal' if same else 'DIFFERENT'}", flush=True)  # fmt: skip
+        verdict = "equal" if same else "DIFFERENT"
+        print(f"{number + 1:3}/{runs} {kind:5} killed {', '.join(moments)}: {verdict}", flush=True)
         if same:
             shutil.rmtree(run)
     print(f"{equal} of {runs} runs ended bitwise like the undisturbed one")
@@ -79,17 +75,37 @@ def train(run: Path, choice: list[str]) -> None:
         raise RuntimeError(message.decode())
 
 
-def disturb(run: Path, choice: list[str], after: float) -> str:
-    """Start or go on, kill after so many seconds, and say when that was."""
+def disturb(run: Path, choice: list[str], generator: random.Random) -> str:
+    """Start or go on, kill at a random moment, and say when that was.
+
+    The moment is up to one epoch's time after a random epoch has been written down; one time in
+    five it is in the seconds in which Python starts.
+    """
+    starting = generator.random() < 0.2
+    first, last = epochs_done(run), total(choice) - 3
+    least = first if starting else generator.randint(min(first, last), last)
+    delay = generator.uniform(0, 2.5 if starting else 0.08)
     process = start(run, choice)
+    while epochs_done(run) < least and process.poll() is None:
+        time.sleep(0.002)
     try:
-        process.wait(after)
+        process.communicate(timeout=delay)
         return "after its end"
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    epochs = sum(len(p.read_text().splitlines()) for p in run.rglob("history.jsonl"))
-    return f"at {after:.2f} s, {epochs} epochs done"
+    return f"after epoch {epochs_done(run)}"
+
+
+def total(choice: list[str]) -> int:
+    """Return how many epochs a run has, those of all folds together."""
+    words = dict(word.split("=", 1) for word in choice)
+    return int(words["max_epochs"]) * int(words.get("split.folds", 1))
+
+
+def epochs_done(run: Path) -> int:
+    """Return how many epochs are written down, those of all folds together."""
+    return sum(len(path.read_text().splitlines()) for path in run.rglob("history.jsonl"))
 
 
 def ends(run: Path) -> dict[str, object]:

@@ -60,6 +60,7 @@ WRONG = [  # the words, and what the message must name
     (["-m", "model=mlp,lenet", "optim.lr=0.1,-1"], ["optim.lr=-1", "nothing was started"]),
     (["-m", "model=mlp,lenett"], ["model=lenett", "did you mean lenet"]),
     (["-m", "optim=adam,sgd", "resume=x"], ["resume", "-m"]),
+    (["experiment=optimizers_on_digits"], ["-m experiment=optimizers_on_digits"]),
 ]
 
 

@@ -51,7 +51,8 @@ class Command:
 def main() -> None:
     """Carry out ``dlcourse-train`` or ``python train.py`` with the words behind it."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise, so that one_message can say it shorter
-    OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+    register = OmegaConf.register_new_resolver if OLD_HYDRA else OmegaConf.register_resolver
+    register("job_folder", job_folder, replace=True)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # a model of the user's own lies where he starts from
 
@@ -116,6 +117,8 @@ def prepare(words: list[str]) -> Command:
     if not args.multirun:
         cfg = compose(args.overrides, args.config_dir)
         if cfg.hydra.mode != RunMode.MULTIRUN:
+            if cfg.hydra.sweeper.get("params"):
+                raise UserError(f"This preset is a sweep.\nType -m {' '.join(args.overrides)}")
             return prepare_run(words, args.overrides, args.config_dir, cfg)
     for point in sweep_points(args.overrides, args.config_dir):
         config = plain(compose(point, args.config_dir))

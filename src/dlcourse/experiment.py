@@ -16,6 +16,9 @@ from dlcourse.runtime import Runtime
 from dlcourse.train.checkpoint import Checkpoint, read_best, restore
 from dlcourse.train.fit import fit, measure
 
+MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
+"""What a run is told by in TensorBoard and in tables, besides what was typed."""
+
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Carry out one experiment in its folder and return ``monitor``'s best value.
@@ -92,20 +95,15 @@ def record(cfg: DictConfig, folder: Path) -> None:
 
 
 def chosen_options(cfg: DictConfig, folder: Path) -> dict[str, str | float]:
-    """Return what tells this run from others: the choice in each group and the keys that were set.
+    """Return what tells this run from others: the main choices and whatever was typed.
 
-    For example ``{"model": "lenet", "optim": "adam", "optim.lr": 0.001, "seed": 0}``.
+    For example ``{"data": "digits", "model": "lenet", "optim": "adam", "optim.lr": 0.001, ...}``.
     """
-    choices = {
-        group: choice
-        for group, choice in run_folder.stored_choices(folder).items()
-        if group in cfg and choice not in (None, "none", "[]")
-    }
     values = dict(run_folder.leaves(OmegaConf.to_container(cfg, resolve=True)))
-    set_by_hand = map(run_folder.key_of, run_folder.stored_overrides(folder))
-    keys = ["batch_size", "max_epochs", "seed", "optim.lr", *set_by_hand]
-    numbers = {key: plain(values[key]) for key in keys if key in values}
-    return choices | {key: value for key, value in numbers.items() if key not in choices}
+    values |= run_folder.stored_choices(folder)
+    typed = map(run_folder.key_of, run_folder.stored_overrides(folder))
+    keys = dict.fromkeys([*MAIN_OPTIONS, *(key for key in typed if not run_folder.is_free(key))])
+    return {key: plain(values[key]) for key in keys if key in values}
 
 
 def plain(value: Any) -> str | float:

@@ -12,6 +12,8 @@ from torch.utils.tensorboard.summary import hparams
 
 from dlcourse.core import Fold, Observer, Recipe, State
 
+NAMES = {"examples_per_second": "images_per_second"}
+
 log = logging.getLogger(__name__)
 
 
@@ -34,8 +36,8 @@ class TensorBoard(Observer):
     def epoch(self, state: State) -> None:
         record = state.history[-1]
         for name, figure in record.metrics.items():
-            name = "images_per_second" if name == "examples_per_second" else name
-            self.writer.add_scalar(name, figure, record.epoch)
+            if name != "seconds":  # the speed says it already
+                self.writer.add_scalar(NAMES.get(name, name), figure, record.epoch)
         self.writer.flush()
 
     def finish(self, state: State, result: dict) -> None:
