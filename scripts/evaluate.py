@@ -41,6 +41,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, ".")  # a model of the user's own lies where he starts from
+    sys.path.append(".")  # a model of the user's own lies where he starts from
     with one_message():
         main()

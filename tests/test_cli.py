@@ -230,6 +230,8 @@ def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(command, tmp
         assert ended.returncode == 2, target
         assert target in ended.stderr
         assert "Traceback" not in ended.stderr
+    path.write_text(whole + "widths: [{_target_: os.system, command: echo}]\n")
+    assert "os.system" in command("resume=here").stderr
     path.write_text(whole.replace("seed: 0", "seed: ${oc.env:HOME}"))
     assert command("resume=here").returncode == 2
 

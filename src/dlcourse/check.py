@@ -80,16 +80,25 @@ def check_trust(config: dict) -> None:
 
     A config that is read back from a folder is data: it may have come from anywhere.
     """
-    trusted = tuple(config.get("trust") or ())
-    for key, value in leaves(config):
-        if key.split(".")[-1] != "_target_" or str(value).startswith(OWN_TARGETS):
-            continue
-        module = str(value).split(".")[0]
-        if not any(value == name or str(value).startswith(f"{name}.") for name in trusted):
+    trusted = tuple(f"{name}." for name in config.get("trust") or ())
+    for name in targets(config):
+        if not f"{name}.".startswith((*OWN_TARGETS, *trusted)):
             raise UserError(
-                f"The stored config calls {value} ({key}), which is not part of dlcourse.\n"
-                f"If you know that code, type trust=[{module}]"
+                f"The stored config calls {name}, which is not part of dlcourse.\n"
+                f"If you know that code, type trust=[{name.split('.')[0]}]"
             )
+
+
+def targets(config: object) -> Iterator[str]:
+    """Yield every name that a config calls, however deep it lies."""
+    if isinstance(config, dict):
+        if "_target_" in config:
+            yield str(config["_target_"])
+        for value in config.values():
+            yield from targets(value)
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from targets(value)
 
 
 def target(config: dict, group: str) -> str:

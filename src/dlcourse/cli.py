@@ -54,7 +54,7 @@ def main() -> None:
     register = OmegaConf.register_new_resolver if OLD_HYDRA else OmegaConf.register_resolver
     register("job_folder", job_folder, replace=True)
     if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # a model of the user's own lies where he starts from
+        sys.path.append(os.getcwd())  # a model of the user's own lies where he starts from
 
     with one_message():
         command = prepare(sys.argv[1:])
