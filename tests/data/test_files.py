@@ -24,7 +24,10 @@ from dlcourse.data.mnist import mnist
 from dlcourse.error import UserError
 
 # torchvision leaves its connection open when a download breaks off
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning"),  # torchvision 0.26
+]
 
 
 def md5(content: bytes) -> str:
