@@ -48,8 +48,8 @@ def data_root(tmp_path_factory) -> Path:
 @pytest.fixture
 def compose(data_root):
     """Return a function from overrides to a config, as the command line makes it."""
-    from dlcourse.cli import compose as compose_all
-    from dlcourse.cli import plain
+    from dlcourse.compose import compose as compose_all
+    from dlcourse.compose import plain
 
     def compose_task(*overrides: str) -> DictConfig:
         return OmegaConf.create(plain(compose_all([f"data.root={data_root}", *overrides], None)))

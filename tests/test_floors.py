@@ -12,8 +12,9 @@ PACKAGE = Path(dlcourse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = set(GROUPS) - {"runtime"}
 GROUND = {"core", "error", "durable", "order", "runtime", "layer"}
-TORCH_FREE = {"error", "durable", "bounds", "check", "run_folder", "command", "cli"}
-HYDRA = {"cli", "experiment"}
+BEFORE_TORCH = {"kind", "bounds", "rules", "check", "run_folder", "command"}
+TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli"}
+HYDRA = {"cli", "compose", "experiment"}
 
 
 def noun(path: Path) -> str:
@@ -50,13 +51,13 @@ def allowed(path: Path) -> set[str]:
     """Return the nouns that a file on its floor may import."""
     here = noun(path)
     if here in GROUND:
-        return GROUND | {"check"} if here == "layer" else {"error", "core", "durable"}
+        return GROUND if here == "layer" else {"error", "core", "durable"}
     if here in LEAVES:
         return GROUND | {here}
     if here == "train":
         return GROUND | {"train"}
-    if here in ("bounds", "check", "run_folder", "command"):
-        return {"error", "durable", "bounds", "run_folder"}
+    if here in BEFORE_TORCH:
+        return BEFORE_TORCH | {"error", "durable"}
     everything = {noun(file) for file in FILES}
     return everything - {"cli"} if here != "cli" else everything
 

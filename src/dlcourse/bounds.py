@@ -3,9 +3,9 @@
 A test fails when a file in ``configs/`` has a number, a word or a truth value that is not here.
 """
 
-import math
-from dataclasses import dataclass
 from typing import Any
+
+from dlcourse.kind import Device, Flag, Kind, Number, Numbers, Text, Texts, Word
 
 ACTIVATIONS = (
     "identity", "heaviside", "sign", "sigmoid", "tanh", "arctan", "relu", "leaky_relu", "rrelu",
@@ -13,142 +13,6 @@ ACTIVATIONS = (
     "bipolar_relu", "gaussian", "saturation", "silu", "selu",
 )  # fmt: skip
 NORMS = ("none", "batch", "layer", "instance", "group")
-
-
-@dataclass(frozen=True)
-class Number:
-    """A finite number within bounds.
-
-    whole: no fraction. above, below: the bound itself is excluded. words: what may stand instead.
-    empty: ``null`` may stand instead. example: what a message suggests to type.
-    """
-
-    low: float
-    high: float
-    example: float | str
-    whole: bool = False
-    above: bool = False
-    below: bool = False
-    empty: bool = False
-    words: tuple[str, ...] = ()
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value is within these bounds."""
-        if value is None:
-            return self.empty
-        if isinstance(value, str):
-            return value in self.words
-        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
-            return False
-        low = value > self.low if self.above else value >= self.low
-        high = value < self.high if self.below else value <= self.high
-        return math.isfinite(value) and low and high
-
-    def __str__(self) -> str:
-        kind = "a whole number" if self.whole else "a number"
-        low = f"above {self.low:,}" if self.above else f"of at least {self.low:,}"
-        high = f"below {self.high:,}" if self.below else f"at most {self.high:,}"
-        others = [*self.words, *(["null"] if self.empty else [])]
-        return " or ".join([f"{kind} {low} and {high}", *others])
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """A list of numbers, each within the same bounds."""
-
-    each: Number
-    shortest: int
-    longest: int
-    example: str
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value is such a list."""
-        fits = isinstance(value, list | tuple) and self.shortest <= len(value) <= self.longest
-        return fits and all(self.each.allows(number) for number in value)
-
-    def __str__(self) -> str:
-        lengths = {self.shortest, self.longest}
-        count = " to ".join(f"{length:,}" for length in sorted(lengths))
-        return f"a list of {count} numbers, each {self.each}"
-
-
-@dataclass(frozen=True)
-class Word:
-    """One of a few words."""
-
-    words: tuple[str, ...]
-
-    @property
-    def example(self) -> str:
-        """What a message suggests to type."""
-        return self.words[0]
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value is one of the words."""
-        return isinstance(value, str) and value in self.words
-
-    def __str__(self) -> str:
-        return f"one of {', '.join(self.words)}"
-
-
-@dataclass(frozen=True)
-class Device:
-    """``auto``, ``cpu``, ``cuda`` or one of several GPUs, ``cuda:1``."""
-
-    example: str = "auto"
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value names a device."""
-        if not isinstance(value, str):
-            return False
-        name, _, number = value.partition(":")
-        return value in ("auto", "cpu", "cuda") or (name == "cuda" and number.isdecimal())
-
-    def __str__(self) -> str:
-        return "auto, cpu, cuda or cuda:<number>"
-
-
-@dataclass(frozen=True)
-class Flag:
-    """True or false."""
-
-    example: str = "true"
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value is true or false."""
-        return isinstance(value, bool)
-
-    def __str__(self) -> str:
-        return "true or false"
-
-
-@dataclass(frozen=True)
-class Text:
-    """Any text, such as the name of a folder; or ``null`` if it may be ``empty``."""
-
-    example: str
-    empty: bool = False
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value is text and not empty."""
-        return (isinstance(value, str) and value != "") or (value is None and self.empty)
-
-    def __str__(self) -> str:
-        return "a text or null" if self.empty else "a text"
-
-
-@dataclass(frozen=True)
-class Texts:
-    """A list of texts."""
-
-    example: str
-
-    def allows(self, value: Any) -> bool:
-        """Return whether a value is such a list."""
-        return isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
-
-    def __str__(self) -> str:
-        return "a list of names"
 
 
 def share(example: float, *, below: bool = False) -> Number:
@@ -169,9 +33,7 @@ def counted(low: int, high: int, example: int | str, **more: Any) -> Number:
 SEED = counted(0, 2**32 - 1, 0)
 MANY = 1_000_000_000
 
-Bounds = Number | Numbers | Word | Device | Flag | Text | Texts
-
-BOUNDS: dict[str, Bounds] = {
+BOUNDS: dict[str, Kind] = {
     # the run
     "seed": SEED,
     "max_epochs": counted(1, 1_000_000, 50),
@@ -249,7 +111,7 @@ BOUNDS: dict[str, Bounds] = {
 }
 
 
-def bounds_of(key: str) -> Bounds | None:
+def bounds_of(key: str) -> Kind | None:
     """Return what a dotted key may hold: the entry for its longest known ending, or None."""
     parts = key.split(".")
     endings = (".".join(parts[start:]) for start in range(len(parts)))

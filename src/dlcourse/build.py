@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse.check import OWN_TARGETS
+from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.data.options import keep_examples, randomize_labels
 from dlcourse.error import UserError
@@ -18,14 +18,6 @@ from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
 from dlcourse.train.rng import INITIAL, reseed
 from dlcourse.train.step import gradient_step
-
-NOT_ARGUMENTS = {
-    "data": ("root", "seed", "examples", "random_labels", "standardize"),
-    "optim": ("weight_decay", "decay_all"),
-    "schedule": ("warmup",),
-    "metric": ("training",),
-}
-"""Keys of a group that dlcourse itself reads."""
 
 HYDRA_KEYS = ("_target_", "_partial_", "_convert_", "_recursive_")
 

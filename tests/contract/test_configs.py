@@ -9,11 +9,13 @@ import yaml
 from conftest import CONFIGS, options
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dlcourse.bounds import BOUNDS, Flag, Number, Numbers, Word, bounds_of
-from dlcourse.build import NOT_ARGUMENTS, locate
-from dlcourse.check import FIGURES, GROUPS, SIZES, SMALLEST_PICTURE, check
+from dlcourse.bounds import BOUNDS, bounds_of
+from dlcourse.build import locate
+from dlcourse.check import GROUPS, NOT_ARGUMENTS, check
 from dlcourse.error import UserError
 from dlcourse.experiment import run
+from dlcourse.kind import Flag, Number, Numbers, Word
+from dlcourse.rules import FIGURES, SIZES, SMALLEST_PICTURE
 from dlcourse.run_folder import leaves
 
 FILES = sorted(CONFIGS.glob("*/*.yaml"))
@@ -100,6 +102,19 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
     given_by_the_run = {"data": {"root", "seed"}, "split": {"classes", "ready_val"}}
     assert keys == {p.name for p in keyword_only} - given_by_the_run.get(group, set())
     assert all(p.default is inspect.Parameter.empty for p in keyword_only), "the YAML has defaults"
+
+
+def test_the_keys_of_a_users_own_choice_mean_what_he_says(compose):
+    from omegaconf import OmegaConf
+
+    config = OmegaConf.to_container(compose())
+    config["model"] = {"_target_": "my_model.Wide", "_partial_": True, "k": 0.5, "norm": "mine"}
+    check(config)
+    config["data"] |= {"_target_": "my_data.mine", "size": -1}
+    check(config)
+    config["data"]["random_labels"] = 2
+    with pytest.raises(UserError, match=r"data\.random_labels"):
+        check(config)
 
 
 @pytest.mark.parametrize(("group", "name", "node"), NODES)

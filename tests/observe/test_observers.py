@@ -28,7 +28,7 @@ def finished(tmp_path_factory):
     """Return the folder of a run that TensorBoard and the history have watched."""
     from omegaconf import OmegaConf
 
-    from dlcourse.cli import compose, plain
+    from dlcourse.compose import compose, plain
 
     folder = tmp_path_factory.mktemp("watched")
     words = [f"data.root={folder}/data", "data.examples=60", "max_epochs=3", "model=mlp"]

@@ -6,7 +6,8 @@ import torch
 from conftest import options
 from torch import nn
 
-from dlcourse.build import NOT_ARGUMENTS, build
+from dlcourse.build import build
+from dlcourse.check import NOT_ARGUMENTS
 
 STEPS = 6
 CURVATURE = np.array([1.0, 4.0, 0.3])

@@ -9,7 +9,8 @@ import torch
 from conftest import options
 from torch.optim import lr_scheduler
 
-from dlcourse.build import NOT_ARGUMENTS, build
+from dlcourse.build import build
+from dlcourse.check import NOT_ARGUMENTS
 from dlcourse.schedule.warmup import START, warmup
 
 EPOCHS = 12

@@ -141,7 +141,7 @@ def test_the_benchmarks_two_loops_end_with_the_same_weights(command, tmp_path):
     pictures = torch.randint(256, (300, 1, 28, 28), dtype=torch.uint8)
     part = {"pictures": pictures, "targets": torch.arange(300) % 10}
     durable.save(tmp_path / "data/.dlcourse/mnist.pt", {"train": part, "test": part})
-    words = ["data.root=data", "rounds=2", "tutorial_rounds=1"]
+    words = ["data.root=data", "repeats=2", "rounds=1", "tutorial_rounds=1"]
     ended = command(*words, script="scripts/benchmark.py")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("bitwise equal") == 2

@@ -1,0 +1,109 @@
+"""Configs composed with Hydra before Hydra runs anything, and its errors said in one message."""
+
+import os
+import re
+from pathlib import Path
+
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse import run_folder
+from dlcourse.error import UserError, nearest
+
+HERE = Path(__file__).parent
+CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] / "configs"
+"""In a wheel the configs lie in the package, in a clone beside ``src/``."""
+
+
+def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
+    """Compose the config of one job, Hydra's own part included; raises UserError."""
+    search_path = create_config_search_path(str(CONFIGS))
+    assert isinstance(search_path, ConfigSearchPathImpl)
+    if config_dir is not None:
+        own = f"file://{os.path.abspath(config_dir)}"
+        search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
+    try:
+        composer = Hydra.create_main_hydra2("train", search_path)
+        return composer.compose_config(
+            "train", overrides, RunMode.RUN, from_shell=True, with_log_configuration=False
+        )
+    except (HydraException, OmegaConfBaseException) as error:
+        GlobalHydra.instance().clear()
+        raise explain(error, config_dir) from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]]:
+    """Return the words of every job of a grid; a sweep of another kind is not looked into."""
+    try:
+        parser = OverridesParser.create()
+        parsed = parser.parse_overrides(overrides)
+        fixed = [word.input_line for word in parsed if not word.is_sweep_override()]
+        cfg = compose(fixed, config_dir)
+        if not str(cfg.hydra.sweeper.get("_target_", "")).endswith("BasicSweeper"):
+            return []
+        params = cfg.hydra.sweeper.get("params") or {}
+        swept = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+        batches = BasicSweeper.split_arguments([*swept, *parsed], None)
+    except HydraException as error:
+        raise explain(error, config_dir) from error
+    return [list(point) for batch in batches for point in batch]
+
+
+def plain(cfg: DictConfig) -> dict:
+    """Return a config without Hydra's part and without interpolations; raises UserError."""
+    try:
+        # only the task's keys: some of Hydra's own exist while a job runs, and not before
+        keys = [key for key in cfg if key != "hydra"]
+        return OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
+    except OmegaConfBaseException as error:
+        raise explain(error) from error
+
+
+def explain(error: Exception, config_dir: str | None = None) -> UserError:
+    """Say in one message what Hydra found wrong with a command."""
+    if isinstance(error, MissingConfigException):
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        known = options_of(group, config_dir)
+        return UserError(
+            f"{group}={option} is not there; {nearest(option, known)}.\nType {group}=<one of them>"
+        )
+    if isinstance(error, OverrideParseException):
+        return UserError(
+            f"{error.override} is not understood: {str(error).splitlines()[0]}.\n"
+            "Type key=value without spaces; quote lists for the shell: 'augment=[crop,flip]'"
+        )
+    text = str(error)
+    unknown = re.search(r"Could not override '([^'@]+)'", text)
+    if unknown:
+        key = unknown[1]
+        known = known_keys(config_dir)
+        return UserError(
+            f"{key} is not a key of this config; {nearest(key, known)}\n"
+            "python train.py --help lists the groups; add --cfg job to see every key"
+        )
+    lines = [line for line in text.splitlines() if line.strip()]
+    cause = f" ({str(error.__cause__).splitlines()[0]})" if str(error.__cause__ or "") else ""
+    return UserError(" ".join(lines[:2]) + cause)
+
+
+def options_of(group: str, config_dir: str | None) -> list[str]:
+    """Return the options of a group, those of the user's own folder included."""
+    folders = [CONFIGS, *([Path(config_dir)] if config_dir else [])]
+    return [path.stem for folder in folders for path in (folder / group).glob("[!_]*.yaml")]
+
+
+def known_keys(config_dir: str | None) -> list[str]:
+    """Return every group and every key of the default config."""
+    cfg = compose([], config_dir)
+    return [*cfg.hydra.runtime.choices, *(key for key, _ in run_folder.leaves(plain(cfg)))]
