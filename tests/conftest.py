@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -34,9 +35,14 @@ def idx_files() -> dict[str, bytes]:
     return files
 
 
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("same")
+
+
 @pytest.fixture(autouse=True)
-def _two_threads():
+def _the_same_every_time():
     torch.set_num_threads(2)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,7 @@ WRONG = [  # the words, and what the message must name
     (["trust=5"], ["trust=5", "a list"]),
     (["hydra.run.dir=/proc/no/such"], ["/proc/no/such", "hydra.run.dir"]),
     (["--config-dir", "no/such"], ["no/such", "--config-dir"]),
+    (["--config-name", "other"], ["--config-name", "--config-dir"]),
     (["-m", "model=mlp,lenet", "optim.lr=0.1,-1"], ["optim.lr=-1", "nothing was started"]),
     (["-m", "model=mlp,lenett"], ["model=lenett", "did you mean lenet"]),
     (["-m", "optim=adam,sgd", "resume=x"], ["resume", "-m"]),
@@ -341,8 +342,8 @@ def equal(first: dict, second: dict) -> bool:
     )
 
 
-LONG = ["data.examples=200", "max_epochs=30", "model=mlp", "model.dropout=0.3", "stop=never",
-        "observe=[history]", "hydra.run.dir=here", "batch_size=4"]  # fmt: skip
+LONG = ["data.examples=400", "max_epochs=30", "model=mlp", "model.dropout=0.3", "stop=never",
+        "observe=[history]", "hydra.run.dir=here", "batch_size=2"]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,10 @@ def prepare(words: list[str]) -> Command:
     args = get_args_parser().parse_args(words)
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         return Command(words)
+    for option in ("config_name", "config_path", "experimental_rerun"):
+        if getattr(args, option, None) is not None:
+            flag = "--" + option.replace("_", "-")
+            raise UserError(f"{flag} is not for dlcourse.\nType --config-dir <your own configs>")
     check_config_dir(args.config_dir)
     if not args.multirun:
         cfg = compose(args.overrides, args.config_dir)

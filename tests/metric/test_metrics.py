@@ -26,7 +26,7 @@ def test_every_metric_is_tested_here():
     assert set(options("metric")) == {"accuracy", "confusion", "r2", "rmse", "top_k"}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 60))
 def test_class_metrics_equal_scikit_learns(seed, classes, examples):
     generator = torch.Generator().manual_seed(seed)

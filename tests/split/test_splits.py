@@ -4,7 +4,7 @@ import pytest
 import sklearn.model_selection as reference
 import torch
 from conftest import options
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.error import UserError
@@ -29,7 +29,6 @@ def whole(parts, examples):
     return True
 
 
-@settings(deadline=None)
 @given(labels, st.integers(2, 12), seeds)
 def test_every_example_is_validated_exactly_once(targets, folds, seed):
     targets = torch.tensor(targets)
@@ -42,7 +41,6 @@ def test_every_example_is_validated_exactly_once(targets, folds, seed):
     assert [part.name for part in parts] == [f"fold{i}" for i in range(folds)]
 
 
-@settings(deadline=None)
 @given(labels, st.integers(2, 5), seeds)
 def test_stratified_folds_hold_every_class_evenly(targets, folds, seed):
     targets = torch.tensor(targets)
@@ -61,7 +59,6 @@ def test_stratified_folds_hold_every_class_evenly(targets, folds, seed):
     assert max(sizes) - min(sizes) <= 1
 
 
-@settings(deadline=None)
 @given(labels, st.floats(0.1, 0.9), seeds)
 def test_a_holdout_takes_its_fraction_of_every_class(targets, fraction, seed):
     targets = torch.tensor(targets)
@@ -114,7 +111,6 @@ def test_a_regression_cannot_be_stratified():
         stratified_kfold(torch.zeros(9, 1), classes=False, ready_val=0, folds=3, seed=0)
 
 
-@settings(deadline=None)
 @given(labels, seeds)
 def test_a_stratified_order_is_a_permutation_whose_beginning_has_the_classes_shares(targets, seed):
     targets = torch.tensor(targets)

@@ -8,7 +8,7 @@ from dlcourse.core import Dataset, Split, Standardize
 from dlcourse.error import UserError
 from dlcourse.order import random_order, stratified_order
 
-CHUNK = 4096  # examples that are turned to float64 at a time
+CHUNK = 1024  # examples that are turned to float64 at a time
 WHITE = 255.0
 
 
@@ -65,17 +65,14 @@ def standardize(train: Split, how: str) -> Standardize:
         scale = 1 / WHITE if inputs.dtype == torch.uint8 else 1.0
         zero = torch.zeros((), device=inputs.device)
         return Standardize(zero, zero + scale)
-    by_channel = how == "channel" and inputs.dim() == 4
+    over = (0, 2, 3) if how == "channel" and inputs.dim() == 4 else (0,)
     total, squares = 0.0, 0.0
     for chunk in inputs.split(CHUNK):
-        numbers = chunk.double()
-        numbers = numbers.transpose(0, 1) if by_channel else numbers.movedim(0, -1)
-        numbers = numbers.flatten(1 if by_channel else 0, -1 if by_channel else -2)
-        total = total + numbers.sum(1)  # (C,), or one for each input
-        squares = squares + numbers.square().sum(1)
-    count = inputs.numel() // len(total)
+        numbers = chunk.to(torch.float64, copy=True)
+        total = total + numbers.sum(over, keepdim=True)  # (1, C, 1, 1), or one for each input
+        squares = squares + numbers.square_().sum(over, keepdim=True)
+    count = inputs.numel() // total.numel()
     mean = total / count
     std = (squares / count - mean.square()).clamp(min=0).sqrt()
     std = torch.where(std > 1e-6 * (mean.abs() + 1e-6), std, 1.0)
-    shape = (-1, 1, 1) if by_channel else inputs.shape[1:]
-    return Standardize(mean.float().reshape(shape), (1 / std).float().reshape(shape))
+    return Standardize(mean.float()[0], (1 / std).float()[0])
