@@ -186,7 +186,7 @@ def test_two_runs_never_share_a_folder(command, tmp_path):
     assert (tmp_path / "here/result.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["a b", "é=1,2", "it's", "[x]", "$y"])
+@pytest.mark.parametrize("name", ["a b é=1,2", "it's [x] $y"])
 def test_a_run_may_lie_in_a_folder_of_any_name(name, command, tmp_path):
     from dlcourse.cli import quoted
 
