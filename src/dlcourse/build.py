@@ -42,9 +42,13 @@ def fill(settings: dict) -> partial:
     function = locate(target)
     keywords = {key: value_of(value) for key, value in settings.items() if key not in HYDRA_KEYS}
     try:
-        signature(function).bind_partial(**keywords)
+        parameters = signature(function)
+    except ValueError:  # some functions written in C do not tell
+        return partial(function, **keywords)
+    try:
+        parameters.bind_partial(**keywords)
     except TypeError as error:
-        known = ", ".join(signature(function).parameters)
+        known = ", ".join(parameters.parameters)
         raise UserError(f"{target}: {error}.\nIt takes: {known}") from error
     return partial(function, **keywords)
 

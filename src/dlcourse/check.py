@@ -14,6 +14,7 @@ GROUPS = (
     "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "split",
     "metric", "stop", "observe", "runtime", "data",
 )  # fmt: skip
+MULTIPLE = ("regularizer", "augment", "metric", "observe")  # of which several may be chosen
 TOP_LEVEL = ("seed", "max_epochs", "batch_size", "monitor", "mode", "resume", "trust")
 OWN_TARGETS = (
     *(f"dlcourse.{group}." for group in GROUPS),

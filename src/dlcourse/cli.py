@@ -16,7 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import run_folder
-from dlcourse.check import check, check_trust
+from dlcourse.check import check, check_key, check_trust
 from dlcourse.command import one_message
 from dlcourse.compose import CONFIGS, compose, explain, plain, sweep_points
 from dlcourse.error import DivergedError, UserError
@@ -133,6 +133,7 @@ def prepare_run(
 ) -> Command:
     """Check one run and make or find its folder."""
     config = plain(cfg)
+    check_key("resume", config["resume"])
     if config["resume"] is not None:
         folder, fresh = Path(config["resume"]), False
         config = resumed(folder, config, overrides, config_dir)

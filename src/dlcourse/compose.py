@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import run_folder
+from dlcourse.check import GROUPS, MULTIPLE
 from dlcourse.error import UserError, nearest
 
 HERE = Path(__file__).parent
@@ -33,14 +34,18 @@ def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
         search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
     try:
         composer = Hydra.create_main_hydra2("train", search_path)
-        return composer.compose_config(
+        cfg = composer.compose_config(
             "train", overrides, RunMode.RUN, from_shell=True, with_log_configuration=False
         )
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
         GlobalHydra.instance().clear()
-        raise explain(error, config_dir) from error
+        raise explain(error, overrides, config_dir) from error
     finally:
         GlobalHydra.instance().clear()
+    for group in set(GROUPS) - set(MULTIPLE) - set(cfg.hydra.runtime.choices):
+        known = ", ".join(sorted(options_of(group, config_dir)))
+        raise UserError(f"{group} takes exactly one choice.\nType {group}=<one of {known}>")
+    return cfg
 
 
 def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]]:
@@ -56,7 +61,7 @@ def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]
         swept = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
         batches = BasicSweeper.split_arguments([*swept, *parsed], None)
     except HydraException as error:
-        raise explain(error, config_dir) from error
+        raise explain(error, overrides, config_dir) from error
     return [list(point) for batch in batches for point in batch]
 
 
@@ -70,11 +75,13 @@ def plain(cfg: DictConfig) -> dict:
         raise explain(error) from error
 
 
-def explain(error: Exception, config_dir: str | None = None) -> UserError:
-    """Say in one message what Hydra found wrong with a command."""
+def explain(
+    error: Exception, overrides: list[str] | None = None, config_dir: str | None = None
+) -> UserError:
+    """Say in one message what Hydra found wrong with a command's words."""
     if isinstance(error, MissingConfigException):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        known = options_of(group, config_dir)
+        known = error.options or options_of(group, config_dir)
         return UserError(
             f"{group}={option} is not there; {nearest(option, known)}.\nType {group}=<one of them>"
         )
@@ -87,14 +94,15 @@ def explain(error: Exception, config_dir: str | None = None) -> UserError:
     unknown = re.search(r"Could not override '([^'@]+)'", text)
     if unknown:
         key = unknown[1]
-        known = known_keys(config_dir)
+        known = known_keys(overrides or [], config_dir)
         return UserError(
             f"{key} is not a key of this config; {nearest(key, known)}\n"
             "python train.py --help lists the groups; add --cfg job to see every key"
         )
     lines = [line for line in text.splitlines() if line.strip()]
     cause = f" ({str(error.__cause__).splitlines()[0]})" if str(error.__cause__ or "") else ""
-    return UserError(" ".join(lines[:2]) + cause)
+    command = f"\nin {' '.join(overrides)}" if overrides else ""
+    return UserError(" ".join(lines[:2]) + cause + command)
 
 
 def options_of(group: str, config_dir: str | None) -> list[str]:
@@ -103,7 +111,8 @@ def options_of(group: str, config_dir: str | None) -> list[str]:
     return [path.stem for folder in folders for path in (folder / group).glob("[!_]*.yaml")]
 
 
-def known_keys(config_dir: str | None) -> list[str]:
-    """Return every group and every key of the default config."""
-    cfg = compose([], config_dir)
+def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
+    """Return every group and every key that there are with the choices that were typed."""
+    choices = [word for word in overrides if run_folder.key_of(word) in GROUPS]
+    cfg = compose(choices, config_dir)
     return [*cfg.hydra.runtime.choices, *(key for key, _ in run_folder.leaves(plain(cfg)))]

@@ -21,7 +21,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     ``nearest("lenett", ["lenet", "mlp"])`` is ``"did you mean lenet? Allowed: lenet, mlp"``.
     """
     known = sorted(known)
-    allowed = f"Allowed: {', '.join(known)}" if len(known) <= 40 else ""
+    allowed = f"Allowed: {', '.join(known)}" if 0 < len(known) <= 40 else ""
     return " ".join(part for part in (did_you_mean(word, known), allowed) if part)
 
 

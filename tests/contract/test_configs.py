@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from dlcourse.bounds import BOUNDS, bounds_of
 from dlcourse.build import locate
-from dlcourse.check import GROUPS, NOT_ARGUMENTS, check
+from dlcourse.check import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
 from dlcourse.error import UserError
 from dlcourse.experiment import run
 from dlcourse.kind import Flag, Number, Numbers, Word
@@ -20,7 +20,6 @@ from dlcourse.run_folder import leaves
 
 FILES = sorted(CONFIGS.glob("*/*.yaml"))
 CHOICES = [(group, option) for group in GROUPS for option in options(group)]
-MULTIPLE = ("regularizer", "augment", "metric", "observe")
 NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "image_folder")
 
 
