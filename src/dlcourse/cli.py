@@ -76,7 +76,8 @@ def start(config: dict, *, fresh: bool = False) -> float:
     try:
         best = run(OmegaConf.create(config), folder)
     except (KeyboardInterrupt, SystemExit):
-        print(f"\nStopped. To go on: python train.py resume={shown}", file=sys.stderr)
+        own = "dlcourse-train" if "dlcourse" in Path(sys.argv[0]).name else "python train.py"
+        print(f"\nStopped. To go on: {own} resume={shown}", file=sys.stderr)
         raise
     except Exception as error:
         expected = isinstance(error, UserError | DivergedError)
