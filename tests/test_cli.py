@@ -307,13 +307,14 @@ def kill_after(epochs: int, words: list[str], folder: Path, data_root: Path, num
     import subprocess
     import sys
 
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *words],
-        cwd=folder,
-        env={**os.environ, "DLCOURSE_DATA": str(data_root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with open(folder / "stderr.txt", "w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "train.py"), *words],
+            cwd=folder,
+            env={**os.environ, "DLCOURSE_DATA": str(data_root)},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         histories = list(folder.glob("here/**/history.jsonl"))
@@ -381,6 +382,8 @@ def test_a_killed_run_goes_on_to_the_end_of_one_that_was_not(
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, command):
     assert kill_after(3, LONG, tmp_path, data_root, number) == status
+    message = (tmp_path / "stderr.txt").read_text()
+    assert message == "\nStopped. To go on: python train.py resume=here\n"
     assert (tmp_path / "here/checkpoints/last.pt").exists()
     assert command("resume=here").returncode == 0
 
