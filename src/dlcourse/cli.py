@@ -53,7 +53,9 @@ def main() -> None:
 
         def job(cfg: DictConfig) -> float:
             if command.config is None:  # a job of a sweep, which goes on when one of them fails
-                return start(plain(cfg))
+                config = plain(cfg)
+                check(config)  # a sweeper other than Hydra's basic one is looked into only now
+                return start(config)
             with one_message():
                 return start(command.config, fresh=command.fresh)
 
@@ -69,7 +71,6 @@ def start(config: dict, *, fresh: bool = False) -> float:
     fresh: whether the folder may go again if the job turns out to be impossible.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    check(config)
     from dlcourse.experiment import run  # torch, only now that all is found to be in order
 
     shown = os.path.relpath(folder) if folder.is_relative_to(os.getcwd()) else folder

@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+WHITE = 255.0  # the largest value of a uint8 picture
+
 
 @dataclass(frozen=True)
 class Split:
@@ -40,17 +42,20 @@ class Split:
 class Dataset:
     """A data set as its source hands it out, before any validation part is taken.
 
-    task: ``classification`` or ``regression``.
     classes: the names of the classes, in the order of the targets; empty for a regression.
     ready_val: how many examples at the end of ``train`` are a ready-made validation part.
     """
 
     name: str
-    task: str
     train: Split
     test: Split
     classes: tuple[str, ...] = ()
     ready_val: int = 0
+
+    @property
+    def task(self) -> str:
+        """``classification``, or ``regression`` where there are no classes."""
+        return "classification" if self.classes else "regression"
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -46,7 +46,7 @@ def save(path: Path, content: dict) -> None:
     write(path, lambda file: torch.save(content, file))
 
 
-def load(path: Path, device: str = "cpu") -> dict:
+def load(path: Path) -> dict:
     """Read what ``save`` wrote, after every byte was checked against its checksum.
 
     ``torch.load`` does not look at the CRC-32 sums in its own files, so a flipped bit would pass
@@ -61,7 +61,7 @@ def load(path: Path, device: str = "cpu") -> dict:
             bad = archive.testzip()
         if bad is not None:
             raise DamagedFileError(f"{path} is damaged: the checksum of {bad} is wrong")
-        return torch.load(path, map_location=device, weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (FileNotFoundError, DamagedFileError):
         raise
     except Exception as error:  # whatever zipfile, the unpickler or torch make of wrong bytes

@@ -38,6 +38,7 @@ def describe(
         "examples_per_second": len(state.history) * len(fold.train) / seconds,
         "seed": recipe.seed,
         "data": dataset.name,
+        "task": dataset.task,
         "input_shape": list(dataset.input_shape),
         "output_size": dataset.output_size,
         "classes": list(dataset.classes),
@@ -77,8 +78,8 @@ def summarize(results: list[dict], names: list[str]) -> dict:
     }
     own = ("best", "best_epoch", "epochs", "val", "test", "examples", "seconds")
     shared = (
-        "monitor", "mode", "parameters", "seed", "data", "input_shape", "output_size", "classes",
-        "options",
+        "monitor", "mode", "parameters", "seed", "data", "task", "input_shape",
+        "output_size", "classes", "options",
     )  # fmt: skip
     return {
         **{key: results[0][key] for key in shared},

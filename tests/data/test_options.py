@@ -17,7 +17,7 @@ def made(examples=90, classes=3, ready_val=0):
     inputs = torch.arange(examples).float().unsqueeze(1)
     split = Split(inputs, torch.arange(examples) % classes)
     names = tuple("abcdefgh"[:classes])
-    return Dataset("made", "classification", split, split, names, ready_val)
+    return Dataset("made", split, split, names, ready_val)
 
 
 def test_examples_are_kept_class_by_class():
@@ -51,7 +51,7 @@ def test_so_many_labels_become_random_and_those_of_the_test_part_stay(fraction):
 
 def test_random_values_of_a_regression_come_from_other_examples():
     split = Split(torch.zeros(50, 1), torch.arange(50.0).unsqueeze(1))
-    after = randomize_labels(Dataset("made", "regression", split, split), 1.0, seed=0)
+    after = randomize_labels(Dataset("made", split, split), 1.0, seed=0)
     assert set(after.train.targets.flatten().tolist()) <= set(range(50))
     assert not torch.equal(after.train.targets, split.targets)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-WHITE = 255.0
+from dlcourse.core import WHITE
 
 
 def noise(inputs: Tensor, targets: Tensor, *, std: float) -> tuple[Tensor, Tensor]:

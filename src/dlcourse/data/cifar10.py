@@ -28,7 +28,7 @@ def cifar10(*, root: Path, seed: int, size: int, download: bool) -> Dataset:
         Split(resize(content[part]["pictures"], size), content[part]["targets"])
         for part in ("train", "test")
     )
-    return Dataset(name="cifar10", task="classification", train=train, test=test, classes=CLASSES)
+    return Dataset(name="cifar10", train=train, test=test, classes=CLASSES)
 
 
 def _read(root: Path, download: bool) -> dict:

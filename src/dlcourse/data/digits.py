@@ -27,7 +27,6 @@ def digits(*, root: Path, seed: int, size: int) -> Dataset:
     everything = Split(pictures, targets)
     return Dataset(
         name="digits",
-        task="classification",
         train=everything.subset(order[TEST_EXAMPLES:]),
         test=everything.subset(order[:TEST_EXAMPLES]),
         classes=tuple("0123456789"),

@@ -64,7 +64,6 @@ def image_folder(
         )
     return Dataset(
         name=top.resolve().name,
-        task="classification",
         train=train,
         test=test,
         classes=tuple(classes),

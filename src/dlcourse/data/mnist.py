@@ -81,4 +81,4 @@ def _idx(
         Split(resize(content[part]["pictures"], size), content[part]["targets"])
         for part in ("train", "test")
     )
-    return Dataset(name=name, task="classification", train=train, test=test, classes=classes)
+    return Dataset(name=name, train=train, test=test, classes=classes)

@@ -24,7 +24,6 @@ def moons(
 
     return Dataset(
         name="moons",
-        task="classification",
         train=draw(train_examples),
         test=draw(test_examples),
         classes=("upper", "lower"),

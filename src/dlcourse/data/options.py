@@ -4,12 +4,11 @@ import dataclasses
 
 import torch
 
-from dlcourse.core import Dataset, Split, Standardize
+from dlcourse.core import WHITE, Dataset, Split, Standardize
 from dlcourse.error import UserError
 from dlcourse.order import random_order, stratified_order
 
 CHUNK = 1024  # examples that are turned to float64 at a time
-WHITE = 255.0
 
 
 def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:

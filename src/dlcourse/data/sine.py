@@ -24,6 +24,4 @@ def sine(
         noisy = noise * torch.randn(examples, 1, generator=generator)
         return Split(x, torch.sin(2 * math.pi * x) + noisy)
 
-    return Dataset(
-        name="sine", task="regression", train=draw(train_examples), test=draw(test_examples)
-    )
+    return Dataset(name="sine", train=draw(train_examples), test=draw(test_examples))
