@@ -49,7 +49,10 @@ class TensorBoard(Observer):
         self.draw_graph(state)
         best = f"best/{result['monitor']}"
         self.writer.add_scalar(best, result["best"], result["best_epoch"])
-        for summary in hparams(result["options"], {best: result["best"]}):
+        # Without a summary of the whole experiment TensorBoard gathers the columns from all runs;
+        # with one in every run it takes those of the first and hides what others have besides.
+        _, *own = hparams(result["options"], {best: result["best"]})
+        for summary in own:
             self.writer.file_writer.add_summary(summary)
 
     def draw_graph(self, state: State) -> None:
