@@ -12,7 +12,7 @@ PACKAGE = Path(dlcourse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = set(GROUPS) - {"runtime"}
 GROUND = {"core", "error", "durable", "order", "runtime", "layer"}
-BEFORE_TORCH = {"kind", "bounds", "rules", "check", "run_folder", "command"}
+BEFORE_TORCH = {"kind", "bounds", "facts", "rules", "check", "run_folder", "command"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli"}
 HYDRA = {"cli", "compose", "experiment"}
 

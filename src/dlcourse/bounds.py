@@ -13,6 +13,7 @@ ACTIVATIONS = (
     "bipolar_relu", "gaussian", "saturation", "silu", "selu",
 )  # fmt: skip
 NORMS = ("none", "batch", "layer", "instance", "group")
+POOLS = ("max", "average", "sum", "stochastic")
 
 
 def share(example: float, *, below: bool = False) -> Number:
@@ -59,7 +60,7 @@ BOUNDS: dict[str, Kind] = {
     "widths": Numbers(counted(1, 1_000_000, 128), 0, 1000, "[256,128]"),
     "activation": Word(ACTIVATIONS),
     "norm": Word(NORMS),
-    "pool": Word(("max", "average")),
+    "pool": Word(POOLS),
     "dropout": share(0.5, below=True),
     # optim
     "lr": positive(0.001),

@@ -14,8 +14,8 @@ from dlcourse.build import locate
 from dlcourse.check import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
 from dlcourse.error import UserError
 from dlcourse.experiment import run
+from dlcourse.facts import FIGURES, SIZES, SMALLEST_PICTURE
 from dlcourse.kind import Flag, Number, Numbers, Word
-from dlcourse.rules import FIGURES, SIZES, SMALLEST_PICTURE
 from dlcourse.run_folder import leaves
 
 FILES = sorted(CONFIGS.glob("*/*.yaml"))

@@ -2,12 +2,12 @@
 
 from torch import Tensor, nn
 
-from dlcourse.error import UserError
 from dlcourse.layer.activation import activation_layer
 from dlcourse.layer.norm import norm_layer
+from dlcourse.layer.picture import picture_shape
+from dlcourse.layer.pool import pool_layer
 
 MIN_SIZE = 28
-POOLS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
 
 class LeNet5(nn.Module):
@@ -37,17 +37,7 @@ class LeNet5(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        if len(input_shape) != 3:
-            raise UserError(
-                f"model=lenet needs pictures (channels, height, width), got {input_shape}.\n"
-                "Type model=mlp, or choose a data set of pictures"
-            )
-        channels, height, width = input_shape
-        if min(height, width) < MIN_SIZE:
-            raise UserError(
-                f"model=lenet needs pictures of {MIN_SIZE} x {MIN_SIZE} or more, "
-                f"got {height} x {width}.\nType data.size={MIN_SIZE}"
-            )
+        channels, height, width = picture_shape("lenet", input_shape, MIN_SIZE)
         padding = 2 if min(height, width) < 32 else 0
         rows, columns = (((size + 2 * padding - 4) // 2 - 4) // 2 for size in (height, width))
 
@@ -55,7 +45,7 @@ class LeNet5(nn.Module):
             layers = [nn.Conv2d(inputs, maps, 5, padding=padding)]
             if norm != "none":
                 layers.append(norm_layer(norm, maps, pictures=True))
-            return [*layers, activation_layer(activation), POOLS[pool](2)]
+            return [*layers, activation_layer(activation), pool_layer(pool, 2)]
 
         def dense(inputs: int, units: int) -> list[nn.Module]:
             layers = [nn.Dropout(dropout)] if dropout > 0 else []

@@ -1,0 +1,16 @@
+"""A row of the table of references: a name of the catalogue and how far it is from its source."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Row(NamedTuple):
+    """What a choice is held against.
+
+    reference: the paper, library or formula. deviation: measures the largest difference from it,
+    given a function from overrides to a config. allowed: the difference that is put up with.
+    """
+
+    reference: str
+    deviation: Callable[[Callable[..., Any]], float]
+    allowed: float
