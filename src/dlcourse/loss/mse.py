@@ -3,6 +3,8 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.loss.one_hot import one_hot
+
 
 def mse(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of (outputs - targets)^2 over examples and outputs.
@@ -11,6 +13,4 @@ def mse(outputs: Tensor, targets: Tensor) -> Tensor:
 
     Reference: Gauss, "Theoria motus", 1809.
     """
-    if targets.dim() == 1:
-        targets = F.one_hot(targets, outputs.shape[1]).to(outputs.dtype)  # (N, K)
-    return F.mse_loss(outputs, targets)
+    return F.mse_loss(outputs, one_hot(targets, outputs))
