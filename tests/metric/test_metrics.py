@@ -1,13 +1,19 @@
 """The metrics, added up batch by batch, equal scikit-learn's over the whole."""
 
+import json
+
+import numpy as np
 import pytest
 import sklearn.metrics as reference
 import torch
 from conftest import options
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
 
 from dlcourse.metric.accuracy import Accuracy
+from dlcourse.metric.average_precision import POINTS, AveragePrecision
+from dlcourse.metric.calibration import Calibration
 from dlcourse.metric.confusion import Confusion
 from dlcourse.metric.r2 import R2
 from dlcourse.metric.rmse import RMSE
@@ -23,7 +29,9 @@ def read(metric, outputs, targets, batch=7):
 
 
 def test_every_metric_is_tested_here():
-    assert set(options("metric")) == {"accuracy", "confusion", "r2", "rmse", "top_k"}
+    assert set(options("metric")) == {
+        "accuracy", "average_precision", "calibration", "confusion", "noise", "r2", "rmse", "top_k",
+    }  # fmt: skip
 
 
 @settings(max_examples=60)
@@ -53,6 +61,169 @@ def test_the_counts_are_the_confusion_matrix():
     meter.read("val")
     counts = reference.confusion_matrix(targets, outputs.argmax(1), labels=range(4))
     assert meter.sums[1].tolist() == counts.tolist()
+
+
+def made_up(seed, classes, examples, digits=None):
+    """Return outputs that are often right, rounded so that some are equal, and targets."""
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.randint(classes, (examples,), generator=generator)
+    outputs = torch.randn(examples, classes, generator=generator)
+    outputs[range(examples), targets] += 1
+    return (outputs if digits is None else outputs.round(decimals=digits)), targets
+
+
+CASES = (st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 60))
+
+
+@settings(max_examples=40)
+@given(*CASES)
+def test_the_figures_of_every_class_equal_scikit_learns(seed, classes, examples):
+    outputs, targets = made_up(seed, classes, examples)
+    told = Confusion().full(outputs, targets)["per_class"]
+    theirs = reference.precision_recall_fscore_support(
+        targets, outputs.argmax(1), labels=range(classes), zero_division=0
+    )
+    for name, expected in zip(("precision", "recall", "f1", "support"), theirs, strict=True):
+        assert told[name] == pytest.approx(expected.tolist())
+
+
+@settings(max_examples=40)
+@given(*CASES, st.sampled_from([0, 1, None]))
+def test_the_full_average_precision_equals_scikit_learns(seed, classes, examples, digits):
+    outputs, targets = made_up(seed, classes, examples, digits)
+    probabilities = outputs.double().softmax(1)
+    told = AveragePrecision(bins=10).full(outputs, targets)["average_precision"]
+    areas = []
+    for number in range(classes):
+        own = targets == number
+        if own.any():
+            areas.append(reference.average_precision_score(own, probabilities[:, number]))
+            assert told["per_class"][number] == pytest.approx(areas[-1])
+        else:
+            assert told["per_class"][number] is None
+            assert told["curves"][number] is None
+    assert told["macro"] == pytest.approx(np.mean(areas))
+
+
+@settings(max_examples=40)
+@given(*CASES, st.sampled_from([2, 7, 1000]))
+def test_the_epochs_average_precision_is_that_of_rounded_probabilities(
+    seed, classes, examples, bins
+):
+    outputs, targets = made_up(seed, classes, examples)
+    metric = AveragePrecision(bins=bins)
+    rounded = metric.bin_of(outputs)
+    areas = [
+        reference.average_precision_score(targets == number, rounded[:, number])
+        for number in set(targets.tolist())
+    ]
+    figure = read(metric, outputs, targets)["average_precision"]
+    assert figure == pytest.approx(np.mean(areas))
+
+
+@pytest.mark.parametrize("scale", [0.5, 2, 8])
+def test_a_thousand_bins_are_near_the_exact_average_precision_and_ten_are_not(scale):
+    outputs, targets = made_up(0, 10, 3000)
+    outputs = outputs * scale
+    exact = AveragePrecision(bins=2).full(outputs, targets)["average_precision"]["macro"]
+    fine, coarse = (
+        read(AveragePrecision(bins=bins), outputs, targets, 512)["average_precision"]
+        for bins in (1000, 10)
+    )
+    assert abs(fine - exact) < 0.003
+    assert abs(coarse - exact) > 0.006
+
+
+def test_the_bins_rise_with_the_probability():
+    probabilities = torch.linspace(0.001, 0.999, 500).double()
+    outputs = torch.stack([probabilities.log(), (1 - probabilities).log()], dim=1)
+    bins = AveragePrecision(bins=100).bin_of(outputs)[:, 0]
+    assert (bins.diff() >= 0).all()
+    assert bins[0] < 20
+    assert bins[-1] > 80
+
+
+@pytest.mark.parametrize("examples", [50, 3000])
+def test_a_curve_is_scikit_learns_from_which_points_are_taken(examples):
+    outputs, targets = made_up(1, 3, examples)
+    told = AveragePrecision(bins=10).full(outputs, targets)["average_precision"]
+    probabilities = outputs.double().softmax(1)
+    for number, curve in enumerate(told["curves"]):
+        precision, recall, _ = reference.precision_recall_curve(
+            targets == number, probabilities[:, number]
+        )
+        points = set(zip(recall.round(4), precision.round(4), strict=True))
+        ours = list(zip(curve["recall"], curve["precision"], strict=True))
+        assert set(ours) <= points
+        assert curve["recall"][-1] == 1
+        assert len(ours) == min(POINTS, int((targets == number).sum()))
+
+
+@settings(max_examples=40)
+@given(*CASES, st.sampled_from([2, 10, 15]))
+def test_calibration_equals_scikit_learns(seed, classes, examples, bins):
+    outputs, targets = made_up(seed, classes, examples)
+    probabilities = outputs.double().softmax(1).numpy()
+    confidence = probabilities.max(1)
+    hits = (probabilities.argmax(1) == targets.numpy()).astype(float)
+    accuracy, mean = calibration_curve(hits, confidence, n_bins=bins, pos_label=1)
+    table = Calibration(bins=bins).full(outputs, targets)["calibration"]
+    assert [a for a in table["accuracy"] if a is not None] == pytest.approx(accuracy.tolist())
+    assert [c for c in table["confidence"] if c is not None] == pytest.approx(mean.tolist())
+    assert sum(table["count"]) == examples
+    count = np.array([examples for examples in table["count"] if examples])
+    figures = read(Calibration(bins=bins), outputs, targets)
+    assert figures["ece"] == pytest.approx(np.abs(accuracy - mean) @ count / examples)
+    assert figures["mce"] == pytest.approx(np.abs(accuracy - mean).max())
+    truth = np.eye(classes)[targets.numpy()]
+    brier = sum(
+        np.mean((probabilities[:, number] - truth[:, number]) ** 2) for number in range(classes)
+    )
+    assert figures["brier"] == pytest.approx(brier)
+
+
+def test_the_brier_score_of_two_classes_is_twice_scikit_learns():
+    outputs, targets = made_up(0, 2, 50)
+    theirs = reference.brier_score_loss(targets, outputs.double().softmax(1)[:, 1])
+    assert read(Calibration(bins=5), outputs, targets)["brier"] == pytest.approx(2 * theirs)
+
+
+def test_a_calibrated_model_has_a_small_error_and_an_overconfident_one_a_large():
+    outputs = 2 * torch.randn(20_000, 5)
+    targets = torch.multinomial(outputs.softmax(1), 1)[:, 0]  # as likely as the model says
+    honest, sure = (read(Calibration(bins=15), scale * outputs, targets, 512) for scale in (1, 4))
+    assert honest["ece"] < 0.015
+    assert sure["ece"] > 0.15
+    assert honest["brier"] < sure["brier"]
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [Accuracy(), TopK(k=2), Confusion(), AveragePrecision(bins=20), Calibration(bins=15)],
+    ids=lambda metric: type(metric).__name__,
+)
+class TestEveryClassMetric:
+    def test_takes_mixed_targets_for_their_largest_class(self, metric):
+        outputs, targets = made_up(0, 4, 40)
+        mixed = 0.7 * torch.eye(4)[targets] + 0.3 * torch.eye(4)[targets.roll(1)]
+        assert read(metric, outputs, mixed) == read(metric, outputs, targets)
+        assert torch.equal(metric.measure(outputs, mixed), metric.measure(outputs, targets))
+        assert read(metric, outputs, targets.roll(1)) != read(metric, outputs, targets)
+
+    def test_tells_the_same_however_the_examples_are_cut_into_batches(self, metric):
+        outputs, targets = made_up(0, 4, 40)
+        whole = read(metric, outputs, targets, 40)
+        assert read(metric, outputs, targets, 7) == pytest.approx(whole)
+
+    def test_does_not_break_over_outputs_that_are_no_numbers(self, metric):
+        outputs, targets = made_up(0, 4, 40)
+        outputs[3], outputs[5, 1] = float("nan"), float("inf")
+        assert read(metric, outputs, targets)
+
+    def test_tells_at_the_end_what_json_can_hold(self, metric):
+        outputs, targets = made_up(0, 4, 3)  # some classes and bins are empty
+        told = metric.full(outputs, targets)
+        assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
 @pytest.mark.parametrize("k", [1, 2, 4, 9])

@@ -2,13 +2,16 @@
 
 from torch import Tensor
 
+from dlcourse.core import Metric
+from dlcourse.metric.classes import true_class
 
-class Accuracy:
+
+class Accuracy(Metric):
     """The share of examples, from 0 to 1, whose largest output is their class."""
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return how many of (N, K) outputs have their maximum at the target (N,)."""
-        return (outputs.argmax(1) == targets).sum()
+        return (outputs.argmax(1) == true_class(targets)).sum()
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"accuracy": share}``."""

@@ -3,8 +3,11 @@
 import torch
 from torch import Tensor
 
+from dlcourse.core import Metric
+from dlcourse.metric.classes import true_class
 
-class Confusion:
+
+class Confusion(Metric):
     """Counts of true class (row) against predicted class (column), and macro averages of them.
 
     Precision of a class: how many of those predicted as it are. Recall: how many of its examples
@@ -15,16 +18,33 @@ class Confusion:
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the counts (K, K) of (N, K) outputs and (N,) targets."""
         classes = outputs.shape[1]
-        cell = targets * classes + outputs.argmax(1)  # (N,)
+        cell = true_class(targets) * classes + outputs.argmax(1)  # (N,)
         counts = torch.zeros(classes * classes, dtype=torch.int64, device=outputs.device)
         return counts.scatter_add_(0, cell, torch.ones_like(cell)).view(classes, classes)
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"precision": ..., "recall": ..., "f1": ...}``, each the mean over classes."""
-        hits, true, predicted = sums.diagonal(), sums.sum(1), sums.sum(0)
-        seen = (true + predicted) > 0
-        precision = (hits / predicted.clamp(min=1))[seen]
-        recall = (hits / true.clamp(min=1))[seen]
-        f1 = (2 * hits / (true + predicted).clamp(min=1))[seen]
-        figures = {"precision": precision, "recall": recall, "f1": f1}
-        return {name: float(figure.mean()) for name, figure in figures.items()}
+        seen = (sums.sum(0) + sums.sum(1)) > 0
+        return {name: float(figure[seen].mean()) for name, figure in rates(sums).items()}
+
+    def full(self, outputs: Tensor, targets: Tensor) -> dict:
+        """Return the counts as ``confusion`` and every class's figures as ``per_class``.
+
+        The support is how many examples the class has.
+        """
+        counts = self.measure(outputs, targets)
+        figures = rates(counts.double()) | {"support": counts.sum(1)}
+        return {
+            "confusion": counts.tolist(),
+            "per_class": {name: figure.tolist() for name, figure in figures.items()},
+        }
+
+
+def rates(counts: Tensor) -> dict[str, Tensor]:
+    """Return precision, recall and F1 (K,) of every class from the counts (K, K)."""
+    hits, true, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
+    return {
+        "precision": hits / predicted.clamp(min=1),
+        "recall": hits / true.clamp(min=1),
+        "f1": 2 * hits / (true + predicted).clamp(min=1),
+    }

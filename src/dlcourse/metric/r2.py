@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
+from dlcourse.core import Metric
 
-class R2:
+
+class R2(Metric):
     """One minus the squared error over the targets' variance; 1 is perfect, 0 is the mean's.
 
     Several outputs are averaged. A target that never varies counts as 1 if met exactly, else 0.

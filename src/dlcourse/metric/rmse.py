@@ -2,8 +2,10 @@
 
 from torch import Tensor
 
+from dlcourse.core import Metric
 
-class RMSE:
+
+class RMSE(Metric):
     """The root of the mean squared error, in the targets' unit."""
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:

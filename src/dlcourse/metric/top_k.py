@@ -2,8 +2,11 @@
 
 from torch import Tensor
 
+from dlcourse.core import Metric
+from dlcourse.metric.classes import true_class
 
-class TopK:
+
+class TopK(Metric):
     """The share of examples, from 0 to 1, whose class is among the k largest outputs."""
 
     def __init__(self, *, k: int) -> None:
@@ -12,7 +15,7 @@ class TopK:
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return how many of (N, K) outputs have the target (N,) among their k largest."""
         largest = outputs.topk(min(self.k, outputs.shape[1]), dim=1).indices  # (N, k)
-        return (largest == targets[:, None]).sum()
+        return (largest == true_class(targets)[:, None]).sum()
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"top_k": share}``."""

@@ -4,21 +4,31 @@ import logging
 import warnings
 from pathlib import Path
 
-import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from dlcourse.core import Fold, Observer, Recipe, State
+from dlcourse.observe.pictures import (
+    draw_confusion,
+    draw_per_class,
+    draw_precision_recall,
+    draw_reliability,
+)
 
 NAMES = {"examples_per_second": "images_per_second"}
+PICTURES = {  # of what the metrics told at the final test
+    "confusion": lambda result: draw_confusion(result["confusion"], result["classes"]),
+    "per_class": lambda result: draw_per_class(result, result["classes"]),
+    "average_precision": lambda result: draw_precision_recall(result, result["classes"]),
+    "calibration": draw_reliability,
+}
 
 log = logging.getLogger(__name__)
 
 
 class TensorBoard(Observer):
-    """Draws every figure of the history, the graph, the confusion matrix and the HParams entry.
+    """Draws every figure of the history, the graph, pictures of the test and the HParams entry.
 
     The x axis counts epochs. A resumed run opens a new event file that takes the place of
     whatever the old one holds from there on.
@@ -43,9 +53,9 @@ class TensorBoard(Observer):
     def finish(self, state: State, result: dict) -> None:
         for name, figure in result["test"].items():
             self.writer.add_scalar(f"test/{name}", figure, result["best_epoch"])
-        if "confusion" in result:
-            figure = draw_confusion(result["confusion"], result["classes"])
-            self.writer.add_figure("test/confusion", figure, result["best_epoch"], close=False)
+        for name, draw in PICTURES.items():
+            if name in result:
+                self.writer.add_figure(f"test/{name}", draw(result), result["best_epoch"], False)
         self.draw_graph(state)
         best = f"best/{result['monitor']}"
         self.writer.add_scalar(best, result["best"], result["best_epoch"])
@@ -57,7 +67,9 @@ class TensorBoard(Observer):
 
     def draw_graph(self, state: State) -> None:
         """Draw the model as PyTorch traces it on one example; one it cannot trace is named."""
-        inputs = self.recipe.prepare(self.fold.standardize(self.fold.train.inputs[:1]))
+        first = torch.zeros(1, dtype=torch.int64, device=self.fold.train.device)
+        (example, _), *_ = self.fold.train.batches([first])
+        inputs = self.recipe.prepare(self.fold.standardize(example))
         state.model.eval()
         try:
             with warnings.catch_warnings(), torch.no_grad():
@@ -69,26 +81,3 @@ class TensorBoard(Observer):
     def close(self) -> None:
         if self.writer is not None:
             self.writer.close()
-
-
-def draw_confusion(counts: list[list[int]], classes: list[str]) -> Figure:
-    """Draw counts (K, K): true class in rows, predicted in columns, coloured by share of the row.
-
-    Up to 20 classes the counts are written into the cells.
-    """
-    table = np.array(counts)
-    share = table / table.sum(1, keepdims=True).clip(min=1)
-    size = min(3 + 0.45 * len(classes), 12)
-    figure = Figure(figsize=(size, size), layout="constrained")
-    axes = figure.add_subplot(xlabel="predicted", ylabel="true")
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    if len(classes) <= 40:
-        axes.set_xticks(range(len(classes)), classes, rotation=90)
-        axes.set_yticks(range(len(classes)), classes)
-    if len(classes) <= 20:
-        for row in range(len(classes)):
-            for column in range(len(classes)):
-                colour = "white" if share[row, column] > 0.5 else "black"
-                count = table[row, column]
-                axes.text(column, row, count, ha="center", va="center", color=colour)
-    return figure

@@ -1,0 +1,62 @@
+"""Calibration: whether a model is right as often as it says."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.core import Metric
+from dlcourse.metric.classes import true_class
+
+
+class Calibration(Metric):
+    """Expected and maximum calibration error, and the Brier score, of softmax probabilities.
+
+    The confidence is the largest probability. Examples fall into bins of equal width by their
+    confidence, a bin being open below and closed above; in each the mean confidence is compared
+    with the share that is right. ``ece`` is the mean of the differences, weighted by the examples,
+    ``mce`` the largest. ``brier`` is the mean over examples of the sum over classes of
+    (probability - one-hot)^2, from 0 to 2.
+
+    Reference: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017,
+    section 2; Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather
+    Review 78, 1950.
+    """
+
+    def __init__(self, *, bins: int) -> None:
+        self.bins = bins
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return each bin's sums (4, bins): examples, confidence, hits and squared errors."""
+        probabilities, classes = outputs.double().softmax(1), true_class(targets)
+        confidence = probabilities.amax(1)  # (N,)
+        hits = (outputs.argmax(1) == classes).double()
+        errors = (probabilities - F.one_hot(classes, outputs.shape[1])).square().sum(1)
+        edges = torch.linspace(0, 1, self.bins + 1, dtype=torch.float64, device=outputs.device)
+        place = F.one_hot(torch.bucketize(confidence, edges[1:-1]), self.bins)  # (N, bins)
+        columns = torch.stack([torch.ones_like(hits), confidence, hits, errors])  # (4, N)
+        return columns @ place.double()
+
+    def report(self, sums: Tensor, examples: int) -> dict[str, float]:
+        """Return ``{"ece": ..., "mce": ..., "brier": ...}``."""
+        count, confidence, hits, errors = sums
+        gap = (hits - confidence).abs()  # times the count
+        return {
+            "ece": float(gap.sum() / examples),
+            "mce": float((gap / count.clamp(min=1)).max()),
+            "brier": float(errors.sum() / examples),
+        }
+
+    def full(self, outputs: Tensor, targets: Tensor) -> dict:
+        """Return the reliability table: mean confidence, accuracy and count of every bin.
+
+        An empty bin has a count of 0 and None for the rest.
+        """
+        count, confidence, hits, _ = self.measure(outputs, targets).tolist()
+        bins = range(self.bins)
+        return {
+            "calibration": {
+                "confidence": [confidence[b] / count[b] if count[b] else None for b in bins],
+                "accuracy": [hits[b] / count[b] if count[b] else None for b in bins],
+                "count": [round(examples) for examples in count],
+            }
+        }

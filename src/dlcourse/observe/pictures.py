@@ -1,0 +1,180 @@
+"""Pictures of what the metrics' ``full`` tells; each returns a figure of its own.
+
+The colours can be told apart by the colour-blind, and nothing is said by colour alone.
+"""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+
+COLOURS = (  # Petroff, "Accessible color sequences for data visualization", 2021, ten colours
+    "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#717581", "#a96b59", "#e76300", "#92dadd",
+    "#b9ac70", "#94a4a2",
+)  # fmt: skip
+BLUE, ORANGE, RED, GREY = *COLOURS[:3], "#c9cdd2"
+DASHES = ("-", "--", "-.", ":")
+MANY_CURVES = 10  # of more classes the worst few have a colour, the others are grey
+WORST_CURVES = 6
+MANY_ROWS = 50  # of more classes the worst and the best halves of so many have a row
+
+
+def draw_confusion(counts: list[list[int]], classes: list[str]) -> Figure:
+    """Draw counts (K, K): true class in rows, predicted in columns, coloured by share of the row.
+
+    The colour follows the square root of the share, so that rare mistakes are seen. Up to 20
+    classes the counts are written into the cells, up to 100 the names beside them.
+    """
+    table, size = np.array(counts), len(classes)
+    share = table / table.sum(1, keepdims=True).clip(min=1)
+    side = min(3.2 + 0.45 * size, 12)
+    figure = Figure(figsize=(side, 0.92 * side), layout="constrained")
+    axes = figure.add_subplot(xlabel="predicted", ylabel="true")
+    picture = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+    bar = figure.colorbar(picture, shrink=0.8, label="share of the true class")
+    bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1], labels=["0", "1 %", "5 %", "20 %", "50 %", "100 %"])
+    axes.tick_params(length=0)
+    if size <= 100:
+        letters = 10 if size <= 20 else max(5, 300 / size)
+        upright = 0 if max(map(len, classes)) <= 2 and size <= 40 else 90
+        axes.set_xticks(range(size), classes, rotation=upright, fontsize=letters)
+        axes.set_yticks(range(size), classes, fontsize=letters)
+    if size <= 20:
+        for row, column in np.ndindex(size, size):
+            colour = "white" if share[row, column] > 0.3 else "black"
+            count = table[row, column]
+            axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=9)
+    return figure
+
+
+def draw_precision_recall(full: dict, classes: list[str]) -> Figure:
+    """Draw every class's precision over recall, in steps, with its average precision.
+
+    full: what ``AveragePrecision.full`` returned. Grey lines in the back have the same F1.
+    """
+    told = full["average_precision"]
+    present = [number for number, area in enumerate(told["per_class"]) if area is not None]
+    worst_first = sorted(present, key=lambda number: told["per_class"][number])
+    shown = worst_first[:WORST_CURVES] if len(present) > MANY_CURVES else present
+    figure = Figure(figsize=(7.6, 5), layout="constrained")
+    axes = figure.add_subplot(xlabel="recall", ylabel="precision")
+    draw_equal_f1(axes)
+    for number in [n for n in present if n not in shown] + shown:
+        curve = told["curves"][number]
+        recall, precision = [0, *curve["recall"]], [curve["precision"][0], *curve["precision"]]
+        place = shown.index(number) if number in shown else None
+        look = (
+            {"color": GREY, "linewidth": 0.6, "zorder": 1.5}
+            if place is None
+            else {
+                "color": COLOURS[place],
+                "linestyle": DASHES[place % len(DASHES)],
+                "label": f"{shortened(classes[number])}  {told['per_class'][number]:.3f}",
+            }
+        )
+        axes.step(recall, precision, where="pre", **look)
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
+    axes.set_title(f"mean average precision {told['macro']:.3f}", loc="left")
+    heading = "average precision"
+    if len(shown) < len(present):
+        axes.plot(
+            [], [], color=GREY, linewidth=0.8, label=f"{len(present) - len(shown)} better ones"
+        )
+        heading = f"the {len(shown)} worst of {len(present)}"
+    figure.legend(loc="outside right upper", frameon=False, title=heading, alignment="left")
+    plain(axes)
+    return figure
+
+
+def draw_equal_f1(axes: Axes) -> None:
+    """Draw the lines on which F1, the harmonic mean of precision and recall, is the same."""
+    for f1 in (0.2, 0.4, 0.6, 0.8):
+        recall = np.linspace(f1 / (2 - f1), 1, 100)
+        precision = f1 * recall / (2 * recall - f1)
+        axes.plot(recall, precision, color="#e3e5e8", linewidth=0.8, zorder=1)
+        at = f1 / (2 - f1)
+        axes.text(1.0, at + 0.008, f"F1 {f1}", color="#9aa0a6", fontsize=7, ha="right")
+
+
+def draw_reliability(full: dict) -> Figure:
+    """Draw accuracy against confidence bin by bin, and below how many examples each bin has.
+
+    full: what ``Calibration.full`` returned. A calibrated model's bars end at the diagonal.
+    """
+    table = full["calibration"]
+    count = np.array(table["count"])
+    filled = count > 0
+    accuracy, confidence = (
+        np.array([table[name][b] for b in np.flatnonzero(filled)])
+        for name in ("accuracy", "confidence")
+    )
+    edges, share = np.linspace(0, 1, len(count) + 1), count[filled] / count.sum()
+    place = {"x": edges[:-1][filled], "width": edges[1], "align": "edge"}
+    figure = Figure(figsize=(5.4, 6.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.bar(height=accuracy, color=BLUE, edgecolor="white", label="accuracy", **place)
+    upper.bar(
+        height=confidence - accuracy, bottom=accuracy, fill=False, edgecolor=RED, hatch="///",
+        linewidth=0.8, label="from there to the confidence", **place,
+    )  # fmt: skip
+    upper.plot([0, 1], [0, 1], ":", color="black", linewidth=1, label="calibrated")
+    upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    error = share @ np.abs(confidence - accuracy)
+    upper.set_title(f"expected calibration error {error:.4f}", loc="left")
+    lower.bar(height=share, color=BLUE, edgecolor="white", **place)
+    lower.axvline(share @ confidence, color="black", linestyle="--", label="mean confidence")
+    lower.axvline(share @ accuracy, color=ORANGE, label="mean accuracy")
+    lower.set(xlabel="confidence", ylabel="share of examples")
+    figure.legend(loc="outside lower center", frameon=False, ncols=2)
+    plain(upper, lower)
+    return figure
+
+
+def draw_per_class(full: dict, classes: list[str]) -> Figure:
+    """Draw precision, recall and F1 of every class as dots on its line, the worst F1 on top.
+
+    full: what ``Confusion.full`` returned. Of more than 50 classes the 25 worst and the 25 best
+    are drawn.
+    """
+    figures = full["per_class"]
+    order = sorted(range(len(classes)), key=lambda number: figures["f1"][number])
+    half = MANY_ROWS // 2
+    many = len(order) > MANY_ROWS
+    shown = order[:half] + order[-half:] if many else order
+    rows = np.arange(len(shown), dtype=float)
+    if many:
+        rows[half:] += 1  # a line for those between
+    figure = Figure(figsize=(7, 1.5 + 0.2 * (rows[-1] + 1)), layout="constrained")
+    axes = figure.add_subplot(xlim=(-0.01, 1.02), ylim=(rows[-1] + 0.7, -0.7))
+    looks = {"precision": (BLUE, "<"), "recall": (ORANGE, ">"), "f1": ("black", "|")}
+    columns = {name: np.array([figures[name][n] for n in shown]) for name in looks}
+    axes.hlines(rows, columns["precision"], columns["recall"], color=GREY, linewidth=2.5, zorder=1)
+    for name, (colour, marker) in looks.items():
+        label = "F1" if name == "f1" else name
+        axes.plot(
+            columns[name], rows, marker, color=colour, markersize=7, label=label, clip_on=False
+        )
+    names = [f"{shortened(classes[n])}  ({figures['support'][n]})" for n in shown]
+    axes.set_yticks(rows, names, fontsize=9)
+    if many:
+        axes.text(
+            0, half, f"{len(order) - MANY_ROWS} classes between", va="center", color="#717581"
+        )
+    axes.set_title("by class, with its number of examples", loc="left")
+    figure.legend(loc="outside lower center", frameon=False, ncols=3)
+    plain(axes)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def plain(*several: Axes) -> None:
+    """Take away the frame above and on the right; put a light grid behind."""
+    for axes in several:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="x", color="#eceef0")
+        axes.set_axisbelow(True)
+
+
+def shortened(name: str) -> str:
+    """Return a class's name, or its beginning if it is long."""
+    return name if len(name) <= 24 else f"{name[:23]}..."
