@@ -1,43 +1,101 @@
 """Every example draws for itself, and pictures stay what they were but for what is said."""
 
+from inspect import signature
+
 import pytest
 import torch
 from conftest import options
+from torchvision.transforms import v2
 
+from dlcourse.augment import affine as affine_module
+from dlcourse.augment import cutout as cutout_module
+from dlcourse.augment.resized_crop import windows
 from dlcourse.build import build
+from dlcourse.error import UserError
+from dlcourse.facts import PICTURE_AUGMENTATIONS, SOFT_TARGETS
+
+CLASSES = 10
+RANDOM = [name for name in options("augment") if name != "none"]
+RETURNS_FLOATS = ("noise", "mixup")
 
 
-def pictures(count=64, dtype=torch.uint8):
+def pictures(count=64, dtype=torch.uint8, shape=(3, 20, 24)):
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(1, 256, (count, 3, 8, 8), generator=generator).to(dtype)
+    return torch.randint(1, 256, (count, *shape), generator=generator).to(dtype)
 
 
 def augmentation(compose, name, *more):
-    return build(compose(f"augment=[{name}]", "data.size=28", *more).augment[name])
+    """Return what is chosen by ``augment=[name]`` as one function."""
+    chosen = compose(f"augment=[{name}]", "data.size=28", *more).augment
+    functions = [build(node) for node in chosen.values()]
+
+    def augment(inputs, targets):
+        for function in functions:
+            mixing = "classes" in signature(function.func).parameters
+            inputs, targets = function(inputs, targets, **({"classes": CLASSES} if mixing else {}))
+        return inputs, targets
+
+    return augment
 
 
-@pytest.mark.parametrize("name", options("augment"))
+@pytest.mark.parametrize("name", RANDOM)
 def test_an_augmentation_is_the_same_after_the_same_seed_and_differs_by_example(name, compose):
     augment = augmentation(compose, name)
-    same = pictures(1).expand(64, 3, 8, 8)
+    same = pictures(1).expand(64, 3, 20, 24)
+    if name in SOFT_TARGETS:  # of two equal pictures there is no mixture
+        same = pictures(64)
     ends = []
     for _ in range(2):
         torch.manual_seed(3)
-        ends.append(augment(same, torch.arange(64))[0])
-    assert torch.equal(*ends)
-    assert len({tuple(picture.flatten().tolist()) for picture in ends[0]}) > 1
-    assert ends[0].shape == same.shape
+        ends.append(augment(same, torch.arange(64) % CLASSES))
+    assert torch.equal(ends[0][0], ends[1][0])
+    assert torch.equal(ends[0][1], ends[1][1])
+    assert len(ends[0][0].flatten(1).unique(dim=0)) > 1
+    assert not torch.equal(ends[0][0], augment(same, torch.arange(64) % CLASSES)[0])
 
 
-def test_flip_mirrors_about_half_of_the_pictures_and_keeps_the_targets(compose):
+@pytest.mark.parametrize("name", options("augment"))
+def test_a_picture_keeps_its_size_its_type_and_the_original(name, compose):
+    augment = augmentation(compose, name)
+    for count, shape in ((16, (1, 28, 28)), (16, (3, 17, 33)), (1, (3, 20, 20))):
+        for dtype in (torch.uint8, torch.float32):
+            before = pictures(count, dtype, shape)
+            kept, targets = before.clone(), torch.arange(count) % CLASSES
+            after, new_targets = augment(before, targets)
+            assert after.shape == before.shape
+            assert after.dtype == (torch.float32 if name in RETURNS_FLOATS else dtype)
+            assert torch.equal(before, kept)
+            assert name == "noise" or (after.min() >= 0 and after.max() <= 255)
+            assert name in SOFT_TARGETS or torch.equal(new_targets, targets)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
+@pytest.mark.parametrize("name", RANDOM)
+def test_no_augmentation_waits_for_the_gpu(name, compose):
+    augment = augmentation(compose, name)
+    batch = pictures().cuda(), (torch.arange(64) % CLASSES).cuda()
+    augment(*batch)  # the first time may wait for libraries
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        after, _ = augment(*batch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert after.device.type == "cuda"
+
+
+def test_which_augmentations_need_pictures_is_known(compose):
+    others = {*RANDOM} - {*PICTURE_AUGMENTATIONS, "crop_flip"}
+    assert len(others) == len(RANDOM) - len(PICTURE_AUGMENTATIONS) - 1
+    for name in others:
+        after, _ = augmentation(compose, name)(torch.randn(8, 2), torch.arange(8))
+        assert after.shape == (8, 2)
+
+
+def test_flip_mirrors_about_half_of_the_pictures(compose):
     before = pictures()
-    after, targets = augmentation(compose, "flip")(before, torch.arange(64))
-    kept = (after == before).flatten(1).all(1)
-    mirrored = (after == before.flip(-1)).flatten(1).all(1)
-    assert (kept ^ mirrored).all()
-    assert 15 < mirrored.sum() < 49
-    assert torch.equal(targets, torch.arange(64))
-    assert after.dtype == torch.uint8
+    after, _ = augmentation(compose, "flip")(before, None)
+    assert 15 < (after == before.flip(-1)).flatten(1).all(1).sum() < 49
 
 
 @pytest.mark.parametrize("probability", [0, 1])
@@ -48,29 +106,14 @@ def test_flip_obeys_its_probability(probability, compose):
     assert torch.equal(flip(before, None)[0], expected)
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_crop_is_a_shift_within_the_padding_with_black_coming_in(dtype, compose):
-    crop = augmentation(compose, "crop", "augment.crop.padding=2")
-    before = pictures(dtype=dtype)
-    after, _ = crop(before, None)
-    framed = torch.nn.functional.pad(before, [2] * 4)
-    shifts = set()
-    for was, now in zip(framed, after, strict=True):
-        places = [
-            (y, x)
-            for y in range(5)
-            for x in range(5)
-            if torch.equal(was[:, y : y + 8, x : x + 8], now)
-        ]
-        assert len(places) == 1
-        shifts.update(places)
-    assert len(shifts) > 15
+def test_crop_reaches_every_place_within_the_padding(compose):
+    crop = augmentation(compose, "crop", "augment.crop.padding=1")
+    after, _ = crop(pictures(1).expand(200, -1, -1, -1), None)
+    assert len({tuple(picture.flatten().tolist()) for picture in after}) == 9
 
 
-def test_noise_has_the_stated_size_for_pictures_and_for_features(compose):
+def test_noise_has_the_stated_size_for_features(compose):
     noise = augmentation(compose, "noise", "augment.noise.std=0.1")
-    grey = torch.full((50, 1, 28, 28), 128, dtype=torch.uint8)
-    assert (noise(grey, None)[0] - 128).std().item() == pytest.approx(25.5, rel=0.02)
     features = torch.zeros(20_000, 2)
     assert noise(features, None)[0].std().item() == pytest.approx(0.1, rel=0.02)
 
@@ -78,3 +121,90 @@ def test_noise_has_the_stated_size_for_pictures_and_for_features(compose):
 def test_augmentations_combine_in_the_order_in_which_they_are_typed(compose):
     assert list(compose("augment=[crop,flip]").augment) == ["crop", "flip"]
     assert list(compose("augment=[flip,noise]").augment) == ["flip", "noise"]
+    assert list(compose("augment=[crop_flip,cutout]").augment) == ["crop", "flip", "cutout"]
+
+
+def test_crop_flip_is_crop_and_flip_and_their_keys(compose):
+    assert compose("augment=[crop_flip]").augment == compose("augment=[crop,flip]").augment
+    assert compose("augment=crop_flip", "augment.crop.padding=2").augment.crop.padding == 2
+
+
+@pytest.mark.parametrize("word", ["augment=none", "augment=[none]", "augment=[]"])
+def test_none_is_no_augmentation(word, compose):
+    assert compose(word).augment == {}
+
+
+def test_a_window_of_the_whole_picture_is_the_picture(compose):
+    words = ["augment.resized_crop.scale=[1,1]", "augment.resized_crop.ratio=[1.2,1.2]"]
+    before = pictures()
+    after, _ = augmentation(compose, "resized_crop", *words)(before, None)
+    assert torch.equal(after, before)
+
+
+def test_windows_are_drawn_as_torchvision_draws_them():
+    blank, scale, ratio = torch.zeros(4000, 1, 40, 48), (0.08, 1.0), (3 / 4, 4 / 3)
+    left, top, wide, high = windows(blank, scale, ratio)
+    assert ((left >= 0) & (top >= 0) & (left + wide <= 48) & (top + high <= 40)).all()
+    transform = v2.RandomResizedCrop((40, 48), scale, ratio)
+    drawn = [transform.make_params([blank[0]]) for _ in range(4000)]
+    for ours, key in ((left, "left"), (top, "top"), (wide, "width"), (high, "height")):
+        theirs = torch.tensor([float(params[key]) for params in drawn])
+        assert ours.mean() == pytest.approx(theirs.mean().item(), rel=0.05)
+        assert ours.std() == pytest.approx(theirs.std().item(), rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 4), (1, 4, 40)])
+def test_where_no_window_fits_the_largest_one_in_the_middle_is_taken(shape):
+    place = windows(torch.zeros(5, *shape), (0.9, 1.0), (3 / 4, 4 / 3))[:, 0].int().tolist()
+    transform = v2.RandomResizedCrop(shape[1:], (0.9, 1.0), (3 / 4, 4 / 3))
+    theirs = transform.make_params([torch.zeros(shape)])
+    assert place == [theirs[key] for key in ("left", "top", "width", "height")]
+
+
+def test_an_affine_map_without_strength_is_the_picture(compose):
+    zero = [f"augment.affine.{key}=0" for key in ("degrees", "translate", "shear")]
+    affine = augmentation(compose, "affine", *zero, "augment.affine.scale=[1,1]")
+    before = pictures()
+    assert torch.equal(affine(before, None)[0], before)
+
+
+def test_affine_maps_fill_their_ranges_and_black_comes_in(compose):
+    drawn = affine_module.draw(torch.zeros(5000, 1, 10, 20), 10, 0.1, (0.9, 1.2), 5)
+    ends = {name: (value.min().item(), value.max().item()) for name, value in drawn.items()}
+    assert ends["angle"] == pytest.approx((-0.1745, 0.1745), rel=0.01)
+    assert ends["right"] == pytest.approx((-2, 2), rel=0.01)
+    assert ends["down"] == pytest.approx((-1, 1), rel=0.01)
+    assert ends["scale"] == pytest.approx((0.9, 1.2), rel=0.01)
+    assert ends["shear_x"] == pytest.approx((-0.0875, 0.0875), rel=0.01)
+    white = torch.full((64, 1, 28, 28), 255, dtype=torch.uint8)
+    after, _ = augmentation(compose, "affine")(white, None)
+    assert (after[:, :, 13:15, 13:15] == 255).all()
+    assert (after == 0).any()
+
+
+def test_cutout_hides_one_square_and_nothing_else():
+    blank = torch.zeros(2000, 1, 12, 16)
+    hidden = cutout_module.squares(blank, 5)
+    areas = hidden.sum((1, 2, 3))
+    assert areas.max() == 25
+    assert areas.min() == 9  # the middle on a corner, two pixels reach beyond
+    middles = torch.zeros(12, 16)
+    whole = hidden[areas == 25, 0]
+    for square in whole:
+        y, x = square.nonzero().float().mean(0).int().tolist()
+        middles[y, x] += 1
+    assert (middles[2:10, 2:14] > 0).all()
+    assert middles.sum() == middles[2:10, 2:14].sum()
+
+
+def test_cutout_paints_with_the_mean_of_the_batch_channel_by_channel(compose):
+    before = pictures()
+    after, _ = augmentation(compose, "cutout")(before, None)
+    mean = before.float().mean((0, 2, 3)).round()
+    painted = (after != before).any(1)
+    assert torch.equal(after.permute(0, 2, 3, 1)[painted].float().unique(dim=0)[0], mean)
+
+
+def test_a_cutout_larger_than_the_picture_is_refused(compose):
+    with pytest.raises(UserError, match=r"Type augment\.cutout\.length=4"):
+        augmentation(compose, "cutout")(pictures(4, shape=(1, 8, 8)), None)

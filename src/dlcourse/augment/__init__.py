@@ -1,5 +1,9 @@
 """Augmentations: ``(inputs, targets) -> (inputs, targets)``, a batch at a time on its device.
 
 They see raw inputs, before standardisation: pictures (N, C, H, W) as uint8 from 0 to 255, or float
-if an earlier one made them so. Every example draws its own random numbers.
+if an earlier one made them so. Every example draws its own random numbers. The inputs are left as
+they are, and nothing waits for a GPU.
+
+One with a keyword ``classes`` is told their number by the run, 0 in a regression. It may return
+mixed targets: probabilities (N, classes), or values (N, K) of a regression.
 """

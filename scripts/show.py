@@ -1,0 +1,230 @@
+"""Show what augmentations make of the data: a contact sheet, before any training.
+
+    python scripts/show.py data=cifar10 'augment=[crop,flip]' [examples=6] [draws=8]
+
+All other words are those of train.py, --config-dir included. A row is an example: first as it is,
+then as it comes out of so many independent draws, each with others in a batch as in training. Its
+class stands beneath, of mixed classes the shares. seed= chooses the examples and the draws. A
+table of one or two features is drawn as points, examples=500 of them, in a panel for each draw.
+
+Writes contact_sheet.png and an image for TensorBoard into a new folder below outputs/show/.
+"""
+
+import os
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+from textwrap import wrap
+
+from dlcourse.command import arguments, one_message
+from dlcourse.error import UserError
+
+LARGEST_BATCH = 512  # batch_size=full would be slow, and mixes no differently
+PICTURES, POINTS = (6, 30), (500, 100_000)  # examples that are shown, and how many may be
+MOST_DRAWS = 30
+DOTS = 150  # to an inch
+
+
+def main() -> None:
+    """Read the words, draw, write."""
+    own, overrides, config_dir = divide(sys.argv[1:])
+    words = arguments(own, {"examples": "", "draws": "8"}, __doc__)
+    draws = whole_number("draws", words["draws"], MOST_DRAWS)
+    cfg, choices = composed(overrides, config_dir)
+
+    from dlcourse.build import load_data
+
+    dataset = load_data(cfg)
+    shape = dataset.input_shape
+    if len(shape) != 3 and shape[0] > 2:
+        raise UserError(
+            f"data={choices['data']} is a table of {shape[0]} features, and there is no picture "
+            "of it.\nType data=moons, data=sine or a data set of pictures"
+        )
+    default, most = PICTURES if len(shape) == 3 else POINTS
+    default = min(default, len(dataset.train))
+    examples = whole_number("examples", words["examples"] or str(default), most)
+    batches = list(draw(cfg, dataset, examples, draws))
+    command = "python scripts/show.py " + " ".join(map(shlex.quote, sys.argv[1:]))
+    sheet = draw_pictures if len(shape) == 3 else draw_points
+    figure = sheet(batches, dataset.classes, command)
+
+    names = "-".join(cfg.augment) or "none"
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    place = write(figure, f"{now}-{choices['data']}_{names}"[:200])
+    print(f"The contact sheet is in {place}")
+
+
+def divide(typed: list[str]) -> tuple[list[str], list[str], str | None]:
+    """Return this script's own words, those that are train.py's, and the folder of own configs."""
+    own, overrides, config_dir = [], [], None
+    words = iter(typed)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key == "--config-dir":
+            config_dir = value if equals else next(words, "")
+        elif key in ("examples", "draws") or word in ("-h", "--help"):
+            own.append(word)
+        elif word.startswith("-"):
+            raise UserError(f"{word} is not for a contact sheet.\n{__doc__.strip()}")
+        else:
+            overrides.append(word)
+    return own, overrides, config_dir
+
+
+def composed(overrides: list[str], config_dir: str | None) -> tuple:
+    """Return the config that train.py would have with these words, and the groups' choices."""
+    from omegaconf import OmegaConf
+
+    from dlcourse.check import check
+    from dlcourse.cli import check_config_dir
+    from dlcourse.compose import compose, plain
+
+    check_config_dir(config_dir)
+    cfg = compose(overrides, config_dir)
+    config = plain(cfg)
+    check(config)
+    return OmegaConf.create(config), cfg.hydra.runtime.choices
+
+
+def whole_number(key: str, text: str, most: int) -> int:
+    """Return how many of something are wanted; raises UserError."""
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= most:
+        raise UserError(
+            f"{key}={text} is not allowed: {key} takes a whole number from 1 to {most:,}.\n"
+            f"Type, for example, {key}=6"
+        )
+    return int(text)
+
+
+def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
+    """Yield inputs and targets of the chosen examples: as they are, then of every draw."""
+    import torch
+
+    from dlcourse.build import build, with_classes
+    from dlcourse.order import random_order, stratified_order
+    from dlcourse.train.rng import reseed
+
+    train = dataset.train
+    if examples > len(train):
+        raise UserError(
+            f"examples={examples} is more than the {len(train)} training examples there are.\n"
+            f"Type examples={len(train)} or less"
+        )
+    order = (
+        stratified_order(train.targets, cfg.seed)
+        if dataset.classes and not train.targets.is_floating_point()
+        else random_order(len(train), cfg.seed)
+    )
+    size = LARGEST_BATCH if cfg.batch_size == "full" else min(cfg.batch_size, LARGEST_BATCH)
+    ((inputs, targets),) = train.batches([order[: max(size, examples)]])
+    yield inputs[:examples], targets[:examples]
+    augmentations = [with_classes(build(node), dataset) for node in cfg.augment.values()]
+    reseed(cfg.seed, 0)
+    with torch.no_grad():
+        for _ in range(draws):
+            changed = inputs, targets
+            for augment in augmentations:
+                changed = augment(*changed)
+            yield changed[0][:examples], changed[1][:examples]
+
+
+def draw_pictures(batches: list[tuple], classes: tuple[str, ...], command: str) -> object:
+    """Draw a row for each example, a column for each batch, and the targets beneath."""
+    from matplotlib.figure import Figure
+
+    rows, columns = len(batches[0][0]), len(batches)
+    cell = min(max(1.15, batches[0][0].shape[-1] / DOTS), 1.6)  # inches
+    title = wrap(command, int(12 * cell * columns) + 4)
+    beneath = 2 if any(target.dim() == 2 for _, target in batches) and classes else 1
+    head = 0.4 + 0.17 * len(title)
+    width, height = cell * columns + 0.1, (cell + 0.16 * beneath) * rows + head
+    figure = Figure(figsize=(width, height), dpi=DOTS)
+    look = {"family": "monospace", "size": 9, "y": 1 - 0.1 / height, "parse_math": False}
+    figure.suptitle("\n".join(title), **look)
+    grid = figure.subplots(
+        rows, columns, squeeze=False,
+        gridspec_kw={
+            "left": 0.05 / width, "right": 1 - 0.05 / width, "top": 1 - head / height,
+            "bottom": 0.16 * beneath / height, "wspace": 0.06,
+            "hspace": 0.06 + 0.17 * beneath / cell,
+        },
+    )  # fmt: skip
+    for column, (pictures, targets) in enumerate(batches):
+        grid[0, column].set_title(f"draw {column}" if column else "as it is", size=8)
+        for axes, picture, target in zip(grid[:, column], pictures, targets, strict=True):
+            pixels = picture.clamp(0, 255).round().byte().permute(1, 2, 0).squeeze(-1).numpy()
+            axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            axes.set_xlabel(describe(target, classes), size=7, labelpad=2, parse_math=False)
+            for spine in axes.spines.values():
+                spine.set(color="tab:blue" if column == 0 else "0.8", linewidth=1.5 - (column > 0))
+    return figure
+
+
+def describe(target: object, classes: tuple[str, ...]) -> str:
+    """Name a class, the shares of mixed classes, or the values of a regression."""
+    if not classes:
+        values = target.flatten().tolist()
+        return " ".join(f"{value:.3g}" for value in values) if len(values) <= 3 else ""
+    if not target.is_floating_point():
+        return classes[int(target)]
+    shares, numbers = target.topk(min(2, len(target)))
+    parts = zip(shares.tolist(), numbers.tolist(), strict=True)
+    return "\n".join(
+        f"{classes[number]} ({share:.0%})" for share, number in parts if share >= 0.005
+    )
+
+
+def draw_points(batches: list[tuple], classes: tuple[str, ...], command: str) -> object:
+    """Draw a panel for each batch: two features, coloured by class, or one and the value."""
+    import torch
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+    from torch.nn import functional as F
+
+    columns = min(3, len(batches))
+    rows = -(-len(batches) // columns)
+    figure = Figure(figsize=(3 * columns + 0.5, 3 * rows + 0.6), dpi=DOTS, layout="constrained")
+    look = {"family": "monospace", "size": 9, "parse_math": False}
+    figure.suptitle("\n".join(wrap(command, 36 * columns)), **look)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    palette = torch.tensor(colormaps["tab10"].colors)
+    for number, axes in enumerate(panels.flat):
+        if number >= len(batches):
+            axes.set_axis_off()
+            continue
+        features, targets = batches[number]
+        values = targets if targets.dim() == 1 else targets[:, -1]
+        second = values if features.shape[1] == 1 else features[:, 1]
+        color = "tab:blue" if features.shape[1] == 1 else values.numpy()
+        if classes:  # of mixed classes the mixed colour
+            mixed = targets.is_floating_point()
+            shares = targets if mixed else F.one_hot(targets, len(classes)).float()
+            color = (shares @ palette[torch.arange(len(classes)) % 10]).clamp(0, 1).numpy()
+        axes.scatter(features[:, 0].numpy(), second.numpy(), s=6, c=color)
+        axes.set_title(f"draw {number}" if number else "as they are", size=9)
+    names = ("x", "t") if features.shape[1] == 1 else ("feature 1", "feature 2")
+    figure.supxlabel(names[0], size=9)
+    figure.supylabel(names[1], size=9)
+    return figure
+
+
+def write(figure: object, name: str) -> str:
+    """Write a figure as PNG and for TensorBoard into a new folder; return the PNG's place."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    from dlcourse.run_folder import claim
+
+    folder = claim(Path("outputs/show") / name)
+    figure.savefig(folder / "contact_sheet.png")
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+        writer.add_figure("contact_sheet", figure, close=False)
+    return os.fspath(folder / "contact_sheet.png")
+
+
+if __name__ == "__main__":
+    sys.path.append(".")  # an augmentation of the user's own lies where he starts from
+    with one_message():
+        main()

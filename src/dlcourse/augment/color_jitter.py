@@ -1,0 +1,43 @@
+"""Random brightness, contrast, saturation and hue."""
+
+import torch
+from torch import Tensor
+
+from dlcourse.augment import color
+
+
+def color_jitter(
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    hue: float,
+) -> tuple[Tensor, Tensor]:
+    """Change how bright, contrasting, colourful and coloured each picture (N, C, H, W) is.
+
+    The first three draw a factor between 1 - strength and 1 + strength, hue a part of the colour
+    circle between -strength and strength, anew for each picture. Saturation and hue leave grey
+    pictures as they are.
+
+    Reference: Howard, "Some improvements on deep convolutional neural network based image
+    classification", 2013, section 2; hue as in torchvision's ``ColorJitter``.
+    Departs from it: the order of the four is drawn once for the whole batch.
+    """
+    changes = [
+        (color.brightness, 1.0, brightness),
+        (color.contrast, 1.0, contrast),
+        (color.saturation, 1.0, saturation),
+        (color.hue, 0.0, hue),
+    ]
+    for number in torch.randperm(len(changes)).tolist():
+        change, middle, strength = changes[number]
+        if strength > 0:
+            inputs = change(inputs, middle + strength * between(len(inputs), inputs.device))
+    return inputs, targets
+
+
+def between(count: int, device: torch.device) -> Tensor:
+    """Return numbers (count,) between -1 and 1, all equally likely."""
+    return 2 * torch.rand(count, device=device) - 1

@@ -1,0 +1,42 @@
+"""Squares painted over."""
+
+import torch
+from torch import Tensor
+
+from dlcourse.augment.picture import as_pictures
+from dlcourse.error import UserError
+
+
+def cutout(inputs: Tensor, targets: Tensor, *, length: int) -> tuple[Tensor, Tensor]:
+    """Paint a square of ``length`` pixels to a side over each picture (N, C, H, W).
+
+    Its middle may lie on any pixel, so that part of it may lie outside. Its colour is the mean of
+    the batch, channel by channel, which is near 0 once the pictures are standardised.
+
+    Raises UserError for a square larger than the picture.
+
+    Reference: DeVries, Taylor, "Improved regularization of convolutional neural networks with
+    cutout", 2017.
+    Departs from it: the mean is that of the batch, not of the whole training part.
+    """
+    height, width = inputs.shape[-2:]
+    if length > min(height, width):
+        raise UserError(
+            f"augment.cutout.length={length} is more than pictures of {height} x {width} have.\n"
+            f"Type augment.cutout.length={max(min(height, width) // 2, 1)}"
+        )
+    mean = as_pictures(inputs.float().mean((0, 2, 3), keepdim=True), inputs.dtype)
+    return torch.where(squares(inputs, length), mean, inputs), targets
+
+
+def squares(pictures: Tensor, length: int) -> Tensor:
+    """Return where a square at a random place covers each picture, (N, 1, H, W)."""
+    count, _, height, width = pictures.shape
+    device = pictures.device
+    top = torch.randint(height, (count, 1), device=device) - length // 2
+    left = torch.randint(width, (count, 1), device=device) - length // 2
+    rows = torch.arange(height, device=device) - top  # (N, H)
+    columns = torch.arange(width, device=device) - left  # (N, W)
+    high = (rows >= 0) & (rows < length)
+    wide = (columns >= 0) & (columns < length)
+    return high[:, None, :, None] & wide[:, None, None, :]

@@ -1,0 +1,54 @@
+"""Pictures turned, shifted, scaled and sheared, each by numbers of its own."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.augment.picture import as_pictures
+
+
+def warp(
+    pictures: Tensor,
+    interpolation: str,
+    *,
+    angle: Tensor | float = 0.0,
+    right: Tensor | float = 0.0,
+    down: Tensor | float = 0.0,
+    scale: Tensor | float = 1.0,
+    shear_x: Tensor | float = 0.0,
+    shear_y: Tensor | float = 0.0,
+    about_corner: bool = False,
+) -> Tensor:
+    """Shear, scale, turn and then shift pictures (N, C, H, W); black comes in.
+
+    Each number is the same for all, or (N,) with one for each picture. angle: clockwise, in
+    radians. right, down: in pixels. shear_x, shear_y: tangents of the angles by which the
+    picture's y and x axes lean. interpolation: ``nearest`` or ``bilinear``. The fixed point is the
+    picture's middle, or its upper left corner.
+    """
+    count, _, height, width = pictures.shape
+    zero = torch.zeros(count, device=pictures.device)
+    angle, shear_x, shear_y = zero + angle, zero + shear_x, zero + shear_y
+    cos, sin = angle.cos(), angle.sin()
+    # Where a pixel's colour comes from: the inverse of shift * turn * scale * shear y * shear x.
+    stretch = 1 + shear_x * shear_y
+    xx, xy = (stretch * cos - shear_x * sin) / scale, (stretch * sin + shear_x * cos) / scale
+    yx, yy = (shear_y * cos - sin) / scale, (shear_y * sin + cos) / scale
+    fixed_x, fixed_y = (-width / 2, -height / 2) if about_corner else (0.0, 0.0)
+    from_x, from_y = fixed_x + right, fixed_y + down
+    x = fixed_x - xx * from_x - xy * from_y
+    y = fixed_y - yx * from_x - yy * from_y
+    # affine_grid counts from -1 to 1 along both sides, whatever their lengths
+    rows = [xx, xy * height / width, x * 2 / width, yx * width / height, yy, y * 2 / height]
+    matrices = torch.stack(rows, dim=1).view(count, 2, 3)
+    grid = F.affine_grid(matrices, list(pictures.shape), align_corners=False)  # (N, H, W, 2)
+    return sample(pictures, grid, interpolation)
+
+
+def sample(pictures: Tensor, grid: Tensor, interpolation: str) -> Tensor:
+    """Return pictures (N, C, H', W') whose colours come from the places in ``grid``.
+
+    grid: (N, H', W', 2), x and y from -1 to 1; outside of that is black.
+    """
+    values = F.grid_sample(pictures.float(), grid, mode=interpolation, align_corners=False)
+    return as_pictures(values, pictures.dtype)

@@ -1,0 +1,42 @@
+"""TrivialAugment."""
+
+import torch
+from torch import Tensor
+
+from dlcourse.augment.operations import Strength, change_each
+
+WIDE = {
+    "identity": Strength(),
+    "shear_x": Strength(0, 0.99, signed=True),
+    "shear_y": Strength(0, 0.99, signed=True),
+    "translate_x": Strength(0, 32, signed=True),
+    "translate_y": Strength(0, 32, signed=True),
+    "rotate": Strength(0, 135, signed=True),
+    "brightness": Strength(0, 0.99, signed=True),
+    "color": Strength(0, 0.99, signed=True),
+    "contrast": Strength(0, 0.99, signed=True),
+    "sharpness": Strength(0, 0.99, signed=True),
+    "posterize": Strength(8, 2),
+    "solarize": Strength(255, 0),
+    "auto_contrast": Strength(),
+    "equalize": Strength(),
+}
+
+
+def trivial_augment(
+    inputs: Tensor, targets: Tensor, *, num_magnitude_bins: int
+) -> tuple[Tensor, Tensor]:
+    """Carry out one operation of 14 on each picture (N, C, H, W) at a strength of its own.
+
+    num_magnitude_bins: how many strengths there are, evenly spaced, all equally likely. Pixels are
+    taken from the nearest place and black comes in, as in torchvision's ``TrivialAugmentWide``.
+    Shifts reach 32 pixels, so that small pictures can leave their frame; the paper has them so.
+
+    Reference: Mueller, Hutter, "TrivialAugment: tuning-free yet state-of-the-art data
+    augmentation", ICCV 2021, the wide search space.
+    """
+
+    def draw(count: int, device: torch.device) -> Tensor:
+        return torch.randint(num_magnitude_bins, (count,), device=device)
+
+    return change_each(inputs, WIDE, num_magnitude_bins, draw), targets

@@ -1,0 +1,235 @@
+"""Augmentations against torchvision's functions, which take one picture at a time."""
+
+from collections.abc import Callable, Iterable
+from inspect import signature
+
+import torch
+from references.row import Row
+from torch import Tensor
+from torchvision.transforms import InterpolationMode, autoaugment, v2
+from torchvision.transforms.v2 import functional as V
+
+from dlcourse.augment import affine, resized_crop
+from dlcourse.build import build
+
+COUNT = 64
+BILINEAR, NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST
+
+
+def picture(side: int = 32, seed: int = 0) -> Tensor:
+    """Return colours (3, side, side) that run into each other, with some noise."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 6, 6, generator=generator) * 255
+    smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic")[0]
+    noisy = smooth + 5 * torch.randn(3, side, side, generator=generator)
+    return noisy.clamp(0, 255).byte()
+
+
+def pictures(side: int = 32) -> Tensor:
+    """Return different pictures (COUNT, 3, side, side)."""
+    return torch.stack([picture(side, seed) for seed in range(COUNT)])
+
+
+def augment(
+    compose: Callable, words: list[str], inputs: Tensor, targets: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Carry out the augmentations that are chosen, after a fixed seed."""
+    torch.manual_seed(5)
+    for node in compose(*words).augment.values():
+        function = build(node)
+        more = {"classes": COUNT} if "classes" in signature(function.func).parameters else {}
+        inputs, targets = function(inputs, targets, **more)
+    return inputs, targets
+
+
+def difference(ours: Tensor, theirs: Tensor) -> float:
+    """Return the largest difference, in grey levels."""
+    return (ours.float() - theirs.float()).abs().max().item()
+
+
+def from_the_nearest(compose: Callable, words: list[str], candidates: Iterable[Tensor]) -> float:
+    """Return how far any draw is from the nearest of all results that torchvision can have.
+
+    candidates: the first is the picture itself.
+    """
+    all_of_them = torch.stack(list(candidates)).short()
+    one = all_of_them[0].byte()
+    outputs, _ = augment(compose, words, one.expand(COUNT, *one.shape))
+    return max(
+        (all_of_them - ours.short()).abs().flatten(1).amax(1).min().item() for ours in outputs
+    )
+
+
+def crops(one: Tensor, padding: int = 4) -> list[Tensor]:
+    """Return the picture and all its crops out of a black frame."""
+    framed, places = V.pad(one, padding), range(2 * padding + 1)
+    return [one, *(V.crop(framed, y, x, *one.shape[1:]) for y in places for x in places)]
+
+
+def none(compose: Callable) -> float:
+    return difference(augment(compose, ["augment=none"], pictures())[0], pictures())
+
+
+def crop(compose: Callable) -> float:
+    return from_the_nearest(compose, ["augment=[crop]"], crops(picture()))
+
+
+def flip(compose: Callable) -> float:
+    return from_the_nearest(compose, ["augment=[flip]"], [picture(), V.hflip(picture())])
+
+
+def crop_flip(compose: Callable) -> float:
+    candidates = crops(picture())
+    candidates += [V.hflip(one) for one in candidates]
+    return from_the_nearest(compose, ["augment=[crop_flip]"], candidates)
+
+
+def noise(compose: Callable) -> float:
+    """Return how far the noise's quantiles are from the normal distribution's, in deviations."""
+    grey = torch.full((COUNT, 1, 28, 28), 128, dtype=torch.uint8)
+    outputs, _ = augment(compose, ["augment=[noise]"], grey)
+    shares = torch.tensor([0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+    measured = (outputs - 128).flatten().quantile(shares) / 25.5
+    return difference(measured, torch.distributions.Normal(0, 1).icdf(shares))
+
+
+def resized(compose: Callable) -> float:
+    before = pictures()
+    after, _ = augment(compose, ["augment=[resized_crop]"], before)
+    torch.manual_seed(5)
+    windows = resized_crop.windows(before, (0.08, 1.0), (3 / 4, 4 / 3))
+    left, top, wide, high = windows.int().tolist()
+    theirs = [
+        V.resized_crop(one, *place, list(one.shape[1:]), antialias=True)
+        for one, *place in zip(before, top, left, high, wide, strict=True)
+    ]
+    return difference(after, torch.stack(theirs))
+
+
+def color_jitter(compose: Callable) -> float:
+    """Return the largest difference of the four changes, each alone."""
+    functions = {
+        "brightness": (V.adjust_brightness, 1.0, 0.4),
+        "contrast": (V.adjust_contrast, 1.0, 0.4),
+        "saturation": (V.adjust_saturation, 1.0, 0.4),
+        "hue": (V.adjust_hue, 0.0, 0.1),
+    }
+    before, deviations = pictures(), []
+    for name, (function, middle, strength) in functions.items():
+        others = [f"augment.color_jitter.{other}=0" for other in functions if other != name]
+        after, _ = augment(compose, ["augment=[color_jitter]", *others], before)
+        torch.manual_seed(5)
+        torch.randperm(4)  # the order of the four
+        factors = middle + strength * (2 * torch.rand(COUNT) - 1)
+        theirs = [function(one, f) for one, f in zip(before, factors.tolist(), strict=True)]
+        deviations.append(difference(after, torch.stack(theirs)))
+    return max(deviations)
+
+
+def affine_(compose: Callable) -> float:
+    before = pictures()
+    after, _ = augment(compose, ["augment=[affine]"], before)
+    torch.manual_seed(5)
+    drawn = affine.draw(before, 10, 0.1, (0.9, 1.1), 5)
+    angle = drawn["angle"].rad2deg().tolist()
+    shear = drawn["shear_x"].atan().rad2deg().tolist()
+    shift = torch.stack([drawn["right"], drawn["down"]], dim=1).tolist()
+    theirs = [
+        V.affine(before[i], angle[i], shift[i], scale, [shear[i], 0.0], BILINEAR)
+        for i, scale in enumerate(drawn["scale"].tolist())
+    ]
+    return difference(after, torch.stack(theirs))
+
+
+def cutout(compose: Callable) -> float:
+    one, side, half = picture(20), 20, 8
+    mean = one.float().mean((1, 2), keepdim=True).round().byte()
+    candidates = [one]
+    for y in range(-half, side - half):
+        for x in range(-half, side - half):
+            top, left = max(y, 0), max(x, 0)
+            high, wide = min(y + 16, side) - top, min(x + 16, side) - left
+            candidates.append(V.erase(one, top, left, high, wide, mean.expand(-1, high, wide)))
+    return from_the_nearest(compose, ["augment=[cutout]"], candidates)
+
+
+def mixup(compose: Callable) -> float:
+    """Read partner and share from the targets, and let torchvision mix each pair."""
+    before, labels = pictures(8), torch.arange(COUNT)
+    after, targets = augment(compose, ["augment=[mixup]"], before, labels)
+    deviations = [difference(targets.sum(1), torch.ones(COUNT))]
+    for own in range(COUNT):
+        share = targets[own, own].item()
+        partner = (targets[own].index_fill(0, labels[own], 0)).argmax().item()
+        if share == 1:  # it was its own partner
+            deviations.append(difference(after[own], before[own]))
+            continue
+        pair, classes = before[[own, partner]].float(), torch.tensor([own, partner])
+        params = {"labels": classes, "batch_size": 2, "lam": share}
+        transform = v2.MixUp(num_classes=COUNT)
+        deviations.append(difference(after[own], transform.transform(pair, params)[0]))
+        deviations.append(difference(targets[own], transform.transform(classes, params)[0]))
+    return max(deviations)
+
+
+def cutmix(compose: Callable) -> float:
+    """Read the rectangle from pictures of one colour each, and let torchvision mix each pair."""
+    labels, side = torch.arange(COUNT), 20
+    before = labels.byte().view(-1, 1, 1, 1).expand(-1, 3, side, side)
+    after, targets = augment(compose, ["augment=[cutmix]"], before, labels)
+    deviations = []
+    for own, now in enumerate(after):
+        foreign = (now[0] != own).nonzero()
+        if not len(foreign):
+            deviations.append(difference(targets[own], torch.eye(COUNT)[own]))
+            continue
+        (y1, x1), (y2, x2) = foreign.amin(0).tolist(), (foreign.amax(0) + 1).tolist()
+        partner = now[0, y1, x1].item()
+        pair, classes = before[[own, partner]], torch.tensor([own, partner])
+        share = 1 - (y2 - y1) * (x2 - x1) / side**2
+        params = {"labels": classes, "batch_size": 2}
+        params |= {"box": (x1, y1, x2, y2), "lam_adjusted": share}
+        transform = v2.CutMix(num_classes=COUNT)
+        deviations.append(difference(now, transform.transform(pair, params)[0]))
+        deviations.append(difference(targets[own], transform.transform(classes, params)[0]))
+    return max(deviations)
+
+
+def policy(space: dict, bins: Iterable[int]) -> list[Tensor]:
+    """Return every result that a policy of torchvision can have on the one picture."""
+    one, results = picture(), []
+    for name, (magnitudes, signed) in space.items():
+        wanted = [magnitudes[i].item() for i in bins] if magnitudes.ndim else [0.0]
+        wanted += [-magnitude for magnitude in wanted] if signed else []
+        for magnitude in wanted:
+            results.append(autoaugment._apply_op(one, name, magnitude, NEAREST, None))
+    return results
+
+
+def trivial_augment(compose: Callable) -> float:
+    space = autoaugment.TrivialAugmentWide()._augmentation_space(31)
+    return from_the_nearest(compose, ["augment=[trivial_augment]"], policy(space, range(31)))
+
+
+def rand_augment(compose: Callable) -> float:
+    """Return the difference after one operation; a second one may make a level's more of it."""
+    space = autoaugment.RandAugment()._augmentation_space(31, (32, 32))
+    words = ["augment=[rand_augment]", "augment.rand_augment.num_ops=1"]
+    return from_the_nearest(compose, words, policy(space, [9]))
+
+
+ROWS = {
+    "none": Row("the pictures themselves", none, 0),
+    "crop": Row("torchvision pad and crop, every place", crop, 0),
+    "flip": Row("torchvision hflip", flip, 0),
+    "noise": Row("quantiles of the normal distribution", noise, 0.03),
+    "crop_flip": Row("torchvision pad, crop and hflip, every place", crop_flip, 0),
+    "resized_crop": Row("torchvision resized_crop, antialiased, grey levels", resized, 1),
+    "color_jitter": Row("torchvision adjust_*, grey levels", color_jitter, 1),
+    "affine": Row("torchvision affine, bilinear, grey levels", affine_, 1),
+    "cutout": Row("torchvision erase, every place", cutout, 0),
+    "mixup": Row("torchvision v2.MixUp, pair by pair", mixup, 1e-4),
+    "cutmix": Row("torchvision v2.CutMix, pair by pair", cutmix, 1e-6),
+    "trivial_augment": Row("torchvision TrivialAugmentWide, all strengths", trivial_augment, 1),
+    "rand_augment": Row("torchvision RandAugment, one operation", rand_augment, 1),
+}
