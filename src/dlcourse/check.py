@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from dlcourse.bounds import bounds_of
 from dlcourse.error import UserError, did_you_mean, nearest
-from dlcourse.rules import RULES
+from dlcourse.rules import inputs, measuring, task, training
 from dlcourse.run_folder import leaves
 
 GROUPS = (
-    "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "split",
-    "metric", "stop", "observe", "runtime", "data",
+    "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "average",
+    "split", "metric", "stop", "observe", "runtime", "data",
 )  # fmt: skip
 MULTIPLE = ("regularizer", "augment", "metric", "observe")  # of which several may be chosen
 TOP_LEVEL = ("seed", "max_epochs", "batch_size", "monitor", "mode", "resume", "trust")
@@ -24,8 +24,8 @@ OWN_TARGETS = (
 )
 
 NOT_ARGUMENTS = {
-    "data": ("root", "seed", "examples", "random_labels", "standardize"),
-    "optim": ("weight_decay", "decay_all"),
+    "data": ("root", "seed", "examples", "random_labels", "standardize", "reconstruct"),
+    "optim": ("weight_decay", "decay_all", "rates", "freeze"),
     "schedule": ("warmup",),
     "metric": ("training",),
 }
@@ -45,7 +45,7 @@ def check(config: dict) -> None:
     for key, value in leaves(config):
         if not key.startswith(foreign) or key.split(".")[1] in read_here(key):
             check_key(key, value)
-    for rule in RULES:
+    for rule in (*training.RULES, *task.RULES, *inputs.RULES, *measuring.RULES):
         for problem in rule(config):
             raise UserError(problem)
 

@@ -129,16 +129,61 @@ class Text:
 
 @dataclass(frozen=True)
 class Texts:
-    """A list of texts."""
+    """A list of texts; or ``null`` if it may be ``empty``."""
 
     example: str
+    empty: bool = False
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is such a list."""
+        if value is None:
+            return self.empty
         return isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
 
     def __str__(self) -> str:
-        return "a list of names"
+        return "a list of names or null" if self.empty else "a list of names"
 
 
-Kind = Number | Numbers | Word | Device | Flag | Text | Texts
+@dataclass(frozen=True)
+class Choice:
+    """One of a few whole numbers."""
+
+    numbers: tuple[int, ...]
+
+    @property
+    def example(self) -> int:
+        """What a message suggests to type."""
+        return self.numbers[0]
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is one of the numbers."""
+        return type(value) is int and value in self.numbers  # a truth value is an int as well
+
+    def __str__(self) -> str:
+        return " or ".join(map(str, self.numbers))
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A list of patterns, each with a factor behind a colon."""
+
+    example: str = "[features.*:0.1]"
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is such a list, with factors from 0 to 1000."""
+        if not isinstance(value, list | tuple):
+            return False
+        for text in value:
+            pattern, colon, factor = str(text).rpartition(":")
+            try:
+                if not (pattern and colon and 0 <= float(factor) <= 1000):
+                    return False
+            except ValueError:
+                return False
+        return True
+
+    def __str__(self) -> str:
+        return "a list of <name of parameters>:<factor from 0 to 1,000>, the name with * for any text"
+
+
+Kind = Number | Numbers | Word | Device | Flag | Text | Texts | Choice | Factors

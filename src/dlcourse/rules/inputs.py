@@ -1,0 +1,114 @@
+"""What models, augmentations and files ask of the inputs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dlcourse.facts import PICTURE_AUGMENTATIONS, SMALLEST_PICTURE, TABLES, target
+
+
+def model_fits_the_inputs(config: dict) -> Iterator[str]:
+    """Convolutions need pictures, and pictures large enough for them."""
+    smallest = SMALLEST_PICTURE.get(target(config, "model"))
+    size = config["data"].get("size")
+    name = target(config, "model").split(".")[-1]
+    if smallest is not None and target(config, "data") in TABLES:
+        yield (
+            f"{name} needs pictures, and this data set is a table of numbers.\n"
+            "Type model=mlp, or choose a data set of pictures"
+        )
+    elif smallest is not None and size is not None and size < smallest:
+        yield (
+            f"{name} needs pictures of {smallest} x {smallest} or more, got data.size={size}.\n"
+            f"Type data.size={smallest}, or choose another model"
+        )
+
+
+def augmentation_fits_the_inputs(config: dict) -> Iterator[str]:
+    """Only pictures can be mirrored and shifted."""
+    wrong = [name for name in config["augment"] if name in PICTURE_AUGMENTATIONS]
+    if wrong and target(config, "data") in TABLES:
+        yield (
+            f"augment={wrong[0]} is for pictures, and this data set is a table of numbers.\n"
+            "Type 'augment=[noise]', 'augment=[mixup]' or 'augment=[]'"
+        )
+
+
+def augmentation_options_fit(config: dict) -> Iterator[str]:
+    """A square must lie in the picture, and a strength among its levels."""
+    size = config["data"].get("size")
+    length = config["augment"].get("cutout", {}).get("length")
+    if size is not None and length is not None and length > size:
+        yield (
+            f"augment.cutout.length={length} covers more than a picture of data.size={size}.\n"
+            f"Type augment.cutout.length={max(size // 2, 1)}"
+        )
+    options = config["augment"].get("rand_augment", {})
+    bins = options.get("num_magnitude_bins")
+    if bins is not None and options["magnitude"] >= bins:
+        yield (
+            f"augment.rand_augment.magnitude={options['magnitude']} is not one of "
+            f"{bins} levels, which are counted from 0.\n"
+            f"Type augment.rand_augment.magnitude={bins - 1} or less"
+        )
+
+
+def targets_that_are_pictures_stay(config: dict) -> Iterator[str]:
+    """A moved picture would have to be rebuilt where it was."""
+    moved = [name for name in config["augment"] if name in PICTURE_AUGMENTATIONS]
+    if config["data"]["reconstruct"] and moved:
+        yield (
+            f"augment={moved[0]} changes the inputs, and with data.reconstruct=true the targets "
+            "stay as they were.\nType 'augment=[noise]', which an autoencoder learns to take away"
+        )
+
+
+def norm_fits_the_model(config: dict) -> Iterator[str]:
+    """Some averages would be over a single number."""
+    norm = config["model"].get("norm")
+    if norm == "instance" and target(config, "model") == "dlcourse.model.mlp.MLP":
+        yield (
+            "model.norm=instance averages over a picture's pixels, and an MLP's units have none.\n"
+            "Type model.norm=layer"
+        )
+    if norm == "batch" and config["batch_size"] == 1:
+        yield (
+            "model.norm=batch averages over a batch, and batch_size=1 leaves nothing to average.\n"
+            "Type batch_size=2 or more, or model.norm=layer"
+        )
+
+
+def picture_folder_exists(config: dict) -> Iterator[str]:
+    """A folder of one's own cannot be downloaded."""
+    data = config["data"]
+    if target(config, "data") == "dlcourse.data.image_folder.image_folder":
+        folder = Path(data["root"]).expanduser() / data["folder"]
+        if not folder.is_dir():
+            yield (
+                f"The picture folder {folder} is not there.\n"
+                "Type data.root=<folder>, a folder with one folder of pictures per class"
+            )
+
+
+def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
+    """Its weights are read before the first step."""
+    if target(config, "init") != "dlcourse.init.from_run.from_run":
+        return
+    run = config["init"].get("run")
+    if run is None:
+        yield "init=from_run takes its weights from a finished run.\nType init.run=<its folder>"
+    elif not (Path(run) / "checkpoints/best.pt").exists():
+        yield (
+            f"init.run={run} holds no weights: checkpoints/best.pt is not in it.\n"
+            "Type init.run=<folder of a run>, in cross-validation <folder>/fold0"
+        )
+
+
+RULES = (
+    model_fits_the_inputs,
+    augmentation_fits_the_inputs,
+    augmentation_options_fit,
+    targets_that_are_pictures_stay,
+    norm_fits_the_model,
+    picture_folder_exists,
+    the_run_to_start_from_is_there,
+)

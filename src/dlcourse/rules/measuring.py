@@ -1,0 +1,73 @@
+"""What is measured, and whether there is something to measure it on."""
+
+from collections.abc import Iterator
+
+from dlcourse.error import nearest
+from dlcourse.facts import FIGURES, SIZES, target
+
+
+def monitor_is_measured(config: dict) -> Iterator[str]:
+    """The best epoch, early stopping and sweeps need the monitored figure."""
+    monitor, mode = config["monitor"], config["mode"]
+    known = {f"{split}/loss": "min" for split in ("train", "val")}
+    for name, metric in config["metric"].items():
+        splits = ("train", "val") if metric.get("training") else ("val",)
+        # of a user's own metric we know no direction
+        for figure, better in FIGURES.get(name, {name: mode}).items():
+            known |= {f"{split}/{figure}": better for split in splits}
+    if monitor not in known:
+        yield (
+            f"monitor={monitor} is not measured in this run; {nearest(monitor, known)}.\n"
+            "Type one of them, or add a metric"
+        )
+    elif known[monitor] != mode:
+        yield (
+            f"mode={mode} would take the worst {monitor} for the best.\n"
+            f"Type monitor={monitor} mode={known[monitor]}"
+        )
+
+
+def monitor_needs_validation(config: dict) -> Iterator[str]:
+    """Without a validation part nothing can be chosen by it."""
+    if config["split"].get("fraction") == 0 and config["monitor"].startswith("val/"):
+        yield (
+            f"split.fraction=0 leaves no validation part, and monitor={config['monitor']} and "
+            "stop need one.\n"
+            "Type split.fraction=0.2, or stop=never monitor=train/loss mode=min"
+        )
+
+
+def stopping_needs_validation(config: dict) -> Iterator[str]:
+    """Early stopping on the training loss would never see overfitting."""
+    patient = target(config, "stop") == "dlcourse.stop.patience.patience"
+    if patient and config["split"].get("fraction") == 0:
+        yield (
+            "stop=patience needs a validation part, and split.fraction=0 leaves none.\n"
+            "Type split.fraction=0.2, or stop=never"
+        )
+
+
+def examples_suffice(config: dict) -> Iterator[str]:
+    """There must be so many examples, one for each class, and one for each fold."""
+    data, folds = config["data"], config["split"].get("folds")
+    known, classes = SIZES.get(data.get("_target_"), (data.get("train_examples"), 2))
+    kept = data["examples"]
+    if kept and known and not classes <= kept <= known:
+        yield (
+            f"data.examples={kept} cannot be kept of {known} training examples in {classes} "
+            f"classes.\nType a number from {classes} to {known}"
+        )
+    examples = kept or known
+    if folds and examples and folds > examples:
+        yield (
+            f"split.folds={folds} is more than the {examples} examples there are.\n"
+            f"Type split.folds={examples} or less"
+        )
+
+
+RULES = (
+    monitor_needs_validation,
+    stopping_needs_validation,
+    monitor_is_measured,
+    examples_suffice,
+)

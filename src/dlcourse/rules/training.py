@@ -1,0 +1,111 @@
+"""What optimizers, schedules and the runtime ask of other keys."""
+
+from collections.abc import Iterator
+
+from dlcourse.facts import FULL_BATCH, NO_LOSS_SCALING, OWN_STEP_MODELS, SOLVABLE, target
+
+
+def some_methods_take_everything(config: dict) -> Iterator[str]:
+    """On mini-batches they would be other methods, or none at all."""
+    batch_size = config["batch_size"]
+    for group in ("optim", "model"):
+        name = target(config, group)
+        if name in FULL_BATCH and batch_size != "full":
+            yield (
+                f"{group}={FULL_BATCH[name]} takes the whole training part in one step, got "
+                f"batch_size={batch_size}.\nType batch_size=full, or choose another {group}"
+            )
+
+
+def nesterov_needs_momentum(config: dict) -> Iterator[str]:
+    """Nesterov's method looks ahead along the momentum."""
+    optim = config["optim"]
+    if optim.get("nesterov") and not optim.get("momentum"):
+        yield (
+            "optim=nesterov needs a momentum above 0, got "
+            f"optim.momentum={optim.get('momentum')}.\n"
+            "Type optim.momentum=0.9, or optim=sgd for no momentum"
+        )
+    if optim.get("nesterov") and optim.get("dampening"):
+        yield "optim=nesterov allows no dampening.\nType optim.dampening=0"
+
+
+def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
+    """Least squares has a closed form for the last layer alone, and only for squared errors."""
+    if target(config, "optim") != "dlcourse.optim.closed_form.ClosedForm":
+        return
+    model = target(config, "model")
+    if model.startswith("dlcourse.") and model not in SOLVABLE:
+        yield (
+            f"optim=closed_form solves models that are linear in their weights, and "
+            f"{model.split('.')[-1]} is not.\nType model=linear, model=polynomial or model=kernel"
+        )
+    if target(config, "loss") != "dlcourse.loss.mse.mse":
+        yield "optim=closed_form minimises squared errors.\nType loss=mse"
+    if config["augment"] or config["regularizer"]:
+        yield (
+            "optim=closed_form knows of no regularizer and no augment.\n"
+            "Type 'regularizer=[]' 'augment=[]'; optim.ridge=0.1 penalises large weights"
+        )
+
+
+def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
+    """Two that both bring a training step cannot be combined, nor a model that grows averaged."""
+    model = target(config, "model")
+    if model not in OWN_STEP_MODELS:
+        return
+    if target(config, "optim") in NO_LOSS_SCALING:
+        yield (
+            f"model={OWN_STEP_MODELS[model]} has a training step of its own, and so has this "
+            "optimizer.\nType optim=adam"
+        )
+    if target(config, "average") not in ("", "dlcourse.average.none.NoAverage"):
+        yield (
+            f"model={OWN_STEP_MODELS[model]} grows while it learns, and what grows has no "
+            "average.\nType average=none"
+        )
+
+
+def warmup_fits_the_epochs(config: dict) -> Iterator[str]:
+    """The schedule proper needs some epochs as well."""
+    epochs, length = config["max_epochs"], config["schedule"].get("warmup", 0)
+    if length >= epochs:
+        yield (
+            f"schedule.warmup={length} epochs leave nothing of max_epochs={epochs}.\n"
+            f"Type a schedule.warmup below {epochs}"
+        )
+
+
+def three_phases_need_room(config: dict) -> Iterator[str]:
+    """The way up and the way back down are equally long."""
+    schedule = config["schedule"]
+    if schedule.get("three_phase") and schedule["pct_start"] >= 0.5:
+        yield (
+            f"schedule.three_phase=true leaves no third phase at schedule.pct_start="
+            f"{schedule['pct_start']}.\nType schedule.pct_start=0.3, or schedule.three_phase=false"
+        )
+
+
+def half_precision_needs_a_gpu(config: dict) -> Iterator[str]:
+    """fp16 on the CPU is slow and hardly supported; bf16 is there for it."""
+    runtime = config["runtime"]
+    if runtime.get("precision") != "fp16":
+        return
+    if runtime.get("device") == "cpu":
+        yield "runtime.precision=fp16 needs CUDA.\nType runtime.precision=bf16"
+    if target(config, "optim") in NO_LOSS_SCALING or target(config, "model") in OWN_STEP_MODELS:
+        yield (
+            "runtime.precision=fp16 scales the loss of a single backward pass, and this training "
+            "step has several or none.\nType runtime.precision=bf16"
+        )
+
+
+RULES = (
+    some_methods_take_everything,
+    nesterov_needs_momentum,
+    closed_form_solves_what_is_linear,
+    models_with_a_step_of_their_own_keep_it,
+    warmup_fits_the_epochs,
+    three_phases_need_room,
+    half_precision_needs_a_gpu,
+)
