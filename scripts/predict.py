@@ -51,7 +51,7 @@ def main() -> None:
 
 def list_pictures(words: str) -> list[Path]:
     """Return the named files, or all pictures in the named folder and below."""
-    from dlcourse.data.image_folder import SUFFIXES
+    from dlcourse.data.listing import SUFFIXES
 
     whole = Path(words)
     if whole.is_dir():
@@ -70,7 +70,7 @@ def predict(models: list, pictures: list[Path], result: dict, runtime: object) -
     """Return a header and a row for each picture."""
     import torch
 
-    from dlcourse.data.image_folder import read_picture
+    from dlcourse.data.picture_file import read_pictures
 
     channels, size, _ = result["input_shape"]
     prepare = runtime.prepare(tuple(result["input_shape"]))
@@ -78,7 +78,7 @@ def predict(models: list, pictures: list[Path], result: dict, runtime: object) -
     rows = [["image", "class", "probability", *classes]]
     for start in range(0, len(pictures), BATCH):
         paths = pictures[start : start + BATCH]
-        batch = torch.stack([read_picture(path, size, channels) for path in paths])
+        batch = torch.from_numpy(read_pictures(paths, size, channels))
         batch = batch.to(runtime.device)
         with torch.no_grad(), runtime.autocast():
             shares = [

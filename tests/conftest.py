@@ -1,6 +1,7 @@
 """What several tests share: composed configs, tiny runs, the command line."""
 
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -35,13 +36,49 @@ def idx_files() -> dict[str, bytes]:
     return files
 
 
+def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
+    """Return a small set in CIFAR's format: files with ten pictures each, as pickles.
+
+    labels: the keys under which each file has labels; those of the first are 0 to 9.
+    """
+    random, files = np.random.default_rng(0), {}
+    for name, keys in labels.items():
+        content: dict = {key: list(range(10 * k, 10 * k + 10)) for k, key in enumerate(keys)}
+        content["data"] = random.integers(0, 256, (10, 3072), dtype=np.uint8)
+        files[name] = pickle.dumps(content)
+    return files
+
+
+def prepared(cfg):
+    """Return a fresh state, a fold and a recipe as an experiment makes them."""
+    from dlcourse.build import build, load_data, make_recipe, make_state
+    from dlcourse.core import Fold
+    from dlcourse.data.options import standardize
+
+    runtime = build(cfg.runtime)()
+    dataset = load_data(cfg)
+    targets, classes = dataset.train.targets, bool(dataset.classes)
+    (part,) = build(cfg.split)(targets, classes=classes, ready_val=dataset.ready_val)
+    train = dataset.train.subset(part.train)
+    val = dataset.train.subset(part.val) if len(part.val) else None
+    fold = Fold(".", train, val, standardize(train, cfg.data.standardize))
+    return make_state(cfg, runtime, dataset), fold, make_recipe(cfg, runtime, dataset, fold)
+
+
+def same(first, second) -> bool:
+    """Return whether two models have the same weights to the last bit."""
+    return all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
+    )
+
+
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)
 def _the_same_every_time():
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # the workers of pytest share the cores
     torch.manual_seed(0)
 
 

@@ -50,9 +50,9 @@ def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypat
     measured = []
     true_measure, true_fit = experiment.measure, experiment.fit
 
-    def watched_measure(model, examples, *more):
+    def watched_measure(model, examples, *more, **named):
         measured.append(len(examples))
-        return true_measure(model, examples, *more)
+        return true_measure(model, examples, *more, **named)
 
     def watched_fit(*words):
         assert not measured

@@ -84,7 +84,7 @@ BOUNDS: dict[str, Kind] = {
     "model.gamma": Number(0, 1_000_000, 0.5, above=True, empty=True),
     "model.alpha": Number(0, 1, 0.2, above=True),
     "model.name": Text("resnet18"),
-    "weights": Text("DEFAULT", empty=True),
+    "model.weights": Text("DEFAULT", empty=True),
     "model.freeze": counted(0, 1000, "backbone", words=("none", "backbone")),
     "model.size": counted(1, 4096, 224, empty=True),
     "activation": Word(ACTIVATIONS),

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.core import Dataset, Fold, Recipe, State
-from dlcourse.data.options import keep_examples, randomize_labels
+from dlcourse.data.options import keep_examples, randomize_labels, reconstruct
 from dlcourse.error import UserError
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
@@ -104,7 +104,7 @@ def load_data(cfg: DictConfig) -> Dataset:
         dataset = keep_examples(dataset, options.examples, options.seed)
     if options.random_labels > 0:
         dataset = randomize_labels(dataset, options.random_labels, options.seed)
-    return dataset
+    return reconstruct(dataset) if options.reconstruct else dataset
 
 
 def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
@@ -114,26 +114,37 @@ def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
     build(cfg.init)(model)
     runtime.place(model, dataset.input_shape)
     groups = parameter_groups(
-        model, cfg.optim.get("weight_decay", 0.0), cfg.optim.get("decay_all", False)
+        model,
+        cfg.optim.get("weight_decay", 0.0),
+        cfg.optim.get("decay_all", False),
+        {
+            pattern: float(factor)
+            for pattern, _, factor in (text.rpartition(":") for text in cfg.optim.rates)
+        },
+        cfg.optim.freeze,
     )
     optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups)
     for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"]
-    return State(model, optimizer, runtime.scaler())
+        group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
+    averaged = build(cfg.average)().start(model)
+    return State(model, optimizer, runtime.scaler(), averaged)
 
 
 def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> Recipe:
     """Choose everything that the loop would otherwise have to ask for."""
     schedule = build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
+    regularizers = [build(node) for node in cfg.regularizer.values()]
     metrics = {name: build(node, *NOT_ARGUMENTS["metric"])() for name, node in cfg.metric.items()}
     return Recipe(
         loss=build(cfg.loss),
-        penalties=[build(node) for node in cfg.regularizer.values()],
-        augment=[build(node) for node in cfg.augment.values()],
+        penalties=[made for made in regularizers if not works_after_the_step(made)],
+        constraints=[made for made in regularizers if works_after_the_step(made)],
+        augment=[with_classes(build(node), dataset) for node in cfg.augment.values()],
         clip=build(cfg.clip),
+        average=build(cfg.average)(),
         schedule=warmup(schedule, cfg.schedule.get("warmup", 0.0)),
         stop=build(cfg.stop),
-        step=gradient_step,
+        step=step_of(cfg),
         metrics=list(metrics.values()),
         training_metrics=[
             metric for name, metric in metrics.items() if cfg.metric[name].get("training", False)
@@ -146,3 +157,24 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         monitor=cfg.monitor,
         mode=cfg.mode,
     )
+
+
+def step_of(cfg: DictConfig) -> Callable:
+    """Return the training step: the model's own or the optimizer's own if it brings one."""
+    for target in (cfg.model._target_, cfg.optim._target_):
+        own = getattr(locate(target), "training_step", None)
+        if own is not None:
+            return own
+    return gradient_step
+
+
+def works_after_the_step(regularizer: partial) -> bool:
+    """Return whether a regularizer is a constraint on the weights instead of a term of the loss."""
+    return getattr(regularizer.func, "after_step", False)
+
+
+def with_classes(augment: partial, dataset: Dataset) -> partial:
+    """Tell an augmentation that mixes targets how many classes there are; 0 in a regression."""
+    if "classes" in signature(augment.func).parameters:
+        return partial(augment, classes=len(dataset.classes))
+    return augment

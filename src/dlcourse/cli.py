@@ -20,6 +20,19 @@ from dlcourse.check import check, check_key, check_trust
 from dlcourse.command import one_message
 from dlcourse.compose import CONFIGS, compose, explain, plain, sweep_points
 from dlcourse.error import DivergedError, UserError
+from dlcourse.zoo import overview
+
+HELP = """\
+dlcourse trains: every idea of a deep-learning course is one word on the command line.
+
+  python train.py model=lenet optim=adam                    one run
+  python train.py -m model=mlp,lenet optim=sgd,adam         every combination
+  python train.py split=stratified_kfold split.folds=5      cross-validation
+  python train.py resume=outputs/<date>/<run>               go on with a run
+  python train.py model=resnet20 --cfg job                  every key of such a run, and its value
+  python train.py --config-dir my_configs model=my_model    your own
+  python train.py --hydra-help                              Hydra's own options
+"""
 
 OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 
@@ -104,7 +117,12 @@ def prepare(words: list[str]) -> Command:
     For one run, makes its folder; a run that is finished ends here.
     """
     args = get_args_parser().parse_args(words)
-    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
+    if args.help:
+        check_config_dir(args.config_dir)
+        print(HELP)
+        print(overview([CONFIGS, *([Path(args.config_dir)] if args.config_dir else [])]))
+        sys.exit(0)
+    if args.hydra_help or args.cfg or args.info or args.shell_completion:
         return Command(words)
     for option in ("config_name", "config_path", "experimental_rerun"):
         if getattr(args, option, None) is not None:

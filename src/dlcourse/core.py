@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -26,16 +26,30 @@ class Split:
     targets: Tensor
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.targets)
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches come to lie."""
+        return self.targets.device
 
     def subset(self, index: Tensor) -> Split:
         """Return the examples at the given positions (M,), in that order."""
-        index = index.to(self.inputs.device)
-        return Split(self.inputs[index], self.targets[index])
+        index = index.to(self.device)
+        return replace(self, inputs=self.inputs[index], targets=self.targets[index])
+
+    def stretch(self, start: int, stop: int) -> Split:
+        """Return the examples from ``start`` to before ``stop``, without a copy."""
+        return replace(self, inputs=self.inputs[start:stop], targets=self.targets[start:stop])
 
     def to(self, device: torch.device) -> Split:
         """Return the same examples on the given device."""
-        return Split(self.inputs.to(device), self.targets.to(device))
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+    def batches(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the raw inputs and targets at each piece's positions (batch,), on the device."""
+        for index in pieces:
+            yield self.inputs.index_select(0, index), self.targets.index_select(0, index)
 
 
 @dataclass(frozen=True)
@@ -116,6 +130,9 @@ class Record:
 class State:
     """All that changes during training, and so all that a checkpoint holds.
 
+    averaged: the model that is evaluated and kept; without an average of the weights it is
+        ``model`` itself.
+
     The epochs done are ``len(history)``; the random numbers follow from the seed and the epoch; the
     schedule, early stopping and the best epoch follow from the history. The scaler's factor
     changes under fp16 alone.
@@ -124,6 +141,7 @@ class State:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+    averaged: nn.Module
     history: list[Record] = field(default_factory=list)
 
 
@@ -131,6 +149,9 @@ class State:
 class Recipe:
     """How to train: functions and numbers, all chosen before the first step.
 
+    clip: model -> None, bounds its gradients in place.
+    constraints: model -> None each, in place after every update.
+    average: moves ``State.averaged`` after every step.
     schedule: (epoch, max_epochs, scores) -> factor of every base learning rate.
     stop: scores -> whether to end.
     prepare: float inputs -> inputs in the model's memory order.
@@ -139,7 +160,9 @@ class Recipe:
     loss: Callable[[Tensor, Tensor], Tensor]
     penalties: Sequence[Callable[[nn.Module], Tensor]]
     augment: Sequence[Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]
-    clip: Callable[[Iterable[Tensor]], None]
+    clip: Callable[[nn.Module], None]
+    constraints: Sequence[Callable[[nn.Module], None]]
+    average: Average
     schedule: Callable[[float, int, list[float]], float]
     stop: Callable[[list[float]], bool]
     step: Callable[[State, Tensor, Tensor, Recipe], tuple[Tensor, Tensor]]
@@ -154,14 +177,31 @@ class Recipe:
     mode: str
 
 
+class Average(Protocol):
+    """Which weights are evaluated and kept."""
+
+    def start(self, model: nn.Module) -> nn.Module:
+        """Return the model to evaluate and keep: a copy, or the model itself."""
+
+    def update(self, averaged: nn.Module, model: nn.Module, step: int) -> None:
+        """Move it after a training step, counted from 0."""
+
+
 class Metric(Protocol):
-    """A figure that follows from sums over examples, so that an epoch needs one read-back."""
+    """A figure that follows from sums over examples, so that an epoch needs one read-back.
+
+    Whoever derives from it may also tell more at the final test, from all outputs at once.
+    """
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return this batch's sums, any shape, on the outputs' device; no read-back."""
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Turn the sums over all batches (float64, on the CPU) into named figures."""
+
+    def full(self, outputs: Tensor, targets: Tensor) -> dict:
+        """Return what is worth keeping of all outputs (N, K) and targets (N,), as JSON takes it."""
+        return {}
 
 
 class Observer(Protocol):

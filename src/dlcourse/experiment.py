@@ -76,7 +76,8 @@ def run_fold(
             stack.callback(observers[-1].close)
         fit(state, fold, recipe, observers)
         read_best(state.model, folder)
-        meter = measure(state.model, dataset.test.to(runtime.device), fold.standardize, recipe)
+        test = dataset.test.to(runtime.device)
+        meter = measure(state.model, test, fold.standardize, recipe, keep=True)
         result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}
         for observer in observers:
             observer.finish(state, result)

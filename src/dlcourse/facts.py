@@ -65,6 +65,7 @@ SIZES = {  # training examples and classes, where they are known before the data
     "dlcourse.data.gates.gates": (4, 2),
     "dlcourse.data.diabetes.diabetes": (353, 0),
 }
+SMALL_PICTURE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
 SMALLEST_PICTURE = {  # sides in pixels; a model that stands here takes nothing but pictures
     "dlcourse.model.lenet.LeNet5": 28,
     "dlcourse.model.lenet_caffe.LeNetCaffe": 16,

@@ -183,7 +183,7 @@ class Factors:
         return True
 
     def __str__(self) -> str:
-        return "a list of <name of parameters>:<factor from 0 to 1,000>, the name with * for any text"
+        return "a list of <name with *>:<factor from 0 to 1,000>"
 
 
 Kind = Number | Numbers | Word | Device | Flag | Text | Texts | Choice | Factors

@@ -7,7 +7,6 @@ import torch
 
 from dlcourse import __version__
 from dlcourse.core import Dataset, Fold, Recipe, State, best_epoch
-from dlcourse.metric.confusion import Confusion
 from dlcourse.runtime import Runtime
 from dlcourse.train.meter import Meter
 
@@ -42,7 +41,7 @@ def describe(
         "input_shape": list(dataset.input_shape),
         "output_size": dataset.output_size,
         "classes": list(dataset.classes),
-        **confusion_of(tested),
+        **tested.full(),
         "device": runtime.describe(),
         "versions": {
             "dlcourse": __version__,
@@ -50,14 +49,6 @@ def describe(
             "python": platform.python_version(),
         },
     }
-
-
-def confusion_of(meter: Meter) -> dict[str, list[list[int]]]:
-    """Return the confusion counts, rows being the true classes, if they were measured."""
-    for metric, sums in zip(meter.metrics, meter.sums[1:], strict=True):
-        if isinstance(metric, Confusion):
-            return {"confusion": sums.long().tolist()}
-    return {}
 
 
 def part_of(figures: dict[str, float], split: str) -> dict[str, float]:

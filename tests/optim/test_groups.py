@@ -1,18 +1,33 @@
-"""Weight decay covers matrices and filters, and vectors only when asked."""
+"""Parameters decay, learn and rest as asked, each in exactly one group."""
 
+import pytest
 import torch
+from conftest import prepared
 from torch import nn
 
+from dlcourse.error import UserError
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.regularizer.l2 import l2
+from dlcourse.train.fit import fit
 
 
 def model():
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.PReLU(), nn.Linear(4, 2))
 
 
+def parts():
+    return nn.ModuleDict({"features": model(), "head": nn.Linear(2, 2)})
+
+
+def rates_by_name(network, rates):
+    """Return the factor of every parameter by name."""
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    groups = parameter_groups(network, 0.1, False, rates, [])
+    return {names[id(p)]: group["rate"] for group in groups for p in group["params"]}
+
+
 def test_biases_norms_and_slopes_do_not_decay():
-    decaying, others = parameter_groups(model(), 0.1, False)
+    decaying, others = parameter_groups(model(), 0.1, False, {}, [])
     assert [tuple(p.shape) for p in decaying["params"]] == [(4, 3), (2, 4)]
     assert decaying["weight_decay"] == 0.1
     assert others["weight_decay"] == 0
@@ -20,35 +35,106 @@ def test_biases_norms_and_slopes_do_not_decay():
 
 
 def test_all_parameters_decay_when_asked():
-    (group,) = parameter_groups(model(), 0.1, True)
+    (group,) = parameter_groups(model(), 0.1, True, {}, [])
     assert len(group["params"]) == len(list(model().parameters()))
 
 
-def test_every_parameter_is_in_one_group():
+@pytest.mark.parametrize("rates", [{}, {"0.*": 0.1, "*.bias": 2.0}])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_every_parameter_is_in_one_group(rates, decay):
     network = model()
-    groups = parameter_groups(network, 0.1, False)
-    assert {id(p) for g in groups for p in g["params"]} == {id(p) for p in network.parameters()}
+    groups = parameter_groups(network, decay, False, rates, [])
+    members = [id(p) for g in groups for p in g["params"]]
+    assert sorted(members) == sorted(id(p) for p in network.parameters())
+    assert len({(g["weight_decay"], g["rate"]) for g in groups}) == len(groups)
 
 
 def test_a_frozen_parameter_is_in_no_group():
     network = model()
     network[0].weight.requires_grad_(False)
-    groups = parameter_groups(network, 0.0, False)
+    groups = parameter_groups(network, 0.0, False, {}, [])
     assert all(p is not network[0].weight for g in groups for p in g["params"])
 
 
-def test_for_plain_descent_weight_decay_equals_the_l2_penalty():
+def test_a_pattern_freezes_what_it_fits_and_nothing_else():
+    network = parts()
+    groups = parameter_groups(network, 0.0, False, {}, ["features.0.*", "head.bias"])
+    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
+    assert frozen == {"features.0.weight", "features.0.bias", "head.bias"}
+    assert sum(len(group["params"]) for group in groups) == 6
+
+
+def test_a_pattern_sets_the_rate_and_the_last_that_fits_wins():
+    rates = rates_by_name(parts(), {"features.*": 0.1, "*.bias": 3.0, "features.3.bias": 0.0})
+    assert rates["features.0.weight"] == 0.1
+    assert rates["features.0.bias"] == rates["head.bias"] == 3
+    assert rates["features.3.bias"] == 0
+    assert rates["head.weight"] == 1
+
+
+@pytest.mark.parametrize("key", ["rates", "freeze"])
+def test_a_pattern_that_fits_nothing_names_the_parts_there_are(key):
+    rates, freeze = ({"feature.*": 0.1}, []) if key == "rates" else ({}, ["feature.*"])
+    with pytest.raises(UserError) as caught:
+        parameter_groups(parts(), 0.0, False, rates, freeze)
+    message = str(caught.value)
+    assert "called feature.*; did you mean features? Allowed: features, head" in message
+    assert f"optim.{key}=[features.*{':0.1' if key == 'rates' else ''}]" in message
+
+
+@pytest.mark.parametrize("freeze", [["*"], ["features.*", "head.*"]])
+def test_something_must_be_left_to_learn(freeze):
+    with pytest.raises(UserError, match=r"No parameter is left.*\nType optim\.freeze=\[\]"):
+        parameter_groups(parts(), 0.0, False, {}, freeze)
+
+
+def test_in_a_run_frozen_weights_stay_and_others_move_at_their_rate(tiny):
+    words = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=sgd", "batch_size=full"]
+    moves = []
+    for more in ([], ["optim.rates=[output.*:0.5]", "optim.freeze=[hidden.0.weight]"]):
+        state, fold, recipe = prepared(tiny(*words, *more, "max_epochs=1"))
+        before = {name: p.detach().clone() for name, p in state.model.named_parameters()}
+        fit(state, fold, recipe)
+        moves.append({name: p - before[name] for name, p in state.model.named_parameters()})
+    plain, ours = moves
+    torch.testing.assert_close(ours["output.weight"], plain["output.weight"] / 2)
+    torch.testing.assert_close(ours["hidden.0.bias"], plain["hidden.0.bias"])
+    assert not ours["hidden.0.weight"].any()
+    assert plain["hidden.0.weight"].any()
+
+
+def ends_of_decay_and_penalty(decay_all, all_parameters, *, momentum=0.0, adaptive=False):
+    """Return a layer's weights and biases under weight decay, and under the l2 penalty."""
     ends = []
     for by_penalty in (False, True):
         torch.manual_seed(0)
         layer = nn.Linear(5, 3)
-        decay = 0.0 if by_penalty else 0.1
-        optimizer = torch.optim.SGD(parameter_groups(layer, decay, False), lr=0.2)
+        groups = parameter_groups(layer, 0.0 if by_penalty else 0.1, decay_all, {}, [])
+        if adaptive:
+            optimizer = torch.optim.AdamW(groups, lr=0.2)
+        else:
+            optimizer = torch.optim.SGD(groups, lr=0.2, momentum=momentum)
         for _ in range(10):
             optimizer.zero_grad()
             loss = layer(torch.ones(2, 5)).square().sum()
-            penalty = l2(layer, strength=0.1, all_parameters=False) if by_penalty else 0
+            penalty = l2(layer, strength=0.1, all_parameters=all_parameters) if by_penalty else 0
             (loss + penalty).backward()
             optimizer.step()
-        ends.append(layer.weight.detach())
-    torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-7)
+        ends.append(torch.cat([layer.weight.detach(), layer.bias.detach()[:, None]], 1))
+    return ends
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("everything", [False, True])
+def test_for_plain_descent_weight_decay_equals_the_l2_penalty(everything, momentum):
+    ends = ends_of_decay_and_penalty(everything, everything, momentum=momentum)
+    torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-6)
+
+
+def test_the_equality_sees_other_parameters_and_another_optimizer():
+    for ends in (
+        ends_of_decay_and_penalty(True, False),
+        ends_of_decay_and_penalty(False, False, adaptive=True),
+    ):
+        with pytest.raises(AssertionError):
+            torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-6)

@@ -9,7 +9,7 @@ from dlcourse.layer.pool import POOLS
 WORDS = {"activation": tuple(ACTIVATIONS), "norm": NORMS, "pool": POOLS}
 GROUPS = (
     "data", "model", "activation", "norm", "pool", "layer", "loss", "optim", "clip", "schedule",
-    "init", "regularizer", "augment",
+    "average", "init", "regularizer", "augment",
 )  # fmt: skip
 LAYERS = (
     "output size", "Toeplitz product", "transposed convolution", "receptive field", "sharpen",

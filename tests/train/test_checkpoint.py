@@ -4,7 +4,7 @@ import random
 
 import pytest
 import torch
-from test_loop import prepared, same
+from conftest import prepared, same
 
 from dlcourse import durable
 from dlcourse.core import Observer

@@ -4,25 +4,14 @@ import dataclasses
 
 import pytest
 import torch
+from conftest import prepared, same
 from torch.nn import functional as F
 
-from dlcourse.build import build, load_data, make_recipe, make_state
-from dlcourse.core import Fold, Observer
-from dlcourse.data.options import standardize
+from dlcourse.core import Observer
 from dlcourse.error import DivergedError
 from dlcourse.train.batches import divide
 from dlcourse.train.fit import evaluate, fit
 from dlcourse.train.rng import epoch_order, reseed
-
-
-def prepared(cfg):
-    """Return a fresh state, a fold and a recipe as an experiment makes them."""
-    runtime = build(cfg.runtime)()
-    dataset = load_data(cfg)
-    (part,) = build(cfg.split)(dataset.train.targets, classes=True, ready_val=0)
-    train, val = dataset.train.subset(part.train), dataset.train.subset(part.val)
-    fold = Fold(".", train, val, standardize(train, "channel"))
-    return make_state(cfg, runtime, dataset), fold, make_recipe(cfg, runtime, dataset, fold)
 
 
 def by_hand(model, fold, cfg, *, decay=0.0):
@@ -50,12 +39,6 @@ def by_hand(model, fold, cfg, *, decay=0.0):
             hits += (outputs.argmax(1) == targets).sum().item()
         figures.append((total / len(order), hits / len(order)))
     return figures
-
-
-def same(first, second):
-    return all(
-        torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
-    )
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet"])

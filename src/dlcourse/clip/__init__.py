@@ -1,1 +1,1 @@
-"""Gradient clipping: ``(parameters) -> None``, in place, between backward and update."""
+"""Gradient clipping: ``(model) -> None``, its gradients in place, between backward and update."""

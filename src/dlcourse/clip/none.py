@@ -1,9 +1,7 @@
 """No clipping."""
 
-from collections.abc import Iterable
-
-from torch import Tensor
+from torch import nn
 
 
-def none(parameters: Iterable[Tensor]) -> None:
+def none(model: nn.Module) -> None:
     """Leave the gradients as they are."""

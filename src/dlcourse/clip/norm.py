@@ -1,14 +1,12 @@
 """Clipping by norm."""
 
-from collections.abc import Iterable
-
-from torch import Tensor, nn
+from torch import nn
 
 
-def norm(parameters: Iterable[Tensor], *, max_norm: float) -> None:
+def norm(model: nn.Module, *, max_norm: float) -> None:
     """Scale all gradients by one factor so that their joint Euclidean norm is at most ``max_norm``.
 
     Reference: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks",
     ICML 2013, algorithm 1.
     """
-    nn.utils.clip_grad_norm_(parameters, max_norm)
+    nn.utils.clip_grad_norm_(model.parameters(), max_norm)

@@ -1,4 +1,4 @@
-"""CIFAR-10."""
+"""CIFAR-10 and CIFAR-100."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ import torch
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
 from dlcourse.data.fetch import fetch
-from dlcourse.data.picture import resize
+from dlcourse.data.picture import convert
 
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 
 
-def cifar10(*, root: Path, seed: int, size: int, download: bool) -> Dataset:
-    """Return 50,000 training and 10,000 test pictures (N, 3, size, size) in ten classes.
+def cifar10(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
+    """Return 50,000 training and 10,000 test pictures (N, channels, size, size) in ten classes.
 
     Files: ``cifar-10-batches-py`` in ``root``, as torchvision lays them out. They are pickles, and
     none is opened before its MD5 sum was found right. Raises UserError where they are damaged, or
@@ -23,30 +23,51 @@ def cifar10(*, root: Path, seed: int, size: int, download: bool) -> Dataset:
 
     Reference: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """
-    content = cached(root, "cifar10", lambda: _read(root, download))
+    content = cached(root, "cifar10", lambda: _read(root, "CIFAR10", "CIFAR-10", download))
+    return _dataset("cifar10", content, CLASSES, size, channels)
+
+
+def cifar100(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
+    """Return 50,000 training and 10,000 test pictures (N, channels, size, size) in 100 classes.
+
+    The classes are the fine ones. Files: ``cifar-100-python`` in ``root``; otherwise like
+    ``cifar10``.
+
+    Reference: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+    """
+    content = cached(root, "cifar100", lambda: _read(root, "CIFAR100", "CIFAR-100", download))
+    return _dataset("cifar100", content, tuple(content["classes"]), size, channels)
+
+
+def _dataset(
+    name: str, content: dict, classes: tuple[str, ...], size: int, channels: int
+) -> Dataset:
     train, test = (
-        Split(resize(content[part]["pictures"], size), content[part]["targets"])
+        Split(convert(content[part]["pictures"], size, channels), content[part]["targets"])
         for part in ("train", "test")
     )
-    return Dataset(name="cifar10", train=train, test=test, classes=CLASSES)
+    return Dataset(name=name, train=train, test=test, classes=classes)
 
 
-def _read(root: Path, download: bool) -> dict:
-    from torchvision.datasets import CIFAR10  # 1 s, and only before there is a cache
+def _read(root: Path, source: str, name: str, download: bool) -> dict:
+    """Fetch and read the set that torchvision calls ``source``."""
+    import torchvision.datasets  # 1 s, and only before there is a cache
+
+    dataset = getattr(torchvision.datasets, source)
 
     def from_its_source(folder: Path) -> Path:
-        CIFAR10(folder, download=True)
-        return folder / CIFAR10.base_folder
+        dataset(folder, download=True)
+        return folder / dataset.base_folder
 
-    files = dict([*CIFAR10.train_list, *CIFAR10.test_list])
-    files[CIFAR10.meta["filename"]] = CIFAR10.meta["md5"]
-    folder = root / CIFAR10.base_folder
-    fetch("CIFAR-10", folder, files, from_its_source if download else None)
-    parts = {"train": CIFAR10(root, train=True), "test": CIFAR10(root, train=False)}
-    return {
+    files = dict([*dataset.train_list, *dataset.test_list])
+    files[dataset.meta["filename"]] = dataset.meta["md5"]
+    fetch(name, root / dataset.base_folder, files, from_its_source if download else None)
+    parts = {"train": dataset(root, train=True), "test": dataset(root, train=False)}
+    content: dict = {
         part: {
             "pictures": torch.from_numpy(set_.data).permute(0, 3, 1, 2).contiguous(),
             "targets": torch.tensor(set_.targets),
         }
         for part, set_ in parts.items()
     }
+    return content | {"classes": list(parts["train"].classes)}

@@ -6,15 +6,14 @@ import torch
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
-from dlcourse.data.picture import resize
-from dlcourse.order import stratified_order
+from dlcourse.data.held_back import hold_back
+from dlcourse.data.picture import convert
 
 TEST_EXAMPLES = 360  # a fifth of the 1,797
-TEST_SEED = 0  # the test part is the same in every run
 
 
-def digits(*, root: Path, seed: int, size: int) -> Dataset:
-    """Return 1,437 training and 360 test pictures (N, 1, size, size) of handwritten digits.
+def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
+    """Return 1,437 training and 360 test pictures (N, channels, size, size) of handwritten digits.
 
     The set comes without a test part, so a fifth of it, class by class, is always held back.
 
@@ -22,15 +21,9 @@ def digits(*, root: Path, seed: int, size: int) -> Dataset:
     scikit-learn carries the test part of that collection.
     """
     content = cached(root, "digits", _read)
-    pictures, targets = resize(content["pictures"], size), content["targets"]
-    order = stratified_order(targets, TEST_SEED)
-    everything = Split(pictures, targets)
-    return Dataset(
-        name="digits",
-        train=everything.subset(order[TEST_EXAMPLES:]),
-        test=everything.subset(order[:TEST_EXAMPLES]),
-        classes=tuple("0123456789"),
-    )
+    everything = Split(convert(content["pictures"], size, channels), content["targets"])
+    train, test = hold_back(everything, TEST_EXAMPLES, classes=True)
+    return Dataset(name="digits", train=train, test=test, classes=tuple("0123456789"))
 
 
 def _read() -> dict:

@@ -4,28 +4,34 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dlcourse.error import UserError
 
 
 def fetch(
-    name: str, folder: Path, md5: Mapping[str, str], download: Callable[[Path], Path] | None
+    name: str,
+    folder: Path,
+    md5: Mapping[str, str | None],
+    download: Callable[[Path], Path] | None,
+    also: Iterable[str] = (),
 ) -> None:
     """Make sure that ``folder`` holds every file named in ``md5``, whole.
 
     What is missing is downloaded into a folder aside, verified there and only then moved to its
     final name, so an interrupted download leaves nothing behind that looks like data.
 
+    md5: the sum of every file; None where it is not known, and only the file's presence counts.
     download: fetches the set into the folder it is given and returns where the files then lie;
         None forbids it.
+    also: files that are not asked for, but are kept if they come along with a download.
 
     Raises UserError where a file is damaged, or missing and not to be had.
     """
     missing = [file for file in md5 if not (folder / file).exists()]
     for file in md5.keys() - missing:
-        if digest(folder / file) != md5[file]:
+        if not whole(folder / file, md5[file]):
             raise UserError(
                 f"{folder / file} is damaged: its MD5 sum is not {md5[file]}.\n"
                 "Delete it, and the next start downloads it again"
@@ -46,9 +52,10 @@ def fetch(
     try:
         fetched = download(aside)
         for file in missing:
-            if digest(fetched / file) != md5[file]:
+            if not whole(fetched / file, md5[file]):
                 raise UserError(f"The {file} that was downloaded is not the one that {name} has.")
-        for file in missing:
+        extra = [file for file in also if file not in md5 and (fetched / file).is_file()]
+        for file in [*missing, *extra]:
             os.replace(fetched / file, folder / file)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
@@ -57,6 +64,11 @@ def fetch(
         ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def whole(path: Path, md5: str | None) -> bool:
+    """Return whether a file is there and, where its MD5 sum is known, has it."""
+    return path.is_file() and (md5 is None or digest(path) == md5)
 
 
 def digest(path: Path) -> str:

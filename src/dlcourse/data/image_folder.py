@@ -1,25 +1,39 @@
 """A user's own pictures."""
 
-import hashlib
+import logging
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
+from dlcourse.data.listing import fingerprint, list_pictures
+from dlcourse.data.picture_file import problems_of, try_pictures
+from dlcourse.data.streamed import PictureFiles, StreamedSplit
+from dlcourse.data.workers import map_ahead
 from dlcourse.error import UserError
 from dlcourse.order import stratified_order
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-READY = {"val": ("val", "valid", "validation"), "test": ("test",)}  # names of their folders
 TEST_SEED = 0  # the test part is the same in every run
+NAMED = 10  # damaged pictures that a warning names
+PIECE = 64  # pictures that a worker reads at a time when all are read
+GIB = 2**30
+
+log = logging.getLogger(__name__)
 
 
 def image_folder(
-    *, root: Path, seed: int, folder: str, size: int, channels: int, test_fraction: float
+    *,
+    root: Path,
+    seed: int,
+    folder: str,
+    size: int,
+    channels: int,
+    test_fraction: float,
+    damaged: str,
+    memory: float,
+    workers: int,
 ) -> Dataset:
     """Return the pictures (N, channels, size, size) below a folder that has one folder per class.
 
@@ -28,119 +42,117 @@ def image_folder(
     every class is held back, the same in every run. Hidden files and files that are no pictures
     by their names are left out. Pictures are cropped to a square in the middle and resized.
 
-    Raises UserError for a folder without two classes of pictures, and for a damaged picture.
+    damaged: what becomes of a picture that cannot be read: ``refuse`` raises UserError, ``skip``
+        leaves it out with a warning.
+    memory: in GiB; where the pictures need more, they stay on the disk and are read batch by
+        batch, with the same numbers as a result.
+    workers: processes that read; 0 reads in the process that trains.
+
+    Raises UserError for a folder without two classes of pictures as well.
     """
     top = root / folder
-    listing = _list(top)
+    listing = list_pictures(top)
+    paths = [path for part in listing.values() for path in part]
+    files = PictureFiles(tuple(map(str, paths)), size, channels, workers)
+    pictures, problems = load(files, memory, top, fingerprint(listing))
+    report_damage(problems, paths, damaged)
     classes = sorted({path.parent.name for path in listing["train"]})
-    for part, paths in listing.items():
-        strange = {path.parent.name for path in paths} - set(classes)
-        if strange:
-            raise UserError(
-                f"{top / part} has classes that the training part has not: "
-                f"{', '.join(sorted(strange))}.\nAdd pictures of them to the training part"
-            )
-    content = cached(
-        top,
-        f"pictures-{channels}x{size}-{_fingerprint(listing)}",
-        lambda: {part: _decode(paths, size, channels) for part, paths in listing.items()},
-    )
-    splits = {
-        part: Split(content[part], _targets(paths, classes)) for part, paths in listing.items()
-    }
-    train, val, test = (splits.get(part) for part in ("train", "val", "test"))
-    if test is None:
-        order = stratified_order(train.targets, TEST_SEED)
-        held = round(len(train) * test_fraction)
-        if not 0 < held < len(train):
-            raise UserError(
-                f"data.test_fraction={test_fraction} of {len(train)} pictures leaves {held} to "
-                "test on.\nType another fraction, or add pictures"
-            )
-        train, test = train.subset(order[held:].sort().values), train.subset(order[:held])
-    if val is not None:
-        train = Split(
-            torch.cat([train.inputs, val.inputs]), torch.cat([train.targets, val.targets])
-        )
+    number = {name: position for position, name in enumerate(classes)}
+    whole = [position for position, problem in enumerate(problems) if not problem]
+    targets = torch.tensor([number[paths[position].parent.name] for position in whole])
+    kind = Split if isinstance(pictures, Tensor) else StreamedSplit
+    counts, start = {}, 0
+    for part, some in listing.items():
+        counts[part] = sum(start <= position < start + len(some) for position in whole)
+        start += len(some)
+    train, test = divide(kind(pictures, targets), counts, test_fraction)
     return Dataset(
         name=top.resolve().name,
         train=train,
         test=test,
         classes=tuple(classes),
-        ready_val=0 if val is None else len(val),
+        ready_val=counts.get("val", 0),
     )
 
 
-def _list(top: Path) -> dict[str, list[Path]]:
-    """Return the pictures of each part, sorted."""
-    if not top.is_dir():
+def load(
+    files: PictureFiles, memory: float, top: Path, word: str
+) -> tuple[Tensor | PictureFiles, list[str]]:
+    """Return the pictures that can be read, and for every file what is wrong with it or "".
+
+    They are decoded once and kept, or if they are too large only looked at, once.
+    """
+    name, size = f"{files.channels}x{files.size}-{word}", files.shape.numel()
+    if size <= memory * GIB:
+        content = cached(top, f"decoded-{name}", lambda: decode(files))
+        return content["pictures"], content["problems"]
+    log.warning(
+        "%d pictures of %d x %d need %.2g GiB, more than data.memory=%g: they are read anew in "
+        "every epoch", len(files.paths), files.size, files.size, size / GIB, memory,
+    )  # fmt: skip
+    problems = cached(top, f"problems-{name}", lambda: {"problems": look_at(files)})["problems"]
+    whole = torch.tensor([not problem for problem in problems]).nonzero()[:, 0]
+    return files[whole], problems
+
+
+def decode(files: PictureFiles) -> dict:
+    """Read all pictures into one tensor (N, C, size, size), leaving out those that are damaged."""
+    pictures = torch.empty(files.shape, dtype=torch.uint8)
+    problems: list[str] = []
+    done = 0
+    for pixels, wrong in map_ahead(try_pictures, files.pieces(PIECE), files.workers_for_all()):
+        pictures[done : done + len(pixels)] = torch.from_numpy(pixels)
+        done += len(pixels)
+        problems += wrong
+    if done < len(pictures):
+        pictures = pictures[:done].clone()  # a view would be saved with what lies behind it
+    return {"pictures": pictures, "problems": problems}
+
+
+def look_at(files: PictureFiles) -> list[str]:
+    """Return for every file what is wrong with it, or ""."""
+    looked = map_ahead(problems_of, files.pieces(PIECE), files.workers_for_all())
+    return [problem for problems in looked for problem in problems]
+
+
+def divide(pictures: Split, counts: dict[str, int], test_fraction: float) -> tuple[Split, Split]:
+    """Return the training part, with a ready-made validation part at its end, and the test part.
+
+    counts: how many pictures ``train``, ``val`` and ``test`` have, in which order they lie. Where
+    there is no test part, it is taken out of the training pictures alone.
+    """
+    learn, choose = counts["train"], counts.get("val", 0)
+    if counts.get("test"):
+        cut = learn + choose
+        return pictures.stretch(0, cut), pictures.stretch(cut, len(pictures))
+    order = stratified_order(pictures.targets[:learn], TEST_SEED)
+    held = round(learn * test_fraction)
+    if not 0 < held < learn:
         raise UserError(
-            f"The picture folder {top} is not there.\n"
-            "Type data.root=<folder>, a folder with one folder of pictures per class"
+            f"data.test_fraction={test_fraction} of {learn} pictures leaves {held} to "
+            "test on.\nType another fraction, or add pictures"
         )
-    parts = {"train": top}
-    if any(path.is_dir() for path in (top / "train").glob("*")):
-        parts = {"train": top / "train"}
-        ready = [(part, top / name) for part, names in READY.items() for name in names]
-        parts |= {part: where for part, where in ready if where.is_dir()}
-    listing = {
-        part: sorted(
-            path
-            for path in where.glob("[!.]*/[!.]*")
-            if path.suffix.lower() in SUFFIXES and path.is_file()
-        )
-        for part, where in parts.items()
-    }
-    for part, where in parts.items():
-        classes = {path.parent.name for path in listing[part]}
-        empty = {path.name for path in where.glob("[!.]*") if path.is_dir()} - classes
-        if empty:
-            raise UserError(
-                f"{where} has folders without a picture: {', '.join(sorted(empty))}.\n"
-                "Remove them or put pictures there; a folder is a class, its name the class's name"
-            )
-        if part == "train" and len(classes) < 2:
-            raise UserError(
-                f"{where} has {len(classes)} classes of pictures, and at least 2 are needed.\n"
-                "Type data.root=<folder>, a folder with one folder of pictures per class"
-            )
-    return listing
+    kept = torch.cat([order[held:].sort().values, torch.arange(learn, learn + choose)])
+    return pictures.subset(kept), pictures.subset(order[:held])
 
 
-def _fingerprint(listing: dict[str, list[Path]]) -> str:
-    """Return a word that changes when a picture is added, removed, renamed or written to."""
-    digest = hashlib.sha256()
-    for part, paths in listing.items():
-        for path in paths:
-            status = path.stat()
-            digest.update(f"{part}\0{path.parent.name}\0{path.name}\0".encode())
-            digest.update(f"{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _targets(paths: list[Path], classes: list[str]) -> Tensor:
-    number = {name: position for position, name in enumerate(classes)}
-    return torch.tensor([number[path.parent.name] for path in paths])
-
-
-def _decode(paths: list[Path], size: int, channels: int) -> Tensor:
-    pictures = torch.empty(len(paths), channels, size, size, dtype=torch.uint8)
-    for position, path in enumerate(paths):
-        pictures[position] = read_picture(path, size, channels)
-    return pictures
-
-
-def read_picture(path: Path, size: int, channels: int) -> Tensor:
-    """Return one picture as uint8 (channels, size, size); raises UserError naming a damaged one."""
-    try:
-        with Image.open(path) as picture:
-            if picture.mode.startswith("I"):  # 16 bits of grey: convert() would cut, not scale
-                picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
-            picture = picture.convert("L" if channels == 1 else "RGB")
-            picture = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
-            pixels = torch.from_numpy(np.array(picture))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+def report_damage(problems: list[str], paths: list[Path], damaged: str) -> None:
+    """Name the pictures that cannot be read: in a warning, or in a UserError if none may be."""
+    wrong = [position for position, problem in enumerate(problems) if problem]
+    if not wrong:
+        return
+    if damaged == "refuse":
+        raise UserError(f"{problems[wrong[0]]}, or type data.damaged=skip")
+    lost = {paths[position].parent.name for position in wrong}
+    lost -= {path.parent.name for path, problem in zip(paths, problems, strict=True) if not problem}
+    if lost:
         raise UserError(
-            f"The picture {path} cannot be read: {error}.\nReplace it or take it away"
-        ) from error
-    return pixels.view(size, size, channels).permute(2, 0, 1)
+            f"No picture of {', '.join(sorted(lost))} can be read.\n"
+            "Replace them, or take the folder away"
+        )
+    names = [str(paths[position]) for position in wrong[:NAMED]]
+    more = [f"and {len(wrong) - NAMED} more"] if len(wrong) > NAMED else []
+    log.warning(
+        "%d of %d pictures cannot be read and are left out: %s",
+        len(wrong), len(paths), ", ".join([*names, *more]),
+    )  # fmt: skip

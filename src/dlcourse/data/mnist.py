@@ -1,13 +1,12 @@
 """MNIST and the sets that come in its files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import cached
-from dlcourse.data.fetch import fetch
-from dlcourse.data.picture import resize
+from dlcourse.core import Dataset
+from dlcourse.data.idx import Source, idx
 
+PREFIXES = ("train", "t10k")
 MNIST_MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -22,8 +21,8 @@ FASHION_MD5 = {
 }
 
 
-def mnist(*, root: Path, seed: int, size: int, download: bool) -> Dataset:
-    """Return 60,000 training and 10,000 test pictures (N, 1, size, size) of digits.
+def mnist(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
+    """Return 60,000 training and 10,000 test pictures (N, channels, size, size) of digits.
 
     Files: ``MNIST/raw`` in ``root``, as torchvision lays them out. Raises UserError where they are
     damaged, or missing and not to be had.
@@ -31,11 +30,12 @@ def mnist(*, root: Path, seed: int, size: int, download: bool) -> Dataset:
     Reference: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
     recognition", Proc. IEEE 86(11), 1998.
     """
-    return _idx("mnist", "MNIST", MNIST_MD5, tuple("0123456789"), root, size, download)
+    source = Source("mnist", "MNIST/raw", PREFIXES, tuple("0123456789"), MNIST_MD5)
+    return idx(source, _from("MNIST", download), root=root, size=size, channels=channels)
 
 
-def fashion_mnist(*, root: Path, seed: int, size: int, download: bool) -> Dataset:
-    """Return 60,000 training and 10,000 test pictures (N, 1, size, size) of clothes.
+def fashion_mnist(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
+    """Return 60,000 training and 10,000 test pictures (N, channels, size, size) of clothes.
 
     Files: ``FashionMNIST/raw`` in ``root``; otherwise like ``mnist``.
 
@@ -46,39 +46,32 @@ def fashion_mnist(*, root: Path, seed: int, size: int, download: bool) -> Datase
         "t-shirt", "trouser", "pullover", "dress", "coat",
         "sandal", "shirt", "sneaker", "bag", "ankle boot",
     )  # fmt: skip
-    return _idx("fashion_mnist", "FashionMNIST", FASHION_MD5, classes, root, size, download)
+    source = Source("fashion_mnist", "FashionMNIST/raw", PREFIXES, classes, FASHION_MD5)
+    return idx(source, _from("FashionMNIST", download), root=root, size=size, channels=channels)
 
 
-def _idx(
-    name: str,
-    source: str,
-    md5: Mapping[str, str],
-    classes: tuple[str, ...],
-    root: Path,
-    size: int,
-    download: bool,
-) -> Dataset:
-    """Read the set that torchvision calls ``source``."""
+def kmnist(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
+    """Return 60,000 training and 10,000 test pictures (N, channels, size, size) of ten hiragana.
 
-    def read() -> dict:
-        import torchvision.datasets  # 1 s, and only before there is a cache
+    They are cursive characters (kuzushiji) of old Japanese books. Files: ``KMNIST/raw`` in
+    ``root``; otherwise like ``mnist``, but only the sums of the archives are known, which
+    torchvision verifies when it downloads them.
 
-        dataset = getattr(torchvision.datasets, source)
+    Reference: Clanuwat, Bober-Irizar, Kitamoto, Lamb, Yamamoto, Ha, "Deep learning for classical
+    Japanese literature", 2018.
+    """
+    classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+    source = Source("kmnist", "KMNIST/raw", PREFIXES, classes, {})
+    return idx(source, _from("KMNIST", download), root=root, size=size, channels=channels)
 
-        def from_its_mirrors(folder: Path) -> Path:
-            dataset(folder, download=True)
-            return folder / source / "raw"
 
-        fetch(source, root / source / "raw", md5, from_its_mirrors if download else None)
-        parts = {"train": dataset(root, train=True), "test": dataset(root, train=False)}
-        return {
-            part: {"pictures": set_.data.unsqueeze(1), "targets": set_.targets}
-            for part, set_ in parts.items()
-        }
+def _from(source: str, download: bool) -> Callable[[Path], Path] | None:
+    """Return torchvision's own download of the set it calls ``source``, if it is allowed."""
 
-    content = cached(root, name, read)
-    train, test = (
-        Split(resize(content[part]["pictures"], size), content[part]["targets"])
-        for part in ("train", "test")
-    )
-    return Dataset(name=name, train=train, test=test, classes=classes)
+    def from_its_mirrors(folder: Path) -> Path:
+        import torchvision.datasets  # 1 s, and only where something is missing
+
+        getattr(torchvision.datasets, source)(folder, download=True)
+        return folder / source / "raw"
+
+    return from_its_mirrors if download else None

@@ -8,6 +8,7 @@ from dlcourse.core import WHITE, Dataset, Split, Standardize
 from dlcourse.error import UserError
 from dlcourse.order import random_order, stratified_order
 
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard deviation, RGB
 CHUNK = 1024  # examples that are turned to float64 at a time
 
 
@@ -49,28 +50,63 @@ def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
         drawn = train.targets[torch.randint(len(train), (len(chosen),), generator=generator)]
     targets = train.targets.clone()
     targets[chosen] = drawn
-    return dataclasses.replace(dataset, train=Split(train.inputs, targets))
+    return dataclasses.replace(dataset, train=dataclasses.replace(train, targets=targets))
+
+
+def reconstruct(dataset: Dataset) -> Dataset:
+    """Make every example its own target (N, D): pictures from 0 to 1, features as they are.
+
+    The classes are gone, so that an autoencoder is a regression. Raises UserError where the
+    pictures are streamed, because the targets are kept in memory.
+
+    Reference: Bourlard, Kamp, "Auto-association by multilayer perceptrons and singular value
+    decomposition", Biological Cybernetics 59, 1988.
+    """
+
+    def with_itself(part: Split) -> Split:
+        if type(part) is not Split:
+            raise UserError(
+                "data.reconstruct=true keeps all pictures in memory, and these are streamed.\n"
+                "Type a larger data.memory, or a smaller data.size"
+            )
+        targets = part.inputs.flatten(1).float()
+        return Split(part.inputs, targets / WHITE if part.inputs.dtype == torch.uint8 else targets)
+
+    return dataclasses.replace(
+        dataset, train=with_itself(dataset.train), test=with_itself(dataset.test), classes=()
+    )
 
 
 def standardize(train: Split, how: str) -> Standardize:
     """Return the map to mean 0 and standard deviation 1 over the given training part.
 
     how: ``channel`` takes one mean for each channel of pictures (N, C, H, W) or each feature of
-    (N, D); ``pixel`` one for each pixel of each channel; ``none`` only brings pictures to [0, 1].
+    (N, D); ``pixel`` one for each pixel of each channel; ``none`` only brings pictures to [0, 1];
+    ``imagenet`` takes the channels' published figures, with which torchvision's weights were
+    trained.
     What never varies is centred and not scaled.
     """
-    inputs = train.inputs
     if how == "none":
-        scale = 1 / WHITE if inputs.dtype == torch.uint8 else 1.0
-        zero = torch.zeros((), device=inputs.device)
+        scale = 1 / WHITE if train.inputs.dtype == torch.uint8 else 1.0
+        zero = torch.zeros((), device=train.device)
         return Standardize(zero, zero + scale)
-    over = (0, 2, 3) if how == "channel" and inputs.dim() == 4 else (0,)
+    if how == "imagenet":
+        mean, std = (
+            WHITE * torch.tensor(figures, device=train.device).view(3, 1, 1) for figures in IMAGENET
+        )
+        grey = train.inputs.shape[1] == 1
+        return (
+            Standardize(mean.mean(0, keepdim=True), 1 / std.mean(0, keepdim=True))
+            if grey
+            else (Standardize(mean, 1 / std))
+        )
+    over = (0, 2, 3) if how == "channel" and len(train.inputs.shape) == 4 else (0,)
     total, squares = 0.0, 0.0
-    for chunk in inputs.split(CHUNK):
+    for chunk, _ in train.batches(torch.arange(len(train), device=train.device).split(CHUNK)):
         numbers = chunk.to(torch.float64, copy=True)
         total = total + numbers.sum(over, keepdim=True)  # (1, C, 1, 1), or one for each input
         squares = squares + numbers.square_().sum(over, keepdim=True)
-    count = inputs.numel() // total.numel()
+    count = train.inputs.shape.numel() // total.numel()
     mean = total / count
     std = (squares / count - mean.square()).clamp(min=0).sqrt()
     std = torch.where(std > 1e-6 * (mean.abs() + 1e-6), std, 1.0)

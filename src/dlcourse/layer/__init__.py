@@ -1,1 +1,1 @@
-"""What several models share: activations and normalisation, chosen by a word."""
+"""What several models share, chosen by a word; and the arithmetic and the gradients behind it."""

@@ -126,9 +126,32 @@ def gain(name: str) -> float:
     Departs from PyTorch, whose ``calculate_gain`` has rules of thumb for some: 5/3 for tanh, 3/4
     for SELU and 1 for the sigmoid, where this gives 1.593, 1.000 and 1.846.
     """
-    z = torch.linspace(-12, 12, 100_001, dtype=torch.float64).unsqueeze(1)
-    density = torch.exp(-z * z / 2)
+    z, density = _standard_normal()
     with torch.no_grad():
         layer = activation_layer(name).double().eval()
         second_moment = (layer(z) ** 2 * density).sum() / density.sum()
     return float(second_moment.rsqrt())
+
+
+def centred_gain(name: str) -> float:
+    """Return by how much weights that add up to zero must grow to keep the size of signals.
+
+    Such weights see nothing of the activation's mean, so it is 1 / sqrt(Var f(z)) for standard
+    normal z: sqrt(2 / (1 - 1 / pi)) = 1.7139 for ReLU.
+
+    Reference: Brock, De, Smith, "Characterizing signal propagation to close the performance gap in
+    unnormalized ResNets", ICLR 2021, section 4.1.
+    """
+    z, density = _standard_normal()
+    with torch.no_grad():
+        layer = activation_layer(name).double().eval()
+        outputs = layer(z.expand(-1, 2))  # two units, because bipolar ReLU treats them in pairs
+        mean = (outputs * density).sum() / (2 * density.sum())
+        variance = ((outputs - mean) ** 2 * density).sum() / (2 * density.sum())
+    return float(variance.rsqrt())
+
+
+def _standard_normal() -> tuple[Tensor, Tensor]:
+    """Return points (100,001, 1) and their densities, not normalised."""
+    z = torch.linspace(-12, 12, 100_001, dtype=torch.float64).unsqueeze(1)
+    return z, torch.exp(-z * z / 2)

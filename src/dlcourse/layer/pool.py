@@ -1,5 +1,7 @@
 """Pooling by name, as in ``model.pool=average``."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,7 +11,7 @@ from dlcourse.error import UserError, nearest
 POOLS = ("max", "average", "sum", "stochastic")
 
 
-class SumPool(nn.Module):
+class SumPool(nn.AvgPool2d):
     """Adds up each window of maps (N, C, H, W): Lp pooling with p = 1 on values of one sign.
 
     Reference: Boureau, Ponce, LeCun, "A theoretical analysis of feature pooling in visual
@@ -17,19 +19,15 @@ class SumPool(nn.Module):
     """
 
     def __init__(self, size: int, stride: int, padding: int, ceil_mode: bool) -> None:
-        super().__init__()
-        self.size = size
-        self.average = nn.AvgPool2d(size, stride, padding, ceil_mode, divisor_override=1)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return self.average(maps)  # (N, C, H', W'); a divisor of 1 leaves the sum
+        super().__init__(size, stride, padding, ceil_mode, divisor_override=1)  # leaves the sum
 
 
 class StochasticPool(nn.Module):
     """Picks one value of each window of maps (N, C, H, W), with chances in proportion to it.
 
     Negative values count as 0; a window without a positive one gives 0. In use, the mean under
-    the same chances takes the place of the draw. Padding never gets picked.
+    the same chances takes the place of the draw. Padding never gets picked. Windows lie where
+    PyTorch's poolings put them.
 
     Reference: Zeiler, Fergus, "Stochastic pooling for regularization of deep convolutional neural
     networks", ICLR 2013.
@@ -37,29 +35,40 @@ class StochasticPool(nn.Module):
 
     def __init__(self, size: int, stride: int, padding: int, ceil_mode: bool) -> None:
         super().__init__()
-        self.size, self.stride, self.padding, self.ceil_mode = size, stride, padding, ceil_mode
+        self.kernel_size, self.stride = size, stride
+        self.padding, self.ceil_mode = padding, ceil_mode
 
     def forward(self, maps: Tensor) -> Tensor:
         windows = self.windows(maps.clamp(min=0))  # (N, C, H', W', size^2)
-        total = windows.sum(-1, keepdim=True)
         if not self.training:
-            return windows.square().sum(-1) / total.squeeze(-1).where(total.squeeze(-1) > 0, 1)
-        with torch.no_grad():  # the first value at which the running sum passes a random share
-            drawn = torch.rand_like(total) * total
-            picked = (windows.cumsum(-1) <= drawn).sum(-1, keepdim=True)
-            picked.clamp_(max=windows.shape[-1] - 1)
+            total = windows.sum(-1)
+            return windows.square().sum(-1) / total.where(total > 0, 1)  # (N, C, H', W')
+        with torch.no_grad():  # of waiting times at rates w, that of w_i is shortest in w_i / sum w
+            waiting = torch.empty_like(windows, dtype=torch.float32).exponential_().clamp_(1e-30)
+            picked = (windows / waiting).argmax(-1, keepdim=True)
         return windows.gather(-1, picked).squeeze(-1)  # (N, C, H', W')
 
     def windows(self, maps: Tensor) -> Tensor:
         """Cut maps (N, C, H, W) into windows (N, C, H', W', size^2), zeros beyond the border."""
-        ends = []
-        for side in maps.shape[-2:]:
-            beyond = (side + 2 * self.padding - self.size) % self.stride
-            ends.append(self.padding + (self.stride - beyond if self.ceil_mode and beyond else 0))
-        rows, columns = ends
-        maps = F.pad(maps, [self.padding, columns, self.padding, rows])
-        cut = maps.unfold(2, self.size, self.stride).unfold(3, self.size, self.stride)
+        bottom, right = (self.beyond(side) for side in maps.shape[-2:])
+        maps = F.pad(maps, [self.padding, right, self.padding, bottom])
+        cut = maps.unfold(2, self.kernel_size, self.stride).unfold(3, self.kernel_size, self.stride)
         return cut.flatten(-2)
+
+    def beyond(self, side: int) -> int:
+        """Return how far the last window reaches beyond a side; negative where it ends before."""
+        room = side + 2 * self.padding - self.kernel_size
+        last = math.ceil(room / self.stride) if self.ceil_mode else room // self.stride
+        if last * self.stride >= side + self.padding:  # it would see nothing of the maps
+            last -= 1
+        return last * self.stride + self.kernel_size - side - self.padding
+
+    def extra_repr(self) -> str:
+        """Show the window where the model is printed."""
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"padding={self.padding}, ceil_mode={self.ceil_mode}"
+        )
 
 
 def pool_layer(

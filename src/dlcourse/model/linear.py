@@ -18,5 +18,9 @@ class Linear(nn.Module):
         super().__init__()
         self.output = nn.Linear(math.prod(input_shape), output_size)
 
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return the inputs as rows (N, D)."""
+        return inputs.flatten(1)
+
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.output(inputs.flatten(1))  # (N, output_size)
+        return self.output(self.features(inputs))  # (N, output_size)

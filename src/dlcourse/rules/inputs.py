@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from dlcourse.facts import PICTURE_AUGMENTATIONS, SMALLEST_PICTURE, TABLES, target
+from dlcourse.facts import (
+    PICTURE_AUGMENTATIONS,
+    SMALL_PICTURE,
+    SMALLEST_PICTURE,
+    TABLES,
+    target,
+)
 
 
 def model_fits_the_inputs(config: dict) -> Iterator[str]:
@@ -20,6 +26,31 @@ def model_fits_the_inputs(config: dict) -> Iterator[str]:
         yield (
             f"{name} needs pictures of {smallest} x {smallest} or more, got data.size={size}.\n"
             f"Type data.size={smallest}, or choose another model"
+        )
+
+
+def patches_fill_the_picture(config: dict) -> Iterator[str]:
+    """A vision transformer cuts its pictures into whole patches."""
+    size, model = config["data"].get("size"), config["model"]
+    if target(config, "model") != "dlcourse.model.vit.ViT" or size is None:
+        return
+    patch = model["patch"] or (4 if size < SMALL_PICTURE else 16)
+    if size % patch:
+        yield (
+            f"model.patch={patch} does not divide pictures of data.size={size}.\n"
+            f"Type data.size={size // patch * patch + patch}, or a model.patch that divides it"
+        )
+
+
+def published_weights_stay(config: dict) -> Iterator[str]:
+    """An initializer would draw over them."""
+    published = config["model"].get("weights") if "name" in config["model"] else None
+    default = target(config, "init") == "dlcourse.init.default.default"
+    if target(config, "model").startswith("dlcourse.") and published and not default:
+        name = target(config, "init").split(".")[-1]
+        yield (
+            f"init={name} would draw over the published weights of model.weights={published}.\n"
+            "Type init=default, or model.weights=null"
         )
 
 
@@ -105,6 +136,8 @@ def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
 
 RULES = (
     model_fits_the_inputs,
+    patches_fill_the_picture,
+    published_weights_stay,
     augmentation_fits_the_inputs,
     augmentation_options_fit,
     targets_that_are_pictures_stay,

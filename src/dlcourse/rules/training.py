@@ -4,6 +4,12 @@ from collections.abc import Iterator
 
 from dlcourse.facts import FULL_BATCH, NO_LOSS_SCALING, OWN_STEP_MODELS, SOLVABLE, target
 
+IDLE = {
+    "clip": "dlcourse.clip.none.none",
+    "schedule": "dlcourse.schedule.constant.constant",
+    "average": "dlcourse.average.none.NoAverage",
+}
+
 
 def some_methods_take_everything(config: dict) -> Iterator[str]:
     """On mini-batches they would be other methods, or none at all."""
@@ -47,6 +53,25 @@ def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
             "optim=closed_form knows of no regularizer and no augment.\n"
             "Type 'regularizer=[]' 'augment=[]'; optim.ridge=0.1 penalises large weights"
         )
+    for group, idle in IDLE.items():
+        if target(config, group) != idle:
+            yield (
+                f"optim=closed_form arrives in one step, and {group} would have no effect.\n"
+                f"Type {group}={idle.split('.')[2]}"
+            )
+
+
+def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
+    """What bends its steps afterwards spoils its estimate of the curvature."""
+    if target(config, "optim") != "dlcourse.optim.lbfgs.LBFGS":
+        return
+    if target(config, "clip") != IDLE["clip"]:
+        yield "optim=lbfgs chooses its steps' length itself and does not clip.\nType clip=none"
+    if "max_norm" in config["regularizer"]:
+        yield (
+            "regularizer=max_norm moves the weights behind the back of optim=lbfgs.\n"
+            "Type 'regularizer=[l2]', or another optim"
+        )
 
 
 def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
@@ -59,11 +84,13 @@ def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
             f"model={OWN_STEP_MODELS[model]} has a training step of its own, and so has this "
             "optimizer.\nType optim=adam"
         )
-    if target(config, "average") not in ("", "dlcourse.average.none.NoAverage"):
+    if target(config, "average") != IDLE["average"]:
         yield (
             f"model={OWN_STEP_MODELS[model]} grows while it learns, and what grows has no "
             "average.\nType average=none"
         )
+    if config["optim"]["freeze"]:
+        yield (f"model={OWN_STEP_MODELS[model]} freezes its units itself.\nType optim.freeze=[]")
 
 
 def warmup_fits_the_epochs(config: dict) -> Iterator[str]:
@@ -104,6 +131,7 @@ RULES = (
     some_methods_take_everything,
     nesterov_needs_momentum,
     closed_form_solves_what_is_linear,
+    lbfgs_sees_one_smooth_function,
     models_with_a_step_of_their_own_keep_it,
     warmup_fits_the_epochs,
     three_phases_need_room,

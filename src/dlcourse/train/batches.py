@@ -1,16 +1,6 @@
-"""Batches out of a split that lies on the device."""
-
-from collections.abc import Iterable, Iterator
+"""How an epoch is cut into batches."""
 
 from torch import Tensor
-
-from dlcourse.core import Split
-
-
-def batches(split: Split, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the raw inputs and targets at each piece's positions (batch,)."""
-    for index in pieces:
-        yield split.inputs.index_select(0, index), split.targets.index_select(0, index)
 
 
 def divide(order: Tensor, batch_size: int) -> list[Tensor]:

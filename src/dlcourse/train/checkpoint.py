@@ -30,7 +30,7 @@ class Checkpoint(Observer):
         epoch = state.history[-1].epoch
         if best_epoch(state.history, self.recipe.monitor, self.recipe.mode) == epoch:
             best = {
-                "model": state.model.state_dict(),
+                "model": state.averaged.state_dict(),
                 "epoch": epoch,
                 "mean": self.fold.standardize.mean,
                 "scale": self.fold.standardize.scale,
@@ -43,6 +43,7 @@ def pack(state: State) -> dict:
     """Return the state as tensors, numbers, words, lists and dicts of them."""
     return {
         "model": state.model.state_dict(),
+        "averaged": state.averaged.state_dict(),  # the same tensors are stored once
         "optimizer": state.optimizer.state_dict(),
         "scaler": state.scaler.state_dict(),
         "history": [[record.epoch, record.metrics] for record in state.history],
@@ -61,6 +62,7 @@ def restore(state: State, folder: Path) -> State:
     content = load(path)
     try:
         state.model.load_state_dict(content["model"])
+        state.averaged.load_state_dict(content["averaged"])
         state.optimizer.load_state_dict(content["optimizer"])
         state.scaler.load_state_dict(content["scaler"])
         state.history = [Record(epoch, metrics) for epoch, metrics in content["history"]]

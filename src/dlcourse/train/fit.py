@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dlcourse.core import Fold, Observer, Recipe, Record, Split, Standardize, State, scores
 from dlcourse.error import DivergedError
-from dlcourse.train.batches import batches, divide
+from dlcourse.train.batches import divide
 from dlcourse.train.meter import Meter
 from dlcourse.train.rng import epoch_order, reseed
 
@@ -28,7 +28,7 @@ def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] 
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
         metrics = train_epoch(state, fold, recipe, observers)
-        metrics |= evaluate(state.model, fold.val, fold.standardize, recipe, "val")
+        metrics |= evaluate(state.averaged, fold.val, fold.standardize, recipe, "val")
         state.history.append(Record(epoch + 1, metrics))
         for observer in observers:
             observer.epoch(state)
@@ -45,14 +45,15 @@ def train_epoch(
     """
     started = perf_counter()
     epoch, history = len(state.history), past(state, recipe)
-    order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.inputs.device)
+    order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
     pieces = divide(order, recipe.batch_size)
-    passing: Iterable[tuple[Tensor, Tensor]] = batches(fold.train, pieces)
+    passing: Iterable[tuple[Tensor, Tensor]] = fold.train.batches(pieces)
     for observer in observers:
         passing = observer.watch(passing, len(pieces))
 
     rate = set_rate(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history))
     state.model.train()
+    rest_what_is_frozen(state.model)
     meter = Meter(recipe.training_metrics)
     for step, (inputs, targets) in enumerate(passing):
         now = epoch + step / len(pieces)
@@ -61,6 +62,7 @@ def train_epoch(
             inputs, targets = augment(inputs, targets)
         inputs = recipe.prepare(fold.standardize(inputs))
         outputs, loss = recipe.step(state, inputs, targets, recipe)
+        recipe.average.update(state.averaged, state.model, epoch * len(pieces) + step)
         meter.add(outputs, targets, loss)
 
     metrics = meter.read("train")
@@ -87,16 +89,20 @@ def evaluate(
 
 
 @torch.no_grad()
-def measure(model: nn.Module, examples: Split, standardize: Standardize, recipe: Recipe) -> Meter:
-    """Return the sums of the loss and all metrics over a split, the model as it is when in use."""
+def measure(
+    model: nn.Module, examples: Split, standardize: Standardize, recipe: Recipe, keep: bool = False
+) -> Meter:
+    """Return the sums of the loss and all metrics over a split, the model as it is when in use.
+
+    keep: gather all outputs and targets as well, for what cannot be told from sums.
+    """
     model.eval()
-    meter = Meter(recipe.metrics)
-    for start in range(0, len(examples), EVALUATION_BATCH):
-        inputs = examples.inputs[start : start + EVALUATION_BATCH]
-        targets = examples.targets[start : start + EVALUATION_BATCH]
+    meter = Meter(recipe.metrics, keep)
+    everything = torch.arange(len(examples), device=examples.device)
+    for inputs, targets in examples.batches(everything.split(EVALUATION_BATCH)):
         with recipe.autocast():
             outputs = model(recipe.prepare(standardize(inputs)))
-            loss = recipe.loss(outputs, targets)
+            loss = recipe.loss(outputs.float(), targets)
         meter.add(outputs, targets, loss)
     return meter
 
@@ -104,6 +110,14 @@ def measure(model: nn.Module, examples: Split, standardize: Standardize, recipe:
 def past(state: State, recipe: Recipe) -> list[float]:
     """Return the monitored figures so far, larger is better."""
     return scores(state.history, recipe.monitor, recipe.mode)
+
+
+def rest_what_is_frozen(model: nn.Module) -> None:
+    """Leave parts that do not learn as they are in use: norm statistics stay, dropout is off."""
+    for part in model.modules():
+        learns = [parameter.requires_grad for parameter in part.parameters()]
+        if learns and not any(learns):
+            part.eval()
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:

@@ -1,6 +1,7 @@
 """Sums over an epoch, kept on the device and read back once."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,10 +10,15 @@ from dlcourse.core import Metric
 
 
 class Meter:
-    """Adds up the loss and every metric's sums; reading them is the only wait for the device."""
+    """Adds up the loss and every metric's sums; reading them is the only wait for the device.
 
-    def __init__(self, metrics: Sequence[Metric]) -> None:
+    keep: hold on to all outputs (N, K) and targets as well, for ``full``.
+    """
+
+    def __init__(self, metrics: Sequence[Metric], keep: bool = False) -> None:
         self.metrics = metrics
+        self.keep = keep
+        self.kept: list[tuple[Tensor, Tensor]] = []
         self.examples = 0
         self.sums: list[Tensor] = []
 
@@ -27,6 +33,8 @@ class Meter:
         else:
             self.sums = [_wide(summand) for summand in batch]
         self.examples += examples
+        if self.keep:
+            self.kept.append((outputs, targets))
 
     def read(self, split: str) -> dict[str, float]:
         """Return ``{"train/loss": ..., "train/accuracy": ...}`` for the split called ``train``."""
@@ -39,6 +47,12 @@ class Meter:
         for metric, total in zip(self.metrics, self.sums[1:], strict=True):
             figures |= metric.report(total, self.examples)
         return {f"{split}/{name}": figure for name, figure in figures.items()}
+
+    def full(self) -> dict[str, Any]:
+        """Return what every metric has to say about all outputs that were kept."""
+        outputs, targets = (torch.cat(batches).cpu() for batches in zip(*self.kept, strict=True))
+        told = [metric.full(outputs.float(), targets) for metric in self.metrics]
+        return {name: figures for one in told for name, figures in one.items()}
 
 
 def _wide(summand: Tensor) -> Tensor:

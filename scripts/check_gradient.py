@@ -1,0 +1,122 @@
+"""Check a hand-written backward against the slope of its forward, in double precision.
+
+    python scripts/check_gradient.py
+    python scripts/check_gradient.py wrong=true
+    python scripts/check_gradient.py function=my_layer.affine_sqnl shapes=4x3,5x3,5
+
+function: takes tensors and returns one; dlcourse's own worked example if not given. shapes: of its
+arguments, drawn from a normal distribution by ``seed``. wrong=true: the same example with a slip in
+its backward, a forgotten 1/2, to show what is found then.
+
+For each argument prints the entry where the two gradients are farthest apart and the relative error
+|analytic - numeric| / max(|analytic|, |numeric|), norms over all entries. Exit status 1 if one is
+above 1e-6. A kink between the two points of a slope, as ReLU has at 0, shows as an error as well.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from dlcourse.command import arguments, one_message
+from dlcourse.error import UserError
+
+EXAMPLE = "dlcourse.layer.hand_written.affine_sqnl"
+ALLOWED = 1e-6
+
+
+def main() -> None:
+    """Read the words, compare the gradients, print them."""
+    defaults = {"function": EXAMPLE, "shapes": "4x3,5x3,5", "seed": "0", "wrong": "false"}
+    words = arguments(sys.argv[1:], defaults, __doc__)
+    shapes = read_shapes(words["shapes"])
+    if not words["seed"].isdecimal():
+        raise UserError(f"seed={words['seed']} is no whole number from 0 on.\nType seed=0")
+    if words["wrong"] not in ("true", "false") or (
+        words["wrong"] == "true" and words["function"] != EXAMPLE
+    ):
+        raise UserError("wrong= is true or false, and true shows a slip in dlcourse's own example.")
+    function = with_a_slip() if words["wrong"] == "true" else find(words["function"])
+
+    import torch
+
+    from dlcourse.layer.gradient_check import analytic_gradients, numeric_gradients
+
+    generator = torch.Generator().manual_seed(int(words["seed"]))
+    drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    try:
+        analytic = analytic_gradients(function, drawn)
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise UserError(
+            f"{words['function']} with arguments of {words['shapes']} fails: {error}\n"
+            "Type shapes=<those of its arguments>; it must call its Function through .apply"
+        ) from error
+    worst = show(analytic, numeric_gradients(function, drawn))
+    if not worst <= ALLOWED:  # not a number is wrong as well
+        print(f"The backward is wrong: a relative error is {worst:.1e}, allowed is {ALLOWED:.0e}.")
+        sys.exit(1)
+    print(f"The backward is right: no relative error is above {ALLOWED:.0e}.")
+
+
+def read_shapes(text: str) -> list[tuple[int, ...]]:
+    """Turn ``4x3,5`` into [(4, 3), (5,)]; raises UserError."""
+    shapes = [shape.split("x") for shape in text.split(",")]
+    if not all(side.isdecimal() and int(side) > 0 for shape in shapes for side in shape):
+        raise UserError(f"shapes={text} is not understood.\nType, for example, shapes=4x3,5x3,5")
+    return [tuple(map(int, shape)) for shape in shapes]
+
+
+def find(name: str) -> Callable:
+    """Import the function that is called ``module.name``; raises UserError."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"function={name} cannot be imported: {error}.\n"
+            "Type function=<module>.<function>; the module lies in the folder you start from"
+        ) from error
+
+
+def with_a_slip() -> Callable:
+    """Return dlcourse's example with a wrong slope, 1 - |x| instead of 1 - |x| / 2."""
+    from dlcourse.layer.hand_written import Affine, SquareNonlinearity
+
+    class Slip(SquareNonlinearity):
+        @staticmethod
+        def backward(ctx, gradient):
+            (inputs,) = ctx.saved_tensors
+            return gradient * (1 - inputs.abs()).clamp(min=0)
+
+    return lambda inputs, weight, bias: Slip.apply(Affine.apply(inputs, weight, bias))
+
+
+def show(analytic: list, numeric: list) -> float:
+    """Print a row for each argument; return the largest relative error."""
+    import torch
+    from rich.console import Console
+    from rich.table import Table
+
+    from dlcourse.layer.gradient_check import relative_error
+
+    table = Table("argument", "shape", "farthest at", "analytic", "numeric", "relative error")
+    errors = []
+    for number, (left, right) in enumerate(zip(analytic, numeric, strict=True), start=1):
+        place = (left - right).abs().argmax()
+        at = tuple(int(index) for index in torch.unravel_index(place, left.shape))
+        errors.append(relative_error(left, right))
+        table.add_row(
+            str(number),
+            " x ".join(map(str, left.shape)),
+            ", ".join(map(str, at)),
+            f"{left[at]:.10f}",
+            f"{right[at]:.10f}",
+            f"{errors[-1]:.1e}",
+        )
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    return next((error for error in errors if error != error), max(errors))
+
+
+if __name__ == "__main__":
+    sys.path.append(".")  # a function of the user's own lies where he starts from
+    with one_message():
+        main()

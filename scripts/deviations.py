@@ -1,0 +1,151 @@
+"""Measure how far every choice is from its reference: paper, library or formula.
+
+    python scripts/deviations.py               prints the table
+    python scripts/deviations.py --markdown    also writes docs/references.md
+    python scripts/deviations.py model loss    only these groups
+
+The rows stand in tests/references/, one for each name of the catalogue, and are run by the tests as
+well. Exit status 1 if a row is missing, fails or is too far off. No data are downloaded.
+"""
+
+import sys
+import tempfile
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from dlcourse.command import one_message
+from dlcourse.compose import CONFIGS, compose, plain
+from dlcourse.error import UserError, nearest
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/references.md"
+HEAD = """\
+# What every choice is held against
+
+`python scripts/deviations.py --markdown` writes this page: for each name the source, the largest
+difference that was measured from it, and the difference that is put up with. The rows are
+`tests/references/`, and a test fails when a name has none or is too far off. Measured on the CPU
+with PyTorch {version}; the last digits differ from machine to machine.
+"""
+
+
+class Measured(NamedTuple):
+    """A row of the table. problem: why it counts as wrong; empty if it is right."""
+
+    group: str
+    name: str
+    reference: str
+    deviation: float | None
+    allowed: float | None
+    problem: str
+
+
+def main() -> None:
+    """Read the words, measure every row, print the table."""
+    words = sys.argv[1:]
+    if {"-h", "--help"} & set(words):
+        print(__doc__.strip())
+        return
+    sys.path.insert(0, str(ROOT / "tests"))  # where the rows are
+
+    from references.groups import GROUPS
+
+    markdown = "--markdown" in words
+    chosen = [word for word in words if word != "--markdown"]
+    for word in chosen:
+        if word not in GROUPS:
+            raise UserError(f"{word} is no group of the table; {nearest(word, GROUPS)}")
+    if markdown and chosen:
+        raise UserError("--markdown writes the whole page.\nLeave the groups out")
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [row for group in chosen or GROUPS for row in measure(group, Path(folder))]
+    show(rows)
+    wrong = [row for row in rows if row.problem]
+    print(f"{len(rows)} rows, {len(wrong)} wrong, {time.perf_counter() - start:.0f} s")
+    if markdown:
+        PAGE.write_text(page(rows), encoding="utf-8")
+        print(f"{PAGE} is written")
+    sys.exit(bool(wrong))
+
+
+def measure(group: str, data_root: Path) -> list[Measured]:
+    """Measure a group's rows; a name without a row and a row without a name are rows as well."""
+    import torch
+    from omegaconf import OmegaConf
+    from references.groups import expected
+
+    def compose_task(*overrides: str):
+        return OmegaConf.create(plain(compose([f"data.root={data_root}", *overrides], None)))
+
+    try:
+        table = import_module(f"references.{group}").ROWS
+    except ImportError as error:
+        return [Measured(group, "", "", None, None, f"tests/references/{group}.py: {error}")]
+    names = expected(group, options)
+    measured = []
+    for name in [*names, *(name for name in table if name not in names)]:
+        if name not in table:
+            measured.append(Measured(group, name, "", None, None, "has no row"))
+            continue
+        row = table[name]
+        torch.manual_seed(0)  # as in tests/conftest.py
+        problem = "" if name in names else "is no name of the catalogue"
+        try:
+            deviation = float(row.deviation(compose_task))
+        except Exception as error:  # one row must not hide the others
+            told = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            measured.append(Measured(group, name, row.reference, None, row.allowed, told))
+            continue
+        if not deviation <= row.allowed:  # not a number is wrong as well
+            problem = "is too far off"
+        measured.append(Measured(group, name, row.reference, deviation, row.allowed, problem))
+    return measured
+
+
+def options(group: str) -> list[str]:
+    """Return the names of a group's configs."""
+    return sorted(path.stem for path in (CONFIGS / group).glob("[!_]*.yaml"))
+
+
+def show(rows: list[Measured]) -> None:
+    """Print the rows as a table, what is wrong in red."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("group", "name", "held against", "deviation", "allowed", "")
+    for row in rows:
+        mark = f"[red]{escape(row.problem)}[/red]" if row.problem else "ok"
+        cells = (escape(row.reference), number(row.deviation), number(row.allowed), mark)
+        table.add_row(row.group, row.name, *cells)
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+
+
+def number(value: float | None) -> str:
+    """Return a deviation in two digits, 0 as such."""
+    return "" if value is None else "0" if value == 0 else f"{value:.1e}"
+
+
+def page(rows: list[Measured]) -> str:
+    """Return the table as Markdown, a section for each group."""
+    import torch
+
+    lines = [HEAD.format(version=torch.__version__)]
+    for group in dict.fromkeys(row.group for row in rows):
+        lines += [f"## {group}", "", "| name | held against | deviation | allowed |"]
+        lines.append("|---|---|---|---|")
+        for row in rows:
+            if row.group == group:
+                deviation = f"**{row.problem}**" if row.problem else number(row.deviation)
+                reference = row.reference.replace("|", "\\|")
+                lines.append(f"| {row.name} | {reference} | {deviation} | {number(row.allowed)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    with one_message():
+        main()

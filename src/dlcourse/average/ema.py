@@ -1,0 +1,43 @@
+"""The exponential moving average of the weights."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class EMA:
+    """Keeps average <- d average + (1 - d) weights, with d = min(decay, (1 + step) / (10 + step)).
+
+    The small d of the first steps lets the average forget where it started. Norm statistics are
+    averaged like weights; what is not a float (their count of batches) is copied.
+
+    decay: in [0, 1); the average reaches back over about 1 / (1 - decay) steps.
+
+    Reference: Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", SIAM J.
+    Control Optim. 30, 1992; the exponential form as in Tarvainen, Valpola, "Mean teachers are
+    better role models", NIPS 2017.
+    """
+
+    def __init__(self, *, decay: float) -> None:
+        self.decay = decay
+
+    def start(self, model: nn.Module) -> nn.Module:
+        """Return a copy of the model that learns nothing by itself."""
+        return copy.deepcopy(model).requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, averaged: nn.Module, model: nn.Module, step: int) -> None:
+        """Move the average towards the model."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        old, new = _tensors(averaged), _tensors(model)
+        floats = [name for name, tensor in old.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_(
+            [old[name] for name in floats], [new[name] for name in floats], 1 - decay
+        )
+        for name in old.keys() - set(floats):
+            old[name].copy_(new[name])
+
+
+def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}

@@ -1,0 +1,46 @@
+"""Round clouds of points."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import make_blobs
+
+from dlcourse.core import Dataset, Split
+from dlcourse.error import UserError
+
+
+def blobs(
+    *,
+    root: Path,
+    seed: int,
+    train_examples: int,
+    test_examples: int,
+    centers: int,
+    std: float,
+) -> Dataset:
+    """Return points (N, 2) of normal distributions around random centres, a class each.
+
+    centers: how many; they are uniform in the square from -10 to 10, and both parts share them.
+    std: standard deviation of every distribution, on both coordinates.
+
+    Raises UserError for fewer training examples than centres.
+    """
+    if train_examples < centers:
+        raise UserError(
+            f"data.train_examples={train_examples} leaves some of data.centers={centers} without "
+            f"a point.\nType data.train_examples={centers} or more"
+        )
+    random = np.random.RandomState(seed)
+    places = random.uniform(-10, 10, (centers, 2))
+
+    def draw(examples: int) -> Split:
+        points, classes = make_blobs(examples, centers=places, cluster_std=std, random_state=random)
+        return Split(torch.from_numpy(points).float(), torch.from_numpy(classes).long())
+
+    return Dataset(
+        name="blobs",
+        train=draw(train_examples),
+        test=draw(test_examples),
+        classes=tuple(map(str, range(centers))),
+    )

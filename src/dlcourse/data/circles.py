@@ -1,0 +1,37 @@
+"""Two circles, one in the other."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import make_circles
+
+from dlcourse.core import Dataset, Split
+
+
+def circles(
+    *,
+    root: Path,
+    seed: int,
+    train_examples: int,
+    test_examples: int,
+    noise: float,
+    factor: float,
+) -> Dataset:
+    """Return points (N, 2) on a circle of radius 1 and on a smaller one inside it, a class each.
+
+    noise: standard deviation of the Gaussian noise on both coordinates.
+    factor: radius of the smaller circle, in (0, 1).
+    """
+    random = np.random.RandomState(seed)
+
+    def draw(examples: int) -> Split:
+        points, classes = make_circles(examples, noise=noise, factor=factor, random_state=random)
+        return Split(torch.from_numpy(points).float(), torch.from_numpy(classes).long())
+
+    return Dataset(
+        name="circles",
+        train=draw(train_examples),
+        test=draw(test_examples),
+        classes=("outer", "inner"),
+    )

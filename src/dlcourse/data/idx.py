@@ -1,0 +1,117 @@
+"""Picture sets in the IDX format of MNIST."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcourse.core import Dataset, Split
+from dlcourse.data.cache import cached
+from dlcourse.data.fetch import fetch
+from dlcourse.data.picture import convert
+from dlcourse.error import UserError
+
+BYTES = 8  # the code of uint8 in an IDX file's header
+
+
+class Source(NamedTuple):
+    """A set in IDX files.
+
+    folder: where they lie in ``data.root``.
+    prefixes: what the names of the files of the training and of the test part begin with.
+    md5, also: as ``fetch`` takes them; a sum that is missing is not known.
+    first: the label of the first class.
+    transposed: whether the pictures lie on their sides, mirrored.
+    """
+
+    name: str
+    folder: str
+    prefixes: tuple[str, str]
+    classes: tuple[str, ...]
+    md5: Mapping[str, str]
+    also: tuple[str, ...] = ()
+    first: int = 0
+    transposed: bool = False
+
+
+def idx(
+    source: Source,
+    download: Callable[[Path], Path] | None,
+    *,
+    root: Path,
+    size: int,
+    channels: int,
+) -> Dataset:
+    """Return the pictures (N, channels, size, size) of a set, fetched and decoded where needed."""
+
+    def make() -> dict:
+        files = [file for prefix in source.prefixes for file in names(prefix)]
+        sums = {file: source.md5.get(file) for file in files}
+        folder = root / source.folder
+        fetch(folder.parent.name, folder, sums, download, source.also)
+        parts = zip(("train", "test"), source.prefixes, strict=True)
+        return {part: read_part(root, source, prefix) for part, prefix in parts}
+
+    content = cached(root, source.name, make)
+    train, test = (
+        Split(convert(content[part]["pictures"], size, channels), content[part]["targets"])
+        for part in ("train", "test")
+    )
+    return Dataset(name=source.name, train=train, test=test, classes=source.classes)
+
+
+def names(prefix: str) -> tuple[str, str]:
+    """Return the files of one part: its pictures and its labels."""
+    return f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
+
+
+def read_part(root: Path, source: Source, prefix: str) -> dict[str, Tensor]:
+    """Return a part's pictures (N, 1, H, W), upright, and its targets (N,), counted from 0.
+
+    Raises UserError for a damaged file and for files that do not belong together.
+    """
+    images, labels = (root / source.folder / file for file in names(prefix))
+    pictures, targets = read_idx(images, 3), read_idx(labels, 1).long() - source.first
+    if len(pictures) != len(targets):
+        raise UserError(
+            f"{images} has {len(pictures)} pictures and {labels} {len(targets)} labels.\n"
+            "Delete both, and the next start downloads them again"
+        )
+    if not ((targets >= 0) & (targets < len(source.classes))).all():
+        last = source.first + len(source.classes) - 1
+        raise damaged(labels, f"it has labels that are not from {source.first} to {last}")
+    if source.transposed:
+        pictures = pictures.transpose(1, 2).contiguous()
+    return {"pictures": pictures.unsqueeze(1), "targets": targets}
+
+
+def read_idx(path: Path, dimensions: int) -> Tensor:
+    """Return the uint8 numbers of an IDX file, a tensor of so many dimensions.
+
+    The header has two zeros, the type of the numbers, how many dimensions there are, and the size
+    of each in four bytes, the highest first. Raises UserError where that is not so.
+
+    Reference: LeCun, Cortes, Burges, "The MNIST database", 1998, section "File formats".
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error}.\nMake it readable") from error
+    header = 4 + 4 * dimensions
+    if content[:4] != bytes([0, 0, BYTES, dimensions]) or len(content) < header:
+        raise damaged(path, f"it does not begin as an IDX file of {dimensions} dimensions does")
+    shape = np.frombuffer(content, ">u4", dimensions, 4).tolist()
+    if len(content) - header != np.prod(shape, dtype=object):
+        raise damaged(path, f"it has {len(content):,} bytes and should have the sizes {shape}")
+    numbers = np.frombuffer(content, np.uint8, offset=header)
+    return torch.from_numpy(numbers.reshape(shape).copy())
+
+
+def damaged(path: Path, reason: str) -> UserError:
+    """Return the error for a file that is not what its name says."""
+    return UserError(
+        f"{path} is damaged: {reason}.\nDelete it, and the next start downloads it again"
+    )

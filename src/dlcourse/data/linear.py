@@ -1,0 +1,37 @@
+"""A noisy plane."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from dlcourse.core import Dataset, Split
+
+
+def linear(
+    *,
+    root: Path,
+    seed: int,
+    train_examples: int,
+    test_examples: int,
+    weights: Sequence[float],
+    bias: float,
+    noise: float,
+) -> Dataset:
+    """Return x (N, D), standard normal, and t (N, 1) = w.x + bias + Gaussian noise.
+
+    weights: w, one number for each of the D inputs.
+    noise: standard deviation of the noise; the test part has it as well, so that no model's
+        expected RMSE is below it.
+
+    Reference: Bishop, "Pattern Recognition and Machine Learning", 2006, section 3.1.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    w = torch.tensor([float(weight) for weight in weights])
+
+    def draw(examples: int) -> Split:
+        x = torch.randn(examples, len(w), generator=generator)
+        noisy = noise * torch.randn(examples, 1, generator=generator)
+        return Split(x, (x @ w + bias).unsqueeze(1) + noisy)
+
+    return Dataset(name="linear", train=draw(train_examples), test=draw(test_examples))

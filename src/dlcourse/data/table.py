@@ -1,0 +1,142 @@
+"""Tables in text files: a header with the columns' names, then a row of cells for each example."""
+
+import csv
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from dlcourse.error import UserError, did_you_mean, nearest
+
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
+LARGEST = torch.finfo(torch.float32).max
+
+
+class Table(NamedTuple):
+    """The cells of a table as they are written, without spaces around them.
+
+    lines: the line of the file on which each row begins, counted from 1.
+    """
+
+    path: Path
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+
+def read_table(path: Path, separator: str) -> Table:
+    """Return the header and the rows of a CSV file; empty lines are left out.
+
+    Cells may be quoted as RFC 4180 says; the text is UTF-8, with or without a mark at its start.
+
+    Raises UserError, with the line, for a file that is missing or no such table.
+    """
+    if not path.is_file():
+        files = [file.name for file in path.parent.glob("*") if file.is_file()]
+        meant = did_you_mean(path.name, files)
+        raise UserError(
+            f"The table {path} is not there{f'; {meant}' if meant else '.'}\n"
+            "Type data.root=<its folder> data.file=<its name>"
+        )
+    rows, lines, line = [], [], 1
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(
+                file, delimiter=SEPARATORS[separator], skipinitialspace=True, strict=True
+            )
+            for row in reader:
+                cells = [cell.strip() for cell in row]
+                if cells not in ([], [""]):
+                    rows.append(cells)
+                    lines.append(line)
+                line = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8: {error}.\nSave it as UTF-8") from error
+    except csv.Error as error:
+        raise UserError(f"{path}, line {line}: {error}.\nMend that line") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error}.\nMake it readable") from error
+    if len(rows) < 2:
+        raise UserError(
+            f"{path} has no rows.\nIts first line names the columns, and every other is an example"
+        )
+    table = Table(path, rows[0], rows[1:], lines[1:])
+    check_header(table, lines[0], separator)
+    check_lengths(table)
+    return table
+
+
+def check_header(table: Table, line: int, separator: str) -> None:
+    """Raise UserError for columns without a name or with the same, and for another separator."""
+    where = f"{table.path}, line {line}"
+    others = [
+        word
+        for word, mark in SEPARATORS.items()
+        if len(table.header) == 1 and mark in table.header[0]
+    ]
+    if others:
+        raise UserError(
+            f"{where}: there is one column only, {table.header[0]!r}, with data.separator="
+            f"{separator}.\nType data.separator={others[0]}"
+        )
+    for number, name in enumerate(table.header, start=1):
+        if not name:
+            raise UserError(f"{where}: column {number} has no name.\nGive it one")
+        if table.header.index(name) != number - 1:
+            first = table.header.index(name) + 1
+            raise UserError(
+                f"{where}: columns {first} and {number} are both called {name}.\nRename one"
+            )
+
+
+def check_lengths(table: Table) -> None:
+    """Raise UserError for a row with more or fewer cells than the header."""
+    for row, line in zip(table.rows, table.lines, strict=True):
+        if len(row) != len(table.header):
+            raise UserError(
+                f"{table.path}, line {line}: the row has {len(row)} cells and the header "
+                f"{len(table.header)}.\nMend that line; a separator inside a cell needs quotes "
+                "around it"
+            )
+
+
+def column(table: Table, name: str, key: str) -> list[str]:
+    """Return a column's cells; raises UserError for one that is not there and for empty cells.
+
+    key: where the column was named, for the message.
+    """
+    if name not in table.header:
+        raise UserError(
+            f"{key}: {table.path} has no column {name}; {nearest(name, table.header)}.\n"
+            f"Type {key} with the name of a column"
+        )
+    position = table.header.index(name)
+    for row, line in zip(table.rows, table.lines, strict=True):
+        if not row[position]:
+            raise UserError(
+                f"{table.path}, line {line}, column {name}: the cell is empty.\n"
+                f"Fill it, take the row away, or name other columns in {key}"
+            )
+    return [row[position] for row in table.rows]
+
+
+def number_column(table: Table, name: str, key: str) -> list[float]:
+    """Return a column's cells as numbers; raises UserError for the first that is none."""
+    cells = column(table, name, key)
+    for cell, line in zip(cells, table.lines, strict=True):
+        if not is_number(cell):
+            raise UserError(
+                f"{table.path}, line {line}, column {name}: {cell!r} is not a number.\n"
+                f"Mend the cell, or name other columns in {key}"
+            )
+    return [float(cell) for cell in cells]
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell holds a number that float32 can hold, such as 3, -0.5 or 1e6."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return False
+    return math.isfinite(value) and abs(value) <= LARGEST and "_" not in cell

@@ -1,0 +1,10 @@
+"""Constant initial weights."""
+
+from torch import nn
+
+from dlcourse.init.layers import draw
+
+
+def constant(model: nn.Module, *, value: float) -> None:
+    """Set all weights to one value and biases to zero: a layer's hidden units stay identical."""
+    draw(model, lambda weight: nn.init.constant_(weight, value))

@@ -1,0 +1,65 @@
+"""Initial weights from a finished run: transfer learning."""
+
+from pathlib import Path
+
+from torch import nn
+
+from dlcourse import durable
+from dlcourse.error import UserError
+
+BEST = "checkpoints/best.pt"
+
+
+def from_run(model: nn.Module, *, run: str) -> None:
+    """Copy the best weights of another run into a model of the same kind.
+
+    Where the data have other classes, the last layer keeps the weights it drew; nothing else may
+    differ. The frozen part is named by ``optim.freeze``.
+
+    run: the run's folder, or in cross-validation one fold's.
+
+    Raises UserError for a folder without weights and for weights of another model.
+
+    Reference: Yosinski, Clune, Bengio, Lipson, "How transferable are features in deep neural
+    networks?", NIPS 2014.
+    """
+    stored = read(Path(run))
+    own = model.state_dict()
+    head = head_of(model)
+    strange = [
+        name
+        for name in sorted(own.keys() | stored.keys())
+        if name.rpartition(".")[0] != head and shape(own, name) != shape(stored, name)
+    ]
+    if strange:
+        raise UserError(
+            f"The weights in {run} are not those of this model: {strange[0]} is "
+            f"{shape(stored, strange[0])} there and {shape(own, strange[0])} here.\n"
+            "Type the model and the data.size that run was started with; see its .hydra/config.yaml"
+        )
+    fitting = {name: stored[name] for name in own if shape(own, name) == shape(stored, name)}
+    model.load_state_dict({**own, **fitting})
+
+
+def read(run: Path) -> dict:
+    """Return the best weights in a run's folder."""
+    try:
+        return durable.load(run / BEST)["model"]
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(
+            f"init.run={run} holds no weights: {BEST} is not in it.\n"
+            "Type init.run=<folder of a run>, in cross-validation <folder>/fold0"
+        ) from error
+    except (durable.DamagedFileError, KeyError) as error:
+        raise UserError(f"init.run={run} cannot be read: {error}.\nTrain it again") from error
+
+
+def head_of(model: nn.Module) -> str:
+    """Return the name of the layer that makes the outputs: the last one with weights."""
+    *_, last = (name for name, layer in model.named_modules() if list(layer.parameters(False)))
+    return last
+
+
+def shape(weights: dict, name: str) -> str:
+    """Say how large a tensor is, or that there is none."""
+    return str(tuple(weights[name].shape)) if name in weights else "absent"

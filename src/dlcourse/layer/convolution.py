@@ -1,0 +1,106 @@
+"""The arithmetic of convolutions: sizes, the matrix behind them, and what its transpose does.
+
+Reference: Dumoulin, Visin, "A guide to convolution arithmetic for deep learning", 2016.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.error import UserError
+
+
+def output_size(
+    size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> int:
+    """Return how many places a kernel takes along a side: floor((n + 2p - d(k-1) - 1) / s) + 1.
+
+    Raises UserError where the kernel, spread out by its dilation, is longer than the padded side.
+    """
+    room = size + 2 * padding - (dilation * (kernel - 1) + 1)
+    if room < 0:
+        raise UserError(
+            f"A kernel of {kernel} with dilation {dilation} does not fit into {size} pixels with "
+            f"padding {padding}.\nTake a smaller kernel or a padding of {padding - (room // 2)}"
+        )
+    return room // stride + 1
+
+
+def transposed_output_size(
+    size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, extra: int = 0
+) -> int:
+    """Return the side that a transposed convolution makes: s(n-1) + d(k-1) + 1 - 2p + extra.
+
+    With a stride several sides shrink to the same size; ``extra``, from 0 to stride - 1, chooses
+    among them which one comes back (``output_padding`` in PyTorch).
+    """
+    return stride * (size - 1) + dilation * (kernel - 1) + 1 - 2 * padding + extra
+
+
+def toeplitz(
+    kernel: Tensor, input_shape: tuple[int, int], stride: int = 1, padding: int = 0
+) -> Tensor:
+    """Return the matrix (H'W', HW) whose product with a flattened map is its cross-correlation.
+
+    kernel: (h, w), of any floating-point type. input_shape: (H, W) of the map. Each row holds the
+    kernel at one of its H'W' places and zeros elsewhere; at stride 1 and without padding it is a
+    Toeplitz matrix of Toeplitz blocks.
+
+    The product with the map ``[[4, 5, 8, 7], [1, 8, 8, 8], [3, 6, 6, 4], [6, 5, 7, 8]]`` for the
+    kernel ``[[1, 4, 1], [1, 4, 3], [3, 3, 1]]`` is 122, 148, 126, 134.
+
+    Reference: Goodfellow, Bengio, Courville, "Deep learning", 2016, section 9.1.
+    """
+    height, width = input_shape
+    rows, columns = (
+        output_size(side, length, stride, padding)
+        for side, length in zip(input_shape, kernel.shape, strict=True)
+    )
+    matrix = kernel.new_zeros(rows, columns, height + 2 * padding, width + 2 * padding)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * stride, column * stride
+            place = matrix[row, column, top : top + len(kernel), left : left + kernel.shape[1]]
+            place.copy_(kernel)
+    inside = matrix[:, :, padding : padding + height, padding : padding + width]
+    return inside.reshape(rows * columns, height * width)
+
+
+def transposed_convolution(
+    maps: Tensor, kernel: Tensor, stride: int = 1, padding: int = 0, extra: int = 0
+) -> Tensor:
+    """Return the map (H, W) that the transposed matrix makes of a small one (H', W').
+
+    Each value of the small map writes the kernel, times itself, into the large one; where kernels
+    overlap they add up. It undoes a convolution's change of size, not the convolution: it is its
+    gradient with respect to the input.
+    """
+    shape = tuple(
+        transposed_output_size(side, length, stride, padding, extra=extra)
+        for side, length in zip(maps.shape, kernel.shape, strict=True)
+    )
+    return (toeplitz(kernel, shape, stride, padding).T @ maps.flatten()).view(shape)
+
+
+def overlap(kernel: int, stride: int, size: int) -> Tensor:
+    """Return how often a transposed convolution writes each pixel (H, H) of its output.
+
+    kernel, stride: of both sides. size: of the small map's side. In the middle all pixels are
+    written equally often where the stride divides the kernel; otherwise a checkerboard appears.
+
+    Reference: Odena, Dumoulin, Olah, "Deconvolution and checkerboard artifacts", Distill 2016.
+    """
+    return transposed_convolution(torch.ones(size, size), torch.ones(kernel, kernel), stride).long()
+
+
+def filter_pictures(pictures: Tensor, kernel: Tensor) -> Tensor:
+    """Cross-correlate each channel of float pictures (N, C, H, W) with one kernel of odd sides.
+
+    The shape stays: pictures are continued beyond their border by its nearest pixels.
+    """
+    height, width = kernel.shape
+    channels = pictures.shape[1]
+    edge = [width // 2, width // 2, height // 2, height // 2]
+    padded = F.pad(pictures, edge, mode="replicate")  # (N, C, H + h - 1, W + w - 1)
+    filters = kernel.to(pictures).expand(channels, 1, height, width)
+    return F.conv2d(padded, filters, groups=channels)  # (N, C, H, W)

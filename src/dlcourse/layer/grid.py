@@ -1,0 +1,38 @@
+"""Averages maps of any size to a grid, so that a linear layer of a fixed size can follow."""
+
+import torch
+from torch import Tensor, nn
+
+
+class GridAverage(nn.Module):
+    """Averages maps (N, C, H, W) to (N, C, side, side); maps of that size stay as they are.
+
+    Cell i averages the rows from floor(i H / side) up to ceil((i + 1) H / side), the columns
+    likewise; cells overlap where H is no multiple of the side, and repeat where H is smaller.
+
+    It is ``nn.AdaptiveAvgPool2d(side)`` as two matrix products: the gradient of PyTorch's own has
+    no reproducible kernel on CUDA, and ends a run with ``runtime.deterministic=true``.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, maps: Tensor) -> Tensor:
+        height, width = maps.shape[-2:]
+        if height == width == self.side:
+            return maps
+        rows, columns = self.shares(height).to(maps), self.shares(width).to(maps)
+        return rows @ maps @ columns.T  # (side, H) (N, C, H, W) (W, side) = (N, C, side, side)
+
+    def shares(self, length: int) -> Tensor:
+        """Return how much each position counts in each cell (side, length); rows add up to 1."""
+        cell = torch.arange(self.side)[:, None]
+        position = torch.arange(length)
+        first, end = cell * length // self.side, -(-(cell + 1) * length // self.side)
+        inside = (position >= first) & (position < end)
+        return inside / (end - first)
+
+    def extra_repr(self) -> str:
+        """Show the grid where the model is printed."""
+        return f"{self.side} x {self.side}"

@@ -1,0 +1,71 @@
+"""A small modern convolutional network: 3 x 3 filters, batch normalisation and dropout."""
+
+from torch import Tensor, nn
+
+from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.norm import norm_layer
+from dlcourse.layer.picture import picture_shape
+from dlcourse.layer.pool import pool_layer
+
+MIN_SIZE = 6  # the pooling then sees 2 x 2
+
+
+class ConvNet(nn.Module):
+    """Classifies pictures with two convolutions, one pooling and two linear layers.
+
+    Input (N, C, H, W) with H and W at least 6, output (N, output_size). Convolutions of 32 and 64
+    maps without padding take 28 pixels to 26 and 24, the pooling to 12: 12 x 12 x 64 = 9,216
+    features, then 128 hidden units. Each layer but the last is followed by norm and activation.
+
+    dropout: after the pooling. hidden_dropout: after the hidden units.
+
+    With ``norm=instance`` the hidden units, which are no pictures, go without.
+
+    Raises UserError for smaller pictures and for inputs that are no pictures.
+
+    Reference: the MNIST example of Keras (Chollet and others, 2015, ``mnist_cnn.py``), with the
+    batch normalisation of Ioffe, Szegedy, "Batch normalization", ICML 2015.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        output_size: int,
+        *,
+        activation: str,
+        norm: str,
+        pool: str,
+        dropout: float,
+        hidden_dropout: float,
+    ) -> None:
+        super().__init__()
+        channels, *sides = picture_shape("convnet", input_shape, MIN_SIZE)
+        rows, columns = ((side - 4) // 2 for side in sides)
+
+        def after(outputs: int, *, pictures: bool) -> list[nn.Module]:
+            absent = norm == "none" or (norm == "instance" and not pictures)
+            layers = [] if absent else [norm_layer(norm, outputs, pictures=pictures)]
+            return [*layers, activation_layer(activation)]
+
+        def drop(probability: float) -> list[nn.Module]:
+            return [nn.Dropout(probability)] if probability > 0 else []
+
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, 32, 3),
+            *after(32, pictures=True),
+            nn.Conv2d(32, 64, 3),
+            *after(64, pictures=True),
+            pool_layer(pool, 2),
+            *drop(dropout),
+        )
+        self.hidden = nn.Sequential(
+            nn.Linear(64 * rows * columns, 128),
+            *after(128, pictures=False),
+            *drop(hidden_dropout),
+        )
+        self.output = nn.Linear(128, output_size)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        maps = self.features(pictures)  # (N, 64, 12, 12) at 28 pixels
+        units = self.hidden(maps.flatten(1))  # (N, 128)
+        return self.output(units)  # (N, output_size)

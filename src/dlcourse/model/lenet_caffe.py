@@ -1,0 +1,60 @@
+"""The LeNet of Caffe's MNIST example: larger than LeNet-5, and known from the pruning papers."""
+
+from torch import Tensor, nn
+
+from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.norm import norm_layer
+from dlcourse.layer.picture import picture_shape
+from dlcourse.layer.pool import pool_layer
+
+MIN_SIZE = 16  # the last pooling then sees 2 x 2
+
+
+class LeNetCaffe(nn.Module):
+    """Classifies pictures with two convolutions, two poolings and two linear layers.
+
+    Input (N, C, H, W) with H and W at least 16, output (N, output_size). 20 and 50 maps of 5 x 5
+    filters; 800 features at 28 x 28; 431,080 parameters for one channel of 28 x 28 and ten
+    classes. As in Caffe's file, the 500 hidden units are the only ones with an activation: what is
+    not linear about the convolutions is the max pooling.
+
+    Raises UserError for smaller pictures and for inputs that are no pictures.
+
+    Reference: Jia, Shelhamer, Donahue, Karayev, Long, Girshick, Guadarrama, Darrell, "Caffe:
+    convolutional architecture for fast feature embedding", ACM Multimedia 2014, and its file
+    ``examples/mnist/lenet.prototxt``.
+    Departs from it: PyTorch's initial weights; Caffe's are ``init=lecun_uniform``.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        output_size: int,
+        *,
+        activation: str,
+        norm: str,
+        pool: str,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        channels, *sides = picture_shape("lenet_caffe", input_shape, MIN_SIZE)
+        rows, columns = (((side - 4) // 2 - 4) // 2 for side in sides)
+
+        def block(inputs: int, maps: int) -> list[nn.Module]:
+            layers = [nn.Conv2d(inputs, maps, 5)]
+            if norm != "none":
+                layers.append(norm_layer(norm, maps, pictures=True))
+            return [*layers, pool_layer(pool, 2)]
+
+        self.features = nn.Sequential(*block(channels, 20), *block(20, 50))
+        self.hidden = nn.Sequential(
+            nn.Linear(50 * rows * columns, 500), activation_layer(activation)
+        )
+        if dropout > 0:
+            self.hidden.append(nn.Dropout(dropout))
+        self.output = nn.Linear(500, output_size)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        maps = self.features(pictures)  # (N, 50, 4, 4) at 28 pixels
+        units = self.hidden(maps.flatten(1))  # (N, 500)
+        return self.output(units)  # (N, output_size)

@@ -1,0 +1,137 @@
+"""A residual network without normalisation."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.layer.activation import activation_layer, centred_gain
+from dlcourse.layer.picture import is_small, picture_shape
+
+MIN_SIZE = 8
+EPS = 1e-4  # the least variance that filters are divided by
+
+
+class NFNet(nn.Module):
+    """Classifies pictures with residual blocks whose signals keep their size by design.
+
+    Input (N, C, H, W) with H and W at least 8, output (N, output_size). Where another net
+    normalises what it computes, this one standardises its filters, divides the input of each
+    block by the standard deviation that theory expects there, and adds ``alpha`` times the
+    block's result. The variance is 1 at the start of a stage and grows by alpha^2 with each
+    block; a stage's first block sets it back. Pictures of 64 pixels and more are shrunk by 4 in
+    the stem.
+
+    widths: maps of each stage; every stage but the first halves the picture.
+    depth: blocks per stage. dropout: before the output layer.
+
+    Raises UserError for smaller pictures and for inputs that are no pictures.
+
+    Reference: Brock, De, Smith, "Characterizing signal propagation to close the performance gap in
+    unnormalized ResNets", ICLR 2021; Brock, De, Smith, Simonyan, "High-performance large-scale
+    image recognition without normalization", ICML 2021, which trains with ``clip=agc``.
+    Departs from them: two 3 x 3 convolutions to a block, no squeeze-and-excitation, no stochastic
+    depth, no learned factor on a block's result, and shortcuts shrink by their stride.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        output_size: int,
+        *,
+        widths: Sequence[int],
+        depth: int,
+        alpha: float,
+        activation: str,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        channels, height, width = picture_shape("nfnet", input_shape, MIN_SIZE)
+        gain = centred_gain(activation)
+        self.stem = nn.Sequential()
+        if is_small(height, width):
+            self.stem.append(ScaledConv2d(channels, widths[0], 3))
+        else:
+            half = max(widths[0] // 2, 1)
+            self.stem.append(ScaledConv2d(channels, half, 3, stride=2))
+            self.stem.append(activation_layer(activation))
+            self.stem.append(ScaledConv2d(half, widths[0], 3, stride=2, gain=gain))
+        self.blocks = nn.Sequential()
+        maps, variance = widths[0], 1.0
+        for stage, wider in enumerate(widths):
+            for position in range(depth):
+                first = position == 0
+                make = partial(Block, beta=variance**0.5, alpha=alpha, activation=activation)
+                stride = 2 if first and stage > 0 else 1
+                self.blocks.append(make(maps, wider, stride=stride, transition=first, gain=gain))
+                maps, variance = wider, (1.0 if first else variance) + alpha**2
+        self.activation = activation_layer(activation)
+        self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
+        self.output = nn.Linear(maps, output_size)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        maps = self.activation(self.blocks(self.stem(pictures)))  # (N, widths[-1], H', W')
+        return self.output(self.dropout(maps.mean((2, 3))))  # (N, output_size)
+
+
+class Block(nn.Module):
+    """Maps h to h + alpha f(h / beta), where beta is the expected standard deviation of h.
+
+    A transition replaces the first h by a 1 x 1 convolution of the activated h / beta, which has
+    variance 1 whatever came in.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        stride: int,
+        transition: bool,
+        beta: float,
+        alpha: float,
+        activation: str,
+        gain: float,
+    ) -> None:
+        super().__init__()
+        self.beta, self.alpha = beta, alpha
+        self.activation1 = activation_layer(activation)
+        self.conv1 = ScaledConv2d(inputs, outputs, 3, stride=stride, gain=gain)
+        self.activation2 = activation_layer(activation)
+        self.conv2 = ScaledConv2d(outputs, outputs, 3, gain=gain)
+        self.shortcut = (
+            ScaledConv2d(inputs, outputs, 1, stride=stride, gain=gain) if transition else None
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        signal = self.activation1(maps / self.beta)
+        skipped = maps if self.shortcut is None else self.shortcut(signal)
+        branch = self.conv2(self.activation2(self.conv1(signal)))
+        return skipped + self.alpha * branch
+
+
+class ScaledConv2d(nn.Conv2d):
+    """Convolves with filters of mean 0 and variance gain^2 / fan_in, whatever its weights are.
+
+    gain: makes up for the activation before it. ``scale`` is a learned factor for each filter.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, size: int, *, stride: int = 1, gain: float = 1.0
+    ) -> None:
+        super().__init__(inputs, outputs, size, stride, padding=size // 2)
+        nn.init.zeros_(self.bias)
+        self.gain = gain
+        self.scale = nn.Parameter(torch.ones(outputs))
+
+    def filters(self) -> Tensor:
+        """Return the standardised weights (outputs, inputs, size, size)."""
+        weight = self.weight
+        variance, mean = torch.var_mean(weight, (1, 2, 3), correction=0, keepdim=True)
+        shrink = (variance * weight[0].numel()).clamp(min=EPS).rsqrt()
+        return (weight - mean) * shrink * (self.gain * self.scale).view(-1, 1, 1, 1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return F.conv2d(maps, self.filters(), self.bias, self.stride, self.padding)

@@ -1,0 +1,133 @@
+"""The residual networks of the ImageNet contest of 2015."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.norm import norm_layer
+from dlcourse.layer.picture import is_small, picture_shape
+
+MIN_SIZE = 9  # the last stage then sees 2 x 2
+
+
+def convolution(inputs: int, maps: int, size: int, stride: int, norm: str) -> list[nn.Module]:
+    """Make a convolution (N, inputs, H, W) -> (N, maps, H / stride, W / stride) and its norm.
+
+    The norm's shift takes the place of a bias.
+    """
+    layer = nn.Conv2d(inputs, maps, size, stride, padding=size // 2, bias=norm == "none")
+    return [layer] if norm == "none" else [layer, norm_layer(norm, maps, pictures=True)]
+
+
+def two_layers(inputs: int, maps: int, stride: int, activation: str, norm: str) -> nn.Sequential:
+    """Make the two 3 x 3 convolutions of a block of ResNet-18 or 34 (figure 2)."""
+    return nn.Sequential(
+        *convolution(inputs, maps, 3, stride, norm),
+        activation_layer(activation),
+        *convolution(maps, maps, 3, 1, norm),
+    )
+
+
+def bottleneck_layers(
+    inputs: int, maps: int, stride: int, activation: str, norm: str
+) -> nn.Sequential:
+    """Make the 1 x 1, 3 x 3 and 1 x 1 convolutions of a block of ResNet-50 (figure 5, right).
+
+    The first narrows the inputs to a quarter of the maps that the last hands out.
+    """
+    narrow = maps // 4
+    return nn.Sequential(
+        *convolution(inputs, narrow, 1, 1, norm),
+        activation_layer(activation),
+        *convolution(narrow, narrow, 3, stride, norm),
+        activation_layer(activation),
+        *convolution(narrow, maps, 1, 1, norm),
+    )
+
+
+class Block(nn.Module):
+    """Adds what layers F find to what came in: activation(F(x) + shortcut(x)), equation 1.
+
+    Maps (N, C, H, W) to the shape that layers and shortcut share. A plain network's block has no
+    shortcut, and the same weights under the same names.
+    """
+
+    def __init__(self, layers: nn.Module, shortcut: nn.Module | None, activation: str) -> None:
+        super().__init__()
+        self.layers = layers
+        self.shortcut = shortcut
+        self.activation = activation_layer(activation)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        found = self.layers(maps)
+        if self.shortcut is not None:
+            found = found + self.shortcut(maps)
+        return self.activation(found)
+
+
+class ResNet(nn.Module):
+    """Classifies pictures with a stem, four stages of residual blocks and one linear layer.
+
+    Input (N, C, H, W) with H and W at least 9, output (N, output_size). For 224 x 224 x 3 and 1000
+    classes it has the parameters of torchvision's ``resnet18``, ``34`` and ``50``: 11,689,512,
+    21,797,672 and 25,557,032.
+
+    Pictures with a side below 64 pixels get a first convolution of 3 x 3 with stride 1 in place of
+    7 x 7 with stride 2, and no max pooling after it.
+
+    blocks: how many in each of the four stages. bottleneck: whether a block is 1x1-3x3-1x1.
+    width: maps of the first convolution; all others grow with it.
+    skip: without it, blocks have no shortcuts: a plain network.
+
+    Raises UserError for smaller pictures and for inputs that are no pictures.
+
+    Reference: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016,
+    table 1, with shortcuts of option B.
+    Departs from it: in a bottleneck the 3 x 3 convolution has the stride, not the 1 x 1 before it
+    (torchvision's "v1.5"). The initial weights are PyTorch's; the paper's are ``init=he_normal``.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        output_size: int,
+        *,
+        blocks: Sequence[int],
+        bottleneck: bool,
+        width: int,
+        skip: bool,
+        activation: str,
+        norm: str,
+    ) -> None:
+        super().__init__()
+        layers_of, depth = (bottleneck_layers, 3) if bottleneck else (two_layers, 2)
+        name = f"resnet{depth * sum(blocks) + 2}"
+        channels, *sides = picture_shape(name, input_shape, MIN_SIZE)
+        size, stride = (3, 1) if is_small(*sides) else (7, 2)
+
+        self.stem = nn.Sequential(
+            *convolution(channels, width, size, stride, norm), activation_layer(activation)
+        )
+        if not is_small(*sides):
+            self.stem.append(nn.MaxPool2d(3, 2, padding=1))
+        self.stages = nn.Sequential()
+        inputs = width
+        for stage, count in enumerate(blocks):
+            maps = width * 2**stage * (4 if bottleneck else 1)  # 64, 128, 256, 512; or times 4
+            self.stages.append(nn.Sequential())
+            for block in range(count):
+                stride = 2 if stage > 0 and block == 0 else 1
+                layers = layers_of(inputs, maps, stride, activation, norm)
+                shortcut = nn.Identity() if skip else None
+                if skip and (inputs != maps or stride > 1):
+                    shortcut = nn.Sequential(*convolution(inputs, maps, 1, stride, norm))
+                self.stages[-1].append(Block(layers, shortcut, activation))
+                inputs = maps
+        self.output = nn.Linear(inputs, output_size)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        maps = self.stem(pictures)  # (N, 64, 56, 56) at 224 pixels, (N, 64, 32, 32) at 32
+        maps = self.stages(maps)  # (N, 512, 7, 7) at 224 pixels, (N, 512, 4, 4) at 32
+        features = maps.mean((2, 3))  # (N, 512), or 2048 after bottlenecks
+        return self.output(features)  # (N, output_size)

@@ -1,0 +1,75 @@
+"""A spatial transformer in front of LeNet-5."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.picture import picture_shape
+from dlcourse.layer.pool import pool_layer
+from dlcourse.model.lenet import LeNet5
+
+MIN_SIZE = 28
+MAPS = 20  # of both convolutions of the localisation net, and its hidden units
+
+
+class SpatialTransformer(nn.Module):
+    """Shifts, turns, scales and shears each picture as it sees fit, then classifies it.
+
+    Input (N, C, H, W) with H and W at least 28, output (N, output_size). A small localisation net
+    looks at the picture and gives the six numbers of an affine map; the picture is sampled anew
+    on the grid that this map makes of its own. At the start the map is the identity, whatever
+    ``init`` draws: its weights are plain parameters that no initializer touches.
+
+    pool: in both nets. norm, dropout: in LeNet-5.
+
+    Raises UserError for smaller pictures and for inputs that are no pictures.
+
+    Reference: Jaderberg, Simonyan, Zisserman, Kavukcuoglu, "Spatial transformer networks",
+    NeurIPS 2015.
+    Departs from it: LeNet-5 classifies, and what lies beyond the border is as at the border
+    instead of 0, because 0 is grey after standardisation.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        output_size: int,
+        *,
+        activation: str,
+        pool: str,
+        norm: str,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        channels, height, width = picture_shape("stn", input_shape, MIN_SIZE)
+        rows, columns = ((size // 2 - 4) // 2 - 4 for size in (height, width))
+        self.localisation = nn.Sequential(
+            pool_layer(pool, 2),
+            nn.Conv2d(channels, MAPS, 5),
+            activation_layer(activation),
+            pool_layer(pool, 2),
+            nn.Conv2d(MAPS, MAPS, 5),
+            activation_layer(activation),
+            nn.Flatten(),
+            nn.Linear(MAPS * rows * columns, MAPS),
+            activation_layer(activation),
+        )
+        self.map_weight = nn.Parameter(torch.zeros(MAPS, 6))
+        self.map_bias = nn.Parameter(torch.eye(2, 3).flatten())
+        self.classifier = LeNet5(
+            input_shape, output_size, activation=activation, pool=pool, norm=norm, dropout=dropout
+        )
+
+    def affine(self, pictures: Tensor) -> Tensor:
+        """Return the map of each picture (N, 2, 3), from output to input places in [-1, 1]."""
+        seen = self.localisation(pictures)  # (N, 20)
+        return (seen @ self.map_weight + self.map_bias).unflatten(1, (2, 3))
+
+    def transform(self, pictures: Tensor) -> Tensor:
+        """Return pictures (N, C, H, W) as the classifier gets to see them."""
+        places = F.affine_grid(self.affine(pictures), pictures.shape, align_corners=False)
+        return F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.classifier(self.transform(pictures))  # (N, output_size)

@@ -1,0 +1,150 @@
+"""The Vision Transformer: a picture as a sequence of patches."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.error import UserError
+from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.attention import SelfAttention
+from dlcourse.layer.picture import is_small, picture_shape
+
+MIN_SIZE = 4  # one patch of a small picture
+EPS = 1e-6  # added to the variance in layer norm, as published
+
+
+class ViT(nn.Module):
+    """Cuts a picture into patches, lets them attend to each other, and reads a class token.
+
+    Input (N, C, H, W) with H and W multiples of the patch, output (N, output_size). With width
+    768, depth 12, 12 heads and patches of 16 it is ViT-B/16: 86,567,656 parameters at 224 x 224
+    and 1000 classes.
+
+    patch: its side in pixels; None takes 4 for pictures below 64 pixels, else 16.
+    width: numbers per token. hidden: units of the MLP in each block.
+    positions: ``learned``, or ``sinusoidal``: fixed waves of the row and the column.
+    dropout: on the embedded tokens and after every dense layer but the attention's first.
+
+    Raises UserError for pictures that do not divide into patches, for a width that does not
+    divide among the heads, and for inputs that are no pictures.
+
+    Reference: Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021. The sinusoidal
+    positions are those of Chen, Xie, He, "An empirical study of training self-supervised vision
+    transformers", ICCV 2021, after Vaswani et al., "Attention is all you need", NeurIPS 2017.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        output_size: int,
+        *,
+        patch: int | None,
+        width: int,
+        depth: int,
+        heads: int,
+        hidden: int,
+        positions: str,
+        activation: str,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        channels, height, width_in_pixels = picture_shape("vit", input_shape, MIN_SIZE)
+        if patch is None:
+            patch = 4 if is_small(height, width_in_pixels) else 16
+        rows, columns = grid(height, width_in_pixels, patch)
+        self.embedding = nn.Conv2d(channels, width, patch, stride=patch)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        if positions == "learned":
+            self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + rows * columns, width))
+        else:
+            self.register_buffer("positions", waves(rows, columns, width))
+        self.dropout = dropout_layer(dropout)
+        self.blocks = nn.Sequential(
+            *(EncoderBlock(width, heads, hidden, activation, dropout) for _ in range(depth))
+        )
+        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.output = nn.Linear(width, output_size)
+        self.start()
+
+    def start(self) -> None:
+        """Draw the initial weights as published: Xavier's, and zeros for the output layer."""
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+        patch_values = self.embedding.weight[0].numel()
+        nn.init.trunc_normal_(self.embedding.weight, std=1 / math.sqrt(patch_values))
+        nn.init.zeros_(self.embedding.bias)
+        nn.init.zeros_(self.output.weight)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        patches = self.embedding(pictures).flatten(2).transpose(1, 2)  # (N, patches, width)
+        first = self.class_token.expand(len(patches), -1, -1)
+        tokens = torch.cat([first, patches], dim=1) + self.positions  # (N, 1 + patches, width)
+        tokens = self.norm(self.blocks(self.dropout(tokens)))
+        return self.output(tokens[:, 0])  # (N, output_size)
+
+
+class EncoderBlock(nn.Module):
+    """Lets tokens (N, T, width) attend to each other, then changes each by the same small MLP.
+
+    Both are added to what came in, and both see it normalised (pre-norm).
+    """
+
+    def __init__(
+        self, width: int, heads: int, hidden: int, activation: str, dropout: float
+    ) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=EPS)
+        self.attention = SelfAttention(width, heads)
+        self.dropout = dropout_layer(dropout)
+        self.norm2 = nn.LayerNorm(width, eps=EPS)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, hidden),
+            activation_layer(activation),
+            dropout_layer(dropout),
+            nn.Linear(hidden, width),
+            dropout_layer(dropout),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + self.dropout(self.attention(self.norm1(tokens)))
+        every = self.norm2(tokens).flatten(0, 1)  # (N T, width): each token by itself
+        return tokens + self.mlp(every).view_as(tokens)
+
+
+def dropout_layer(probability: float) -> nn.Module:
+    """Make dropout, or at 0 a layer that costs nothing."""
+    return nn.Dropout(probability) if probability > 0 else nn.Identity()
+
+
+def grid(height: int, width: int, patch: int) -> tuple[int, int]:
+    """Return the rows and columns of patches; raises UserError where some pixels would be left."""
+    if height % patch or width % patch:
+        fitting = max(side for side in range(1, patch) if height % side == width % side == 0)
+        other = f" or model.patch={fitting}" if fitting > 1 else ""
+        raise UserError(
+            f"model=vit cuts pictures into patches of {patch} x {patch}, and {height} x {width} "
+            f"leaves pixels over.\nType data.size={math.ceil(max(height, width) / patch) * patch}"
+            f"{other}"
+        )
+    return height // patch, width // patch
+
+
+def waves(rows: int, columns: int, width: int) -> Tensor:
+    """Return positions (1, 1 + rows columns, width); zero for the class token.
+
+    A quarter of the numbers each are sine and cosine of the column, sine and cosine of the row,
+    at wavelengths from 2 pi to almost 10,000 x 2 pi patches.
+    """
+    if width % 4:
+        raise UserError(
+            f"model.positions=sinusoidal needs a multiple of 4 numbers, got model.width={width}.\n"
+            f"Type model.width={math.ceil(width / 4) * 4} or model.positions=learned"
+        )
+    frequencies = 10_000 ** (-torch.arange(width // 4) / (width // 4))
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    angles = [place.flatten().unsqueeze(1) * frequencies for place in (column, row)]
+    patches = torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], dim=1)
+    return torch.cat([torch.zeros(1, width), patches]).unsqueeze(0)

@@ -1,0 +1,41 @@
+"""What an optimizer that looks at a batch more than once needs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.core import Recipe, State
+
+
+def objective(
+    state: State, inputs: Tensor, targets: Tensor, recipe: Recipe
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the outputs (N, K), their mean loss, and the loss with the penalties added."""
+    with recipe.autocast():
+        outputs = state.model(inputs)
+        loss = recipe.loss(outputs.float(), targets)
+    total = loss
+    for penalty in recipe.penalties:
+        total = total + penalty(state.model)
+    return outputs, loss, total
+
+
+@contextmanager
+def draws_returned(device: torch.device) -> Iterator[None]:
+    """Take back all random draws made inside, so that the next look has the same dropout masks."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        yield
+
+
+@contextmanager
+def buffers_kept(model: nn.Module) -> Iterator[None]:
+    """Put a model's buffers back at the end, so that batch norm counts a batch only once."""
+    before = [buffer.clone() for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in zip(model.buffers(), before, strict=True):
+                buffer.copy_(value)

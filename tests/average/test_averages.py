@@ -1,0 +1,71 @@
+"""The averaged weights are their formula, and they are what is validated, tested and kept."""
+
+import pytest
+import torch
+from conftest import options, prepared
+from torch import nn
+
+from dlcourse import run_folder
+from dlcourse.build import build
+from dlcourse.experiment import run
+from dlcourse.train.checkpoint import Checkpoint, read_best
+from dlcourse.train.fit import evaluate, fit
+
+
+def average(compose, *words):
+    return build(compose(*words).average)()
+
+
+def test_every_average_is_tested_here():
+    assert set(options("average")) == {"none", "ema"}
+
+
+def test_without_an_average_the_evaluated_model_is_the_trained_one(compose):
+    model = nn.Linear(2, 2)
+    assert average(compose, "average=none").start(model) is model
+
+
+def test_the_moving_average_is_its_formula_and_forgets_its_start(compose):
+    ema = average(compose, "average=ema", "average.decay=0.5")
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).double()
+    averaged = ema.start(model)
+    assert not any(parameter.requires_grad for parameter in averaged.parameters())
+    expected = model[0].weight.detach().clone()
+    for step in range(8):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        model(torch.randn(5, 3).double())
+        ema.update(averaged, model, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * model[0].weight.detach()
+    torch.testing.assert_close(averaged[0].weight, expected)
+    assert averaged[1].num_batches_tracked == 8
+    assert 0 < (averaged[1].running_mean - model[1].running_mean).abs().max() < 1
+
+
+def test_the_average_is_what_is_validated_and_kept(tiny, tmp_path):
+    state, fold, recipe = prepared(tiny("model=mlp", "average=ema", "optim.lr=0.01"))
+    fit(state, fold, recipe, [Checkpoint(tmp_path)])
+    last = state.history[-1].metrics["val/loss"]
+    figures = {
+        name: evaluate(model, fold.val, fold.standardize, recipe, "val")["val/loss"]
+        for name, model in (("averaged", state.averaged), ("raw", state.model))
+    }
+    assert figures["averaged"] == last != figures["raw"]
+    best = max(record.metrics["val/accuracy"] for record in state.history)
+    read_best(state.model, tmp_path)
+    assert evaluate(state.model, fold.val, fold.standardize, recipe, "val")[
+        "val/accuracy"
+    ] == pytest.approx(best)
+
+
+def test_an_average_does_not_touch_the_training_itself(tiny, tmp_path):
+    for word in ("none", "ema"):
+        run(tiny("model=mlp", f"average={word}"), tmp_path / word)
+    raw, averaged = (
+        torch.load(tmp_path / word / "checkpoints/last.pt")["model"] for word in ("none", "ema")
+    )
+    assert all(torch.equal(raw[name], averaged[name]) for name in raw)
+    figures = [run_folder.read_result(tmp_path / word)["val"]["loss"] for word in ("none", "ema")]
+    assert figures[0] != figures[1]

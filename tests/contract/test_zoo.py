@@ -1,0 +1,169 @@
+"""Every model trains on every data set it can take, with every activation, norm and pooling."""
+
+import csv
+
+import pytest
+import torch
+from conftest import options
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from dlcourse import durable
+from dlcourse.bounds import ACTIVATIONS, NORMS, POOLS
+from dlcourse.build import build as build_node
+from dlcourse.build import load_data, make_recipe, make_state
+from dlcourse.check import check
+from dlcourse.core import Fold
+from dlcourse.data.options import standardize
+from dlcourse.error import UserError
+
+NARROW = {"width": 8, "hidden": 16}  # so that the largest nets cost milliseconds
+VIT = {"width": 24, "hidden": 16, "heads": 3, "depth": 2}
+DATA = options("data")
+MODELS = options("model")
+WORDS = {
+    "activation": ACTIVATIONS, "norm": NORMS, "pool": POOLS, "dropout": (0.0, 0.5),
+    "skip": (True, False), "positions": ("learned", "sinusoidal"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory, data_root):
+    """Return a folder with a little of every data set, made of the digits of scikit-learn."""
+    from sklearn.datasets import load_digits
+
+    root = tmp_path_factory.mktemp("shelf")
+    digits = torch.from_numpy(load_digits().images[:200] * 255 / 16).byte()
+    grey = digits.repeat_interleave(3, 1).repeat_interleave(3, 2)  # (200, 24, 24)
+    grey = torch.nn.functional.pad(grey, [2] * 4).unsqueeze(1)  # (200, 1, 28, 28)
+    colour = torch.nn.functional.pad(grey, [2] * 4).expand(-1, 3, -1, -1).contiguous()
+    sets = {"mnist": 10, "fashion_mnist": 10, "kmnist": 10, "emnist_balanced": 47}
+    sets |= {"cifar10": 10, "cifar100": 100}
+    for name, classes in sets.items():
+        pictures = colour if name.startswith("cifar") else grey
+        part = {"pictures": pictures, "targets": torch.arange(200) % classes}
+        content = {"train": part, "test": part, "classes": [str(n) for n in range(classes)]}
+        (root / ".dlcourse").mkdir(exist_ok=True)
+        durable.save(root / f".dlcourse/{name}.pt", content)
+    for number, picture in enumerate(grey[:60, 0]):
+        for folder in ("pictures", "notMNIST_small"):
+            place = root / folder / "ABCDEFGHIJ"[number % 10]
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture.numpy()).save(place / f"{number}.png")
+    with open(root / "table.csv", "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["a", "b", "target"])
+        rows.writerows([n % 7, n % 5, "yes" if n % 2 else "no"] for n in range(40))
+    return root
+
+
+@pytest.fixture(scope="session")
+def composed(shelf):
+    """Return a function from words to a config, composed once for all tests that ask for it."""
+    from functools import cache
+
+    from dlcourse.compose import compose, plain
+
+    @cache
+    def from_words(*words: str) -> DictConfig:
+        more = [f"data.root={shelf}", "runtime=cpu", "observe=[]"]
+        more += ["data.folder=pictures"] if "data=image_folder" in words else []
+        return OmegaConf.create(plain(compose([*words, *more], None)))
+
+    return from_words
+
+
+@pytest.fixture(scope="session")
+def dataset(composed):
+    """Return a function from a name to the loaded data set."""
+    from functools import cache
+
+    return cache(lambda name: load_data(composed(f"data={name}")))
+
+
+def narrow(cfg: DictConfig) -> DictConfig:
+    """Return a config whose model is a slim one of the same design."""
+    cfg = cfg.copy()
+    for key, value in (VIT if "heads" in cfg.model else NARROW).items():
+        if key in cfg.model:
+            cfg.model[key] = value
+    return cfg
+
+
+def two_steps(cfg: DictConfig, dataset, examples: int = 4) -> torch.nn.Module:
+    """Take two training steps as the loop takes them; return the model if it has learned."""
+    some = torch.linspace(0, len(dataset.train) - 1, examples).long()  # of several classes
+    train = dataset.train.subset(some)
+    fold = Fold(".", train, None, standardize(train, "channel"))
+    runtime = build_node(cfg.runtime)()
+    state = make_state(cfg, runtime, dataset)
+    recipe = make_recipe(cfg, runtime, dataset, fold)
+    before = {name: value.clone() for name, value in state.model.state_dict().items()}
+    state.model.train()
+    for _ in range(2):
+        inputs = recipe.prepare(fold.standardize(train.inputs))
+        outputs, loss = recipe.step(state, inputs, train.targets, recipe)
+        assert outputs.shape == (examples, dataset.output_size)
+        assert loss.isfinite()
+    after = state.model.state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert all(value.isfinite().all() for value in after.values())
+    return state.model
+
+
+def fits(cfg: DictConfig) -> bool:
+    """Return whether the checks before torch let a config pass."""
+    try:
+        check(OmegaConf.to_container(cfg))
+    except UserError:
+        return False
+    return True
+
+
+def together(composed, model: str, data: str) -> DictConfig:
+    """Return the config of a model on a data set, as if both had been typed."""
+    return composed(f"data={data}", f"model={model}")
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_trains_two_steps_on_every_data_set_it_can_take(model, data, composed, dataset):
+    cfg = together(composed, model, data)
+    if fits(cfg):
+        own = load_data(cfg) if cfg.data.reconstruct else dataset(data)
+        two_steps(narrow(cfg), own)
+    else:
+        tables = "TABLE" if len(dataset(data).input_shape) == 1 else "PICTURES"
+        regression = dataset(data).task == "regression"
+        assert tables == "TABLE" or regression, "every model takes pictures of 28 and 32 pixels"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_trains_two_steps_at_its_full_size(model, composed, dataset):
+    cfg = together(composed, model, "digits")
+    two_steps(cfg, load_data(cfg) if cfg.data.reconstruct else dataset("digits"), examples=2)
+
+
+DESIGNS = {}  # one config for each model class
+for name in MODELS:
+    text = (options.__globals__["CONFIGS"] / f"model/{name}.yaml").read_text()
+    DESIGNS.setdefault(next(w for w in text.split() if w.startswith("dlcourse.model.")), name)
+
+
+@pytest.mark.parametrize("data", ["digits", "cifar10"])
+@pytest.mark.parametrize("model", DESIGNS.values())
+def test_a_design_trains_with_every_word_of_every_option(model, data, composed, dataset):
+    base = narrow(together(composed, model, data))
+    if base.model.get("depth", 0) >= 20:
+        base.model.depth = 8
+    own = load_data(base) if base.data.reconstruct else dataset(data)
+    for key, words in WORDS.items():
+        for word in words if key in base.model else ():
+            cfg = base.copy()
+            cfg.model[key] = word
+            if key == "activation" and "activation" in cfg.init:
+                cfg.init.activation = word
+            if fits(cfg):
+                two_steps(cfg, own)
+            else:
+                assert (key, word) == ("norm", "instance"), "a word that no rule may refuse"

@@ -1,0 +1,58 @@
+"""Pictures of any size, grey or in colour, whatever a set comes with."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import idx_files
+from PIL import Image
+
+from dlcourse.build import load_data
+from dlcourse.data.picture import CHUNK, convert, luma
+
+
+def random_pictures(count, channels, height, width):
+    return torch.randint(256, (count, channels, height, width), dtype=torch.uint8)
+
+
+def test_grey_is_pillows_to_the_last_bit():
+    pictures = random_pictures(4, 3, 200, 200)
+    for ours, picture in zip(luma(pictures), pictures, strict=True):
+        theirs = Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).convert("L")
+        assert np.array_equal(ours[0], np.array(theirs))
+
+
+@pytest.mark.parametrize("size", [5, 17, 28, 41, 64])
+def test_resizing_is_pillows_but_for_rounding(size):
+    pictures = random_pictures(3, 1, 28, 28)
+    for ours, picture in zip(convert(pictures, size, 1), pictures, strict=True):
+        theirs = Image.fromarray(picture[0].numpy()).resize((size, size), Image.Resampling.BILINEAR)
+        assert np.abs(ours[0].int().numpy() - np.array(theirs, dtype=int)).max() <= 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 3), (3, 1), (3, 3)])
+@pytest.mark.parametrize("size", [6, 9])
+def test_every_size_and_both_numbers_of_channels_can_be_had(before, after, size):
+    pictures = random_pictures(CHUNK + 3, before, 6, 6)
+    converted = convert(pictures, size, after)
+    assert converted.shape == (CHUNK + 3, after, size, size)
+    assert converted.dtype == torch.uint8
+    assert torch.equal(converted[-3:], convert(pictures[-3:], size, after))
+    if before == 1:
+        assert torch.equal(converted[:, :1].expand_as(converted), converted)
+
+
+def test_pictures_that_are_as_asked_are_not_copied():
+    pictures = random_pictures(2, 3, 6, 6)
+    assert convert(pictures, 6, 3) is pictures
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ["digits", "kmnist"])
+def test_a_set_hands_out_what_was_asked_for(name, channels, tmp_path, compose):
+    raw = tmp_path / "KMNIST/raw"
+    raw.mkdir(parents=True)
+    for file, content in idx_files().items():
+        (raw / file).write_bytes(content)
+    words = (f"data={name}", "data.size=13", f"data.channels={channels}", f"data.root={tmp_path}")
+    assert load_data(compose(*words)).input_shape == (channels, 13, 13)
+    assert load_data(compose(f"data={name}", f"data.root={tmp_path}")).input_shape == (1, 28, 28)

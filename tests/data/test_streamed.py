@@ -1,0 +1,115 @@
+"""Pictures that stay on the disk give the same batches and the same weights as in memory."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlcourse.build import load_data
+from dlcourse.core import Split
+from dlcourse.data.options import standardize
+from dlcourse.data.streamed import StreamedSplit
+from dlcourse.data.workers import map_ahead
+from dlcourse.error import UserError
+from dlcourse.experiment import run
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return a folder of 36 pictures of noise in three classes, darker from class to class."""
+    random = np.random.default_rng(0)
+    for number in range(36):
+        pixels = random.integers(0, 255 - 80 * (number % 3), (20, 24, 3)).astype(np.uint8)
+        folder = tmp_path / "pictures" / "abc"[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+def words(pictures, memory, workers=0):
+    return [
+        "data=image_folder", f"data.root={pictures}", "data.size=16", f"data.memory={memory}",
+        f"data.workers={workers}", "observe=[history]", "batch_size=8", "max_epochs=2",
+        "model=mlp", "model.widths=[16]", "augment=[flip,crop]", "runtime=cpu",
+    ]  # fmt: skip
+
+
+def loaded(compose, *some):
+    return load_data(compose(*words(*some)))
+
+
+def whole(split):
+    index = torch.arange(len(split))
+    inputs, targets = zip(*split.batches(index.split(5)), strict=True)
+    return torch.cat(inputs), torch.cat(targets)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_streamed_part_holds_the_pixels_of_one_in_memory(part, pictures, compose):
+    kept = getattr(loaded(compose, pictures, 1), part)
+    streamed = getattr(loaded(compose, pictures, 0), part)
+    assert type(kept) is Split
+    assert isinstance(streamed, StreamedSplit)
+    assert len(streamed) == len(kept)
+    assert streamed.inputs.shape == kept.inputs.shape
+    for a, b in zip(whole(kept), whole(streamed), strict=True):
+        assert torch.equal(a, b)
+    index = torch.tensor([3, 1, 1])
+    for a, b in zip(whole(kept.subset(index)), whole(streamed.subset(index)), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("how", ["channel", "pixel", "none", "imagenet"])
+def test_a_streamed_part_is_standardised_alike(how, pictures, compose):
+    first, second = (standardize(loaded(compose, pictures, memory).train, how) for memory in (1, 0))
+    assert torch.equal(first.mean, second.mean)
+    assert torch.equal(first.scale, second.scale)
+
+
+def test_training_from_the_disk_by_workers_ends_with_the_weights_of_training_in_memory(
+    pictures, compose, tmp_path, caplog
+):
+    for name, memory, workers in (("kept", 1, 0), ("streamed", 0, 2)):
+        run(compose(*words(pictures, memory, workers)), tmp_path / name)
+    kept, streamed = (
+        torch.load(tmp_path / name / "checkpoints/last.pt")["model"]
+        for name in ("kept", "streamed")
+    )
+    assert all(torch.equal(kept[name], streamed[name]) for name in kept)
+    assert "data.memory=0" in caplog.text
+
+
+def test_folds_and_fewer_examples_are_taken_from_streamed_pictures_too(pictures, compose, tmp_path):
+    more = ["split=stratified_kfold", "split.folds=2", "data.examples=20", "max_epochs=1"]
+    run(compose(*words(pictures, 0), *more), tmp_path / "run")
+    assert (tmp_path / "run/fold1/result.json").exists()
+
+
+def test_a_damaged_picture_is_named_before_training_even_if_it_is_streamed(pictures, compose):
+    (pictures / "a/0.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"0\.png"):
+        loaded(compose, pictures, 0)
+
+
+def test_reconstruction_needs_the_pictures_in_memory(pictures, compose):
+    with pytest.raises(UserError, match=r"data\.memory"):
+        load_data(compose(*words(pictures, 0), "data.reconstruct=true", "metric=[rmse]"))
+
+
+def test_workers_hand_on_results_in_order_and_errors_as_they_are():
+    assert list(map_ahead(divmod, [(n, 3) for n in range(20)], 2)) == [
+        divmod(n, 3) for n in range(20)
+    ]
+    with pytest.raises(ZeroDivisionError):
+        list(map_ahead(divmod, [(1, 0)], 2))
+
+
+def test_targets_of_a_reconstruction_are_the_pixels_from_0_to_1(compose):
+    plain = load_data(compose("data.examples=50"))
+    dataset = load_data(compose("data.examples=50", "data.reconstruct=true"))
+    assert dataset.task == "regression"
+    assert dataset.output_size == 28 * 28
+    torch.testing.assert_close(dataset.train.targets, plain.train.inputs.flatten(1) / 255)
+    assert dataclasses.replace(dataset, classes=plain.classes).task == "classification"

@@ -1,0 +1,76 @@
+"""Transfer: the weights of a finished run, the head drawn anew, the rest frozen by name."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from dlcourse.build import build, load_data, make_state
+from dlcourse.error import UserError
+from dlcourse.experiment import run
+
+
+@pytest.fixture
+def trained(tiny, tmp_path):
+    """Return the folder of a LeNet-5 that has learned the digits a little."""
+    run(tiny("model=lenet"), tmp_path / "first")
+    return tmp_path / "first"
+
+
+def best(folder):
+    return torch.load(folder / "checkpoints/best.pt")["model"]
+
+
+def test_the_weights_of_the_best_epoch_are_taken_over(trained, tiny):
+    cfg = tiny("model=lenet", "init=from_run", f"init.run={trained}")
+    state = make_state(cfg, build(cfg.runtime)(), load_data(cfg))
+    for name, value in state.model.state_dict().items():
+        assert torch.equal(value, best(trained)[name])
+
+
+def test_the_head_is_drawn_anew_where_the_classes_differ(trained, compose):
+    model = build(compose("model=lenet").model)((1, 28, 28), 7)
+    head = model.classifier[-1].weight.clone()
+    build(compose("init=from_run", f"init.run={trained}").init)(model)
+    assert torch.equal(model.features[0].weight, best(trained)["features.0.weight"])
+    assert torch.equal(model.classifier[-1].weight, head)
+
+
+@pytest.mark.parametrize("words", [["model=mlp"], ["model=lenet", "model.norm=batch"]])
+def test_the_weights_of_another_model_are_refused(words, trained, compose):
+    model = build(compose(*words).model)((1, 28, 28), 10)
+    with pytest.raises(UserError, match="absent"):
+        build(compose("init=from_run", f"init.run={trained}").init)(model)
+
+
+def test_a_damaged_checkpoint_is_not_taken_for_weights(trained, compose):
+    (trained / "checkpoints/best.pt").write_bytes(b"nothing")
+    model = build(compose("model=lenet").model)((1, 28, 28), 10)
+    with pytest.raises(UserError, match=r"best\.pt"):
+        build(compose("init=from_run", f"init.run={trained}").init)(model)
+
+
+def test_the_frozen_part_stays_and_the_rest_learns(trained, tiny, tmp_path):
+    words = ["model=lenet", "init=from_run", f"init.run={trained}", "optim.freeze=[features.*]"]
+    run(tiny(*words), tmp_path / "second")
+    before, after = best(trained), torch.load(tmp_path / "second/checkpoints/last.pt")["model"]
+    for name in before:
+        assert torch.equal(before[name], after[name]) == name.startswith("features")
+
+
+def test_a_frozen_norm_keeps_its_statistics_and_frozen_dropout_is_off(tiny):
+    from conftest import prepared
+
+    from dlcourse.train.fit import fit
+
+    words = ["model=lenet", "model.norm=batch", "model.dropout=0.5", "optim.freeze=[features.*]"]
+    state, fold, recipe = prepared(tiny(*words))
+    before = state.model.features[1].running_mean.clone()
+    fit(state, fold, dataclasses.replace(recipe, max_epochs=1))
+    assert torch.equal(state.model.features[1].running_mean, before)
+    state.model.train()
+    from dlcourse.train.fit import rest_what_is_frozen
+
+    rest_what_is_frozen(state.model)
+    assert not state.model.features[1].training
+    assert state.model.classifier[0].training

@@ -1,0 +1,97 @@
+"""Every pooling sees PyTorch's windows, and stochastic pooling draws as the paper says."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dlcourse.bounds import POOLS as WORDS
+from dlcourse.error import UserError
+from dlcourse.layer.pool import POOLS, pool_layer
+
+WINDOWS = [  # size, stride, padding, ceil_mode, side
+    (2, None, 0, False, 6),
+    (2, None, 0, True, 7),
+    (3, 2, 0, False, 8),
+    (3, 2, 0, True, 8),
+    (3, 2, 1, False, 7),
+    (3, 2, 1, True, 8),
+    (2, 3, 1, True, 4),  # a window that would start beyond the border is dropped
+    (2, 3, 0, True, 6),
+    (1, 3, 0, True, 5),
+    (4, 1, 2, True, 5),
+    (2, 4, 0, False, 9),
+]
+
+
+def test_the_checks_know_every_pooling():
+    assert WORDS == POOLS
+
+
+@pytest.mark.parametrize(("size", "stride", "padding", "ceil_mode", "side"), WINDOWS)
+def test_every_pooling_sees_the_same_windows(size, stride, padding, ceil_mode, side):
+    ones = torch.ones(2, 3, side, side + 1)
+    counts = pool_layer("sum", size, stride, padding, ceil_mode=ceil_mode)(ones)
+    for name in POOLS:
+        layer = pool_layer(name, size, stride, padding, ceil_mode=ceil_mode)
+        for mode in (layer.train(), layer.eval()):
+            outputs = mode(ones)
+            assert outputs.shape == counts.shape
+            expected = counts if name == "sum" else torch.ones_like(counts)
+            torch.testing.assert_close(outputs, expected)
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_the_gradient_of_a_pooling_is_its_slope(name):
+    layer = pool_layer(name, 3, 2, 1).double().eval()
+    maps = torch.rand(1, 2, 5, 5, dtype=torch.float64) + 0.5
+    assert torch.autograd.gradcheck(layer, maps.requires_grad_())
+
+
+def test_stochastic_pooling_draws_one_value_of_each_window_and_sends_its_gradient_there():
+    maps = torch.rand(2, 3, 6, 6, requires_grad=True)
+    outputs = pool_layer("stochastic", 2)(maps)
+    outputs.sum().backward()
+    chosen = F.avg_pool2d(maps.grad, 2, divisor_override=1)
+    assert torch.equal(chosen, torch.ones_like(chosen))
+    assert set(maps.grad.unique().tolist()) == {0, 1}
+    torch.testing.assert_close(outputs, F.avg_pool2d(maps * maps.grad, 2, divisor_override=1))
+
+
+def test_stochastic_pooling_draws_anew_and_repeats_with_the_seed():
+    layer, maps = pool_layer("stochastic", 2), torch.rand(4, 3, 8, 8)
+    first, second = layer(maps), layer(maps)
+    assert not torch.equal(first, second)
+    torch.manual_seed(3)
+    first = layer(maps)
+    torch.manual_seed(3)
+    assert torch.equal(layer(maps), first)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_not_positive_is_never_drawn(dtype):
+    maps = torch.tensor([[-5.0, 0.0], [0.0, 0.25]], dtype=dtype).expand(20_000, 1, 2, 2)
+    layer = pool_layer("stochastic", 2)
+    assert (layer(maps) == 0.25).all()
+    assert (layer.eval()(maps) == 0.25).all()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_window_without_a_positive_value_gives_zero_and_a_finite_gradient(training):
+    maps = torch.full((1, 1, 4, 4), -1.0, requires_grad=True)
+    outputs = pool_layer("stochastic", 2).train(training)(maps)
+    outputs.sum().backward()
+    assert torch.equal(outputs, torch.zeros(1, 1, 2, 2))
+    assert torch.equal(maps.grad, torch.zeros(1, 1, 4, 4))
+
+
+def test_a_value_that_is_not_a_number_stays_visible():
+    maps = torch.ones(1, 1, 2, 2)
+    maps[..., 0, 1] = torch.nan
+    layer = pool_layer("stochastic", 2)
+    assert layer(maps).isnan().all()
+    assert layer.eval()(maps).isnan().all()
+
+
+def test_an_unknown_pooling_is_refused_with_the_nearest():
+    with pytest.raises(UserError, match="did you mean average"):
+        pool_layer("averag", 2)

@@ -1,0 +1,226 @@
+"""The classic convolutional nets beyond their references: sizes, options, small pictures."""
+
+import pytest
+import torch
+from conftest import CONFIGS
+from omegaconf import OmegaConf
+from references.model_classic import CLASSIC, RESNET, difference, published
+from torch import nn
+
+from dlcourse.build import build
+from dlcourse.error import UserError
+from dlcourse.facts import SMALLEST_PICTURE
+from dlcourse.model.resnet_cifar import PaddedShortcut
+
+DESIGNS = ("alexnet", "vgg11", "googlenet", "resnet18", "resnet50", "resnet20", "plain20")
+SMALL_NETS = ("lenet_caffe", "convnet")
+CIFAR = {20: "0.27", 32: "0.46", 44: "0.66", 56: "0.85", 110: "1.7"}  # million parameters, table 6
+
+
+def config(name):
+    return OmegaConf.load(CONFIGS / f"model/{name}.yaml")
+
+
+def make(name, shape, outputs=10, **options):
+    """Return a model, narrow where it can be."""
+    narrow = {"width": 8} if "width" in config(name) else {}
+    return build(OmegaConf.merge(config(name), narrow, options))(shape, outputs)
+
+
+def parameters(model) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def count(model, kind) -> int:
+    return sum(isinstance(layer, kind) for layer in model.modules())
+
+
+def is_convolution(layer) -> bool:
+    return isinstance(layer, nn.Conv2d)
+
+
+@pytest.mark.parametrize("depth", [11, 13, 16, 19])
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_a_vgg_has_the_tensors_of_torchvisions_with_and_without_batch_norm(depth, norm):
+    ending = "_bn" if norm == "batch" else ""
+    with torch.device("meta"):
+        ours = make(f"vgg{depth}", (3, 224, 224), 1000, width=64, norm=norm).state_dict()
+        theirs = published(f"vgg{depth}{ending}", init_weights=False).state_dict()
+    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
+
+
+@pytest.mark.parametrize(
+    "name", ["alexnet", "vgg16", "googlenet", "resnet18", "resnet34", "resnet50"]
+)
+def test_a_net_has_as_many_parameters_as_its_reference_says(name):
+    with torch.device("meta"):
+        model = make(name, (3, 224, 224), 1000, width=64)
+    assert f" {parameters(model):,} " in CLASSIC[name].reference
+
+
+@pytest.mark.parametrize("name", ["resnet", "plain"])
+@pytest.mark.parametrize("depth", CIFAR)
+def test_a_net_for_cifar10_has_the_million_parameters_of_the_papers_table(name, depth):
+    with torch.device("meta"):
+        model = make(f"{name}{depth}", (3, 32, 32), width=16)
+    assert f"{parameters(model) / 1e6:.2g}" == CIFAR[depth]
+    weighted = count(model, nn.Conv2d) + count(model, nn.Linear)
+    assert weighted == depth
+
+
+def test_caffes_lenet_has_800_features_and_431080_parameters():
+    model = make("lenet_caffe", (1, 28, 28))
+    assert model.features(torch.zeros(1, 1, 28, 28)).flatten(1).shape == (1, 800)
+    assert parameters(model) == 431_080
+
+
+def test_the_convnet_has_9216_features():
+    model = make("convnet", (1, 28, 28))
+    assert model.features(torch.zeros(1, 1, 28, 28)).flatten(1).shape == (1, 9216)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("googlenet", "model.pool=average"),
+        ("vgg11", "model.activation=gelu"),
+        ("resnet20", "model.activation=gelu"),
+        ("lenet_caffe", "model.pool=average"),
+    ],
+)
+def test_a_net_that_is_not_quite_the_reference_is_seen(name, word, compose):
+    assert CLASSIC[name].deviation(compose, word) > 100 * CLASSIC[name].allowed
+
+
+def test_a_resnet_without_its_projections_is_not_torchvisions(compose):
+    with pytest.raises(RuntimeError, match="Unexpected key"):
+        difference("resnet18", lambda: published("resnet18"), RESNET, compose, "model.skip=false")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("alexnet", {}), ("vgg11", {"init_weights": False})]
+)
+def test_a_net_is_torchvisions_at_other_large_sizes_too(name, settings, compose):
+    def reference():
+        return published(name, **settings)
+
+    assert difference(name, reference, {}, compose, shape=(3, 64, 110)) < 1e-5
+
+
+@pytest.mark.parametrize("name", [*DESIGNS, *SMALL_NETS])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (2, 41, 29), (3, 63, 70), (3, 64, 97)])
+def test_a_net_takes_pictures_of_any_size_from_28_and_any_colour(name, shape):
+    model = make(name, shape, 7).eval()
+    with torch.inference_mode():
+        assert model(torch.randn(2, *shape)).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", [*DESIGNS, *SMALL_NETS])
+@pytest.mark.parametrize("norm", ["batch", "instance", "layer", "group"])
+def test_a_net_learns_from_the_smallest_picture_it_takes_with_every_norm(name, norm):
+    side = SMALLEST_PICTURE[config(name)["_target_"]]
+    model = make(name, (1, side, side), norm=norm)
+    model(torch.randn(2, 1, side, side)).square().sum().backward()
+    gradients = [p.grad.abs().sum() for p in model.parameters()]
+    assert all(gradient.isfinite() for gradient in gradients)
+    assert gradients[-1] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "maps"),
+    [
+        ("resnet18", (3, 32, 32), (8, 32, 32)),
+        ("resnet18", (3, 224, 224), (8, 56, 56)),
+        ("googlenet", (1, 28, 28), (24, 28, 28)),
+        ("googlenet", (3, 224, 224), (24, 28, 28)),
+    ],
+)
+def test_the_stem_for_small_pictures_does_not_shrink_them(name, shape, maps):
+    model = make(name, shape).eval()
+    with torch.inference_mode():
+        assert model.stem(torch.randn(1, *shape)).shape == (1, *maps)
+
+
+def test_small_pictures_get_smaller_filters_and_fewer_hidden_units():
+    with torch.device("meta"):
+        small, large = (make("alexnet", (3, side, side), width=64) for side in (63, 64))
+    assert [net.features[0].kernel_size for net in (small, large)] == [(5, 5), (11, 11)]
+    assert [net.classifier[-1].in_features for net in (small, large)] == [512, 4096]
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_width_sets_the_maps_of_the_first_convolution(name):
+    convolutions = [
+        next(filter(is_convolution, make(name, (3, 32, 32), width=width).modules()))
+        for width in (4, 12)
+    ]
+    assert [layer.out_channels for layer in convolutions] == [4, 12]
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg11", "googlenet", *SMALL_NETS])
+def test_each_pooling_gives_outputs_of_its_own(name):
+    pictures, outputs = torch.rand(2, 1, 28, 28), []
+    for pool in ("max", "average", "sum", "stochastic"):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            outputs.append(make(name, (1, 28, 28), pool=pool).eval()(pictures))
+    pairs = [(a, b) for i, a in enumerate(outputs) for b in outputs[:i]]
+    assert not any(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg11", "googlenet", *SMALL_NETS])
+def test_dropout_is_there_only_when_asked_for(name):
+    assert count(make(name, (1, 28, 28), dropout=0.5), nn.Dropout) > 0
+    assert count(make(name, (1, 28, 28), dropout=0.0), nn.Dropout) == 0
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet20"])
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_a_norm_takes_the_place_of_a_bias(name, norm):
+    layers = filter(is_convolution, make(name, (3, 32, 32), norm=norm).modules())
+    assert all((layer.bias is None) == (norm == "batch") for layer in layers)
+
+
+def test_layers_that_find_nothing_leave_a_residual_net_its_signal_and_a_plain_net_none():
+    residual = make("resnet20", (3, 32, 32), skip=True)
+    plain = make("resnet20", (3, 32, 32), skip=False)
+    plain.load_state_dict(residual.state_dict())
+    for net in (residual, plain):
+        for stage in net.stages:
+            for block in stage:
+                nn.init.zeros_(block.layers[-1].weight)  # the last batch norm's scale
+    maps = torch.rand(2, 8, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(residual.stages(maps)[:, :8], maps[:, :, ::4, ::4])
+        assert not residual.stages(maps)[:, 8:].any()
+        assert not plain.stages(maps).any()
+
+
+def test_a_plain_resnet18_has_no_shortcuts():
+    residual, plain = (make("resnet18", (3, 32, 32), skip=skip) for skip in (True, False))
+    missing = residual.state_dict().keys() - plain.state_dict().keys()
+    assert missing
+    assert all(".shortcut." in name for name in missing)
+
+
+def test_a_shortcut_without_parameters_takes_every_second_pixel_and_adds_empty_maps():
+    maps = torch.arange(9.0).view(1, 1, 3, 3)
+    found = PaddedShortcut()(maps)
+    assert found.tolist() == [[[[0, 2], [6, 8]], [[0, 0], [0, 0]]]]
+
+
+@pytest.mark.parametrize(("depth", "suggested"), [(18, 20), (3, 8), (111, 110), (50, 50)])
+def test_a_net_for_cifar10_has_6n_plus_2_layers(depth, suggested):
+    if depth == suggested:
+        assert count(make("resnet20", (3, 32, 32), depth=depth), nn.Conv2d) == depth - 1
+        return
+    with pytest.raises(UserError, match=rf"model\.depth={suggested}$"):
+        make("resnet20", (3, 32, 32), depth=depth)
+
+
+@pytest.mark.parametrize("name", [*DESIGNS, "vgg19", "resnet34", *SMALL_NETS])
+def test_a_refusal_names_the_model_that_was_typed(name):
+    with pytest.raises(UserError, match=f"model={name} needs pictures"):
+        make(name, (4,))
+    with pytest.raises(UserError, match=f"model={name} needs pictures of"):
+        make(name, (1, 4, 4))

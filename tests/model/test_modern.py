@@ -1,0 +1,342 @@
+"""Transformers, recurrent and normaliser-free nets, and the models beyond convolution."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dlcourse.bounds import ACTIVATIONS
+from dlcourse.build import build
+from dlcourse.error import UserError
+from dlcourse.model.nfnet import ScaledConv2d
+
+SMALL = {  # so that every activation can be tried in milliseconds
+    "vit": ["model.width=24", "model.depth=1", "model.hidden=16"],
+    "rnn": ["model.hidden=16"],
+    "stn": [],
+    "autoencoder": ["model.hidden=16"],
+    "nfnet": ["model.widths=[8,12]", "model.depth=1"],
+}
+SHAPES = [(1, 28, 28), (3, 32, 32), (3, 36, 48), (3, 64, 80)]
+SIZED = [
+    "vit", "rnn", "stn", "autoencoder", "nfnet", "torchvision", "perceptron",
+    "polynomial", "kernel", "linear",
+]  # fmt: skip
+
+
+def make(compose, name, shape, outputs, *words):
+    return build(compose(f"model={name}", *words).model)(shape, outputs)
+
+
+def outputs_for(name, shape):
+    return math.prod(shape) if name == "autoencoder" else 10
+
+
+def moves(model, shape, outputs):
+    """Return whether two steps change the output layer and leave every weight finite."""
+    before = [weight.detach().clone() for weight in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for _ in range(2):
+        optimizer.zero_grad()
+        F.cross_entropy(model(torch.randn(4, *shape)), torch.arange(4) % outputs).backward()
+        optimizer.step()
+    moved = [not torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True)]
+    return moved[-1] and sum(moved) >= 2 and all(w.isfinite().all() for w in model.parameters())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_model_trains_two_steps_with_every_activation(name, compose):
+    cfg, shape = compose(f"model={name}", *SMALL[name]), (1, 28, 28)
+    for activation in ACTIVATIONS:
+        cfg.model.activation = activation
+        model = build(cfg.model)(shape, outputs_for(name, shape))
+        assert moves(model, shape, outputs_for(name, shape)), activation
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_a_model_takes_small_large_and_oblong_pictures(name, compose):
+    build_model = build(compose(f"model={name}", *SMALL.get(name, [])).model)
+    for shape in SHAPES:
+        size = outputs_for(name, shape)
+        assert build_model(shape, size)(torch.randn(4, *shape)).shape == (4, size)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_dropout_is_there_where_it_is_asked_for(name, compose):
+    cfg, shape = compose(f"model={name}", *SMALL[name]), (1, 28, 28)
+    for dropout in (0.0, 0.5):
+        cfg.model.dropout = dropout
+        model = build(cfg.model)(shape, outputs_for(name, shape))
+        assert any(isinstance(layer, nn.Dropout) for layer in model.modules()) == (dropout > 0)
+
+
+@pytest.mark.parametrize("name", ["vit", "rnn", "stn", "nfnet", "torchvision"])
+def test_a_model_of_pictures_refuses_a_table(name, compose):
+    with pytest.raises(UserError, match="model=mlp"):
+        make(compose, name, (4,), 2)
+
+
+# the Vision Transformer
+
+
+def test_a_vit_takes_patches_of_4_pixels_below_64_and_of_16_above(compose):
+    build_model = build(compose("model=vit", *SMALL["vit"]).model)
+    for size, patch in [(28, 4), (32, 4), (63 // 4 * 4, 4), (64, 16), (224, 16)]:
+        model = build_model((3, size, size), 10)
+        assert model.embedding.weight.shape[-2:] == (patch, patch)
+        assert model.positions.shape[1] == (size // patch) ** 2 + 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "patch", "remedy"),
+    [
+        ((1, 30, 30), "null", r"data\.size=32 or model\.patch=3"),
+        ((1, 31, 31), "null", r"data\.size=32$"),
+        ((3, 32, 48), "12", r"data\.size=48 or model\.patch=8"),
+        ((3, 8, 8), "16", r"data\.size=16 or model\.patch=8"),
+    ],
+)
+def test_a_vit_refuses_pictures_that_leave_pixels_over(shape, patch, remedy, compose):
+    with pytest.raises(UserError, match=remedy):
+        make(compose, "vit", shape, 10, f"model.patch={patch}")
+
+
+def test_a_vit_refuses_a_width_that_cannot_be_divided(compose):
+    with pytest.raises(UserError, match=r"model\.heads=2 or model\.width=195"):
+        make(compose, "vit", (1, 28, 28), 10, "model.width=194", "model.heads=3")
+    with pytest.raises(UserError, match=r"model\.width=28 or model\.positions=learned"):
+        make(compose, "vit", (1, 28, 28), 10, "model.width=27", "model.positions=sinusoidal")
+
+
+def test_sinusoidal_positions_are_the_waves_of_their_row_and_column(compose):
+    words = ["model.positions=sinusoidal", "model.width=24"]
+    model = make(compose, "vit", (1, 12, 20), 10, *words)
+    assert "positions" not in dict(model.named_parameters())
+    assert model.positions[0, 0].eq(0).all()
+    for row in range(3):
+        for column in range(5):
+            waves = [
+                wave(place / 10_000 ** (number / 6))
+                for place in (column, row)
+                for wave in (math.sin, math.cos)
+                for number in range(6)
+            ]
+            place = 1 + 5 * row + column
+            assert model.positions[0, place].tolist() == pytest.approx(waves, abs=1e-5)
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "none at all"])
+def test_a_vit_knows_where_a_patch_lies_by_its_position_alone(positions, compose):
+    words = SMALL["vit"] if positions == "none at all" else [f"model.positions={positions}"]
+    model = make(compose, "vit", (1, 8, 8), 10, *words).eval()
+    nn.init.normal_(model.output.weight)
+    if positions == "none at all":
+        model.positions.data.zero_()
+    pictures = torch.randn(2, 1, 8, 8)
+    exchanged = torch.cat([pictures[:, :, 4:], pictures[:, :, :4]], dim=2)
+    same = torch.allclose(model(pictures), model(exchanged), atol=1e-5)
+    assert same == (positions == "none at all")
+
+
+def test_attention_is_the_mean_of_the_values_weighted_by_its_map(compose):
+    attention = make(compose, "vit", (1, 28, 28), 10).blocks[0].attention
+    tokens = torch.randn(2, 50, 192)
+    weights = attention.weights(tokens)
+    assert weights.shape == (2, 3, 50, 50)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 50))
+    _, _, values = attention.split(tokens)
+    means = (weights @ values).transpose(1, 2).reshape(2, 50, 192)
+    torch.testing.assert_close(attention.output(means), attention(tokens))
+
+
+def test_a_vit_starts_without_an_opinion(compose):
+    model = make(compose, "vit", (1, 28, 28), 10)
+    assert model(torch.randn(2, 1, 28, 28)).eq(0).all()
+
+
+# the recurrent net
+
+
+def test_an_rnn_without_a_memory_sees_the_last_row_alone(compose):
+    model = make(compose, "rnn", (1, 28, 28), 10)
+    pictures = torch.randn(2, 1, 28, 28)
+    changed = pictures.clone()
+    changed[:, :, :-1] = 0
+    assert not torch.equal(model(pictures), model(changed)), "the control: it does remember"
+    model.recurrent.weight.data.zero_()
+    assert torch.equal(model(pictures), model(changed))
+
+
+# the spatial transformer
+
+
+@pytest.mark.parametrize("init", ["default", "he_uniform", "normal", "zeros"])
+def test_a_spatial_transformer_is_the_identity_at_the_start_whatever_is_drawn(init, compose):
+    cfg = compose("model=stn", f"init={init}")
+    model = build(cfg.model)((1, 28, 28), 10)
+    build(cfg.init)(model)
+    pictures = torch.randn(3, 1, 28, 28)
+    assert torch.equal(model.affine(pictures), torch.eye(2, 3).expand(3, 2, 3))
+    torch.testing.assert_close(model.transform(pictures), pictures, atol=5e-5, rtol=0)
+
+
+def test_a_spatial_transformer_learns_to_move_pictures(compose):
+    model = make(compose, "stn", (1, 28, 28), 10)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    pictures, aims = torch.zeros(8, 1, 28, 28), torch.zeros(8, 1, 28, 28)
+    for number in range(8):
+        pictures[number, :, 8 + number : 12 + number, 8:12] = 1
+    aims[:, :, 12:16, 8:12] = 1
+    before = F.mse_loss(model.transform(pictures), aims).item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        F.mse_loss(model.transform(pictures), aims).backward()
+        optimizer.step()
+    assert F.mse_loss(model.transform(pictures), aims).item() < before / 2
+
+
+# the autoencoder
+
+
+def test_an_autoencoder_brings_its_task_along(compose):
+    cfg = compose("model=autoencoder")
+    assert cfg.data.reconstruct
+    assert cfg.loss["_target_"] == "dlcourse.loss.mse.mse"
+    assert set(cfg.metric) == {"rmse", "r2"}
+    assert (cfg.monitor, cfg.mode) == ("val/loss", "min")
+
+
+def test_an_autoencoder_refuses_targets_that_are_not_its_inputs(compose):
+    with pytest.raises(UserError, match=r"data\.reconstruct=true"):
+        make(compose, "autoencoder", (1, 28, 28), 10)
+
+
+# the perceptron
+
+
+def rosenblatt(compose, targets, epochs):
+    """Return the mistakes in the last epoch of the four points of a gate."""
+    cfg = compose("model=perceptron")
+    model, loss = build(cfg.model)((2,), 2), build(cfg.loss)
+    build(cfg.init)(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=cfg.optim.lr)
+    points = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    mistakes = 0
+    for epoch in range(epochs):
+        for point, target in zip(points, targets, strict=True):
+            outputs = model(point[None])
+            mistakes += int(epoch == epochs - 1 and outputs.argmax() != target)
+            optimizer.zero_grad()
+            loss(outputs, torch.tensor([target])).backward()
+            optimizer.step()
+    return mistakes
+
+
+@pytest.mark.parametrize("targets", [[0, 0, 0, 1], [0, 1, 1, 1]], ids=["AND", "OR"])
+def test_the_perceptron_learns_what_a_line_divides(targets, compose):
+    assert rosenblatt(compose, targets, 20) == 0
+
+
+def test_the_perceptron_never_learns_xor(compose):
+    assert rosenblatt(compose, [0, 1, 1, 0], 100) > 0
+
+
+def test_the_perceptron_answers_0_on_its_line_and_has_one_neuron_for_two_classes(compose):
+    model = make(compose, "perceptron", (2,), 2)
+    assert sum(weight.numel() for weight in model.parameters()) == 3
+    nn.init.zeros_(model.output.weight)
+    nn.init.zeros_(model.output.bias)
+    assert model(torch.randn(5, 2)).argmax(1).eq(0).all()
+    assert make(compose, "perceptron", (2,), 3).output.weight.shape == (3, 2)
+
+
+# fixed features
+
+
+@pytest.mark.parametrize("name", ["linear", "polynomial", "kernel"])
+def test_a_linear_model_is_its_output_layer_on_its_features(name, compose):
+    model = make(compose, name, (1, 8, 8), 10)
+    inputs = torch.randn(3, 1, 8, 8)
+    features = model.features(inputs)
+    assert features.shape == (3, model.output.in_features)
+    assert torch.equal(model.output(features), model(inputs))
+    assert set(dict(model.named_parameters())) == {"output.weight", "output.bias"}
+
+
+def test_a_kernels_products_approach_the_bump_as_features_are_added(compose):
+    points = torch.randn(30, 4)
+    bump = torch.exp(-(torch.cdist(points, points) ** 2) / 4)  # gamma = null: one over 4 features
+    errors = []
+    for width in (100, 10_000):
+        features = make(compose, "kernel", (4,), 2, f"model.width={width}").features(points)
+        errors.append((features @ features.T - bump).square().mean().sqrt().item())
+    assert errors[1] == pytest.approx(errors[0] / 10, rel=0.5)
+
+
+def test_a_kernels_waves_are_kept_with_its_weights_and_follow_from_the_seed(compose):
+    cfg = compose("model=kernel", "init=normal")
+    first, second, other = (build(cfg.model) for _ in range(3))
+    torch.manual_seed(1)
+    first = first((4,), 2)
+    torch.manual_seed(1)
+    second, other = second((4,), 2), other((4,), 2)
+    build(cfg.init)(second)
+    assert torch.equal(first.frequencies, second.frequencies)
+    assert not torch.equal(first.frequencies, other.frequencies)
+    assert {"frequencies", "phases"} <= first.state_dict().keys()
+
+
+# the normaliser-free net
+
+
+def variances(model, size):
+    """Return the variance of the signal behind the stem and behind each block, off the border."""
+    seen = []
+    layers = [model.stem, *model.blocks]
+    hooks = [layer.register_forward_hook(lambda *got: seen.append(got[2])) for layer in layers]
+    with torch.no_grad():
+        model(torch.randn(8, 3, size, size))
+    for hook in hooks:
+        hook.remove()
+    inner = [maps[:, :, 2:-2, 2:-2].transpose(0, 1).flatten(1) for maps in seen]
+    return [maps.var(1).mean().item() for maps in inner]
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "tanh"])
+def test_signals_keep_their_size_without_a_norm(activation, compose):
+    words = ["model.widths=[64,64]", "model.depth=4", f"model.activation={activation}"]
+    model = make(compose, "nfnet", (3, 32, 32), 10, *words)
+    expected = [1.0, *(1 + 0.04 * number for number in [1, 2, 3, 4] * 2)]
+    assert variances(model, 32) == pytest.approx(expected, rel=0.15)
+
+
+def test_signals_lose_their_size_without_the_gain(compose):
+    words = ["model.widths=[64,64]", "model.depth=4"]
+    model = make(compose, "nfnet", (3, 32, 32), 10, *words)
+    for layer in model.modules():
+        if isinstance(layer, ScaledConv2d):
+            layer.gain = 1.0
+    assert variances(model, 32)[-1] < 0.6
+
+
+@pytest.mark.parametrize("init", ["default", "normal", "he_normal"])
+def test_scaled_filters_have_mean_0_and_variance_1_over_fan_in_whatever_is_drawn(init, compose):
+    cfg = compose("model=nfnet", f"init={init}")
+    model = build(cfg.model)((3, 32, 32), 10)
+    build(cfg.init)(model)
+    for layer in model.modules():
+        if isinstance(layer, ScaledConv2d):
+            filters = layer.filters().detach().flatten(1)
+            torch.testing.assert_close(filters.mean(1), torch.zeros(len(filters)))
+            fan_in = filters.shape[1]
+            variance = torch.full((len(filters),), layer.gain**2 / fan_in)
+            torch.testing.assert_close(filters.var(1, correction=0), variance, rtol=0.01, atol=0)
+
+
+def test_a_normaliser_free_net_has_no_norm_and_clips_its_gradients(compose):
+    cfg = compose("model=nfnet")
+    assert cfg.clip["_target_"] == "dlcourse.clip.agc.agc"
+    norms = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
+    assert not any(isinstance(m, norms) for m in build(cfg.model)((1, 28, 28), 10).modules())

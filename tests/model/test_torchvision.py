@@ -1,0 +1,192 @@
+"""Published networks come with their weights, a new output layer, and parts that do not learn."""
+
+import hashlib
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dlcourse.build import build
+from dlcourse.error import UserError
+
+NAME = "shufflenet_v2_x0_5"  # 1.4 million weights
+WORDS = ["model=torchvision", f"model.name={NAME}"]
+
+
+def make(compose, *words, shape=(1, 28, 28)):
+    return build(compose(*WORDS, *words).model)(shape, 10)
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """Publish weights in a folder as torchvision does, under a name with their SHA-256 in it.
+
+    Returns the network that they belong to, the file, and the function that publishes a file.
+    """
+    from torchvision import models
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    net = models.get_model(NAME)
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    torch.save(net.state_dict(), folder / "weights")
+    digest = hashlib.sha256((folder / "weights").read_bytes()).hexdigest()[:8]
+    file = (folder / "weights").rename(folder / f"shufflenet-{digest}.pth")
+    handler = partial(SilentHandler, directory=folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+
+    def publish(path):
+        published = models.get_model_weights(NAME).DEFAULT.value
+        monkeypatch.setattr(published, "url", f"http://127.0.0.1:{server.server_port}/{path.name}")
+
+    publish(file)
+    yield net, file, publish
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+def in_place(file, tmp_path):
+    """Return where torchvision keeps a file."""
+    return tmp_path / "home/hub/checkpoints" / file.name
+
+
+@pytest.mark.parametrize("weights", ["DEFAULT", "IMAGENET1K_V1"])
+def test_published_weights_are_downloaded_checked_and_kept(weights, shelf, compose, tmp_path):
+    net, file, _ = shelf
+    model = make(compose, f"model.weights={weights}")
+    ours = model.backbone.state_dict()
+    assert all(torch.equal(ours[name], net.state_dict()[name]) for name in ours)
+    assert ours.keys() == net.state_dict().keys() - {"fc.weight", "fc.bias"}
+    assert in_place(file, tmp_path).read_bytes() == file.read_bytes()
+    file.unlink()
+    make(compose, f"model.weights={weights}")  # from the kept file
+
+
+def test_random_weights_need_no_file(shelf, compose, tmp_path):
+    net, *_ = shelf
+    model = make(compose, "model.weights=null")
+    assert not torch.equal(model.backbone.conv1[0].weight, net.conv1[0].weight)
+    assert not (tmp_path / "home").exists()
+
+
+def test_weights_that_cannot_be_had_say_where_to_put_them(shelf, compose, tmp_path):
+    _, file, _ = shelf
+    kept = file.rename(tmp_path / file.name)
+    with pytest.raises(UserError) as caught:
+        make(compose, "model.weights=DEFAULT")
+    for words in (file.name, "404", str(tmp_path / "home/hub/checkpoints"), "model.weights=null"):
+        assert words in str(caught.value)
+    assert "TORCH_HOME" in str(caught.value)
+    in_place(file, tmp_path).parent.mkdir(parents=True, exist_ok=True)
+    kept.rename(in_place(file, tmp_path))
+    make(compose, "model.weights=DEFAULT")
+
+
+def test_a_download_that_is_not_what_was_published_is_refused(shelf, compose, tmp_path):
+    _, file, publish = shelf
+    other = file.rename(file.with_name("shufflenet-01234567.pth"))
+    publish(other)
+    with pytest.raises(UserError, match="invalid hash"):
+        make(compose, "model.weights=DEFAULT")
+    assert not in_place(other, tmp_path).exists()
+
+
+def test_a_damaged_file_is_named(shelf, compose, tmp_path):
+    _, file, _ = shelf
+    place = in_place(file, tmp_path)
+    place.parent.mkdir(parents=True)
+    for content in (file.read_bytes()[:1_000_000], b"", b"no weights"):
+        place.write_bytes(content)
+        with pytest.raises(UserError, match=r"(?s)is damaged.*Delete it") as caught:
+            make(compose, "model.weights=DEFAULT")
+        assert str(place) in str(caught.value)
+
+
+def test_unknown_names_are_refused_with_the_nearest(compose):
+    with pytest.raises(UserError, match="did you mean resnet18"):
+        build(compose("model=torchvision", "model.name=resnet81").model)((3, 32, 32), 10)
+    with pytest.raises(UserError, match="DEFAULT, IMAGENET1K_V1"):
+        make(compose, "model.weights=IMAGENET1K")
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("googlenet", "null"), ("inception_v3", "75"), ("squeezenet1_1", "null"), ("vit_b_32", "224")],
+)
+def test_networks_of_every_build_get_a_new_output_layer(name, size, compose):
+    words = ["model=torchvision", f"model.name={name}", f"model.size={size}"]
+    model = build(compose(*words).model)((1, 32, 32), 7).train()
+    outputs = model(torch.randn(2, 1, 32, 32))  # in training, where two once gave other outputs too
+    assert outputs.shape == (2, 7)
+    last = list(model.modules())[-1]
+    assert isinstance(last, nn.Linear)
+    assert last is model.output
+    names = [key for key in model.state_dict() if key.startswith(("backbone.aux", "backbone.Aux"))]
+    assert names == []
+
+
+def test_pictures_that_a_network_cannot_take_are_refused_with_the_size_for_them(compose):
+    words = ["model=torchvision", "model.name=inception_v3"]
+    with pytest.raises(UserError, match=r"no pictures of 28 x 28(?s:.*)model\.size=299"):
+        build(compose(*words).model)((1, 28, 28), 10)
+    with pytest.raises(UserError, match=r"1 or 3 channels, got 2"):
+        make(compose, shape=(2, 28, 28))
+
+
+def test_pictures_are_resized_and_grey_ones_become_three_equal_channels(compose):
+    pictures = torch.randn(2, 1, 28, 28)
+    model = make(compose, "model.size=56").eval()
+    colours = F.interpolate(pictures.repeat(1, 3, 1, 1), (56, 56), mode="bilinear")
+    expected = model.backbone(colours)
+    torch.testing.assert_close(model.features(pictures), expected, atol=1e-5, rtol=1e-5)
+
+
+def learn(model):
+    """Train two steps and return the names of the weights and statistics that changed."""
+    before = {name: value.clone() for name, value in model.train().state_dict().items()}
+    learning = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.SGD(learning, lr=0.1, weight_decay=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        F.cross_entropy(model(torch.randn(4, 1, 64, 64)), torch.arange(4)).backward()
+        optimizer.step()
+    return {
+        name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
+    }
+
+
+def test_a_frozen_backbone_stays_as_it_is_batch_statistics_included(compose):
+    shape = (1, 64, 64)
+    model = make(compose, "model.freeze=backbone", shape=shape)
+    assert learn(model) == {"output.weight", "output.bias"}
+    free = learn(make(compose, "model.freeze=none", shape=shape))
+    assert len(free) > 200, "the control: all weights and statistics"
+
+
+def test_the_first_blocks_can_be_frozen(compose):
+    parts = ["conv1", "stage2", "stage3", "stage4", "conv5"]
+    for count in (0, 2, 5):
+        model = make(compose, f"model.freeze={count}", shape=(1, 64, 64))
+        learned = {name.split(".")[1] for name in learn(model) if name.startswith("backbone")}
+        assert learned == set(parts[count:])
+    with pytest.raises(UserError, match=r"has 5 blocks, got model\.freeze=6"):
+        make(compose, "model.freeze=6")
+
+
+def test_the_blocks_inside_a_container_count_one_by_one(compose):
+    words = ["model=torchvision", "model.name=squeezenet1_1", "model.freeze=4"]
+    model = build(compose(*words).model)((1, 28, 28), 10)
+    frozen = [n for n, w in model.backbone.named_parameters() if not w.requires_grad]
+    assert {name.split(".")[1] for name in frozen} == {"0", "3", "4", "6"}  # a convolution, 3 fires

@@ -1,0 +1,51 @@
+"""What each average of the weights is held against."""
+
+import torch
+from references.row import Row
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from dlcourse.build import build
+
+
+def moved(model: nn.Module) -> None:
+    """Move every weight, and the norm's statistics with them."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    model(torch.randn(8, 4).double())
+
+
+def net() -> nn.Module:
+    """Return a small net with norm statistics, in double precision."""
+    return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 2)).double()
+
+
+def none(compose):
+    """Return how far the evaluated weights are from the trained ones after a step."""
+    model, average = net(), build(compose("average=none").average)()
+    averaged = average.start(model)
+    moved(model)
+    average.update(averaged, model, 0)
+    return float((averaged[0].weight - model[0].weight).detach().abs().max())
+
+
+def ema(compose):
+    """Compare with torch's from step 1,000 on, where the decay is the one that was asked for."""
+    model, average = net(), build(compose("average=ema", "average.decay=0.9").average)()
+    averaged = average.start(model)
+    theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    theirs.n_averaged += 1  # or the first update copies
+    for step in range(1000, 1010):
+        moved(model)
+        average.update(averaged, model, step)
+        theirs.update_parameters(model)
+    ours, other = averaged.state_dict(), theirs.module.state_dict()
+    floats = [name for name in ours if ours[name].is_floating_point()]
+    return max(float((ours[name] - other[name]).abs().max()) for name in floats)
+
+
+ROWS = {
+    "none": Row("the weights themselves", none, 0),
+    "ema": Row("torch.optim.swa_utils.AveragedModel, 10 steps", ema, 1e-12),
+}

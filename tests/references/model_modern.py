@@ -1,0 +1,239 @@
+"""The models that are no classic convolutional net, against libraries and formulas by hand."""
+
+from functools import partial
+
+import numpy as np
+import torch
+from references.row import Row
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.build import build
+from dlcourse.check import NOT_ARGUMENTS
+
+VIT = {  # torchvision's names to ours, one after the other
+    "encoder.layers.encoder_layer_": "blocks.", "encoder.pos_embedding": "positions",
+    "encoder.ln.": "norm.", "conv_proj.": "embedding.", "heads.head.": "output.",
+    ".ln_1.": ".norm1.", ".ln_2.": ".norm2.", ".self_attention.in_proj_": ".attention.qkv.",
+    ".self_attention.out_proj.": ".attention.output.", ".mlp.0.": ".mlp.0.", ".mlp.3.": ".mlp.3.",
+}  # fmt: skip
+
+
+def make(compose, name: str, shape: tuple[int, ...], outputs: int, *words: str) -> nn.Module:
+    """Make a model from its config with random numbers in every weight, biases included."""
+    model = build(compose(f"model={name}", *words).model)(shape, outputs).eval()
+    random = torch.Generator().manual_seed(0)
+    for weight in model.parameters():
+        if weight.dim() <= 1:
+            weight.data += 0.1 * torch.randn(weight.shape, generator=random)
+    return model
+
+
+def arrays(model: nn.Module) -> dict[str, np.ndarray]:
+    """Return a model's weights by name."""
+    return {name: value.double().numpy() for name, value in model.state_dict().items()}
+
+
+def apart(outputs: Tensor, expected: np.ndarray | Tensor) -> float:
+    """Return the largest difference; fails where the shapes differ."""
+    outputs, expected = outputs.detach().numpy(), np.asarray(expected)
+    assert outputs.shape == expected.shape
+    return float(np.abs(outputs - expected).max())
+
+
+def vit(
+    name: str, pixels: int, patch: int, size: tuple[int, ...], parameters: int, compose
+) -> float:
+    """Compare with torchvision's class at the same size; size: depth, heads, width, hidden."""
+    from torchvision.models import VisionTransformer
+
+    theirs = VisionTransformer(pixels, patch, *size, num_classes=1000).eval()
+    assert sum(weight.numel() for weight in theirs.parameters()) == parameters
+    nn.init.normal_(theirs.class_token)
+    nn.init.normal_(theirs.heads.head.weight, std=size[2] ** -0.5)
+    state = {}
+    for key, value in theirs.state_dict().items():
+        for their, our in VIT.items():
+            key = key.replace(their, our)
+        state[key] = value
+    with torch.device("meta"):
+        ours = build(compose(f"model={name}").model)((3, pixels, pixels), 1000).eval()
+    ours.load_state_dict(state, assign=True)
+    pictures = torch.randn(1, 3, pixels, pixels)
+    with torch.inference_mode():
+        return apart(ours(pictures), theirs(pictures))
+
+
+def rnn(compose) -> float:
+    ours = make(compose, "rnn", (3, 28, 20), 10)
+    theirs = nn.RNN(60, 128, batch_first=True)
+    weights = [ours.input.weight, ours.recurrent.weight, ours.input.bias, torch.zeros(128)]
+    for their, our in zip(theirs.parameters(), weights, strict=True):
+        their.data.copy_(our)
+    pictures = torch.randn(4, 3, 28, 20)
+    rows = torch.stack([pictures[:, :, row].flatten(1) for row in range(28)], dim=1)
+    states, _ = theirs(rows)
+    return apart(ours(pictures), ours.output(states[:, -1]).detach())
+
+
+def sampled(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return a picture (C, H, W) sampled where an affine map (2, 3) of its grid points."""
+    _, height, width = picture.shape
+    result = np.empty_like(picture)
+    for row in range(height):
+        for column in range(width):
+            x, y = (2 * column + 1) / width - 1, (2 * row + 1) / height - 1
+            x, y = affine @ [x, y, 1]
+            x = np.clip(((x + 1) * width - 1) / 2, 0, width - 1)  # beyond it is as at the border
+            y = np.clip(((y + 1) * height - 1) / 2, 0, height - 1)
+            left, top = min(int(x), width - 2), min(int(y), height - 2)
+            across, down = x - left, y - top
+            upper = picture[:, top, left] * (1 - across) + picture[:, top, left + 1] * across
+            lower = picture[:, top + 1, left] * (1 - across)
+            lower = lower + picture[:, top + 1, left + 1] * across
+            result[:, row, column] = upper * (1 - down) + lower * down
+    return result
+
+
+def stn(compose) -> float:
+    """Compare with the pictures themselves at the start, then with a turn sampled by hand."""
+    model = build(compose("model=stn").model)((2, 28, 30), 10)
+    pictures = torch.randn(2, 2, 28, 30)
+    at_start = apart(model.transform(pictures), pictures)
+    model, pictures = model.double(), pictures.double()
+    nn.init.normal_(model.map_weight)
+    model.map_bias.data = torch.tensor([0.8, -0.6, 0.1, 0.6, 0.8, -0.2]).double()
+    maps = model.affine(pictures).detach().numpy()
+    assert np.abs(maps[0] - maps[1]).max() > 0.01, "every picture should have a map of its own"
+    by_hand = [sampled(*both) for both in zip(pictures.numpy(), maps, strict=True)]
+    return max(at_start, apart(model.transform(pictures), np.stack(by_hand)))
+
+
+def autoencoder(compose) -> float:
+    model = make(compose, "autoencoder", (1, 28, 28), 784)
+    weights = arrays(model)
+    assert sum(weight.size for weight in weights.values()) == 2 * 256 * 784 + 256 + 784
+    inputs = torch.randn(4, 1, 28, 28)
+    flat = inputs.double().numpy().reshape(4, 784)
+    hidden = np.maximum(flat @ weights["hidden.weight"].T + weights["hidden.bias"], 0)
+    return apart(model(inputs), hidden @ weights["output.weight"].T + weights["output.bias"])
+
+
+def perceptron(compose) -> float:
+    """Train on AND and hold every weight of eight epochs against Rosenblatt's rule by hand."""
+    cfg = compose("model=perceptron")
+    assert (cfg.batch_size, cfg.init["_target_"]) == (1, "dlcourse.init.zeros.zeros")
+    model, loss = build(cfg.model)((2,), 2), build(cfg.loss)
+    build(cfg.init)(model)
+    optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])(model.parameters())
+    points = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    weight, bias, largest, mistakes = np.zeros(2), 0.0, 0.0, 0
+    for point in [*range(4)] * 8:
+        wanted = int(points[point].all())
+        answer = int(weight @ points[point] + bias > 0)
+        weight = weight + cfg.optim.lr * (wanted - answer) * points[point]
+        bias = bias + cfg.optim.lr * (wanted - answer)
+        mistakes += wanted != answer
+        optimizer.zero_grad()
+        inputs = torch.tensor(points[point : point + 1], dtype=torch.float32)
+        loss(model(inputs), torch.tensor([wanted])).backward()
+        optimizer.step()
+        largest = max(largest, apart(model.output.weight, weight[None]))
+        largest = max(largest, apart(model.output.bias, np.array([bias])))
+    assert mistakes > 3
+    return largest
+
+
+def polynomial(compose) -> float:
+    model = make(compose, "polynomial", (2,), 3, "model.order=9")
+    weights, inputs = arrays(model), torch.rand(20, 2) * 2 - 1
+    expected = weights["output.bias"] * np.ones((20, 1))
+    coefficients = weights["output.weight"].reshape(3, 2, 9)
+    for output in range(3):
+        for feature in range(2):
+            from_the_highest = [*coefficients[output, feature, ::-1], 0.0]
+            values = np.polyval(from_the_highest, inputs[:, feature].double().numpy())
+            expected[:, output] += values
+    return apart(model(inputs), expected)
+
+
+def kernel(compose) -> float:
+    """Compare features with scikit-learn's of the same waves, and their products with the bump."""
+    from sklearn.kernel_approximation import RBFSampler
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    theirs = RBFSampler(gamma=0.3, n_components=4000, random_state=0)
+    points = np.random.default_rng(0).normal(size=(10, 5))
+    theirs.fit(points)
+    model = make(compose, "kernel", (5,), 2, "model.gamma=0.3", "model.width=4000")
+    inputs = torch.from_numpy(points).float()
+    own = model.features(inputs)
+    bump = np.abs((own @ own.T).numpy() - rbf_kernel(points, gamma=0.3)).max()
+    assert bump < 4 / np.sqrt(4000), "further off than chance allows"
+    model.frequencies = torch.from_numpy(theirs.random_weights_.T).float()
+    model.phases = torch.from_numpy(theirs.random_offset_).float()
+    return apart(model.features(inputs), theirs.transform(points))
+
+
+def nfnet(compose) -> float:
+    """Compare with the net written out, its filters standardised and its signals scaled by hand."""
+    model = make(compose, "nfnet", (3, 32, 32), 10).double()
+    weights = arrays(model)
+    relu_gain = np.sqrt(2 / (1 - 1 / np.pi))
+
+    def conv(maps: Tensor, name: str, gain: float, stride: int = 1) -> Tensor:
+        weight = weights[f"{name}.weight"]
+        filters = weight.reshape(len(weight), -1)
+        mean, spread = filters.mean(1), filters.std(1) * np.sqrt(filters.shape[1])
+        filters = (filters.T - mean) / spread * weights[f"{name}.scale"] * gain
+        filters = torch.from_numpy(filters.T.reshape(weight.shape).copy())
+        bias = torch.from_numpy(weights[f"{name}.bias"])
+        return F.conv2d(maps, filters, bias, stride, weight.shape[-1] // 2)
+
+    pictures = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    maps = conv(pictures, "stem.0", 1.0)
+    # two blocks each of 32, 64 and 128 maps; a stage's first block sets the variance back to 1
+    expected_variance = [1, 1.04, 1.08, 1.04, 1.08, 1.04]
+    for number, variance in enumerate(expected_variance):
+        stride = 2 if number in (2, 4) else 1
+        block, signal = f"blocks.{number}", F.relu(maps / np.sqrt(variance))
+        if number % 2 == 0:
+            maps = conv(signal, f"{block}.shortcut", relu_gain, stride)
+        branch = F.relu(conv(signal, f"{block}.conv1", relu_gain, stride))
+        maps = maps + 0.2 * conv(branch, f"{block}.conv2", relu_gain)
+    pooled = F.relu(maps).mean((2, 3)).numpy()
+    return apart(model(pictures), pooled @ weights["output.weight"].T + weights["output.bias"])
+
+
+def torchvision(compose) -> float:
+    """Compare with torchvision's own resnet18 from the same seed, up to its last layer."""
+    from torchvision.models import resnet18
+
+    torch.manual_seed(0)
+    theirs = resnet18().eval()
+    theirs.fc = nn.Identity()
+    torch.manual_seed(0)
+    ours = build(compose("model=torchvision").model)((1, 64, 64), 10).eval()
+    pictures = torch.randn(2, 1, 64, 64)
+    return apart(ours.features(pictures), theirs(torch.cat([pictures] * 3, dim=1)).detach())
+
+
+def vit_row(name: str, pixels: int, patch: int, size: tuple[int, ...], parameters: int) -> Row:
+    text = f"torchvision VisionTransformer, {parameters:,} parameters, outputs at {pixels}"
+    return Row(text, partial(vit, name, pixels, patch, size, parameters), 1e-5)
+
+
+MODERN = {
+    "vit": vit_row("vit", 32, 4, (6, 3, 192, 768), 2_884_648),
+    "vit_tiny": vit_row("vit_tiny", 32, 4, (12, 3, 192, 768), 5_553_832),
+    "vit_small": vit_row("vit_small", 32, 4, (12, 6, 384, 1536), 21_723_496),
+    "vit_base": vit_row("vit_base", 224, 16, (12, 12, 768, 3072), 86_567_656),
+    "rnn": Row("torch.nn.RNN with the same weights, row by row", rnn, 1e-6),
+    "stn": Row("identity at the start; a turn sampled by hand in numpy", stn, 5e-5),
+    "autoencoder": Row("numpy, 402,448 parameters", autoencoder, 1e-5),
+    "perceptron": Row("Rosenblatt's rule by hand, eight epochs of AND", perceptron, 0.0),
+    "polynomial": Row("numpy.polyval, order 9", polynomial, 1e-5),
+    "kernel": Row("scikit-learn RBFSampler and rbf_kernel", kernel, 1e-6),
+    "nfnet": Row("standardised filters and scaled signals by numpy", nfnet, 1e-7),
+    "torchvision": Row("torchvision resnet18 of the same seed, before its head", torchvision, 1e-6),
+}

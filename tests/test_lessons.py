@@ -1,0 +1,76 @@
+"""What a course teaches, seen in runs of a few seconds."""
+
+import pytest
+import torch
+from conftest import prepared
+
+from dlcourse import run_folder
+from dlcourse.experiment import run
+from dlcourse.train.fit import fit
+
+
+def accuracy(cfg, folder) -> float:
+    """Return the share of the test part that the best epoch gets right."""
+    run(cfg, folder)
+    return run_folder.read_result(folder)["test"]["accuracy"]
+
+
+@pytest.mark.parametrize(("gate", "learned"), [("and", True), ("or", True), ("xor", False)])
+def test_the_perceptron_learns_and_and_or_and_not_xor(gate, learned, compose, tmp_path):
+    words = ["data=gates", f"data.gate={gate}", "model=perceptron", "observe=[]", "max_epochs=40"]
+    assert (accuracy(compose(*words), tmp_path / "run") == 1) == learned
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_layer_of_hidden_units_learns_xor(seed, compose, tmp_path):
+    words = ["data=gates", "data.gate=xor", "model=mlp", "observe=[]", f"seed={seed}"]
+    assert accuracy(compose(*words), tmp_path / "run") == 1
+
+
+def test_cascade_correlation_solves_the_two_spirals(compose):
+    state, fold, recipe = prepared(compose("data=spirals", "model=cascade", "split.fraction=0",
+                                           "stop=never", "monitor=train/accuracy"))  # fmt: skip
+    fit(state, fold, recipe)
+    figures = [record.metrics["train/accuracy"] for record in state.history]
+    assert max(figures) == 1
+    assert figures[0] < 0.7  # without a hidden unit
+
+
+def test_an_mlp_solves_the_two_spirals(compose):
+    words = ["data=spirals", "model=mlp", "model.widths=[40,40]", "model.activation=tanh",
+             "optim.lr=0.01", "batch_size=full", "max_epochs=600", "split.fraction=0",
+             "stop=never", "monitor=train/accuracy"]  # fmt: skip
+    state, fold, recipe = prepared(compose(*words))
+    fit(state, fold, recipe)
+    assert state.history[-1].metrics["train/accuracy"] == 1
+
+
+@pytest.mark.parametrize("data", ["linear", "diabetes"])
+def test_gradient_descent_arrives_where_the_closed_form_is(data, compose):
+    outputs = []
+    descent = ["optim=nesterov", "optim.momentum=0.95", "optim.lr=0.02", "batch_size=full"]
+    for words in (["optim=closed_form"], [*descent, "max_epochs=1500"]):
+        state, fold, recipe = prepared(
+            compose(f"data={data}", "model=linear", "stop=never", *words)
+        )
+        fit(state, fold, recipe)
+        with torch.no_grad():
+            outputs.append(state.model(fold.standardize(fold.train.inputs)))
+    difference = (outputs[0] - outputs[1]).abs().max() / fold.train.targets.std()
+    assert difference < 1e-4
+
+
+def test_from_zero_weights_the_hidden_units_stay_alike(tiny):
+    state, fold, recipe = prepared(tiny("model=mlp", "init=zeros", "model.activation=tanh"))
+    state.model.output.weight.data.fill_(0.1)  # or nothing would reach the hidden units at all
+    fit(state, fold, recipe)
+    weight = state.model.hidden[0].weight
+    assert weight.abs().max() > 0
+    assert torch.equal(weight, weight[:1].expand_as(weight))
+
+
+def test_from_zero_weights_alone_nothing_but_the_last_bias_ever_moves(tiny):
+    state, fold, recipe = prepared(tiny("model=mlp", "init=zeros"))
+    fit(state, fold, recipe)
+    moved = {name for name, value in state.model.named_parameters() if value.abs().max() > 0}
+    assert moved == {"output.bias"}
