@@ -13,6 +13,7 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+os.environ["OMP_NUM_THREADS"] = "1"  # of all processes that tests start; pytest's share the cores
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 TINY = ["data.examples=60", "max_epochs=2", "batch_size=16", "observe=[history]", "runtime=cpu"]

@@ -231,7 +231,7 @@ MODERN = {
     "rnn": Row("torch.nn.RNN with the same weights, row by row", rnn, 1e-6),
     "stn": Row("identity at the start; a turn sampled by hand in numpy", stn, 5e-5),
     "autoencoder": Row("numpy, 402,448 parameters", autoencoder, 1e-5),
-    "perceptron": Row("Rosenblatt's rule by hand, eight epochs of AND", perceptron, 0.0),
+    "perceptron": Row("Rosenblatt's rule by hand, eight epochs of AND", perceptron, 1e-7),
     "polynomial": Row("numpy.polyval, order 9", polynomial, 1e-5),
     "kernel": Row("scikit-learn RBFSampler and rbf_kernel", kernel, 1e-6),
     "nfnet": Row("standardised filters and scaled signals by numpy", nfnet, 1e-7),
