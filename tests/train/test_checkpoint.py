@@ -4,7 +4,7 @@ import random
 
 import pytest
 import torch
-from conftest import prepared, same
+from conftest import options, prepared, same
 
 from dlcourse import durable
 from dlcourse.core import Observer
@@ -60,8 +60,7 @@ def weights(state):
     return state.model
 
 
-@pytest.mark.parametrize("optim", ["sgd", "momentum", "adam", "amsgrad", "nadam", "rmsprop",
-                                   "adagrad", "adadelta"])  # fmt: skip
+@pytest.mark.parametrize("optim", sorted(set(options("optim")) - {"closed_form"}))
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_a_stopped_run_ends_bitwise_like_one_that_was_not(optim, epoch, tiny, tmp_path):
     cfg = tiny(*STATEFUL, f"optim={optim}")
@@ -75,6 +74,15 @@ def test_a_stopped_run_ends_bitwise_like_one_that_was_not(optim, epoch, tiny, tm
         )
         for a, b in zip(first["model"].values(), second["model"].values(), strict=True):
             assert torch.equal(a, b)
+
+
+def test_averaged_weights_go_on_as_if_nothing_had_happened(tiny, tmp_path):
+    cfg = tiny(*STATEFUL, "average=ema", "average.decay=0.9")
+    whole = straight(cfg, tmp_path / "whole")
+    parts = interrupted(cfg, tmp_path / "parts", 2)
+    assert same(whole.averaged, parts.averaged)
+    assert not same(whole.averaged, whole.model)
+    assert history(whole) == history(parts)
 
 
 def test_the_comparison_sees_a_lost_optimizer(tiny, tmp_path):
