@@ -8,6 +8,8 @@ The rows stand in tests/references/, one for each name of the catalogue, and are
 well. Exit status 1 if a row is missing, fails or is too far off. No data are downloaded.
 """
 
+import os
+import platform
 import sys
 import tempfile
 import time
@@ -26,8 +28,9 @@ HEAD = """\
 
 `python scripts/deviations.py --markdown` writes this page: for each name the source, the largest
 difference that was measured from it, and the difference that is put up with. The rows are
-`tests/references/`, and a test fails when a name has none or is too far off. Measured on the CPU
-with PyTorch {version}; the last digits differ from machine to machine.
+`tests/references/`, and a test fails when a name has none or is too far off. Measured on {date} on
+the CPU ({machine}, {cores} cores) with PyTorch {version}; the last digits differ from machine to
+machine.
 """
 
 
@@ -133,7 +136,14 @@ def page(rows: list[Measured]) -> str:
     """Return the table as Markdown, a section for each group."""
     import torch
 
-    lines = [HEAD.format(version=torch.__version__)]
+    lines = [
+        HEAD.format(
+            date=time.strftime("%Y-%m-%d"),
+            machine=platform.machine(),
+            cores=os.cpu_count(),
+            version=torch.__version__,
+        )
+    ]
     for group in dict.fromkeys(row.group for row in rows):
         lines += [f"## {group}", "", "| name | held against | deviation | allowed |"]
         lines.append("|---|---|---|---|")

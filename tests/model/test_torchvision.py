@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from dlcourse.build import build
 from dlcourse.error import UserError
+from dlcourse.train.fit import rest_what_is_frozen
 
 NAME = "shufflenet_v2_x0_5"  # 1.4 million weights
 WORDS = ["model=torchvision", f"model.name={NAME}"]
@@ -155,7 +156,9 @@ def test_pictures_are_resized_and_grey_ones_become_three_equal_channels(compose)
 
 def learn(model):
     """Train two steps and return the names of the weights and statistics that changed."""
-    before = {name: value.clone() for name, value in model.train().state_dict().items()}
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    rest_what_is_frozen(model)
     learning = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.SGD(learning, lr=0.1, weight_decay=0.1)
     for _ in range(2):

@@ -23,7 +23,6 @@ class Torchvision(nn.Module):
     name: as in ``torchvision.models.list_models()``. weights: None for random ones, ``DEFAULT``
     for the best published ones, or the name of an older set, ``IMAGENET1K_V1``.
     freeze: ``backbone`` trains the output layer only, a number N all behind the first N blocks.
-    What is frozen also behaves as in use, so its dropout and batch statistics rest.
     size: pixels to a side to which pictures are resized first; None leaves them.
 
     Raises UserError for an unknown name, for weights that cannot be had, for more blocks than
@@ -52,8 +51,7 @@ class Torchvision(nn.Module):
         self.size = size
         self.backbone = published(name, weights)
         self.output = nn.Linear(cut_head(self.backbone), output_size)
-        self.frozen = first_blocks(self.backbone, name, freeze)
-        for block in self.frozen:
+        for block in first_blocks(self.backbone, name, freeze):
             block.requires_grad_(False)
         self.try_out(name, torch.zeros(1, channels, height, width))
 
@@ -73,12 +71,6 @@ class Torchvision(nn.Module):
                 f"Type model.size={trained_on}, to which they are then resized"
             ) from error
         self.train()
-
-    def train(self, mode: bool = True) -> "Torchvision":
-        super().train(mode)
-        for block in self.frozen:
-            block.eval()
-        return self
 
     def features(self, pictures: Tensor) -> Tensor:
         """Return what the output layer sees (N, features)."""

@@ -79,8 +79,8 @@ def an_autoencoder_has_its_inputs_as_targets(config: dict) -> Iterator[str]:
 
 
 RULES = (
+    an_autoencoder_has_its_inputs_as_targets,
     losses_and_models_fit_the_task,
     metrics_fit_the_task,
     mixed_targets_need_a_loss_that_takes_them,
-    an_autoencoder_has_its_inputs_as_targets,
 )

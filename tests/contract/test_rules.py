@@ -1,0 +1,96 @@
+"""Combinations that cannot be meant are told before torch, with the key and what to type."""
+
+from functools import cache
+
+import pytest
+
+from dlcourse import facts
+from dlcourse.check import check
+from dlcourse.compose import compose, plain
+from dlcourse.error import UserError
+from dlcourse.layer import picture
+from dlcourse.rules import inputs, measuring, task, training
+
+RULES = (*training.RULES, *task.RULES, *inputs.RULES, *measuring.RULES)
+WRONG = [  # the words, and what the message must name
+    (["optim=gd", "batch_size=32"], ["optim=gd", "batch_size=full"]),
+    (["optim=lbfgs", "batch_size=32"], ["optim=lbfgs", "batch_size=full"]),
+    (["model=cascade", "batch_size=32"], ["model=cascade", "batch_size=full"]),
+    (["optim=nesterov", "optim.momentum=0"], ["nesterov", "optim.momentum=0.9"]),
+    (["optim=closed_form"], ["LeNet5", "model=linear"]),
+    (["optim=closed_form", "model=linear", "loss=hinge"], ["squared errors", "loss=mse"]),
+    (["optim=closed_form", "model=linear", "regularizer=[l2]"], ["optim.ridge=0.1"]),
+    (["optim=closed_form", "model=linear", "clip=norm"], ["clip", "clip=none"]),
+    (["optim=closed_form", "model=linear", "schedule=cosine"], ["schedule=constant"]),
+    (["optim=lbfgs", "clip=norm"], ["lbfgs", "clip=none"]),
+    (["optim=lbfgs", "regularizer=[max_norm]"], ["max_norm", "regularizer=[l2]"]),
+    (["model=cascade", "optim=sam", "batch_size=full"], ["cascade", "optim=adam"]),
+    (["model=cascade", "average=ema"], ["cascade", "average=none"]),
+    (["model=cascade", "optim.freeze=[output.*]"], ["cascade", "optim.freeze=[]"]),
+    (["schedule.warmup=50"], ["schedule.warmup=50", "max_epochs=50"]),
+    (
+        ["schedule=one_cycle", "schedule.three_phase=true", "schedule.pct_start=0.6"],
+        ["schedule.pct_start=0.6", "schedule.pct_start=0.3"],
+    ),
+    (["runtime=cpu", "runtime.precision=fp16"], ["fp16", "bf16"]),
+    (["runtime.precision=fp16", "optim=sam"], ["fp16", "bf16"]),
+    (["data=diabetes", "loss=squared_hinge"], ["loss=squared_hinge", "loss=mse"]),
+    (["data=linear", "model=perceptron", "loss=mse"], ["model=perceptron", "model=linear"]),
+    (["data=csv", "data.task=regression"], ["loss=cross_entropy", "loss=mse"]),
+    (["data=sine", "metric=[calibration]"], ["metric=calibration", "rmse"]),
+    (["metric=[accuracy,noise]"], ["metric=noise", "accuracy"]),
+    (["augment=[mixup]", "loss=hinge"], ["augment=mixup", "loss=cross_entropy"]),
+    (["model=autoencoder", "data.reconstruct=false"], ["data.reconstruct=true", "model=mlp"]),
+    (["model=autoencoder", "data.random_labels=0.5"], ["data.random_labels=0"]),
+    (["model=resnet20", "data=moons"], ["ResNetCifar", "model=mlp"]),
+    (["model=vgg16", "data.size=16"], ["VGG", "data.size=17"]),
+    (["model=vit", "data.size=30"], ["model.patch=4", "data.size=32"]),
+    (
+        ["model=torchvision", "model.weights=DEFAULT", "init=he_normal"],
+        ["init=he_normal", "init=default"],
+    ),
+    (["data=spirals", "augment=[cutmix]"], ["augment=cutmix", "augment=[noise]"]),
+    (
+        ["augment=[cutout]", "augment.cutout.length=40"],
+        ["augment.cutout.length=40", "data.size=28"],
+    ),
+    (
+        ["augment=[rand_augment]", "augment.rand_augment.magnitude=31"],
+        ["magnitude=31", "augment.rand_augment.magnitude=30"],
+    ),
+    (["model=autoencoder", "augment=[affine]"], ["augment=affine", "augment=[noise]"]),
+    (["model=mlp", "model.norm=instance"], ["instance", "model.norm=layer"]),
+    (["model.norm=batch", "batch_size=1"], ["batch_size=1", "model.norm=layer"]),
+    (["data=image_folder", "data.root=no/such"], ["no/such", "data.root"]),
+    (["init=from_run"], ["init=from_run", "init.run="]),
+    (["init=from_run", "init.run=no/such"], ["init.run=no/such", "best.pt"]),
+    (["split.fraction=0"], ["split.fraction=0", "stop=never"]),
+    (["split.fraction=0", "monitor=train/loss", "mode=min"], ["stop=patience", "stop=never"]),
+    (["monitor=val/f2"], ["val/f2", "val/f1"]),
+    (["data.examples=5"], ["data.examples=5", "10"]),
+    (["split=kfold", "split.folds=2000"], ["split.folds=2000", "1437"]),
+]
+
+
+@cache
+def composed(*words):
+    return plain(compose(list(words), None))
+
+
+@pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))
+def test_a_wrong_combination_is_told_with_the_key_and_the_remedy(words, named):
+    with pytest.raises(UserError) as caught:
+        check(composed(*words))
+    message = str(caught.value)
+    assert "\nType " in message
+    for word in named:
+        assert word in message
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_every_rule_has_a_command_above_that_breaks_it(rule):
+    assert any(list(rule(composed(*words))) for words, _ in WRONG)
+
+
+def test_pictures_count_as_small_alike_before_and_after_torch_is_imported():
+    assert facts.SMALL_PICTURE == picture.SMALL
