@@ -20,19 +20,7 @@ from dlcourse.check import check, check_key, check_trust
 from dlcourse.command import one_message
 from dlcourse.compose import CONFIGS, compose, explain, plain, sweep_points
 from dlcourse.error import DivergedError, UserError
-from dlcourse.zoo import overview
-
-HELP = """\
-dlcourse trains: every idea of a deep-learning course is one word on the command line.
-
-  python train.py model=lenet optim=adam                    one run
-  python train.py -m model=mlp,lenet optim=sgd,adam         every combination
-  python train.py split=stratified_kfold split.folds=5      cross-validation
-  python train.py resume=outputs/<date>/<run>               go on with a run
-  python train.py model=resnet20 --cfg job                  every key of such a run, and its value
-  python train.py --config-dir my_configs model=my_model    your own
-  python train.py --hydra-help                              Hydra's own options
-"""
+from dlcourse.zoo import HELP, overview
 
 OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 

@@ -12,6 +12,18 @@ from omegaconf import OmegaConf
 from dlcourse.bounds import ACTIVATIONS, NORMS, POOLS
 from dlcourse.check import GROUPS, MULTIPLE
 
+HELP = """\
+dlcourse trains: every idea of a deep-learning course is one word on the command line.
+
+  python train.py model=lenet optim=adam                    one run
+  python train.py -m model=mlp,lenet optim=sgd,adam         every combination
+  python train.py split=stratified_kfold split.folds=5      cross-validation
+  python train.py resume=outputs/<date>/<run>               go on with a run
+  python train.py model=resnet20 --cfg job                  every key of such a run, and its value
+  python train.py --config-dir my_configs model=my_model    your own
+  python train.py --hydra-help                              Hydra's own options
+"""
+
 ORDER = ("data", *(group for group in GROUPS if group != "data"), "experiment")
 WORDS = {"activation": ACTIVATIONS, "norm": NORMS, "pool": POOLS}  # for keys of models
 PRESETS = "Presets: cited experiments that set several groups at once."

@@ -141,7 +141,8 @@ def test_a_model_trains_two_steps_on_every_data_set_it_can_take(model, data, com
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_trains_two_steps_at_its_full_size(model, composed, dataset):
     cfg = together(composed, model, "digits")
-    two_steps(cfg, load_data(cfg) if cfg.data.reconstruct else dataset("digits"), examples=2)
+    own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
+    assert two_steps(cfg, own, examples=2).training
 
 
 DESIGNS = {}  # one config for each model class
