@@ -94,8 +94,9 @@ def two_steps(cfg: DictConfig, dataset, examples: int = 4) -> torch.nn.Module:
     """Take two training steps as the loop takes them; return the model if it has learned."""
     some = torch.linspace(0, len(dataset.train) - 1, examples).long()  # of several classes
     train = dataset.train.subset(some)
-    fold = Fold(".", train, None, standardize(train, "channel"))
     runtime = build_node(cfg.runtime)()
+    train = train.to(runtime.device)
+    fold = Fold(".", train, None, standardize(train, "channel"))
     state = make_state(cfg, runtime, dataset)
     recipe = make_recipe(cfg, runtime, dataset, fold)
     before = {name: value.clone() for name, value in state.model.state_dict().items()}
@@ -168,3 +169,14 @@ def test_a_design_trains_with_every_word_of_every_option(model, data, composed, 
                 two_steps(cfg, own)
             else:
                 assert (key, word) == ("norm", "instance"), "a word that no rule may refuse"
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("model", DESIGNS.values())
+def test_a_design_trains_on_a_gpu(model, precision, composed, dataset):
+    cfg = narrow(together(composed, model, "digits"))
+    cfg.runtime.device, cfg.runtime.precision = "cuda", precision
+    own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
+    assert two_steps(cfg, own).training

@@ -52,10 +52,12 @@ def examples_suffice(config: dict) -> Iterator[str]:
     data, folds = config["data"], config["split"].get("folds")
     known, classes = SIZES.get(data.get("_target_"), (data.get("train_examples"), 2))
     kept = data["examples"]
-    if kept and known and not classes <= kept <= known:
+    least = max(classes, 2)
+    if kept and known and not least <= kept <= known:
+        among = f" in {classes} classes" if classes else ""
         yield (
-            f"data.examples={kept} cannot be kept of {known} training examples in {classes} "
-            f"classes.\nType a number from {classes} to {known}"
+            f"data.examples={kept} cannot be kept of {known} training examples{among}.\n"
+            f"Type a number from {least} to {known}"
         )
     examples = kept or known
     if folds and examples and folds > examples:
