@@ -180,3 +180,12 @@ def test_a_design_trains_on_a_gpu(model, precision, composed, dataset):
     cfg.runtime.device, cfg.runtime.precision = "cuda", precision
     own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
     assert two_steps(cfg, own).training
+
+
+@pytest.mark.parametrize("model", DESIGNS.values())
+def test_a_design_trains_in_half_precision_with_weights_that_stay_whole(model, composed, dataset):
+    cfg = narrow(together(composed, model, "digits"))
+    cfg.runtime.precision = "bf16"
+    own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
+    weights = two_steps(cfg, own).parameters()
+    assert {weight.dtype for weight in weights} == {torch.float32}
