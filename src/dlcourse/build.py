@@ -1,6 +1,6 @@
 """From a config to objects: the only place where names in a config are called."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from inspect import signature
@@ -117,10 +117,7 @@ def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
         model,
         cfg.optim.get("weight_decay", 0.0),
         cfg.optim.get("decay_all", False),
-        {
-            pattern: float(factor)
-            for pattern, _, factor in (text.rpartition(":") for text in cfg.optim.rates)
-        },
+        factors(cfg.optim.rates),
         cfg.optim.freeze,
     )
     optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups)
@@ -128,6 +125,12 @@ def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
     averaged = build(cfg.average)().start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
+
+
+def factors(rates: Sequence[str]) -> dict[str, float]:
+    """Read factors of the learning rate: ``["features.*:0.1"]`` is ``{"features.*": 0.1}``."""
+    parted = (text.rpartition(":") for text in rates)
+    return {pattern: float(factor) for pattern, _, factor in parted}
 
 
 def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> Recipe:

@@ -138,3 +138,22 @@ def test_the_equality_sees_other_parameters_and_another_optimizer():
     ):
         with pytest.raises(AssertionError):
             torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("optim", ["adam", "muon"])
+def test_what_is_typed_arrives_in_the_optimizer_and_the_schedule_keeps_the_ratio(optim, tiny):
+    words = ["model=lenet", f"optim={optim}", "optim.rates=[features.*:0.1,*.bias:2]"]
+    state, fold, recipe = prepared(tiny(*words, "schedule=exponential", "schedule.gamma=0.5"))
+    base = {id(p): group["lr"] for group in state.optimizer.param_groups for p in group["params"]}
+    fit(state, fold, recipe)
+    now = {id(p): group["lr"] for group in state.optimizer.param_groups for p in group["params"]}
+    named = dict(state.model.named_parameters())
+    first, last = (rates[id(named["classifier.4.weight"])] for rates in (base, now))
+    assert 0.2 < last / first < 0.5
+    for name, parameter in named.items():
+        if parameter.dim() > 1:
+            factor = 0.1 if name.startswith("features") else 1.0
+            assert now[id(parameter)] == pytest.approx(factor * last)
+            assert base[id(parameter)] == pytest.approx(first)
+    pair = (named["features.0.bias"], named["classifier.4.bias"])
+    assert now[id(pair[0])] == pytest.approx(now[id(pair[1])])
