@@ -6,8 +6,8 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
-from conftest import ROOT
-from references.groups import GROUPS
+from conftest import ROOT, options
+from references.groups import GROUPS, expected
 from references.row import Row
 
 from dlcourse.error import UserError
@@ -116,3 +116,14 @@ def test_each_of_these_scripts_explains_itself(name, monkeypatch, capsys):
     with suppress(SystemExit):
         module.main()
     assert f"scripts/{name}.py" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_written_page_has_every_name_of_the_catalogue(group):
+    page = script.PAGE.read_text(encoding="utf-8")
+    section = page.split(f"\n## {group}\n")[1].split("\n## ")[0]
+    names = [line.split(" | ")[0].strip("| ") for line in section.splitlines()[3:] if line]
+    assert sorted(names) == sorted(expected(group, options)), (
+        "docs/references.md is stale: type python scripts/deviations.py --markdown"
+    )
+    assert "**" not in section
