@@ -64,6 +64,9 @@ class LBFGS(torch.optim.LBFGS):
             with draws_returned(inputs.device):
                 outputs, loss, total = objective(state, inputs, targets, recipe)
             total.backward()
+            for weight in state.model.parameters():
+                if weight.grad is not None:  # PyTorch's lays them end to end, in this order alone
+                    weight.grad = weight.grad.contiguous()
             return outputs.detach(), loss.detach(), total.detach()
 
         first = differentiate()
