@@ -17,11 +17,14 @@ from dlcourse.observe.pictures import (
 )
 
 NAMES = {"examples_per_second": "images_per_second"}
-PICTURES = {  # of what the metrics told at the final test
-    "confusion": lambda result: draw_confusion(result["confusion"], result["classes"]),
-    "per_class": lambda result: draw_per_class(result, result["classes"]),
-    "average_precision": lambda result: draw_precision_recall(result, result["classes"]),
-    "calibration": draw_reliability,
+PICTURES = {  # of the final test: the name of what is drawn in the result, and how to draw it
+    "confusion": ("confusion", lambda told: draw_confusion(told["confusion"], told["classes"])),
+    "per_class": ("per_class", lambda told: draw_per_class(told, told["classes"])),
+    "precision_recall": (  # a picture with the name of a curve would not be shown
+        "average_precision",
+        lambda told: draw_precision_recall(told, told["classes"]),
+    ),
+    "calibration": ("calibration", draw_reliability),
 }
 
 log = logging.getLogger(__name__)
@@ -53,8 +56,8 @@ class TensorBoard(Observer):
     def finish(self, state: State, result: dict) -> None:
         for name, figure in result["test"].items():
             self.writer.add_scalar(f"test/{name}", figure, result["best_epoch"])
-        for name, draw in PICTURES.items():
-            if name in result:
+        for name, (key, draw) in PICTURES.items():
+            if key in result:
                 self.writer.add_figure(f"test/{name}", draw(result), result["best_epoch"], False)
         self.draw_graph(state)
         best = f"best/{result['monitor']}"
