@@ -173,7 +173,7 @@ def test_a_terminal_gets_a_bar_with_figures_and_the_time_left(tmp_path, data_roo
     assert "━" in text
     assert "epoch 2/2" in text
     assert "val/accuracy" in text
-    assert "images/s" in text
+    assert "examples/s" in text
     assert re.search(r"\d:\d\d:\d\d", text)
     assert shown.rstrip().endswith(b"mlp_digits_adam")
     assert b"\x1b[?25h" in shown, "the cursor is given back"

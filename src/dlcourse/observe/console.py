@@ -67,7 +67,7 @@ class Console(Observer):
             if name in record.metrics
         }
         words = "  ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
-        speed = f"{record.metrics['examples_per_second']:,.0f} images/s"
+        speed = f"{record.metrics['examples_per_second']:,.0f} examples/s"
         log.info("%s  %s  %s", self.label(record.epoch), words, speed)
         if self.bar is None:
             left = (self.recipe.max_epochs - record.epoch) * record.metrics["seconds"]
