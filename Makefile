@@ -13,7 +13,7 @@ train: $(READY)
 	$(VENV)/bin/python train.py $(ARGS)
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n 2
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -5,13 +5,14 @@ import pickle
 import struct
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 os.environ["OMP_NUM_THREADS"] = "1"  # of all processes that tests start; pytest's share the cores
 ROOT = Path(__file__).parents[1]
@@ -92,13 +93,15 @@ def data_root(tmp_path_factory) -> Path:
 @pytest.fixture
 def compose(data_root):
     """Return a function from overrides to a config, as the command line makes it."""
-    from dlcourse.compose import compose as compose_all
-    from dlcourse.compose import plain
+    return lambda *overrides: OmegaConf.create(composed(f"data.root={data_root}", *overrides))
 
-    def compose_task(*overrides: str) -> DictConfig:
-        return OmegaConf.create(plain(compose_all([f"data.root={data_root}", *overrides], None)))
 
-    return compose_task
+@cache
+def composed(*overrides: str) -> dict:
+    """Return a plain config; Hydra takes a tenth of a second, and many tests ask for the same."""
+    from dlcourse.compose import compose, plain
+
+    return plain(compose(list(overrides), None))
 
 
 @pytest.fixture

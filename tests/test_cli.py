@@ -2,15 +2,20 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import filelock
 import pytest
 import yaml
 from conftest import ROOT
 
-FAST = ["data.examples=60", "max_epochs=1", "model=mlp"]
+TINY = ["data.examples=60", "max_epochs=1", "model=mlp"]
+FAST = [*TINY, "observe=[history]"]
 WRONG = [  # the words, and what the message must name
     (["modle=lenet"], ["modle", "model"]),
     (["model=lenett"], ["model=lenett", "did you mean lenet", "mlp"]),
@@ -141,10 +146,36 @@ def the_run(folder: Path) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory, data_root) -> Path:
+    """Return the folder of a finished run, which tests copy."""
+    folder = tmp_path_factory.mktemp("made")
+    start = [sys.executable, str(ROOT / "train.py"), *FAST, "hydra.run.dir=here"]
+    environment = {**os.environ, "DLCOURSE_DATA": str(data_root)}
+    subprocess.run(start, cwd=folder, env=environment, check=True, capture_output=True)
+    return folder / "here"
+
+
+@pytest.fixture
+def finished(made_once, tmp_path) -> Path:
+    """Return a finished run's folder, called ``here``, of the test's own."""
+    return shutil.copytree(made_once, tmp_path / "here")
+
+
+@pytest.fixture
+def unfinished(finished) -> Path:
+    """Return a run's folder as it is when the result is about to be written."""
+    (finished / "result.json").unlink()
+    return finished
+
+
 def test_a_run_leaves_a_folder_that_a_script_can_read(command, tmp_path):
-    ended = command(*FAST, "max_epochs=2", "optim=sgd", "optim.lr=0.05")
+    ended = command(*TINY, "max_epochs=2", "optim=sgd", "optim.lr=0.05")
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
+    for words in ("epoch 1/2", "examples/s", "s left"):  # plain lines: there is no terminal
+        assert words in ended.stdout
+    assert "\x1b" not in ended.stdout
     run = the_run(tmp_path)
     assert str(run.relative_to(tmp_path)) in ended.stdout
     assert run.name.endswith("mlp_digits_sgd")
@@ -178,22 +209,12 @@ def test_a_run_leaves_a_folder_that_a_script_can_read(command, tmp_path):
     assert "epoch 1/2" in (run / "train.log").read_text()
 
 
-def test_plain_lines_are_printed_where_there_is_no_terminal(command):
-    ended = command(*FAST, "max_epochs=2")
-    assert "epoch 1/2" in ended.stdout
-    assert "images/s" in ended.stdout
-    assert "s left" in ended.stdout
-    assert "\x1b" not in ended.stdout
-
-
-def test_two_runs_never_share_a_folder(command, tmp_path):
-    words = [*FAST, "observe=[history]", "hydra.run.dir=here"]
-    assert command(*words).returncode == 0
-    before = (tmp_path / "here/result.json").read_bytes()
-    again = command(*words, "seed=1")
+def test_two_runs_never_share_a_folder(command, finished):
+    before = (finished / "result.json").read_bytes()
+    again = command(*FAST, "hydra.run.dir=here", "seed=1")
     assert again.returncode == 2
     assert "resume=here" in again.stderr
-    assert (tmp_path / "here/result.json").read_bytes() == before
+    assert (finished / "result.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["a b é=1,2", "it's [x] $y"])
@@ -201,7 +222,7 @@ def test_a_run_may_lie_in_a_folder_of_any_name(name, command, tmp_path):
     from dlcourse.cli import quoted
 
     folder = tmp_path / name
-    words = [*FAST, "observe=[history]", f"hydra.run.dir={quoted(str(folder))}"]
+    words = [*FAST, f"hydra.run.dir={quoted(str(folder))}"]
     ended = command(*words)
     assert ended.returncode == 0, ended.stderr
     assert (folder / "result.json").exists()
@@ -209,31 +230,28 @@ def test_a_run_may_lie_in_a_folder_of_any_name(name, command, tmp_path):
     assert again.returncode == 0, again.stderr
 
 
-def test_a_finished_run_returns_at_once(command, tmp_path):
-    command(*FAST, "hydra.run.dir=here", "observe=[history]")
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "here").rglob("*")}
+def test_a_finished_run_returns_at_once(command, finished):
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     ended = command("resume=here", PYTHONPROFILEIMPORTTIME="1")
     assert ended.returncode == 0
     assert "here" in ended.stdout
     assert not [line for line in ended.stderr.splitlines() if line.endswith(" torch")]
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "here").rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
 
 
-def test_a_changed_config_is_refused_on_resume_with_the_keys_named(command, tmp_path):
-    command(*FAST, "hydra.run.dir=here", "observe=[history]")
+@pytest.mark.usefixtures("finished")
+def test_a_changed_config_is_refused_on_resume_with_the_keys_named(command):
     ended = command("resume=here", "optim.lr=0.5", "model.dropout=0.25")
     assert ended.returncode == 2
     assert "optim.lr: 0.001 -> 0.5" in ended.stderr
     assert "model.dropout: 0.0 -> 0.25" in ended.stderr
     assert "data.root" not in ended.stderr
-    same = command("resume=here", *FAST, "observe=[history,console]")
+    same = command("resume=here", *TINY, "observe=[history,console]")
     assert same.returncode == 0, same.stderr
 
 
-def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(command, tmp_path):
-    command(*FAST, "hydra.run.dir=here", "observe=[history]", "max_epochs=2")
-    (tmp_path / "here/result.json").unlink()
-    path = tmp_path / "here/.hydra/config.yaml"
+def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(command, unfinished):
+    path = unfinished / ".hydra/config.yaml"
     whole = path.read_text()
     for target in ("os.system", "dlcourse.data.cache.log.manager", "dlcourse.durable.write_text"):
         path.write_text(whole.replace("dlcourse.model.mlp.MLP", target))
@@ -263,6 +281,7 @@ def own_model(folder: Path) -> None:
 def test_a_model_of_ones_own_trains_without_touching_dlcourse(command, tmp_path):
     own_model(tmp_path)
     words = ["--config-dir", "my_configs", "model=wide", "data.examples=60", "max_epochs=2"]
+    words.append("observe=[history]")
     ended = command(*words, "hydra.run.dir=here", "model.units=16")
     assert ended.returncode == 0, ended.stderr
     result = json.loads((tmp_path / "here/result.json").read_text())
@@ -279,7 +298,8 @@ def test_a_model_of_ones_own_trains_without_touching_dlcourse(command, tmp_path)
 
 
 def test_a_sweep_runs_every_combination_in_a_folder_of_its_own(command, tmp_path):
-    ended = command("-m", "model=mlp,linear", "optim=sgd,adam", *FAST[:2], "observe=[history]")
+    words = ["model=mlp,linear", "optim=sgd,adam", "data.examples=60", "max_epochs=1"]
+    ended = command("-m", *words, "observe=[history]")
     assert ended.returncode == 0, ended.stderr
     jobs = sorted(path.name for path in tmp_path.glob("outputs/sweeps/*/*") if path.is_dir())
     assert jobs == sorted(
@@ -304,9 +324,6 @@ def test_a_job_that_diverges_fails_the_sweep_and_the_others_finish(command, tmp_
 
 def kill_after(epochs: int, words: list[str], folder: Path, data_root: Path, number: int) -> int:
     """Start a run, send it a signal once its history has so many lines, return its exit status."""
-    import subprocess
-    import sys
-
     with open(folder / "stderr.txt", "w") as errors:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "train.py"), *words],
@@ -314,6 +331,8 @@ def kill_after(epochs: int, words: list[str], folder: Path, data_root: Path, num
             env={**os.environ, "DLCOURSE_DATA": str(data_root)},
             stdout=subprocess.DEVNULL,
             stderr=errors,
+            # a shell's background job ignores Ctrl-C, and so would its children
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
@@ -353,13 +372,13 @@ def equal(first: dict, second: dict) -> bool:
     )
 
 
-LONG = ["data.examples=400", "max_epochs=30", "model=mlp", "model.dropout=0.3", "stop=never",
+LONG = ["data.examples=400", "max_epochs=12", "model=mlp", "model.dropout=0.3", "stop=never",
         "observe=[history]", "hydra.run.dir=here", "batch_size=2"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("more", "epochs"),
-    [([], 7), (["split=stratified_kfold", "split.folds=3", "max_epochs=10"], 13)],
+    [([], 5), (["split=stratified_kfold", "split.folds=3", "max_epochs=5"], 7)],
 )
 def test_a_killed_run_goes_on_to_the_end_of_one_that_was_not(
     more, epochs, command, tmp_path, data_root
@@ -388,12 +407,8 @@ def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, co
     assert command("resume=here").returncode == 0
 
 
-def test_a_second_process_is_kept_out_of_a_run_at_work(tmp_path, data_root, command):
-    import filelock
-
-    command(*FAST, "hydra.run.dir=here", "observe=[history]")
-    (tmp_path / "here/result.json").unlink()
-    with filelock.FileLock(tmp_path / "here/.hydra/lock"):
+def test_a_second_process_is_kept_out_of_a_run_at_work(unfinished, command):
+    with filelock.FileLock(unfinished / ".hydra/lock"):
         ended = command("resume=here")
     assert ended.returncode == 2
     assert "Another process is at work" in ended.stderr
