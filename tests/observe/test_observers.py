@@ -40,12 +40,10 @@ def finished(tmp_path_factory):
 def test_the_curves_are_the_history(finished):
     reader = events(finished / "tensorboard")
     lines = [json.loads(line) for line in (finished / "history.jsonl").read_text().splitlines()]
-    names = {"train/loss": "train/loss", "val/loss": "val/loss", "val/accuracy": "val/accuracy",
-             "lr": "lr", "images_per_second": "examples_per_second"}  # fmt: skip
-    for shown, stored in names.items():
-        curve = reader.Scalars(shown)
+    for name in ("train/loss", "val/loss", "val/accuracy", "lr", "examples_per_second"):
+        curve = reader.Scalars(name)
         assert [event.step for event in curve] == [1, 2, 3]
-        assert [event.value for event in curve] == pytest.approx([line[stored] for line in lines])
+        assert [event.value for event in curve] == pytest.approx([line[name] for line in lines])
 
 
 def test_the_test_figures_and_the_best_are_shown(finished):

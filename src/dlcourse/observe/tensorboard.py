@@ -16,7 +16,6 @@ from dlcourse.observe.pictures import (
     draw_reliability,
 )
 
-NAMES = {"examples_per_second": "images_per_second"}
 PICTURES = {  # of the final test: the name of what is drawn in the result, and how to draw it
     "confusion": ("confusion", lambda told: draw_confusion(told["confusion"], told["classes"])),
     "per_class": ("per_class", lambda told: draw_per_class(told, told["classes"])),
@@ -50,7 +49,7 @@ class TensorBoard(Observer):
         record = state.history[-1]
         for name, figure in record.metrics.items():
             if name != "seconds":  # the speed says it already
-                self.writer.add_scalar(NAMES.get(name, name), figure, record.epoch)
+                self.writer.add_scalar(name, figure, record.epoch)
         self.writer.flush()
 
     def finish(self, state: State, result: dict) -> None:
