@@ -12,43 +12,48 @@ import sys
 import time
 from pathlib import Path
 
-from dlcourse.command import arguments, one_message
+from dlcourse.bounds import SEED, counted, positive
+from dlcourse.command import arguments, number_of, one_message
+from dlcourse.error import UserError
+
+SIDE, SHIFT = 32, 4  # of the pictures, in pixels, and by how many they are shifted at most
 
 
 def main() -> None:
     """Read the words and the pictures, train, test after every epoch."""
     defaults = {"folder": None, "epochs": "3", "lr": "0.1", "batch_size": "128", "seed": "0"}
     words = arguments(sys.argv[1:], defaults, __doc__)
-    epochs, batch_size = int(words["epochs"]), int(words["batch_size"])
+    epochs = number_of(words, "epochs", counted(1, 100_000, 3))
+    batch_size = number_of(words, "batch_size", counted(1, 100_000, 128))
+    rate, seed = number_of(words, "lr", positive(0.1)), number_of(words, "seed", SEED)
 
     import torch
     from torch.nn import functional as F
     from torchvision.models import resnet18
 
-    torch.manual_seed(int(words["seed"]))
+    torch.manual_seed(seed)
     (inputs, targets), (test_inputs, test_targets) = (
         read(Path(words["folder"]) / part) for part in ("train", "test")
     )
     mean, std = inputs.mean((0, 2, 3), keepdim=True), inputs.std((0, 2, 3), keepdim=True)
     inputs, test_inputs = (inputs - mean) / std, (test_inputs - mean) / std
     model = resnet18(num_classes=int(targets.max()) + 1)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=float(words["lr"]), momentum=0.9, nesterov=True
-    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, nesterov=True)
     steps = math.ceil(len(inputs) / batch_size)
-    rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps * epochs)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps * epochs)
     for epoch in range(epochs):
         started = time.perf_counter()
         model.train()
         for index in torch.randperm(len(inputs)).split(batch_size):
-            batch = F.pad(inputs[index], [4] * 4)
-            row, column = torch.randint(9, (2,)).tolist()  # one shift and one flip for the batch
-            batch = batch[:, :, row : row + 32, column : column + 32]
+            batch = F.pad(inputs[index], [SHIFT] * 4)
+            # one shift and one flip for the batch
+            row, column = torch.randint(2 * SHIFT + 1, (2,)).tolist()
+            batch = batch[:, :, row : row + SIDE, column : column + SIDE]
             batch = batch.flip(-1) if torch.rand(()) < 0.5 else batch
             optimizer.zero_grad()
             F.cross_entropy(model(batch), targets[index]).backward()
             optimizer.step()
-            rate.step()
+            schedule.step()
         seconds = time.perf_counter() - started
         model.eval()
         with torch.no_grad():
@@ -61,13 +66,26 @@ def main() -> None:
 
 
 def read(folder: Path):
-    """Return the pictures (N, 3, 32, 32) of a folder as floats and their classes (N,)."""
+    """Return the pictures (N, 3, 32, 32) of a folder as floats and their classes (N,).
+
+    Raises UserError for a folder without such pictures.
+    """
     import torch
     from torchvision.datasets import ImageFolder
     from torchvision.transforms.functional import pil_to_tensor
 
-    pictures = ImageFolder(folder, transform=pil_to_tensor)
-    inputs, targets = zip(*pictures, strict=True)
+    try:
+        inputs, targets = zip(*ImageFolder(folder, transform=pil_to_tensor), strict=True)
+    except OSError as error:  # of a class without a picture, and of a damaged picture, too
+        raise UserError(
+            f"{folder} does not have a folder of pictures for each class: "
+            f"{error.strerror or error}.\n"
+            "Type folder=<a folder with train/ and test/>"
+        ) from error
+    sizes = {tuple(picture.shape[1:]) for picture in inputs} - {(SIDE, SIDE)}
+    if sizes:
+        height, width = min(sizes)
+        raise UserError(f"{folder} has pictures of {height} x {width}, and not {SIDE} x {SIDE}.")
     return torch.stack(inputs).float(), torch.tensor(targets)
 
 

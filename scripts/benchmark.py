@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from dlcourse.command import arguments, one_message
+from dlcourse.bounds import counted
+from dlcourse.command import arguments, number_of, one_message
 from dlcourse.error import UserError
 
 BATCH = 128
@@ -31,6 +32,9 @@ def main() -> None:
         "models": "lenet,mlp", "device": "auto", "threads": "",
     }  # fmt: skip
     words = arguments(sys.argv[1:], defaults, __doc__)
+    repeats = number_of(words, "repeats", counted(1, 1000, 4))
+    rounds = number_of(words, "rounds", counted(1, 1000, 4))
+    tutorial_rounds = number_of(words, "tutorial_rounds", counted(0, 1000, 2))
 
     import torch
 
@@ -46,10 +50,10 @@ def main() -> None:
         train = dataset.train.to(runtime.device)
         fold = Fold(".", train, None, standardize(train, "channel"))
         seconds: tuple[list[float], list[float]] = ([], [])
-        for _ in range(int(words["repeats"])):
+        for _ in range(repeats):
             ours, ours_model = dlcourse_loop(cfg, runtime, dataset, fold)
             hand, hand_model = hand_loop(cfg, runtime, dataset, fold)
-            alternate(ours, hand, int(words["rounds"]), seconds)
+            alternate(ours, hand, rounds, seconds)
             pairs = zip(ours_model.parameters(), hand_model.parameters(), strict=True)
             if not all(torch.equal(mine, other) for mine, other in pairs):
                 raise UserError(f"{name}: the two loops end with different weights")
@@ -61,7 +65,7 @@ def main() -> None:
             "weights bitwise equal"
         )
         tutorial = tutorial_loop(cfg, runtime, dataset, Path(words["data.root"]))
-        times = [timed(tutorial, epoch) for epoch in range(int(words["tutorial_rounds"]))]
+        times = [timed(tutorial, epoch) for epoch in range(tutorial_rounds)]
         if times:
             print(
                 f"{name}: the tutorial's way {median(times):.3f}, {len(times)} epochs; dlcourse "

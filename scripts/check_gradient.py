@@ -17,7 +17,8 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from dlcourse.command import arguments, one_message
+from dlcourse.bounds import SEED
+from dlcourse.command import arguments, number_of, one_message
 from dlcourse.error import UserError
 
 EXAMPLE = "dlcourse.layer.hand_written.affine_sqnl"
@@ -29,8 +30,7 @@ def main() -> None:
     defaults = {"function": EXAMPLE, "shapes": "4x3,5x3,5", "seed": "0", "wrong": "false"}
     words = arguments(sys.argv[1:], defaults, __doc__)
     shapes = read_shapes(words["shapes"])
-    if not words["seed"].isdecimal():
-        raise UserError(f"seed={words['seed']} is no whole number from 0 on.\nType seed=0")
+    seed = number_of(words, "seed", SEED)
     if words["wrong"] not in ("true", "false") or (
         words["wrong"] == "true" and words["function"] != EXAMPLE
     ):
@@ -41,7 +41,7 @@ def main() -> None:
 
     from dlcourse.layer.gradient_check import analytic_gradients, numeric_gradients
 
-    generator = torch.Generator().manual_seed(int(words["seed"]))
+    generator = torch.Generator().manual_seed(seed)
     drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
     try:
         analytic = analytic_gradients(function, drawn)

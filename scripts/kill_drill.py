@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from dlcourse.command import arguments, one_message
+from dlcourse.bounds import SEED, counted
+from dlcourse.command import arguments, number_of, one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 COMMON = ["optim=adam", "stop=never", "model.dropout=0.2", "augment=[noise]", "schedule=plateau",
@@ -30,26 +31,26 @@ TIMES = ("seconds", "examples_per_second")
 def main() -> None:
     """Read the words, run undisturbed, then disturb."""
     words = arguments(sys.argv[1:], {"runs": "20", "folder": "", "seed": "0"}, __doc__)
+    runs = number_of(words, "runs", counted(1, 100_000, 20))
+    generator = random.Random(number_of(words, "seed", SEED))
     folder = Path(words["folder"] or tempfile.mkdtemp(prefix="kill_drill-"))
     folder.mkdir(parents=True, exist_ok=True)
-    generator = random.Random(int(words["seed"]))
     kinds = {"plain": PLAIN, "folds": FOLDS}
     whole = {}
     for kind, choice in kinds.items():
         train(folder / kind, choice)
         whole[kind] = ends(folder / kind)
     equal = 0
-    runs = int(words["runs"])
-    for number in range(runs):
-        kind = ("plain", "folds")[number % 2]
-        run = folder / f"run{number}"
+    for drill in range(runs):
+        kind = ("plain", "folds")[drill % 2]
+        run = folder / f"run{drill}"
         kills = generator.choice([1, 1, 2])
         moments = [disturb(run, kinds[kind], generator) for _ in range(kills)]
         train(run, kinds[kind])
         same = ends(run) == whole[kind]
         equal += same
         verdict = "equal" if same else "DIFFERENT"
-        print(f"{number + 1:3}/{runs} {kind:5} killed {', '.join(moments)}: {verdict}", flush=True)
+        print(f"{drill + 1:3}/{runs} {kind:5} killed {', '.join(moments)}: {verdict}", flush=True)
         if same:
             shutil.rmtree(run)
     print(f"{equal} of {runs} runs ended bitwise like the undisturbed one")

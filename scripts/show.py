@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
 
-from dlcourse.command import arguments, one_message
+from dlcourse.bounds import counted
+from dlcourse.command import arguments, number_of, one_message
 from dlcourse.error import UserError
 
 LARGEST_BATCH = 512  # batch_size=full would be slow, and mixes no differently
@@ -30,7 +31,7 @@ def main() -> None:
     """Read the words, draw, write."""
     own, overrides, config_dir = divide(sys.argv[1:])
     words = arguments(own, {"examples": "", "draws": "8"}, __doc__)
-    draws = whole_number("draws", words["draws"], MOST_DRAWS)
+    draws = number_of(words, "draws", counted(1, MOST_DRAWS, 8))
     cfg, choices = composed(overrides, config_dir)
 
     from dlcourse.build import load_data
@@ -44,7 +45,8 @@ def main() -> None:
         )
     default, most = PICTURES if len(shape) == 3 else POINTS
     default = min(default, len(dataset.train))
-    examples = whole_number("examples", words["examples"] or str(default), most)
+    words["examples"] = words["examples"] or str(default)
+    examples = number_of(words, "examples", counted(1, most, 6))
     batches = list(draw(cfg, dataset, examples, draws))
     command = "python scripts/show.py " + " ".join(map(shlex.quote, sys.argv[1:]))
     sheet = draw_pictures if len(shape) == 3 else draw_points
@@ -86,16 +88,6 @@ def composed(overrides: list[str], config_dir: str | None) -> tuple:
     config = plain(cfg)
     check(config)
     return OmegaConf.create(config), cfg.hydra.runtime.choices
-
-
-def whole_number(key: str, text: str, most: int) -> int:
-    """Return how many of something are wanted; raises UserError."""
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= most:
-        raise UserError(
-            f"{key}={text} is not allowed: {key} takes a whole number from 1 to {most:,}.\n"
-            f"Type, for example, {key}=6"
-        )
-    return int(text)
 
 
 def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:

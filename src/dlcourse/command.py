@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from dlcourse.error import DivergedError, UserError, nearest
+from dlcourse.kind import Number
 
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -63,3 +64,18 @@ def arguments(
         if value is None:
             raise UserError(f"{key}=<...> is missing.\n{usage.strip()}")
     return values
+
+
+def number_of(words: Mapping[str, str | None], key: str, allowed: Number) -> int | float:
+    """Return one of a script's words as a number; raises UserError for what is not allowed."""
+    text = words[key] or ""
+    try:
+        value = int(text) if allowed.whole else float(text)
+    except ValueError:
+        value = None
+    if not allowed.allows(value):
+        raise UserError(
+            f"{key}={text} is not allowed: {key} takes {allowed}.\n"
+            f"Type, for example, {key}={allowed.example}"
+        )
+    return value

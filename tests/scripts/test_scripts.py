@@ -5,7 +5,7 @@ import json
 
 import pytest
 import torch
-from conftest import idx_files
+from conftest import ROOT, idx_files
 from PIL import Image
 
 from dlcourse.build import load_data
@@ -93,6 +93,10 @@ def test_predict_writes_a_new_file_and_no_old_one(trained, compose, command, tmp
         ("collect", ["no/such"], "no/such"),
         ("collect", [], "folder of runs"),
         ("benchmark", ["models=resnet", "data.root=x"], "resnet"),
+        ("benchmark", ["repeats=0"], "repeats=0 is not allowed: repeats takes a whole number"),
+        ("kill_drill", ["runs=some"], "runs=some"),
+        ("bare_resnet", ["folder=x", "lr=nan"], "lr=nan"),
+        ("bare_resnet", ["folder=no/such"], "no/such/train"),
     ],
 )
 def test_a_wrong_word_gets_one_message(script, words, named, command):
@@ -102,7 +106,7 @@ def test_a_wrong_word_gets_one_message(script, words, named, command):
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("script", ["evaluate", "predict", "collect", "benchmark", "kill_drill"])
+@pytest.mark.parametrize("script", sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
 def test_every_script_explains_itself(script, command):
     ended = command("--help", script=f"scripts/{script}.py")
     assert ended.returncode == 0
