@@ -9,10 +9,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from dlcourse.bounds import bounds_of
 from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.data.options import keep_examples, randomize_labels, reconstruct
 from dlcourse.error import UserError
+from dlcourse.kind import Numbers
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
@@ -41,6 +43,8 @@ def fill(settings: dict) -> partial:
     target = settings["_target_"]
     function = locate(target)
     keywords = {key: value_of(value) for key, value in settings.items() if key not in HYDRA_KEYS}
+    if target.startswith(OWN_TARGETS):
+        keywords = {key: as_floats(key, value) for key, value in keywords.items()}
     try:
         parameters = signature(function)
     except ValueError:  # some functions written in C do not tell
@@ -62,6 +66,13 @@ def value_of(value: Any) -> Any:
     if "_target_" not in value:
         return {key: value_of(item) for key, item in value.items()}
     return fill(value) if value.get("_partial_") else fill(value)()
+
+
+def as_floats(key: str, value: Any) -> Any:
+    """Return a list of fractions as floats: a typed 0 is none, and Adam refuses it as a beta."""
+    kind = bounds_of(key)
+    fractions = isinstance(kind, Numbers) and not kind.each.whole
+    return [float(number) for number in value] if fractions else value
 
 
 def locate(target: str) -> Callable:

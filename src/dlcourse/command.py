@@ -16,7 +16,8 @@ WRONG, FAILED, INTERRUPTED = 2, 1, 130
 def one_message() -> Iterator[None]:
     """Turn what went wrong for the user into one message on stderr and an exit status.
 
-    2: the command cannot be carried out. 1: training diverged. 130: Ctrl-C. 143: SIGTERM.
+    2: the command cannot be carried out. 1: training diverged, or memory ran out. 130: Ctrl-C.
+    143: SIGTERM.
     """
 
     def terminate(number: int, frame: object) -> None:
@@ -33,12 +34,28 @@ def one_message() -> Iterator[None]:
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        say(
+            f"There is not enough memory: {reason}\n"
+            "Type a smaller batch_size, data.size or model; python scripts/shapes.py with the same "
+            "words tells what a model takes"
+        )
+        sys.exit(FAILED)
     except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
 
 
-def say(error: Exception) -> None:
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether Python, NumPy or PyTorch, on the CPU or on a GPU, asked for memory in vain."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+def say(error: Exception | str) -> None:
     """Print an error's message, its further lines indented."""
     text = str(error).replace("\n", "\n  ")
     print(f"dlcourse: {text}", file=sys.stderr)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcourse.error import UserError
 from dlcourse.layer.activation import activation_layer, centred_gain
 from dlcourse.layer.picture import is_small, picture_shape
 
@@ -27,7 +28,7 @@ class NFNet(nn.Module):
     widths: maps of each stage; every stage but the first halves the picture.
     depth: blocks per stage. dropout: before the output layer.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller pictures, for inputs that are no pictures and without widths.
 
     Reference: Brock, De, Smith, "Characterizing signal propagation to close the performance gap in
     unnormalized ResNets", ICLR 2021; Brock, De, Smith, Simonyan, "High-performance large-scale
@@ -49,6 +50,11 @@ class NFNet(nn.Module):
     ) -> None:
         super().__init__()
         channels, height, width = picture_shape("nfnet", input_shape, MIN_SIZE)
+        if not widths:
+            raise UserError(
+                "model=nfnet has a stage for each of its widths, got model.widths=[].\n"
+                "Type model.widths=[32,64,128]"
+            )
         gain = centred_gain(activation)
         self.stem = nn.Sequential()
         if is_small(height, width):

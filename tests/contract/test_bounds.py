@@ -1,0 +1,68 @@
+"""What ``bounds`` allows can be run: its smallest and largest values work, or get one message."""
+
+import math
+
+import pytest
+from conftest import options, prepared
+from omegaconf import DictConfig, OmegaConf
+from test_configs import NEED_FILES, needs, word
+from test_training import DESIGNS, narrow
+
+from dlcourse.bounds import bounds_of
+from dlcourse.check import GROUPS, check
+from dlcourse.error import DivergedError, UserError
+from dlcourse.kind import Choice, Number, Numbers
+from dlcourse.run_folder import leaves
+from dlcourse.train.fit import evaluate, train_epoch
+
+MANY = 5000  # larger whole numbers would only take time and memory
+ELSEWHERE = (*NEED_FILES, "torchvision", "from_run")  # want files or a download
+CHOICES = [
+    (group, option)
+    for group in GROUPS
+    for option in options(group)
+    if group not in ("observe", "runtime", "split") and option not in ELSEWHERE
+    if group != "model" or option in DESIGNS.values()
+]
+
+
+def edges(kind: object, *, largest: bool) -> list:
+    """Return the values at the edges of a kind."""
+    if isinstance(kind, Numbers):
+        ends = edges(kind.each, largest=largest)
+        return [[end] * length for end in ends for length in {kind.shortest, min(kind.longest, 2)}]
+    if isinstance(kind, Choice):
+        return list(kind.numbers)
+    tiny = 1 if kind.whole else 1e-9
+    low = kind.low + tiny if kind.above else kind.low
+    high = kind.high - tiny if kind.below else kind.high
+    return [low, *([high] if largest and not (kind.whole and high > MANY) else [])]
+
+
+def keys_of(cfg: DictConfig, group: str) -> list[str]:
+    """Return the keys of a group that hold numbers."""
+    found = [f"{group}.{key}" for key, _ in leaves(OmegaConf.to_container(cfg[group]))]
+    return [key for key in found if isinstance(bounds_of(key), Number | Numbers | Choice)]
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_a_number_at_the_edge_trains_or_is_refused_in_one_message(group, option, compose):
+    words = ["max_epochs=2", *needs(group, option), word(group, option)]
+    if group not in ("data", "model") and option != "closed_form":
+        words.append("model=mlp")
+    if group != "data" and "data=sine" not in words:
+        words.append("data.examples=20")
+    base = narrow(compose(*words))
+    for key in keys_of(base, group):
+        for value in edges(bounds_of(key), largest=group not in ("data", "model")):
+            cfg = base.copy()
+            OmegaConf.update(cfg, key, value)
+            try:
+                check(OmegaConf.to_container(cfg))
+                state, fold, recipe = prepared(cfg)
+                figures = train_epoch(state, fold, recipe)
+            except (UserError, DivergedError):
+                continue  # said in one message
+            figures |= evaluate(state.averaged, fold.val, fold.standardize, recipe, "val")
+            assert math.isfinite(figures["train/loss"]), f"{key}={value}"
+            assert "val/loss" in figures

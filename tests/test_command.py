@@ -1,0 +1,40 @@
+"""How a command ends when something goes wrong that no rule could foresee."""
+
+import pytest
+import torch
+
+from dlcourse.command import one_message
+
+
+def too_much_in_python():
+    raise MemoryError("Unable to allocate 30 GiB for an array")
+
+
+def too_much_in_pytorch():
+    torch.empty(2**46, dtype=torch.float64)
+
+
+def too_much_on_a_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+
+def too_much_without_a_word():
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [too_much_in_python, too_much_in_pytorch, too_much_on_a_gpu, too_much_without_a_word],
+)
+def test_a_lack_of_memory_is_told_in_one_message(ask, capsys):
+    with pytest.raises(SystemExit) as ended, one_message():
+        ask()
+    assert ended.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith("dlcourse: There is not enough memory: ")
+    assert "batch_size" in message
+
+
+def test_an_error_of_the_program_itself_is_not_hidden():
+    with pytest.raises(RuntimeError, match="a slip"), one_message():
+        raise RuntimeError("a slip")
