@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from dlcourse.bounds import bounds_of
 from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
@@ -131,11 +132,24 @@ def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
         factors(cfg.optim.rates),
         cfg.optim.freeze,
     )
+    if cfg.batch_size == 1:
+        refuse_batch_norm(model)
     optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
     averaged = build(cfg.average)().start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
+
+
+def refuse_batch_norm(model: nn.Module) -> None:
+    """Raise UserError for a model with a batch norm that is not frozen."""
+    for name, layer in model.named_modules():
+        learns = [parameter.requires_grad for parameter in layer.parameters()]
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and (any(learns) or not learns):
+            raise UserError(
+                f"{name} of this model averages over a batch, and batch_size=1 leaves nothing to "
+                "average.\nType batch_size=2 or more, or a model without batch norm"
+            )
 
 
 def factors(rates: Sequence[str]) -> dict[str, float]:

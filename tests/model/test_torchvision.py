@@ -7,12 +7,13 @@ from threading import Thread
 
 import pytest
 import torch
+from conftest import prepared
 from torch import nn
 from torch.nn import functional as F
 
 from dlcourse.build import build
 from dlcourse.error import UserError
-from dlcourse.train.fit import rest_what_is_frozen
+from dlcourse.train.fit import rest_what_is_frozen, train_epoch
 
 NAME = "shufflenet_v2_x0_5"  # 1.4 million weights
 WORDS = ["model=torchvision", f"model.name={NAME}"]
@@ -176,6 +177,14 @@ def test_a_frozen_backbone_stays_as_it_is_batch_statistics_included(compose):
     assert learn(model) == {"output.weight", "output.bias"}
     free = learn(make(compose, "model.freeze=none", shape=shape))
     assert len(free) > 200, "the control: all weights and statistics"
+
+
+def test_single_examples_are_refused_unless_the_batch_norms_are_frozen(tiny):
+    words = [*WORDS, "batch_size=1", "data.examples=20"]
+    with pytest.raises(UserError, match="batch_size=1 leaves nothing to average"):
+        prepared(tiny(*words))
+    state, fold, recipe = prepared(tiny(*words, "model.freeze=backbone"))
+    assert train_epoch(state, fold, recipe)["train/loss"] > 0
 
 
 def test_the_first_blocks_can_be_frozen(compose):
