@@ -5,7 +5,7 @@ import pickle
 import struct
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import hypothesis
@@ -114,14 +114,21 @@ def tiny(compose):
 def command(tmp_path, data_root):
     """Return a function that runs ``python train.py`` with the given words in an empty folder."""
 
-    def run(*words: str, script: str = "train.py", cwd: Path = tmp_path, **environment: str):
-        return subprocess.run(
-            [sys.executable, str(ROOT / script), *words],
-            cwd=cwd,
-            env={**os.environ, "DLCOURSE_DATA": str(data_root), **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+    return partial(command_in, tmp_path, data_root)
 
-    return run
+
+def command_in(
+    folder: Path, data_root: Path, *words: str, script: str = "train.py", cwd=None, **environment
+):
+    """Run ``python train.py`` with the given words in a folder, or in ``cwd``; return how it ended.
+
+    environment: variables that are set besides.
+    """
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *words],
+        cwd=cwd or folder,
+        env={**os.environ, "DLCOURSE_DATA": str(data_root), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )

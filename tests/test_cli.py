@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, command_in
 
 TINY = ["data.examples=60", "max_epochs=1", "model=mlp"]
 FAST = [*TINY, "observe=[history]"]
@@ -150,9 +150,7 @@ def the_run(folder: Path) -> Path:
 def made_once(tmp_path_factory, data_root) -> Path:
     """Return the folder of a finished run, which tests copy."""
     folder = tmp_path_factory.mktemp("made")
-    start = [sys.executable, str(ROOT / "train.py"), *FAST, "hydra.run.dir=here"]
-    environment = {**os.environ, "DLCOURSE_DATA": str(data_root)}
-    subprocess.run(start, cwd=folder, env=environment, check=True, capture_output=True)
+    command_in(folder, data_root, *FAST, "hydra.run.dir=here").check_returncode()
     return folder / "here"
 
 

@@ -19,6 +19,7 @@ from dlcourse.kind import Numbers
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
+from dlcourse.train.fit import rest_what_is_frozen
 from dlcourse.train.rng import INITIAL, reseed
 from dlcourse.train.step import gradient_step
 
@@ -143,9 +144,9 @@ def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
 
 def refuse_batch_norm(model: nn.Module) -> None:
     """Raise UserError for a model with a batch norm that is not frozen."""
+    rest_what_is_frozen(model.train())
     for name, layer in model.named_modules():
-        learns = [parameter.requires_grad for parameter in layer.parameters()]
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and (any(learns) or not learns):
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training:
             raise UserError(
                 f"{name} of this model averages over a batch, and batch_size=1 leaves nothing to "
                 "average.\nType batch_size=2 or more, or a model without batch norm"

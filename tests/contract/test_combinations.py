@@ -1,12 +1,10 @@
 """Combinations that cannot be meant are told before torch, with the key and what to type."""
 
-from functools import cache
-
 import pytest
+from conftest import composed
 
 from dlcourse import facts
 from dlcourse.check import check
-from dlcourse.compose import compose, plain
 from dlcourse.error import UserError
 from dlcourse.layer import picture
 from dlcourse.rules import inputs, measuring, task, training
@@ -70,11 +68,6 @@ WRONG = [  # the words, and what the message must name
     (["data.examples=5"], ["data.examples=5", "10"]),
     (["split=kfold", "split.folds=2000"], ["split.folds=2000", "1437"]),
 ]
-
-
-@cache
-def composed(*words):
-    return plain(compose(list(words), None))
 
 
 @pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))

@@ -2,6 +2,7 @@
 
 import csv
 
+import conftest
 import pytest
 import torch
 from conftest import CONFIGS, options
@@ -59,16 +60,12 @@ def shelf(tmp_path_factory, data_root):
 
 @pytest.fixture(scope="session")
 def composed(shelf):
-    """Return a function from words to a config, composed once for all tests that ask for it."""
-    from functools import cache
+    """Return a function from words to a config of a run on that shelf."""
 
-    from dlcourse.compose import compose, plain
-
-    @cache
     def from_words(*words: str) -> DictConfig:
         more = [f"data.root={shelf}", "runtime=cpu", "observe=[]"]
         more += ["data.folder=pictures"] if "data=image_folder" in words else []
-        return OmegaConf.create(plain(compose([*words, *more], None)))
+        return OmegaConf.create(conftest.composed(*words, *more))
 
     return from_words
 
@@ -125,7 +122,7 @@ def together(composed, model: str, data: str) -> DictConfig:
     """Return the config of a model on a data set, as if both had been typed."""
     if "@package _global_" in (CONFIGS / f"model/{model}.yaml").read_text():
         return composed(f"data={data}", f"model={model}")
-    cfg = composed(f"data={data}").copy()  # composing takes longer than most of the steps
+    cfg = composed(f"data={data}")  # composing takes longer than most of the steps
     cfg.model = composed(f"model={model}").model
     return cfg
 
