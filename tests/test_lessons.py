@@ -2,9 +2,15 @@
 
 import pytest
 import torch
-from conftest import prepared
+from conftest import CONFIGS, prepared
+from omegaconf import OmegaConf
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from dlcourse import run_folder
+from dlcourse.build import divide, load_data
 from dlcourse.experiment import run
 from dlcourse.train.fit import fit
 
@@ -74,3 +80,32 @@ def test_from_zero_weights_alone_nothing_but_the_last_bias_ever_moves(tiny):
     fit(state, fold, recipe)
     moved = {name for name, value in state.model.named_parameters() if value.abs().max() > 0}
     assert moved == {"output.bias"}
+
+
+def test_the_penalty_that_cross_validation_chooses_is_scikit_learns(compose, tmp_path):
+    """The preset's curve, penalty by penalty; it is lowest inside the range."""
+    name = "ridge_by_cross_validation"
+    preset = OmegaConf.load(CONFIGS / f"experiment/{name}.yaml")
+    penalties = [float(word) for word in preset.hydra.sweeper.params["optim.ridge"].split(",")]
+    losses = []
+    for penalty in penalties:
+        cfg = compose(f"experiment={name}", f"optim.ridge={penalty}", "observe=[]", "runtime=cpu")
+        run(cfg, tmp_path / str(penalty))
+        result = run_folder.read_result(tmp_path / str(penalty))
+        losses.append(result["out_of_fold"]["loss"])
+
+    train = load_data(cfg).train
+    x, t = train.inputs.double().numpy(), train.targets.double().numpy()
+    folds = [(part.train.numpy(), part.val.numpy()) for part in divide(cfg, load_data(cfg))]
+    powers = PolynomialFeatures(cfg.model.order, include_bias=False)
+    theirs = make_pipeline(StandardScaler(), powers, Ridge(solver="svd"))
+    for penalty, loss in zip(penalties, losses, strict=True):
+        outputs = cross_val_predict(theirs.set_params(ridge__alpha=penalty), x, t, cv=folds)
+        assert loss == pytest.approx(((outputs.reshape(t.shape) - t) ** 2).mean(), rel=1e-4)
+    search = GridSearchCV(
+        theirs, {"ridge__alpha": penalties}, scoring="neg_mean_squared_error", cv=folds
+    )
+    chosen = penalties[losses.index(min(losses))]
+    assert chosen == search.fit(x, t).best_params_["ridge__alpha"]
+    assert penalties[0] < chosen < penalties[-1]
+    assert losses[0] > 1.1 * min(losses) < losses[-1] / 1.1

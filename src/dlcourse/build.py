@@ -12,13 +12,14 @@ from torch import nn
 
 from dlcourse.bounds import bounds_of
 from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
-from dlcourse.core import Dataset, Fold, Recipe, State
+from dlcourse.core import Dataset, Fold, Metric, Recipe, Split, State
 from dlcourse.data.options import keep_examples, randomize_labels, reconstruct
 from dlcourse.error import UserError
 from dlcourse.kind import Numbers
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
+from dlcourse.split.part import Part
 from dlcourse.train.fit import rest_what_is_frozen
 from dlcourse.train.rng import INITIAL, reseed
 from dlcourse.train.step import gradient_step
@@ -120,6 +121,21 @@ def load_data(cfg: DictConfig) -> Dataset:
     return reconstruct(dataset) if options.reconstruct else dataset
 
 
+def divide(cfg: DictConfig, dataset: Dataset) -> list[Part]:
+    """Divide the training part of a data set as ``split`` says."""
+    return build(cfg.split)(
+        dataset.train.targets,
+        classes=bool(dataset.classes),
+        ready_val=dataset.ready_val,
+        groups=dataset.groups,
+    )
+
+
+def examples_to_test(dataset: Dataset, part: Part) -> Split:
+    """Return the examples to test on: the data set's own test part, or what the split held back."""
+    return dataset.test if part.test is None else dataset.train.subset(part.test)
+
+
 def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
     """Make a fresh model and optimizer; the initial weights follow from the seed alone."""
     reseed(cfg.seed, INITIAL)
@@ -163,7 +179,7 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
     """Choose everything that the loop would otherwise have to ask for."""
     schedule = build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
     regularizers = [build(node) for node in cfg.regularizer.values()]
-    metrics = {name: build(node, *NOT_ARGUMENTS["metric"])() for name, node in cfg.metric.items()}
+    metrics = make_metrics(cfg)
     return Recipe(
         loss=build(cfg.loss),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
@@ -186,6 +202,11 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         monitor=cfg.monitor,
         mode=cfg.mode,
     )
+
+
+def make_metrics(cfg: DictConfig) -> dict[str, Metric]:
+    """Make what is measured besides the loss, by name."""
+    return {name: build(node, *NOT_ARGUMENTS["metric"])() for name, node in cfg.metric.items()}
 
 
 def step_of(cfg: DictConfig) -> Callable:

@@ -58,6 +58,8 @@ class Dataset:
 
     classes: the names of the classes, in the order of the targets; empty for a regression.
     ready_val: how many examples at the end of ``train`` are a ready-made validation part.
+    groups: (N,) int64, the group of every training example, such as the patient a picture is of;
+        None where examples do not belong together.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Dataset:
     test: Split
     classes: tuple[str, ...] = ()
     ready_val: int = 0
+    groups: Tensor | None = None
 
     @property
     def task(self) -> str:

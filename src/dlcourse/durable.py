@@ -46,6 +46,29 @@ def save(path: Path, content: dict) -> None:
     write(path, lambda file: torch.save(content, file))
 
 
+def save_arrays(path: Path, **arrays: Any) -> None:
+    """Save named arrays as ``.npz``, which numpy reads alone, with the guarantee of ``write``."""
+    import numpy as np
+
+    write(path, lambda file: np.savez(file, **arrays))
+
+
+def load_arrays(path: Path) -> dict[str, Any]:
+    """Read what ``save_arrays`` wrote; every byte is checked against its checksum.
+
+    Raises FileNotFoundError, or DamagedFileError with the file's name.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # whatever zipfile or numpy make of wrong bytes
+        raise damaged(path, error) from error
+
+
 def load(path: Path) -> dict:
     """Read what ``save`` wrote, after every byte was checked against its checksum.
 
@@ -65,5 +88,10 @@ def load(path: Path) -> dict:
     except (FileNotFoundError, DamagedFileError):
         raise
     except Exception as error:  # whatever zipfile, the unpickler or torch make of wrong bytes
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DamagedFileError(f"{path} is damaged or not one of dlcourse's ({reason})") from error
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> DamagedFileError:
+    """Say that a file cannot be read, and in a line why."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DamagedFileError(f"{path} is damaged or not one of dlcourse's ({reason})")

@@ -16,6 +16,13 @@ SOFT_LOSSES = (  # take classes as probabilities (N, K), as mixed examples have 
     "dlcourse.loss.mse.mse",
     "dlcourse.loss.nll.nll",
 )
+SCORE_LOSSES = (  # whose outputs are scores or values, and no logits
+    "dlcourse.loss.hinge.hinge",
+    "dlcourse.loss.mse.mse",
+    "dlcourse.loss.perceptron.perceptron",
+    "dlcourse.loss.squared_hinge.squared_hinge",
+)
+YES_OR_NO_LOSSES = ("dlcourse.loss.bce.bce",)  # a sigmoid for each class instead of a softmax
 CLASS_METRICS = ("accuracy", "top_k", "confusion", "average_precision", "calibration")
 VALUE_METRICS = ("rmse", "r2", "noise")
 REGRESSIONS = (
@@ -64,6 +71,14 @@ SIZES = {  # training examples and classes, where they are known before the data
     "dlcourse.data.cifar10.cifar100": (50_000, 100),
     "dlcourse.data.gates.gates": (4, 2),
     "dlcourse.data.diabetes.diabetes": (353, 0),
+}
+GROUP_KFOLD = "dlcourse.split.group_kfold.group_kfold"
+NESTED = "dlcourse.split.nested.nested"
+DIVIDE_EXAMPLES = {  # splits that put a group on both sides, and their names
+    "dlcourse.split.kfold.kfold": "kfold",
+    "dlcourse.split.stratified_kfold.stratified_kfold": "stratified_kfold",
+    "dlcourse.split.repeated_kfold.repeated_kfold": "repeated_kfold",
+    NESTED: "nested",
 }
 SMALL_PICTURE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
 SMALLEST_PICTURE = {  # sides in pixels; a model that stands here takes nothing but pictures

@@ -1,7 +1,15 @@
 """Random orders of examples, drawn from a seed alone."""
 
+import hashlib
+
 import torch
 from torch import Tensor
+
+
+def mix(seed: int, number: int, purpose: str) -> int:
+    """Return a number in [0, 2^63) that looks unrelated for different arguments."""
+    digest = hashlib.blake2b(f"{seed}/{number}/{purpose}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
 
 
 def random_order(examples: int, seed: int) -> Tensor:
@@ -24,3 +32,18 @@ def stratified_order(classes: Tensor, seed: int) -> Tensor:
     rank = torch.arange(len(classes)) - starts[own_class]
     place = (rank.double() + 0.5) / counts[own_class]
     return by_class[torch.argsort(place, stable=True)]
+
+
+def whole_groups(groups: Tensor, examples: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the positions of whole groups with about so many examples, and those of the others.
+
+    The groups are taken in random order for as long as that comes nearer to ``examples``, at least
+    one and all but one at most. Both are in ascending order.
+    groups: (N,) int64, at least two different numbers.
+    """
+    numbers, own, counts = groups.cpu().unique(return_inverse=True, return_counts=True)
+    order = random_order(len(numbers), seed)
+    taken = counts[order].cumsum(0)[:-1]
+    chosen = order[: int((taken - examples).abs().argmin()) + 1]
+    held = torch.isin(own, chosen)
+    return held.nonzero().flatten(), (~held).nonzero().flatten()

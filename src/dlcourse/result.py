@@ -1,14 +1,19 @@
 """What a run leaves behind: the content of ``result.json``."""
 
+import logging
 import platform
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dlcourse import __version__
-from dlcourse.core import Dataset, Fold, Recipe, State, best_epoch
+from dlcourse.core import Dataset, Fold, Metric, Recipe, State, best_epoch
 from dlcourse.runtime import Runtime
 from dlcourse.train.meter import Meter
+
+log = logging.getLogger(__name__)
 
 
 def describe(
@@ -61,7 +66,11 @@ def part_of(figures: dict[str, float], split: str) -> dict[str, float]:
 
 
 def summarize(results: list[dict], names: list[str]) -> dict:
-    """Put folds together: mean and population standard deviation (numpy's) of every figure."""
+    """Put folds together: mean and sample standard deviation of every figure.
+
+    The deviation is that over the folds, with one less than their number below (numpy's ddof 1), as
+    reports over folds and seeds give it; of a single fold it is 0.
+    """
     columns = {
         f"{split}/{name}": [result[split][name] for result in results]
         for split in ("val", "test")
@@ -76,7 +85,7 @@ def summarize(results: list[dict], names: list[str]) -> dict:
         **{key: results[0][key] for key in shared},
         "best": float(np.mean([result["best"] for result in results])),
         "mean": {name: float(np.mean(values)) for name, values in columns.items()},
-        "std": {name: float(np.std(values)) for name, values in columns.items()},
+        "std": {name: deviation(values) for name, values in columns.items()},
         "folds": [
             {"name": name, **{key: result[key] for key in own}}
             for name, result in zip(names, results, strict=True)
@@ -85,3 +94,32 @@ def summarize(results: list[dict], names: list[str]) -> dict:
         "device": results[-1]["device"],
         "versions": results[-1]["versions"],
     }
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Return the sample standard deviation, 0 of a single value."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def figures(
+    outputs: Tensor,
+    targets: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    metrics: Sequence[Metric],
+) -> dict[str, float]:
+    """Return the mean loss and all metrics of outputs (N, K); nothing where there are none.
+
+    A metric that cannot be computed, perhaps one of the user's own, is left out with a warning: at
+    the end of a long run it must not cost the rest.
+    """
+    if not len(targets):
+        return {}
+    found = {"loss": float(loss(outputs, targets))}
+    for metric in metrics:
+        try:
+            sums = metric.measure(outputs, targets).double()
+            found |= metric.report(sums, len(targets))
+        except Exception:  # whatever a metric makes of outputs that are not one model's
+            name = type(metric).__name__
+            log.warning("%s cannot be told of all folds together", name, exc_info=True)
+    return found

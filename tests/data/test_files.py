@@ -434,10 +434,10 @@ def test_ready_made_parts_are_used_as_such(tmp_path, compose):
             paint(tmp_path / f"{part}/dog/{number}.png", 20)
     dataset = pictures(compose, tmp_path)
     assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (18, 6, 4)
-    from dlcourse.build import build
+    from dlcourse.build import divide
 
     cfg = compose("data=image_folder")
-    (part,) = build(cfg.split)(dataset.train.targets, classes=True, ready_val=dataset.ready_val)
+    (part,) = divide(cfg, dataset)
     assert part.val.tolist() == list(range(12, 18))
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import prepared
 
-from dlcourse.build import build, load_data
+from dlcourse.build import divide, load_data
 from dlcourse.error import UserError
 from dlcourse.train.fit import fit
 
@@ -12,7 +12,7 @@ from dlcourse.train.fit import fit
 def test_the_truth_table_is_every_part_at_once(compose):
     cfg = compose("data=gates", "data.gate=and")
     dataset = load_data(cfg)
-    (part,) = build(cfg.split)(dataset.train.targets, classes=True, ready_val=dataset.ready_val)
+    (part,) = divide(cfg, dataset)
     for split in (
         dataset.train.subset(part.train),
         dataset.train.subset(part.val),

@@ -31,6 +31,7 @@ def load(folder, text=PEOPLE, **options):
         "file": "people.csv",
         "target": "smokes",
         "features": ["age", "height"],
+        "group": None,
         "task": "classification",
         "separator": "comma",
         "test_fraction": 0.34,
@@ -156,6 +157,16 @@ WRONG = {
     "nothing to test on": (PEOPLE, {"test_fraction": 0.05}, "data.test_fraction=0.05 of 6 rows "
                            "leaves 0 to test on"),
     "nothing to train on": (PEOPLE, {"test_fraction": 0.95}, "leaves 6 to test on"),
+    "unknown group": (PEOPLE, {"group": "town"}, "data.group: .*has no column town.*Type data.gr"),
+    "the target as group": (PEOPLE, {"group": "smokes"}, "data.group=smokes is also what is to be"),
+    "too few groups": (PEOPLE.replace("Wien", "Ulm"), {"group": "city"}, "column city: the rows are"
+                       " of 2 groups"),
+    "one group": (PEOPLE.replace("Wien", "Ulm").replace("Bern", "Ulm"), {"group": "city"},
+                  "column city: the rows are of 1 group"),
+    "no group": (PEOPLE.replace("Wien", ""), {"group": "city"}, "line 5, column city: the cell is "
+                 "empty"),
+    "nothing but target and group": ("a,b\n1,1\n2,2\n1,3\n", {"target": "a", "features": None,
+                                     "group": "b"}, "no column to predict a from"),
     "an open quote": (PEOPLE + '33,1.7,"Ulm,no\n34,1.8,Ulm,no\n', {}, "line 8: unexpected end of"),
     "text behind a quote": (PEOPLE.replace("Wien", '"W"ien'), {}, "line 5: "),
     "another encoding": (PEOPLE.replace("Ulm", "Köln").encode("latin-1"), {}, "is not UTF-8"),
@@ -209,3 +220,30 @@ def test_what_pythons_csv_module_writes_is_read_back(tmp_path_factory, data, sep
     read = read_table(path, separator)
     assert (read.header, read.rows) == (header, table)
     assert len(read.lines) == long
+
+
+GROUPED = "x,kind,patient\n" + "".join(f"{n},{'ab'[n % 2]},p{n // 3}\n" for n in range(30))
+
+
+def test_rows_of_a_group_are_held_back_together_and_their_column_is_no_feature(tmp_path):
+    dataset = load(
+        tmp_path, GROUPED, target="kind", features=None, group="patient", test_fraction=0.2
+    )
+    assert dataset.input_shape == (1,)
+    patients = (dataset.train.inputs[:, 0] // 3).long()
+    tested = set((dataset.test.inputs[:, 0] // 3).long().tolist())
+    assert len(tested) == 2
+    assert not tested & set(patients.tolist())
+    assert torch.equal(dataset.groups, patients)  # p0, p1, ... in the order of their names
+
+
+def test_groups_stay_beside_their_examples_where_few_are_kept(tmp_path, compose):
+    load(tmp_path, GROUPED, target="kind", features=None, group="patient")
+    words = ("data.file=people.csv", "data.target=kind", "data.group=patient", "data.examples=9")
+    dataset = load_data(compose("data=csv", *words, f"data.root={tmp_path}"))
+    assert len(dataset.groups) == len(dataset.train) == 9
+    assert torch.equal(dataset.groups, (dataset.train.inputs[:, 0] // 3).long())
+
+
+def test_without_a_group_column_there_are_no_groups(tmp_path):
+    assert load(tmp_path).groups is None

@@ -9,11 +9,22 @@ from hypothesis import strategies as st
 
 from dlcourse.error import UserError
 from dlcourse.order import random_order, stratified_order
+from dlcourse.split.group_kfold import group_kfold
 from dlcourse.split.holdout import holdout
 from dlcourse.split.kfold import kfold
+from dlcourse.split.nested import nested
+from dlcourse.split.repeated_kfold import repeated_kfold
 from dlcourse.split.stratified_kfold import stratified_kfold
 
-SPLITS = {"holdout": holdout, "kfold": kfold, "stratified_kfold": stratified_kfold}
+SPLITS = {
+    "group_kfold": (group_kfold, {"folds": 3}),
+    "holdout": (holdout, {"fraction": 0.3}),
+    "kfold": (kfold, {"folds": 3}),
+    "nested": (nested, {"outer": 3, "inner": 2, "fold": 1, "stratified": False}),
+    "repeated_kfold": (repeated_kfold, {"folds": 3, "repeats": 2, "stratified": False}),
+    "stratified_kfold": (stratified_kfold, {"folds": 3}),
+}
+PLAIN = {"classes": True, "ready_val": 0, "groups": None}
 labels = st.lists(st.integers(0, 3), min_size=12, max_size=80)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -32,7 +43,7 @@ def whole(parts, examples):
 @given(labels, st.integers(2, 12), seeds)
 def test_every_example_is_validated_exactly_once(targets, folds, seed):
     targets = torch.tensor(targets)
-    parts = kfold(targets, classes=True, ready_val=0, folds=folds, seed=seed)
+    parts = kfold(targets, **PLAIN, folds=folds, seed=seed)
     assert whole(parts, len(targets))
     assert torch.equal(torch.cat([p.val for p in parts]).sort().values, torch.arange(len(targets)))
     sizes = sorted(len(part.val) for part in parts)
@@ -47,9 +58,9 @@ def test_stratified_folds_hold_every_class_evenly(targets, folds, seed):
     counts = torch.bincount(targets)
     if folds > counts[counts > 0].min():
         with pytest.raises(UserError, match="smallest class"):
-            stratified_kfold(targets, classes=True, ready_val=0, folds=folds, seed=seed)
+            stratified_kfold(targets, **PLAIN, folds=folds, seed=seed)
         return
-    parts = stratified_kfold(targets, classes=True, ready_val=0, folds=folds, seed=seed)
+    parts = stratified_kfold(targets, **PLAIN, folds=folds, seed=seed)
     assert whole(parts, len(targets))
     assert torch.equal(torch.cat([p.val for p in parts]).sort().values, torch.arange(len(targets)))
     for label in range(len(counts)):
@@ -62,7 +73,7 @@ def test_stratified_folds_hold_every_class_evenly(targets, folds, seed):
 @given(labels, st.floats(0.1, 0.9), seeds)
 def test_a_holdout_takes_its_fraction_of_every_class(targets, fraction, seed):
     targets = torch.tensor(targets)
-    (part,) = holdout(targets, classes=True, ready_val=0, fraction=fraction, seed=seed)
+    (part,) = holdout(targets, **PLAIN, fraction=fraction, seed=seed)
     assert part.name == "."
     assert whole([part], len(targets))
     assert len(part.val) == round(len(targets) * fraction)
@@ -71,26 +82,30 @@ def test_a_holdout_takes_its_fraction_of_every_class(targets, fraction, seed):
         assert abs(held - count * len(part.val) / len(targets)) <= 2
 
 
-@pytest.mark.parametrize("split", [holdout, kfold, stratified_kfold])
-def test_a_split_follows_from_its_seed(split):
+@pytest.mark.parametrize("name", SPLITS)
+def test_a_split_follows_from_its_seed(name):
+    split, options = SPLITS[name]
     targets = torch.arange(60) % 3
-    options = {"fraction": 0.3} if split is holdout else {"folds": 3}
+    groups = torch.arange(60) // 5 if name == "group_kfold" else None
 
     def draw(seed):
-        return split(targets, classes=True, ready_val=0, seed=seed, **options)[0].val
+        given = PLAIN | {"groups": groups}
+        return torch.cat([part.val for part in split(targets, **given, seed=seed, **options)])
 
     assert torch.equal(draw(1), draw(1))
     assert not torch.equal(draw(1), draw(2))
 
 
 def test_a_ready_made_validation_part_is_taken_as_it_is():
-    (part,) = holdout(torch.zeros(10).long(), classes=True, ready_val=3, fraction=0.5, seed=0)
+    (part,) = holdout(
+        torch.zeros(10).long(), classes=True, ready_val=3, groups=None, fraction=0.5, seed=0
+    )
     assert part.val.tolist() == [7, 8, 9]
     assert part.train.tolist() == list(range(7))
 
 
 def test_fraction_zero_trains_on_everything():
-    (part,) = holdout(torch.zeros(10).long(), classes=True, ready_val=0, fraction=0.0, seed=0)
+    (part,) = holdout(torch.zeros(10).long(), **PLAIN, fraction=0.0, seed=0)
     assert len(part.train) == 10
     assert len(part.val) == 0
 
@@ -98,17 +113,19 @@ def test_fraction_zero_trains_on_everything():
 @pytest.mark.parametrize("fraction", [0.01, 0.99])
 def test_a_fraction_that_leaves_nothing_is_refused(fraction):
     with pytest.raises(UserError, match=r"split\.fraction"):
-        holdout(torch.zeros(10).long(), classes=True, ready_val=0, fraction=fraction, seed=0)
+        holdout(torch.zeros(10).long(), **PLAIN, fraction=fraction, seed=0)
 
 
 def test_more_folds_than_examples_are_refused():
     with pytest.raises(UserError, match=r"split\.folds=5"):
-        kfold(torch.zeros(4, 1), classes=False, ready_val=0, folds=5, seed=0)
+        kfold(torch.zeros(4, 1), classes=False, ready_val=0, groups=None, folds=5, seed=0)
 
 
 def test_a_regression_cannot_be_stratified():
     with pytest.raises(UserError, match="split=kfold"):
-        stratified_kfold(torch.zeros(9, 1), classes=False, ready_val=0, folds=3, seed=0)
+        stratified_kfold(
+            torch.zeros(9, 1), classes=False, ready_val=0, groups=None, folds=3, seed=0
+        )
 
 
 @given(labels, seeds)
@@ -125,3 +142,19 @@ def test_a_stratified_order_is_a_permutation_whose_beginning_has_the_classes_sha
 def test_a_random_order_is_not_stratified():
     targets = torch.arange(400) % 2
     assert (torch.bincount(targets[random_order(400, 0)[:100]]) != 50).any()
+
+
+@pytest.mark.parametrize("name", ["kfold", "stratified_kfold", "repeated_kfold", "nested"])
+def test_a_split_by_single_examples_refuses_groups(name):
+    split, options = SPLITS[name]
+    given = PLAIN | {"groups": torch.arange(60) // 5}
+    with pytest.raises(UserError, match=f"split={name} .*both sides.\nType split=group_kfold"):
+        split(torch.arange(60) % 3, **given, seed=0, **options)
+
+
+@pytest.mark.parametrize("name", ["repeated_kfold", "nested"])
+def test_the_classes_of_a_regression_are_not_spread(name):
+    split, options = SPLITS[name]
+    options = options | {"stratified": True}
+    with pytest.raises(UserError, match=r"Type split\.stratified=false"):
+        split(torch.zeros(60, 1), classes=False, ready_val=0, groups=None, seed=0, **options)

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.held_back import hold_back
+from dlcourse.data.held_back import hold_back, hold_back_groups
 from dlcourse.data.table import Table, column, is_number, number_column, read_table
 from dlcourse.error import UserError
+
+LEAST_GROUPS = 3  # one each to train, to validate and to test on
 
 
 def csv(
@@ -19,6 +21,7 @@ def csv(
     file: str,
     target: str,
     features: Sequence[str] | None,
+    group: str | None,
     task: str,
     separator: str,
     test_fraction: float,
@@ -30,14 +33,17 @@ def csv(
 
     file: a CSV file in ``root`` whose first line names the columns.
     target: the column to predict.
-    features: the columns to predict it from; None takes all others.
+    features: the columns to predict it from; None takes all but ``target`` and ``group``.
+    group: a column that names what rows belong together, such as a patient: none of its groups is
+        on both sides of a split, and the rows held back are whole groups, whatever their classes.
     task: ``classification`` or ``regression``.
     separator: ``comma``, ``semicolon``, ``tab`` or ``space`` between the cells.
 
     Raises UserError, with the line and the column, for what cannot be meant.
     """
     table = read_table(root / file, separator)
-    chosen = _chosen(table, target, features)
+    chosen = _chosen(table, target, features, group)
+    groups = None if group is None else _groups(table, group, target)  # (N,)
     if task == "regression":
         values = number_column(table, target, "data.target")
         targets, classes = torch.tensor(values).unsqueeze(1), ()  # (N, 1)
@@ -51,13 +57,19 @@ def csv(
             f"data.test_fraction={test_fraction} of {len(inputs)} rows leaves {held} to test on.\n"
             "Type another fraction, or add rows"
         )
-    train, test = hold_back(Split(inputs, targets), held, classes=bool(classes))
-    return Dataset(name=table.path.stem, train=train, test=test, classes=classes)
+    everything, name = Split(inputs, targets), table.path.stem
+    if groups is None:
+        train, test = hold_back(everything, held, classes=bool(classes))
+    else:
+        train, test, groups = hold_back_groups(everything, groups, held)
+    return Dataset(name=name, train=train, test=test, classes=classes, groups=groups)
 
 
-def _chosen(table: Table, target: str, features: Sequence[str] | None) -> list[str]:
+def _chosen(
+    table: Table, target: str, features: Sequence[str] | None, group: str | None
+) -> list[str]:
     """Return the columns to predict from; raises UserError where there are none to be meant."""
-    others = [name for name in table.header if name != target]
+    others = [name for name in table.header if name not in (target, group)]
     chosen = others if features is None else list(features)
     if not chosen:
         raise UserError(
@@ -75,10 +87,35 @@ def _chosen(table: Table, target: str, features: Sequence[str] | None) -> list[s
     return chosen
 
 
+def _groups(table: Table, group: str, target: str) -> Tensor:
+    """Return the group (N,) of every row."""
+    cells = column(table, group, "data.group")
+    if group == target:
+        raise UserError(
+            f"data.group={group} is also what is to be predicted.\n"
+            "Type another data.group, or data.group=null"
+        )
+    values = _values(cells)
+    order = sorted(set(values))
+    if len(order) < LEAST_GROUPS:
+        raise UserError(
+            f"{table.path}, column {group}: the rows are of {len(order)} groups, and to train, "
+            f"validate and test on different ones takes {LEAST_GROUPS}.\n"
+            "Type another data.group, or data.group=null"
+        )
+    number = {value: position for position, value in enumerate(order)}
+    return torch.tensor([number[value] for value in values])
+
+
+def _values(cells: list[str]) -> list:
+    """Return cells as numbers if all of them are: 1 and 1.0 are then the same."""
+    return list(map(float, cells)) if all(map(is_number, cells)) else cells
+
+
 def _classes(table: Table, target: str) -> tuple[Tensor, tuple[str, ...]]:
     """Return the class (N,) of every row and the names of the classes."""
     cells = column(table, target, "data.target")
-    values = list(map(float, cells)) if all(map(is_number, cells)) else cells
+    values = _values(cells)
     order = sorted(set(values))
     written = dict(zip(reversed(values), reversed(cells), strict=True))  # 1 and 1.0 are one class
     if len(order) == 1:

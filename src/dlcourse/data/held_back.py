@@ -1,7 +1,9 @@
 """A test part for sets that come without one."""
 
+from torch import Tensor
+
 from dlcourse.core import Split
-from dlcourse.order import random_order, stratified_order
+from dlcourse.order import random_order, stratified_order, whole_groups
 
 TEST_SEED = 0  # the test part is the same in every run
 
@@ -16,3 +18,15 @@ def hold_back(everything: Split, examples: int, *, classes: bool) -> tuple[Split
     else:
         order = random_order(len(everything), TEST_SEED)
     return everything.subset(order[examples:]), everything.subset(order[:examples])
+
+
+def hold_back_groups(
+    everything: Split, groups: Tensor, examples: int
+) -> tuple[Split, Split, Tensor]:
+    """Return the training part, a test part of whole groups, and the training part's groups.
+
+    examples: how many the test part has, as nearly as whole groups allow.
+    groups: (N,) int64, at least two different numbers.
+    """
+    held, kept = whole_groups(groups, examples, TEST_SEED)
+    return everything.subset(kept), everything.subset(held), groups[kept]

@@ -29,7 +29,8 @@ def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
     order = stratified_order(targets, seed) if dataset.classes else random_order(available, seed)
     ready = torch.arange(available, len(dataset.train))
     kept = torch.cat([order[:examples].sort().values, ready])
-    return dataclasses.replace(dataset, train=dataset.train.subset(kept))
+    groups = None if dataset.groups is None else dataset.groups[kept]
+    return dataclasses.replace(dataset, train=dataset.train.subset(kept), groups=groups)
 
 
 def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:

@@ -48,8 +48,8 @@ def stopping_needs_validation(config: dict) -> Iterator[str]:
 
 
 def examples_suffice(config: dict) -> Iterator[str]:
-    """There must be so many examples, one for each class, and one for each fold."""
-    data, folds = config["data"], config["split"].get("folds")
+    """There must be so many examples, and one for each class."""
+    data = config["data"]
     known, classes = SIZES.get(data.get("_target_"), (data.get("train_examples"), 2))
     kept = data["examples"]
     least = max(classes, 2)
@@ -58,12 +58,6 @@ def examples_suffice(config: dict) -> Iterator[str]:
         yield (
             f"data.examples={kept} cannot be kept of {known} training examples{among}.\n"
             f"Type a number from {least} to {known}"
-        )
-    examples = kept or known
-    if folds and examples and folds > examples:
-        yield (
-            f"split.folds={folds} is more than the {examples} examples there are.\n"
-            f"Type split.folds={examples} or less"
         )
 
 

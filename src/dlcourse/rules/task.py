@@ -28,11 +28,6 @@ def losses_and_models_fit_the_task(config: dict) -> Iterator[str]:
             f"model={name} is for classes, and this data set is a regression.\n"
             "Type model=linear or model=mlp"
         )
-    if target(config, "split") == "dlcourse.split.stratified_kfold.stratified_kfold":
-        yield (
-            "split=stratified_kfold spreads classes evenly, and a regression has none.\n"
-            "Type split=kfold"
-        )
 
 
 def metrics_fit_the_task(config: dict) -> Iterator[str]:

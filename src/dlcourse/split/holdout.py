@@ -4,15 +4,22 @@ import torch
 from torch import Tensor
 
 from dlcourse.error import UserError
-from dlcourse.order import random_order, stratified_order
+from dlcourse.order import random_order, stratified_order, whole_groups
 from dlcourse.split.part import Part
 
 
 def holdout(
-    targets: Tensor, *, classes: bool, ready_val: int, fraction: float, seed: int
+    targets: Tensor,
+    *,
+    classes: bool,
+    ready_val: int,
+    groups: Tensor | None,
+    fraction: float,
+    seed: int,
 ) -> list[Part]:
     """Hold back a fraction of the examples, class by class, or the ready-made validation part.
 
+    Where there are groups, whole groups are held back: about the fraction, whatever their classes.
     fraction: in [0, 1); 0 trains on everything and validates on nothing.
 
     Raises UserError where nothing would be left to train or validate on.
@@ -28,5 +35,13 @@ def holdout(
             f"{examples - held} to train on and {held} to validate on.\n"
             "Type a fraction that leaves some for both, or keep more by data.examples"
         )
+    if groups is not None and held:
+        if len(groups.unique()) < 2:
+            raise UserError(
+                "All examples to train and validate on belong to one group.\n"
+                "Type another data.group, or add rows of other groups"
+            )
+        val, train = whole_groups(groups, held, seed)
+        return [Part(".", train, val)]
     order = stratified_order(targets, seed) if classes else random_order(examples, seed)
     return [Part(".", order[held:].sort().values, order[:held].sort().values)]

@@ -8,20 +8,33 @@ from torch import Tensor
 
 
 class Part(NamedTuple):
-    """Positions of the examples to train on and to validate on, and the folder's name."""
+    """Positions of the examples to train on and to validate on, and the folder's name.
+
+    test: those to test on; None: the data set's own test part.
+    """
 
     name: str
     train: Tensor  # (n_train,)
     val: Tensor  # (n_val,)
+    test: Tensor | None = None  # (n_test,)
 
 
 def rotate(parts: Sequence[Tensor]) -> list[Part]:
     """Let each of the parts validate once and the others train, each in ascending order."""
     return [
-        Part(
-            f"fold{fold}",
-            torch.cat([part for other, part in enumerate(parts) if other != fold]).sort().values,
-            val.sort().values,
-        )
+        Part(f"fold{fold}", all_but(parts, fold), val.sort().values)
         for fold, val in enumerate(parts)
     ]
+
+
+def all_but(parts: Sequence[Tensor], left_out: int) -> Tensor:
+    """Return the positions in all parts but one, in ascending order."""
+    return torch.cat([p for number, p in enumerate(parts) if number != left_out]).sort().values
+
+
+def tested_alike(parts: Sequence[Part]) -> bool:
+    """Return whether all parts test on the same examples, in the same order."""
+    first = parts[0].test
+    if first is None:
+        return all(part.test is None for part in parts)
+    return all(part.test is not None and torch.equal(part.test, first) for part in parts)

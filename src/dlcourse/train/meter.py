@@ -48,9 +48,14 @@ class Meter:
             figures |= metric.report(total, self.examples)
         return {f"{split}/{name}": figure for name, figure in figures.items()}
 
+    def everything(self) -> tuple[Tensor, Tensor]:
+        """Return all outputs (N, K) and targets that were kept, on the CPU."""
+        outputs, targets = zip(*self.kept, strict=True)
+        return torch.cat(outputs).cpu(), torch.cat(targets).cpu()
+
     def full(self) -> dict[str, Any]:
         """Return what every metric has to say about all outputs that were kept."""
-        outputs, targets = (torch.cat(batches).cpu() for batches in zip(*self.kept, strict=True))
+        outputs, targets = self.everything()
         told = [metric.full(outputs.float(), targets) for metric in self.metrics]
         return {name: figures for one in told for name, figures in one.items()}
 

@@ -1,19 +1,14 @@
 """Random numbers as a function of the seed and the epoch."""
 
-import hashlib
 import random
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dlcourse.order import mix
+
 INITIAL = -1  # the "epoch" in which initial weights are drawn
-
-
-def mix(seed: int, epoch: int, purpose: str) -> int:
-    """Return a number in [0, 2^63) that looks unrelated for different arguments."""
-    digest = hashlib.blake2b(f"{seed}/{epoch}/{purpose}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) >> 1
 
 
 def reseed(seed: int, epoch: int) -> None:

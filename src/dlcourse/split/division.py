@@ -1,0 +1,71 @@
+"""Examples dealt out to folds, and what stands against it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dlcourse.error import UserError
+from dlcourse.order import random_order
+
+
+def divide(
+    targets: Tensor, folds: int, seed: int, stratified: bool, *, key: str = "split.folds"
+) -> Sequence[Tensor]:
+    """Return ``folds`` parts of the positions: class by class, or just at random."""
+    if stratified:
+        return by_class(targets, folds, seed, key=key)
+    return at_random(len(targets), folds, seed, key=key)
+
+
+def at_random(
+    examples: int, folds: int, seed: int, *, key: str = "split.folds"
+) -> Sequence[Tensor]:
+    """Return ``folds`` random parts of the positions, whose sizes differ by one at most.
+
+    key: what the number of folds is called, for the message.
+    Raises UserError for more folds than examples.
+    """
+    if folds > examples:
+        raise UserError(
+            f"{key}={folds} is more than the {examples} examples there are.\n"
+            f"Type {key}={examples} or less"
+        )
+    return random_order(examples, seed).tensor_split(folds)
+
+
+def by_class(targets: Tensor, folds: int, seed: int, *, key: str = "split.folds") -> list[Tensor]:
+    """Return ``folds`` random parts of the positions that hold every class in equal numbers.
+
+    The examples are shuffled, put in order of class and dealt out like cards: the parts' sizes, and
+    the counts of each class in them, differ by one at most.
+    targets: (N,) classes. key: what the number of folds is called, for the message.
+    Raises UserError where a class has fewer examples than there are folds.
+    """
+    counts = torch.bincount(targets)
+    fewest = int(counts[counts > 0].min())
+    if folds > fewest:
+        raise UserError(
+            f"{key}={folds} is more than the {fewest} examples of the smallest class.\n"
+            f"Type {key}={max(fewest, 2)} or less, or a split that is not stratified"
+        )
+    shuffled = random_order(len(targets), seed)
+    dealt = shuffled[torch.argsort(targets[shuffled], stable=True)]
+    return [dealt[fold::folds] for fold in range(folds)]
+
+
+def refuse_groups(groups: Tensor | None, split: str) -> None:
+    """Raise UserError where a split by single examples would put a group on both sides."""
+    if groups is not None:
+        raise UserError(
+            f"split={split} divides single examples, and would put a group on both sides.\n"
+            "Type split=group_kfold or split=holdout"
+        )
+
+
+def refuse_values(classes: bool, word: str, way_out: str) -> None:
+    """Raise UserError where the classes of a regression would be spread evenly."""
+    if not classes:
+        raise UserError(
+            f"{word} spreads classes evenly, and a regression has none.\nType {way_out}"
+        )

@@ -1,0 +1,40 @@
+"""k-fold cross-validation, several times over."""
+
+from torch import Tensor
+
+from dlcourse.order import mix
+from dlcourse.split.division import divide, refuse_groups, refuse_values
+from dlcourse.split.part import Part, rotate
+
+
+def repeated_kfold(
+    targets: Tensor,
+    *,
+    classes: bool,
+    ready_val: int,
+    groups: Tensor | None,
+    folds: int,
+    repeats: int,
+    stratified: bool,
+    seed: int,
+) -> list[Part]:
+    """Carry out k-fold cross-validation ``repeats`` times, each time in an order of its own.
+
+    Fold f of repeat r, both counted from 0, is called fold(r * folds + f). The first repeat is that
+    of ``kfold`` or ``stratified_kfold`` with the same seed; no two seeds share another repeat.
+
+    stratified: every class is spread evenly over the folds of each repeat.
+
+    Raises UserError as ``kfold`` does, and as ``stratified_kfold`` does where it is stratified.
+
+    Reference: Burman, "A comparative study of ordinary cross-validation, v-fold cross-validation
+    and the repeated learning-testing methods", Biometrika 76(3), 1989.
+    """
+    refuse_groups(groups, "repeated_kfold")
+    if stratified:
+        refuse_values(classes, "split.stratified=true", "split.stratified=false")
+    parts = []
+    for repeat in range(repeats):
+        own = mix(seed, repeat, "repeat") if repeat else seed
+        parts += rotate(divide(targets, folds, own, stratified))
+    return [part._replace(name=f"fold{number}") for number, part in enumerate(parts)]
