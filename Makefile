@@ -1,11 +1,12 @@
 # Every target makes .venv and installs what it needs by itself.
-#   make train ARGS="model=mlp optim=sgd"
+#   make train ARGS="model=mlp optim=sgd"      make dashboard LOGDIR=outputs/sweeps/<a sweep>
 
 .PHONY: train test lint dashboard clean
 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 ARGS ?= model=lenet optim=adam
+LOGDIR ?= outputs
 VENV := .venv
 READY := $(VENV)/ready
 
@@ -20,7 +21,7 @@ lint: $(READY)
 	$(VENV)/bin/ruff format --check .
 
 dashboard: $(READY)
-	$(VENV)/bin/tensorboard --logdir outputs
+	$(VENV)/bin/tensorboard --logdir $(LOGDIR)
 
 # outputs/ and data/ are yours: clean leaves them alone.
 clean:

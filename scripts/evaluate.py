@@ -3,7 +3,7 @@
     python scripts/evaluate.py run=<folder> [data.root=<folder>] [trust=<module>]
 
 Prints every test figure, the same as in the run's result.json. In cross-validation each fold is
-measured. ``trust`` names the module of a model of your own.
+measured, in a nested one on the outer fold. ``trust`` names the module of a model of your own.
 """
 
 import sys
@@ -17,7 +17,7 @@ def main() -> None:
     defaults = {"run": None, "data.root": "", "trust": ""}
     words = arguments(sys.argv[1:], defaults, __doc__)
 
-    from dlcourse.build import build, load_data, make_recipe
+    from dlcourse.build import build, divide, examples_to_test, load_data, make_recipe
     from dlcourse.core import Fold
     from dlcourse.train.fit import evaluate
     from dlcourse.trained import config_of, folds_of, load_model
@@ -29,8 +29,10 @@ def main() -> None:
         cfg.data.root = words["data.root"]
     runtime = build(cfg.runtime)()
     dataset = load_data(cfg)
-    test = dataset.test.to(runtime.device)
+    parts = {part.name: part for part in divide(cfg, dataset)}
     for place in folds:
+        part = parts.get(place.resolve().name, parts.get("."))
+        test = examples_to_test(dataset, part).to(runtime.device)
         model, standardize = load_model(cfg, runtime, place)
         recipe = make_recipe(
             cfg, runtime, dataset, Fold(place.name, dataset.train, None, standardize)

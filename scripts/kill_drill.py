@@ -1,12 +1,14 @@
-"""Kill runs at random moments, resume them, and compare their ends bit by bit.
+"""Kill runs and a sweep at random moments, resume them, and compare their ends bit by bit.
 
-    python scripts/kill_drill.py [runs=20] [folder=<new folder>] [seed=0]
+    python scripts/kill_drill.py [runs=20] [sweep_kills=20] [folder=<new folder>] [seed=0]
 
-Every second run is a cross-validation, and some are killed twice. A run that was not disturbed is
-compared with each: weights, optimizer and history (times aside) must be the same to the last bit.
-Ends with status 1 if one differs.
+Every second run is a cross-validation, and some are killed twice. The sweep has twelve jobs, two at
+a time, and is killed again and again. What was not disturbed is compared with each: weights,
+optimizer, history and the sweep's table (times aside) must be the same to the last bit. Ends with
+status 1 if one differs.
 """
 
+import csv
 import json
 import random
 import shutil
@@ -25,16 +27,33 @@ COMMON = ["optim=adam", "stop=never", "model.dropout=0.2", "augment=[noise]", "s
           "schedule.patience=1"]  # fmt: skip
 PLAIN = ["model=lenet", "max_epochs=25", *COMMON]
 FOLDS = ["model=mlp", "max_epochs=20", "split=stratified_kfold", "split.folds=3", *COMMON]
+SWEEP = ["-m", "model=mlp", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=3", "max_epochs=60",
+         "workers=2", "stop=never", "model.dropout=0.2", "augment=[noise]"]  # fmt: skip
 TIMES = ("seconds", "examples_per_second")
+STARTING = 5.0  # seconds that a sweep takes to its first job, or so
+WORKING = 4.0  # seconds after that in which it may be killed
 
 
 def main() -> None:
     """Read the words, run undisturbed, then disturb."""
-    words = arguments(sys.argv[1:], {"runs": "20", "folder": "", "seed": "0"}, __doc__)
-    runs = number_of(words, "runs", counted(1, 100_000, 20))
+    defaults = {"runs": "20", "sweep_kills": "20", "folder": "", "seed": "0"}
+    words = arguments(sys.argv[1:], defaults, __doc__)
+    runs = number_of(words, "runs", counted(0, 100_000, 20))
+    sweep_kills = number_of(words, "sweep_kills", counted(0, 100_000, 20))
     generator = random.Random(number_of(words, "seed", SEED))
     folder = Path(words["folder"] or tempfile.mkdtemp(prefix="kill_drill-"))
     folder.mkdir(parents=True, exist_ok=True)
+    equal = drill_runs(folder, runs, generator) if runs else True
+    if sweep_kills:
+        equal &= drill_sweep(folder, sweep_kills, generator)
+    if not equal:
+        sys.exit(1)
+    if not words["folder"]:
+        shutil.rmtree(folder)
+
+
+def drill_runs(folder: Path, runs: int, generator: random.Random) -> bool:
+    """Disturb runs; return whether all of them ended like one that was not."""
     kinds = {"plain": PLAIN, "folds": FOLDS}
     whole = {}
     for kind, choice in kinds.items():
@@ -54,23 +73,51 @@ def main() -> None:
         if same:
             shutil.rmtree(run)
     print(f"{equal} of {runs} runs ended bitwise like the undisturbed one")
-    if not words["folder"] and equal == runs:
-        shutil.rmtree(folder)
-    if equal < runs:
-        sys.exit(1)
+    return equal == runs
 
 
-def start(run: Path, choice: list[str]) -> subprocess.Popen:
-    """Start a run, or go on with the one that is there."""
-    there = (run / ".hydra/config.yaml").exists()
-    words = [f"resume={run}"] if there else [*choice, f"hydra.run.dir={run}"]
+def drill_sweep(folder: Path, kills: int, generator: random.Random) -> bool:
+    """Kill one sweep so many times; return whether it ended like one that was not."""
+    whole, parts = folder / "whole_sweep", folder / "sweep"
+    train(whole, SWEEP, "hydra.sweep.dir")
+    for kill in range(kills):
+        process = start(parts, SWEEP, "hydra.sweep.dir")
+        moment = generator.uniform(0, STARTING + WORKING)
+        try:
+            process.communicate(timeout=moment)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        done = len(list(parts.glob("*/result.json")))
+        print(
+            f"{kill + 1:3}/{kills} sweep killed after {moment:.1f} s, with {epochs_done(parts)} "
+            f"epochs and {done} of 12 jobs done",
+            flush=True,
+        )
+    train(parts, SWEEP, "hydra.sweep.dir")
+    same = ends(parts) == ends(whole) and table_of(parts) == table_of(whole)
+    print(f"The sweep ended {'bitwise like' if same else 'DIFFERENT from'} the undisturbed one")
+    return same
+
+
+def table_of(sweep: Path) -> list[dict[str, str]]:
+    """Return a sweep's table without its times and places."""
+    with open(sweep / "results.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k not in (*TIMES, "folder")} for row in rows]
+
+
+def start(run: Path, choice: list[str], key: str = "hydra.run.dir") -> subprocess.Popen:
+    """Start a run or a sweep, or go on with the one that is there; key: what names its folder."""
+    there = (run / ".hydra/config.yaml").exists() or (run / "sweep.json").exists()
+    words = [f"resume={run}"] if there else [*choice, f"{key}={run}"]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     return subprocess.Popen([sys.executable, str(TRAIN), *words], **silent)
 
 
-def train(run: Path, choice: list[str]) -> None:
+def train(run: Path, choice: list[str], key: str = "hydra.run.dir") -> None:
     """Train to the end."""
-    process = start(run, choice)
+    process = start(run, choice, key)
     _, message = process.communicate()
     if process.returncode != 0:
         raise RuntimeError(message.decode())

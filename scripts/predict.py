@@ -4,7 +4,8 @@
 
 Prints CSV, or writes it to a file: the picture, its class, that class's probability, then the
 probability of every class. Several files: images=a.png,b.png. In cross-validation the folds'
-probabilities are averaged. Pictures are made grey and resized as the model needs them.
+models are asked as one, as for the ensemble in result.json. Pictures are made grey and resized as
+the model needs them.
 """
 
 import csv
@@ -40,7 +41,7 @@ def main() -> None:
     cfg = config_of(folder, words["trust"])
     runtime = build(cfg.runtime)()
     models = [load_model(cfg, runtime, place) for place in folds]
-    rows = predict(models, pictures, result, runtime)
+    rows = predict(models, pictures, result, runtime, cfg.loss._target_)
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:
@@ -66,11 +67,17 @@ def list_pictures(words: str) -> list[Path]:
     return paths
 
 
-def predict(models: list, pictures: list[Path], result: dict, runtime: object) -> list[list[str]]:
-    """Return a header and a row for each picture."""
+def predict(
+    models: list, pictures: list[Path], result: dict, runtime: object, loss: str
+) -> list[list[str]]:
+    """Return a header and a row for each picture.
+
+    loss: the target of the loss that the models were trained with.
+    """
     import torch
 
     from dlcourse.data.picture_file import read_pictures
+    from dlcourse.ensemble import average
 
     channels, size, _ = result["input_shape"]
     prepare = runtime.prepare(tuple(result["input_shape"]))
@@ -81,11 +88,11 @@ def predict(models: list, pictures: list[Path], result: dict, runtime: object) -
         batch = torch.from_numpy(read_pictures(paths, size, channels))
         batch = batch.to(runtime.device)
         with torch.no_grad(), runtime.autocast():
-            shares = [
-                model(prepare(standardize(batch))).float().softmax(1)  # (N, classes)
+            outputs = [
+                model(prepare(standardize(batch))).float()  # (N, classes)
                 for model, standardize in models
             ]
-        mean = torch.stack(shares).mean(0).cpu()  # (N, classes)
+        mean = average(torch.stack(outputs), loss, classes=True).softmax(1).cpu()  # (N, classes)
         for path, share in zip(paths, mean, strict=True):
             best = int(share.argmax())
             numbers = [f"{value:.6f}" for value in share.tolist()]

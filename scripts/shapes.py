@@ -93,6 +93,8 @@ def examples_of(config: dict) -> int | None:
 def training_share(config: dict, examples: int) -> int:
     """Return how many of the examples are left to train on beside the validation part."""
     split = config["split"]
+    if {"outer", "inner"} <= split.keys():
+        return round(examples * (1 - 1 / split["outer"]) * (1 - 1 / split["inner"]))
     held = 1 / split["folds"] if "folds" in split else split.get("fraction", 0)
     return round(examples * (1 - held))
 

@@ -53,14 +53,13 @@ def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
 
 def prepared(cfg):
     """Return a fresh state, a fold and a recipe as an experiment makes them."""
-    from dlcourse.build import build, load_data, make_recipe, make_state
+    from dlcourse.build import build, divide, load_data, make_recipe, make_state
     from dlcourse.core import Fold
     from dlcourse.data.options import standardize
 
     runtime = build(cfg.runtime)()
     dataset = load_data(cfg)
-    targets, classes = dataset.train.targets, bool(dataset.classes)
-    (part,) = build(cfg.split)(targets, classes=classes, ready_val=dataset.ready_val)
+    (part,) = divide(cfg, dataset)
     train = dataset.train.subset(part.train)
     val = dataset.train.subset(part.val) if len(part.val) else None
     fold = Fold(".", train, val, standardize(train, cfg.data.standardize))

@@ -77,6 +77,9 @@ WRONG = [  # the words, and what the message must name
     (["-m", "model=mlp,lenett"], ["model=lenett", "did you mean lenet"]),
     (["-m", "optim=adam,sgd", "resume=x"], ["resume", "-m"]),
     (["experiment=optimizers_on_digits"], ["-m experiment=optimizers_on_digits"]),
+    (["-m", "optim=adam,sgd", "--cfg", "job"], ["check=true"]),
+    (["workers=2"], ["workers=2 is for a sweep"]),
+    (["-m", "hydra/sweeper=basic", "model=mlp", "optim.lr=0.1,-1"], ["optim.lr=-1"]),
 ]
 
 
@@ -188,7 +191,7 @@ def test_a_run_leaves_a_folder_that_a_script_can_read(command, tmp_path):
         "train.log",
     ]
     assert all((run / name).stat().st_size > 0 for name in files)
-    assert list(run.glob("tensorboard/events*"))
+    assert list(run.glob("events*"))
     config = yaml.safe_load((run / ".hydra/config.yaml").read_text())
     assert config["optim"]["lr"] == 0.05
     assert "${" not in (run / ".hydra/config.yaml").read_text()
@@ -295,29 +298,18 @@ def test_a_model_of_ones_own_trains_without_touching_dlcourse(command, tmp_path)
     assert "did you mean wide" in wrong.stderr
 
 
-def test_a_sweep_runs_every_combination_in_a_folder_of_its_own(command, tmp_path):
-    words = ["model=mlp,linear", "optim=sgd,adam", "data.examples=60", "max_epochs=1"]
-    ended = command("-m", *words, "observe=[history]")
+def test_hydras_own_sweeper_stays_reachable(command, tmp_path):
+    words = ["model=mlp,linear", "optim=sgd", "data.examples=60", "max_epochs=1"]
+    ended = command("-m", "hydra/sweeper=basic", *words, "observe=[history]")
     assert ended.returncode == 0, ended.stderr
     jobs = sorted(path.name for path in tmp_path.glob("outputs/sweeps/*/*") if path.is_dir())
-    assert jobs == sorted(
-        f"model-{model}_optim-{optim}_data.examples-60_max_epochs-1"
-        for model in ("mlp", "linear")
-        for optim in ("sgd", "adam")
-    )
+    assert jobs == [
+        f"model-{model}_optim-sgd_data.examples-60_max_epochs-1" for model in ("linear", "mlp")
+    ]
     table = command("outputs/sweeps", script="scripts/collect.py")
     assert table.returncode == 0, table.stderr
     (csv,) = tmp_path.glob("outputs/sweeps/results.csv")
-    assert len(csv.read_text().splitlines()) == 5
-
-
-def test_a_job_that_diverges_fails_the_sweep_and_the_others_finish(command, tmp_path):
-    words = ["loss=mse", "optim=sgd", "optim.lr=900,0.01", "monitor=val/loss", "mode=min"]
-    ended = command("-m", *words, "data.examples=60", "max_epochs=9", "model=mlp")
-    assert ended.returncode == 1
-    assert "diverged" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert len(list(tmp_path.glob("outputs/sweeps/*/*/result.json"))) == 1
+    assert len(csv.read_text().splitlines()) == 3
 
 
 def kill_after(epochs: int, words: list[str], folder: Path, data_root: Path, number: int) -> int:

@@ -19,7 +19,7 @@ def test_folds_are_put_together_as_numpy_does(tiny, tmp_path):
     accuracies = [fold["val"]["accuracy"] for fold in folds]
     assert best == result["best"] == np.mean(accuracies)
     assert result["mean"]["val/accuracy"] == np.mean(accuracies)
-    assert result["std"]["val/accuracy"] == np.std(accuracies)
+    assert result["std"]["val/accuracy"] == np.std(accuracies, ddof=1)
     assert result["mean"]["test/loss"] == np.mean([fold["test"]["loss"] for fold in folds])
     assert sum(fold["examples"]["val"] for fold in folds) == 90
     assert [fold["name"] for fold in result["folds"]] == ["fold0", "fold1", "fold2"]

@@ -26,7 +26,7 @@ def sections() -> dict[str, list[str]]:
 
 
 def test_every_group_is_in_the_overview_once_and_the_presets_come_last():
-    assert set(ORDER) == {*GROUPS, "experiment"}
+    assert set(ORDER) == {*GROUPS, "sweep", "experiment"}
     assert list(sections())[:-1] == [*ORDER]
     assert ORDER[-1] == "experiment"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dlcourse.bounds import bounds_of
 from dlcourse.error import UserError, did_you_mean, nearest
-from dlcourse.rules import inputs, measuring, task, training
+from dlcourse.rules import dividing, inputs, measuring, task, training
 from dlcourse.run_folder import leaves
 
 GROUPS = (
@@ -15,6 +15,7 @@ GROUPS = (
     "split", "metric", "stop", "observe", "runtime", "data",
 )  # fmt: skip
 MULTIPLE = ("regularizer", "augment", "metric", "observe")  # of which several may be chosen
+SWEEP = ("sweep", "seeds", "workers", "on_error", "check")  # read by a sweep and by no job
 TOP_LEVEL = ("seed", "max_epochs", "batch_size", "monitor", "mode", "resume", "trust")
 OWN_TARGETS = (
     *(f"dlcourse.{group}." for group in GROUPS),
@@ -31,6 +32,10 @@ NOT_ARGUMENTS = {
 }
 """Keys of a group that dlcourse itself reads."""
 
+RULES = (
+    *training.RULES, *task.RULES, *inputs.RULES, *measuring.RULES, *dividing.RULES,
+)  # fmt: skip
+
 
 def check(config: dict) -> None:
     """Raise UserError for the first thing in a plain config that cannot be meant."""
@@ -45,7 +50,7 @@ def check(config: dict) -> None:
     for key, value in leaves(config):
         if not key.startswith(foreign) or key.split(".")[1] in read_here(key):
             check_key(key, value)
-    for rule in (*training.RULES, *task.RULES, *inputs.RULES, *measuring.RULES):
+    for rule in RULES:
         for problem in rule(config):
             raise UserError(problem)
 

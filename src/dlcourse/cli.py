@@ -9,17 +9,26 @@ from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import run_folder
-from dlcourse.check import check, check_key, check_trust
+from dlcourse.check import SWEEP, check, check_key, check_trust
 from dlcourse.command import one_message
-from dlcourse.compose import CONFIGS, compose, explain, plain, sweep_points
-from dlcourse.error import DivergedError, UserError
+from dlcourse.compose import (
+    CONFIGS,
+    compose,
+    explain,
+    plain,
+    quoted,
+    spread,
+    sweep_points,
+)
+from dlcourse.error import UserError
+from dlcourse.start import report, start
+from dlcourse.sweep import record as sweep_record
 from dlcourse.zoo import HELP, overview
 
 OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
@@ -66,39 +75,6 @@ def main() -> None:
             raise explain(error) from error
 
 
-def start(config: dict, *, fresh: bool = False) -> float:
-    """Carry out one job in the folder that Hydra was told.
-
-    fresh: whether the folder may go again if the job turns out to be impossible.
-    """
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    from dlcourse.experiment import run  # torch, only now that all is found to be in order
-
-    shown = os.path.relpath(folder) if folder.is_relative_to(os.getcwd()) else folder
-    try:
-        best = run(OmegaConf.create(config), folder)
-    except (KeyboardInterrupt, SystemExit):
-        own = "dlcourse-train" if "dlcourse" in Path(sys.argv[0]).name else "python train.py"
-        print(f"\nStopped. To go on: {own} resume={shown}", file=sys.stderr)
-        raise
-    except Exception as error:
-        expected = isinstance(error, UserError | DivergedError)
-        log.info("%s", error, exc_info=not expected)  # into train.log; the caller tells the user
-        if fresh and isinstance(error, UserError):
-            run_folder.discard(folder)
-        raise
-    report(folder, str(shown))
-    return best
-
-
-def report(folder: Path, shown: str) -> None:
-    """Print how cross-validation went and where everything lies."""
-    result = run_folder.read_result(folder)
-    for name, mean in result.get("mean", {}).items():
-        print(f"{name} {mean:.4f} ± {result['std'][name]:.4f} over {len(result['folds'])} folds")
-    print(f"Results are in {shown}", flush=True)
-
-
 def prepare(words: list[str]) -> Command:
     """Look at the whole command before anything is started; raises UserError.
 
@@ -111,35 +87,76 @@ def prepare(words: list[str]) -> Command:
         print(overview([CONFIGS, *([Path(args.config_dir)] if args.config_dir else [])]))
         sys.exit(0)
     if args.hydra_help or args.cfg or args.info or args.shell_completion:
+        if args.multirun:
+            raise UserError("--cfg and --info show one run.\nLeave -m out, or type check=true")
         return Command(words)
     for option in ("config_name", "config_path", "experimental_rerun"):
         if getattr(args, option, None) is not None:
             flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} is not for dlcourse.\nType --config-dir <your own configs>")
     check_config_dir(args.config_dir)
+    begun = sweep_begun(args.overrides)
+    if begun is not None:
+        return Command(begun)
     if not args.multirun:
         cfg = compose(args.overrides, args.config_dir)
         if cfg.hydra.mode != RunMode.MULTIRUN:
             if cfg.hydra.sweeper.get("params"):
                 raise UserError(f"This preset is a sweep.\nType -m {' '.join(args.overrides)}")
             return prepare_run(words, args.overrides, args.config_dir, cfg)
-    for point in sweep_points(args.overrides, args.config_dir):
-        config = plain(compose(point, args.config_dir))
-        if config["resume"] is not None:
-            raise UserError("resume= goes on with one run.\nLeave -m out")
+    return Command(prepare_sweep(words, args.overrides, args.config_dir))
+
+
+def sweep_begun(overrides: list[str]) -> list[str] | None:
+    """Return the words that go on with the sweep named by ``resume=``; None for a run's folder.
+
+    Raises UserError where other words would make it another sweep.
+    """
+    typed = {run_folder.key_of(word): word.partition("=")[2] for word in overrides}
+    folder = Path(typed.get("resume", "").strip("'\""))
+    record = sweep_record.read(folder) if "resume" in typed else None
+    if record is None:
+        return None
+    more = [word for word in overrides if run_folder.key_of(word) != "resume"]
+    for word in more:
+        if run_folder.key_of(word) not in sweep_record.MAY_CHANGE:
+            raise UserError(
+                f"{word} would make it another sweep than the one in {folder}.\n"
+                f"With resume=<sweep folder> may be typed: {', '.join(sweep_record.MAY_CHANGE)}"
+            )
+    own = [word for word in record.words if run_folder.key_of(word) != "hydra.sweep.dir"]
+    there = ["--config-dir", record.config_dir] if record.config_dir else []
+    return ["-m", *there, *own, *more, f"hydra.sweep.dir={quoted(str(folder))}"]
+
+
+def prepare_sweep(words: list[str], overrides: list[str], config_dir: str | None) -> list[str]:
+    """Return the words of a sweep as Hydra is told them.
+
+    Hydra's own sweeper has its jobs checked here; dlcourse's does it by itself.
+    """
+    if any(run_folder.key_of(word) == "resume" for word in overrides):
+        raise UserError("resume= goes on with one folder, a run's or a sweep's.\nLeave -m out")
+    for point in sweep_points(overrides, config_dir):
+        config = plain(compose(point, config_dir))
         try:
             check(config)
         except UserError as error:
             raise UserError(
                 f"{error}\nin the job {' '.join(point)}; nothing was started"
             ) from error
-    return Command(words)
+    return spread(words, overrides)
 
 
 def prepare_run(
     words: list[str], overrides: list[str], config_dir: str | None, cfg: DictConfig
 ) -> Command:
     """Check one run and make or find its folder."""
+    for word in overrides:
+        key = run_folder.key_of(word)
+        if key.split(".")[0] in SWEEP and key != "check":
+            raise UserError(
+                f"{word} is for a sweep, and this is one run.\nType -m, or leave it out"
+            )
     config = plain(cfg)
     check_key("resume", config["resume"])
     if config["resume"] is not None:
@@ -151,10 +168,25 @@ def prepare_run(
         check(config)
     else:
         check(config)
+        check_key("check", cfg.check)
+        if cfg.check:
+            only_check(config)
         wanted = Path(cfg.hydra.run.dir)
         fresh = not any(run_folder.key_of(word) == "hydra.run.dir" for word in overrides)
         folder = run_folder.claim(wanted) if fresh else run_folder.make(wanted)
     return Command([*words, f"hydra.run.dir={quoted(str(folder))}"], config, fresh)
+
+
+def only_check(config: dict) -> None:
+    """Find out what only PyTorch and the data can tell of a run, print it, and end."""
+    from dlcourse.sweep.pool import context
+    from dlcourse.sweep.rehearse import rehearse
+
+    ((finding,), _) = rehearse(context(), [config])
+    if finding.problem:
+        raise UserError(finding.problem)
+    print(f"It is in order: {finding.parameters:,} parameters; nothing was started.")
+    sys.exit(0)
 
 
 def resumed(folder: Path, config: dict, overrides: list[str], config_dir: str | None) -> dict:
@@ -195,9 +227,3 @@ def job_folder(words: ListConfig) -> str:
     telling = [word for word in words if not run_folder.is_free(run_folder.key_of(word))]
     joined = "_".join(telling) or "defaults"
     return re.sub(r"[^\w.-]+", "-", joined).strip("-")[:200]
-
-
-def quoted(text: str) -> str:
-    """Return a text as one value in Hydra's grammar, whatever characters are in it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
-    return f"'{escaped}'"

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from dlcourse.error import DivergedError, UserError, nearest
 from dlcourse.kind import Number
@@ -19,11 +20,7 @@ def one_message() -> Iterator[None]:
     2: the command cannot be carried out. 1: training diverged, or memory ran out. 130: Ctrl-C.
     143: SIGTERM.
     """
-
-    def terminate(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, terminate)
+    terminable()
     try:
         yield
     except UserError as error:
@@ -47,6 +44,20 @@ def one_message() -> Iterator[None]:
     except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+
+
+def terminable() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, with everything closed, and status 143."""
+
+    def terminate(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def own_name() -> str:
+    """Return how this command is typed."""
+    return "dlcourse-train" if "dlcourse" in Path(sys.argv[0]).name else "python train.py"
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import run_folder
-from dlcourse.check import GROUPS, MULTIPLE
+from dlcourse.check import GROUPS, MULTIPLE, SWEEP
 from dlcourse.error import UserError, nearest
 
 HERE = Path(__file__).parent
@@ -32,6 +32,8 @@ def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
     if config_dir is not None:
         own = f"file://{os.path.abspath(config_dir)}"
         search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
+    running = GlobalHydra.instance().hydra  # of the sweep whose jobs are composed
+    GlobalHydra.instance().clear()
     try:
         composer = Hydra.create_main_hydra2("train", search_path)
         cfg = composer.compose_config(
@@ -41,7 +43,7 @@ def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
         GlobalHydra.instance().clear()
         raise explain(error, overrides, config_dir) from error
     finally:
-        GlobalHydra.instance().clear()
+        GlobalHydra.instance().hydra = running
     for group in set(GROUPS) - set(MULTIPLE) - set(cfg.hydra.runtime.choices):
         known = ", ".join(sorted(options_of(group, config_dir)))
         raise UserError(f"{group} takes exactly one choice.\nType {group}=<one of {known}>")
@@ -66,10 +68,13 @@ def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]
 
 
 def plain(cfg: DictConfig) -> dict:
-    """Return a config without Hydra's part and without interpolations; raises UserError."""
+    """Return what a job is: a config without Hydra's part, a sweep's and interpolations.
+
+    Raises UserError.
+    """
     try:
-        # only the task's keys: some of Hydra's own exist while a job runs, and not before
-        keys = [key for key in cfg if key != "hydra"]
+        # some of Hydra's own keys exist while a job runs, and not before
+        keys = [key for key in cfg if key not in ("hydra", *SWEEP)]
         return OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
     except OmegaConfBaseException as error:
         raise explain(error) from error
@@ -115,4 +120,31 @@ def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
     """Return every group and every key that there are with the choices that were typed."""
     choices = [word for word in overrides if run_folder.key_of(word) in GROUPS]
     cfg = compose(choices, config_dir)
-    return [*cfg.hydra.runtime.choices, *(key for key, _ in run_folder.leaves(plain(cfg)))]
+    own = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SWEEP)))
+    keys = (key for part in (plain(cfg), own) for key, _ in run_folder.leaves(part))
+    return [*cfg.hydra.runtime.choices, *keys]
+
+
+def quoted(text: str) -> str:
+    """Return a text as one value in Hydra's grammar, whatever characters are in it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    return f"'{escaped}'"
+
+
+def spread(words: list[str], overrides: list[str]) -> list[str]:
+    """Let a word belong to those options alone that have its key.
+
+    ``optim=sgd,momentum optim.momentum=0.5`` becomes a list of one value, ``choice(0.5)``: Hydra
+    composes what is not in a list before any option of the other list is chosen.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    swept = {word.key_or_group for word in parsed if word.is_sweep_override()}
+    replaced = {
+        word.input_line: f"{word.get_key_element()}=choice({word.get_value_element_as_str()})"
+        for word in parsed
+        if not word.is_sweep_override()
+        and not word.is_delete()
+        and (word.package or word.key_or_group.split(".")[0] in swept)
+        and "." in word.key_or_group
+    }
+    return [replaced.get(word, word) for word in words]

@@ -1,18 +1,30 @@
 """One experiment: from a config over its folds to a result."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse import run_folder
-from dlcourse.build import build, build_all, load_data, make_recipe, make_state
-from dlcourse.core import Dataset, Fold
+from dlcourse import predictions, run_folder
+from dlcourse.build import (
+    build,
+    build_all,
+    divide,
+    examples_to_test,
+    load_data,
+    make_recipe,
+    make_state,
+)
+from dlcourse.core import Dataset, Fold, Observer
 from dlcourse.data.options import standardize
 from dlcourse.result import describe, summarize
 from dlcourse.runtime import Runtime
+from dlcourse.split.part import Part
+from dlcourse.together import put_together
 from dlcourse.train.checkpoint import Checkpoint, read_best, restore
 from dlcourse.train.fit import fit, measure
 
@@ -20,8 +32,16 @@ MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
 """What a run is told by in TensorBoard and in tables, besides what was typed."""
 
 
-def run(cfg: DictConfig, folder: Path) -> float:
+def run(
+    cfg: DictConfig,
+    folder: Path,
+    watching: Sequence[Observer] = (),
+    telling: Sequence[str] | None = None,
+) -> float:
     """Carry out one experiment in its folder and return ``monitor``'s best value.
+
+    watching: observers besides those of the config. telling: the keys that set this run apart from
+    others; None for the main choices and whatever was typed.
 
     A finished run returns at once, a stopped one goes on, and a new one starts. In
     cross-validation the value is the mean over the folds. Raises UserError for what a config
@@ -32,41 +52,52 @@ def run(cfg: DictConfig, folder: Path) -> float:
         record(cfg, folder)
         result = run_folder.read_result(folder)
         if result is None:
-            result = carry_out(cfg, folder)
+            result = carry_out(cfg, folder, watching, telling)
         return result["best"]
 
 
-def carry_out(cfg: DictConfig, folder: Path) -> dict:
+def carry_out(
+    cfg: DictConfig, folder: Path, watching: Sequence[Observer], telling: Sequence[str] | None
+) -> dict:
     """Train and test every fold that is not done yet and write down the result."""
     build_all(cfg)
     runtime: Runtime = build(cfg.runtime)()
     dataset = load_data(cfg)
-    parts = build(cfg.split)(
-        dataset.train.targets, classes=bool(dataset.classes), ready_val=dataset.ready_val
-    )
-    options = chosen_options(cfg, folder)
+    parts = divide(cfg, dataset)
+    options = chosen_options(cfg, folder, telling)
     results = []
     for part in parts:
         place = folder / part.name
         place.mkdir(exist_ok=True)
         result = run_folder.read_result(place)
-        if result is None:
-            train = dataset.train.subset(part.train).to(runtime.device)
-            val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
-            fold = Fold(part.name, train, val, standardize(train, cfg.data.standardize))
-            result = run_fold(cfg, runtime, dataset, fold, options, place)
+        if result is None or not (part.name == "." or predictions.are_there(place)):
+            result = run_fold(cfg, runtime, dataset, part, options, place, watching)
         results.append(result)
     if parts[0].name == ".":
         return results[0]
-    result = summarize(results, [part.name for part in parts])
+    names = [part.name for part in parts]
+    result = summarize(results, names) | put_together(cfg, dataset, parts, folder)
     run_folder.write_result(folder, result)
     return result
 
 
 def run_fold(
-    cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, options: dict, folder: Path
+    cfg: DictConfig,
+    runtime: Runtime,
+    dataset: Dataset,
+    part: Part,
+    options: dict,
+    folder: Path,
+    watching: Sequence[Observer],
 ) -> dict:
-    """Train one fold to its end, test its best weights once, and write down its result."""
+    """Train one fold to its end, test its best weights once, and write down its result.
+
+    In cross-validation the outputs on its validation and test examples are written down as well.
+    """
+    train = dataset.train.subset(part.train).to(runtime.device)
+    val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
+    fold = Fold(part.name, train, val, standardize(train, cfg.data.standardize))
+    dataset = replace(dataset, test=examples_to_test(dataset, part))
     state = restore(make_state(cfg, runtime, dataset), folder)
     recipe = make_recipe(cfg, runtime, dataset, fold)
     with ExitStack() as stack:
@@ -74,10 +105,14 @@ def run_fold(
         for node in cfg.observe.values():
             observers.append(build(node)(folder))
             stack.callback(observers[-1].close)
+        observers += watching  # after those that write, so that they may end the run
         fit(state, fold, recipe, observers)
         read_best(state.model, folder)
         test = dataset.test.to(runtime.device)
         meter = measure(state.model, test, fold.standardize, recipe, keep=True)
+        if part.name != ".":
+            val_meter = val and measure(state.model, val, fold.standardize, recipe, keep=True)
+            predictions.write(folder, predictions.gather(part.val, val_meter, meter))
         result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}
         for observer in observers:
             observer.finish(state, result)
@@ -95,16 +130,19 @@ def record(cfg: DictConfig, folder: Path) -> None:
     run_folder.record(folder, config, overrides, hydra)
 
 
-def chosen_options(cfg: DictConfig, folder: Path) -> dict[str, str | float]:
-    """Return what tells this run from others: the main choices and whatever was typed.
+def chosen_options(
+    cfg: DictConfig, folder: Path, telling: Sequence[str] | None
+) -> dict[str, str | float]:
+    """Return what tells this run from others, the main choices and whatever was typed by default.
 
     For example ``{"data": "digits", "model": "lenet", "optim": "adam", "optim.lr": 0.001, ...}``.
     """
     values = dict(run_folder.leaves(OmegaConf.to_container(cfg, resolve=True)))
     values |= run_folder.stored_choices(folder)
-    typed = map(run_folder.key_of, run_folder.stored_overrides(folder))
-    keys = dict.fromkeys([*MAIN_OPTIONS, *(key for key in typed if not run_folder.is_free(key))])
-    return {key: plain(values[key]) for key in keys if key in values}
+    if telling is None:
+        typed = map(run_folder.key_of, run_folder.stored_overrides(folder))
+        telling = [*MAIN_OPTIONS, *(key for key in typed if not run_folder.is_free(key))]
+    return {key: plain(values[key]) for key in dict.fromkeys(telling) if key in values}
 
 
 def plain(value: Any) -> str | float:

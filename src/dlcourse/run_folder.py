@@ -1,10 +1,11 @@
 """A run's folder: who may use it, what config it was started with, how it ended."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,11 @@ def discard(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def unwritable(folder: Path, error: OSError) -> UserError:
-    """Say that nothing can be written there."""
+def unwritable(folder: Path, error: OSError, key: str = "hydra.run.dir") -> UserError:
+    """Say that nothing can be written there, and with which key to name another place."""
     return UserError(
         f"The output folder {folder} cannot be made: {error.strerror or error}.\n"
-        "Type hydra.run.dir=<folder>, somewhere you may write"
+        f"Type {key}=<folder>, somewhere you may write"
     )
 
 
@@ -86,6 +87,20 @@ def locked(folder: Path) -> Iterator[None]:
         raise UserError(
             f"Another process is at work in {folder}; wait for it or stop it."
         ) from error
+
+
+def wait_until_free(folder: Path, seconds: float) -> None:
+    """Wait, so long at most, until no process is at work in a run's folder."""
+    lock = folder / ".hydra/lock"
+    if lock.exists():
+        with suppress(filelock.Timeout), filelock.FileLock(lock, timeout=seconds):
+            pass
+
+
+def shown(folder: Path) -> str:
+    """Return a folder as a person would type it: from where he stands if it lies below."""
+    inside = folder.absolute().is_relative_to(Path.cwd())
+    return os.path.relpath(folder) if inside else str(folder)
 
 
 def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> None:

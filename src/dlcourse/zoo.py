@@ -17,14 +17,16 @@ dlcourse trains: every idea of a deep-learning course is one word on the command
 
   python train.py model=lenet optim=adam                    one run
   python train.py -m model=mlp,lenet optim=sgd,adam         every combination
+  python train.py -m optim=sgd,adam seeds=5 workers=2       each over five seeds, two jobs at a time
+  python train.py -m optim=sgd,adam check=true              only look at what would run
   python train.py split=stratified_kfold split.folds=5      cross-validation
-  python train.py resume=outputs/<date>/<run>               go on with a run
+  python train.py resume=<folder>                           go on with a run or a sweep
   python train.py model=resnet20 --cfg job                  every key of such a run, and its value
   python train.py --config-dir my_configs model=my_model    your own
   python train.py --hydra-help                              Hydra's own options
 """
 
-ORDER = ("data", *(group for group in GROUPS if group != "data"), "experiment")
+ORDER = ("data", *(group for group in GROUPS if group != "data"), "sweep", "experiment")
 WORDS = {"activation": ACTIVATIONS, "norm": NORMS, "pool": POOLS}  # for keys of models
 PRESETS = "Presets: cited experiments that set several groups at once."
 WIDTH = 110
@@ -104,7 +106,8 @@ def defaults(configs: Path) -> dict[str, list[str]]:
     for entry in OmegaConf.to_container(OmegaConf.load(configs / "train.yaml"))["defaults"]:
         if isinstance(entry, dict):
             for group, names in entry.items():
-                chosen[group] = names if isinstance(names, list) else [names]
+                if not group.startswith("override "):
+                    chosen[group] = names if isinstance(names, list) else [names]
     return chosen
 
 

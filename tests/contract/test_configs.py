@@ -25,8 +25,8 @@ NEED_FILES = (
     "image_folder", "csv",
 )  # fmt: skip
 ANY_TEXT = (
-    "monitor", "root", "folder", "data.file", "data.target", "model.name", "model.weights",
-    "init.run",
+    "monitor", "root", "folder", "data.file", "data.target", "data.group", "model.name",
+    "model.weights", "init.run", "storage", "study",
 )  # fmt: skip
 
 
@@ -41,6 +41,8 @@ def needs(group: str, option: str) -> list[str]:
     """Return what else must be typed because the choice is not for every run."""
     if group == "metric" and option in VALUE_METRICS:
         return ["data=sine"]
+    if option == "group_kfold":
+        return ["data=csv", "data.file=groups.csv", "data.target=kind", "data.group=patient"]
     return ["model=linear"] if option == "closed_form" else []
 
 
@@ -48,6 +50,13 @@ def a_run(folder):
     """Make what the checks take for a finished run."""
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints/best.pt").touch()
+    return folder
+
+
+def a_table_with_groups(folder):
+    """Write a table of 100 rows, ten of each patient."""
+    rows = [f"{n % 7},{n % 3},{'ab'[n % 2]},{n // 10}" for n in range(100)]
+    (folder / "groups.csv").write_text("\n".join(["x,y,kind,patient", *rows, ""]))
     return folder
 
 
@@ -92,9 +101,22 @@ def test_a_config_begins_with_what_it_is_and_a_command_that_is_in_order(path, co
     a_run(tmp_path / "my_run")
     for name in ("my_pictures", "my_run"):
         words = [w.replace(name, str(tmp_path / name)) for w in words if w != "-m"]
-    from omegaconf import OmegaConf
+    if path.parent.name == "sweep":
+        assert planned(words).jobs
+    else:
+        from omegaconf import OmegaConf
 
-    check(OmegaConf.to_container(compose(*words)))
+        check(OmegaConf.to_container(compose(*words)))
+
+
+def planned(words: list[str]):
+    """Return what a sweep's words mean, every job composed and checked."""
+    from dlcourse.compose import compose
+    from dlcourse.sweep.plan import make_plan
+    from dlcourse.sweep.space import read_spaces
+
+    fixed, spaces = read_spaces(words, None)
+    return make_plan(compose(fixed, None), fixed, spaces, None)
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
@@ -120,7 +142,7 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
     keyword_only = [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
     given_by_the_run = {
         "data": {"root", "seed"},
-        "split": {"classes", "ready_val"},
+        "split": {"classes", "ready_val", "groups"},
         "augment": {"classes"},
     }
     assert keys == {p.name for p in keyword_only} - given_by_the_run.get(group, set())
@@ -213,13 +235,15 @@ def test_every_choice_trains(group, option, tiny, tmp_path):
     if option == "from_run":
         run(tiny("model=mlp", "max_epochs=1"), tmp_path / "first")
         words.append(f"init.run={tmp_path / 'first'}")
+    if option == "group_kfold":
+        words.append(f"data.root={a_table_with_groups(tmp_path)}")
     cfg = tiny(*words)
     if option == "gd":
         cfg.data.examples = 30
     if option == "gates":
         cfg.data.examples = None  # there are but four
-    if option == "stratified_kfold" or option == "kfold":
-        cfg.split.folds = 2
+    for key in {"folds", "outer", "inner", "repeats"} & set(cfg.split):
+        cfg.split[key] = 2
     best = run(cfg, tmp_path / "run")
     assert best == best  # a number, not nan
 

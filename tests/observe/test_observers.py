@@ -38,7 +38,7 @@ def finished(tmp_path_factory):
 
 
 def test_the_curves_are_the_history(finished):
-    reader = events(finished / "tensorboard")
+    reader = events(finished)
     lines = [json.loads(line) for line in (finished / "history.jsonl").read_text().splitlines()]
     for name in ("train/loss", "val/loss", "val/accuracy", "lr", "examples_per_second"):
         curve = reader.Scalars(name)
@@ -47,7 +47,7 @@ def test_the_curves_are_the_history(finished):
 
 
 def test_the_test_figures_and_the_best_are_shown(finished):
-    reader = events(finished / "tensorboard")
+    reader = events(finished)
     result = json.loads((finished / "result.json").read_text())
     (accuracy,) = reader.Scalars("test/accuracy")
     assert accuracy.value == pytest.approx(result["test"]["accuracy"])
@@ -58,7 +58,7 @@ def test_the_test_figures_and_the_best_are_shown(finished):
 def test_the_hparams_tab_has_the_options_and_the_best_figure(finished):
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-    metadata = events(finished / "tensorboard").summary_metadata
+    metadata = events(finished).summary_metadata
     shown = {
         tag: HParamsPluginData.FromString(data.plugin_data.content)
         for tag, data in metadata.items()
@@ -69,11 +69,11 @@ def test_the_hparams_tab_has_the_options_and_the_best_figure(finished):
     assert start["optim.lr"].number_value == pytest.approx(0.001)
     # a summary of the experiment would make TensorBoard hide the columns that the first run lacks
     assert "_hparams_/experiment" not in shown
-    assert "best/val/accuracy" in events(finished / "tensorboard").Tags()["scalars"]
+    assert "best/val/accuracy" in events(finished).Tags()["scalars"]
 
 
 def test_the_graph_and_the_confusion_matrix_are_drawn(finished):
-    reader = events(finished / "tensorboard")
+    reader = events(finished)
     assert b"Linear" in reader.Graph().SerializeToString()
     (picture,) = reader.Images("test/confusion")
     assert picture.width > 300
@@ -82,7 +82,7 @@ def test_the_graph_and_the_confusion_matrix_are_drawn(finished):
 def test_every_picture_has_a_name_that_no_curve_has_and_is_shown(tiny, tmp_path):
     metrics = "metric=[accuracy,confusion,average_precision,calibration]"
     run(tiny("model=mlp", metrics, "observe=[tensorboard]", "max_epochs=1"), tmp_path / "run")
-    tags = events(tmp_path / "run/tensorboard").Tags()
+    tags = events(tmp_path / "run").Tags()
     pictures = {"test/confusion", "test/per_class", "test/precision_recall", "test/calibration"}
     assert set(tags["images"]) == pictures
     assert not pictures & set(tags["scalars"])
@@ -132,7 +132,7 @@ def test_a_resumed_run_takes_the_place_of_the_epochs_it_repeats(tmp_path):
         for epochs in range(begin + 1, end + 1):
             board.epoch(At(epochs))
         board.close()
-    assert [event.step for event in events(tmp_path / "tensorboard").Scalars("val/loss")] == [
+    assert [event.step for event in events(tmp_path).Scalars("val/loss")] == [
         1,
         2,
         3,

@@ -43,13 +43,22 @@ def test_evaluate_measures_every_fold_and_a_fold_by_itself(folds, command):
     assert f"test/accuracy {results[1]['test']['accuracy']}" in alone.stdout
 
 
+def test_evaluate_measures_a_nested_run_on_its_outer_fold(tiny, command, tmp_path):
+    words = ["split=nested", "split.outer=3", "split.inner=2", "split.fold=2", "model=mlp"]
+    run(tiny(*words), tmp_path / "run")
+    ended = command(f"run={tmp_path / 'run'}", script="scripts/evaluate.py")
+    for number in range(2):
+        result = json.loads((tmp_path / f"run/fold{number}/result.json").read_text())
+        assert f"fold{number} test/loss {result['test']['loss']}" in ended.stdout
+
+
 def digits_as_files(compose, folder, count=20):
     """Write test digits as pictures; return their classes by file."""
     folder.mkdir()
     test = load_data(compose("data=digits")).test
     classes = {}
     for number in range(count):
-        path = folder / f"{number:02}.png"
+        path = folder / f"{number:03}.png"
         Image.fromarray(test.inputs[number, 0].numpy()).save(path)
         classes[str(path)] = str(int(test.targets[number]))
     return classes
@@ -72,6 +81,19 @@ def test_predict_names_classes_and_probabilities(kind, request, compose, command
         assert hits >= 15
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "hinge"])
+def test_predict_asks_the_folds_as_one_like_the_result(loss, tiny, compose, command, tmp_path):
+    words = ["split=kfold", "split.folds=2", "model=mlp", "optim.lr=0.01", f"loss={loss}"]
+    run(tiny(*words), tmp_path / "run")
+    classes = digits_as_files(compose, tmp_path / "pictures", 360)
+    words = [f"run={tmp_path / 'run'}", f"images={tmp_path / 'pictures'}"]
+    ended = command(*words, script="scripts/predict.py")
+    rows = list(csv.DictReader(ended.stdout.splitlines()))
+    hits = sum(row["class"] == classes[row["image"]] for row in rows)
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["ensemble"]["accuracy"] == hits / 360
+
+
 def test_predict_writes_a_new_file_and_no_old_one(trained, compose, command, tmp_path):
     picture = next(iter(digits_as_files(compose, tmp_path / "pictures", 1)))
     words = [f"run={trained}", f"images={picture}", "csv=out.csv"]
@@ -92,6 +114,8 @@ def test_predict_writes_a_new_file_and_no_old_one(trained, compose, command, tmp
         ("predict", ["run=no/such", "images=x"], "no/such"),
         ("collect", ["no/such"], "no/such"),
         ("collect", [], "folder of runs"),
+        ("collect", [".", "cvs=x"], "did you mean csv"),
+        ("collect", ["."], "no finished run"),
         ("benchmark", ["models=resnet", "data.root=x"], "resnet"),
         ("benchmark", ["repeats=0"], "repeats=0 is not allowed: repeats takes a whole number"),
         ("kill_drill", ["runs=some"], "runs=some"),
@@ -123,14 +147,30 @@ def test_collect_ranks_by_validation_and_shows_what_varies(tiny, command, tmp_pa
     ended = command("runs", script="scripts/collect.py")
     assert ended.returncode == 0, ended.stderr
     rows = list(csv.DictReader((tmp_path / "runs/results.csv").read_text().splitlines()))
-    assert len(rows) == 4
-    assert [row["rank"] for row in rows] == ["1", "2", "3", "4"]
-    accuracies = [float(r["val"].split()[0]) for r in rows if r["monitor"] == "val/accuracy"]
+    assert len(rows) == 5
+    done = [row for row in rows if row["status"] == "done"]
+    accuracies = [float(row["mean"]) for row in done if row["monitor"] == "val/accuracy"]
     assert accuracies == sorted(accuracies, reverse=True)
-    assert next(row for row in rows if row["folder"] == "folds")["val"].count("±") == 1
+    assert [row["rank"] for row in done] == ["1", "2", "3", "1"]
+    folds = json.loads((tmp_path / "runs/folds/result.json").read_text())["folds"]
+    (row,) = [row for row in rows if row["folder"] == "folds"]
+    assert float(row["mean"]) == pytest.approx(sum(fold["best"] for fold in folds) / 2)
+    assert row["n"] == "2"
     assert {"0.0001", "0.01"} <= {row["optim.lr"] for row in rows}
     assert "batch_size" not in rows[0]
     assert "not finished: runs/0.5" in ended.stdout
+    for name in ("results.md", "results.tex"):
+        assert (tmp_path / "runs" / name).stat().st_size > 100
+
+
+def test_collect_writes_where_it_is_told_and_over_nobodys_file(trained, command, tmp_path):
+    words = ["run", "csv=a.csv", "markdown=a.md", "latex=a.tex", "pictures=drawn"]
+    assert command(*words, script="scripts/collect.py").returncode == 0
+    assert {path.name for path in tmp_path.glob("a.*")} == {"a.csv", "a.md", "a.tex"}
+    assert not (trained / "results.csv").exists()
+    again = command(*words, script="scripts/collect.py")
+    assert again.returncode == 2
+    assert "a.csv is already there" in again.stderr
 
 
 def test_the_benchmarks_two_loops_end_with_the_same_weights(command, tmp_path):

@@ -119,3 +119,7 @@ def test_a_wrong_word_gets_one_message(words, named, command):
     assert ended.returncode == 2
     assert named in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_nested_run_trains_on_what_both_kinds_of_folds_leave():
+    assert script.training_share({"split": {"outer": 5, "inner": 4}}, 100) == 60

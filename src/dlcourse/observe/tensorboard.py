@@ -37,7 +37,7 @@ class TensorBoard(Observer):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "tensorboard"
+        self.folder = folder  # itself, so that TensorBoard calls the run by its folder's name
         self.writer: SummaryWriter | None = None
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:

@@ -1,0 +1,39 @@
+"""The ranking as a LaTeX table."""
+
+from dlcourse.report.points import Point
+from dlcourse.report.rows import header, more, rows
+
+SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$",
+    "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "±": r"$\pm$", "–": "--", "<": r"\textless{}", ">": r"\textgreater{}", "[": "{[}", "]": "{]}",
+}  # fmt: skip
+
+
+def latex(points: list[Point], keys: list[str]) -> str:
+    """Return a ``tabular`` in the manner of booktabs, the best row bold."""
+    names = header(points, keys)
+    columns = "".join("l" if name in keys else "r" for name in names)
+    best, *others = ([escaped(cell) for cell in row] for row in rows(points, keys))
+    lines = [
+        r"% \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        joined([escaped(name) for name in names]),
+        r"\midrule",
+        joined([rf"\textbf{{{cell}}}" if cell else "" for cell in best]),
+        *map(joined, others),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join([*lines, *([f"% {more(points)}"] if more(points) else [])]) + "\n"
+
+
+def joined(cells: list[str]) -> str:
+    """Return the cells as a row."""
+    return " & ".join(cells) + r" \\"
+
+
+def escaped(text: str) -> str:
+    """Return text that LaTeX prints as it is."""
+    return "".join(SPECIAL.get(letter, letter) for letter in " ".join(text.split()))

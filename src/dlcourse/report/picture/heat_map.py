@@ -1,0 +1,97 @@
+"""How two keys act together."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from dlcourse.report.picture.levels import Scale, around_base, scale_of, scales
+from dlcourse.report.picture.look import empty_figure, plain, scale_x
+from dlcourse.report.points import Point
+from dlcourse.report.statistics import spread
+from dlcourse.report.written import figure as written
+
+MOST = 15  # cells along a side
+
+
+def draw_heat_map(points: Sequence[Point], keys: Sequence[str]) -> Figure | None:
+    """Draw the mean figure for each pair of values of the two keys that matter most.
+
+    Bright is good; the best cell has a frame. Numbers drawn at random become a scatter plot. None
+    where fewer than two keys vary or each by itself, or where most cells would be empty.
+    """
+    if any(len(around_base(points, key, keys)) < len(points) for key in keys):
+        return None
+    two = [scale_of(points, scale.key) for scale in scales(points, keys)[:2]]
+    if len(two) < 2:
+        return None
+    if all(scale.drawn for scale in two):
+        return draw_scatter(points, *two)
+    down, across = sorted(two, key=lambda scale: len(scale.levels))
+    table = [
+        [cell([p for p in row.points if p in column.points]) for column in across.levels]
+        for row in down.levels
+    ]
+    filled = [figure for row in table for figure in row if not math.isnan(figure)]
+    sparse = 2 * len(filled) < len(down.levels) * len(across.levels)
+    if sparse or len(across.levels) > MOST:
+        return None
+    return draw_cells(points[0], table, down, across)
+
+
+def cell(points: Sequence[Point]) -> float:
+    """Return the mean of the points in a cell, NaN in an empty one."""
+    return spread([point.val.mean for point in points]).mean
+
+
+def draw_cells(point: Point, table: list[list[float]], down: Scale, across: Scale) -> Figure:
+    """Draw a table of figures as coloured cells with the figures in them."""
+    size = 2.4 + 0.85 * len(across.levels), 1.5 + 0.6 * len(down.levels)
+    figure = empty_figure(max(5, size[0]), max(3, size[1]))
+    axes = figure.add_subplot(xlabel=across.key, ylabel=down.key)
+    axes.set_facecolor("#eceef0")
+    best = min if point.mode == "min" else max
+    colours = "viridis_r" if point.mode == "min" else "viridis"
+    picture = axes.imshow(table, cmap=colours, aspect="auto")
+    figure.colorbar(picture, label=point.monitor)
+    axes.set_xticks(range(len(across.levels)), [level.name for level in across.levels])
+    axes.set_yticks(range(len(down.levels)), [level.name for level in down.levels])
+    if sum(len(level.name) for level in across.levels) > 9 * len(across.levels):
+        axes.tick_params(axis="x", rotation=30)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    cells = [(x, y, mean) for y, row in enumerate(table) for x, mean in enumerate(row)]
+    for x, y, mean in cells:
+        light = not math.isnan(mean) and sum(picture.to_rgba(mean)[:3]) > 1.4
+        text = "–" if math.isnan(mean) else written(mean)
+        dark = light or math.isnan(mean)
+        axes.text(x, y, text, ha="center", va="center", color="black" if dark else "white")
+    x, y, _ = best((c for c in cells if not math.isnan(c[2])), key=lambda c: c[2])
+    axes.add_patch(
+        Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, color="#bd1f01", linewidth=2.5, zorder=3)
+    )
+    return figure
+
+
+def draw_scatter(points: Sequence[Point], first: Scale, second: Scale) -> Figure:
+    """Draw points where their two numbers are, coloured by their figure."""
+    figure = empty_figure(6, 4.4)
+    axes = figure.add_subplot()
+    scale_x(axes, first)
+    axes.set_ylabel(second.key)
+    axes.set_yscale("log" if second.log else "linear")
+    height = {id(point): level.number for level in second.levels for point in level.points}
+    dots = [
+        (level.number, height[id(point)], point.val.mean)
+        for level in first.levels
+        for point in level.points
+        if id(point) in height
+    ]
+    along, up, means = zip(*dots, strict=True)
+    colours = "viridis_r" if points[0].mode == "min" else "viridis"
+    look = {"s": 46, "edgecolors": "#717581", "linewidths": 0.5}
+    picture = axes.scatter(along, up, c=means, cmap=colours, **look)
+    figure.colorbar(picture, label=points[0].monitor)
+    plain(axes)
+    return figure

@@ -1,0 +1,23 @@
+"""Which keys the figure depends on."""
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from dlcourse.report.picture.look import COLOURS, empty_figure, plain
+
+
+def draw_importances(shares: Mapping[str, float]) -> Figure | None:
+    """Draw each key's share as a bar, the largest on top; None where there is none."""
+    if not shares:
+        return None
+    order = sorted(shares, key=lambda name: shares[name])
+    figure = empty_figure(6, 1.1 + 0.42 * len(order))
+    axes = figure.add_subplot(xlabel="share of what explains the figure, in per cent")
+    bars = axes.barh(order, [100 * shares[name] for name in order], color=COLOURS[0], height=0.65)
+    axes.bar_label(bars, fmt="%.0f", padding=4)
+    axes.set_xlim(0, max(100 * max(shares.values()) * 1.1, 1))
+    plain(axes)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    return figure

@@ -1,0 +1,120 @@
+"""What a key's values have come to: the numbers behind the pictures."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dlcourse.report.points import Point, overlap
+from dlcourse.report.statistics import Spread, spread
+from dlcourse.report.written import number_of, option
+
+MANY = 8  # of more numbers, most of which occur once, every point is drawn by itself
+
+
+@dataclass(frozen=True)
+class Level:
+    """One value of a key, the points that have it, and their mean over the repeats."""
+
+    name: str
+    number: float | None
+    points: tuple[Point, ...]
+    spread: Spread
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The values of a key in their order: numbers by size, words by appearance."""
+
+    key: str
+    levels: tuple[Level, ...]
+
+    @property
+    def numeric(self) -> bool:
+        """Whether all values are numbers."""
+        return all(level.number is not None for level in self.levels)
+
+    @property
+    def log(self) -> bool:
+        """Whether the values are positive numbers more than a factor of 20 apart."""
+        if not self.numeric:
+            return False
+        numbers = [level.number for level in self.levels]
+        return min(numbers) > 0 and max(numbers) > 20 * min(numbers)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the values look drawn at random: many numbers, hardly one of them twice."""
+        points = sum(len(level.points) for level in self.levels)
+        return self.numeric and len(self.levels) > max(MANY, points / 2)
+
+    @property
+    def effect(self) -> float:
+        """How far apart the values' means are; of drawn ones, those of quarters along the axis."""
+        means = [level.spread.mean for level in self.levels]
+        if self.drawn:
+            quarter = -(-len(means) // 4)
+            means = [spread(means[i : i + quarter]).mean for i in range(0, len(means), quarter)]
+        return max(means) - min(means)
+
+    def at(self, level: Level) -> float:
+        """Return where a value stands on the axis."""
+        return level.number if self.numeric else float(self.levels.index(level))
+
+
+def scale_of(points: Sequence[Point], key: str) -> Scale:
+    """Return a key's values with the points that have them; points without the key are left out."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        if key in point.values:
+            groups.setdefault(option(point, key), []).append(point)
+    levels = [
+        Level(name, number_of(some[0].values[key]), tuple(some), marginal(some))
+        for name, some in groups.items()
+    ]
+    if all(level.number is not None for level in levels):
+        levels.sort(key=lambda level: level.number)
+    return Scale(key, tuple(levels))
+
+
+def marginal(points: Sequence[Point]) -> Spread:
+    """Return the mean over points, with its spread over the repeats that they have in common.
+
+    A repeat's figure is its mean over the points: what they differ in is no error of the mean.
+    """
+    common = set.intersection(*({repeat.pair for repeat in point.repeats} for point in points))
+    shared = [[r for r in point.repeats if r.pair in common] for point in points]
+    if not common or len({len(some) for some in shared}) > 1:
+        return Spread(1, spread([point.val.mean for point in points]).mean)
+    by_pair: dict[tuple, list[float]] = {}
+    for repeat in (repeat for some in shared for repeat in some):
+        by_pair.setdefault(repeat.pair, []).append(repeat.val)
+    return spread([spread(figures).mean for figures in by_pair.values()], overlap(shared[0]))
+
+
+def usable(points: Sequence[Point]) -> list[Point]:
+    """Return the points whose mean is finite, each set of runs once."""
+    finite = [point for point in points if math.isfinite(point.val.mean)]
+    return list({tuple(run.folder for run in point.runs): point for point in finite}.values())
+
+
+def around_base(points: Sequence[Point], key: str, keys: Sequence[str]) -> list[Point]:
+    """Return the points to compare a key's values on: all of them, or those around a base.
+
+    Where every point differs from one, the base, in a single key, the others would be counted as
+    the base's value of this key, and only with the base.
+    """
+
+    def differing(point: Point, base: Point) -> list[str]:
+        return [one for one in keys if option(point, one) != option(base, one)]
+
+    for base in points:
+        apart = [differing(point, base) for point in points]
+        if all(len(some) <= 1 for some in apart):
+            return [p for p, some in zip(points, apart, strict=True) if some in ([], [key])]
+    return list(points)
+
+
+def scales(points: Sequence[Point], keys: Sequence[str]) -> list[Scale]:
+    """Return the keys with two values or more, the one with the largest effect first."""
+    found = [scale_of(around_base(points, key, keys), key) for key in keys]
+    return sorted((one for one in found if len(one.levels) > 1), key=lambda one: -one.effect)

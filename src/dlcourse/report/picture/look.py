@@ -1,0 +1,73 @@
+"""How the pictures look: colours that the colour-blind can tell apart, axes, ticks."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+from dlcourse.report.picture.levels import Scale
+
+COLOURS = (  # Petroff, "Accessible color sequences for data visualization", 2021, ten colours
+    "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#717581", "#a96b59", "#e76300", "#92dadd",
+    "#b9ac70", "#94a4a2",
+)  # fmt: skip
+MARKERS = "os^Dv<>P"
+DASHES = ("-", "--", "-.", ":")
+DOT = "#c3c8ce"
+APART = 0.09  # ticks that are nearer than this share of the axis would write over each other
+WIDE = 100  # on narrower logarithmic axes powers of ten alone would be too few ticks
+DPI = 150
+
+
+def empty_figure(width: float, height: float) -> Figure:
+    """Return a figure of so many inches."""
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def plain(axes: Axes) -> None:
+    """Take away the frame above and on the right; put a light grid behind."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#eceef0")
+    axes.set_axisbelow(True)
+
+
+def scale_x(axes: Axes, scale: Scale, *, log: bool | None = None) -> None:
+    """Prepare the x axis for a key's values: a tick for each where there is room.
+
+    log: whether the axis is logarithmic; None leaves it to the values.
+    """
+    axes.set_xlabel(scale.key)
+    log = scale.log if log is None else log
+    places = [scale.at(level) for level in scale.levels]
+    names = [level.name for level in scale.levels]
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    if not scale.numeric:
+        slanted = sum(map(len, names)) > 30
+        turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+        axes.set_xticks(places, names, **turn)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+    elif have_room(places, log):
+        axes.set_xticks(places, names)
+        axes.xaxis.set_minor_locator(NullLocator())
+    elif log and places[-1] < WIDE * places[0]:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+
+
+def have_room(places: Sequence[float], log: bool) -> bool:
+    """Return whether ticks at sorted places can be told apart."""
+    along = [math.log(place) for place in places] if log else places
+    gaps = [after - before for before, after in pairwise(along)]
+    return min(gaps, default=1) > APART * (along[-1] - along[0]) and len(places) <= 8
+
+
+def scale_y(axes: Axes, figures: Sequence[float]) -> None:
+    """Make the y axis logarithmic where positive figures are more than a factor of 20 apart."""
+    if min(figures) > 0 and max(figures) > 20 * min(figures) and max(figures) > 1:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())

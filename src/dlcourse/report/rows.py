@@ -1,0 +1,73 @@
+"""The rows of a ranking as text: the same in the table on the screen, in Markdown and in LaTeX."""
+
+from dlcourse.report.points import Point
+from dlcourse.report.statistics import spread
+from dlcourse.report.written import NOTHING, interval, mean_and_deviation, option
+
+SHOWN = 40
+"""So many rows a text has; the CSV has all."""
+
+
+def header(points: list[Point], keys: list[str]) -> list[str]:
+    """Return the columns' names."""
+    monitor = points[0].monitor
+    deviation = " ± sd" if repeated(points) else ""
+    names = ["rank", *keys, f"{monitor}{deviation}"]
+    names += ["95 % interval", "n"] if repeated(points) else []
+    names += [f"{test_name(monitor)}{deviation}"] if tested(points) else []
+    return [*names, "epochs", "seconds"]
+
+
+def rows(points: list[Point], keys: list[str]) -> list[list[str]]:
+    """Return a row for each of the first points, in their order."""
+    return [row(points, number, keys) for number in range(min(len(points), SHOWN))]
+
+
+def row(points: list[Point], number: int, keys: list[str]) -> list[str]:
+    """Return one point's row; points that lack runs have no rank."""
+    point = points[number]
+    cells = [str(number + 1) if point.complete else NOTHING]
+    cells += [option(point, key) for key in keys]
+    cells.append(mean_and_deviation(point.val))
+    cells += [interval(point.val), count(point)] if repeated(points) else []
+    cells += [mean_and_deviation(point.test)] if tested(points) else []
+    return [*cells, f"{mean_epochs(point):.4g}", f"{seconds(point):.2f}"]
+
+
+def count(point: Point) -> str:
+    """Return the number of repeats, ``2 of 3`` where runs are missing."""
+    n, jobs = len(point.repeats), len(point.runs)
+    if point.complete:
+        return str(n)
+    return f"{n} of {jobs}" if n == point.done else f"{n} ({point.done} of {jobs} runs)"
+
+
+def repeated(points: list[Point]) -> bool:
+    """Return whether there is a point with more than one repeat."""
+    return any(len(point.repeats) > 1 or not point.complete for point in points)
+
+
+def tested(points: list[Point]) -> bool:
+    """Return whether there is a point with a test figure."""
+    return any(point.test for point in points)
+
+
+def test_name(monitor: str) -> str:
+    """Return the name of the test figure, ``test/accuracy`` of ``val/accuracy``."""
+    return f"test/{monitor.partition('/')[2]}"
+
+
+def mean_epochs(point: Point) -> float:
+    """Return the mean number of epochs of a point's repeats."""
+    return spread([repeat.epochs for repeat in point.repeats]).mean
+
+
+def seconds(point: Point) -> float:
+    """Return the seconds that all of a point's runs took together."""
+    return sum(run.result["seconds"] for run in point.runs if run.result)
+
+
+def more(points: list[Point]) -> str:
+    """Say how many rows are left out, or nothing."""
+    left = len(points) - SHOWN
+    return f"{left} more are in results.csv." if left > 0 else ""

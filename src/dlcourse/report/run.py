@@ -1,0 +1,119 @@
+"""One run as its folder tells it: what was chosen, and how it ended."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlcourse import run_folder
+from dlcourse.error import UserError
+
+DONE, FAILED, PRUNED = "done", "failed", "pruned"
+UNFINISHED, NOT_STARTED = "not finished", "not started"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, or a job of a sweep that may not have become one yet.
+
+    values: every option that is known, ``{"model": "mlp", "optim.lr": 0.1, "monitor": ...}``.
+    typed: the keys that the command named. reason: why it failed or was pruned, in one line.
+    result: its ``result.json``. point: the sweep and the place in it that the job was made for.
+    """
+
+    folder: Path
+    values: dict[str, Any]
+    typed: tuple[str, ...]
+    status: str
+    reason: str = ""
+    result: dict | None = None
+    point: tuple[Path, int] | None = None
+
+
+def read_run(
+    folder: Path,
+    values: dict[str, Any] | None = None,
+    typed: tuple[str, ...] | None = None,
+    point: tuple[Path, int] | None = None,
+) -> Run:
+    """Read a run's folder, which need not be there.
+
+    values, typed: what a sweep knows of it; what the run itself has stored comes first.
+    Raises UserError where a file is damaged.
+    """
+    status, reason, result = ending(folder)
+    values = {**(values or {}), **((result or {}).get("options") or {}), **stored_values(folder)}
+    return Run(folder, values, stored_typed(folder) if typed is None else typed, status, reason,
+               result, point)  # fmt: skip
+
+
+def ending(folder: Path) -> tuple[str, str, dict | None]:
+    """Return how a run ended: its status, the reason where it failed or was pruned, its result."""
+    result = checked_result(folder)
+    if result is not None:
+        return DONE, "", result
+    if (failure := note(folder / "failure.json")) is not None:
+        return FAILED, told_failure(folder, failure), None
+    if (pruned := note(folder / "pruned.json")) is not None:
+        return PRUNED, told_pruning(pruned), None
+    started = folder.is_dir() and any(folder.iterdir())
+    return (UNFINISHED if started else NOT_STARTED), "", None
+
+
+def checked_result(folder: Path) -> dict | None:
+    """Return a run's result, or None while there is none; raises UserError for another file."""
+    result = run_folder.read_result(folder)
+    needed = {"monitor", "mode", "best", "seconds"}
+    if result is not None and not (isinstance(result, dict) and needed <= result.keys()):
+        raise UserError(
+            f"{folder / run_folder.RESULT} is not a result that dlcourse has written.\n"
+            "Delete it, and resume the run"
+        )
+    return result
+
+
+def note(path: Path) -> dict | None:
+    """Return a small file that the sweep has left, ``{}`` if it cannot be read, None if absent."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def told_failure(folder: Path, failure: dict) -> str:
+    """Return in one line why a job failed and where more is to be read."""
+    reason = " ".join(str(failure.get("reason") or "no reason is known").split())
+    facts = []
+    if failure.get("status") is not None:
+        facts.append(f"status {failure['status']}")
+    if (failure.get("attempts") or 1) > 1:
+        facts.append(f"{failure['attempts']} attempts")
+    log = f"; see {run_folder.shown(folder / failure['log'])}" if failure.get("log") else ""
+    told = f" ({', '.join(facts)})" if facts else ""
+    return f"{reason}{told}{log}"
+
+
+def told_pruning(pruned: dict) -> str:
+    """Return in a few words when a trial was given up."""
+    value = pruned.get("value")
+    figure = f" at {value:.4g}" if isinstance(value, int | float) else ""
+    return f"after epoch {pruned.get('epoch', '?')}{figure}"
+
+
+def stored_values(folder: Path) -> dict[str, Any]:
+    """Return every option that a run has stored, the choices of the groups among them."""
+    if not (folder / run_folder.CONFIG).exists():
+        return {}
+    config = dict(run_folder.leaves(run_folder.stored_config(folder)))
+    return config | run_folder.stored_choices(folder)
+
+
+def stored_typed(folder: Path) -> tuple[str, ...]:
+    """Return the keys that a run's own command named."""
+    if not (folder / run_folder.OVERRIDES).exists():
+        return ()
+    keys = map(run_folder.key_of, run_folder.stored_overrides(folder) or [])
+    return tuple(key for key in keys if not run_folder.is_free(key))

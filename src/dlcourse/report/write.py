@@ -1,0 +1,88 @@
+"""The report on a sweep or on any runs: on the screen, as tables in three formats, as pictures."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dlcourse.error import UserError
+from dlcourse.report import comparison, nested
+from dlcourse.report.csv_table import csv_table
+from dlcourse.report.grouping import group_points
+from dlcourse.report.keys import column_keys, swept_keys
+from dlcourse.report.latex import latex
+from dlcourse.report.left_out import left_out
+from dlcourse.report.markdown import markdown
+from dlcourse.report.places import Places
+from dlcourse.report.points import Point
+from dlcourse.report.ranking import by_monitor, rank
+from dlcourse.report.runs import find_runs
+from dlcourse.report.screen import screen
+from dlcourse.run_folder import shown
+
+Told = tuple[list[Point], list[str], str]
+"""Ranked points with the same monitor, the keys of their table, and what is said of them."""
+
+
+def write_report(
+    folders: list[Path],
+    where: Path,
+    *,
+    importances: Mapping[str, float] | None = None,
+    say: Callable[[str], object] = print,
+    named: Mapping[str, Path] | None = None,
+) -> None:
+    """Say how the runs below folders compare, and write it down in the folder ``where``.
+
+    importances: the share of each key in what the figure depends on, to be drawn.
+    named: other places, ``{"csv": file, "markdown": file, "latex": file, "pictures": folder}``.
+    Raises UserError where nothing has finished, a run's file is damaged, or a file outside of
+    the folders would be written over.
+    """
+    runs = find_runs(folders)
+    points = group_points(runs)
+    parts = [part for part in map(rank, by_monitor(points)) if part]
+    left = left_out(runs)
+    if not parts:
+        here = ", ".join(map(str, folders))
+        raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
+    places = Places.of(where, named or {}, folders)
+    told = [(part, column_keys(part), sentences(part)) for part in parts]
+    for part, keys, text in told:
+        say(screen(part, keys))
+        say(text)
+    if left:
+        say(left)
+    places.write_text("csv", csv_table(points, folders[0]))
+    places.write_text("markdown", in_markdown(told, left))
+    places.write_text("latex", "\n".join(latex(part, keys) for part, keys, _ in told))
+    compared = {id(point) for point in max(parts, key=len)}
+    draw([p for p in points if id(p) in compared], importances or {}, places)
+    say(f"Written to {shown(places.folder)}: {', '.join(places.written)}")
+
+
+def sentences(ranked: list[Point]) -> str:
+    """Say where the best point is, how sure its lead is, and what nested folds tell."""
+    keys = column_keys(ranked)
+    names = list(dict.fromkeys(shown(run.folder) for run in ranked[0].runs))
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    texts = [f"The best by {ranked[0].monitor} is in {names[0]}{more}"]
+    if pair := comparison.best_two(ranked):
+        texts.append(comparison.tell(*pair, keys, len(ranked)))
+    if found := nested.nest(ranked):
+        texts.append(nested.tell(found, keys, len(ranked)))
+    return "\n".join(texts)
+
+
+def in_markdown(told: list[Told], left: str) -> str:
+    """Return tables and sentences as one Markdown file."""
+    parts = [f"{markdown(part, keys)}\n```\n{text}\n```\n" for part, keys, text in told]
+    return "\n".join([*parts, *([f"```\n{left}\n```\n"] if left else [])])
+
+
+def draw(points: list[Point], importances: Mapping[str, float], places: Places) -> None:
+    """Draw what can be drawn of points with the same monitor."""
+    if len(points) < 2 and not importances:
+        return
+    from dlcourse.report.picture.pictures import pictures  # matplotlib takes its time
+
+    for name, figure in pictures(points, swept_keys(points), importances).items():
+        places.write_picture(name, figure)

@@ -1,0 +1,54 @@
+"""One job in its folder: what is logged and said of it, however it ends."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from dlcourse import run_folder
+from dlcourse.command import own_name
+from dlcourse.error import DivergedError, UserError
+from dlcourse.told import lines
+
+log = logging.getLogger(__name__)
+
+
+def start(
+    config: dict,
+    *,
+    fresh: bool = False,
+    watching: Sequence = (),
+    telling: Sequence[str] | None = None,
+) -> float:
+    """Carry out one job in the folder that Hydra was told.
+
+    fresh: whether the folder may go again if the job turns out to be impossible. watching, telling:
+    see ``experiment.run``.
+    """
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    from dlcourse.experiment import run  # torch, only now that all is found to be in order
+
+    shown = run_folder.shown(folder)
+    try:
+        best = run(OmegaConf.create(config), folder, watching, telling)
+    except (KeyboardInterrupt, SystemExit):
+        print(f"\nStopped. To go on: {own_name()} resume={shown}", file=sys.stderr)
+        raise
+    except Exception as error:
+        expected = isinstance(error, UserError | DivergedError)
+        log.info("%s", error, exc_info=not expected)  # into train.log; the caller tells the user
+        if fresh and isinstance(error, UserError):
+            run_folder.discard(folder)
+        raise
+    report(folder, shown)
+    return best
+
+
+def report(folder: Path, shown: str) -> None:
+    """Print how cross-validation went and where everything lies."""
+    for line in lines(run_folder.read_result(folder)):
+        print(line)
+    print(f"Results are in {shown}", flush=True)

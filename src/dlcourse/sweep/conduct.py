@@ -1,0 +1,162 @@
+"""A sweep from its words to its table."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from dlcourse import run_folder
+from dlcourse.command import FAILED, own_name
+from dlcourse.error import UserError
+from dlcourse.sweep import record
+from dlcourse.sweep.course import Course
+from dlcourse.sweep.job import in_a_folder, shortened
+from dlcourse.sweep.launch import launch
+from dlcourse.sweep.plan import Plan, make_plan, refuse
+from dlcourse.sweep.pool import Pool, context, threads_of_each
+from dlcourse.sweep.processes import run
+from dlcourse.sweep.progress import Progress
+from dlcourse.sweep.record import Record
+from dlcourse.sweep.rehearse import Finding, rehearse
+from dlcourse.sweep.search import Listed, Search
+from dlcourse.sweep.show import show_plan
+from dlcourse.sweep.space import read_spaces
+
+IN_PROCESSES = "BasicLauncher"  # Hydra's default, in whose place the pool runs the jobs
+
+
+def conduct(
+    master: DictConfig,
+    params: dict[str, str],
+    arguments: Sequence[str],
+    hydra: HydraContext,
+    task: TaskFunction,
+) -> None:
+    """Check a sweep, run what is missing of it, and tell how it went.
+
+    master: composed of the words that are the same in every job. params, arguments: a preset's
+    spaces, and the command's words. Ends with status 1 where a job has failed; raises UserError
+    before the first job.
+    """
+    words = [*(f"{key}={value}" for key, value in params.items()), *arguments]
+    fixed, spaces = read_spaces(words, hydra.config_loader)
+    config_dir = own_configs(master)
+    own = [word for word in master.hydra.overrides.hydra if not word.startswith("hydra.mode=")]
+    plan = make_plan(master, [*own, *fixed], spaces, config_dir)
+    wanted, typed = place_of(master, plan)
+    begun = record.find(wanted, plan.identity, typed=typed)
+    refuse_changes(plan, begun)
+    if plan.is_search:
+        from dlcourse.sweep.optuna import check_search
+
+        check_search(plan.settings.options)
+    findings, gpus = look_ahead(plan, begun)
+    if plan.settings.check:
+        show_plan(plan, findings, begun)
+        return
+    told = Record(
+        words=[*arguments, *own],
+        config_dir=config_dir,
+        identity=plan.identity,
+        method=plan.settings.method,
+        keys=plan.keys,
+        monitor=plan.config["monitor"],
+        mode=plan.config["mode"],
+        threads=threads_of_each(plan.settings.workers),
+    )
+    folder = record.claim(wanted, told, typed=typed)
+    with run_folder.locked(folder):
+        told.threads = record.read(folder).threads  # with others a job would not go on bitwise
+        search = make_search(plan, folder)
+        course = Course(plan, folder, told, search)
+        try:
+            with Progress(course) as progress:
+                if master.hydra.launcher._target_.endswith(IN_PROCESSES):
+                    run(course, Pool(plan.settings.workers, told.threads, gpus), progress)
+                else:
+                    launch(course, progress, master, hydra, task)
+        except (KeyboardInterrupt, SystemExit):
+            print(f"\nStopped. To go on: {to_go_on(folder)}", file=sys.stderr)
+            raise
+        course.write()
+        if course.best is not None:
+            tell(folder, search)
+    if course.failed:
+        many = "1 job has" if len(course.failed) == 1 else f"{len(course.failed)} jobs have"
+        print(f"{many} failed. To run what is missing: {to_go_on(folder)}", file=sys.stderr)
+        sys.exit(FAILED)
+
+
+def place_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
+    """Return what a new folder of this sweep is called, and whether the user has said so."""
+    typed = any(
+        run_folder.key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra
+    )
+    wanted = Path(master.hydra.sweep.dir)
+    keys = in_a_folder("_".join(shortened(plan.keys).values()))[:60]
+    return (wanted if typed or not keys else wanted.with_name(f"{wanted.name}-{keys}")), typed
+
+
+def own_configs(master: DictConfig) -> str | None:
+    """Return the folder of ``--config-dir``."""
+    sources = master.hydra.runtime.config_sources
+    return next((source.path for source in sources if source.provider == "command-line"), None)
+
+
+def refuse_changes(plan: Plan, begun: Path | None) -> None:
+    """Raise UserError where a job was begun with another config: a YAML file has changed."""
+    problems: dict[str, list[str]] = {}
+    for job in {job.folder: job for jobs in plan.jobs for job in jobs}.values():
+        if begun is not None and (begun / job.folder / run_folder.CONFIG).exists():
+            try:
+                run_folder.refuse_differences(begun / job.folder, job.config)
+            except UserError as error:
+                problems.setdefault(str(error), []).append(job.label)
+    refuse(problems, len(plan.points))
+
+
+def look_ahead(plan: Plan, begun: Path | None) -> tuple[dict[Path, Finding], list[str]]:
+    """Return what is found out about the first job of every point, and the GPUs there are.
+
+    A sweep of which nothing is left to be run is not looked at. Raises UserError naming every
+    point that cannot be run.
+    """
+    firsts = {jobs[0].folder: jobs[0] for jobs in plan.jobs}
+    unfinished = begun is None or plan.is_search or any(
+        job.inside(begun).result() is None for jobs in plan.jobs for job in jobs
+    )  # fmt: skip
+    if not unfinished and not plan.settings.check:
+        return {}, []
+    found, gpus = rehearse(context(), [job.config for job in firsts.values()])
+    findings = dict(zip(firsts, found, strict=True))
+    problems: dict[str, list[str]] = {}
+    for folder, finding in findings.items():
+        if finding.problem:
+            problems.setdefault(finding.problem, []).append(firsts[folder].label)
+    refuse(problems, len(plan.points))
+    return findings, gpus
+
+
+def make_search(plan: Plan, folder: Path) -> Search:
+    """Return where the sweep's points come from."""
+    if not plan.is_search:
+        return Listed(plan.points)
+    from dlcourse.sweep.optuna import Study
+
+    return Study(plan.owners, folder, plan.config["mode"], **plan.settings.options)
+
+
+def tell(folder: Path, search: Search) -> None:
+    """Print the table, write it and the pictures into the sweep's folder, and say where to look."""
+    from dlcourse.report.write import write_report
+
+    importances = getattr(search, "importances", lambda: None)()
+    write_report([folder], folder, importances=importances)
+    print(f"In TensorBoard: tensorboard --logdir {run_folder.shown(folder)}", flush=True)
+
+
+def to_go_on(folder: Path) -> str:
+    """Return the command that goes on with a sweep."""
+    return f"{own_name()} resume={run_folder.shown(folder)}"

@@ -1,0 +1,125 @@
+"""A job of a sweep: one run in a folder of its own."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse import run_folder
+from dlcourse.check import check
+from dlcourse.compose import compose, plain
+from dlcourse.error import UserError
+from dlcourse.sweep.owners import Point
+
+LONGEST = 120  # characters of a folder's name
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: what sets it apart from the sweep's others, its folder, and its whole config.
+
+    words: ``("optim=sgd", "optim.lr=0.1", "seed=3")``. folder: its name, until the sweep has one.
+    cfg: with Hydra's part. config: plain.
+    """
+
+    words: Point
+    folder: Path
+    cfg: DictConfig = field(compare=False, repr=False)
+    config: dict[str, Any] = field(compare=False, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return " ".join(self.words) or "defaults"
+
+    @property
+    def takes_any_gpu(self) -> bool:
+        """Whether it is for the sweep to say on which GPU it runs."""
+        return self.config["runtime"].get("device") in ("auto", "cuda")
+
+    @property
+    def telling(self) -> list[str]:
+        """The keys of its words."""
+        return [run_folder.key_of(word) for word in self.words]
+
+    def inside(self, sweep: Path) -> "Job":
+        """Return the same job with its folder in that of the sweep."""
+        return replace(self, folder=sweep / self.folder.name)
+
+    def result(self) -> dict | None:
+        """Return how the run ended, or None while it has not."""
+        return run_folder.read_result(self.folder)
+
+
+class Names:
+    """Gives every job the name of its folder, short and like no other's."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.short = shortened(keys)
+        self.taken: dict[str, Point] = {}
+
+    def name(self, words: Point) -> str:
+        """Return ``optim-sgd_lr-0.1`` for ``("optim=sgd", "optim.lr=0.1")``, in whatever order."""
+        words = tuple(sorted(words, key=run_folder.key_of))
+        parts = []
+        for word in words:
+            key, _, value = word.partition("=")
+            parts.append(in_a_folder(f"{self.short.get(key, key)}={value}"))
+        name = in_a_folder("_".join(parts)) or "defaults"
+        if len(name) > LONGEST or self.taken.get(name, words) != words:
+            digest = hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
+            name = f"{name[:LONGEST]}-{digest}"
+        self.taken[name] = words
+        return name
+
+
+def shortened(keys: Sequence[str]) -> dict[str, str]:
+    """Return the last part of every key, or the whole key where two would be the same."""
+    last = {key: key.split(".")[-1].lstrip("+") for key in keys}
+    names = list(last.values())
+    return {key: name if names.count(name) == 1 else key for key, name in last.items()}
+
+
+def in_a_folder(text: str) -> str:
+    """Return a text without what does not belong in the name of a folder."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")
+
+
+def make_jobs(
+    point: Point, fixed: Sequence[str], seeds: int, names: Names, config_dir: str | None
+) -> list[Job]:
+    """Compose and check a point; return a job for each of its repeats, the checked one first.
+
+    fixed: the words that are the same in every job. seeds: how many, from the point's own seed on.
+    Raises UserError for what cannot be run.
+    """
+    cfg = compose([*fixed, *point], config_dir)
+    config = plain(cfg)
+    if config["resume"] is not None:
+        raise UserError("resume= goes on with one folder, a run's or a sweep's.\nLeave -m out")
+    check(config)
+    jobs = []
+    for repeat in repeats_of(config, seeds, point):
+        words = (*point, *(f"{key}={number}" for key, number in repeat.items()))
+        own = cfg.copy() if repeat else cfg
+        for key, number in repeat.items():
+            OmegaConf.update(own, key, number)
+            own.hydra.overrides.task.append(f"{key}={number}")
+        jobs.append(Job(words, Path(names.name(words)), own, plain(own)))
+    return jobs
+
+
+def repeats_of(config: dict, seeds: int, point: Point) -> list[dict[str, int]]:
+    """Return what a point is repeated over: its seeds, and the outer folds of nested folds."""
+    repeats: list[dict[str, int]] = [{}]
+    if seeds > 1:
+        repeats = [{"seed": config["seed"] + number} for number in range(seeds)]
+    outer = config["split"].get("outer")
+    typed = {word.partition("=")[0] for word in point}
+    if outer is None or "split.fold" in typed:
+        return repeats
+    return [repeat | {"split.fold": fold} for repeat in repeats for fold in range(outer)]

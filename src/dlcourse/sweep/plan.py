@@ -1,0 +1,194 @@
+"""A sweep's command, read and checked as a whole before anything is started."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.check import SWEEP, check_key
+from dlcourse.compose import plain
+from dlcourse.error import UserError
+from dlcourse.run_folder import key_of, leaves
+from dlcourse.sweep.grid import grid
+from dlcourse.sweep.job import Job, Names, make_jobs
+from dlcourse.sweep.one_at_a_time import one_at_a_time
+from dlcourse.sweep.owners import Owners, Point, distinct
+from dlcourse.sweep.policy import Policy, read_policy
+from dlcourse.sweep.random import random
+from dlcourse.sweep.record import identity_of
+from dlcourse.sweep.space import Space
+from dlcourse.sweep.zip import zip as zip_lists
+
+LISTS = {"grid": grid, "zip": zip_lists, "one_at_a_time": one_at_a_time}
+SHOWN = 10  # problems, and jobs of each, in one message
+MOST = 100_000  # jobs of one command
+CORNERS = 64  # combinations of options that a search is tried out with before it starts
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command says of the sweep itself.
+
+    method: with its own options in ``options``. free: the sweep's words that may differ when it is
+    gone on with are not in ``words``.
+    """
+
+    method: str
+    options: dict[str, Any]
+    seeds: int
+    workers: int
+    policy: Policy
+    check: bool
+    words: tuple[str, ...]
+
+    @classmethod
+    def read(cls, master: DictConfig) -> "Settings":
+        """Read and check the sweep's part of a config; raises UserError."""
+        node = OmegaConf.to_container(OmegaConf.masked_copy(master, list(SWEEP)), resolve=True)
+        for key, value in leaves(node):
+            if key != "on_error" and "._" not in key:
+                check_key(key, value)
+        options = {key: value for key, value in node["sweep"].items() if not key.startswith("_")}
+        method = node["sweep"]["_target_"].split(".")[2]  # of dlcourse.sweep.<method>.<function>
+        shared = {key: value for key, value in options.items() if key not in ("trials", "draws")}
+        return cls(
+            method=method,
+            options=options,
+            seeds=node["seeds"],
+            workers=node["workers"],
+            policy=read_policy(node["on_error"]),
+            check=node["check"],
+            words=tuple(map(str, [method, *sorted(shared.items()), node["seeds"]])),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command means.
+
+    fixed: the words that are the same in every job. points, jobs: those that are known beforehand,
+    and the jobs of each; in a search the corners of its space, which are checked and not run.
+    """
+
+    settings: Settings
+    fixed: list[str]
+    spaces: list[Space]
+    owners: Owners
+    names: Names
+    config: dict
+    config_dir: str | None
+    points: list[Point]
+    jobs: list[list[Job]]
+
+    @property
+    def is_search(self) -> bool:
+        """Whether points follow from what earlier ones have reached."""
+        return self.settings.method == "optuna"
+
+    @property
+    def keys(self) -> list[str]:
+        """What varies, each key once."""
+        varying = [space.key.lstrip("+") for space in self.spaces if space.varies]
+        return list(dict.fromkeys(varying))
+
+    @property
+    def identity(self) -> str:
+        """What makes two commands the same sweep."""
+        typed = [f"{space.name}={space!r}" for space in self.spaces]
+        return identity_of(self.config, [*typed, *self.settings.words])
+
+    def jobs_of(self, point: Point) -> list[Job]:
+        """Return a point's jobs, composed and checked; raises UserError."""
+        return make_jobs(point, self.fixed, self.settings.seeds, self.names, self.config_dir)
+
+
+def make_plan(
+    master: DictConfig, fixed: Sequence[str], spaces: Sequence[Space], config_dir: str | None
+) -> Plan:
+    """Compose and check all jobs; raises UserError that names every one that cannot be run."""
+    settings = Settings.read(master)
+    if settings.seeds > 1 and any(space.key == "seed" and space.varies for space in spaces):
+        raise UserError(
+            f"seeds={settings.seeds} repeats every point over seeds, and seed is swept as well.\n"
+            "Leave one of them out"
+        )
+    owners = Owners(spaces, fixed, config_dir)
+    names = Names([space.key for space in spaces] + ["seed", "split.fold"])
+    fixed = [word for word in fixed if not is_of_a_sweep(word)]
+    points = points_of(settings, spaces, owners)
+    bare = Plan(settings, fixed, list(spaces), owners, names, plain(master), config_dir, points, [])
+    return replace(bare, jobs=all_jobs(bare))
+
+
+def is_of_a_sweep(word: str) -> bool:
+    """Return whether a word is read by the sweep and by no job."""
+    return key_of(word).split(".")[0] in SWEEP
+
+
+def points_of(settings: Settings, spaces: Sequence[Space], owners: Owners) -> list[Point]:
+    """Return the points that are known beforehand; of a search the corners of its space."""
+    if settings.method in LISTS:
+        drawn = LISTS[settings.method](spaces)
+        points = distinct(limited(drawn), owners)
+    elif settings.method == "random":
+        points = [owners.point(values) for values in random(spaces, **settings.options)]
+    else:
+        points = list(dict.fromkeys(map(owners.point, corners(spaces))))
+    return points
+
+
+def limited(drawn: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
+    """Hand on what was drawn; raises UserError when it is more than a sweep can mean."""
+    for number, values in enumerate(drawn):
+        if number == MOST:
+            raise UserError(
+                f"These lists have more than {MOST:,} combinations.\n"
+                "Type shorter lists, sweep=one_at_a_time or sweep=random"
+            )
+        yield values
+
+
+def corners(spaces: Sequence[Space]) -> Iterable[tuple[str, ...]]:
+    """Yield combinations that together meet every value and both ends of every interval."""
+    values = [space.values or (space.at(0), space.at(1)) for space in spaces]
+    longest = max(map(len, values), default=1)
+    for number in range(longest):
+        yield tuple(some[number % len(some)] for some in values)
+    options = [space.values if "." not in space.key else () for space in spaces]
+    for number, chosen in enumerate(product(*(some or ("",) for some in options))):
+        if number == CORNERS:
+            return
+        for end in (0, -1):
+            yield tuple(one or some[end] for one, some in zip(chosen, values, strict=True))
+
+
+def all_jobs(plan: Plan) -> list[list[Job]]:
+    """Return the jobs of all points; raises UserError that names every one that cannot be run."""
+    jobs: dict[Point, list[Job]] = {}
+    problems: dict[str, list[str]] = {}
+    for point in plan.points:
+        if point not in jobs:
+            try:
+                jobs[point] = plan.jobs_of(point)
+            except UserError as error:
+                problems.setdefault(str(error), []).append(" ".join(point) or "defaults")
+                jobs[point] = []
+    refuse(problems, len(plan.points))
+    return [jobs[point] for point in plan.points]
+
+
+def refuse(problems: dict[str, list[str]], total: int) -> None:
+    """Raise UserError naming every problem and the jobs that have it; for none do nothing."""
+    if not problems:
+        return
+    told = []
+    for problem, labels in list(problems.items())[:SHOWN]:
+        more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+        told.append(f"{problem}\nin {'; '.join(labels[:SHOWN])}{more}")
+    if len(problems) > SHOWN:
+        told.append(f"... and {len(problems) - SHOWN} other problems")
+    wrong = sum(map(len, problems.values()))
+    counted = f"{wrong} of {total} points cannot be run" if total > 1 else "It cannot be run"
+    raise UserError("\n".join([*told, f"{counted}; nothing was started"]))

@@ -1,0 +1,24 @@
+"""What a failed job means for the others."""
+
+import re
+from typing import NamedTuple
+
+from dlcourse.error import UserError
+
+
+class Policy(NamedTuple):
+    """What happens when a job fails: whether the sweep goes on, and how often the job may again."""
+
+    goes_on: bool
+    retries: int
+
+
+def read_policy(text: object) -> Policy:
+    """Return the policy of ``continue``, ``stop`` or ``retry:2``; raises UserError for others."""
+    found = re.fullmatch(r"continue|stop|retry:([1-9]\d{0,2})", str(text))
+    if not found:
+        raise UserError(
+            f"on_error={text} is not allowed: on_error takes continue, stop or retry:<times>.\n"
+            "Type, for example, on_error=retry:2"
+        )
+    return Policy(goes_on=text != "stop", retries=int(found[1] or 0))

@@ -1,0 +1,139 @@
+"""What a sweep writes down: ``sweep.json`` in its folder, and ``failure.json`` in a job's."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from dlcourse import durable, run_folder
+from dlcourse.error import UserError
+
+SWEEP = "sweep.json"
+FAILURE = "failure.json"
+PRUNED = "pruned.json"
+OUTPUT = "output.txt"
+MAY_CHANGE = ("workers", "on_error", "check", "sweep.trials", "sweep.draws", "data.root", "trust")
+"""Words that may be typed with ``resume=<sweep folder>``."""
+
+
+@dataclass
+class Record:
+    """What ``sweep.json`` holds.
+
+    words, config_dir: the command, to be given again. identity: what makes two commands the same
+    sweep. keys: what varies. threads: of each job. points: for each, its words, its values and the
+    names of its jobs' folders.
+    """
+
+    words: list[str]
+    config_dir: str | None
+    identity: str
+    method: str
+    keys: list[str]
+    monitor: str
+    mode: str
+    threads: int
+    points: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, folder: Path) -> None:
+        """Write it down, whole or not at all."""
+        durable.write_text(folder / SWEEP, json.dumps(asdict(self), indent=1) + "\n")
+
+
+def read(folder: Path) -> Record | None:
+    """Return a sweep's record, or None where there is none; raises UserError for a damaged one."""
+    path = folder / SWEEP
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read: {error}.\n"
+            "Delete it and type the sweep's command again with hydra.sweep.dir=<its folder>"
+        ) from error
+
+
+def identity_of(config: dict, words: Sequence[str]) -> str:
+    """Return what makes two commands the same sweep: what all jobs share, and what varies.
+
+    config: plain, of the words that are the same in every job. words: the ones that vary, and
+    those of the sweep itself.
+    """
+    shared = [
+        (key, value) for key, value in run_folder.leaves(config) if not run_folder.is_free(key)
+    ]
+    text = json.dumps([sorted(map(str, shared)), sorted(words)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def claim(wanted: Path, record: Record, *, typed: bool) -> Path:
+    """Return the folder of this sweep: the one in which it was begun, or a new one with its record.
+
+    wanted: what a new one is called. typed: the user has named it, and means that folder and no
+    other. Raises UserError where another sweep or a run lies in it.
+    """
+    parent = wanted.parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(parent / ".lock", timeout=60):
+            folder = find(wanted, record.identity, typed=typed)
+            if folder is None:
+                folder = run_folder.make(wanted) if typed else run_folder.claim(wanted)
+                record.write(folder)
+            return folder
+    except OSError as error:
+        raise run_folder.unwritable(wanted, error, "hydra.sweep.dir") from error
+
+
+def refuse_others(folder: Path, identity: str) -> Path:
+    """Return the folder; raises UserError where a run or another sweep lies in it."""
+    if (folder / run_folder.CONFIG).exists():
+        raise UserError(f"The folder {folder} holds a run.\nType another hydra.sweep.dir")
+    if (folder / SWEEP).exists() and not same(folder, identity):
+        raise UserError(
+            f"The folder {folder} holds another sweep.\n"
+            f"Type resume={folder} to go on with that one, or another hydra.sweep.dir"
+        )
+    return folder
+
+
+def find(wanted: Path, identity: str, *, typed: bool) -> Path | None:
+    """Return the folder in which this sweep was begun, or None; nothing is made.
+
+    Raises UserError where the user has named a folder that holds something else.
+    """
+    if typed:
+        return wanted if (refuse_others(wanted, identity) / SWEEP).exists() else None
+    begun = sorted(wanted.parent.glob(f"*/{SWEEP}"), reverse=True)
+    return next((path.parent for path in begun if same(path.parent, identity)), None)
+
+
+def same(folder: Path, identity: str) -> bool:
+    """Return whether a folder's sweep is this one; a damaged record is no one's."""
+    try:
+        return json.loads((folder / SWEEP).read_text(encoding="utf-8"))["identity"] == identity
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def write_failure(folder: Path, reason: str, status: int | None, attempts: int) -> None:
+    """Write down why a job has failed; from then on it counts as failed until it is run again."""
+    told = {"reason": reason, "status": status, "attempts": attempts, "log": OUTPUT}
+    write_note(folder, FAILURE, told)
+
+
+def write_note(folder: Path, name: str, told: dict) -> None:
+    """Write ``failure.json`` or ``pruned.json`` into a job's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    durable.write_text(folder / name, json.dumps(told, indent=1) + "\n")
+
+
+def values_of(words: Sequence[str]) -> dict[str, str]:
+    """Return ``{"optim.lr": "0.1"}`` of ``["optim.lr=0.1"]``."""
+    return {re.sub(r"^\+", "", word.partition("=")[0]): word.partition("=")[2] for word in words}

@@ -1,0 +1,115 @@
+"""What only PyTorch and the data can tell of a job, found out before the first one starts."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.error import UserError
+from dlcourse.sweep.worker import die_with_the_sweep
+
+
+class Finding(NamedTuple):
+    """What was found out about one job: why it cannot be run, if so, and its parameters."""
+
+    problem: str = ""
+    parameters: int = 0
+
+
+def rehearse(context: Any, configs: Sequence[dict]) -> tuple[list[Finding], list[str]]:
+    """Return what is found out about every job, and the names of the GPUs, by another process.
+
+    Choices are imported and bound to their options, data are read, examples are divided, and
+    models are made without weights; each once for all jobs that share it.
+    """
+    ours, theirs = context.Pipe()
+    process = context.Process(target=look, args=(theirs, list(configs), os.getcwd()))
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv()
+    except EOFError as error:
+        process.join()
+        raise RuntimeError(f"the checks ended with status {process.exitcode}") from error
+    finally:
+        process.join()
+        ours.close()
+
+
+def look(sweep: Connection, configs: list[dict], cwd: str) -> None:
+    """Look at all configs, in the process that ``rehearse`` starts, and send what was found."""
+    die_with_the_sweep()
+    os.chdir(cwd)
+    import torch
+
+    torch.set_num_threads(1)
+    looks = Looks()
+    findings = [looks.at(OmegaConf.create(config)) for config in configs]
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count()
+    gpus = names.split(",")[:count] if names else [str(number) for number in range(count)]
+    sweep.send((findings, gpus))
+
+
+class Looks:
+    """Remembers what it has seen, so that jobs which share something are looked at once."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Any] = {}
+
+    def at(self, cfg: DictConfig) -> Finding:
+        """Return what is found out about one config."""
+        from dlcourse.build import build_all, divide
+
+        try:
+            build_all(cfg)
+            data = self.once(partial(shape_of, cfg), "data", cfg.data)
+            self.once(partial(divide, cfg, data), "split", cfg.data, cfg.split)
+            known = (data.input_shape, data.output_size)
+            return Finding("", self.once(partial(count, cfg, *known), "model", cfg.model, known))
+        except UserError as error:
+            return Finding(str(error))
+
+    def once(self, find: Callable[[], Any], *parts: Any) -> Any:
+        """Return what ``find`` finds, or raise its UserError again."""
+        key = json.dumps([OmegaConf.to_container(part) if OmegaConf.is_config(part) else part
+                          for part in parts])  # fmt: skip
+        if key not in self.seen:
+            try:
+                self.seen[key] = find()
+            except UserError as error:
+                self.seen[key] = error
+        if isinstance(self.seen[key], UserError):
+            raise self.seen[key]
+        return self.seen[key]
+
+
+def shape_of(cfg: DictConfig) -> Any:
+    """Read the data, and return the data set with its targets and without its inputs."""
+    import torch
+
+    from dlcourse.build import load_data
+    from dlcourse.core import Split
+
+    data = load_data(cfg)
+    none = torch.empty(0, *data.input_shape)
+    return replace(
+        data, train=Split(none, data.train.targets.clone()), test=Split(none, torch.empty(0))
+    )
+
+
+def count(cfg: DictConfig, inputs: tuple[int, ...], outputs: int) -> int:
+    """Return the parameters of a model; published weights are not fetched for it."""
+    from dlcourse.build import build
+    from dlcourse.summary import made_without_values
+
+    node = cfg.model.copy()
+    if "torchvision" in node._target_:
+        node.weights = None
+    model = made_without_values(partial(build(node), tuple(inputs), outputs))
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,18 @@
+"""Imports what every job needs, once, in the process from which jobs are forked.
+
+It only imports: no random number is drawn, no thread is started, no device is touched, so that a
+job finds what it would find in a process of its own that was started afresh.
+"""
+
+from importlib import import_module
+
+for name in (
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "sklearn.datasets",
+    "torch._dynamo",
+    "torch.utils.tensorboard",
+    "dlcourse.experiment",
+    "dlcourse.start",
+):
+    import_module(name)

@@ -1,0 +1,96 @@
+"""What happens in the process of a job."""
+
+import os
+import sys
+import threading
+import traceback
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
+from omegaconf import DictConfig, open_dict
+
+from dlcourse.command import FAILED, INTERRUPTED, WRONG, is_out_of_memory, terminable
+from dlcourse.error import DivergedError, UserError
+from dlcourse.sweep.record import OUTPUT
+
+ORPHAN = 3  # exit status of a job whose sweep has gone
+
+
+def work(
+    sweep: Connection,
+    cfg: DictConfig,
+    config: dict,
+    folder: Path,
+    telling: list[str],
+    threads: int,
+    gpu: str | None,
+    pruned: bool,
+    cwd: str,
+) -> None:
+    """Carry out one job: what ``python train.py`` with its words would do, in the same folder.
+
+    What it prints goes to ``output.txt``. Sends ``("epoch", number, figure)`` after every epoch
+    and at the end ``("done",)``, ``("pruned",)`` or ``("failed", reason, final)``; the exit status
+    is that of a single run.
+    """
+    die_with_the_sweep()
+    os.chdir(cwd)
+    speak_into(folder)
+    terminable()
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    with open_dict(cfg.hydra):
+        cfg.hydra.runtime.output_dir = str(folder.absolute())
+    HydraConfig.instance().set_config(cfg)
+    configure_log(cfg.hydra.job_logging, cfg.hydra.verbose)
+    import torch
+
+    from dlcourse.start import start
+    from dlcourse.sweep.reporter import PrunedError, Reporter
+
+    torch.set_num_threads(threads)
+    try:
+        start(config, watching=[Reporter(sweep, pruned=pruned)], telling=telling)
+        sweep.send(("done",))
+    except PrunedError:
+        sweep.send(("pruned",))
+    except (UserError, DivergedError) as error:
+        print(f"dlcourse: {error}", file=sys.stderr)
+        sweep.send(("failed", str(error).splitlines()[0], True))  # it would end so again
+        sys.exit(WRONG if isinstance(error, UserError) else FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        traceback.print_exc()
+        said = str(error).strip().splitlines()
+        short = "there is not enough memory: " if is_out_of_memory(error) else ""
+        sweep.send(("failed", f"{short}{type(error).__name__}: {said[0] if said else ''}", False))
+        sys.exit(FAILED)
+
+
+def die_with_the_sweep() -> None:
+    """End this process as soon as the sweep's own has ended, however it did."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(ORPHAN)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def speak_into(folder: Path) -> None:
+    """Let everything that is printed, by whatever library, go to the job's ``output.txt``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(file, stream.fileno())
+    os.close(file)
+    # lines, as on a screen, so that what was said before a crash is there
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)

@@ -1,0 +1,29 @@
+"""Hydra's door to ``dlcourse.sweep``: what ``-m`` calls where ``hydra/sweeper=dlcourse``."""
+
+from collections.abc import Sequence
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class DlcourseSweeper(Sweeper):
+    """Hands a sweep's words to ``dlcourse.sweep.conduct``.
+
+    params: what a preset sweeps, ``{"optim": "sgd,adam"}``; words of the same key count instead.
+    """
+
+    def __init__(self, params: DictConfig | None = None) -> None:
+        self.params = dict(params or {})
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keep what Hydra composed of the words that are the same in every job."""
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+
+    def sweep(self, arguments: Sequence[str]) -> None:
+        """Run the sweep; ends with status 1 where a job has failed."""
+        from dlcourse.sweep.conduct import conduct  # Hydra opens every plugin at every start
+
+        conduct(self.config, self.params, list(arguments), self.hydra_context, self.task_function)

@@ -1,0 +1,133 @@
+"""Runs are found, grouped and ranked."""
+
+import pytest
+from run_folders import crossed, held_out, write_run, write_sweep
+
+from dlcourse.error import UserError
+from dlcourse.report.grouping import group_points
+from dlcourse.report.keys import column_keys, swept_keys
+from dlcourse.report.ranking import by_monitor, rank
+from dlcourse.report.runs import find_runs
+
+
+def points_of(*folders):
+    return group_points(find_runs(list(folders)))
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_point(tmp_path):
+    for rate in (0.1, 0.01):
+        for seed in (0, 1, 2):
+            words = [f"optim.lr={rate}", f"seed={seed}"]
+            write_run(tmp_path / f"{rate}-{seed}", *words, ending=held_out(rate + seed, 0.5))
+    first, second = points_of(tmp_path)
+    assert [repeat.seed for repeat in first.repeats] == [0, 1, 2]
+    assert (first.val.n, first.val.mean) == (3, pytest.approx(1.01))
+    assert second.values["optim.lr"] == 0.1
+    assert column_keys([first, second]) == ["optim.lr"]
+
+
+def test_a_run_that_did_not_type_a_key_has_its_default(tmp_path):
+    write_run(tmp_path / "a", ending=held_out(0.8))
+    write_run(tmp_path / "b", "optim.lr=0.5", ending=held_out(0.9))
+    first, second = points_of(tmp_path)
+    assert (first.values["optim.lr"], second.values["optim.lr"]) == (0.001, 0.5)
+    assert swept_keys([first, second]) == ["optim.lr"]
+
+
+def test_folds_are_repeats_and_their_overlap_widens_the_interval(tmp_path):
+    write_run(tmp_path / "a", ending=crossed([0.8, 0.9, 0.7], [0.5, 0.6, 0.7]))
+    (tmp_path / "a/fold0").mkdir()
+    (tmp_path / "a/fold0/result.json").write_text("{}")
+    (point,) = points_of(tmp_path)
+    assert [repeat.fold for repeat in point.repeats] == ["fold0", "fold1", "fold2"]
+    half = 4.302652729749464 * 0.1 * (1 / 3 + 20 / 80) ** 0.5  # Student's t for 2 degrees
+    assert point.val.high == pytest.approx(0.8 + half)
+    assert point.test.mean == pytest.approx(0.6)
+
+
+def test_a_sweep_gives_the_order_the_duplicates_and_what_was_not_started(tmp_path):
+    folder = write_sweep(
+        tmp_path / "a sweep, with a comma",
+        ["optim.lr"],
+        [
+            {"values": {"optim.lr": "0.5"}, "jobs": ["z"]},
+            {"values": {"optim.lr": "0.1"}, "jobs": ["a", "b"]},
+            {"values": {"optim.lr": "0.5"}, "jobs": ["z"]},
+            {"values": {"optim.lr": "0.7"}, "jobs": ["never"]},
+        ],
+    )
+    write_run(folder / "z", "optim.lr=0.5", ending=held_out(0.9))
+    write_run(folder / "a", "optim.lr=0.1", ending=held_out(0.8))
+    write_run(folder / "b", "optim.lr=0.1", "seed=1", ending=held_out(0.7))
+    write_run(folder / "other", "optim.lr=0.3", ending=held_out(0.6))
+    points = points_of(tmp_path, folder)
+    assert [str(point.values["optim.lr"]) for point in points] == [
+        "0.5",
+        "0.1",
+        "0.5",
+        "0.7",
+        "0.3",
+    ]
+    assert [point.runs[0].status for point in points][3] == "not started"
+    assert [len(point.repeats) for point in points] == [1, 2, 1, 0, 1]
+    assert len(rank(points)) == 4
+
+
+def test_a_sweep_over_seeds_has_a_point_for_what_else_varies(tmp_path):
+    jobs = [(rate, seed) for rate in ("0.1", "0.2") for seed in ("0", "1")]
+    points = [
+        {"values": {"optim.lr": r, "seed": s}, "jobs": [f"{r}-{s}"]} for r, s in [*jobs, jobs[0]]
+    ]
+    write_sweep(tmp_path, ["optim.lr", "seed"], points)
+    for rate, seed in jobs:
+        words = [f"optim.lr={rate}", f"seed={seed}"]
+        write_run(tmp_path / f"{rate}-{seed}", *words, ending=held_out(0.5))
+    assert [len(point.repeats) for point in points_of(tmp_path)] == [2, 2]
+
+
+def test_ranking_never_looks_at_the_test_figure(tmp_path):
+    for name, val, test in (("a", 0.7, 0.99), ("b", 0.9, 0.10), ("c", 0.8, 0.50)):
+        write_run(tmp_path / name, f"model={name}", ending=held_out(val, test))
+    assert [point.values["model"] for point in rank(points_of(tmp_path))] == ["b", "c", "a"]
+
+
+def test_less_is_better_in_mode_min_and_equals_keep_their_order(tmp_path):
+    for name, val in (("a", 2.0), ("b", 1.0), ("c", 1.0)):
+        write_run(tmp_path / name, f"model={name}", "mode=min", ending=held_out(val))
+    assert [point.values["model"] for point in rank(points_of(tmp_path))] == ["b", "c", "a"]
+
+
+def test_points_that_lack_runs_stand_below_and_nan_below_numbers(tmp_path):
+    write_run(tmp_path / "a", "model=a", ending=held_out(0.99))
+    write_run(tmp_path / "b", "model=a", "seed=1")
+    write_run(tmp_path / "c", "model=c", ending=held_out(float("nan")))
+    write_run(tmp_path / "d", "model=d", ending=held_out(0.1))
+    ranked = rank(points_of(tmp_path))
+    assert [point.values["model"] for point in ranked] == ["d", "c", "a"]
+    assert (ranked[2].done, len(ranked[2].runs)) == (1, 2)
+
+
+def test_another_monitor_stands_apart(tmp_path):
+    write_run(tmp_path / "a", ending=held_out(0.9, 0.9))
+    write_run(tmp_path / "b", "monitor=train/loss", "mode=min", ending=held_out(0.1, 0.9))
+    points = points_of(tmp_path)
+    assert [[point.monitor for point in part] for part in by_monitor(points)] == [
+        ["val/accuracy"],
+        ["train/loss"],
+    ]
+    assert points[1].test is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_a_damaged_result_is_named(content, tmp_path):
+    write_run(tmp_path / "a")
+    (tmp_path / "a/result.json").write_text(content)
+    with pytest.raises(UserError, match=r"result\.json"):
+        find_runs([tmp_path])
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"points": []}'])
+def test_a_damaged_sweep_is_named(content, tmp_path):
+    (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(UserError, match=r"sweep\.json cannot be read"):
+        find_runs([tmp_path])

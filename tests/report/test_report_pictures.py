@@ -1,0 +1,101 @@
+"""Pictures have the panels, lines and cells that the points ask for."""
+
+import pytest
+from run_folders import held_out, write_run
+
+from dlcourse.report.grouping import group_points
+from dlcourse.report.keys import swept_keys
+from dlcourse.report.picture.levels import around_base, marginal, scale_of
+from dlcourse.report.picture.pictures import pictures
+from dlcourse.report.runs import find_runs
+
+
+def points_of(folder, *table):
+    """Write a run for each row of words and figure; return the points."""
+    for number, (words, figure) in enumerate(table):
+        write_run(folder / f"{number:03}", *words.split(), ending=held_out(figure, figure))
+    return group_points(find_runs([folder]))
+
+
+def drawn(points, importances=None):
+    return pictures(points, swept_keys(points), importances or {})
+
+
+@pytest.fixture
+def grid(tmp_path):
+    """Return three optimizers by three rates, two seeds each."""
+    return points_of(
+        tmp_path,
+        *(
+            (f"optim={optim} optim.lr={rate} seed={seed}", 0.5 + 0.1 * one + 0.02 * two + seed / 99)
+            for one, optim in enumerate(("sgd", "adam", "muon"))
+            for two, rate in enumerate((0.1, 0.001, 0.01))
+            for seed in (0, 1)
+        ),
+    )
+
+
+def test_a_grid_has_all_pictures(grid):
+    figures = drawn(grid, {"optim": 0.8, "optim.lr": 0.2})
+    assert set(figures) == {
+        "main_effects.png", "heat_map.png", "learning_rate.png", "importances.png",
+    }  # fmt: skip
+    first, second = figures["main_effects.png"].axes
+    assert (first.get_xlabel(), second.get_xlabel()) == ("optim", "optim.lr")
+    assert (first.get_xscale(), second.get_xscale()) == ("linear", "log")
+    heat = figures["heat_map.png"].axes[0]
+    assert len(heat.texts) == 9
+    rates = figures["learning_rate.png"].axes[0]
+    assert [line.get_label() for line in rates.lines] == ["sgd", "adam", "muon"]
+    assert list(rates.lines[0].get_xdata()) == [0.001, 0.01, 0.1]
+    assert len(rates.collections) == 3
+    assert [bar.get_width() for bar in figures["importances.png"].axes[0].patches] == [20, 80]
+
+
+def test_the_mean_of_a_value_spreads_over_repeats_and_not_over_the_other_key(grid):
+    told = marginal([point for point in grid if point.values["optim"] == "sgd"])
+    assert told.n == 2
+    assert told.mean == pytest.approx(0.52 + 0.5 / 99)
+    assert told.std == pytest.approx(0.5**0.5 / 99)
+
+
+def test_one_at_a_time_is_compared_around_its_base(tmp_path):
+    points = points_of(
+        tmp_path,
+        ("model=mlp optim.lr=0.1 model.norm=none", 0.5),
+        ("model=lenet optim.lr=0.1 model.norm=none", 0.6),
+        ("model=mlp optim.lr=0.2 model.norm=none", 0.1),
+        ("model=mlp optim.lr=0.1 model.norm=batch", 0.9),
+    )
+    keys = ["model", "optim.lr", "model.norm"]
+    levels = scale_of(around_base(points, "model", keys), "model").levels
+    assert [(level.name, level.spread.mean) for level in levels] == [("mlp", 0.5), ("lenet", 0.6)]
+    figures = drawn(points)
+    assert "heat_map.png" not in figures
+    assert len(figures["main_effects.png"].axes) == 3
+    assert len(figures["learning_rate.png"].axes[0].lines) == 1
+
+
+def test_numbers_drawn_at_random_are_scattered(tmp_path):
+    rows = [(f"optim.lr={0.001 * 1.3**n} model.dropout=0.{n + 10}", n / 30) for n in range(20)]
+    figures = drawn(points_of(tmp_path, *rows))
+    assert all(len(axes.lines) == 0 for axes in figures["main_effects.png"].axes)
+    assert len(figures["heat_map.png"].axes[0].collections[0].get_offsets()) == 20
+    assert figures["learning_rate.png"].axes[0].lines[0].get_linestyle() == "None"
+
+
+def test_an_empty_cell_is_left_empty(tmp_path):
+    rows = [("model=mlp optim=sgd", 0.5), ("model=mlp optim=adam", 0.6)]
+    rows += [("model=lenet optim=sgd", 0.7), ("model=linear optim=adam", 0.4)]
+    figure = drawn(points_of(tmp_path, *rows))["heat_map.png"]
+    assert sorted(text.get_text() for text in figure.axes[0].texts)[-2:] == ["–", "–"]
+
+
+def test_a_point_that_is_nan_is_not_drawn(tmp_path):
+    rows = [("optim.lr=0.1", 0.5), ("optim.lr=0.2", 0.6), ("optim.lr=0.3", float("nan"))]
+    figure = drawn(points_of(tmp_path, *rows))["learning_rate.png"]
+    assert len(figure.axes[0].lines[0].get_xdata()) == 2
+
+
+def test_a_single_point_has_no_picture(tmp_path):
+    assert drawn(points_of(tmp_path, ("optim.lr=0.1", 0.5))) == {}

@@ -1,0 +1,159 @@
+"""What is printed and written."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from run_folders import held_out, write_run, write_sweep
+
+from dlcourse.error import UserError
+from dlcourse.report.write import write_report
+
+
+def report(*folders, **words):
+    """Write a report into the first folder; return what was said."""
+    said = []
+    write_report(list(folders), folders[0], say=said.append, **words)
+    return "\n".join(said)
+
+
+def lines_of(path):
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Return a sweep with two seeds a point; one job failed, one is pruned, one never started."""
+    folder = tmp_path / "my sweep, the first"
+    rates = ["0.1", "0.01", "0.001", "0.5"]
+    points = [{"values": {"optim.lr": r}, "jobs": [f"{r}-{s}" for s in (0, 1)]} for r in rates]
+    write_sweep(folder, ["optim.lr"], [*points, points[0]])
+    for rate, seed, val in ((0.1, 0, 0.9), (0.1, 1, 0.8), (0.01, 0, 0.95), (0.001, 0, 0.7)):
+        words = [f"optim.lr={rate}", f"seed={seed}"]
+        write_run(folder / f"{rate}-{seed}", *words, ending=held_out(val, val / 2))
+    failure = {"reason": "it\nbroke", "status": 9, "attempts": 3, "log": "output.txt"}
+    write_run(folder / "0.01-1", "optim.lr=0.01", "seed=1", ending=failure, name="failure.json")
+    pruned = {"epoch": 4, "value": 0.12345}
+    write_run(folder / "0.001-1", "optim.lr=0.001", "seed=1", ending=pruned, name="pruned.json")
+    return folder
+
+
+def test_the_csv_holds_every_point_with_all_digits(sweep):
+    report(sweep)
+    rows = lines_of(sweep / "results.csv")
+    assert [row["optim.lr"] for row in rows] == ["0.1", "0.1", "0.01", "0.001", "0.5"]
+    assert [row["rank"] for row in rows] == ["1", "2", "", "", ""]
+    assert [row["status"] for row in rows] == ["done", "done", "1 of 2", "1 of 2", "not started"]
+    assert float(rows[0]["mean"]) == (0.9 + 0.8) / 2
+    assert float(rows[0]["test_mean"]) == pytest.approx(0.425)
+    assert float(rows[0]["std"]) == pytest.approx(0.005**0.5)
+    assert rows[0]["folder"] == "0.1-0; 0.1-1"
+    assert rows[2]["reason"].startswith("it broke (status 9, 3 attempts); see ")
+
+
+def test_the_screen_names_what_failed_where_and_what_is_missing(sweep):
+    said = report(sweep)
+    assert f"failed: {sweep / '0.01-1'}: it broke (status 9, 3 attempts); see" in said
+    assert "output.txt" in said
+    assert "0.001-1 after epoch 4 at 0.1235" in said
+    assert f"not started: {sweep / '0.5-0'}" in said
+    assert "1 of 2" in said
+    assert "0.8500 ± 0.0707" in said
+    assert max(len(line) for line in said.splitlines() if line[:1] in "┏│└") <= 160
+
+
+def test_markdown_is_a_table_with_aligned_pipes(sweep):
+    report(sweep)
+    table = [line for line in (sweep / "results.md").read_text().splitlines() if line[:1] == "|"]
+    assert len(table) == 6
+    assert len({tuple(i for i, c in enumerate(line) if c == "|") for line in table}) == 1
+    assert "val/accuracy ± sd" in table[0]
+
+
+def test_latex_escapes_and_has_as_many_cells_in_every_row(tmp_path):
+    for name, val in (("a_b&c", 0.9), ("50%", 0.8), ("x#{y}", 0.7)):
+        words = [f"model.name={name}"]
+        write_run(tmp_path / name, *words, ending=held_out(val, val))
+    report(tmp_path)
+    text = (tmp_path / "results.tex").read_text()
+    assert r"a\_b\&c" in text
+    assert r"50\%" in text
+    assert r"x\#\{y\}" in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {row.replace(r"\&", "").count("&") for row in rows} == {5}
+    assert r"\begin{tabular}{rlrrrr}" in text
+    assert [r"\textbf" in row for row in rows] == [False, True, False, False]
+
+
+def test_lists_null_and_commas_are_written_as_they_are_typed(tmp_path):
+    for number, value in enumerate(("[16,32]", "null", "true", "a,b|c")):
+        words = [f"model.widths={value}"]
+        write_run(tmp_path / str(number), *words, ending=held_out(0.9 - number / 10))
+    said = report(tmp_path)
+    assert "[16, 32]" in said
+    values = [row["model.widths"] for row in lines_of(tmp_path / "results.csv")]
+    assert values == ["[16, 32]", "null", "true", "a,b|c"]
+    assert r"a,b\|c" in (tmp_path / "results.md").read_text()
+
+
+def test_the_first_forty_are_shown_and_the_csv_has_all(tmp_path):
+    for number in range(45):
+        words = [f"optim.lr={number + 1}"]
+        write_run(tmp_path / str(number), *words, ending=held_out(number / 100))
+    said = report(tmp_path)
+    assert "5 more are in results.csv." in said
+    assert len(lines_of(tmp_path / "results.csv")) == 45
+    assert "│   41 │" not in said
+
+
+def test_figures_that_are_not_finite_do_no_harm(tmp_path):
+    for number, value in enumerate((float("nan"), float("inf"), 0.5)):
+        words = [f"optim.lr={number + 1}"]
+        write_run(tmp_path / str(number), *words, ending=held_out(value, value))
+    assert "nan" in report(tmp_path)
+    rows = lines_of(tmp_path / "results.csv")
+    assert [row["mean"] for row in rows] == ["0.5", "", "inf"]
+
+
+def test_several_folders_are_one_table(tmp_path):
+    for name in ("a", "b"):
+        write_run(tmp_path / name / "run", f"model={name}", ending=held_out(0.9))
+    report(tmp_path / "a", tmp_path / "b")
+    assert len(lines_of(tmp_path / "a/results.csv")) == 2
+    assert not (tmp_path / "b/results.csv").exists()
+
+
+def test_where_nothing_is_finished_there_is_one_message(tmp_path):
+    write_run(tmp_path / "a")
+    with pytest.raises(UserError, match="holds no finished run"):
+        report(tmp_path)
+    assert not (tmp_path / "results.csv").exists()
+
+
+def test_nobodys_file_is_written_over(tmp_path):
+    write_run(tmp_path / "runs/a", ending=held_out(0.9))
+    (tmp_path / "results.md").write_text("mine")
+    with pytest.raises(UserError, match=r"results\.md is already there"):
+        write_report([tmp_path / "runs"], tmp_path, say=lambda text: None)
+    assert (tmp_path / "results.md").read_text() == "mine"
+    assert not (tmp_path / "results.csv").exists()
+
+
+def test_a_report_is_the_same_each_time(sweep):
+    report(sweep, importances={"optim.lr": 1.0})
+    before = {path.name: path.read_bytes() for path in sweep.glob("*.*") if path.is_file()}
+    report(sweep, importances={"optim.lr": 1.0})
+    assert before == {path.name: path.read_bytes() for path in sweep.glob("*.*") if path.is_file()}
+    assert {"main_effects.png", "learning_rate.png", "importances.png"} <= before.keys()
+    assert json.loads(before["sweep.json"])["keys"] == ["optim.lr"]
+
+
+def test_importing_the_report_imports_nothing_heavy():
+    code = (
+        "import sys, dlcourse.report.write as w;"
+        "print({'torch', 'numpy', 'scipy', 'matplotlib', 'hydra'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.stdout.strip() == "set()", ended.stderr

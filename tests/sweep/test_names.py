@@ -1,0 +1,75 @@
+"""The names of jobs' folders."""
+
+import itertools
+import re
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from dlcourse.sweep.job import LONGEST, Names, shortened
+
+
+def test_a_key_is_shortened_to_its_last_part():
+    names = Names(["optim", "optim.lr", "+model.speed"])
+    words = ("optim=sgd", "optim.lr=0.1", "+model.speed=2")
+    assert names.name(words) == "speed-2_optim-sgd_lr-0.1"
+    assert names.name(()) == "defaults"
+
+
+def test_keys_with_the_same_last_part_are_kept_whole():
+    assert shortened(["seed", "split.seed", "optim.lr", "optim.lr"]) == {
+        "seed": "seed",
+        "split.seed": "split.seed",
+        "optim.lr": "lr",
+    }
+    names = Names(["stop.patience", "schedule.patience"])
+    words = ("stop.patience=3", "schedule.patience=4")
+    assert names.name(words) == "schedule.patience-4_stop.patience-3"
+
+
+def test_lists_leave_their_brackets_behind():
+    names = Names(["model.widths", "optim.lr"])
+    assert names.name(("model.widths=[64,32]", "optim.lr=1e-05")) == "widths-64-32_lr-1e-05"
+
+
+def test_the_order_of_the_words_makes_no_difference():
+    words = ("optim=sgd", "optim.lr=0.1", "seed=3", "model.widths=[8]")
+    keys = [word.partition("=")[0] for word in words]
+    named = {Names(keys).name(order) for order in itertools.permutations(words)}
+    assert len(named) == 1
+
+
+def test_names_that_would_be_the_same_get_digests_of_their_own():
+    names = Names(["data.file"])
+    points = [(f"data.file={path}",) for path in ("a/b", "a-b", "a//b", "'a/b'")]
+    told = [names.name(point) for point in points]
+    assert len(set(told)) == 4
+    assert told[0] == "file-a-b"
+    assert all(re.fullmatch(r"file-a-b-[0-9a-f]{8}", name) for name in told[1:])
+    assert [names.name(point) for point in points] == told
+
+
+def test_a_long_name_is_cut_and_gets_a_digest():
+    names = Names(["model.widths"])
+    long = ",".join(["128"] * 60)
+    first, second = (names.name((f"model.widths=[{long},{end}]",)) for end in (1, 2))
+    assert first != second
+    assert first[:LONGEST] == second[:LONGEST]
+    assert len(first) == LONGEST + 9
+    assert Names(["model.widths"]).name((f"model.widths=[{long},1]",)) == first
+
+
+words = st.text(min_size=1, max_size=200).map(lambda value: (f"model.name={value}",))
+
+
+@settings(max_examples=40)
+@given(st.lists(words, unique=True, max_size=20))
+def test_every_name_is_one_folder_and_no_two_are_the_same(points):
+    names = Names(["model.name"])
+    told = [names.name(point) for point in points]
+    assert len(set(told)) == len(points)
+    for name in told:
+        assert re.fullmatch(r"[\w.-]+", name)
+        assert name not in (".", "..")
+        assert not name.startswith(("-", "."))
+        assert len(name) <= LONGEST + 9

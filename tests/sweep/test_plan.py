@@ -1,0 +1,195 @@
+"""A command read as a whole: its jobs, what makes it the same sweep, and all that is wrong."""
+
+import pytest
+from planning import SMALL, planned
+
+from dlcourse.compose import compose, plain, spread
+from dlcourse.error import UserError
+from dlcourse.sweep import plan as plan_module
+from dlcourse.sweep.policy import Policy, read_policy
+from dlcourse.sweep.record import MAY_CHANGE, values_of
+
+LISTS = (*SMALL, "sweep=zip", "optim.lr=0.1,0.01", "batch_size=16,32")
+
+
+def labels(plan):
+    return [[job.label for job in jobs] for jobs in plan.jobs]
+
+
+def test_a_job_is_what_its_words_would_be_by_themselves():
+    plan = planned(*SMALL, "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=2", "seed=3")
+    assert len(plan.jobs) == 4
+    for job in (job for jobs in plan.jobs for job in jobs):
+        assert job.config == plain(compose([*SMALL, *job.words], None))
+    assert [job.config["seed"] for job in plan.jobs[0]] == [3, 4]
+    assert len({job.folder for jobs in plan.jobs for job in jobs}) == 8
+
+
+def test_a_job_can_be_repeated_by_what_hydra_writes_down_of_it():
+    plan = planned(*SMALL, "optim.lr=0.1,0.01", "seeds=2")
+    job = plan.jobs[1][1]
+    assert set(job.cfg.hydra.overrides.task) == {*SMALL, "optim.lr=0.01", "seed=1"}
+
+
+def test_seeds_repeat_every_point():
+    plan = planned(*LISTS[:-1], "seeds=3", "seed=5")
+    rate = ("optim.lr=0.1", "optim.lr=0.01")
+    assert labels(plan) == [[f"{lr} seed={seed}" for seed in (5, 6, 7)] for lr in rate]
+
+
+def test_nested_folds_repeat_every_point_over_the_outer_folds():
+    words = (*SMALL, "split=nested", "split.outer=3", "split.inner=2")
+    plan = planned(*words, "optim.lr=0.1,0.01")
+    assert [[job.config["split"]["fold"] for job in jobs] for jobs in plan.jobs] == [[0, 1, 2]] * 2
+    assert plan.jobs[0][2].folder.name == "lr-0.1_fold-2"
+    both = planned(*words, "seeds=2")
+    repeats = [(job.config["seed"], job.config["split"]["fold"]) for job in both.jobs[0]]
+    assert repeats == [(seed, fold) for seed in (0, 1) for fold in (0, 1, 2)]
+    chosen = planned(*words, "split.fold=0,2")
+    assert labels(chosen) == [["split.fold=0"], ["split.fold=2"]]
+
+
+def test_nothing_to_be_swept_is_one_point():
+    for method in ("grid", "zip", "one_at_a_time"):
+        assert labels(planned(*SMALL, f"sweep={method}")) == [["defaults"]]
+    assert labels(planned(*SMALL, "seeds=2")) == [["seed=0", "seed=1"]]
+
+
+def test_points_that_were_typed_twice_share_their_jobs():
+    plan = planned(*SMALL, "optim.lr=0.1,0.01,0.1")
+    assert len(plan.points) == 3
+    assert plan.jobs[0] is plan.jobs[2]
+
+
+SAME = [
+    LISTS[::-1],
+    (*LISTS, "workers=2", "on_error=retry:3", "check=true", "data.root=elsewhere"),
+    ("seed=1", *LISTS, "seed=0"),
+]
+OTHERS = [
+    (*LISTS, "optim.lr=0.1,0.02"),
+    (*LISTS, "optim.lr=0.01,0.1"),
+    (*LISTS, "optim.lr=0.1"),
+    (*LISTS, "model.dropout=0.5"),
+    (*LISTS, "seed=1"),
+    (*LISTS, "seeds=2"),
+    (*LISTS, "sweep=one_at_a_time"),
+]
+
+
+def test_the_same_sweep_is_the_same_in_whatever_order_and_with_however_many_workers():
+    first = planned(*LISTS)
+    folders = {job.config["optim"]["lr"] * job.config["batch_size"]: job.folder
+               for jobs in first.jobs for job in jobs}  # fmt: skip
+    for words in SAME:
+        plan = planned(*words)
+        assert plan.identity == first.identity, words
+        for job in (job for jobs in plan.jobs for job in jobs):
+            assert folders[job.config["optim"]["lr"] * job.config["batch_size"]] == job.folder
+
+
+@pytest.fixture
+def _jobs_are_not_composed(monkeypatch):
+    monkeypatch.setattr(plan_module, "all_jobs", lambda plan: [])
+
+
+@pytest.mark.usefixtures("_jobs_are_not_composed")
+def test_what_changes_a_job_makes_another_sweep():
+    identities = [planned(*words).identity for words in (LISTS, *OTHERS)]
+    assert len(set(identities)) == len(identities)
+
+
+@pytest.mark.usefixtures("_jobs_are_not_composed")
+@pytest.mark.parametrize(
+    ("method", "many"), [("random", "sweep.draws"), ("optuna", "sweep.trials")]
+)
+def test_more_points_are_the_same_sweep_and_another_seed_is_not(method, many):
+    words = (*SMALL, f"sweep={method}", "optim.lr=interval(0.01,0.1)")
+    few, more = planned(*words, f"{many}=2"), planned(*words, f"{many}=4")
+    other = planned(*words, f"{many}=2", "sweep.seed=1")
+    assert few.identity == more.identity != other.identity
+    assert more.points[: len(few.points)] == few.points
+
+
+def test_the_words_that_may_change_are_no_part_of_a_sweep():
+    assert set(MAY_CHANGE) >= {"workers", "on_error", "check", "sweep.trials", "sweep.draws"}
+
+
+def test_a_search_is_tried_out_with_every_value_and_both_ends_before_it_starts():
+    plan = planned(
+        *SMALL, "sweep=optuna", "optim=sgd,adam,muon", "optim.lr=interval(0.01,0.1)",
+        "model.widths=[8],[16]",
+    )  # fmt: skip
+    met = {word for point in plan.points for word in point}
+    assert met == {
+        "optim=sgd", "optim=adam", "optim=muon", "optim.lr=0.01", "optim.lr=0.1",
+        "model.widths=[8]", "model.widths=[16]",
+    }  # fmt: skip
+    with pytest.raises(UserError, match=r"optim.lr=0.0 .*above 0"):
+        planned(*SMALL, "sweep=optuna", "optim.lr=interval(0,0.1)")
+
+
+def test_all_problems_are_told_together_each_with_its_points():
+    with pytest.raises(UserError) as refused:
+        planned(*SMALL, "optim.lr=0.1,-1", "optim.weight_decay=0,-1")
+    told = str(refused.value)
+    assert "optim.lr=-1" in told
+    assert "optim.weight_decay=-1" in told
+    assert told.endswith("3 of 4 points cannot be run; nothing was started")
+
+
+def test_a_few_problems_are_told_and_the_others_are_counted(monkeypatch):
+    monkeypatch.setattr(plan_module, "SHOWN", 2)
+    with pytest.raises(UserError) as refused:
+        planned(*SMALL, "optim.lr=-1,-2,-3", "seed=1,2,3")
+    told = str(refused.value)
+    assert "in optim.lr=-2 seed=1; optim.lr=-2 seed=2 and 1 more\n" in told
+    assert "optim.lr=-3" not in told
+    assert told.endswith(
+        "... and 1 other problems\n9 of 9 points cannot be run; nothing was started"
+    )
+
+
+def test_one_point_that_cannot_be_run_is_told_as_one():
+    with pytest.raises(UserError, match="It cannot be run; nothing was started"):
+        planned(*SMALL, "optim.lr=choice(-1)")
+
+
+def test_more_combinations_than_a_sweep_can_mean_are_refused_at_once(monkeypatch):
+    monkeypatch.setattr(plan_module, "MOST", 20)
+    with pytest.raises(UserError, match="more than 20 combinations"):
+        planned(*SMALL, "seed=range(7)", "optim.lr=0.1,0.2,0.3")
+
+
+def test_a_word_of_a_swept_group_becomes_a_list_of_one():
+    typed = [
+        "optim=sgd,adam",
+        "optim.lr=0.1",
+        "model.widths=[8]",
+        "optim.momentum@sgd=0.5",
+        "seed=1",
+    ]
+    assert spread(["-m", *typed], typed) == [
+        "-m", "optim=sgd,adam", "optim.lr=choice(0.1)", "model.widths=[8]",
+        "optim.momentum@sgd=choice(0.5)", "seed=1",
+    ]  # fmt: skip
+    lists = ["model=mlp,cascade", "model.widths=[8,4]", "~model.norm", "+model.speed=2"]
+    assert spread(lists, lists) == [
+        "model=mlp,cascade", "model.widths=choice([8,4])", "~model.norm", "+model.speed=choice(2)",
+    ]  # fmt: skip
+
+
+def test_values_are_what_stands_behind_the_first_equals_sign():
+    assert values_of(["+model.speed=2", "optim.rates=[a=b]"]) == {
+        "model.speed": "2",
+        "optim.rates": "[a=b]",
+    }
+
+
+def test_a_policy_is_one_of_three():
+    assert read_policy("continue") == Policy(True, 0)
+    assert read_policy("stop") == Policy(False, 0)
+    assert read_policy("retry:12") == Policy(True, 12)
+    for wrong in ("retry", "retry:0", "retry:-1", "retry:1.5", "Stop", "", None, "retry:1000"):
+        with pytest.raises(UserError, match="continue, stop or retry:<times>"):
+            read_policy(wrong)

@@ -1,0 +1,106 @@
+"""Processes for jobs: how they are called when they die, what they may use."""
+
+import json
+import os
+from types import SimpleNamespace
+
+import pytest
+from planning import planned
+
+from dlcourse.sweep.job import Job
+from dlcourse.sweep.pool import Pool, reason_of, threads_of_each
+
+MODEL = """
+import json, math, os
+from torch import get_num_threads, nn
+
+class Speaks(nn.Sequential):
+    def __init__(self, input_shape, output_size):
+        super().__init__(nn.Flatten(), nn.Linear(math.prod(input_shape), output_size))
+        gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+        with open("told.json", "w") as file:
+            json.dump({"gpu": gpu, "threads": get_num_threads(), "cwd": os.getcwd()}, file)
+        print("this net speaks")
+"""
+
+
+def standing(gpu=None, told=()):
+    return SimpleNamespace(gpu=gpu, told=told)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (-9, "ended by SIGKILL, as the system does when memory runs out"),
+        (-11, "ended by SIGSEGV"),
+        (-15, "ended by SIGTERM"),
+        (-40, "ended by signal 40"),
+        (3, "ended with status 3, without a result and without a word"),
+        (0, "ended with status 0, without a result and without a word"),
+        (None, "ended with status None, without a result and without a word"),
+    ],
+)
+def test_a_job_that_ended_without_a_word_is_told_by_its_status(status, reason):
+    assert reason_of(standing(), status) == reason
+    assert reason_of(standing(told=("done",)), status) == reason
+
+
+def test_a_job_that_said_why_is_believed():
+    assert reason_of(standing(told=("failed", "it diverged", True)), 1) == "it diverged"
+
+
+def test_the_cores_are_divided_among_the_jobs(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    assert [threads_of_each(workers) for workers in (1, 2, 3, 5, 16, 40)] == [16, 8, 5, 3, 1, 1]
+
+
+def test_every_job_gets_the_gpu_that_the_fewest_others_have():
+    pool = Pool(5, 1, ["3", "0", "GPU-7"])
+    for expected in ("3", "0", "GPU-7", "3", "0"):
+        assert pool.has_room
+        assert pool.free_gpu() == expected
+        pool.places.append(standing(expected))
+    assert not pool.has_room
+    pool.places = [standing(gpu) for gpu in ("3", "3", "GPU-7")]
+    assert pool.free_gpu() == "0"
+    assert Pool(2, 1).free_gpu() is None
+
+
+@pytest.mark.parametrize(
+    ("device", "takes"), [("auto", True), ("cuda", True), ("cpu", False), ("cuda:1", False)]
+)
+def test_only_a_job_that_leaves_it_open_is_given_a_gpu(device, takes):
+    assert Job((), None, None, {"runtime": {"device": device}}).takes_any_gpu is takes
+
+
+def test_a_job_sees_its_own_gpu_its_threads_and_its_folder(tmp_path, monkeypatch, data_root):
+    (tmp_path / "my_configs/model").mkdir(parents=True)
+    text = "# a net that speaks\n_target_: my_speaking.Speaks\n_partial_: true\n"
+    (tmp_path / "my_configs/model/speaks.yaml").write_text(text)
+    (tmp_path / "my_speaking.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words = ["model=speaks", "data.examples=60", "max_epochs=3", "observe=[history]"]
+    plan = planned(*words, f"data.root={data_root}", config_dir=str(tmp_path / "my_configs"))
+    job = plan.jobs[0][0].inside(tmp_path)
+    pool = Pool(1, 1, ["7"])
+    pool.start(job, pruned=True)
+    assert not pool.has_room
+    epochs, status = [], None
+    try:
+        while pool.places:
+            for place, kind, content in pool.events():
+                if kind == "epoch":
+                    epochs.append(content[0])
+                    place.answer(content[0] < 2)
+                else:
+                    status, told = content, place.told
+    finally:
+        pool.stop()
+    assert (epochs, status, told) == ([1, 2], 0, ("pruned",))
+    assert json.loads((tmp_path / "told.json").read_text()) == {
+        "gpu": "7", "threads": 1, "cwd": str(tmp_path),
+    }  # fmt: skip
+    assert "this net speaks" in (job.folder / "output.txt").read_text()
+    assert job.result() is None
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") != "7"

@@ -1,0 +1,109 @@
+"""What a person sees of a sweep."""
+
+import pytest
+from planning import Told, course_of, end
+
+from dlcourse.sweep import progress as progress_module
+from dlcourse.sweep.progress import Progress, spoken
+from dlcourse.sweep.search import Trial
+
+POINTS = [(f"lr={number}",) for number in range(12)]
+
+
+@pytest.fixture
+def seen(tmp_path, monkeypatch):
+    """Return a course of twelve jobs, its progress, and a clock that stands still."""
+    clock = {"now": 100.0}
+    monkeypatch.setattr(progress_module, "monotonic", lambda: clock["now"])
+    search = Told([Trial(number, point) for number, point in enumerate(POINTS)])
+    course = course_of(tmp_path, search, POINTS)
+    return course, Progress(course), clock
+
+
+def test_every_job_that_ends_gets_a_line_with_its_figure_and_the_time_left(seen, capsys):
+    course, progress, clock = seen
+    with progress:
+        job = course.next_job()
+        progress.starts(job)
+        progress.epoch(job, 1, 0.4)
+        assert capsys.readouterr().out == ""  # off a terminal an epoch is no news
+        clock["now"] += 4
+        end(course, job, 0.5)
+        progress.done(job, 0.5, 3.96)
+    assert capsys.readouterr().out == "[ 1/12] lr=0  val/accuracy 0.5000  4.0 s  44 s left\n"
+
+
+def test_a_job_that_fails_is_told_with_its_reason_and_its_log(seen, capsys):
+    course, progress, _ = seen
+    job = course.next_job()
+    progress.starts(job)
+    course.fail(job, "ended by SIGKILL", -9, final=False)
+    progress.failed(job, "ended by SIGKILL", "here/output.txt", again=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("[ 1/12] lr=0  FAILED: ended by SIGKILL  0 s left")
+    assert lines[1] == "  what it said is in here/output.txt"
+    job = course.next_job()
+    progress.failed(job, "it died", "here/output.txt", again=True)
+    assert capsys.readouterr().out.startswith("[ 1/12] lr=1  FAILED: it died  runs once more\n")
+
+
+def test_a_pruned_job_is_told_with_its_epoch(seen, capsys):
+    course, progress, _ = seen
+    job = course.next_job()
+    course.prune(job, 3, 0.1)
+    progress.pruned(job, 3, 0.1)
+    line = capsys.readouterr().out
+    assert line.startswith("[ 1/12] lr=0  pruned after epoch 3, val/accuracy 0.1000")
+
+
+def test_the_bottom_of_a_terminal_shows_what_runs_the_counts_and_the_best(seen):
+    course, progress, clock = seen
+    jobs = [course.next_job() for _ in range(5)]
+    for job in jobs:
+        progress.starts(job)
+    assert progress.bottom().plain.endswith("  0 of 12 jobs ended, 5 running")
+    progress.epoch(jobs[4], 7, 0.25)
+    clock["now"] += 60
+    for job, best in zip(jobs[:2], (0.6, 0.5), strict=True):
+        end(course, job, best)
+        progress.done(job, best, 1.0)
+    course.fail(jobs[2], "it died", 3, final=False)
+    progress.failed(jobs[2], "it died", "output.txt", again=False)
+    course.prune(jobs[3], 1, 0.1)
+    progress.pruned(jobs[3], 1, 0.1)
+    assert progress.bottom().plain == (
+        "  lr=4  epoch 7  val/accuracy 0.2500\n"
+        "  4 of 12 jobs ended, 1 running, 1 failed, 1 pruned"
+        "  best val/accuracy 0.6000: lr=0  2 min left"
+    )
+
+
+def test_the_time_left_is_judged_by_the_jobs_that_ended_in_this_command(seen):
+    course, progress, clock = seen
+    for _ in range(6):
+        end(course, course.next_job())  # of an earlier command
+    clock["now"] += 10
+    assert progress.left() == ""
+    job = course.next_job()
+    end(course, job)
+    progress.done(job, 0.5, 10.0)
+    assert progress.left() == "50 s left"
+    for job in iter(course.next_job, None):
+        end(course, job)
+        progress.done(job, 0.5, 1.0)
+    assert progress.left() == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.2, "0 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (5940, "99 min"),
+        (6000, "1 h 40 min"),
+        (7800, "2 h 10 min"),
+    ],
+)
+def test_a_time_is_said_as_a_person_says_it(seconds, told):
+    assert spoken(seconds) == told

@@ -1,0 +1,350 @@
+"""Sweeps from the command line: what runs, what fails, what goes on, what is refused."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import ROOT
+
+SMALL = ["data.examples=60", "max_epochs=2", "model=mlp", "observe=[history]"]
+
+
+@pytest.fixture
+def sweep(tmp_path, data_root, monkeypatch, capfd):
+    """Return a function that does what ``python train.py`` does, in this process.
+
+    Jobs run in processes of their own all the same, forked from one that tests share.
+    """
+    from dlcourse import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLCOURSE_DATA", str(data_root))
+    before = signal.getsignal(signal.SIGTERM)
+
+    def go(*words):
+        monkeypatch.setattr(sys, "argv", ["train.py", *words])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code or 0
+        said = capfd.readouterr()
+        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
+
+    yield go
+    signal.signal(signal.SIGTERM, before)
+
+
+def folder_of(tmp_path: Path) -> Path:
+    (record,) = tmp_path.glob("outputs/sweeps/*/sweep.json")
+    return record.parent
+
+
+def results(folder: Path) -> dict[str, dict]:
+    return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/result.json")}
+
+
+def stamps(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_sweep_runs_every_combination_and_leaves_a_table(sweep, tmp_path):
+    ended = sweep("-m", *SMALL, "optim=sgd,adam", "optim.lr=0.1,0.01")
+    assert ended.returncode == 0, ended.stderr
+    folder = folder_of(tmp_path)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-optim_lr", folder.name)
+    names = {f"optim-{optim}_lr-{rate}" for optim in ("sgd", "adam") for rate in (0.1, 0.01)}
+    assert results(folder).keys() == names
+    for name in ("results.csv", "results.md", "results.tex"):
+        assert (folder / name).stat().st_size > 0
+    assert len((folder / "results.csv").read_text().splitlines()) == 5
+    assert ended.stdout.count("val/accuracy") >= 5
+    assert "[4/4]" in ended.stdout
+
+    before = stamps(folder / "optim-adam_lr-0.1")
+    again = sweep("-m", *SMALL, "optim=sgd,adam", "optim.lr=0.1,0.01")
+    assert again.returncode == 0, again.stderr
+    assert "[1/" not in again.stdout
+    assert stamps(folder / "optim-adam_lr-0.1") == before
+    assert folder_of(tmp_path) == folder
+
+
+def test_a_job_ends_like_the_run_by_itself_to_the_last_bit(sweep, tmp_path, command):
+    words = [*SMALL, "model.dropout=0.3", "augment=[noise]", "optim=adam"]
+    ended = sweep("-m", *words, "seed=3,5,4", "workers=2", "runtime.threads=1")
+    assert ended.returncode == 0, ended.stderr
+    command(*words, "seed=4", "runtime.threads=1", "hydra.run.dir=alone").check_returncode()
+    jobs = {seed: folder_of(tmp_path) / f"seed-{seed}" for seed in (3, 4, 5)}
+
+    def weights(folder):
+        return torch.load(folder / "checkpoints/last.pt", weights_only=True)["model"]
+
+    alone = weights(tmp_path / "alone")
+    assert all(torch.equal(alone[name], value) for name, value in weights(jobs[4]).items())
+    assert not all(torch.equal(alone[name], value) for name, value in weights(jobs[3]).items())
+    assert (jobs[4] / ".hydra/config.yaml").read_text() == (
+        tmp_path / "alone/.hydra/config.yaml"
+    ).read_text()
+
+
+def own_model(folder: Path) -> list[str]:
+    """Write a model that gets into trouble; return the words that choose it."""
+    (folder / "my_configs/model").mkdir(parents=True)
+    (folder / "my_configs/model/trouble.yaml").write_text(
+        "# a net in trouble\n_target_: my_trouble.Trouble\n_partial_: true\nhow: fine\nunits: 8\n"
+    )
+    (folder / "my_trouble.py").write_text(
+        "import math, os, signal\nfrom torch import nn\n\n\nclass Trouble(nn.Sequential):\n"
+        "    def __init__(self, input_shape, output_size, *, how, units):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(math.prod(input_shape), units),\n"
+        "                         nn.ReLU(), nn.Linear(units, output_size))\n"
+        "        self.how = how\n\n"
+        "    def forward(self, inputs):\n"
+        "        if self.training and not os.path.exists('mended'):\n"
+        "            if self.how == 'raise':\n"
+        "                raise ValueError('this net is broken')\n"
+        "            if self.how == 'exit':\n"
+        "                os._exit(3)\n"
+        "            if self.how == 'kill':\n"
+        "                os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return super().forward(inputs)\n"
+    )
+    return ["--config-dir", "my_configs", "-m", "model=trouble", *SMALL[:2], "observe=[history]"]
+
+
+def test_jobs_that_raise_exit_or_die_end_alone_and_only_they_run_again(
+    sweep, tmp_path, monkeypatch
+):
+    words = own_model(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words += ["model.how=fine,raise,exit,kill", "model.units=8,9", "workers=2", "sweep=zip"]
+    words[words.index("model.units=8,9")] = "model.units=8,9,10,11"
+    ended = sweep(*words)
+    assert ended.returncode == 1
+    folder = folder_of(tmp_path)
+    assert results(folder).keys() == {"how-fine_units-8"}
+    reasons = {
+        path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/failure.json")
+    }
+    assert "ValueError: this net is broken" in reasons["how-raise_units-9"]["reason"]
+    assert "status 3" in reasons["how-exit_units-10"]["reason"]
+    assert "SIGKILL" in reasons["how-kill_units-11"]["reason"]
+    assert ended.stdout.count("FAILED") == 3
+    assert "Traceback" in (folder / "how-raise_units-9/output.txt").read_text()
+    assert f"resume={folder.relative_to(tmp_path)}" in ended.stderr
+    before = stamps(folder / "how-fine_units-8")
+    (tmp_path / "mended").touch()
+    again = sweep(f"resume={folder.relative_to(tmp_path)}")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("val/accuracy") >= 3
+    assert len(results(folder)) == 4
+    assert not list(folder.glob("*/failure.json"))
+    assert stamps(folder / "how-fine_units-8") == before
+
+
+def test_a_failed_job_may_be_run_again_at_once_or_end_the_sweep(sweep, tmp_path, monkeypatch):
+    words = own_model(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    ended = sweep(*words, "model.how=raise,fine", "on_error=retry:2", "hydra.sweep.dir=retry")
+    assert ended.returncode == 1
+    assert ended.stdout.count("runs once more") == 2
+    assert json.loads((tmp_path / "retry/how-raise/failure.json").read_text())["attempts"] == 3
+    assert (tmp_path / "retry/how-fine/result.json").exists()
+    ended = sweep(*words, "model.how=raise,fine", "on_error=stop", "hydra.sweep.dir=stop")
+    assert ended.returncode == 1
+    assert not (tmp_path / "stop/how-fine").exists()
+
+
+def test_a_job_that_diverges_is_told_and_not_tried_again(sweep, tmp_path):
+    words = ["loss=mse", "optim=sgd", "optim.lr=900,0.01", "monitor=val/loss", "mode=min"]
+    ended = sweep("-m", *SMALL[:1], *SMALL[2:], "max_epochs=9", *words, "on_error=retry:3")
+    assert ended.returncode == 1
+    assert ended.stdout.count("FAILED: Training diverged") == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert results(folder_of(tmp_path)).keys() == {"lr-0.01"}
+
+
+def test_seeds_repeat_every_point_and_duplicates_run_once(sweep, tmp_path):
+    ended = sweep("-m", *SMALL, "optim.lr=0.1,0.01,0.1", "seeds=2", "seed=7")
+    assert ended.returncode == 0, ended.stderr
+    folder = folder_of(tmp_path)
+    assert results(folder).keys() == {f"lr-{r}_seed-{s}" for r in (0.1, 0.01) for s in (7, 8)}
+    record = json.loads((folder / "sweep.json").read_text())
+    assert [point["values"] for point in record["points"]] == [
+        {"optim.lr": "0.1"}, {"optim.lr": "0.01"}, {"optim.lr": "0.1"},
+    ]  # fmt: skip
+    assert len((folder / "results.csv").read_text().splitlines()) == 4
+
+
+def test_a_search_goes_on_with_more_trials(sweep, tmp_path):
+    words = ["-m", *SMALL, "max_epochs=1", "sweep=optuna", "optim=sgd,adam", "sweep.trials=2",
+             "optim.lr=tag(log,interval(0.001,0.1))", "optim.momentum=interval(0,0.9)"]  # fmt: skip
+    ended = sweep(*words)
+    assert ended.returncode == 0, ended.stderr
+    folder = folder_of(tmp_path)
+    before = stamps(folder / next(iter(results(folder))))
+    more = sweep(f"resume={folder.relative_to(tmp_path)}", "sweep.trials=3")
+    assert more.returncode == 0, more.stderr
+    assert "[3/3]" in more.stdout
+    assert len(results(folder)) == 3
+    assert len((folder / "results.csv").read_text().splitlines()) == 4
+    assert before.items() <= stamps(folder).items()
+    (folder / "results.csv").unlink()
+    whole = sweep(f"resume={folder.relative_to(tmp_path)}", "sweep.trials=3")
+    assert whole.returncode == 0, whole.stderr
+    assert (folder / "results.csv").exists()
+    points = json.loads((folder / "sweep.json").read_text())["points"]
+    assert [point["number"] for point in points] == [0, 1, 2]
+    for values in (point["values"] for point in points):
+        assert ("optim.momentum" in values) == (values["optim"] == "sgd")
+
+
+def test_checking_runs_nothing(sweep, tmp_path):
+    ended = sweep("-m", *SMALL, "model.widths=[16],[32]", "check=true")
+    assert ended.returncode == 0, ended.stderr
+    assert f"{784 * 16 + 16 + 170:,}" in ended.stdout
+    assert f"{784 * 32 + 32 + 330:,}" in ended.stdout
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_what_only_torch_can_tell_is_told_before_the_first_job(sweep, tmp_path):
+    ended = sweep("-m", *SMALL, "split=stratified_kfold", "split.folds=2,5,40", "+optim.speed=1,2")
+    assert ended.returncode == 2
+    assert "'speed'" in ended.stderr
+    assert "6 of 6 points cannot be run; nothing was started" in ended.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory, data_root):
+    """Return the folder of a sweep that was killed twice and gone on with, and of a whole one."""
+    here = tmp_path_factory.mktemp("killed")
+    words = ["-m", "model=mlp", "data.examples=400", "batch_size=4", "model.dropout=0.2",
+             "max_epochs=8", "stop=never", "optim.lr=0.01,0.001", "seeds=2", "workers=2",
+             "observe=[history]"]  # fmt: skip
+
+    def start(*more):
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "train.py"), *more],
+            cwd=here,
+            env={**os.environ, "DLCOURSE_DATA": str(data_root)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+    def epochs():
+        return sum(len(p.read_text().splitlines()) for p in here.glob("parts/*/history.jsonl"))
+
+    def processes():
+        links = Path("/proc").glob("[0-9]*/cwd")
+        return sum(os.path.realpath(link) == str(here) for link in links)
+
+    process = start(*words, "hydra.sweep.dir=parts")
+    alive = []
+    for least, number in ((3, signal.SIGKILL), (14, signal.SIGINT)):
+        until = time.monotonic() + 60
+        while epochs() < least and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.005)
+        alive.append(processes())
+        process.send_signal(number)
+        process.wait(timeout=60)
+        until = time.monotonic() + 5
+        while processes() and time.monotonic() < until:
+            time.sleep(0.01)
+        alive.append(processes())
+        _, said = process.communicate(timeout=60)
+        process = start("resume=parts")
+    process.communicate(timeout=120)
+    whole = start(*words, "hydra.sweep.dir=whole")
+    assert (whole.communicate(timeout=120), whole.returncode)[1] == 0
+    return SimpleNamespace(here=here, status=process.returncode, said=said.decode(), alive=alive)
+
+
+def test_a_killed_sweep_ends_like_one_that_was_not(killed):
+    assert killed.status == 0
+    assert "Stopped. To go on: python train.py resume=parts" in killed.said
+    names = sorted(path.name for path in killed.here.glob("whole/lr*"))
+    assert len(names) == 4
+    for name in names:
+        ends = []
+        for kind in ("parts", "whole"):
+            job = killed.here / kind / name
+            state = torch.load(job / "checkpoints/last.pt", weights_only=True)
+            lines = [json.loads(line) for line in (job / "history.jsonl").read_text().splitlines()]
+            for line in lines:
+                del line["seconds"], line["examples_per_second"]
+            ends.append((state["model"], lines))
+        (first, first_lines), (second, second_lines) = ends
+        assert first_lines == second_lines
+        assert len(first_lines) == 8
+        assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="the system has no /proc")
+def test_no_job_outlives_its_sweep_however_that_has_ended(killed):
+    running, after_sigkill, running_again, after_sigint = killed.alive
+    assert min(running, running_again) > 2  # the sweep, its jobs, and what they are forked from
+    assert after_sigkill == after_sigint == 0
+
+
+def test_two_sweeps_never_share_a_folder(sweep, tmp_path):
+    words = ["-m", *SMALL, "hydra.sweep.dir=here", "optim.lr=0.1,0.01"]
+    assert sweep(*words).returncode == 0
+    other = sweep(*words, "model.dropout=0.5")
+    assert other.returncode == 2
+    assert "another sweep" in other.stderr
+    more = sweep("resume=here", "optim.lr=0.5")
+    assert more.returncode == 2
+    assert "optim.lr=0.5 would make it another sweep" in more.stderr
+    assert sweep("resume=here", "workers=2").returncode == 0
+
+
+WRONG = [
+    (["optim.lr="], ["optim.lr"]),
+    (["model=glob(nothing*)"], ["model=glob(nothing*)", "no value"]),
+    (["resume=a,b"], ["resume"]),
+    (["workers=1,2"], ["workers cannot be swept"]),
+    (["data.root=a,b"], ["data.root cannot be swept"]),
+    (["workers=0", "seed=1,2"], ["workers=0", "at least 1"]),
+    (["seeds=0", "seed=1,2"], ["seeds=0"]),
+    (["seeds=2", "seed=1,2"], ["seeds=2", "seed is swept as well"]),
+    (["on_error=retry", "seed=1,2"], ["on_error=retry", "retry:<times>"]),
+    (["optim.lr=interval(0.1,1)"], ["optim.lr is an interval", "sweep=random"]),
+    (["sweep=zip", "optim.lr=0.1,1", "seed=1,2,3"], ["optim.lr 2, seed 3"]),
+    (["max_epochs=range(1,3,0.5)"], ["max_epochs takes whole numbers", "0.5"]),
+    (["sweep=random", "max_epochs=interval(1.5,3)"], ["whole numbers"]),
+    (["sweep=random", "optim.lr=interval(1,0.1)"], ["from a smaller number"]),
+    (["sweep=random", "optim.lr=tag(log,interval(0,1))"], ["log scale"]),
+    (["sweep=random", "optim.lr=interval(-1,1)"], ["optim.lr="]),
+    (["sweep=random", "sweep.draws=0", "optim.lr=interval(0.1,1)"], ["sweep.draws=0"]),
+    (["optim=sgd,adam", "optim.rho=0.5,0.6"], ["optim.rho belongs to no option of optim=sgd,adam"]),
+    (["optim=sgd,adam", "optim.lr@rmsprop=0.5,0.6"], ["optim.lr@rmsprop belongs to no option"]),
+    (["optim.lr=0.1,-1", "seed=1,2"], ["optim.lr=-1", "2 of 4 points", "nothing was started"]),
+    (["model=mlp,lenett"], ["model=lenett", "did you mean lenet"]),
+    (["sweep=gird", "seed=1,2"], ["sweep=gird", "did you mean grid"]),
+    (["sweep=optuna", "sweep.storage=sqlite:////no/such/folder/x.db", "optim.lr=interval(0.1,1)"],
+     ["sweep.storage=sqlite:////no/such/folder/x.db"]),
+    (["sweep=optuna", "sweep.storage=nonsense", "optim.lr=interval(0.1,1)"], ["nonsense"]),
+    (["split=nested", "split.outer=90", "split.inner=2000", "seed=1,2"], ["split.inner=2000"]),
+    (["hydra.sweep.dir=/proc/no/such", "seed=1,2"], ["/proc/no/such", "hydra.sweep.dir"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))
+def test_a_wrong_sweep_gets_one_message_and_nothing_starts(words, named, sweep, tmp_path):
+    ended = sweep("-m", *SMALL[1:], "data.examples=100", *words)
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert ended.stderr.startswith("dlcourse: ")
+    assert "Traceback" not in ended.stderr
+    for part in named:
+        assert part in ended.stderr
+    assert not list(tmp_path.glob("outputs/sweeps/*/*/"))
