@@ -47,7 +47,7 @@ def draw_learning_rate(points: Sequence[Point], keys: Sequence[str]) -> Figure |
             title=other.key,
             alignment="left",
         )
-    scale_y(axes, [point.val.mean for point in compared])
+    scale_y(axes, compared)
     plain(axes)
     return figure
 

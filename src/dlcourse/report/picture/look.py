@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from dlcourse.report.picture.levels import Scale
+from dlcourse.report.points import Point
 
 COLOURS = (  # Petroff, "Accessible color sequences for data visualization", 2021, ten colours
     "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#717581", "#a96b59", "#e76300", "#92dadd",
@@ -20,6 +21,7 @@ DOT = "#c3c8ce"
 APART = 0.09  # ticks that are nearer than this share of the axis would write over each other
 WIDE = 100  # on narrower logarithmic axes powers of ten alone would be too few ticks
 DPI = 150
+MARGIN = 0.08  # of the figures' range, above and below
 
 
 def empty_figure(width: float, height: float) -> Figure:
@@ -66,8 +68,17 @@ def have_room(places: Sequence[float], log: bool) -> bool:
     return min(gaps, default=1) > APART * (along[-1] - along[0]) and len(places) <= 8
 
 
-def scale_y(axes: Axes, figures: Sequence[float]) -> None:
-    """Make the y axis logarithmic where positive figures are more than a factor of 20 apart."""
-    if min(figures) > 0 and max(figures) > 20 * min(figures) and max(figures) > 1:
+def scale_y(axes: Axes, points: Sequence[Point]) -> None:
+    """Let the y axis reach as far as the figures do, logarithmic where they are far apart.
+
+    Far is a factor of 20 between positive ones. An interval of few repeats may be much wider than
+    all that was measured; what lies beyond is cut off.
+    """
+    figures = [repeat.val for point in points for repeat in point.repeats]
+    figures = [figure for figure in figures if math.isfinite(figure)]
+    low, high = min(figures, default=0.0), max(figures, default=0.0)
+    if low > 0 and high > 20 * low and high > 1:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
+    elif low < high:
+        axes.set_ylim(low - MARGIN * (high - low), high + MARGIN * (high - low))

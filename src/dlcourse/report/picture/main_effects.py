@@ -31,7 +31,7 @@ def draw_main_effects(points: Sequence[Point], keys: Sequence[str]) -> Figure | 
         draw_panel(axes, scale)
     for axes in grid[len(found) :]:
         axes.remove()
-    scale_y(figure.axes[0], [point.val.mean for point in points])
+    scale_y(figure.axes[0], points)
     figure.supylabel(points[0].monitor, fontsize="medium")
     known = any(level.spread.low is not None for scale in found for level in scale.levels)
     title = "mean of each value with its 95 % interval" if known else "mean of each value"
