@@ -27,7 +27,7 @@ COMMON = ["optim=adam", "stop=never", "model.dropout=0.2", "augment=[noise]", "s
           "schedule.patience=1"]  # fmt: skip
 PLAIN = ["model=lenet", "max_epochs=25", *COMMON]
 FOLDS = ["model=mlp", "max_epochs=20", "split=stratified_kfold", "split.folds=3", *COMMON]
-SWEEP = ["-m", "model=mlp", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=3", "max_epochs=60",
+SWEEP = ["-m", "model=mlp", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=3", "max_epochs=150",
          "workers=2", "stop=never", "model.dropout=0.2", "augment=[noise]"]  # fmt: skip
 TIMES = ("seconds", "examples_per_second")
 STARTING = 5.0  # seconds that a sweep takes to its first job, or so

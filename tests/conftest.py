@@ -1,12 +1,15 @@
 """What several tests share: composed configs, tiny runs, the command line."""
 
+import logging
 import os
 import pickle
+import signal
 import struct
 import subprocess
 import sys
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -131,3 +134,37 @@ def command_in(
         text=True,
         timeout=120,
     )
+
+
+@pytest.fixture
+def here(tmp_path, data_root, monkeypatch, capfd):
+    """Return a function that does what ``python train.py`` does, in this process.
+
+    It saves the seconds in which Python imports PyTorch. Keywords: as for ``command``.
+    """
+    from dlcourse import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLCOURSE_DATA", str(data_root))
+    terminated = signal.getsignal(signal.SIGTERM)
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+
+    def go(*words, cwd=None):
+        monkeypatch.setattr(sys, "argv", ["train.py", *words])
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code or 0
+        finally:
+            for handler in set(root.handlers) - set(handlers):
+                handler.close()
+            root.handlers[:] = handlers
+        said = capfd.readouterr()
+        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
+
+    yield go
+    signal.signal(signal.SIGTERM, terminated)

@@ -69,7 +69,7 @@ WRONG = [  # the words, and what the message must name
     (["optim.lr=0.1,0.2"], ["optim.lr=0.1,0.2"]),
     (["optim.lr=${oc.env:NO_SUCH}"], ["NO_SUCH", "optim.lr"]),
     (["model=mlp", "model.pool=max"], ["model.pool", "model.norm"]),
-    (["hydra/launcher=joblib"], ["hydra/launcher=joblib"]),
+    (["hydra/launcher=joblib"], ["hydra/launcher=joblib", "hydra-joblib-launcher"]),
     (["hydra.run.dir=/proc/no/such"], ["/proc/no/such", "hydra.run.dir"]),
     (["--config-dir", "no/such"], ["no/such", "--config-dir"]),
     (["--config-name", "other"], ["--config-name", "--config-dir"]),
@@ -111,12 +111,12 @@ def test_a_wrong_command_gets_one_message_before_torch_is_imported(words, named,
     ],
     ids=lambda part: " ".join(part),
 )
-def test_what_only_torch_can_tell_is_told_as_shortly(words, named, command, tmp_path):
+def test_what_only_torch_can_tell_is_told_as_shortly(words, named, here, tmp_path):
     import torch
 
     if torch.cuda.is_available() and "runtime.device=auto" in words:
         pytest.skip("fp16 is right where there is a GPU")
-    ended = command(*words)
+    ended = here(*words)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert ended.stderr.startswith("dlcourse: ")
     assert "Traceback" not in ended.stderr
@@ -126,10 +126,10 @@ def test_what_only_torch_can_tell_is_told_as_shortly(words, named, command, tmp_
     assert not list(tmp_path.glob("outputs/*/*")), "the folder of a run that never began is kept"
 
 
-def test_asking_for_a_gpu_that_is_not_there_says_so(command):
+def test_asking_for_a_gpu_that_is_not_there_says_so(here):
     import torch
 
-    ended = command("runtime.device=cuda:99", *FAST)
+    ended = here("runtime.device=cuda:99", *FAST)
     assert ended.returncode == 2
     count = torch.cuda.device_count()
     assert f"cuda:99 was asked for, and this machine has {count} CUDA devices" in ended.stderr
@@ -210,24 +210,24 @@ def test_a_run_leaves_a_folder_that_a_script_can_read(command, tmp_path):
     assert "epoch 1/2" in (run / "train.log").read_text()
 
 
-def test_two_runs_never_share_a_folder(command, finished):
+def test_two_runs_never_share_a_folder(here, finished):
     before = (finished / "result.json").read_bytes()
-    again = command(*FAST, "hydra.run.dir=here", "seed=1")
+    again = here(*FAST, "hydra.run.dir=here", "seed=1")
     assert again.returncode == 2
     assert "resume=here" in again.stderr
     assert (finished / "result.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["a b é=1,2", "it's [x] $y"])
-def test_a_run_may_lie_in_a_folder_of_any_name(name, command, tmp_path):
+def test_a_run_may_lie_in_a_folder_of_any_name(name, here, tmp_path):
     from dlcourse.cli import quoted
 
     folder = tmp_path / name
     words = [*FAST, f"hydra.run.dir={quoted(str(folder))}"]
-    ended = command(*words)
+    ended = here(*words)
     assert ended.returncode == 0, ended.stderr
     assert (folder / "result.json").exists()
-    again = command(f"resume={quoted(str(folder))}")
+    again = here(f"resume={quoted(str(folder))}")
     assert again.returncode == 0, again.stderr
 
 
@@ -241,29 +241,29 @@ def test_a_finished_run_returns_at_once(command, finished):
 
 
 @pytest.mark.usefixtures("finished")
-def test_a_changed_config_is_refused_on_resume_with_the_keys_named(command):
-    ended = command("resume=here", "optim.lr=0.5", "model.dropout=0.25")
+def test_a_changed_config_is_refused_on_resume_with_the_keys_named(here):
+    ended = here("resume=here", "optim.lr=0.5", "model.dropout=0.25")
     assert ended.returncode == 2
     assert "optim.lr: 0.001 -> 0.5" in ended.stderr
     assert "model.dropout: 0.0 -> 0.25" in ended.stderr
     assert "data.root" not in ended.stderr
-    same = command("resume=here", *TINY, "observe=[history,console]")
+    same = here("resume=here", *TINY, "observe=[history,console]")
     assert same.returncode == 0, same.stderr
 
 
-def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(command, unfinished):
+def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(here, unfinished):
     path = unfinished / ".hydra/config.yaml"
     whole = path.read_text()
     for target in ("os.system", "dlcourse.data.cache.log.manager", "dlcourse.durable.write_text"):
         path.write_text(whole.replace("dlcourse.model.mlp.MLP", target))
-        ended = command("resume=here")
+        ended = here("resume=here")
         assert ended.returncode == 2, target
         assert target in ended.stderr
         assert "Traceback" not in ended.stderr
     path.write_text(whole + "widths: [{_target_: os.system, command: echo}]\n")
-    assert "os.system" in command("resume=here").stderr
+    assert "os.system" in here("resume=here").stderr
     path.write_text(whole.replace("seed: 0", "seed: ${oc.env:HOME}"))
-    assert command("resume=here").returncode == 2
+    assert here("resume=here").returncode == 2
 
 
 def own_model(folder: Path) -> None:
@@ -371,15 +371,15 @@ LONG = ["data.examples=400", "max_epochs=12", "model=mlp", "model.dropout=0.3", 
     [([], 5), (["split=stratified_kfold", "split.folds=3", "max_epochs=5"], 7)],
 )
 def test_a_killed_run_goes_on_to_the_end_of_one_that_was_not(
-    more, epochs, command, tmp_path, data_root
+    more, epochs, here, tmp_path, data_root
 ):
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()
-    assert command(*LONG, *more, cwd=tmp_path / "whole").returncode == 0
+    assert here(*LONG, *more, cwd=tmp_path / "whole").returncode == 0
     parts = tmp_path / "parts"
     assert kill_after(epochs, [*LONG, *more], parts, data_root, signal.SIGKILL) == -signal.SIGKILL
     assert not (parts / "here/result.json").exists()
-    resumed = command("resume=here", cwd=parts)
+    resumed = here("resume=here", cwd=parts)
     assert resumed.returncode == 0, resumed.stderr
     whole, pieces = ends(tmp_path / "whole/here"), ends(parts / "here")
     assert equal(whole, pieces)
@@ -389,16 +389,16 @@ def test_a_killed_run_goes_on_to_the_end_of_one_that_was_not(
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, command):
+def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, here):
     assert kill_after(3, LONG, tmp_path, data_root, number) == status
     message = (tmp_path / "stderr.txt").read_text()
     assert message == "\nStopped. To go on: python train.py resume=here\n"
     assert (tmp_path / "here/checkpoints/last.pt").exists()
-    assert command("resume=here").returncode == 0
+    assert here("resume=here").returncode == 0
 
 
-def test_a_second_process_is_kept_out_of_a_run_at_work(unfinished, command):
+def test_a_second_process_is_kept_out_of_a_run_at_work(unfinished, here):
     with filelock.FileLock(unfinished / ".hydra/lock"):
-        ended = command("resume=here")
+        ended = here("resume=here")
     assert ended.returncode == 2
     assert "Another process is at work" in ended.stderr

@@ -23,6 +23,13 @@ from dlcourse.error import UserError, nearest
 HERE = Path(__file__).parent
 CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] / "configs"
 """In a wheel the configs lie in the package, in a clone beside ``src/``."""
+LAUNCHERS = {
+    "submitit_slurm": "dlcourse[slurm]",
+    "submitit_local": "dlcourse[slurm]",
+    "ray": "dlcourse[ray]",
+    "joblib": "hydra-joblib-launcher",
+}
+"""Hydra's launchers that are plugins, and what brings them."""
 
 
 def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
@@ -54,7 +61,7 @@ def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]
     """Return the words of every job of a grid; a sweep of another kind is not looked into."""
     try:
         parser = OverridesParser.create()
-        parsed = parser.parse_overrides(overrides)
+        parsed = parser.parse_overrides(spread(overrides, overrides))
         fixed = [word.input_line for word in parsed if not word.is_sweep_override()]
         cfg = compose(fixed, config_dir)
         if not str(cfg.hydra.sweeper.get("_target_", "")).endswith("BasicSweeper"):
@@ -86,6 +93,11 @@ def explain(
     """Say in one message what Hydra found wrong with a command's words."""
     if isinstance(error, MissingConfigException):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher" and option in LAUNCHERS:
+            return UserError(
+                f"hydra/launcher={option} is a plugin that is not installed.\n"
+                f"Type pip install '{LAUNCHERS[option]}', or leave it out and type workers=2"
+            )
         known = error.options or options_of(group, config_dir)
         return UserError(
             f"{group}={option} is not there; {nearest(option, known)}.\nType {group}=<one of them>"

@@ -181,6 +181,7 @@ def test_a_launcher_that_cannot_start_a_job_gets_one_message(
 
 def test_a_search_hands_over_as_many_jobs_as_there_are_workers(sweep, launcher, monkeypatch):
     pytest.importorskip("optuna")
+    monkeypatch.setattr("dlcourse.sweep.conduct.tell", lambda folder, search: None)
     words = ["sweep=optuna", "sweep.trials=3", "optim.lr=interval(0.01,0.1)", "workers=2"]
     ended = sweep(*begin("in_test"), *words, "model=linear")
     assert ended.returncode == 0, ended.stderr

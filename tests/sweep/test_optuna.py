@@ -8,6 +8,7 @@ from planning import owners_of
 
 from dlcourse.error import UserError
 from dlcourse.sweep.optuna import JOURNAL, Study, check_search, imported, mend
+from dlcourse.sweep.record import Record
 
 OPTIONS = {
     "trials": 6, "sampler": "tpe", "pruner": "median", "startup": 2, "patience": 2, "seed": 0,
@@ -224,6 +225,9 @@ def test_a_trial_that_runs_in_another_folder_is_left_alone(study, tmp_path):
     shared = {"storage": f"sqlite:///{tmp_path}/shared.db", "study": "ours", "trials": 3}
     theirs = study("there", **shared).ask()
     ours = study("here", **shared).ask()
+    for folder, trial in {"there": theirs, "here": ours}.items():
+        noted = Record([], None, "", "optuna", [], "val/accuracy", "max", 1, [trial._asdict()])
+        noted.write(tmp_path / folder)
     again = study("here", **shared)
     assert again.ask() == ours
     assert again.ask().number == 2

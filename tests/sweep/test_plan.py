@@ -17,12 +17,12 @@ def labels(plan):
 
 
 def test_a_job_is_what_its_words_would_be_by_themselves():
-    plan = planned(*SMALL, "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=2", "seed=3")
-    assert len(plan.jobs) == 4
+    plan = planned(*SMALL, "sweep=zip", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=2", "seed=3")
+    assert len(plan.jobs) == 2
     for job in (job for jobs in plan.jobs for job in jobs):
         assert job.config == plain(compose([*SMALL, *job.words], None))
     assert [job.config["seed"] for job in plan.jobs[0]] == [3, 4]
-    assert len({job.folder for jobs in plan.jobs for job in jobs}) == 8
+    assert len({job.folder for jobs in plan.jobs for job in jobs}) == 4
 
 
 def test_a_job_can_be_repeated_by_what_hydra_writes_down_of_it():

@@ -18,29 +18,12 @@ SMALL = ["data.examples=60", "max_epochs=2", "model=mlp", "observe=[history]"]
 
 
 @pytest.fixture
-def sweep(tmp_path, data_root, monkeypatch, capfd):
-    """Return a function that does what ``python train.py`` does, in this process.
+def sweep(here):
+    """Return a function that does what ``python train.py`` does.
 
     Jobs run in processes of their own all the same, forked from one that tests share.
     """
-    from dlcourse import cli
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DLCOURSE_DATA", str(data_root))
-    before = signal.getsignal(signal.SIGTERM)
-
-    def go(*words):
-        monkeypatch.setattr(sys, "argv", ["train.py", *words])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        said = capfd.readouterr()
-        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
-
-    yield go
-    signal.signal(signal.SIGTERM, before)
+    return here
 
 
 def folder_of(tmp_path: Path) -> Path:
@@ -197,10 +180,6 @@ def test_a_search_goes_on_with_more_trials(sweep, tmp_path):
     assert len(results(folder)) == 3
     assert len((folder / "results.csv").read_text().splitlines()) == 4
     assert before.items() <= stamps(folder).items()
-    (folder / "results.csv").unlink()
-    whole = sweep(f"resume={folder.relative_to(tmp_path)}", "sweep.trials=3")
-    assert whole.returncode == 0, whole.stderr
-    assert (folder / "results.csv").exists()
     points = json.loads((folder / "sweep.json").read_text())["points"]
     assert [point["number"] for point in points] == [0, 1, 2]
     for values in (point["values"] for point in points):
@@ -215,6 +194,14 @@ def test_checking_runs_nothing(sweep, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+def test_words_that_only_some_options_have_are_checked_with_those_alone(sweep):
+    ended = sweep(
+        "-m", *SMALL, "check=true", "optim=sgd,adam", "optim.momentum=0.5", "optim.lr@adam=1"
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "2 jobs would run" in ended.stdout
+
+
 def test_what_only_torch_can_tell_is_told_before_the_first_job(sweep, tmp_path):
     ended = sweep("-m", *SMALL, "split=stratified_kfold", "split.folds=2,5,40", "+optim.speed=1,2")
     assert ended.returncode == 2
@@ -225,7 +212,7 @@ def test_what_only_torch_can_tell_is_told_before_the_first_job(sweep, tmp_path):
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory, data_root):
-    """Return the folder of a sweep that was killed twice and gone on with, and of a whole one."""
+    """Return the folder of a sweep that was killed, gone on with, and stopped by Ctrl-C."""
     here = tmp_path_factory.mktemp("killed")
     words = ["-m", "model=mlp", "data.examples=400", "batch_size=4", "model.dropout=0.2",
              "max_epochs=8", "stop=never", "optim.lr=0.01,0.001", "seeds=2", "workers=2",
@@ -248,9 +235,9 @@ def killed(tmp_path_factory, data_root):
         links = Path("/proc").glob("[0-9]*/cwd")
         return sum(os.path.realpath(link) == str(here) for link in links)
 
-    process = start(*words, "hydra.sweep.dir=parts")
     alive = []
     for least, number in ((3, signal.SIGKILL), (14, signal.SIGINT)):
+        process = start(*([*words, "hydra.sweep.dir=parts"] if not alive else ["resume=parts"]))
         until = time.monotonic() + 60
         while epochs() < least and process.poll() is None and time.monotonic() < until:
             time.sleep(0.005)
@@ -262,16 +249,14 @@ def killed(tmp_path_factory, data_root):
             time.sleep(0.01)
         alive.append(processes())
         _, said = process.communicate(timeout=60)
-        process = start("resume=parts")
-    process.communicate(timeout=120)
-    whole = start(*words, "hydra.sweep.dir=whole")
-    assert (whole.communicate(timeout=120), whole.returncode)[1] == 0
-    return SimpleNamespace(here=here, status=process.returncode, said=said.decode(), alive=alive)
+    return SimpleNamespace(here=here, words=words, said=said.decode(), alive=alive)
 
 
-def test_a_killed_sweep_ends_like_one_that_was_not(killed):
-    assert killed.status == 0
+def test_a_killed_sweep_ends_like_one_that_was_not(killed, sweep, monkeypatch):
     assert "Stopped. To go on: python train.py resume=parts" in killed.said
+    monkeypatch.chdir(killed.here)
+    assert sweep("resume=parts").returncode == 0
+    assert sweep(*killed.words, "hydra.sweep.dir=whole").returncode == 0
     names = sorted(path.name for path in killed.here.glob("whole/lr*"))
     assert len(names) == 4
     for name in names:

@@ -1,18 +1,14 @@
 """Jobs on other machines, by one of Hydra's launchers: ``hydra/launcher=submitit_slurm``."""
 
 import os
-import re
-import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -22,23 +18,16 @@ from omegaconf import DictConfig, open_dict, read_write
 from dlcourse import run_folder
 from dlcourse.command import own_name
 from dlcourse.compose import quoted
-from dlcourse.error import DivergedError, UserError
+from dlcourse.error import UserError
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import Job
+from dlcourse.sweep.launched import Answer, carry_out, reason_of
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.record import OUTPUT
-from dlcourse.sweep.worker import speak_into
 
 EVERY = 1.0  # seconds between two looks at the jobs' folders
 BROUGHT = ("DLCOURSE_DATA",)  # variables that a job has to have
 PATIENCE = 60.0  # seconds until a file that one machine has written is seen on another, by NFS
-
-
-class Answer(NamedTuple):
-    """How a job says it has ended: why it failed, or None; final: it would fail so again."""
-
-    reason: str | None
-    final: bool = False
 
 
 def launch(
@@ -103,45 +92,6 @@ def words_of(course: Course, job: Job) -> list[str]:
         f"hydra.sweep.dir={quoted(str(course.folder.absolute()))}",
         f"hydra.sweep.subdir={quoted(job.folder.name)}",
     ]
-
-
-def carry_out(task: TaskFunction, environment: dict[str, str], cfg: DictConfig) -> Answer:
-    """Carry out a job wherever a launcher has put it; what it says goes to its ``output.txt``.
-
-    Works in the folder from which the sweep was started, where relative paths lead from and the
-    user's own modules lie. An error is told, not raised: not every one survives the way back.
-    SystemExit passes: submitit ends so a job that has run out of time and will be started again.
-    environment: variables that not every launcher brings along.
-    """
-    os.environ.update(environment)
-    runtime = HydraConfig.get().runtime
-    os.chdir(runtime.cwd)
-    if runtime.cwd not in sys.path:
-        sys.path.append(runtime.cwd)
-    with spoken_into(Path(runtime.output_dir)):
-        try:
-            task(cfg)
-        except (UserError, DivergedError) as error:
-            print(f"dlcourse: {error}", file=sys.stderr)
-            return Answer(str(error).splitlines()[0], final=True)
-        except Exception as error:
-            traceback.print_exc()
-            return Answer(reason_of(error))
-    return Answer(None)
-
-
-@contextmanager
-def spoken_into(folder: Path) -> Iterator[None]:
-    """Let what is printed go to a job's ``output.txt``, until the process is free again."""
-    before = [(stream, os.dup(stream.fileno())) for stream in (sys.stdout, sys.stderr)]
-    speak_into(folder)
-    try:
-        yield
-    finally:
-        for stream, file in before:
-            stream.flush()
-            os.dup2(file, stream.fileno())
-            os.close(file)
 
 
 @contextmanager
@@ -241,18 +191,6 @@ def answer_of(returned: JobReturn) -> Answer:
     except Exception as error:  # Hydra's own, before the job was begun
         return Answer(reason_of(error))
     return answer if isinstance(answer, Answer) else Answer("it has not said how it ended")
-
-
-def reason_of(error: Exception) -> str:
-    """Return in one line why a job has failed."""
-    text = str(error).strip()
-    died = re.search(r"Job (\S+) .*has not produced any output \(state: (.*?)\)", text, re.DOTALL)
-    if died:  # submitit's, with all that the job has printed behind it
-        return f"job {died[1]} of the launcher has died, state {died[2]}"
-    raised = re.search(r"failed during processing with trace:\n-+\n(.*?)\n-+\n", text, re.DOTALL)
-    if raised:
-        return raised[1].strip().splitlines()[-1]
-    return f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"
 
 
 def has_started_none(master: DictConfig, course: Course, error: Exception) -> str:

@@ -6,11 +6,16 @@ hyper-parameter optimization", NIPS 2011. ``hyperband``: Li, Jamieson, DeSalvo, 
 Talwalkar, "Hyperband", JMLR 18, 2018; ``halving``: Jamieson, Talwalkar, AISTATS 2016.
 """
 
+import platform
+import re
 import warnings
 from pathlib import Path
+from time import sleep
 from typing import Any
+from zlib import crc32
 
 from dlcourse.error import UserError
+from dlcourse.sweep import record
 from dlcourse.sweep.owners import Owners
 from dlcourse.sweep.search import Trial
 from dlcourse.sweep.space import Space
@@ -51,16 +56,22 @@ class Study:
         own = self.optuna.get_all_study_names(place) if storage is None else []
         self.study = self.open(place, study or next(iter(own), folder.name), mode)
         known = self.study.get_trials(deepcopy=False)
-        # another seed after a kill, or the first draws would come again
-        self.study.sampler = make_sampler(self.optuna, sampler, startup, seed + len(known))
+        # another seed after a kill, or the first draws would come again, and on another machine
+        drawn = seed + len(known) + (crc32(whereabouts(folder)) if storage is not None else 0)
+        self.study.sampler = make_sampler(self.optuna, sampler, startup, drawn % 2**32)
         self.study.pruner = make_pruner(self.optuna, pruner, startup, patience)
         self.open_trials: dict[int, Any] = {}
+        earlier = record.read(folder)  # another machine may have a folder of the same name
+        mine = {point["number"] for point in earlier.points} if earlier else set()
         self.begun = [
             trial
             for trial in known
             if trial.state == self.optuna.trial.TrialState.RUNNING
             # a journal in the sweep's folder is its own, wherever it has been moved to
-            and (storage is None or trial.user_attrs.get(HOME) == str(folder.absolute()))
+            and (
+                storage is None
+                or (trial.number in mine and trial.user_attrs.get(HOME) == str(folder.absolute()))
+            )
         ]
 
     def journal(self) -> Any:
@@ -156,14 +167,33 @@ def check_search(options: dict[str, Any]) -> None:
     if storage is None:
         return
     try:
-        optuna.get_all_study_names(storage=storage)
+        reach(optuna, storage)
     except Exception as error:  # whatever a database's driver raises
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        shown = re.sub(r":[^:@/]*@", ":***@", storage)  # not the password
         raise UserError(
-            f"sweep.storage={storage} cannot be reached: {reason}.\n"
+            f"sweep.storage={shown} cannot be reached: {reason}.\n"
             "Type sweep.storage=sqlite:///<file>, the URL of a database that is running, or leave "
             "it out for a file in the sweep's folder"
         ) from error
+
+
+def reach(optuna: Any, storage: str) -> None:
+    """Open a storage; where two machines make its tables at once, one is late and tries again."""
+    for wait in (0.2, 1.0, None):
+        try:
+            optuna.get_all_study_names(storage=storage)
+            return
+        except Exception as error:
+            late = re.search("unique|duplicate|already exists|locked", str(error), re.IGNORECASE)
+            if wait is None or not late:
+                raise
+            sleep(wait)
+
+
+def whereabouts(folder: Path) -> bytes:
+    """Return what tells a sweep from one on another machine."""
+    return f"{platform.node()}:{folder.absolute()}".encode()
 
 
 def imported() -> Any:
