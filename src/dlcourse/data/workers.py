@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
+from multiprocessing.util import Finalize
 from typing import Any
 
 AHEAD = 2  # batches that each worker may be ahead
@@ -32,9 +33,16 @@ def map_ahead(function: Callable, arguments: Iterable[tuple], workers: int) -> I
 
 @cache
 def _pool(workers: int) -> ProcessPoolExecutor:
-    """Start the workers, once; they are fresh processes, for a copy of torch's threads may hang."""
+    """Start the workers, once; they are fresh processes, for a copy of torch's threads may hang.
+
+    They end with this process: where it is itself one of several, a job of a sweep, it would wait
+    for them before they are told.
+    """
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
+    before_its_queues = 100
+    Finalize(None, pool.shutdown, kwargs={"cancel_futures": True}, exitpriority=before_its_queues)
+    return pool
 
 
 def _serve() -> None:
