@@ -31,8 +31,8 @@ CORNERS = 64  # combinations of options that a search is tried out with before i
 class Settings:
     """What the command says of the sweep itself.
 
-    method: with its own options in ``options``. free: the sweep's words that may differ when it is
-    gone on with are not in ``words``.
+    method: with its own options in ``options``. words: what makes it another sweep; with more or
+    fewer points, workers or retries it is the same.
     """
 
     method: str
