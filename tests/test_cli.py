@@ -170,8 +170,8 @@ def unfinished(finished) -> Path:
     return finished
 
 
-def test_a_run_leaves_a_folder_that_a_script_can_read(command, tmp_path):
-    ended = command(*TINY, "max_epochs=2", "optim=sgd", "optim.lr=0.05")
+def test_a_run_leaves_a_folder_that_a_script_can_read(here, tmp_path):
+    ended = here(*TINY, "max_epochs=2", "optim=sgd", "optim.lr=0.05")
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     for words in ("epoch 1/2", "examples/s", "s left"):  # plain lines: there is no terminal
@@ -279,22 +279,23 @@ def own_model(folder: Path) -> None:
     )
 
 
-def test_a_model_of_ones_own_trains_without_touching_dlcourse(command, tmp_path):
+def test_a_model_of_ones_own_trains_without_touching_dlcourse(here, command, tmp_path, monkeypatch):
     own_model(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
     words = ["--config-dir", "my_configs", "model=wide", "data.examples=60", "max_epochs=2"]
     words.append("observe=[history]")
-    ended = command(*words, "hydra.run.dir=here", "model.units=16")
+    ended = here(*words, "hydra.run.dir=here", "model.units=16")
     assert ended.returncode == 0, ended.stderr
     result = json.loads((tmp_path / "here/result.json").read_text())
     assert result["parameters"] == 784 * 16 + 16 + 160 + 10
     (tmp_path / "here/result.json").unlink()
-    refused = command("resume=here")
+    refused = here("resume=here")
     assert refused.returncode == 2
     assert "trust=[my_model]" in refused.stderr
-    assert command("resume=here", "trust=[my_model]").returncode == 0
+    assert here("resume=here", "trust=[my_model]").returncode == 0
     evaluate = command("run=here", "trust=my_model", script="scripts/evaluate.py")
     assert f"test/accuracy {result['test']['accuracy']}" in evaluate.stdout
-    wrong = command(*words[:2], "model=wyde", "data.examples=60")
+    wrong = here(*words[:2], "model=wyde", "data.examples=60")
     assert "did you mean wide" in wrong.stderr
 
 
