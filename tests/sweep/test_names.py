@@ -73,3 +73,10 @@ def test_every_name_is_one_folder_and_no_two_are_the_same(points):
         assert name not in (".", "..")
         assert not name.startswith(("-", "."))
         assert len(name) <= LONGEST + 9
+
+
+def test_a_name_of_an_earlier_command_is_not_given_to_another_point():
+    names = Names(["data.file"])
+    names.keep("file-a-b", ("data.file=a/b",))
+    assert names.name(("data.file=a-b",)) != "file-a-b"
+    assert names.name(("data.file=a/b",)) == "file-a-b"

@@ -62,6 +62,10 @@ class Course:
 
     def recall(self, point: dict) -> None:
         """Take in what became of a search's point in an earlier command."""
+        (first, *_), (same, *_) = self.plan.points, self.plan.jobs
+        repeats = [job.words[len(first) :] for job in same]
+        for name, repeat in zip(point["jobs"], repeats, strict=False):  # a refused one has one name
+            self.plan.names.keep(name, (*point["words"], *repeat))
         jobs = [self.folder / name for name in point["jobs"]]
         results = [result for job in jobs if (result := run_folder.read_result(job)) is not None]
         for result in results:

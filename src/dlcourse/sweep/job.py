@@ -62,6 +62,10 @@ class Names:
         self.short = shortened(keys)
         self.taken: dict[str, Point] = {}
 
+    def keep(self, name: str, words: Point) -> None:
+        """Take in a name that was given in an earlier command."""
+        self.taken[name] = tuple(sorted(words, key=run_folder.key_of))
+
     def name(self, words: Point) -> str:
         """Return ``optim-sgd_lr-0.1`` for ``("optim=sgd", "optim.lr=0.1")``, in whatever order."""
         words = tuple(sorted(words, key=run_folder.key_of))
