@@ -22,7 +22,7 @@ from dlcourse.check import NOT_ARGUMENTS, check
 from dlcourse.command import one_message
 from dlcourse.compose import compose, plain
 from dlcourse.error import UserError
-from dlcourse.facts import SIZES, example_shape, target
+from dlcourse.facts import PUBLISHED, SIZES, example_shape, target
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     config = plain(compose(words, config_dir))
     check(config)
     cfg = OmegaConf.create(config)
-    if target(config, "model") == "dlcourse.model.torchvision.Torchvision":
+    if target(config, "model") == PUBLISHED:
         cfg.model.weights = None  # their values change nothing here, and may be a long download
 
     from dlcourse.build import build, load_data

@@ -80,6 +80,7 @@ DIVIDE_EXAMPLES = {  # splits that put a group on both sides, and their names
     "dlcourse.split.repeated_kfold.repeated_kfold": "repeated_kfold",
     NESTED: "nested",
 }
+PUBLISHED = "dlcourse.model.torchvision.Torchvision"  # its weights may be a long download
 SMALL_PICTURE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
 SMALLEST_PICTURE = {  # sides in pixels; a model that stands here takes nothing but pictures
     "dlcourse.model.lenet.LeNet5": 28,

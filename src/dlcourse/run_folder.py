@@ -20,6 +20,8 @@ CONFIG = ".hydra/config.yaml"
 OVERRIDES = ".hydra/overrides.yaml"
 HYDRA = ".hydra/hydra.yaml"
 RESULT = "result.json"
+FAILURE, PRUNED = "failure.json", "pruned.json"  # of a sweep's job that has left no result
+SWEEP = "sweep.json"  # in the folder above its jobs
 
 FREE = ("resume", "trust", "observe", "data.root", "data.download")
 """Keys that may differ when a run is continued, because they do not touch its result."""

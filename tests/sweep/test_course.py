@@ -6,6 +6,7 @@ import pytest
 from planning import Told, course_of, end, finish
 
 from dlcourse.error import UserError
+from dlcourse.run_folder import PRUNED
 from dlcourse.sweep import record
 from dlcourse.sweep.search import Listed, Trial
 
@@ -190,7 +191,7 @@ def test_a_failed_trial_stays_failed_whatever_its_other_repeats_do(tmp_path):
 def test_the_note_of_a_failure_goes_when_the_job_starts_again(tmp_path):
     job = listed(tmp_path).next_job()
     record.write_failure(job.folder, "it died", 3, 1)
-    record.write_note(job.folder, record.PRUNED, {"epoch": 1, "value": 0.5})
+    record.write_note(job.folder, PRUNED, {"epoch": 1, "value": 0.5})
     again = listed(tmp_path).next_job()
     assert again == job
     assert list(job.folder.iterdir()) == []

@@ -52,9 +52,9 @@ def ending(folder: Path) -> tuple[str, str, dict | None]:
     result = checked_result(folder)
     if result is not None:
         return DONE, "", result
-    if (failure := note(folder / "failure.json")) is not None:
+    if (failure := note(folder / run_folder.FAILURE)) is not None:
         return FAILED, told_failure(folder, failure), None
-    if (pruned := note(folder / "pruned.json")) is not None:
+    if (pruned := note(folder / run_folder.PRUNED)) is not None:
         return PRUNED, told_pruning(pruned), None
     started = folder.is_dir() and any(folder.iterdir())
     return (UNFINISHED if started else NOT_STARTED), "", None

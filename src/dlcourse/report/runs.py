@@ -8,8 +8,6 @@ from dlcourse import run_folder
 from dlcourse.error import UserError
 from dlcourse.report.run import Run, read_run
 
-SWEEP = "sweep.json"
-
 
 def find_runs(folders: list[Path]) -> list[Run]:
     """Return the runs at or below folders: those of sweeps in their order, then the others.
@@ -19,7 +17,7 @@ def find_runs(folders: list[Path]) -> list[Run]:
     Raises UserError where a file is damaged.
     """
     runs: list[Run] = []
-    for path in found(folders, SWEEP):
+    for path in found(folders, run_folder.SWEEP):
         runs += sweep_runs(path.parent)
     known = {run.folder.resolve() for run in runs}
     for path in found(folders, run_folder.CONFIG):
@@ -37,7 +35,7 @@ def found(folders: list[Path], name: str) -> list[Path]:
 
 def sweep_runs(folder: Path) -> Iterator[Run]:
     """Yield the jobs of a sweep, point by point."""
-    path = folder / SWEEP
+    path = folder / run_folder.SWEEP
     try:
         sweep = json.loads(path.read_text(encoding="utf-8"))
         keys = tuple(sweep["keys"])

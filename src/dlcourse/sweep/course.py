@@ -6,10 +6,11 @@ from pathlib import Path
 
 from dlcourse import run_folder
 from dlcourse.error import UserError
+from dlcourse.run_folder import FAILURE, PRUNED
 from dlcourse.sweep import record
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.plan import Plan
-from dlcourse.sweep.record import FAILURE, PRUNED, Record, values_of
+from dlcourse.sweep.record import Record, values_of
 from dlcourse.sweep.search import Search, Trial
 
 

@@ -12,10 +12,8 @@ import filelock
 
 from dlcourse import durable, run_folder
 from dlcourse.error import UserError
+from dlcourse.run_folder import FAILURE, SWEEP
 
-SWEEP = "sweep.json"
-FAILURE = "failure.json"
-PRUNED = "pruned.json"
 OUTPUT = "output.txt"
 MAY_CHANGE = ("workers", "on_error", "check", "sweep.trials", "sweep.draws", "data.root", "trust")
 """Words that may be typed with ``resume=<sweep folder>``."""

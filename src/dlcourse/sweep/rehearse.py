@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.error import UserError
+from dlcourse.facts import PUBLISHED
 from dlcourse.sweep.worker import die_with_the_sweep
 
 
@@ -109,7 +110,7 @@ def count(cfg: DictConfig, inputs: tuple[int, ...], outputs: int) -> int:
     from dlcourse.summary import made_without_values
 
     node = cfg.model.copy()
-    if "torchvision" in node._target_:
+    if node._target_ == PUBLISHED:
         node.weights = None
     model = made_without_values(partial(build(node), tuple(inputs), outputs))
     return sum(parameter.numel() for parameter in model.parameters())
