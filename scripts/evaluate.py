@@ -19,7 +19,7 @@ def main() -> None:
 
     from dlcourse.build import build, divide, examples_to_test, load_data, make_recipe
     from dlcourse.core import Fold
-    from dlcourse.train.fit import evaluate
+    from dlcourse.train.evaluate import evaluate
     from dlcourse.trained import config_of, folds_of, load_model
 
     folder = Path(words["run"])

@@ -11,7 +11,7 @@ from dlcourse.check import GROUPS
 PACKAGE = Path(dlcourse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = set(GROUPS) - {"runtime"}
-GROUND = {"core", "error", "durable", "order", "runtime", "layer"}
+GROUND = {"core", "error", "durable", "order", "allocator", "runtime", "layer"}
 BEFORE_TORCH = {"kind", "bounds", "facts", "rules", "check", "run_folder", "command", "zoo", "told"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report"}
 HYDRA = {"cli", "compose", "experiment", "start", "sweep"}
@@ -51,7 +51,7 @@ def allowed(path: Path) -> set[str]:
     """Return the nouns that a file on its floor may import."""
     here = noun(path)
     if here in GROUND:
-        return GROUND if here == "layer" else {"error", "core", "durable"}
+        return GROUND if here in ("layer", "runtime") else {"error", "core", "durable"}
     if here in LEAVES:
         return GROUND | {here}
     if here == "train":

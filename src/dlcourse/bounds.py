@@ -203,7 +203,10 @@ BOUNDS: dict[str, Kind] = {
     "device": Device(),
     "precision": Word(("fp32", "bf16", "fp16")),
     "threads": counted(1, 4096, 2, empty=True),
-    "channels_last": Flag(),
+    "channels_last": Flag(words=("auto",)),
+    "linear": Word(("auto", "products", "convolution")),
+    "keep_memory": Flag(),
+    "graph": Flag(),
     "compile": Flag(),
     "deterministic": Flag(),
 }

@@ -16,10 +16,12 @@ from dlcourse.core import Dataset, Fold, Metric, Recipe, Split, State
 from dlcourse.data.options import keep_examples, randomize_labels, reconstruct
 from dlcourse.error import UserError
 from dlcourse.kind import Numbers
+from dlcourse.optim.direct import quicken
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
 from dlcourse.split.part import Part
+from dlcourse.train.capture import captured, uncaptured
 from dlcourse.train.fit import rest_what_is_frozen
 from dlcourse.train.rng import INITIAL, reseed
 from dlcourse.train.step import gradient_step
@@ -154,6 +156,7 @@ def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
     optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
+    quicken(optimizer)
     averaged = build(cfg.average)().start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
 
@@ -180,6 +183,7 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
     schedule = build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
     regularizers = [build(node) for node in cfg.regularizer.values()]
     metrics = make_metrics(cfg)
+    step = step_of(cfg)
     return Recipe(
         loss=build(cfg.loss),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
@@ -189,13 +193,14 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         average=build(cfg.average)(),
         schedule=warmup(schedule, cfg.schedule.get("warmup", 0.0)),
         stop=build(cfg.stop),
-        step=step_of(cfg),
+        step=step,
         metrics=list(metrics.values()),
         training_metrics=[
             metric for name, metric in metrics.items() if cfg.metric[name].get("training", False)
         ],
         prepare=runtime.prepare(dataset.input_shape),
         autocast=runtime.autocast,
+        capture=captured if runtime.graph and step is gradient_step else uncaptured,
         batch_size=len(fold.train) if cfg.batch_size == "full" else cfg.batch_size,
         max_epochs=cfg.max_epochs,
         seed=cfg.seed,

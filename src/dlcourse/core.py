@@ -48,8 +48,17 @@ class Split:
 
     def batches(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the raw inputs and targets at each piece's positions (batch,), on the device."""
+        for batch in self.ahead(pieces):
+            yield self.fetch(*batch)
+
+    def ahead(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+        """Yield what ``fetch`` makes each batch of: here its positions, for the data are at hand."""
         for index in pieces:
-            yield self.inputs.index_select(0, index), self.targets.index_select(0, index)
+            yield (index,)
+
+    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the raw inputs and targets at the positions (batch,), on the device."""
+        return self.inputs.index_select(0, index), self.targets.index_select(0, index)
 
 
 @dataclass(frozen=True)
@@ -158,6 +167,8 @@ class Recipe:
     schedule: (epoch, max_epochs, scores) -> factor of every base learning rate.
     stop: scores -> whether to end.
     prepare: float inputs -> inputs in the model's memory order.
+    capture: a function of a batch -> the same function, perhaps as one CUDA graph; with a state, it
+        is a training step of this state.
     """
 
     loss: Callable[[Tensor, Tensor], Tensor]
@@ -173,6 +184,7 @@ class Recipe:
     training_metrics: Sequence[Metric]
     prepare: Callable[[Tensor], Tensor]
     autocast: Callable[[], AbstractContextManager]
+    capture: Callable[[Callable[..., None], State | None], Callable[..., None]]
     batch_size: int
     max_epochs: int
     seed: int

@@ -25,8 +25,10 @@ from dlcourse.result import describe, summarize
 from dlcourse.runtime import Runtime
 from dlcourse.split.part import Part
 from dlcourse.together import put_together
+from dlcourse.tune import settle
 from dlcourse.train.checkpoint import Checkpoint, read_best, restore
-from dlcourse.train.fit import fit, measure
+from dlcourse.train.evaluate import measure
+from dlcourse.train.fit import fit
 
 MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
 """What a run is told by in TensorBoard and in tables, besides what was typed."""
@@ -71,7 +73,7 @@ def carry_out(
         place.mkdir(exist_ok=True)
         result = run_folder.read_result(place)
         if result is None or not (part.name == "." or predictions.are_there(place)):
-            result = run_fold(cfg, runtime, dataset, part, options, place, watching)
+            result = run_fold(cfg, runtime, dataset, part, options, place, folder, watching)
         results.append(result)
     if parts[0].name == ".":
         return results[0]
@@ -88,9 +90,12 @@ def run_fold(
     part: Part,
     options: dict,
     folder: Path,
+    whole: Path,
     watching: Sequence[Observer],
 ) -> dict:
     """Train one fold to its end, test its best weights once, and write down its result.
+
+    whole: the folder of the run that the fold belongs to.
 
     In cross-validation the outputs on its validation and test examples are written down as well.
     """
@@ -98,6 +103,7 @@ def run_fold(
     val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
     fold = Fold(part.name, train, val, standardize(train, cfg.data.standardize))
     dataset = replace(dataset, test=examples_to_test(dataset, part))
+    settle(cfg, runtime, dataset, fold, whole)
     state = restore(make_state(cfg, runtime, dataset), folder)
     recipe = make_recipe(cfg, runtime, dataset, fold)
     with ExitStack() as stack:

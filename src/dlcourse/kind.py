@@ -100,16 +100,20 @@ class Device:
 
 @dataclass(frozen=True)
 class Flag:
-    """True or false."""
+    """True or false.
+
+    words: what may stand instead.
+    """
 
     example: str = "true"
+    words: tuple[str, ...] = ()
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is true or false."""
-        return isinstance(value, bool)
+        return isinstance(value, bool) or (isinstance(value, str) and value in self.words)
 
     def __str__(self) -> str:
-        return "true or false"
+        return " or ".join(["true", "false", *self.words])
 
 
 @dataclass(frozen=True)

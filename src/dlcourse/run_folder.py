@@ -21,6 +21,7 @@ OVERRIDES = ".hydra/overrides.yaml"
 HYDRA = ".hydra/hydra.yaml"
 RESULT = "result.json"
 FAILURE, PRUNED = "failure.json", "pruned.json"  # of a sweep's job that has left no result
+PICKS = "runtime.json"  # what ``runtime=auto`` has picked
 SWEEP = "sweep.json"  # in the folder above its jobs
 
 FREE = ("resume", "trust", "observe", "data.root", "data.download")
@@ -202,6 +203,24 @@ def read_result(folder: Path) -> dict | None:
         raise UserError(
             f"{path} cannot be read: {error}.\nDelete it, and resume the run"
         ) from error
+
+
+def read_picks(folder: Path) -> dict | None:
+    """Return what ``runtime=auto`` has picked for a run, or None before."""
+    path = folder / PICKS
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read: {error}.\nDelete it, and it is picked anew"
+        ) from error
+
+
+def write_picks(folder: Path, picks: dict) -> None:
+    """Write down what ``runtime=auto`` has picked, for when the run goes on."""
+    durable.write_text(folder / PICKS, json.dumps(picks, indent=2) + "\n")
 
 
 def write_result(folder: Path, result: dict) -> None:

@@ -4,12 +4,16 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dlcourse.allocator import keep_memory as keep_freed_memory
 from dlcourse.error import UserError
+from dlcourse.layer.by_convolution import by_convolution
 
+OPEN = "auto"  # an option that is still to be decided
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -20,8 +24,14 @@ class Runtime:
     precision: ``fp32``, ``bf16`` or ``fp16``; the last two through autocast, weights stay fp32.
     threads: of the CPU; None leaves PyTorch's choice.
     channels_last: keep pictures and filters in NHWC memory order.
+    linear: what computes linear layers on the CPU, matrix ``products`` or a ``convolution``.
+    keep_memory: on the CPU, keep what a step frees for the next one.
+    graph: replay each training step on CUDA as one graph.
     compile: run the model through ``torch.compile``.
     deterministic: only reproducible kernels, slower on CUDA.
+
+    channels_last and linear can be ``auto``: open, until they are picked. As long as they are, it
+    is NHWC and products.
 
     Raises UserError where the machine lacks what is asked for.
     """
@@ -32,13 +42,18 @@ class Runtime:
         device: str,
         precision: str,
         threads: int | None,
-        channels_last: bool,
+        channels_last: bool | str,
+        linear: str,
+        keep_memory: bool,
+        graph: bool,
         compile: bool,
         deterministic: bool,
     ) -> None:
         self.device = choose_device(device)
         self.precision = precision
         self.channels_last = channels_last
+        self.linear = linear
+        self.graph = graph and self.device.type == "cuda" and precision != "fp16"
         self.compile = compile
         if precision == "fp16" and self.device.type == "cpu":
             raise UserError(
@@ -47,12 +62,19 @@ class Runtime:
             )
         if threads is not None:
             torch.set_num_threads(threads)
+        if keep_memory and self.device.type == "cpu":
+            keep_freed_memory()
         torch.backends.cudnn.benchmark = not deterministic
         torch.backends.cudnn.deterministic = deterministic
         if deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         if deterministic != torch.are_deterministic_algorithms_enabled():  # the call takes a second
             torch.use_deterministic_algorithms(deterministic)
+
+    def pick(self, picks: dict[str, Any]) -> None:
+        """Decide options: ``{"channels_last": True, "linear": "products"}``."""
+        self.channels_last = picks.get("channels_last", self.channels_last)
+        self.linear = picks.get("linear", self.linear)
 
     def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
         """Move a model here, in the memory order of its inputs; compile it if asked.
@@ -66,6 +88,8 @@ class Runtime:
                     skip_pixels_first(layer)
         else:
             model.to(self.device)
+        if self.linear == "convolution" and self.device.type == "cpu":
+            by_convolution(model)
         if self.compile:
             model.compile()
         return model
@@ -93,7 +117,7 @@ class Runtime:
         return f"cpu ({torch.get_num_threads()} threads)"
 
     def _reorders(self, input_shape: tuple[int, ...]) -> bool:
-        return self.channels_last and len(input_shape) == 3
+        return bool(self.channels_last) and len(input_shape) == 3
 
 
 def overruns(layer: nn.Module) -> bool:

@@ -9,7 +9,8 @@ from dlcourse import run_folder
 from dlcourse.build import build
 from dlcourse.experiment import run
 from dlcourse.train.checkpoint import Checkpoint, read_best
-from dlcourse.train.fit import evaluate, fit
+from dlcourse.train.evaluate import evaluate
+from dlcourse.train.fit import fit
 
 
 def average(compose, *words):

@@ -13,7 +13,8 @@ from dlcourse.check import GROUPS, check
 from dlcourse.error import DivergedError, UserError
 from dlcourse.kind import Choice, Number, Numbers
 from dlcourse.run_folder import leaves
-from dlcourse.train.fit import evaluate, train_epoch
+from dlcourse.train.evaluate import evaluate
+from dlcourse.train.fit import train_epoch
 
 MANY = 5000  # larger whole numbers would only take time and memory
 ELSEWHERE = (*NEED_FILES, "torchvision", "from_run")  # want files or a download

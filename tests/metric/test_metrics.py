@@ -60,7 +60,7 @@ def test_the_counts_are_the_confusion_matrix():
     meter.add(outputs, targets, torch.zeros(()))
     meter.read("val")
     counts = reference.confusion_matrix(targets, outputs.argmax(1), labels=range(4))
-    assert meter.sums[1].tolist() == counts.tolist()
+    assert meter.sums[2].tolist() == counts.tolist()
 
 
 def made_up(seed, classes, examples, digits=None):

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from dlcourse.core import Observer
 from dlcourse.error import DivergedError
 from dlcourse.train.batches import divide
-from dlcourse.train.fit import evaluate, fit
+from dlcourse.train.evaluate import evaluate
+from dlcourse.train.fit import fit
 from dlcourse.train.rng import epoch_order, reseed
 
 

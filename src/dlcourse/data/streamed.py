@@ -63,7 +63,7 @@ class StreamedSplit(Split):
         """Return the same examples with batches that come to lie on the given device."""
         return dataclasses.replace(self, targets=self.targets.to(device))
 
-    def batches(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    def ahead(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the raw inputs and targets at each piece's positions (batch,), on the device."""
         files, pieces = self.inputs, list(pieces)
         tasks = ((files.some(index), files.size, files.channels) for index in pieces)
@@ -71,3 +71,7 @@ class StreamedSplit(Split):
             pieces, map_ahead(read_pictures, tasks, files.workers), strict=True
         ):
             yield torch.from_numpy(pixels).to(self.device), self.targets.index_select(0, index)
+
+    def fetch(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return them: they have been read."""
+        return inputs, targets

@@ -7,13 +7,12 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core import Fold, Observer, Recipe, Record, Split, Standardize, State, scores
+from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
 from dlcourse.error import DivergedError
 from dlcourse.train.batches import divide
-from dlcourse.train.meter import Meter
+from dlcourse.train.evaluate import look_over, looking
 from dlcourse.train.rng import epoch_order, reseed
-
-EVALUATION_BATCH = 512  # without gradients there is room for more than a training batch
+from dlcourse.train.round import Round
 
 
 def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] = ()) -> State:
@@ -24,19 +23,39 @@ def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] 
     """
     for observer in observers:
         observer.start(state, recipe, fold)
+    training = learning(state, fold, recipe)
+    validation = fold.val and looking(state.averaged, fold.val, fold.standardize, recipe)
     while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
-        metrics = train_epoch(state, fold, recipe, observers)
-        metrics |= evaluate(state.averaged, fold.val, fold.standardize, recipe, "val")
+        metrics = train_epoch(state, fold, recipe, observers, training)
+        if validation:
+            metrics |= look_over(state.averaged, validation).read("val")
         state.history.append(Record(epoch + 1, metrics))
         for observer in observers:
             observer.epoch(state)
     return state
 
 
+def learning(state: State, fold: Fold, recipe: Recipe) -> Round:
+    """Return what training does with each batch; one serves for all epochs."""
+
+    def learn(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        for augment in recipe.augment:
+            inputs, targets = augment(inputs, targets)
+        inputs = recipe.prepare(fold.standardize(inputs))
+        outputs, loss = recipe.step(state, inputs, targets, recipe)
+        return outputs, targets, loss
+
+    return Round(fold.train, learn, recipe.training_metrics, recipe, state)
+
+
 def train_epoch(
-    state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] = ()
+    state: State,
+    fold: Fold,
+    recipe: Recipe,
+    observers: Sequence[Observer] = (),
+    training: Round | None = None,
 ) -> dict[str, float]:
     """Take one step for every batch of the training part, in an order of this epoch's own.
 
@@ -44,28 +63,30 @@ def train_epoch(
     with the first learning rate of the epoch, its seconds and its examples per second.
     """
     started = perf_counter()
+    training = training or learning(state, fold, recipe)
     epoch, history = len(state.history), past(state, recipe)
     order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
     pieces = divide(order, recipe.batch_size)
-    passing: Iterable[tuple[Tensor, Tensor]] = fold.train.batches(pieces)
+    passing: Iterable[tuple[Tensor, ...]] = fold.train.ahead(pieces)
     for observer in observers:
         passing = observer.watch(passing, len(pieces))
 
-    rate = set_rate(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history))
+    factor = recipe.schedule(epoch, recipe.max_epochs, history)
+    rate = set_rate(state.optimizer, factor)
     state.model.train()
     rest_what_is_frozen(state.model)
-    meter = Meter(recipe.training_metrics)
-    for step, (inputs, targets) in enumerate(passing):
-        now = epoch + step / len(pieces)
-        set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history))
-        for augment in recipe.augment:
-            inputs, targets = augment(inputs, targets)
-        inputs = recipe.prepare(fold.standardize(inputs))
-        outputs, loss = recipe.step(state, inputs, targets, recipe)
+    training.meter.clear()
+    for step, batch in enumerate(passing):
+        before, factor = (
+            factor,
+            recipe.schedule(epoch + step / len(pieces), recipe.max_epochs, history),
+        )
+        if factor != before:
+            set_rate(state.optimizer, factor)
+        training.take(*batch)
         recipe.average.update(state.averaged, state.model, epoch * len(pieces) + step)
-        meter.add(outputs, targets, loss)
 
-    metrics = meter.read("train")
+    metrics = training.meter.read("train")
     if not math.isfinite(metrics["train/loss"]):
         raise DivergedError(
             f"Training diverged: the loss is {metrics['train/loss']} in epoch {epoch + 1}, at a "
@@ -75,36 +96,6 @@ def train_epoch(
     seconds = perf_counter() - started
     speed = {"seconds": seconds, "examples_per_second": len(fold.train) / seconds}
     return metrics | {"lr": rate} | speed
-
-
-@torch.no_grad()
-def evaluate(
-    model: nn.Module, examples: Split | None, standardize: Standardize, recipe: Recipe, split: str
-) -> dict[str, float]:
-    """Return the mean loss and all metrics over a split, named ``val/loss`` and so on.
-
-    Without examples there are no figures: the result is empty.
-    """
-    return {} if examples is None else measure(model, examples, standardize, recipe).read(split)
-
-
-@torch.no_grad()
-def measure(
-    model: nn.Module, examples: Split, standardize: Standardize, recipe: Recipe, keep: bool = False
-) -> Meter:
-    """Return the sums of the loss and all metrics over a split, the model as it is when in use.
-
-    keep: gather all outputs and targets as well, for what cannot be told from sums.
-    """
-    model.eval()
-    meter = Meter(recipe.metrics, keep)
-    everything = torch.arange(len(examples), device=examples.device)
-    for inputs, targets in examples.batches(everything.split(EVALUATION_BATCH)):
-        with recipe.autocast():
-            outputs = model(recipe.prepare(standardize(inputs)))
-            loss = recipe.loss(outputs.float(), targets)
-        meter.add(outputs, targets, loss)
-    return meter
 
 
 def past(state: State, recipe: Recipe) -> list[float]:
@@ -123,5 +114,9 @@ def rest_what_is_frozen(model: nn.Module) -> None:
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
     """Set every group's learning rate to ``factor`` times its base rate; return the first one's."""
     for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * factor
-    return optimizer.param_groups[0]["lr"]
+        rate = group["initial_lr"] * factor
+        if isinstance(group["lr"], Tensor):  # a captured step reads it where it lies
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+    return optimizer.param_groups[0]["initial_lr"] * factor

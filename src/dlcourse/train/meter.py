@@ -8,6 +8,8 @@ from torch import Tensor
 
 from dlcourse.core import Metric
 
+TOGETHER = 2**17  # outputs on the CPU are measured so many numbers at a time: a call costs 5 us
+
 
 class Meter:
     """Adds up the loss and every metric's sums; reading them is the only wait for the device.
@@ -19,33 +21,53 @@ class Meter:
         self.metrics = metrics
         self.keep = keep
         self.kept: list[tuple[Tensor, Tensor]] = []
-        self.examples = 0
+        self.waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.numbers = 0  # in the outputs that wait
         self.sums: list[Tensor] = []
 
     def add(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
         """Take in a batch: outputs (N, K), targets and the mean loss over the N."""
-        examples = targets.shape[0]
-        batch = [loss * examples]
-        batch += [metric.measure(outputs, targets) for metric in self.metrics]
-        if self.sums:
-            for total, summand in zip(self.sums, batch, strict=True):
-                total += summand
-        else:
-            self.sums = [_wide(summand) for summand in batch]
-        self.examples += examples
         if self.keep:
             self.kept.append((outputs, targets))
+        self.waiting.append((outputs, targets, loss))
+        self.numbers += outputs.numel()
+        if self.numbers >= TOGETHER or outputs.is_cuda:  # a graph takes in each batch as it comes
+            self.measure()
+
+    def measure(self) -> None:
+        """Add the batches that wait to the sums."""
+        if not self.waiting:
+            return
+        outputs, targets, losses = zip(*self.waiting, strict=True)
+        examples = sum(map(len, targets))
+        loss = sum(loss * len(batch) for loss, batch in zip(losses, targets, strict=True))
+        both = [part[0] if len(part) == 1 else torch.cat(part) for part in (outputs, targets)]
+        batch = [loss, *(metric.measure(*both) for metric in self.metrics)]
+        if not self.sums:
+            self.sums = [_zero(summand) for summand in (targets[0].new_zeros(()), *batch)]
+        self.sums[0] += examples
+        for total, summand in zip(self.sums[1:], batch, strict=True):
+            total += summand
+        self.waiting, self.numbers = [], 0
+
+    def clear(self) -> None:
+        """Begin anew, with the sums where they are: a captured step goes on adding to them."""
+        self.waiting, self.numbers = [], 0
+        for total in self.sums:
+            total.zero_()
 
     def read(self, split: str) -> dict[str, float]:
         """Return ``{"train/loss": ..., "train/accuracy": ...}`` for the split called ``train``."""
+        self.measure()
         flat = torch.cat([total.flatten().double() for total in self.sums]).cpu()
         pieces = flat.split([total.numel() for total in self.sums])
-        self.sums = [
+        examples, loss, *sums = (
             piece.view(total.shape) for piece, total in zip(pieces, self.sums, strict=True)
-        ]
-        figures = {"loss": float(self.sums[0]) / self.examples}
-        for metric, total in zip(self.metrics, self.sums[1:], strict=True):
-            figures |= metric.report(total, self.examples)
+        )
+        count = int(examples)
+        figures = {"loss": float(loss) / count}
+        for metric, total in zip(self.metrics, sums, strict=True):
+            figures |= metric.report(total, count)
         return {f"{split}/{name}": figure for name, figure in figures.items()}
 
     def everything(self) -> tuple[Tensor, Tensor]:
@@ -60,6 +82,7 @@ class Meter:
         return {name: figures for one in told for name, figures in one.items()}
 
 
-def _wide(summand: Tensor) -> Tensor:
-    """Return a total wide enough to add up many batches: counts stay int64, the rest float64."""
-    return summand.to(torch.float64 if summand.is_floating_point() else torch.int64).clone()
+def _zero(summand: Tensor) -> Tensor:
+    """Return a sum wide enough to add up many batches: counts are int64, the rest float64."""
+    kind = torch.float64 if summand.is_floating_point() else torch.int64
+    return torch.zeros_like(summand, dtype=kind)

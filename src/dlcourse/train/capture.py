@@ -1,0 +1,114 @@
+"""CUDA graphs: a step's kernels, launched all at once."""
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from dlcourse.core import State
+
+WARM_UP = 3  # steps by themselves first: they choose kernels and make the optimizer's state
+
+log = logging.getLogger(__name__)
+
+
+def uncaptured(function: Callable[..., None], state: State | None) -> Callable[..., None]:
+    """Return the function itself."""
+    return function
+
+
+def captured(function: Callable[..., None], state: State | None) -> Callable[..., None]:
+    """Return the function of a batch as one CUDA graph; as it is where that cannot be, and say so.
+
+    state: what the function trains, its optimizer made ready for it; None where it only looks.
+    """
+    problem = state and make_ready(state)
+    if problem:
+        log.warning("Training goes on without a CUDA graph: %s", problem)
+        return function
+    return Captured(function)
+
+
+def make_ready(state: State) -> str | None:
+    """Let an optimizer read its learning rates and count its steps on the device.
+
+    Returns the reason where it cannot.
+    """
+    if state.scaler.is_enabled():
+        return "loss scaling for fp16 decides step by step whether to move; bf16 needs none."
+    optimizer = state.optimizer
+    for group in optimizer.param_groups:
+        if "capturable" not in group and not group.get("fused"):
+            return f"{type(optimizer).__name__} counts its steps on the CPU."
+    for group in optimizer.param_groups:
+        device = group["params"][0].device
+        group["lr"] = torch.tensor(float(group["lr"]), device=device)
+        if "capturable" in group:
+            group["capturable"] = True
+        for parameter in group["params"]:
+            own = optimizer.state.get(parameter, {})
+            if isinstance(own.get("step"), Tensor):
+                own["step"] = own["step"].to(device)
+    return None
+
+
+class Captured:
+    """A function of a batch that is replayed as one CUDA graph, from its fourth batch on.
+
+    The first batches, real steps like all others, are carried out one kernel after the other. So
+    are batches of another size than the first, such as an epoch's last. The function must do the
+    same kernels for every batch of a size and read nothing back; where PyTorch finds that it does
+    not, it is carried out as it is from then on, and a line says so.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function = function
+        self.sizes: list[torch.Size] | None = None
+        self.calls = 0
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.batch: tuple[Tensor, ...] = ()
+        self.side: torch.cuda.Stream | None = None
+
+    def __call__(self, *batch: Tensor) -> None:
+        """Carry out the function on a batch."""
+        sizes = [part.shape for part in batch]
+        if self.sizes is None:
+            self.sizes = sizes
+        if sizes != self.sizes or self.calls < 0:
+            self.function(*batch)
+            return
+        self.calls += 1
+        if self.calls <= WARM_UP:
+            self.warm_up(*batch)
+        elif self.graph is not None or self.record(*batch):
+            for there, part in zip(self.batch, batch, strict=True):
+                there.copy_(part)
+            self.graph.replay()
+        else:
+            self.function(*batch)
+
+    def warm_up(self, *batch: Tensor) -> None:
+        """Carry out the function in a stream of its own, as it will be recorded."""
+        self.side = self.side or torch.cuda.Stream()
+        self.side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.side):
+            self.function(*batch)
+        torch.cuda.current_stream().wait_stream(self.side)
+
+    def record(self, *batch: Tensor) -> bool:
+        """Record the function, without carrying it out; return whether that went well."""
+        self.batch = tuple(part.clone() for part in batch)
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                self.function(*self.batch)
+        except RuntimeError as error:
+            log.warning(
+                "This cannot be captured in a CUDA graph and goes on without: %s",
+                str(error).split("\n")[0],
+            )
+            self.calls = -1
+            return False
+        self.graph = graph
+        return True

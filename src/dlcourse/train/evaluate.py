@@ -1,0 +1,55 @@
+"""What a model is worth on examples that it does not learn from."""
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.core import Recipe, Split, Standardize
+from dlcourse.train.meter import Meter
+from dlcourse.train.round import Round
+
+EVALUATION_BATCH = 512  # without gradients there is room for more than a training batch
+
+
+def evaluate(
+    model: nn.Module, examples: Split | None, standardize: Standardize, recipe: Recipe, split: str
+) -> dict[str, float]:
+    """Return the mean loss and all metrics over a split, named ``val/loss`` and so on.
+
+    Without examples there are no figures: the result is empty.
+    """
+    return {} if examples is None else measure(model, examples, standardize, recipe).read(split)
+
+
+def measure(
+    model: nn.Module, examples: Split, standardize: Standardize, recipe: Recipe, keep: bool = False
+) -> Meter:
+    """Return the sums of the loss and all metrics over a split, the model as it is when in use.
+
+    keep: gather all outputs and targets as well, for what cannot be told from sums.
+    """
+    return look_over(model, looking(model, examples, standardize, recipe, keep))
+
+
+def looking(
+    model: nn.Module, examples: Split, standardize: Standardize, recipe: Recipe, keep: bool = False
+) -> Round:
+    """Return what an evaluation does with each batch; it can be used again and again."""
+
+    def look(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        with recipe.autocast():
+            outputs = model(recipe.prepare(standardize(inputs)))
+            return outputs, targets, recipe.loss(outputs.float(), targets)
+
+    return Round(examples, look, recipe.metrics, recipe, keep=keep)
+
+
+@torch.no_grad()
+def look_over(model: nn.Module, validation: Round) -> Meter:
+    """Put a model to use on all examples of a round; return the round's sums."""
+    model.eval()
+    validation.meter.clear()
+    examples = validation.examples
+    everything = torch.arange(len(examples), device=examples.device)
+    for batch in examples.ahead(everything.split(EVALUATION_BATCH)):
+        validation.take(*batch)
+    return validation.meter

@@ -1,0 +1,140 @@
+"""What makes no difference but to the speed, tried out on the run's own model."""
+
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from dlcourse import run_folder
+from dlcourse.build import make_recipe, make_state
+from dlcourse.core import Dataset, Fold
+from dlcourse.runtime import OPEN, Runtime
+from dlcourse.train.fit import learning, rest_what_is_frozen
+from dlcourse.train.step import gradient_step
+
+USUAL = {"channels_last": True, "linear": "products"}
+"""What is taken without a measurement, in runs that end before one would pay."""
+PLAIN = {"channels_last": False, "linear": "products"}
+FEW, SHORT = 20_000, 30.0
+"""A run that looks at fewer examples, or takes fewer seconds, is not worth a measurement; and it
+ends with the same weights each time, whatever else the machine is doing."""
+SHARE, LONGEST = 0.01, 10.0
+"""A comparison takes 1 % of the time that the run will take, and 10 seconds at most."""
+GAIN = 1.03  # what is less faster than this may be chance
+
+log = logging.getLogger(__name__)
+
+
+def settle(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, folder: Path) -> None:
+    """Decide what ``runtime`` leaves open, and write it into the run's folder.
+
+    A run that goes on takes what is written there, so that it ends as if it had not been stopped;
+    all folds of a run take the same.
+    """
+    options = [name for name in USUAL if getattr(runtime, name) == OPEN]
+    if not options:
+        return
+    found = run_folder.read_picks(folder)
+    if found is None:
+        found = {"picked": {name: USUAL[name] for name in options}, "measured": {}}
+        if worth_measuring(cfg, dataset, fold):
+            found = measured(cfg, runtime, dataset, fold, options)
+        run_folder.write_picks(folder, found)
+    runtime.pick(found["picked"])
+
+
+def worth_measuring(cfg: DictConfig, dataset: Dataset, fold: Fold) -> bool:
+    """Return whether a run is long enough, and its step one that can be tried out."""
+    looks = len(fold.train) * cfg.max_epochs
+    return looks >= FEW and fold.train.device.type == "cpu"
+
+
+def measured(
+    cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, options: list[str]
+) -> dict[str, dict]:
+    """Race one option after the other against PyTorch as it comes, and say what won.
+
+    Returns ``{"picked": {option: value}, "measured": {option: how many times as fast}}``.
+    """
+    started = perf_counter()
+    usual = {name: USUAL[name] for name in options}
+    picked = {name: PLAIN[name] for name in options}
+    model = nn.Module()
+
+    def step_with(picks: dict[str, Any]) -> Callable[[], float]:
+        nonlocal model
+        runtime.pick(picks)
+        state = make_state(cfg, runtime, dataset)
+        recipe = make_recipe(cfg, runtime, dataset, fold)
+        if recipe.step is not gradient_step:
+            return lambda: 0.0
+        model = state.model.train()
+        rest_what_is_frozen(model)
+        training = learning(state, fold, recipe)
+        first = torch.arange(min(recipe.batch_size, len(fold.train)))
+        (batch,) = fold.train.ahead([first])
+
+        def step() -> float:
+            begun = perf_counter()
+            training.take(*batch)
+            return perf_counter() - begun
+
+        return step
+
+    now = step_with(picked)
+    now()
+    seconds = min(now() for _ in range(3)) * math.ceil(
+        len(fold.train) / (len(fold.train) if cfg.batch_size == "full" else cfg.batch_size)
+    ) * cfg.max_epochs  # fmt: skip
+    if seconds < SHORT:
+        return {"picked": usual, "measured": {}}
+    gains = {}
+    for name, value in others(options, dataset.input_shape, model):
+        tried = picked | {name: value}
+        then = step_with(tried)
+        gains[f"{name}={word(value)}"] = gain = race(now, then, min(LONGEST, SHARE * seconds))
+        if gain > GAIN:
+            now, picked = then, tried
+    if gains:
+        told = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
+        kept = " ".join(f"{name}={word(value)}" for name, value in picked.items())
+        line = (
+            f"runtime: {kept} (training steps: {told}; {perf_counter() - started:.1f} s of trial)"
+        )
+        log.info(line)
+        print(line, flush=True)
+    return {"picked": picked, "measured": gains}
+
+
+def others(
+    options: list[str], input_shape: tuple[int, ...], model: nn.Module
+) -> list[tuple[str, Any]]:
+    """Return the options, with values other than PyTorch's, that can matter to a model."""
+    kinds = {type(layer) for layer in model.modules()}
+    matter = {
+        "channels_last": (len(input_shape) == 3 and nn.Conv2d in kinds, True),
+        "linear": (nn.Linear in kinds, "convolution"),
+    }
+    return [(name, matter[name][1]) for name in options if matter[name][0]]
+
+
+def race(now: Callable[[], float], then: Callable[[], float], seconds: float) -> float:
+    """Return how many times as fast the second step is, from steps taken in turn."""
+    then(), now()
+    times: tuple[list[float], list[float]] = ([], [])
+    while sum(map(sum, times)) < seconds or len(times[0]) < 3:
+        for mine, step in zip(times, (now, then), strict=True):
+            mine.append(step())
+    return median(times[0]) / median(times[1])
+
+
+def word(value: Any) -> str:
+    """Return a value as it is typed."""
+    return str(value).lower()
