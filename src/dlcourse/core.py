@@ -52,7 +52,7 @@ class Split:
             yield self.fetch(*batch)
 
     def ahead(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-        """Yield what ``fetch`` makes each batch of: here its positions, for the data are at hand."""
+        """Yield what ``fetch`` makes each batch of: its positions, because the data are at hand."""
         for index in pieces:
             yield (index,)
 

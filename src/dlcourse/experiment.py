@@ -25,10 +25,10 @@ from dlcourse.result import describe, summarize
 from dlcourse.runtime import Runtime
 from dlcourse.split.part import Part
 from dlcourse.together import put_together
-from dlcourse.tune import settle
 from dlcourse.train.checkpoint import Checkpoint, read_best, restore
 from dlcourse.train.evaluate import measure
 from dlcourse.train.fit import fit
+from dlcourse.tune import settle
 
 MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
 """What a run is told by in TensorBoard and in tables, besides what was typed."""

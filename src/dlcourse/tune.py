@@ -105,9 +105,8 @@ def measured(
     if gains:
         told = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
         kept = " ".join(f"{name}={word(value)}" for name, value in picked.items())
-        line = (
-            f"runtime: {kept} (training steps: {told}; {perf_counter() - started:.1f} s of trial)"
-        )
+        took = perf_counter() - started
+        line = f"runtime: {kept} (a training step with {told}; {took:.1f} s of trial)"
         log.info(line)
         print(line, flush=True)
     return {"picked": picked, "measured": gains}

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from dlcourse.bounds import POOLS as WORDS
 from dlcourse.error import UserError
-from dlcourse.layer.pool import POOLS, pool_layer
+from dlcourse.layer.pool import POOLS, pool_first, pool_layer
 
 WINDOWS = [  # size, stride, padding, ceil_mode, side
     (2, None, 0, False, 6),
@@ -95,3 +95,26 @@ def test_a_value_that_is_not_a_number_stays_visible():
 def test_an_unknown_pooling_is_refused_with_the_nearest():
     with pytest.raises(UserError, match="did you mean average"):
         pool_layer("averag", 2)
+
+
+@pytest.mark.parametrize(("size", "stride", "padding", "ceil_mode", "side"), WINDOWS)
+def test_max_pooling_before_relu_is_the_same_to_the_last_bit(
+    size, stride, padding, ceil_mode, side
+):
+    pool = pool_layer("max", size, stride, padding, ceil_mode=ceil_mode)
+    usual = torch.nn.Sequential(torch.nn.Identity(), torch.nn.ReLU(), pool)
+    maps = torch.randint(-3, 3, (2, 3, side, side)).float()  # with ties, above zero and below
+    results = []
+    for layers in (usual, pool_first(torch.nn.Sequential(*usual))):
+        inputs = maps.clone().requires_grad_(True)
+        outputs = layers(inputs)
+        (outputs * torch.arange(outputs.numel()).view_as(outputs)).sum().backward()
+        results.append((outputs.detach(), inputs.grad))
+    assert isinstance(pool_first(torch.nn.Sequential(*usual))[1], torch.nn.MaxPool2d)
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
+def test_other_poolings_and_activations_stay_in_their_order():
+    layers = [torch.nn.ReLU(), torch.nn.AvgPool2d(2), torch.nn.Tanh(), torch.nn.MaxPool2d(2)]
+    assert list(pool_first(torch.nn.Sequential(*layers))) == layers

@@ -31,7 +31,7 @@ def captured(function: Callable[..., None], state: State | None) -> Callable[...
 
 
 def make_ready(state: State) -> str | None:
-    """Let an optimizer read its learning rates and count its steps on the device.
+    """Let an optimizer read its learning rates, in float32, and count its steps on the device.
 
     Returns the reason where it cannot.
     """
@@ -65,50 +65,54 @@ class Captured:
     def __init__(self, function: Callable[..., None]) -> None:
         self.function = function
         self.sizes: list[torch.Size] | None = None
-        self.calls = 0
-        self.graph: torch.cuda.CUDAGraph | None = None
+        self.left = WARM_UP
         self.batch: tuple[Tensor, ...] = ()
-        self.side: torch.cuda.Stream | None = None
+        self.replay: Callable[[], None] | None = None
+        self.impossible = False
 
     def __call__(self, *batch: Tensor) -> None:
         """Carry out the function on a batch."""
         sizes = [part.shape for part in batch]
-        if self.sizes is None:
-            self.sizes = sizes
-        if sizes != self.sizes or self.calls < 0:
+        self.sizes = self.sizes or sizes
+        if sizes != self.sizes or self.impossible:
             self.function(*batch)
-            return
-        self.calls += 1
-        if self.calls <= WARM_UP:
-            self.warm_up(*batch)
-        elif self.graph is not None or self.record(*batch):
+        elif self.left > 0:
+            self.left -= 1
+            aside(self.function, batch)
+        elif self.replay or self.record(batch):
             for there, part in zip(self.batch, batch, strict=True):
                 there.copy_(part)
-            self.graph.replay()
+            self.replay()
         else:
             self.function(*batch)
 
-    def warm_up(self, *batch: Tensor) -> None:
-        """Carry out the function in a stream of its own, as it will be recorded."""
-        self.side = self.side or torch.cuda.Stream()
-        self.side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self.side):
-            self.function(*batch)
-        torch.cuda.current_stream().wait_stream(self.side)
-
-    def record(self, *batch: Tensor) -> bool:
-        """Record the function, without carrying it out; return whether that went well."""
+    def record(self, batch: tuple[Tensor, ...]) -> bool:
+        """Record the function for batches like this one; return whether that could be done."""
         self.batch = tuple(part.clone() for part in batch)
-        graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                self.function(*self.batch)
+            self.replay = recorded(self.function, self.batch)
         except RuntimeError as error:
-            log.warning(
-                "This cannot be captured in a CUDA graph and goes on without: %s",
-                str(error).split("\n")[0],
-            )
-            self.calls = -1
-            return False
-        self.graph = graph
-        return True
+            reason = str(error).split("\n")[0]
+            log.warning("This goes on without a CUDA graph, for it cannot be captured: %s", reason)
+            self.impossible = True
+        return not self.impossible
+
+
+def aside(function: Callable[..., None], batch: tuple[Tensor, ...]) -> None:
+    """Carry out a function in a stream of its own, as it will be recorded."""
+    main, side = torch.cuda.current_stream(), torch.cuda.Stream()
+    side.wait_stream(main)
+    with torch.cuda.stream(side):
+        function(*batch)
+    main.wait_stream(side)
+
+
+def recorded(function: Callable[..., None], batch: tuple[Tensor, ...]) -> Callable[[], None]:
+    """Record what a function of tensors launches, without launching it; return what replays it.
+
+    Raises RuntimeError where it asks for something that a graph cannot hold.
+    """
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        function(*batch)
+    return graph.replay

@@ -77,10 +77,8 @@ def train_epoch(
     rest_what_is_frozen(state.model)
     training.meter.clear()
     for step, batch in enumerate(passing):
-        before, factor = (
-            factor,
-            recipe.schedule(epoch + step / len(pieces), recipe.max_epochs, history),
-        )
+        now = epoch + step / len(pieces)
+        before, factor = factor, recipe.schedule(now, recipe.max_epochs, history)
         if factor != before:
             set_rate(state.optimizer, factor)
         training.take(*batch)
