@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dlcourse.core import Fold, Observer, Recipe, Record, Split, Standardize, State, scores
 from dlcourse.error import DivergedError
-from dlcourse.train.batches import divide
+from dlcourse.train.batches import divide, steps_left
 from dlcourse.train.meter import Meter
 from dlcourse.train.rng import epoch_order, reseed
 
@@ -17,7 +17,7 @@ EVALUATION_BATCH = 512  # without gradients there is room for more than a traini
 
 
 def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] = ()) -> State:
-    """Train until the epochs are done or ``recipe.stop`` says so.
+    """Train until the epochs are done or ``recipe.stop`` says so; of 9.9 epochs the tenth is cut.
 
     A fresh, a restored and a finished state enter in the same way: the epoch is the length of the
     history, and all else follows from it. Raises DivergedError when the loss is no number.
@@ -47,22 +47,25 @@ def train_epoch(
     epoch, history = len(state.history), past(state, recipe)
     order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
     pieces = divide(order, recipe.batch_size)
+    steps = len(pieces)  # of a whole epoch; the last one may be a part of one
+    pieces = pieces[: steps_left(steps, recipe.max_epochs - epoch)]
     passing: Iterable[tuple[Tensor, Tensor]] = fold.train.batches(pieces)
     for observer in observers:
         passing = observer.watch(passing, len(pieces))
 
-    rate = set_rate(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history))
+    rate = set_rate(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history), epoch)
     state.model.train()
     rest_what_is_frozen(state.model)
     meter = Meter(recipe.training_metrics)
-    for step, (inputs, targets) in enumerate(passing):
-        now = epoch + step / len(pieces)
-        set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history))
+    number = torch.full((), epoch, device=fold.train.device)  # a tensor would wait for the copy
+    for step, ((inputs, targets), index) in enumerate(zip(passing, pieces, strict=True)):
+        now = epoch + step / steps
+        set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history), now)
         for augment in recipe.augment:
-            inputs, targets = augment(inputs, targets)
+            inputs, targets = augment(inputs, targets, index, number)
         inputs = recipe.prepare(fold.standardize(inputs))
         outputs, loss = recipe.step(state, inputs, targets, recipe)
-        recipe.average.update(state.averaged, state.model, epoch * len(pieces) + step)
+        recipe.average.update(state.averaged, state.model, epoch * steps + step)
         meter.add(outputs, targets, loss)
 
     metrics = meter.read("train")
@@ -73,7 +76,7 @@ def train_epoch(
             f"{rate / 10:g}, or clip=norm"
         )
     seconds = perf_counter() - started
-    speed = {"seconds": seconds, "examples_per_second": len(fold.train) / seconds}
+    speed = {"seconds": seconds, "examples_per_second": meter.examples / seconds}
     return metrics | {"lr": rate} | speed
 
 
@@ -101,7 +104,7 @@ def measure(
     everything = torch.arange(len(examples), device=examples.device)
     for inputs, targets in examples.batches(everything.split(EVALUATION_BATCH)):
         with recipe.autocast():
-            outputs = model(recipe.prepare(standardize(inputs)))
+            outputs = recipe.ask(model, standardize(inputs))
             loss = recipe.loss(outputs.float(), targets)
         meter.add(outputs, targets, loss)
     return meter
@@ -120,8 +123,13 @@ def rest_what_is_frozen(model: nn.Module) -> None:
             part.eval()
 
 
-def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
-    """Set every group's learning rate to ``factor`` times its base rate; return the first one's."""
+def set_rate(optimizer: torch.optim.Optimizer, factor: float, epoch: float) -> float:
+    """Set every group's learning rate to ``factor`` times its base rate; return the first one's.
+
+    A group that learns in some epochs only, from ``group["learns"][0]`` to before the other, has
+    the rate 0 in all others; what is returned does not tell of it.
+    """
     for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * factor
-    return optimizer.param_groups[0]["lr"]
+        first, last = group.get("learns", (0.0, math.inf))
+        group["lr"] = group["initial_lr"] * factor if first <= epoch < last else 0.0
+    return optimizer.param_groups[0]["initial_lr"] * factor
