@@ -10,6 +10,7 @@ the model needs them.
 
 import csv
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from dlcourse.command import arguments, one_message
@@ -29,6 +30,7 @@ def main() -> None:
     from dlcourse.build import build
     from dlcourse.run_folder import read_result
     from dlcourse.trained import config_of, folds_of, load_model
+    from dlcourse.view.answer import from_views
 
     folder = Path(words["run"])
     folds = folds_of(folder)
@@ -41,7 +43,9 @@ def main() -> None:
     cfg = config_of(folder, words["trust"])
     runtime = build(cfg.runtime)()
     models = [load_model(cfg, runtime, place) for place in folds]
-    rows = predict(models, pictures, result, runtime, cfg.loss._target_)
+    views = [build(node) for node in cfg.view.values()]
+    ask = from_views(views, runtime.prepare(tuple(result["input_shape"])))
+    rows = predict(models, ask, pictures, result, runtime, cfg.loss._target_)
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:
@@ -68,10 +72,16 @@ def list_pictures(words: str) -> list[Path]:
 
 
 def predict(
-    models: list, pictures: list[Path], result: dict, runtime: object, loss: str
+    models: list,
+    ask: Callable,
+    pictures: list[Path],
+    result: dict,
+    runtime: object,
+    loss: str,
 ) -> list[list[str]]:
     """Return a header and a row for each picture.
 
+    ask: returns a model's outputs for standardised pictures.
     loss: the target of the loss that the models were trained with.
     """
     import torch
@@ -80,7 +90,6 @@ def predict(
     from dlcourse.ensemble import average
 
     channels, size, _ = result["input_shape"]
-    prepare = runtime.prepare(tuple(result["input_shape"]))
     classes = result["classes"]
     rows = [["image", "class", "probability", *classes]]
     for start in range(0, len(pictures), BATCH):
@@ -89,7 +98,7 @@ def predict(
         batch = batch.to(runtime.device)
         with torch.no_grad(), runtime.autocast():
             outputs = [
-                model(prepare(standardize(batch))).float()  # (N, classes)
+                ask(model, standardize(batch)).float()  # (N, classes)
                 for model, standardize in models
             ]
         mean = average(torch.stack(outputs), loss, classes=True).softmax(1).cpu()  # (N, classes)

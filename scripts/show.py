@@ -94,7 +94,7 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
     """Yield inputs and targets of the chosen examples: as they are, then of every draw."""
     import torch
 
-    from dlcourse.build import build, with_classes
+    from dlcourse.build import build, told
     from dlcourse.order import random_order, stratified_order
     from dlcourse.train.rng import reseed
 
@@ -110,15 +110,16 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
         else random_order(len(train), cfg.seed)
     )
     size = LARGEST_BATCH if cfg.batch_size == "full" else min(cfg.batch_size, LARGEST_BATCH)
-    ((inputs, targets),) = train.batches([order[: max(size, examples)]])
+    index = order[: max(size, examples)]
+    ((inputs, targets),) = train.batches([index])
     yield inputs[:examples], targets[:examples]
-    augmentations = [with_classes(build(node), dataset) for node in cfg.augment.values()]
+    augmentations = [told(build(node), dataset, cfg.seed) for node in cfg.augment.values()]
     reseed(cfg.seed, 0)
     with torch.no_grad():
-        for _ in range(draws):
+        for epoch in range(draws):
             changed = inputs, targets
             for augment in augmentations:
-                changed = augment(*changed)
+                changed = augment(*changed, index, torch.tensor(epoch))
             yield changed[0][:examples], changed[1][:examples]
 
 

@@ -66,7 +66,8 @@ def prepared(cfg):
     train = dataset.train.subset(part.train)
     val = dataset.train.subset(part.val) if len(part.val) else None
     fold = Fold(".", train, val, standardize(train, cfg.data.standardize))
-    return make_state(cfg, runtime, dataset), fold, make_recipe(cfg, runtime, dataset, fold)
+    state = make_state(cfg, runtime, dataset, fold)
+    return state, fold, make_recipe(cfg, runtime, dataset, fold)
 
 
 def same(first, second) -> bool:

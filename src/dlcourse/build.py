@@ -1,6 +1,6 @@
 """From a config to objects: the only place where names in a config are called."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
 from inspect import signature
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
+from torch import Tensor, nn
 
 from dlcourse.bounds import bounds_of
 from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
-from dlcourse.core import Dataset, Fold, Metric, Recipe, Split, State
+from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, Split, State
 from dlcourse.data.options import keep_examples, randomize_labels, reconstruct
 from dlcourse.error import UserError
 from dlcourse.kind import Numbers
@@ -21,10 +21,13 @@ from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
 from dlcourse.split.part import Part
+from dlcourse.train.batches import all_steps
 from dlcourse.train.capture import captured, uncaptured
+from dlcourse.train.evaluate import EVALUATION_BATCH
 from dlcourse.train.fit import rest_what_is_frozen
-from dlcourse.train.rng import INITIAL, reseed
+from dlcourse.train.rng import INITIAL, epoch_order, reseed
 from dlcourse.train.step import gradient_step
+from dlcourse.view.answer import from_views
 
 HYDRA_KEYS = ("_target_", "_partial_", "_convert_", "_recursive_")
 
@@ -138,18 +141,28 @@ def examples_to_test(dataset: Dataset, part: Part) -> Split:
     return dataset.test if part.test is None else dataset.train.subset(part.test)
 
 
-def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
-    """Make a fresh model and optimizer; the initial weights follow from the seed alone."""
+def make_state(
+    cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold | None = None
+) -> State:
+    """Make a fresh model and optimizer; the initial weights follow from the seed.
+
+    fold: its training part is what an initializer that wants ``inputs`` looks at; None leaves such
+        a one out, for weights that come from a checkpoint.
+    """
     reseed(cfg.seed, INITIAL)
     model = build(cfg.model)(dataset.input_shape, dataset.output_size)
-    build(cfg.init)(model)
+    initialize(model, build(cfg.init), fold, cfg.seed)
     runtime.place(model, dataset.input_shape)
     groups = parameter_groups(
         model,
         cfg.optim.get("weight_decay", 0.0),
         cfg.optim.get("decay_all", False),
-        factors(cfg.optim.rates),
+        numbered(cfg.optim.rates),
         cfg.optim.freeze,
+        decays=numbered(cfg.optim.decays),
+        freeze_after=numbered(cfg.optim.freeze_after),
+        freeze_until=numbered(cfg.optim.freeze_until),
+        apart=cfg.optim.get("apart", []),
     )
     if cfg.batch_size == 1:
         refuse_batch_norm(model)
@@ -157,8 +170,22 @@ def make_state(cfg: DictConfig, runtime: Runtime, dataset: Dataset) -> State:
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
     quicken(optimizer)
-    averaged = build(cfg.average)().start(model)
+    averaged = average_of(cfg).start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
+
+
+def initialize(model: nn.Module, init: partial, fold: Fold | None, seed: int) -> None:
+    """Draw the initial weights; an ``init`` with a keyword ``inputs`` gets some of the fold's."""
+    if "inputs" not in signature(init.func).parameters:
+        init(model)
+    elif fold is not None:
+
+        def inputs(count: int) -> Iterator[Tensor]:
+            order = epoch_order(len(fold.train), seed, INITIAL)[:count].to(fold.train.device)
+            for some, _ in fold.train.batches(order.split(EVALUATION_BATCH)):
+                yield fold.standardize(some).cpu()
+
+        init(model, inputs=inputs)
 
 
 def refuse_batch_norm(model: nn.Module) -> None:
@@ -172,10 +199,10 @@ def refuse_batch_norm(model: nn.Module) -> None:
             )
 
 
-def factors(rates: Sequence[str]) -> dict[str, float]:
-    """Read factors of the learning rate: ``["features.*:0.1"]`` is ``{"features.*": 0.1}``."""
-    parted = (text.rpartition(":") for text in rates)
-    return {pattern: float(factor) for pattern, _, factor in parted}
+def numbered(texts: Sequence[str]) -> dict[str, float]:
+    """Read patterns with a number each: ``["features.*:0.1"]`` is ``{"features.*": 0.1}``."""
+    parted = (text.rpartition(":") for text in texts)
+    return {pattern: float(number) for pattern, _, number in parted}
 
 
 def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> Recipe:
@@ -183,14 +210,14 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
     schedule = build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
     regularizers = [build(node) for node in cfg.regularizer.values()]
     metrics = make_metrics(cfg)
-    step = step_of(cfg)
+    step, prepare = step_of(cfg), runtime.prepare(dataset.input_shape)
     return Recipe(
         loss=build(cfg.loss),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
         constraints=[made for made in regularizers if works_after_the_step(made)],
-        augment=[with_classes(build(node), dataset) for node in cfg.augment.values()],
+        augment=[told(build(node), dataset, cfg.seed) for node in cfg.augment.values()],
         clip=build(cfg.clip),
-        average=build(cfg.average)(),
+        average=average_of(cfg, len(fold.train)),
         schedule=warmup(schedule, cfg.schedule.get("warmup", 0.0)),
         stop=build(cfg.stop),
         step=step,
@@ -198,7 +225,8 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         training_metrics=[
             metric for name, metric in metrics.items() if cfg.metric[name].get("training", False)
         ],
-        prepare=runtime.prepare(dataset.input_shape),
+        prepare=prepare,
+        ask=from_views([build(node) for node in cfg.view.values()], prepare),
         autocast=runtime.autocast,
         capture=captured if runtime.graph and step is gradient_step else uncaptured,
         batch_size=len(fold.train) if cfg.batch_size == "full" else cfg.batch_size,
@@ -228,8 +256,27 @@ def works_after_the_step(regularizer: partial) -> bool:
     return getattr(regularizer.func, "after_step", False)
 
 
-def with_classes(augment: partial, dataset: Dataset) -> partial:
-    """Tell an augmentation that mixes targets how many classes there are; 0 in a regression."""
-    if "classes" in signature(augment.func).parameters:
-        return partial(augment, classes=len(dataset.classes))
-    return augment
+def average_of(cfg: DictConfig, examples: int = 1) -> Average:
+    """Make the average of the weights; one with a keyword ``steps`` is told those of all epochs."""
+    average = build(cfg.average)
+    if "steps" not in signature(average.func).parameters:
+        return average()
+    size = examples if cfg.batch_size == "full" else cfg.batch_size
+    return average(steps=all_steps(examples, size, cfg.max_epochs))
+
+
+def told(augment: partial, dataset: Dataset, seed: int) -> Callable:
+    """Return an augmentation as the loop calls it, told what it has a keyword for.
+
+    ``classes`` is their number, 0 in a regression; ``index`` and ``epoch`` come with each batch.
+    """
+    wanted = signature(augment.func).parameters.keys() - augment.keywords.keys()
+    known = {"classes": len(dataset.classes), "seed": seed}
+    augment = partial(augment, **{name: known[name] for name in known.keys() & wanted})
+    asked = wanted & {"index", "epoch"}
+
+    def change(inputs: Tensor, targets: Tensor, index: Tensor, epoch: Tensor) -> tuple:
+        batch = {"index": index, "epoch": epoch}
+        return augment(inputs, targets, **{name: batch[name] for name in asked})
+
+    return change

@@ -12,9 +12,9 @@ from dlcourse.run_folder import leaves
 
 GROUPS = (
     "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "average",
-    "split", "metric", "stop", "observe", "runtime", "data",
+    "split", "metric", "view", "stop", "observe", "runtime", "data",
 )  # fmt: skip
-MULTIPLE = ("regularizer", "augment", "metric", "observe")  # of which several may be chosen
+MULTIPLE = ("regularizer", "augment", "metric", "view", "observe")  # of which several may be chosen
 SWEEP = ("sweep", "seeds", "workers", "on_error", "check")  # read by a sweep and by no job
 TOP_LEVEL = ("seed", "max_epochs", "batch_size", "monitor", "mode", "resume", "trust")
 OWN_TARGETS = (
@@ -26,10 +26,13 @@ OWN_TARGETS = (
 
 NOT_ARGUMENTS = {
     "data": ("root", "seed", "examples", "random_labels", "standardize", "reconstruct"),
-    "optim": ("weight_decay", "decay_all", "rates", "freeze"),
+    "optim": (
+        "weight_decay", "decay_all", "rates", "decays", "freeze", "freeze_after", "freeze_until",
+        "apart",
+    ),
     "schedule": ("warmup",),
     "metric": ("training",),
-}
+}  # fmt: skip
 """Keys of a group that dlcourse itself reads."""
 
 RULES = (

@@ -52,7 +52,7 @@ class Split:
             yield self.fetch(*batch)
 
     def ahead(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-        """Yield what ``fetch`` makes each batch of: its positions, because the data are at hand."""
+        """Yield what ``fetch`` makes each batch of: its positions, and what was read for it."""
         for index in pieces:
             yield (index,)
 
@@ -164,6 +164,9 @@ class Recipe:
     clip: model -> None, bounds its gradients in place.
     constraints: model -> None each, in place after every update.
     average: moves ``State.averaged`` after every step.
+    augment: (inputs, targets, index, epoch) -> (inputs, targets) each; index (batch,) are the
+        examples' positions in the training part, epoch is a number on their device, from 0.
+    ask: model, standardised inputs -> outputs, where no gradient is wanted.
     schedule: (epoch, max_epochs, scores) -> factor of every base learning rate.
     stop: scores -> whether to end.
     prepare: float inputs -> inputs in the model's memory order.
@@ -173,20 +176,21 @@ class Recipe:
 
     loss: Callable[[Tensor, Tensor], Tensor]
     penalties: Sequence[Callable[[nn.Module], Tensor]]
-    augment: Sequence[Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]
+    augment: Sequence[Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]]
     clip: Callable[[nn.Module], None]
     constraints: Sequence[Callable[[nn.Module], None]]
     average: Average
-    schedule: Callable[[float, int, list[float]], float]
+    schedule: Callable[[float, float, list[float]], float]
     stop: Callable[[list[float]], bool]
     step: Callable[[State, Tensor, Tensor, Recipe], tuple[Tensor, Tensor]]
     metrics: Sequence[Metric]
     training_metrics: Sequence[Metric]
     prepare: Callable[[Tensor], Tensor]
+    ask: Callable[[nn.Module, Tensor], Tensor]
     autocast: Callable[[], AbstractContextManager]
     capture: Callable[[Callable[..., None], State | None], Callable[..., None]]
     batch_size: int
-    max_epochs: int
+    max_epochs: float
     seed: int
     monitor: str
     mode: str

@@ -25,7 +25,7 @@ from dlcourse.result import describe, summarize
 from dlcourse.runtime import Runtime
 from dlcourse.split.part import Part
 from dlcourse.together import put_together
-from dlcourse.train.checkpoint import Checkpoint, read_best, restore
+from dlcourse.train.checkpoint import Checkpoint, begun, read_best, restore
 from dlcourse.train.evaluate import measure
 from dlcourse.train.fit import fit
 from dlcourse.tune import settle
@@ -104,7 +104,7 @@ def run_fold(
     fold = Fold(part.name, train, val, standardize(train, cfg.data.standardize))
     dataset = replace(dataset, test=examples_to_test(dataset, part))
     settle(cfg, runtime, dataset, fold, whole)
-    state = restore(make_state(cfg, runtime, dataset), folder)
+    state = restore(make_state(cfg, runtime, dataset, None if begun(folder) else fold), folder)
     recipe = make_recipe(cfg, runtime, dataset, fold)
     with ExitStack() as stack:
         observers = [Checkpoint(folder)]

@@ -40,9 +40,10 @@ TABLES = (
     "dlcourse.data.csv.csv",
 )
 PICTURE_AUGMENTATIONS = (
-    "flip", "crop", "resized_crop", "color_jitter", "affine", "cutout", "cutmix",
-    "trivial_augment", "rand_augment",
+    "flip", "alternating_flip", "crop", "resized_crop", "color_jitter", "affine", "cutout",
+    "cutmix", "trivial_augment", "rand_augment",
 )  # fmt: skip
+PICTURE_VIEWS = ("mirror", "shift")
 SOFT_TARGETS = ("mixup", "cutmix")
 CLASS_MODELS = ("dlcourse.model.perceptron.Perceptron",)
 FULL_BATCH = {  # take the whole training part in one step, and their names
@@ -56,6 +57,11 @@ NO_LOSS_SCALING = (  # optimizers with a training step of their own
     "dlcourse.optim.sam.SAM",
     "dlcourse.optim.lbfgs.LBFGS",
     "dlcourse.optim.closed_form.ClosedForm",
+)
+OWN_LENGTH = (  # whose steps are as long as they find, or start anew in every epoch
+    "dlcourse.optim.lbfgs.LBFGS",
+    "dlcourse.optim.closed_form.ClosedForm",
+    "dlcourse.model.cascade.Cascade",
 )
 SOLVABLE = (  # models that are linear in their weights
     "dlcourse.model.linear.Linear",
@@ -86,6 +92,7 @@ SMALLEST_PICTURE = {  # sides in pixels; a model that stands here takes nothing 
     "dlcourse.model.lenet.LeNet5": 28,
     "dlcourse.model.lenet_caffe.LeNetCaffe": 16,
     "dlcourse.model.convnet.ConvNet": 6,
+    "dlcourse.model.airbench.AirBench": 9,
     "dlcourse.model.alexnet.AlexNet": 15,
     "dlcourse.model.vgg.VGG": 17,
     "dlcourse.model.googlenet.GoogLeNet": 6,

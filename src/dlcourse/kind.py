@@ -169,25 +169,27 @@ class Choice:
 
 @dataclass(frozen=True)
 class Factors:
-    """A list of patterns, each with a factor behind a colon."""
+    """A list of patterns, each with a factor, or another number, behind a colon."""
 
     example: str = "[features.*:0.1]"
+    high: float = 1000
+    called: str = "factor"
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is such a list, with factors from 0 to 1000."""
+        """Return whether a value is such a list, with numbers from 0 to ``high``."""
         if not isinstance(value, list | tuple):
             return False
         for text in value:
             pattern, colon, factor = str(text).rpartition(":")
             try:
-                if not (pattern and colon and 0 <= float(factor) <= 1000):
+                if not (pattern and colon and 0 <= float(factor) <= self.high):
                     return False
             except ValueError:
                 return False
         return True
 
     def __str__(self) -> str:
-        return "a list of <name with *>:<factor from 0 to 1,000>"
+        return f"a list of <name with *>:<{self.called} from 0 to {self.high:,}>"
 
 
 Kind = Number | Numbers | Word | Device | Flag | Text | Texts | Choice | Factors

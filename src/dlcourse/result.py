@@ -23,6 +23,7 @@ def describe(
     best = best_epoch(state.history, recipe.monitor, recipe.mode)
     figures = state.history[best - 1].metrics
     seconds = sum(record.metrics["seconds"] for record in state.history)
+    epochs = min(len(state.history), recipe.max_epochs)  # the last one may be a part of one
     return {
         "monitor": recipe.monitor,
         "mode": recipe.mode,
@@ -39,7 +40,7 @@ def describe(
             "test": len(dataset.test),
         },
         "seconds": seconds,
-        "examples_per_second": len(state.history) * len(fold.train) / seconds,
+        "examples_per_second": epochs * len(fold.train) / seconds,
         "seed": recipe.seed,
         "data": dataset.name,
         "task": dataset.task,

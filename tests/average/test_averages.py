@@ -1,5 +1,7 @@
 """The averaged weights are their formula, and they are what is validated, tested and kept."""
 
+import dataclasses
+
 import pytest
 import torch
 from conftest import options, prepared
@@ -18,7 +20,7 @@ def average(compose, *words):
 
 
 def test_every_average_is_tested_here():
-    assert set(options("average")) == {"none", "ema"}
+    assert set(options("average")) == {"none", "ema", "lookahead"}
 
 
 def test_without_an_average_the_evaluated_model_is_the_trained_one(compose):
@@ -70,3 +72,32 @@ def test_an_average_does_not_touch_the_training_itself(tiny, tmp_path):
     assert all(torch.equal(raw[name], averaged[name]) for name in raw)
     figures = [run_folder.read_result(tmp_path / word)["val"]["loss"] for word in ("none", "ema")]
     assert figures[0] != figures[1]
+
+
+def test_lookahead_steers_the_training_and_is_told_all_its_steps(tiny):
+    """Of 48 examples in batches of 16 three steps an epoch; the last one calls the weights back."""
+    words = ["model=mlp", "model.norm=batch", "average=lookahead", "average.every=100"]
+    state, fold, recipe = prepared(tiny(*words, "max_epochs=1.7"))
+    plain, *_ = prepared(tiny(*words))
+    assert recipe.average.steps == 3 + 2
+    fit(state, fold, recipe)
+    for ours, theirs in ((state.model, state.averaged),):
+        assert all(torch.equal(*p) for p in zip(ours.buffers(), theirs.buffers(), strict=True))
+        assert all(
+            torch.equal(*p) for p in zip(ours.parameters(), theirs.parameters(), strict=True)
+        )
+    assert not torch.equal(plain.model.output.weight, state.model.output.weight)
+
+
+def test_lookahead_goes_on_from_a_checkpoint_bit_for_bit(tiny, tmp_path):
+    from dlcourse.train.checkpoint import restore
+
+    cfg = tiny("model=mlp", "average=lookahead", "average.every=2", "average.power=3")
+    straight, fold, recipe = prepared(cfg)
+    fit(straight, fold, recipe)
+    first, *_ = prepared(cfg)
+    once = dataclasses.replace(recipe, stop=lambda past: len(past) >= 1)
+    fit(first, fold, once, [Checkpoint(tmp_path)])
+    second = fit(restore(prepared(cfg)[0], tmp_path), fold, recipe)
+    for one, other in ((straight.model, second.model), (straight.averaged, second.averaged)):
+        assert all(torch.equal(*p) for p in zip(one.parameters(), other.parameters(), strict=True))

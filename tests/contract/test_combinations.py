@@ -25,6 +25,9 @@ WRONG = [  # the words, and what the message must name
     (["model=cascade", "optim=sam", "batch_size=full"], ["cascade", "optim=adam"]),
     (["model=cascade", "average=ema"], ["cascade", "average=none"]),
     (["model=cascade", "optim.freeze=[output.*]"], ["cascade", "optim.freeze=[]"]),
+    (["optim=lbfgs", "average=lookahead"], ["lookahead", "average=none"]),
+    (["optim.freeze_until=[features.*:50]"], ["freeze_until", "optim.freeze=[features.*]"]),
+    (["optim=lbfgs", "optim.freeze_after=[*:3]"], ["lbfgs", "optim.freeze_after=[]"]),
     (["schedule.warmup=50"], ["schedule.warmup=50", "max_epochs=50"]),
     (
         ["schedule=one_cycle", "schedule.three_phase=true", "schedule.pct_start=0.6"],
@@ -52,6 +55,13 @@ WRONG = [  # the words, and what the message must name
         ["augment=[cutout]", "augment.cutout.length=40"],
         ["augment.cutout.length=40", "data.size=28"],
     ),
+    (
+        ["augment=[crop]", "augment.crop.padding=28", "augment.crop.mode=reflect"],
+        ["augment.crop.padding=28", "augment.crop.padding=27"],
+    ),
+    (["view=[shift]", "view.shift.pixels=30"], ["view.shift.pixels=30", "data.size=28"]),
+    (["view=[mirror]", "data=moons", "model=mlp"], ["view=mirror", "view=[]"]),
+    (["view=[mirror]", "model=autoencoder"], ["view=mirror", "data.reconstruct=true"]),
     (
         ["augment=[rand_augment]", "augment.rand_augment.magnitude=31"],
         ["magnitude=31", "augment.rand_augment.magnitude=30"],

@@ -43,7 +43,8 @@ def needs(group: str, option: str) -> list[str]:
         return ["data=sine"]
     if option == "group_kfold":
         return ["data=csv", "data.file=groups.csv", "data.target=kind", "data.group=patient"]
-    return ["model=linear"] if option == "closed_form" else []
+    models = {"closed_form": "linear", "whitening": "lenet"}
+    return [f"model={models[option]}"] if option in models else []
 
 
 def a_run(folder):
@@ -143,7 +144,9 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
     given_by_the_run = {
         "data": {"root", "seed"},
         "split": {"classes", "ready_val", "groups"},
-        "augment": {"classes"},
+        "augment": {"classes", "index", "epoch", "seed"},
+        "average": {"steps"},
+        "init": {"inputs"},
     }
     assert keys == {p.name for p in keyword_only} - given_by_the_run.get(group, set())
     assert all(p.default is inspect.Parameter.empty for p in keyword_only), "the YAML has defaults"

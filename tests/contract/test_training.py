@@ -24,7 +24,7 @@ DATA = options("data")
 MODELS = options("model")
 WORDS = {
     "activation": ACTIVATIONS, "norm": NORMS, "pool": POOLS, "dropout": (0.0, 0.5),
-    "skip": (True, False), "positions": ("learned", "sinusoidal"),
+    "skip": (True, False), "residual": (True, False), "positions": ("learned", "sinusoidal"),
 }  # fmt: skip
 
 
@@ -81,6 +81,8 @@ def dataset(composed):
 def narrow(cfg: DictConfig) -> DictConfig:
     """Return a config whose model is a slim one of the same design."""
     cfg = cfg.copy()
+    if "residual" in cfg.model:
+        cfg.model.widths = [8, 8, 8]
     for key, value in (VIT if "heads" in cfg.model else NARROW).items():
         if key in cfg.model:
             cfg.model[key] = value

@@ -32,7 +32,7 @@ def words(pictures, memory, workers=0):
     return [
         "data=image_folder", f"data.root={pictures}", "data.size=16", f"data.memory={memory}",
         f"data.workers={workers}", "observe=[history]", "batch_size=8", "max_epochs=2",
-        "model=mlp", "model.widths=[16]", "augment=[flip,crop]", "runtime=cpu",
+        "model=mlp", "model.widths=[16]", "augment=[flip,crop,alternating_flip]", "runtime=cpu",
     ]  # fmt: skip
 
 

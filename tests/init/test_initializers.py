@@ -12,7 +12,9 @@ from dlcourse.init.he_truncated import KEPT
 from dlcourse.layer.activation import gain
 
 FAN_IN, FAN_OUT = 300, 200
-OTHERS = ("default", "from_run")  # which keep the layers' biases, or bring their own
+OTHERS = (  # which keep the biases of linear layers, or bring their own
+    "default", "from_run", "dirac", "whitening",
+)  # fmt: skip
 
 
 def drawn(compose, name, layer, *more):

@@ -21,7 +21,7 @@ SMALL = {  # so that every activation can be tried in milliseconds
 }
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 36, 48), (3, 64, 80)]
 SIZED = [
-    "vit", "rnn", "stn", "autoencoder", "nfnet", "torchvision", "perceptron",
+    "vit", "rnn", "stn", "autoencoder", "nfnet", "airbench", "torchvision", "perceptron",
     "polynomial", "kernel", "linear",
 ]  # fmt: skip
 
@@ -72,7 +72,7 @@ def test_dropout_is_there_where_it_is_asked_for(name, compose):
         assert any(isinstance(layer, nn.Dropout) for layer in model.modules()) == (dropout > 0)
 
 
-@pytest.mark.parametrize("name", ["vit", "rnn", "stn", "nfnet", "torchvision"])
+@pytest.mark.parametrize("name", ["vit", "rnn", "stn", "nfnet", "airbench", "torchvision"])
 def test_a_model_of_pictures_refuses_a_table(name, compose):
     with pytest.raises(UserError, match="model=mlp"):
         make(compose, name, (4,), 2)
@@ -340,3 +340,14 @@ def test_a_normaliser_free_net_has_no_norm_and_clips_its_gradients(compose):
     assert cfg.clip["_target_"] == "dlcourse.clip.agc.agc"
     norms = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
     assert not any(isinstance(m, norms) for m in build(cfg.model)((1, 28, 28), 10).modules())
+
+
+def test_the_record_net_has_one_group_at_least_and_learns_shifts_alone_in_its_norms(compose):
+    with pytest.raises(UserError, match=r"model\.widths=\[64,256,256\]"):
+        make(compose, "airbench", (3, 32, 32), 10, "model.widths=[]")
+    words = ["model.widths=[8,8,8]", "model.norm_momentum=0.3"]
+    for learns in (False, True):
+        model = make(compose, "airbench", (1, 9, 9), 10, *words, f"model.norm_weight={learns}")
+        norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+        assert {norm.weight.requires_grad for norm in norms} == {learns}
+        assert all(norm.bias.requires_grad and norm.momentum == 0.3 for norm in norms)

@@ -79,3 +79,86 @@ def test_the_schedule_and_the_factors_scale_both_rates(tiny):
     assert rates[10, 8] / factor == pytest.approx(0.01, rel=1e-3)
     assert rates[10,] / factor == pytest.approx(1.5e-4, rel=1e-3)
     assert rates[8, 64] / factor == pytest.approx(0.02, rel=1e-3)
+
+
+def steps(optimizer, weights, count=4):
+    """Take steps down the fourth powers of all weights."""
+    for _ in range(count):
+        optimizer.zero_grad()
+        sum(weight.pow(4).sum() for weight in weights).backward()
+        optimizer.step()
+
+
+def copies(*shapes):
+    torch.manual_seed(0)
+    return [nn.Parameter(torch.randn(shape)) for shape in shapes]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_the_rest_can_follow_torchs_nesterov(decay, compose):
+    words = ["optim.rest=nesterov", "optim.rest_lr=0.01", "optim.rest_momentum=0.8"]
+    cfg = compose("optim=muon", *words)
+    ours, theirs = copies((7,), (1, 5)), copies((7,), (1, 5))
+    groups = [{"params": ours, "weight_decay": decay}]
+    settings = {"lr": 0.01, "momentum": 0.8, "nesterov": True, "weight_decay": decay}
+    steps(build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups), ours)
+    steps(torch.optim.SGD(theirs, **settings), theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-7)
+
+
+def test_a_matrix_that_is_set_apart_goes_with_the_rest(tiny):
+    words = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=muon"]
+    state, *_ = prepared(tiny(*words, "optim.apart=[output.*]"))
+    own = {id(p) for g in state.optimizer.param_groups if g["matrices"] for p in g["params"]}
+    assert own == {id(state.model.hidden[0].weight)}
+    rates = {g["lr"] for g in state.optimizer.param_groups if not g["matrices"]}
+    assert rates == {3e-4}
+
+
+def test_in_a_batch_matrices_move_as_each_alone(compose):
+    shapes = [(6, 4), (4, 6), (6, 4), (6, 2, 2), (6, 4)]
+    together, alone = copies(*shapes), copies(*shapes)
+    steps(made(compose("optim=muon"), together), together)
+    for weight in alone:
+        steps(made(compose("optim=muon"), [weight]), [weight])
+    for a, b in zip(together, alone, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_matrices_are_brought_to_their_norm_before_they_move(compose):
+    cfg = compose("optim=muon", "optim.renormalize=true", "optim.lr=1e-9")
+    weights = copies((9, 4), (4, 3, 2, 2))
+    before = [weight.detach().clone() for weight in weights]
+    steps(made(cfg, weights), weights, 1)
+    for weight, old in zip(weights, before, strict=True):
+        assert weight.norm().item() == pytest.approx(len(weight) ** 0.5, rel=1e-5)
+        torch.testing.assert_close(weight / weight.norm(), old / old.norm())
+
+
+def test_in_bf16_the_direction_is_that_of_full_precision_up_to_its_rounding(compose):
+    ends = []
+    for precision in ("weights", "bf16"):
+        (weight,) = copies((20, 30))
+        start = weight.detach().clone()
+        cfg = compose("optim=muon", f"optim.precision={precision}", "optim.lr=0.1")
+        steps(made(cfg, [weight]), [weight], 1)
+        assert weight.dtype == torch.float32
+        ends.append(weight.detach() - start)
+    exact, rounded = ends
+    assert not torch.equal(exact, rounded)
+    assert (exact - rounded).norm() < 0.02 * exact.norm()
+
+
+@pytest.mark.parametrize("rest", ["adamw", "nesterov"])
+def test_learning_rates_may_be_tensors(rest, compose):
+    ends = []
+    for kind in (float, torch.tensor):
+        weights = copies((5, 4), (7,))
+        optimizer = made(compose("optim=muon", f"optim.rest={rest}"), weights)
+        for group in optimizer.param_groups:
+            group["lr"] = kind(group["lr"])
+        steps(optimizer, weights)
+        ends.append(weights)
+    for a, b in zip(*ends, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)

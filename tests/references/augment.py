@@ -1,7 +1,7 @@
 """Augmentations against torchvision's functions, which take one picture at a time."""
 
 from collections.abc import Callable, Iterable
-from inspect import signature
+from types import SimpleNamespace
 
 import torch
 from references.row import Row
@@ -10,7 +10,7 @@ from torchvision.transforms import InterpolationMode, autoaugment, v2
 from torchvision.transforms.v2 import functional as V
 
 from dlcourse.augment import affine, resized_crop
-from dlcourse.build import build
+from dlcourse.build import build, told
 
 COUNT = 64
 BILINEAR, NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST
@@ -31,14 +31,17 @@ def pictures(side: int = 32) -> Tensor:
 
 
 def augment(
-    compose: Callable, words: list[str], inputs: Tensor, targets: Tensor | None = None
+    compose: Callable,
+    words: list[str],
+    inputs: Tensor,
+    targets: Tensor | None = None,
+    epoch: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """Carry out the augmentations that are chosen, after a fixed seed."""
     torch.manual_seed(5)
     for node in compose(*words).augment.values():
-        function = build(node)
-        more = {"classes": COUNT} if "classes" in signature(function.func).parameters else {}
-        inputs, targets = function(inputs, targets, **more)
+        function = told(build(node), SimpleNamespace(classes=range(COUNT)), 0)
+        inputs, targets = function(inputs, targets, torch.arange(len(inputs)), torch.tensor(epoch))
     return inputs, targets
 
 
@@ -60,9 +63,9 @@ def from_the_nearest(compose: Callable, words: list[str], candidates: Iterable[T
     )
 
 
-def crops(one: Tensor, padding: int = 4) -> list[Tensor]:
-    """Return the picture and all its crops out of a black frame."""
-    framed, places = V.pad(one, padding), range(2 * padding + 1)
+def crops(one: Tensor, padding: int = 4, mode: str = "constant") -> list[Tensor]:
+    """Return the picture and all its crops out of a black frame, or a mirrored one."""
+    framed, places = V.pad(one, padding, padding_mode=mode), range(2 * padding + 1)
     return [one, *(V.crop(framed, y, x, *one.shape[1:]) for y in places for x in places)]
 
 
@@ -71,11 +74,23 @@ def none(compose: Callable) -> float:
 
 
 def crop(compose: Callable) -> float:
-    return from_the_nearest(compose, ["augment=[crop]"], crops(picture()))
+    words = ["augment=[crop]", "augment.crop.mode=reflect"]
+    mirrored = from_the_nearest(compose, words, crops(picture(), mode="reflect"))
+    return max(mirrored, from_the_nearest(compose, words[:1], crops(picture())))
 
 
 def flip(compose: Callable) -> float:
     return from_the_nearest(compose, ["augment=[flip]"], [picture(), V.hflip(picture())])
+
+
+def alternating_flip(compose: Callable) -> float:
+    """Return how far two epochs are from showing every picture both ways, half of them at first."""
+    words, before = ["augment=[alternating_flip]"], pictures()
+    first, second = (augment(compose, words, before, epoch=epoch)[0] for epoch in (3, 4))
+    mirrored = (first == V.hflip(before)).flatten(1).all(1).view(-1, 1, 1, 1)
+    assert COUNT / 4 < mirrored.sum() < 3 * COUNT / 4
+    apart = difference(first, torch.where(mirrored, V.hflip(before), before))
+    return max(apart, difference(second, V.hflip(first)))
 
 
 def crop_flip(compose: Callable) -> float:
@@ -222,6 +237,7 @@ ROWS = {
     "none": Row("the pictures themselves", none, 0),
     "crop": Row("torchvision pad and crop, every place", crop, 0),
     "flip": Row("torchvision hflip", flip, 0),
+    "alternating_flip": Row("torchvision hflip, two epochs", alternating_flip, 0),
     "noise": Row("quantiles of the normal distribution", noise, 0.03),
     "crop_flip": Row("torchvision pad, crop and hflip, every place", crop_flip, 0),
     "resized_crop": Row("torchvision resized_crop, antialiased, grey levels", resized, 1),

@@ -45,7 +45,30 @@ def ema(compose):
     return max(float((ours[name] - other[name]).abs().max()) for name in floats)
 
 
+def lookahead(compose):
+    """Follow the paper's algorithm by hand on moving numbers, with a decay that grows."""
+    words = ["average=lookahead", "average.every=3", "average.decay=0.8", "average.power=2"]
+    average = build(compose(*words).average)(steps=10)
+    model = net()
+    slow_model = average.start(model)
+    fast = model[0].weight.detach().numpy().copy()
+    slow, worst = fast.copy(), 0.0
+    for step in range(10):
+        before = model[0].weight.detach().numpy().copy()
+        moved(model)
+        fast = fast + (model[0].weight.detach().numpy() - before)
+        if step in (2, 5, 8, 9):
+            decay = 0.8 * ((step + 1) / 10) ** 2
+            slow = slow + (1 - decay) * (fast - slow)
+            fast = slow.copy()
+        average.update(slow_model, model, step)
+        for ours, theirs in ((model, fast), (slow_model, slow)):
+            worst = max(worst, abs(ours[0].weight.detach().numpy() - theirs).max())
+    return worst
+
+
 ROWS = {
     "none": Row("the weights themselves", none, 0),
+    "lookahead": Row("algorithm 1 by hand, 10 steps", lookahead, 1e-12),
     "ema": Row("torch.optim.swa_utils.AveragedModel, 10 steps", ema, 1e-12),
 }

@@ -10,6 +10,7 @@ WORDS = {"activation": tuple(ACTIVATIONS), "norm": NORMS, "pool": POOLS}
 GROUPS = (
     "data", "model", "activation", "norm", "pool", "layer", "loss", "optim", "clip", "schedule",
     "average", "init", "regularizer", "augment",
+    "view",
 )  # fmt: skip
 LAYERS = (
     "output size", "Toeplitz product", "transposed convolution", "receptive field", "sharpen",

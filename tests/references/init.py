@@ -124,6 +124,46 @@ def from_run(compose):
     return max(float((other.state_dict()[name] - stored[name]).abs().max()) for name in stored)
 
 
+def dirac(compose):
+    """Send maps through a wide and a grouped layer: they come out first, the rest is torch's."""
+    worst, maps = 0.0, torch.randn(2, 4, 7, 7)
+    for groups, passed in ((1, 4), (2, 4)):
+        torch.manual_seed(0)
+        ours = nn.Conv2d(4, 12, 3, padding=1, groups=groups)
+        torch.manual_seed(0)
+        theirs = nn.Conv2d(4, 12, 3, padding=1, groups=groups, bias=False)
+        build(compose("init=dirac").init)(nn.ModuleList([ours]))
+        answers = ours(maps).detach().unflatten(1, (groups, -1))
+        first = answers[:, :, : passed // groups].flatten(1, 2)
+        drawn = theirs(maps).detach().unflatten(1, (groups, -1))[:, :, passed // groups :]
+        worst = max(worst, float((first - maps).abs().max()))
+        worst = max(worst, float((answers[:, :, passed // groups :] - drawn).abs().max()))
+    return worst
+
+
+def whitening(compose):
+    """Compare the second moments of all answers, patch by patch in numpy, with l / (l + eps)."""
+    pictures = np.random.default_rng(0).normal(size=(40, 3, 9, 8))
+    pictures[:, 1:] += 2 * pictures[:, :-1]
+    pictures = pictures.astype(np.float32)
+    patches = np.array(
+        [
+            one[:, y : y + 2, x : x + 2].ravel()
+            for one in pictures
+            for y in range(8)
+            for x in range(7)
+        ]
+    ).astype(np.float64)
+    values = np.linalg.eigvalsh(patches.T @ patches / len(patches))[::-1]
+    layer = nn.Conv2d(3, 24, 2)
+    cfg = compose("init=whitening", "init.eps=0.1")
+    build(cfg.init)(layer, inputs=lambda count: torch.from_numpy(pictures).split(15))
+    answers = patches @ layer.weight.detach().double().numpy().reshape(24, 12).T
+    products = answers.T @ answers / len(answers)
+    expected = np.diag(values / (values + 0.1))
+    return np.abs(products - np.block([[expected, -expected], [-expected, expected]])).max()
+
+
 ROWS = {
     "default": Row("torch's own layers, U(+-1/sqrt(n_in))", default, 1e-9),
     "zeros": Row("0", constant("zeros", 0.0), 0),
@@ -143,5 +183,7 @@ ROWS = {
         "he_truncated", "cut normal, variance 2/n_in", truncated, lambda m, n: ROOT2 * m**-0.5
     ),
     "orthogonal": Row("W W' = 2 I", orthogonal, 1e-4),
+    "dirac": Row("the maps themselves; torch's draws for the rest", dirac, 1e-6),
+    "whitening": Row("numpy eigvalsh, second moments of all answers", whitening, 1e-5),
     "from_run": Row("the checkpoint of a run, read with torch.load", from_run, 0),
 }

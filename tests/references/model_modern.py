@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import torch
 from references.row import Row
+from scipy import special
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -205,6 +206,49 @@ def nfnet(compose) -> float:
     return apart(model(pictures), pooled @ weights["output.weight"].T + weights["output.bias"])
 
 
+def airbench(compose) -> float:
+    """Compare with the nets for 94 and 96 % written out, in training, norms by numpy."""
+    worst = 0.0
+    for words, count in (
+        ([], 1_972_792),
+        (["model.widths=[128,512,512]", "model.depth=3", "model.residual=true"], 12_721_208),
+    ):
+        model = make(compose, "airbench", (3, 32, 32), 10, *words).double().train()
+        assert sum(weight.numel() for weight in model.parameters()) == count
+        weights, depth = arrays(model), 3 if words else 2
+        pictures = torch.randn(3, 3, 32, 32, dtype=torch.float64)
+
+        def conv(maps: np.ndarray, name: str, padding: int, weights: dict = weights) -> np.ndarray:
+            filters = torch.from_numpy(weights[name])
+            return F.conv2d(torch.from_numpy(maps), filters, None, 1, padding).numpy()
+
+        def norm(maps: np.ndarray, name: str, weights: dict = weights) -> np.ndarray:
+            mean, variance = (f(maps, axis=(0, 2, 3), keepdims=True) for f in (np.mean, np.var))
+            factor, shift = (weights[f"{name}.{one}"][:, None, None] for one in ("weight", "bias"))
+            return (maps - mean) / np.sqrt(variance + 1e-12) * factor + shift
+
+        def gelu(maps: np.ndarray) -> np.ndarray:
+            return maps * special.ndtr(maps)
+
+        bias = weights["whitening.bias"][:, None, None]
+        maps = gelu(conv(pictures.numpy(), "whitening.weight", 0) + bias)  # (N, 24, 31, 31)
+        for number in range(3):
+            group = f"groups.{number}"
+            maps = conv(maps, f"{group}.convolutions.0.weight", 1)
+            side = maps.shape[-1] // 2
+            maps = maps[..., : 2 * side, : 2 * side].reshape(*maps.shape[:2], side, 2, side, 2)
+            maps = first = gelu(norm(maps.max((3, 5)), f"{group}.norms.0"))
+            for more in range(1, depth):
+                maps = norm(conv(maps, f"{group}.convolutions.{more}.weight", 1),
+                            f"{group}.norms.{more}")  # fmt: skip
+                maps = gelu(maps + first if words and more == depth - 1 else maps)
+        outputs = maps.max((2, 3)) @ weights["output.weight"].T / 9
+        worst = max(worst, apart(model(pictures), outputs))
+        running = model.groups[2].norms[1].running_mean
+        assert running.abs().max() > 0
+    return worst
+
+
 def torchvision(compose) -> float:
     """Compare with torchvision's own resnet18 from the same seed, up to its last layer."""
     from torchvision.models import resnet18
@@ -235,5 +279,6 @@ MODERN = {
     "polynomial": Row("numpy.polyval, order 9", polynomial, 1e-5),
     "kernel": Row("scikit-learn RBFSampler and rbf_kernel", kernel, 1e-6),
     "nfnet": Row("standardised filters and scaled signals by numpy", nfnet, 1e-7),
+    "airbench": Row("both nets written out in numpy, 2 and 12.7 million", airbench, 1e-9),
     "torchvision": Row("torchvision resnet18 of the same seed, before its head", torchvision, 1e-6),
 }

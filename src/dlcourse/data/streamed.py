@@ -64,14 +64,14 @@ class StreamedSplit(Split):
         return dataclasses.replace(self, targets=self.targets.to(device))
 
     def ahead(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the raw inputs and targets at each piece's positions (batch,), on the device."""
+        """Yield each piece's positions (batch,) and its raw inputs, on the device."""
         files, pieces = self.inputs, list(pieces)
         tasks = ((files.some(index), files.size, files.channels) for index in pieces)
         for index, pixels in zip(
             pieces, map_ahead(read_pictures, tasks, files.workers), strict=True
         ):
-            yield torch.from_numpy(pixels).to(self.device), self.targets.index_select(0, index)
+            yield index, torch.from_numpy(pixels).to(self.device)
 
-    def fetch(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return them: they have been read."""
-        return inputs, targets
+    def fetch(self, index: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the raw inputs, which have been read, and their targets."""
+        return inputs, self.targets.index_select(0, index)

@@ -38,3 +38,16 @@ def norm_layer(name: str, channels: int, *, pictures: bool) -> nn.Module:
             "Type model.norm=layer, or choose a convolutional model"
         )
     raise UserError(f"norm={name} is not known; {nearest(name, NORMS)}")
+
+
+def batch_norm(channels: int, *, momentum: float, eps: float, weight: bool) -> nn.BatchNorm2d:
+    """Make a batch normalisation of maps (N, channels, H, W) with its own settings.
+
+    momentum: the share of a new batch in the running statistics. eps: added to the variance.
+    weight: whether the factor learns; otherwise it stays 1, and the shift alone learns.
+
+    Reference: Ioffe, Szegedy, "Batch normalization", ICML 2015.
+    """
+    layer = nn.BatchNorm2d(channels, eps=eps, momentum=momentum)
+    layer.weight.requires_grad_(weight)
+    return layer

@@ -70,7 +70,7 @@ class Console(Observer):
         speed = f"{record.metrics['examples_per_second']:,.0f} examples/s"
         log.info("%s  %s  %s", self.label(record.epoch), words, speed)
         if self.bar is None:
-            left = (self.recipe.max_epochs - record.epoch) * record.metrics["seconds"]
+            left = max(0.0, self.recipe.max_epochs - record.epoch) * record.metrics["seconds"]
             line = f"{self.label(record.epoch)}  {words}  {speed}  {left:.0f} s left"
             print(line, flush=True)
         else:

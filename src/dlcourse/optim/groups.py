@@ -1,5 +1,6 @@
-"""Which parameters learn, how fast, and which of them decay."""
+"""Which parameters learn, how fast, when, and which of them decay."""
 
+import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -14,8 +15,13 @@ def parameter_groups(
     decay_all: bool,
     rates: Mapping[str, float],
     freeze: Sequence[str],
+    *,
+    decays: Mapping[str, float] | None = None,
+    freeze_after: Mapping[str, float] | None = None,
+    freeze_until: Mapping[str, float] | None = None,
+    apart: Sequence[str] = (),
 ) -> list[dict]:
-    """Divide a model's parameters into groups of one weight decay and one learning rate.
+    """Divide a model's parameters into groups that are treated alike.
 
     Each group holds ``params``, ``weight_decay`` and ``rate``, a factor of the base learning rate.
     Vectors and scalars, which are biases, norms' scales and shifts and learned slopes, are left
@@ -24,24 +30,42 @@ def parameter_groups(
     rates: patterns of parameter names -> factor, ``{"features.*": 0.1}``; the last that fits wins.
     freeze: patterns of parameter names; these parameters no longer require a gradient, and what
         requires none is in no group.
+    decays: patterns -> factor of the weight decay.
+    freeze_after, freeze_until: patterns -> epoch after which, or until which, these rest; their
+        groups hold ``learns``, the first epoch and the one at whose beginning they stop.
+    apart: patterns of parameters whose groups hold ``apart``, for an optimizer that asks for it.
 
-    Raises UserError for a pattern that fits no parameter, and where nothing is left to learn.
+    Raises UserError for a pattern that fits no parameter, where nothing is left to learn, and for
+    parameters that would never learn.
 
     Reference: Goyal et al., "Accurate, large minibatch SGD", 2017, section 5.3, and He et al.,
-    "Bag of tricks for image classification", CVPR 2019, section 3.1, leave vectors out of decay.
+    "Bag of tricks for image classification", CVPR 2019, section 3.1, leave vectors out of decay;
+    Brock, Lim, Ritchie, Weston, "FreezeOut: accelerate training by progressively freezing
+    layers", 2017; Howard, Ruder, "Universal language model fine-tuning for text classification",
+    ACL 2018, section 3.3, thaw one layer after another.
     """
     for pattern in freeze:
         for parameter in matching(model, pattern, "freeze").values():
             parameter.requires_grad_(False)
-    factors = dict.fromkeys(dict(model.named_parameters()), 1.0)
-    for pattern, factor in rates.items():
-        factors.update(dict.fromkeys(matching(model, pattern, "rates"), factor))
+    factors = by_name(model, rates, "rates", 1.0)
+    decay_factors = by_name(model, decays or {}, "decays", 1.0)
+    first = by_name(model, freeze_until or {}, "freeze_until", 0.0)
+    last = by_name(model, freeze_after or {}, "freeze_after", math.inf)
+    set_apart = by_name(model, dict.fromkeys(apart, 1.0), "apart", 0.0)
 
-    groups: dict[tuple[float, float], list[Tensor]] = {}  # one each, for each is an update call
+    groups: dict[tuple, list[Tensor]] = {}  # one each, for each is an update call
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            decay = weight_decay if decay_all or parameter.dim() > 1 else 0.0
-            groups.setdefault((decay, factors[name]), []).append(parameter)
+        if not parameter.requires_grad:
+            continue
+        if first[name] >= last[name]:
+            raise UserError(
+                f"{name} would never learn: it is frozen until epoch {first[name]:g} and after "
+                f"epoch {last[name]:g}.\nType a larger optim.freeze_after, or optim.freeze"
+            )
+        decays_at_all = decay_all or parameter.dim() > 1
+        decay = weight_decay * decay_factors[name] if decays_at_all else 0.0
+        key = (decay, factors[name], first[name], last[name], set_apart[name])
+        groups.setdefault(key, []).append(parameter)
     if not groups:
         raise UserError(
             "No parameter is left to learn: all of them are frozen.\n"
@@ -49,8 +73,20 @@ def parameter_groups(
         )
     return [
         {"params": parameters, "weight_decay": decay, "rate": rate}
-        for (decay, rate), parameters in groups.items()
+        | ({"learns": (start, end)} if (start, end) != (0.0, math.inf) else {})
+        | ({"apart": True} if alone else {})
+        for (decay, rate, start, end, alone), parameters in groups.items()
     ]
+
+
+def by_name(
+    model: nn.Module, patterns: Mapping[str, float], key: str, otherwise: float
+) -> dict[str, float]:
+    """Return a number for every parameter's name: that of the last pattern that fits it."""
+    numbers = dict.fromkeys(dict(model.named_parameters()), otherwise)
+    for pattern, number in patterns.items():
+        numbers.update(dict.fromkeys(matching(model, pattern, key), number))
+    return numbers
 
 
 def matching(model: nn.Module, pattern: str, key: str) -> dict[str, nn.Parameter]:
@@ -66,9 +102,9 @@ def matching(model: nn.Module, pattern: str, key: str) -> dict[str, nn.Parameter
         return found
     parts = list(dict.fromkeys(name.partition(".")[0] for name in named))
     example = f"{parts[0]}*" if parts[0] in named else f"{parts[0]}.*"
-    factor = ":0.1" if key == "rates" else ""
+    number = {"freeze": "", "apart": "", "freeze_after": ":3", "freeze_until": ":3"}
     raise UserError(
         f"optim.{key}: no parameter of this model is called {pattern}; "
         f"{nearest(pattern.partition('.')[0], parts)}\n"
-        f"Type, for example, 'optim.{key}=[{example}{factor}]'"
+        f"Type, for example, 'optim.{key}=[{example}{number.get(key, ':0.1')}]'"
     )

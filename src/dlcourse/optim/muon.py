@@ -1,6 +1,7 @@
 """Muon."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,20 +11,27 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts singular v
 
 
 class Muon(torch.optim.Optimizer):
-    """Moves matrices along an orthogonalised momentum; everything else by AdamW.
+    """Moves matrices along an orthogonalised momentum; everything else by AdamW or Nesterov.
 
     A matrix (out, in), or a filter (out, in, kh, kw) viewed as (out, in kh kw), moves by
     lr sqrt(max(1, rows / columns)) times its momentum with all singular values near 1. Vectors,
-    numbers and matrices of one row or column have nothing to orthogonalise and follow AdamW with
-    a learning rate of their own. Weight decay is decoupled in both.
+    numbers and matrices of one row or column have nothing to orthogonalise and follow ``rest`` with
+    a learning rate of their own, and so does a group that holds ``apart``. Weight decay is
+    decoupled in both, but for ``rest=nesterov``, which is ``optim=nesterov`` in that as well.
 
-    lr: of the matrices. rest_lr, betas, eps: of AdamW. newton_schulz_steps: of the
-    orthogonalisation.
+    lr: of the matrices. newton_schulz_steps, precision: of the orthogonalisation, ``weights``
+        being the weights' own precision.
+    renormalize: bring each matrix to the norm sqrt(rows) before it moves; then no decay is needed.
+    rest: ``adamw``, with betas and eps, or ``nesterov``, with rest_momentum. rest_lr: of either.
+
+    Matrices of the same shape are orthogonalised in one batch. Nothing is read back from the device
+    and learning rates may be tensors, so that a step can be captured as a graph.
 
     Reference: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024,
-    https://kellerjordan.github.io/posts/muon/.
-    Departs from it: the matrices of the first and the last layer are orthogonalised as well, and
-    in the weights' own precision instead of bf16.
+    https://kellerjordan.github.io/posts/muon/; renormalised as in the same author's record on
+    CIFAR-10, 2024.
+    Departs from it: the matrices of the first and the last layer are orthogonalised as well if not
+    set apart, and by default in the weights' own precision instead of bf16.
     """
 
     def __init__(
@@ -34,7 +42,11 @@ class Muon(torch.optim.Optimizer):
         momentum: float,
         nesterov: bool,
         newton_schulz_steps: int,
+        precision: str,
+        renormalize: bool,
+        rest: str,
         rest_lr: float,
+        rest_momentum: float,
         betas: Sequence[float],
         eps: float,
     ) -> None:
@@ -42,17 +54,21 @@ class Muon(torch.optim.Optimizer):
             "momentum": momentum,
             "nesterov": nesterov,
             "newton_schulz_steps": newton_schulz_steps,
+            "rest_momentum": rest_momentum,
             "betas": tuple(betas),
             "eps": eps,
         }
         divided = []
         for group in groups:
-            parameters = list(group["params"])
+            apart = group.get("apart", False)
             for orthogonal, rate in ((True, lr), (False, rest_lr)):
-                members = [p for p in parameters if is_matrix(p) == orthogonal]
+                members = [p for p in group["params"] if (is_matrix(p) and not apart) == orthogonal]
                 if members:
                     divided.append(group | {"params": members, "lr": rate, "matrices": orthogonal})
         super().__init__(divided, defaults)
+        self.dtype = {"weights": None, "bf16": torch.bfloat16}[precision]
+        self.renormalize = renormalize
+        self.move_rest = {"adamw": move_by_adamw, "nesterov": move_by_nesterov}[rest]
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
@@ -62,12 +78,29 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            update = muon_update if group["matrices"] else adamw_update
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    weight.mul_(1 - group["lr"] * group["weight_decay"])
-                    weight.add_(update(weight.grad, self.state[weight], group), alpha=-group["lr"])
+            learning = [weight for weight in group["params"] if weight.grad is not None]
+            if group["matrices"]:
+                self.move_matrices(learning, group)
+            else:
+                for weight in learning:
+                    self.move_rest(weight, self.state[weight], group)
         return loss
+
+    def move_matrices(self, weights: list[Tensor], group: dict) -> None:
+        """Move matrices and filters, those of the same shape in one batch."""
+        alike: dict[tuple, list[Tensor]] = defaultdict(list)
+        for weight in weights:
+            alike[weight.flatten(1).shape, weight.dtype].append(weight)
+        for ((rows, columns), dtype), some in alike.items():
+            ahead = [momentum_ahead(w.grad, self.state[w], group).flatten(1) for w in some]
+            stack = torch.stack(ahead).to(self.dtype or dtype)  # (B, rows, columns)
+            directions = orthogonalize(stack, group["newton_schulz_steps"]).to(dtype)
+            size = math.sqrt(max(1, rows / columns))
+            for weight, direction in zip(some, directions, strict=True):
+                if self.renormalize:
+                    weight.mul_(math.sqrt(rows) / weight.norm().clamp(min=1e-7))
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.add_(direction.view_as(weight) * (-size * group["lr"]))
 
 
 def is_matrix(weight: Tensor) -> bool:
@@ -75,41 +108,50 @@ def is_matrix(weight: Tensor) -> bool:
     return weight.dim() >= 2 and 1 < len(weight) < weight.numel()
 
 
-def muon_update(gradient: Tensor, state: dict, group: dict) -> Tensor:
-    """Return the direction of a matrix or filter; its momentum is a running mean of gradients."""
+def momentum_ahead(gradient: Tensor, state: dict, group: dict) -> Tensor:
+    """Return what is to be orthogonalised; the momentum is a running mean of gradients."""
     if not state:
         state["momentum"] = torch.zeros_like(gradient)
     momentum = group["momentum"]
     mean = state["momentum"].lerp_(gradient, 1 - momentum)
-    ahead = gradient.lerp(mean, momentum) if group["nesterov"] else mean
-    matrix = ahead.flatten(1)  # (out, in kh kw)
-    rows, columns = matrix.shape
-    direction = orthogonalize(matrix, group["newton_schulz_steps"])
-    return direction.view_as(gradient) * math.sqrt(max(1, rows / columns))
+    return gradient.lerp(mean, momentum) if group["nesterov"] else mean
 
 
-def adamw_update(gradient: Tensor, state: dict, group: dict) -> Tensor:
-    """Return the direction of AdamW: mean / (sqrt(mean of squares) + eps), bias corrected."""
+def move_by_adamw(weight: Tensor, state: dict, group: dict) -> None:
+    """Move by mean / (sqrt(mean of squares) + eps), bias corrected, after a decoupled decay."""
+    gradient = weight.grad
     if not state:
-        state["step"] = 0
+        state["count"] = weight.new_zeros(())  # a tensor, so that a captured step counts as well
         state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
-    state["step"] += 1
+    state["count"] += 1
     beta1, beta2 = group["betas"]
-    mean = state["mean"].lerp_(gradient, 1 - beta1) / (1 - beta1 ** state["step"])
-    square = state["square"].lerp_(gradient.square(), 1 - beta2) / (1 - beta2 ** state["step"])
-    return mean / (square.sqrt() + group["eps"])
+    mean = state["mean"].lerp_(gradient, 1 - beta1) / (1 - beta1 ** state["count"])
+    square = state["square"].lerp_(gradient.square(), 1 - beta2) / (1 - beta2 ** state["count"])
+    weight.mul_(1 - group["lr"] * group["weight_decay"])
+    weight.add_(mean / (square.sqrt() + group["eps"]) * -group["lr"])
 
 
-def orthogonalize(matrix: Tensor, steps: int) -> Tensor:
-    """Return U S V' for a matrix U D V' (rows, columns), with S between about 0.7 and 1.2.
+def move_by_nesterov(weight: Tensor, state: dict, group: dict) -> None:
+    """Move along the gradient, its decay included, and the momentum that it adds up to."""
+    gradient = weight.grad + weight * group["weight_decay"]
+    if not state:
+        state["momentum"] = torch.zeros_like(gradient)
+    momentum = group["rest_momentum"]
+    total = state["momentum"].mul_(momentum).add_(gradient)
+    weight.add_((gradient + momentum * total) * -group["lr"])
+
+
+def orthogonalize(matrices: Tensor, steps: int) -> Tensor:
+    """Return U S V' for each matrix U D V' (..., rows, columns), with S between about 0.7 and 1.2.
 
     Each Newton-Schulz step maps the singular values, all in [0, 1] at first, by
     s <- 3.4445 s - 4.775 s^3 + 2.0315 s^5, which needs matrix products alone.
     """
     a, b, c = COEFFICIENTS
-    wide = matrix.T if len(matrix) > matrix.shape[1] else matrix
-    wide = wide / wide.norm().clamp(min=1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    wide = matrices.mT if tall else matrices
+    wide = wide / wide.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
-        gram = wide @ wide.T
+        gram = wide @ wide.mT
         wide = a * wide + (b * gram + c * gram @ gram) @ wide
-    return wide.T if len(matrix) > matrix.shape[1] else wide
+    return wide.mT if tall else wide

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dlcourse.facts import (
     PICTURE_AUGMENTATIONS,
+    PICTURE_VIEWS,
     SMALL_PICTURE,
     SMALLEST_PICTURE,
     TABLES,
@@ -83,6 +84,35 @@ def augmentation_options_fit(config: dict) -> Iterator[str]:
         )
 
 
+def mirrors_are_large_enough(config: dict) -> Iterator[str]:
+    """A picture can be mirrored about its border once."""
+    size, crop = config["data"].get("size"), config["augment"].get("crop", {})
+    asked = {"augment.crop.padding": crop["padding"]} if crop.get("mode") == "reflect" else {}
+    if "shift" in config["view"]:
+        asked["view.shift.pixels"] = config["view"]["shift"].get("pixels", 0)
+    for key, pixels in asked.items():
+        if size is not None and pixels >= size:
+            yield (
+                f"{key}={pixels} is more than a picture of data.size={size} can mirror.\n"
+                f"Type {key}={size - 1} or less"
+            )
+
+
+def views_are_of_pictures(config: dict) -> Iterator[str]:
+    """Numbers of a table have no mirror image, and one that is an answer would not fit."""
+    own = [name for name in config["view"] if name in PICTURE_VIEWS]
+    if own and target(config, "data") in TABLES:
+        yield (
+            f"view={own[0]} is for pictures, and this data set is a table of numbers.\n"
+            "Type 'view=[]'"
+        )
+    elif own and config["data"]["reconstruct"]:
+        yield (
+            f"view={own[0]} asks for another picture than the one to be rebuilt with "
+            "data.reconstruct=true.\nType 'view=[]'"
+        )
+
+
 def targets_that_are_pictures_stay(config: dict) -> Iterator[str]:
     """A moved picture would have to be rebuilt where it was."""
     moved = [name for name in config["augment"] if name in PICTURE_AUGMENTATIONS]
@@ -140,6 +170,8 @@ RULES = (
     published_weights_stay,
     augmentation_fits_the_inputs,
     augmentation_options_fit,
+    mirrors_are_large_enough,
+    views_are_of_pictures,
     targets_that_are_pictures_stay,
     norm_fits_the_model,
     picture_folder_exists,

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from dlcourse.facts import FULL_BATCH, NO_LOSS_SCALING, OWN_STEP_MODELS, SOLVABLE, target
+from dlcourse.facts import (
+    FULL_BATCH,
+    NO_LOSS_SCALING,
+    OWN_LENGTH,
+    OWN_STEP_MODELS,
+    SOLVABLE,
+    target,
+)
 
 IDLE = {
     "clip": "dlcourse.clip.none.none",
@@ -67,6 +74,11 @@ def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
         return
     if target(config, "clip") != IDLE["clip"]:
         yield "optim=lbfgs chooses its steps' length itself and does not clip.\nType clip=none"
+    if target(config, "average") == "dlcourse.average.lookahead.Lookahead":
+        yield (
+            "average=lookahead moves the weights behind the back of optim=lbfgs.\n"
+            "Type average=none, or another optim"
+        )
     if "max_norm" in config["regularizer"]:
         yield (
             "regularizer=max_norm moves the weights behind the back of optim=lbfgs.\n"
@@ -91,6 +103,26 @@ def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
         )
     if config["optim"]["freeze"]:
         yield (f"model={OWN_STEP_MODELS[model]} freezes its units itself.\nType optim.freeze=[]")
+
+
+def frozen_parts_learn_in_some_epochs(config: dict) -> Iterator[str]:
+    """What thaws after the end never learns; and some methods know of no learning rates."""
+    optim, epochs = config["optim"], config["max_epochs"]
+    for text in optim["freeze_until"]:
+        pattern, _, epoch = text.rpartition(":")
+        if float(epoch) >= epochs:
+            yield (
+                f"optim.freeze_until=[{text}] leaves nothing of max_epochs={epochs} to learn in.\n"
+                f"Type 'optim.freeze=[{pattern}]', or an epoch below {epochs}"
+            )
+    wanted = [key for key in ("freeze_after", "freeze_until") if optim[key]]
+    for group in ("optim", "model") if wanted else ():
+        name = target(config, group)
+        if name in OWN_LENGTH:
+            yield (
+                f"{group}={name.split('.')[2]} has no learning rate that could rest in some "
+                f"epochs.\nType optim.{wanted[0]}=[], or another {group}"
+            )
 
 
 def warmup_fits_the_epochs(config: dict) -> Iterator[str]:
@@ -133,6 +165,7 @@ RULES = (
     closed_form_solves_what_is_linear,
     lbfgs_sees_one_smooth_function,
     models_with_a_step_of_their_own_keep_it,
+    frozen_parts_learn_in_some_epochs,
     warmup_fits_the_epochs,
     three_phases_need_room,
     half_precision_needs_a_gpu,

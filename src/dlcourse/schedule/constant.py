@@ -1,6 +1,6 @@
 """A constant learning rate."""
 
 
-def constant(epoch: float, max_epochs: int, scores: list[float]) -> float:
+def constant(epoch: float, max_epochs: float, scores: list[float]) -> float:
     """Return 1."""
     return 1.0

@@ -3,7 +3,7 @@
 import math
 
 
-def cosine(epoch: float, max_epochs: int, scores: list[float], *, final: float) -> float:
+def cosine(epoch: float, max_epochs: float, scores: list[float], *, final: float) -> float:
     """Return half a cosine from 1 at the start down to ``final`` at the end.
 
     Reference: Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR

@@ -1,7 +1,7 @@
 """Inverse-time decay."""
 
 
-def inverse_time(epoch: float, max_epochs: int, scores: list[float], *, rate: float) -> float:
+def inverse_time(epoch: float, max_epochs: float, scores: list[float], *, rate: float) -> float:
     """Return 1 / (1 + rate epoch).
 
     Reference: Robbins, Monro, "A stochastic approximation method", Ann. Math. Stat. 22, 1951: the

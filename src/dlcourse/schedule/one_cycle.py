@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 def one_cycle(
     epoch: float,
-    max_epochs: int,
+    max_epochs: float,
     scores: list[float],
     *,
     pct_start: float,

@@ -4,7 +4,7 @@ import math
 
 
 def plateau(
-    epoch: float, max_epochs: int, scores: list[float], *, gamma: float, patience: int
+    epoch: float, max_epochs: float, scores: list[float], *, gamma: float, patience: int
 ) -> float:
     """Return gamma to the power of how often more than ``patience`` epochs brought nothing better.
 

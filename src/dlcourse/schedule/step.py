@@ -2,7 +2,7 @@
 
 
 def step(
-    epoch: float, max_epochs: int, scores: list[float], *, step_size: int, gamma: float
+    epoch: float, max_epochs: float, scores: list[float], *, step_size: int, gamma: float
 ) -> float:
     """Return gamma to the power of how many times ``step_size`` epochs have gone by."""
     return gamma ** (int(epoch) // step_size)

@@ -6,8 +6,8 @@ START = 0.01
 
 
 def warmup(
-    schedule: Callable[[float, int, list[float]], float], epochs: float
-) -> Callable[[float, int, list[float]], float]:
+    schedule: Callable[[float, float, list[float]], float], epochs: float
+) -> Callable[[float, float, list[float]], float]:
     """Put a linear climb from 1 % to the full rate, ``epochs`` long, in front of a schedule.
 
     The schedule begins when the climb ends and has the remaining epochs for its course. With 0
@@ -19,7 +19,7 @@ def warmup(
     if epochs == 0:
         return schedule
 
-    def climb_first(epoch: float, max_epochs: int, scores: list[float]) -> float:
+    def climb_first(epoch: float, max_epochs: float, scores: list[float]) -> float:
         climb = min(1.0, START + (1 - START) * epoch / epochs)
         return climb * schedule(max(0.0, epoch - epochs), max_epochs - epochs, scores)
 

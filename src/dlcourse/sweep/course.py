@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 from dlcourse import run_folder
@@ -28,7 +29,7 @@ class Open:
         """Return the step of a job's epoch, counted through all the trial's jobs."""
         split, before = job.config["split"], [other.folder for other in self.jobs]
         parts = split.get("inner") or split.get("folds", 1) * split.get("repeats", 1)
-        return before.index(job.folder) * parts * job.config["max_epochs"] + number
+        return before.index(job.folder) * parts * ceil(job.config["max_epochs"]) + number
 
 
 class Course:

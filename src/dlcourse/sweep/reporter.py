@@ -1,5 +1,6 @@
 """Tells the sweep how a job gets on, epoch by epoch."""
 
+from math import ceil
 from multiprocessing.connection import Connection
 
 from dlcourse.core import Fold, Observer, Recipe, State
@@ -21,7 +22,7 @@ class Reporter(Observer):
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.recipe = recipe
         number = fold.name.removeprefix("fold")
-        self.before = int(number) * recipe.max_epochs if number.isdecimal() else 0
+        self.before = int(number) * ceil(recipe.max_epochs) if number.isdecimal() else 0
 
     def epoch(self, state: State) -> None:
         record = state.history[-1]

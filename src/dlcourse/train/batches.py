@@ -1,5 +1,8 @@
 """How an epoch is cut into batches."""
 
+import math
+
+import torch
 from torch import Tensor
 
 
@@ -13,3 +16,15 @@ def divide(order: Tensor, batch_size: int) -> list[Tensor]:
     if len(pieces) > 1 and len(pieces[-1]) == 1 < batch_size:
         pieces[-2:] = [order[-batch_size - 1 :]]
     return pieces
+
+
+def steps_left(steps: int, epochs: float) -> int:
+    """Return how many of an epoch's steps fit into what is left of all epochs, at least one."""
+    return max(1, round(steps * min(1.0, epochs)))
+
+
+def all_steps(examples: int, batch_size: int, epochs: float) -> int:
+    """Return how many steps the epochs have together, the last of which may be a part of one."""
+    steps = len(divide(torch.arange(examples), batch_size))
+    whole = math.ceil(epochs) - 1
+    return whole * steps + steps_left(steps, epochs - whole)

@@ -44,6 +44,7 @@ def make_ready(state: State) -> str | None:
     for group in optimizer.param_groups:
         device = group["params"][0].device
         group["lr"] = torch.tensor(float(group["lr"]), device=device)
+        group.pop("told", None)
         if "capturable" in group:
             group["capturable"] = True
         for parameter in group["params"]:

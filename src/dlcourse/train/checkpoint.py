@@ -50,15 +50,20 @@ def pack(state: State) -> dict:
     }
 
 
+def begun(folder: Path) -> bool:
+    """Return whether a run's folder holds a checkpoint to go on from."""
+    return (folder / FOLDER / LAST).exists()
+
+
 def restore(state: State, folder: Path) -> State:
     """Bring a fresh state to where the last checkpoint in a run's folder left it.
 
     Where there is no checkpoint, the state stays fresh: starting and going on are one thing.
     Raises UserError for a damaged checkpoint and for one of another model.
     """
-    path = folder / FOLDER / LAST
-    if not path.exists():
+    if not begun(folder):
         return state
+    path = folder / FOLDER / LAST
     content = load(path)
     try:
         state.model.load_state_dict(content["model"])

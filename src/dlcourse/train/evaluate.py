@@ -35,9 +35,9 @@ def looking(
 ) -> Round:
     """Return what an evaluation does with each batch; it can be used again and again."""
 
-    def look(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def look(inputs: Tensor, targets: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with recipe.autocast():
-            outputs = model(recipe.prepare(standardize(inputs)))
+            outputs = recipe.ask(model, standardize(inputs))
             return outputs, targets, recipe.loss(outputs.float(), targets)
 
     return Round(examples, look, recipe.metrics, recipe, keep=keep)
@@ -47,7 +47,7 @@ def looking(
 def look_over(model: nn.Module, validation: Round) -> Meter:
     """Put a model to use on all examples of a round; return the round's sums."""
     model.eval()
-    validation.meter.clear()
+    validation.begin(0)
     examples = validation.examples
     everything = torch.arange(len(examples), device=examples.device)
     for batch in examples.ahead(everything.split(EVALUATION_BATCH)):

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
 from dlcourse.error import DivergedError
-from dlcourse.train.batches import divide
+from dlcourse.train.batches import divide, steps_left
 from dlcourse.train.evaluate import look_over, looking
 from dlcourse.train.rng import epoch_order, reseed
 from dlcourse.train.round import Round
 
 
 def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] = ()) -> State:
-    """Train until the epochs are done or ``recipe.stop`` says so.
+    """Train until the epochs are done or ``recipe.stop`` says so; of 9.9 epochs the tenth is cut.
 
     A fresh, a restored and a finished state enter in the same way: the epoch is the length of the
     history, and all else follows from it. Raises DivergedError when the loss is no number.
@@ -40,9 +40,11 @@ def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] 
 def learning(state: State, fold: Fold, recipe: Recipe) -> Round:
     """Return what training does with each batch; one serves for all epochs."""
 
-    def learn(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def learn(
+        inputs: Tensor, targets: Tensor, index: Tensor, epoch: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         for augment in recipe.augment:
-            inputs, targets = augment(inputs, targets)
+            inputs, targets = augment(inputs, targets, index, epoch)
         inputs = recipe.prepare(fold.standardize(inputs))
         outputs, loss = recipe.step(state, inputs, targets, recipe)
         return outputs, targets, loss
@@ -67,22 +69,21 @@ def train_epoch(
     epoch, history = len(state.history), past(state, recipe)
     order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
     pieces = divide(order, recipe.batch_size)
+    steps = len(pieces)  # of a whole epoch; the last one may be a part of one
+    pieces = pieces[: steps_left(steps, recipe.max_epochs - epoch)]
     passing: Iterable[tuple[Tensor, ...]] = fold.train.ahead(pieces)
     for observer in observers:
         passing = observer.watch(passing, len(pieces))
 
-    factor = recipe.schedule(epoch, recipe.max_epochs, history)
-    rate = set_rate(state.optimizer, factor)
+    rate = set_rate(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history), epoch)
     state.model.train()
     rest_what_is_frozen(state.model)
-    training.meter.clear()
+    training.begin(epoch)
     for step, batch in enumerate(passing):
-        now = epoch + step / len(pieces)
-        before, factor = factor, recipe.schedule(now, recipe.max_epochs, history)
-        if factor != before:
-            set_rate(state.optimizer, factor)
+        now = epoch + step / steps
+        set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history), now)
         training.take(*batch)
-        recipe.average.update(state.averaged, state.model, epoch * len(pieces) + step)
+        recipe.average.update(state.averaged, state.model, epoch * steps + step)
 
     metrics = training.meter.read("train")
     if not math.isfinite(metrics["train/loss"]):
@@ -92,7 +93,7 @@ def train_epoch(
             f"{rate / 10:g}, or clip=norm"
         )
     seconds = perf_counter() - started
-    speed = {"seconds": seconds, "examples_per_second": len(fold.train) / seconds}
+    speed = {"seconds": seconds, "examples_per_second": sum(map(len, pieces)) / seconds}
     return metrics | {"lr": rate} | speed
 
 
@@ -109,12 +110,18 @@ def rest_what_is_frozen(model: nn.Module) -> None:
             part.eval()
 
 
-def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
-    """Set every group's learning rate to ``factor`` times its base rate; return the first one's."""
+def set_rate(optimizer: torch.optim.Optimizer, factor: float, epoch: float) -> float:
+    """Set every group's learning rate to ``factor`` times its base rate; return the first one's.
+
+    A group that learns in some epochs only, from ``group["learns"][0]`` to before the other, has
+    the rate 0 in all others; what is returned does not tell of it.
+    """
     for group in optimizer.param_groups:
-        rate = group["initial_lr"] * factor
-        if isinstance(group["lr"], Tensor):  # a captured step reads it where it lies
-            group["lr"].fill_(rate)
-        else:
+        first, last = group.get("learns", (0.0, math.inf))
+        rate = group["initial_lr"] * factor if first <= epoch < last else 0.0
+        if not isinstance(group["lr"], Tensor):
             group["lr"] = rate
+        elif group.get("told") != rate:  # a captured step reads it where it lies
+            group["lr"].fill_(rate)
+            group["told"] = rate
     return optimizer.param_groups[0]["initial_lr"] * factor

@@ -1,0 +1,28 @@
+"""A model's answer, from one view or several."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+
+def from_views(
+    views: Sequence[Callable[[Tensor], list[tuple[float, Tensor]]]],
+    prepare: Callable[[Tensor], Tensor],
+) -> Callable[[nn.Module, Tensor], Tensor]:
+    """Return how a model is asked: the weighted mean of its outputs (N, K) over all views.
+
+    Views follow one another, and their weights multiply: mirror images of two shifts weigh half as
+    much as the shifts. Without views the model gets the inputs themselves.
+
+    prepare: brings inputs into the model's memory order.
+    """
+    if not views:
+        return lambda model, inputs: model(prepare(inputs))
+
+    def ask(model: nn.Module, pictures: Tensor) -> Tensor:
+        seen = [(1.0, pictures)]
+        for view in views:
+            seen = [(a * b, after) for a, before in seen for b, after in view(before)]
+        return sum(weight * model(prepare(some)).float() for weight, some in seen)
+
+    return ask

@@ -1,0 +1,95 @@
+"""Parts of a model rest in the epochs that are typed, and decay by factors of their own."""
+
+import dataclasses
+
+import pytest
+import torch
+from conftest import prepared, same
+from torch import nn
+
+from dlcourse.core import Observer
+from dlcourse.error import UserError
+from dlcourse.optim.groups import parameter_groups
+from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.fit import fit
+
+WORDS = ["model=mlp", "model.widths=[8]", "data.size=8", "max_epochs=4", "stop=never"]
+WINDOWS = ["optim.freeze_after=[hidden.*:2]", "optim.freeze_until=[output.weight:3]"]
+
+
+class Copies(Observer):
+    """Keeps a copy of all weights after every epoch."""
+
+    def start(self, state, recipe, fold):
+        self.copies = []
+        self.epoch(state)
+
+    def epoch(self, state):
+        self.copies.append({n: p.detach().clone() for n, p in state.model.named_parameters()})
+
+    def moved(self, name):
+        """Return in which epochs, from 0, a parameter moved."""
+        pairs = enumerate(zip(self.copies, self.copies[1:], strict=False))
+        return [epoch for epoch, (a, b) in pairs if not torch.equal(a[name], b[name])]
+
+
+@pytest.mark.parametrize("optim", ["sgd", "momentum", "adam", "adamw", "muon", "sam"])
+def test_a_part_learns_in_its_own_epochs_and_rests_in_all_others(optim, tiny):
+    words = [*WORDS, *WINDOWS, f"optim={optim}", "optim.weight_decay=0.01"]
+    state, fold, recipe = prepared(tiny(*words))
+    watch = Copies()
+    fit(state, fold, recipe, [watch])
+    assert watch.moved("hidden.0.weight") == watch.moved("hidden.0.bias") == [0, 1]
+    assert watch.moved("output.weight") == [3]
+    assert watch.moved("output.bias") == [0, 1, 2, 3]
+    assert all(record.metrics["lr"] > 0 for record in state.history)
+
+
+def test_a_part_can_stop_in_the_middle_of_an_epoch(tiny):
+    state, fold, recipe = prepared(tiny(*WORDS, "optim.freeze_after=[hidden.*:0.5]"))
+    ends = []
+    for epochs in (0.5, 1):
+        state, fold, recipe = prepared(
+            tiny(*WORDS, "optim.freeze_after=[hidden.*:0.5]", "batch_size=12")
+        )
+        fit(state, fold, dataclasses.replace(recipe, max_epochs=epochs))
+        ends.append(state.model)
+    assert torch.equal(ends[0].hidden[0].weight, ends[1].hidden[0].weight)
+    assert not torch.equal(ends[0].output.weight, ends[1].output.weight)
+
+
+def test_what_rests_follows_from_the_epoch_and_so_from_a_checkpoint(tiny, tmp_path):
+    cfg = tiny(*WORDS, *WINDOWS)
+    whole, fold, recipe = prepared(cfg)
+    fit(whole, fold, recipe)
+    first, *_ = prepared(cfg)
+    once = dataclasses.replace(recipe, stop=lambda past: len(past) >= 2)
+    fit(first, fold, once, [Checkpoint(tmp_path)])
+    assert same(whole.model, fit(restore(prepared(cfg)[0], tmp_path), fold, recipe).model)
+
+
+def test_what_would_never_learn_is_told():
+    with pytest.raises(UserError, match=r"weight would never learn.*\n.*optim\.freeze"):
+        parameter_groups(
+            nn.Linear(2, 2), 0.0, False, {}, [],
+            freeze_after={"*": 2.0}, freeze_until={"weight": 3.0},
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["decays", "freeze_after", "freeze_until", "apart"])
+def test_a_pattern_that_fits_nothing_is_told_with_its_key(key, tiny):
+    text = "feature.*" if key == "apart" else "feature.*:0.5"
+    with pytest.raises(UserError, match=rf"optim\.{key}: no parameter.*\n.*'optim\.{key}="):
+        prepared(tiny("model=lenet", "optim=muon", f"optim.{key}=[{text}]"))
+
+
+def test_decays_are_factors_of_the_weight_decay_and_the_last_that_fits_wins(tiny):
+    words = ["optim.weight_decay=0.1", "optim.decay_all=true"]
+    words += ["optim.decays=[*.bias:0.5,output.*:0]"]
+    state, *_ = prepared(tiny(*WORDS, "optim=adamw", *words))
+    names = {id(p): name for name, p in state.model.named_parameters()}
+    groups = state.optimizer.param_groups
+    decay = {names[id(p)]: group["weight_decay"] for group in groups for p in group["params"]}
+    assert decay == {
+        "hidden.0.weight": 0.1, "hidden.0.bias": 0.05, "output.weight": 0.0, "output.bias": 0.0,
+    }  # fmt: skip

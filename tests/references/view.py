@@ -1,0 +1,63 @@
+"""What each view is held against."""
+
+import numpy as np
+import torch
+from references.row import Row
+from torch import nn
+from torchvision.transforms.v2 import functional as V
+
+from dlcourse.build import build
+from dlcourse.view.answer import from_views
+
+
+class Bent(nn.Module):
+    """Weighs each pixel by numbers of its own, then bends the sum: no view can be told apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.randn(3 * 6 * 7, 4, dtype=torch.float64)
+
+    def forward(self, pictures):
+        return (pictures.flatten(1) @ self.weight).tanh()
+
+
+def answer(compose, *words):
+    """Return pictures (5, 3, 6, 7), a model and its answer by the views of a config."""
+    torch.manual_seed(0)
+    pictures, model = torch.randn(5, 3, 6, 7).double(), Bent()
+    views = [build(node) for node in compose(*words).view.values()]
+    return pictures, model, from_views(views, torch.Tensor.contiguous)(model, pictures)
+
+
+def apart(ours, theirs):
+    return float((ours - theirs).abs().max())
+
+
+def none(compose):
+    pictures, model, ours = answer(compose, "view=none")
+    return apart(ours, model(pictures))
+
+
+def mirror(compose):
+    pictures, model, ours = answer(compose, "view=[mirror]")
+    return apart(ours, (model(pictures) + model(V.hflip(pictures))) / 2)
+
+
+def shift(compose):
+    """Compare with numpy's frame: shifts alone, and the six views of shifts, then mirror images."""
+    pictures, model, ours = answer(compose, "view=[shift]", "view.shift.pixels=2")
+    framed = np.pad(pictures.numpy(), [(0, 0), (0, 0), (2, 2), (2, 2)], mode="reflect")
+    shifted = [torch.from_numpy(framed[..., k : k + 6, k : k + 7].copy()) for k in (0, 4)]
+    alone = apart(ours, model(pictures) / 2 + sum(model(some) for some in shifted) / 4)
+    words = ["view=[shift,mirror]", "view.shift.pixels=2"]
+    *_, ours = answer(compose, *words)
+    six = [(1 / 4, pictures)] + [(1 / 8, some) for some in shifted]
+    theirs = sum(w * (model(some) + model(V.hflip(some))) for w, some in six)
+    return max(alone, apart(ours, theirs))
+
+
+ROWS = {
+    "none": Row("the outputs themselves", none, 0),
+    "mirror": Row("torchvision hflip, mean of both outputs", mirror, 1e-6),
+    "shift": Row("numpy pad, weighted mean of three and of six outputs", shift, 1e-6),
+}
