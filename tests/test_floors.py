@@ -11,8 +11,9 @@ from dlcourse.check import GROUPS
 PACKAGE = Path(dlcourse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = set(GROUPS) - {"runtime"}
-GROUND = {"core", "error", "durable", "order", "allocator", "runtime", "layer"}
-BEFORE_TORCH = {"kind", "bounds", "facts", "rules", "check", "run_folder", "command", "zoo", "told"}
+GROUND = {"core", "error", "durable", "order", "allocator", "runtime", "layer", "light"}
+SAID = {"command", "told", "zoo"}
+BEFORE_TORCH = SAID | {"kind", "bounds", "facts", "rules", "check", "run_folder", "imports"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report"}
 HYDRA = {"cli", "compose", "experiment", "start", "sweep"}
 

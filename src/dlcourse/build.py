@@ -16,6 +16,7 @@ from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, Split, State
 from dlcourse.data.options import keep_examples, randomize_labels, reconstruct
 from dlcourse.error import UserError
 from dlcourse.kind import Numbers
+from dlcourse.light import leave_the_compiler_out
 from dlcourse.optim.direct import quicken
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
@@ -166,7 +167,10 @@ def make_state(
     )
     if cfg.batch_size == 1:
         refuse_batch_norm(model)
-    optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups)
+    make_optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])
+    if not runtime.compile:
+        leave_the_compiler_out()
+    optimizer = make_optimizer(groups)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
     quicken(optimizer)

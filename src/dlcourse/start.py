@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from dlcourse import run_folder
 from dlcourse.command import own_name
 from dlcourse.error import DivergedError, UserError
+from dlcourse.imports import import_to_stay
 from dlcourse.told import lines
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,7 @@ def start(
     see ``experiment.run``.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    from dlcourse.experiment import run  # torch, only now that all is found to be in order
-
+    run = import_to_stay("dlcourse.experiment").run  # torch, only now that all is in order
     shown = run_folder.shown(folder)
     try:
         best = run(OmegaConf.create(config), folder, watching, telling)

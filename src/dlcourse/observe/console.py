@@ -5,9 +5,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-
-from rich.console import Console as Screen
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import Any
 
 from dlcourse.core import Fold, Observer, Recipe, State
 
@@ -24,7 +22,7 @@ class Console(Observer):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.bar: Progress | None = None
+        self.bar: Any = None  # rich's Progress, on a terminal
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.recipe = recipe
@@ -32,13 +30,7 @@ class Console(Observer):
         if state.history:
             self.say(f"{self.name}goes on after epoch {len(state.history)}")
         if sys.stdout.isatty():
-            self.bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.fields[figures]}"),
-                TimeRemainingColumn(),
-                console=Screen(),
-            )
+            self.bar = make_bar()
             self.bar.start()
             self.task = self.bar.add_task(
                 self.label(len(state.history)),
@@ -104,3 +96,17 @@ class Console(Observer):
         """Print a line and put it into train.log."""
         log.info(line)
         print(line, flush=True)
+
+
+def make_bar() -> Any:
+    """Return a progress bar with a label before it, figures and the time left behind it."""
+    from rich.console import Console as Screen  # 0.07 s, and only on a terminal
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+        console=Screen(),
+    )

@@ -2,29 +2,13 @@
 
 import logging
 import warnings
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
 from dlcourse.core import Fold, Observer, Recipe, State
-from dlcourse.observe.pictures import (
-    draw_confusion,
-    draw_per_class,
-    draw_precision_recall,
-    draw_reliability,
-)
-
-PICTURES = {  # of the final test: the name of what is drawn in the result, and how to draw it
-    "confusion": ("confusion", lambda told: draw_confusion(told["confusion"], told["classes"])),
-    "per_class": ("per_class", lambda told: draw_per_class(told, told["classes"])),
-    "precision_recall": (  # a picture with the name of a curve would not be shown
-        "average_precision",
-        lambda told: draw_precision_recall(told, told["classes"]),
-    ),
-    "calibration": ("calibration", draw_reliability),
-}
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +18,24 @@ class TensorBoard(Observer):
 
     The x axis counts epochs. A resumed run opens a new event file that takes the place of
     whatever the old one holds from there on.
+
+    The file is opened after the first epoch and matplotlib imported at the end, so that training
+    starts without waiting for either.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder  # itself, so that TensorBoard calls the run by its folder's name
-        self.writer: SummaryWriter | None = None
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.recipe, self.fold = recipe, fold
-        again = len(state.history) + 1 if state.history else None
-        self.writer = SummaryWriter(str(self.folder), purge_step=again)
+        self.again = len(state.history) + 1 if state.history else None
+
+    @cached_property
+    def writer(self) -> Any:
+        """The event file, opened when the first figure is there."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(self.folder), purge_step=self.again)
 
     def epoch(self, state: State) -> None:
         record = state.history[-1]
@@ -53,11 +45,12 @@ class TensorBoard(Observer):
         self.writer.flush()
 
     def finish(self, state: State, result: dict) -> None:
+        from torch.utils.tensorboard.summary import hparams
+
         for name, figure in result["test"].items():
             self.writer.add_scalar(f"test/{name}", figure, result["best_epoch"])
-        for name, (key, draw) in PICTURES.items():
-            if key in result:
-                self.writer.add_figure(f"test/{name}", draw(result), result["best_epoch"], False)
+        for name, picture in drawn(result).items():
+            self.writer.add_figure(f"test/{name}", picture, result["best_epoch"], False)
         self.draw_graph(state)
         best = f"best/{result['monitor']}"
         self.writer.add_scalar(best, result["best"], result["best_epoch"])
@@ -76,10 +69,31 @@ class TensorBoard(Observer):
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")  # the tracer's own, about its future
-                self.writer.add_graph(state.model, inputs)
+                # to check the trace by a second one would import half a second of torch.distributed
+                traced = torch.jit.trace(state.model, inputs, check_trace=False)
+                self.writer.add_graph(traced, inputs)
         except Exception as error:  # any model may hold something that cannot be traced
             log.warning("TensorBoard shows no graph of this model: %s", str(error).split("\n")[0])
 
     def close(self) -> None:
-        if self.writer is not None:
+        if "writer" in vars(self):
             self.writer.close()
+
+
+def drawn(result: dict) -> dict[str, Any]:
+    """Draw what the result tells of the final test, by the name that TensorBoard shows it under."""
+    drawings = {"confusion", "per_class", "average_precision", "calibration"}
+    if not drawings & set(result):
+        return {}
+    from dlcourse.observe import pictures  # matplotlib, 0.2 s
+
+    found = {}
+    if "confusion" in result:
+        found["confusion"] = pictures.draw_confusion(result["confusion"], result["classes"])
+    if "per_class" in result:
+        found["per_class"] = pictures.draw_per_class(result, result["classes"])
+    if "average_precision" in result:  # a picture with the name of a curve would not be shown
+        found["precision_recall"] = pictures.draw_precision_recall(result, result["classes"])
+    if "calibration" in result:
+        found["calibration"] = pictures.draw_reliability(result)
+    return found

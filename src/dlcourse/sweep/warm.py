@@ -4,15 +4,14 @@ It only imports: no random number is drawn, no thread is started, no device is t
 job finds what it would find in a process of its own that was started afresh.
 """
 
-from importlib import import_module
+from dlcourse.imports import import_to_stay
 
 for name in (
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
     "sklearn.datasets",
-    "torch._dynamo",
     "torch.utils.tensorboard",
     "dlcourse.experiment",
     "dlcourse.start",
 ):
-    import_module(name)
+    import_to_stay(name)
