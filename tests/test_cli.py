@@ -25,7 +25,7 @@ WRONG = [  # the words, and what the message must name
     (["optim.lr=nan"], ["optim.lr=nan", "a number above 0"]),
     (["optim.lr=0"], ["optim.lr=0", "above 0"]),
     (["optim.betas=[0.9]"], ["optim.betas", "a list of 2 numbers"]),
-    (["max_epochs=1.5"], ["max_epochs=1.5", "a whole number"]),
+    (["batch_size=1.5"], ["batch_size=1.5", "a whole number"]),
     (["batch_size=true"], ["batch_size=True", "a whole number", "full"]),
     (["seed=-1"], ["seed=-1", "at least 0"]),
     (["stop.patience=0"], ["stop.patience=0", "at least 1"]),
