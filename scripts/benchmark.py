@@ -58,12 +58,13 @@ def main() -> None:
         if options.late():
             say(f"The time was over before {name}.")
             break
-        part = modules[name].measure(options)
-        print(f"\n## {modules[name].TITLE}\n\n{part}\n", flush=True)
+        title, parts = modules[name].TITLE, [stamp(name, typed)]
+        print(f"\n## {title}", flush=True)
+        for part in modules[name].measure(options):
+            print(f"\n{part}", flush=True)
+            parts.append(part)
         if words["write"]:
-            write_part(
-                Path(words["write"]), name, modules[name].TITLE, f"{stamp(name, typed)}\n\n{part}"
-            )
+            write_part(Path(words["write"]), name, title, "\n\n".join(parts))
 
 
 def read(words: dict) -> Options:

@@ -1,4 +1,4 @@
-"""The cases: ``TITLE`` and ``measure(options) -> str``, what was found, in Markdown.
+"""The cases: ``TITLE`` and ``measure(options)``, which yields what it finds, in Markdown.
 
 GPU says whether a case is one of ``--gpu``.
 """

@@ -7,6 +7,7 @@ kept in memory or, where they need more than ``data.memory``, read anew in every
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.options import Options
@@ -21,10 +22,11 @@ SCRIPTS = Path(__file__).parents[2]
 PROGRAMS = SCRIPTS / "benchmarks/programs"
 
 
-def measure(options: Options) -> str:
-    """Return a table of the largest process of each command."""
+def measure(options: Options) -> Iterator[str]:
+    """Yield a table of the largest process of each command."""
     if not options.root:
-        return "Left out: it needs MNIST itself; type data.root=<folder>."
+        yield "Left out: it needs MNIST itself; type data.root=<folder>."
+        return
     root = str(Path(options.root).absolute())
     rows = [["nothing but import torch", "0", mebibytes(["-c", "import torch"])]]
     for size in SIZES:
@@ -43,7 +45,7 @@ def measure(options: Options) -> str:
                 rows.append([f"train.py, folder {kind}", f"{size:,}", mebibytes(command)])
     columns = ("command", "training pictures", "peak MiB")
     note = "Of several processes the largest counts: those that read pictures are smaller."
-    return f"{table(columns, rows)}\n\n{note}"
+    yield f"{table(columns, rows)}\n\n{note}"
 
 
 def ours(size: int, *words: str) -> list[str]:

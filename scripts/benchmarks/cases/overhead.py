@@ -10,6 +10,7 @@ some per cent.
 
 import io
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from statistics import median
@@ -27,16 +28,17 @@ PLAIN = [*WITHOUT_VALIDATION, "metric=[accuracy]", "observe=[]"]
 FULL = ["stop.patience=100000"]
 
 
-def measure(options: Options) -> str:
-    """Return a row for each model, plain and with all features."""
-    rows = []
+def measure(options: Options) -> Iterator[str]:
+    """Yield a table with a row for each model, plain and with all features."""
+    rows: list[list[str]] = []
     for name in options.chosen("lenet", "mlp"):
         for kind, words in (("plain", PLAIN), ("all features", FULL)):
             if options.late():
-                return f"{written(rows)}\n\nThe time was over before {name}, {kind}."
+                yield f"{written(rows)}\n\nThe time was over before {name}, {kind}."
+                return
             say(f"overhead: {name}, {kind}")
             rows.append(row(name, kind, words, options))
-    return written(rows)
+    yield written(rows)
 
 
 def written(rows: list[list[str]]) -> str:

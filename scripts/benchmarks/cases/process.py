@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -24,10 +24,11 @@ OURS = [
 ]  # fmt: skip
 
 
-def measure(options: Options) -> str:
-    """Return a table of wall times."""
+def measure(options: Options) -> Iterator[str]:
+    """Yield a table of wall times."""
     if not options.root:
-        return "Left out: it needs MNIST itself; type data.root=<folder>."
+        yield "Left out: it needs MNIST itself; type data.root=<folder>."
+        return
     commands: dict[str, list[str]] = {
         "python train.py": [
             str(SCRIPTS.parent / "train.py"), *OURS, f"max_epochs={EPOCHS}",
@@ -53,7 +54,7 @@ def measure(options: Options) -> str:
     head = f"LeNet-5, MNIST, {EPOCHS} epochs and the test, {options.rounds} processes each; ours "
     head += "also writes history, TensorBoard and checkpoints. Seconds, the median:"
     columns = ("program", "seconds (quartiles)", "train.py is … times as fast")
-    return "\n\n".join([head, table(columns, rows), *out])
+    yield "\n\n".join([head, table(columns, rows), *out])
 
 
 def program(name: str, options: Options) -> list[str]:

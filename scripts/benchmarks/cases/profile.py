@@ -1,6 +1,7 @@
 """Where the time of an epoch goes, by clocks put around the phases from outside."""
 
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -14,8 +15,8 @@ TITLE = "Where the time goes"
 GPU = True
 
 
-def measure(options: Options) -> str:
-    """Return the share of each phase, a row for each model."""
+def measure(options: Options) -> Iterator[str]:
+    """Yield the share of each phase, a row for each model."""
     from benchmarks.phases import AROUND, STEP
 
     rows, costs = [], []
@@ -31,7 +32,7 @@ def measure(options: Options) -> str:
         "Epochs are short here, so the last two columns are larger than in a real run. "
         f"What the clocks themselves cost: {', '.join(costs)}."
     )
-    return f"{table(('model', *STEP, *AROUND), rows)}\n\n{note}"
+    yield f"{table(('model', *STEP, *AROUND), rows)}\n\n{note}"
 
 
 def profile(name: str, options: Options) -> tuple[dict[str, float], float]:

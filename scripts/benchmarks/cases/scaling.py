@@ -1,6 +1,7 @@
 """How the time grows: with the batch, the net, the data, the folds and the jobs of a sweep."""
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -22,21 +23,20 @@ TRAIN = Path(__file__).parents[3] / "train.py"
 DIGITS = ["model=mlp", "data=digits", "max_epochs=5"]
 
 
-def measure(options: Options) -> str:
-    """Return tables of pictures a second, and of wall times of whole processes."""
-    parts = []
+def measure(options: Options) -> Iterator[str]:
+    """Yield tables of pictures a second, and of wall times of whole processes."""
     for name in options.chosen("mlp", "lenet"):
         cases = {f"batch_size={size}": [f"batch_size={size}"] for size in BATCHES}
-        parts.append(pictures(name, "batch", cases, options))
+        yield pictures(name, "batch", cases, options)
         if name == "mlp":
             cases = {f"model.widths=[{width}]": [f"model.widths=[{width}]"] for width in WIDTHS}
-            parts.append(pictures(name, "width of the hidden layer", cases, options))
-        parts.append(data_sizes(name, options))
+            yield pictures(name, "width of the hidden layer", cases, options)
+        yield data_sizes(name, options)
         if options.late():
             break
     if options.device != "cuda" and not options.late():
-        parts += [folds(options), jobs(options)]
-    return "\n\n".join(parts)
+        yield folds(options)
+        yield jobs(options)
 
 
 def pictures(name: str, what: str, cases: dict[str, list[str]], options: Options) -> str:

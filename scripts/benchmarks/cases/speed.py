@@ -4,6 +4,7 @@ Every contender sits in a process of its own and trains the same net from the sa
 (Keras: from its own) on the same pictures. They take turns, an epoch each, in a changing order.
 """
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from benchmarks.contenders import BASE, MissingError, known, make
@@ -15,15 +16,13 @@ TITLE = "Pictures a second"
 GPU = True
 
 
-def measure(options: Options) -> str:
-    """Return a table for each model."""
-    tables = []
+def measure(options: Options) -> Iterator[str]:
+    """Yield a table for each model."""
     for name in options.chosen(*WORKS):
         if options.late():
-            tables.append(f"The time was over before {name}.")
-            break
-        tables.append(compare(name, options))
-    return "\n\n".join(tables)
+            yield f"The time was over before {name}."
+            return
+        yield compare(name, options)
 
 
 def compare(name: str, options: Options) -> str:
@@ -41,18 +40,27 @@ def compare(name: str, options: Options) -> str:
             for player in list(seats):
                 try:
                     seats[player].answer()
-                except MissingError as error:
+                    seats[player].ask("epoch", 0)  # not measured: caches fill, kernels are chosen
+                except (MissingError, RuntimeError) as error:
+                    if player == BASE:
+                        raise
                     del seats[player]
                     names.remove(player)
-                    out.append(f"{player} is left out: {error}.")
+                    out.append(left_out(player, error))
             players = {player: asker(seat) for player, seat in seats.items()}
-            for player in players.values():
-                player(0)  # not measured: caches fill, kernels are chosen
             say(f"speed: {name}, repeat {repeat + 1} of {options.repeats}, {', '.join(players)}")
             for player, figures in take_turns(players, options.rounds).items():
                 seconds.setdefault(player, []).extend(figures)
             peaks |= {player: max(peaks.get(player, 0), seats[player].peak()) for player in seats}
     return written(name, options, seconds, peaks, out)
+
+
+def left_out(player: str, error: Exception) -> str:
+    """Say in a line why a contender does not take part; what went wrong is on stderr at length."""
+    if isinstance(error, MissingError):
+        return f"{player} is left out: {error}."
+    say(str(error))
+    return f"{player} is left out, it failed: {str(error).strip().splitlines()[-1]}"
 
 
 def asker(seat):

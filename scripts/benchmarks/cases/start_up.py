@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.options import Options
@@ -12,11 +13,12 @@ GPU = False
 SCRIPT = Path(__file__).parents[2] / "startup.py"
 
 
-def measure(options: Options) -> str:
-    """Run the script and return its output as it is."""
+def measure(options: Options) -> Iterator[str]:
+    """Run the script and hand on its output as it is."""
     if not SCRIPT.exists():
-        return f"Left out: {SCRIPT.parent.name}/{SCRIPT.name} is not there."
+        yield f"Left out: {SCRIPT.parent.name}/{SCRIPT.name} is not there."
+        return
     ended = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
     if ended.returncode:
         raise UserError(f"python scripts/{SCRIPT.name} failed:\n{ended.stderr.strip()}")
-    return f"```\n{ended.stdout.strip()}\n```"
+    yield f"```\n{ended.stdout.strip()}\n```"

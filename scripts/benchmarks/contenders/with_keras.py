@@ -18,7 +18,7 @@ from keras import layers
 class Contender(Task):
     """Arrays are normalised once, as in Keras's examples; crop and flip are layers of the model.
 
-    Its ``RandomCrop`` may draw one place for a batch, and the initial weights are Keras's own.
+    Its ``RandomCrop`` draws one place for a batch, and the initial weights are Keras's own.
     """
 
     def __init__(self, work: Work, options: Options, words: tuple[str, ...]) -> None:
@@ -33,8 +33,7 @@ class Contender(Task):
         given = keras.Input(SHAPES[work.data])
         maps = given
         if work.augment:
-            maps = layers.ZeroPadding2D(4)(maps)
-            maps = layers.RandomCrop(32, 32)(maps)
+            maps = Crop()(layers.ZeroPadding2D(4)(maps))
             maps = layers.RandomFlip("horizontal")(maps)
         self.model = keras.Model(given, MODELS[work.name](maps))
         found = sum(int(weight.numpy().size) for weight in self.model.trainable_weights)
@@ -51,6 +50,20 @@ class Contender(Task):
     def epoch(self, number: int) -> None:
         """Train once over all pictures."""
         self.model.fit(self.inputs, self.targets, batch_size=BATCH, epochs=1, verbose=0)
+
+
+class Crop(layers.Layer):
+    """Crops always: where it does not train, Keras's layer hands NCHW on as it came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crop = layers.RandomCrop(32, 32)
+
+    def call(self, pictures):
+        return self.crop(pictures, training=True)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:2], 32, 32)
 
 
 def lenet(maps):
