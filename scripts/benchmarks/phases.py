@@ -23,13 +23,12 @@ from unittest import mock
 import torch
 
 from benchmarks.ours import Ours, Started
+from benchmarks.rounds import AROUND, STEP
 from benchmarks.seat import wait_for_device
 from dlcourse.core import Observer, Standardize, State
 from dlcourse.train import fit as loop
 from dlcourse.train.meter import Meter
 
-STEP = ("data", "augment", "prepare", "forward", "backward", "update", "metrics", "other")
-AROUND = ("validation", "observers")
 FUSED = ("_fused_adam_", "_fused_adamw_", "_fused_sgd_")
 
 

@@ -4,6 +4,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median, quantiles
 
+STEP = ("data", "augment", "prepare", "forward", "backward", "update", "metrics", "other")
+AROUND = ("validation", "observers")
+"""The phases of a step and those of an epoch besides."""
+
 
 def take_turns(
     players: Mapping[str, Callable[[int], float]], rounds: int, begin: int = 1

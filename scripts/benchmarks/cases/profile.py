@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.cases.overhead import FULL, quietly, timed
 from benchmarks.options import Options
-from benchmarks.rounds import say, table
+from benchmarks.rounds import AROUND, STEP, say, table
 from benchmarks.work import WORKS, compose_work, load_pictures
 
 TITLE = "Where the time goes"
@@ -17,8 +17,6 @@ GPU = True
 
 def measure(options: Options) -> Iterator[str]:
     """Yield the share of each phase, a row for each model."""
-    from benchmarks.phases import AROUND, STEP
-
     rows, costs = [], []
     for name in options.chosen(*WORKS):
         if options.late():
