@@ -102,7 +102,12 @@ def one_of(words: dict, key: str, known) -> str:
 
 
 def on_the_device(options: Options) -> None:
-    """Set this process's threads; raises UserError where there is no GPU and one is asked for."""
+    """Set this process's threads, and hide a GPU that is not to be used.
+
+    Raises UserError where a GPU is asked for and there is none.
+    """
+    if options.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Keras and whole programs look for one themselves
     if options.device == "cuda" or options.threads:
         import torch
 

@@ -45,7 +45,7 @@ class Seat:
         return self.answer()
 
     def peak(self) -> int:
-        """Return the bytes that the process held at most until now."""
+        """Return the bytes that the process held at most until now, on a GPU if it uses one."""
         self.line.send(("", ()))
         return self.answer()
 
@@ -92,7 +92,10 @@ def wait_for_device() -> None:
 
 
 def peak_of_this_process() -> int:
-    """Return the bytes that this process held at most, VmHWM where Linux tells it."""
+    """Return the bytes that this process held at most: on a GPU, or VmHWM where Linux tells it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_reserved()
     try:
         with open("/proc/self/status", encoding="ascii") as file:
             (line,) = (line for line in file if line.startswith("VmHWM"))

@@ -2,6 +2,7 @@
 
 Every contender sits in a process of its own and trains the same net from the same initial weights
 (Keras: from its own) on the same pictures. They take turns, an epoch each, in a changing order.
+The peak is that of the process, or on a GPU that of the memory it reserved there.
 """
 
 from collections.abc import Iterator
@@ -85,7 +86,12 @@ def written(name: str, options: Options, seconds: dict, peaks: dict, out: list[s
             "" if player == BASE else spread(ratios(figures, seconds[BASE])),
             f"{peaks[player] / 2**20:,.0f}",
         ])  # fmt: skip
-    columns = ["contender", "pictures/s (quartiles)", f"{BASE} is … times as fast", "peak MiB"]
+    columns = [
+        "contender",
+        "pictures/s (quartiles)",
+        f"{BASE} is … times as fast",
+        "peak MiB (of a GPU, its own)",
+    ]
     real = options.root if work.data == "mnist" else options.cifar
     pictures = {"mnist": "MNIST", "cifar": "CIFAR-10"}[work.data] if real else "made-up pictures"
     extra = ", shifted and mirrored" if work.augment else ""
