@@ -50,9 +50,9 @@ WORKS = {
     for work in (
         Work("lenet", "mnist", ("model=lenet",), "adam", 0.001, 234),
         Work("mlp", "mnist", ("model=mlp", "model.widths=[128]"), "adam", 0.001, 468),
-        Work("resnet20", "cifar", ("model=resnet20",), "nesterov", 0.05, 30, augment=True),
+        Work("resnet20", "cifar", ("model=resnet20",), "nesterov", 0.05, 20, augment=True),
         Work("resnet18", "cifar", ("model=resnet18",), "nesterov", 0.05, 3, augment=True),
-        Work("vit", "cifar", ("model=vit", "model.patch=4"), "adam", 0.001, 12, augment=True),
+        Work("vit", "cifar", ("model=vit", "model.patch=4"), "adam", 0.001, 8, augment=True),
     )
 }
 
