@@ -38,31 +38,36 @@ def settle(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, fold
     A run that goes on takes what is written there, so that it ends as if it had not been stopped;
     all folds of a run take the same.
     """
-    options = [name for name in USUAL if getattr(runtime, name) == OPEN]
-    if not options:
+    if not undecided(runtime):
         return
     found = run_folder.read_picks(folder)
     if found is None:
-        found = {"picked": {name: USUAL[name] for name in options}, "measured": {}}
-        if worth_measuring(cfg, dataset, fold):
-            found = measured(cfg, runtime, dataset, fold, options)
+        found = decide(cfg, runtime, dataset, fold)
         run_folder.write_picks(folder, found)
     runtime.pick(found["picked"])
 
 
-def worth_measuring(cfg: DictConfig, dataset: Dataset, fold: Fold) -> bool:
-    """Return whether a run is long enough, and its step one that can be tried out."""
+def undecided(runtime: Runtime) -> list[str]:
+    """Return the options that are left open."""
+    return [name for name in USUAL if getattr(runtime, name) == OPEN]
+
+
+def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> dict[str, dict]:
+    """Measure the open options where a run is long enough for it; else take what is usual.
+
+    Returns ``{"picked": {option: value}, "measured": {option: how many times as fast}}``.
+    """
+    options = undecided(runtime)
     looks = len(fold.train) * cfg.max_epochs
-    return looks >= FEW and fold.train.device.type == "cpu"
+    if options and looks >= FEW and fold.train.device.type == "cpu":
+        return measured(cfg, runtime, dataset, fold, options)
+    return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
 
 
 def measured(
     cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, options: list[str]
 ) -> dict[str, dict]:
-    """Race one option after the other against PyTorch as it comes, and say what won.
-
-    Returns ``{"picked": {option: value}, "measured": {option: how many times as fast}}``.
-    """
+    """Race one option after the other against PyTorch as it comes; say what won, and return it."""
     started = perf_counter()
     usual = {name: USUAL[name] for name in options}
     picked = {name: PLAIN[name] for name in options}
@@ -71,7 +76,7 @@ def measured(
     def step_with(picks: dict[str, Any]) -> Callable[[], float]:
         nonlocal model
         runtime.pick(picks)
-        state = make_state(cfg, runtime, dataset)
+        state = make_state(cfg, runtime, dataset, fold)
         recipe = make_recipe(cfg, runtime, dataset, fold)
         if recipe.step is not gradient_step:
             return lambda: 0.0

@@ -4,8 +4,7 @@ import csv
 import json
 
 import pytest
-import torch
-from conftest import ROOT, idx_files
+from conftest import ROOT
 from PIL import Image
 
 from dlcourse.build import load_data
@@ -118,6 +117,11 @@ def test_predict_writes_a_new_file_and_no_old_one(trained, compose, command, tmp
         ("collect", ["."], "no finished run"),
         ("benchmark", ["models=resnet", "data.root=x"], "resnet"),
         ("benchmark", ["repeats=0"], "repeats=0 is not allowed: repeats takes a whole number"),
+        ("benchmark", ["cases=sped"], "cases=sped is not known; did you mean speed"),
+        ("benchmark", ["device=tpu"], "device=tpu"),
+        ("doctor", ["model=lenett"], "did you mean lenet"),
+        ("doctor", ["optim.lr=-1"], "optim.lr=-1"),
+        ("doctor", ["-m", "model=lenet"], "-m is not for doctor"),
         ("kill_drill", ["runs=some"], "runs=some"),
         ("bare_resnet", ["folder=x", "lr=nan"], "lr=nan"),
         ("bare_resnet", ["folder=no/such"], "no/such/train"),
@@ -171,22 +175,3 @@ def test_collect_writes_where_it_is_told_and_over_nobodys_file(trained, command,
     again = command(*words, script="scripts/collect.py")
     assert again.returncode == 2
     assert "a.csv is already there" in again.stderr
-
-
-def test_the_benchmarks_two_loops_end_with_the_same_weights(command, tmp_path):
-    """On a small MNIST; the ratio itself is not asserted, the machines are shared."""
-    raw = tmp_path / "data/MNIST/raw"
-    raw.mkdir(parents=True)
-    for name, content in idx_files().items():
-        (raw / name).write_bytes(content)
-    (tmp_path / "data/.dlcourse").mkdir()
-    from dlcourse import durable
-
-    pictures = torch.randint(256, (300, 1, 28, 28), dtype=torch.uint8)
-    part = {"pictures": pictures, "targets": torch.arange(300) % 10}
-    durable.save(tmp_path / "data/.dlcourse/mnist.pt", {"train": part, "test": part})
-    words = ["data.root=data", "repeats=2", "rounds=1", "tutorial_rounds=1"]
-    ended = command(*words, script="scripts/benchmark.py")
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("bitwise equal") == 2
-    assert ended.stdout.count("the tutorial's way") == 2

@@ -1,0 +1,65 @@
+"""Memory against the size of the data: whole processes, ours and a bare loop's.
+
+Ours keeps all pictures of the file that are trained on; so does the loop. A folder's pictures are
+kept in memory or, where they need more than ``data.memory``, read anew in every epoch.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.options import Options
+from benchmarks.rounds import say, table
+from dlcourse.error import UserError
+
+TITLE = "Memory"
+GPU = False
+SIZES = (12_000, 24_000, 60_000)
+FOLDER_SIZES = (5_000, 20_000, 50_000)
+SCRIPTS = Path(__file__).parents[2]
+PROGRAMS = SCRIPTS / "benchmarks/programs"
+
+
+def measure(options: Options) -> Iterator[str]:
+    """Yield a table of the largest process of each command."""
+    if not options.root:
+        yield "Left out: it needs MNIST itself; type data.root=<folder>."
+        return
+    root = str(Path(options.root).absolute())
+    rows = [["nothing but import torch", "0", mebibytes(["-c", "import torch"])]]
+    for size in SIZES:
+        mnist = ["model=mlp", "data=mnist", "batch_size=128", f"data.root={root}"]
+        bare = [str(PROGRAMS / "bare_memory.py"), root, str(size)]
+        rows.append(["train.py, MNIST in memory", f"{size:,}", mebibytes(ours(size, *mnist))])
+        rows.append(["bare loop, MNIST in memory", f"{size:,}", mebibytes(bare)])
+    if options.cifar:
+        folder = ["model=mlp", "data=image_folder", "batch_size=128",
+                  f"data.root={Path(options.cifar).absolute()}"]  # fmt: skip
+        for size in FOLDER_SIZES:
+            if options.late():
+                break
+            for kind, memory in (("in memory", "4.0"), ("read anew", "0.0001")):
+                command = ours(size, *folder, f"data.memory={memory}")
+                rows.append([f"train.py, folder {kind}", f"{size:,}", mebibytes(command)])
+    columns = ("command", "training pictures", "peak MiB")
+    note = "Of several processes the largest counts: those that read pictures are smaller."
+    yield f"{table(columns, rows)}\n\n{note}"
+
+
+def ours(size: int, *words: str) -> list[str]:
+    """Return the command that trains an epoch on so many pictures."""
+    return [str(SCRIPTS.parent / "train.py"), *words, f"data.examples={size}", "max_epochs=1"]
+
+
+def mebibytes(command: list[str]) -> str:
+    """Run a Python command in an empty folder and return its peak; raises UserError."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        launch = [sys.executable, "-I", str(PROGRAMS / "peak.py"), sys.executable, *command]
+        ended = subprocess.run(launch, cwd=folder, capture_output=True, text=True)
+    if ended.returncode:
+        raise UserError(f"{' '.join(command)} failed:\n{ended.stderr.strip()[-2000:]}")
+    peak = int(ended.stdout.split()[-1])
+    say(f"memory: {peak / 2**20:,.0f} MiB  {' '.join(command[-4:])}")
+    return f"{peak / 2**20:,.0f}"

@@ -1,0 +1,176 @@
+"""Our loop against a loop written by hand that does the same operations.
+
+Plain: both train, and count loss and hits. With all features: ours also validates, counts the
+confusion, writes history, TensorBoard and checkpoints and looks whether to stop early; the loop by
+hand trains and validates. Both sides end with the same weights to the last bit, which is checked.
+Epochs alternate in one process, so that the ratio holds where the machine's speed drifts; every
+repeat begins with fresh models, because where tensors come to lie in memory may favour one side by
+some per cent.
+"""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, redirect_stdout
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from benchmarks.contenders import known
+from benchmarks.options import Options
+from benchmarks.rounds import ratios, say, spread, table, take_turns
+from benchmarks.work import BATCH, WITHOUT_VALIDATION, WORKS, compose_work, load_pictures
+from dlcourse.error import UserError
+
+TITLE = "The loop against one written by hand"
+GPU = True
+PLAIN = [*WITHOUT_VALIDATION, "metric=[accuracy]", "observe=[]"]
+FULL = ["stop.patience=100000"]
+
+
+def measure(options: Options) -> Iterator[str]:
+    """Yield a table with a row for each model, plain and with all features."""
+    rows: list[list[str]] = []
+    for name in options.chosen("lenet", "mlp"):
+        for kind, words in (("plain", PLAIN), ("all features", FULL)):
+            if options.late():
+                yield f"{written(rows)}\n\nThe time was over before {name}, {kind}."
+                return
+            say(f"overhead: {name}, {kind}")
+            rows.append(row(name, kind, words, options))
+    yield written(rows)
+
+
+def written(rows: list[list[str]]) -> str:
+    """Return the table and what it means."""
+    columns = ("model", "features", "dlcourse, s", "by hand, s", "ratio (quartiles)", "epochs")
+    return (
+        f"{table(columns, rows)}\n\nSeconds an epoch, the median; the ratio is that of the pairs. "
+        "Weights are bitwise equal at the end of every repeat."
+    )
+
+
+def row(name: str, kind: str, words: list[str], options: Options) -> list[str]:
+    """Time one model; raises UserError where the two loops end with different weights."""
+    from benchmarks.ours import Ours
+
+    work = WORKS[name]
+    runtime = ["runtime=plain"] if "dlcourse, plain" in known() else []
+    cfg = compose_work(work, options, *runtime, *words)
+    dataset = load_pictures(work, options)
+    times: dict[str, list[float]] = {"dlcourse": [], "by hand": []}
+    for _ in range(options.repeats):
+        with ExitStack() as stack:
+            ours = Ours(cfg, dataset)
+            hand = ByHand(cfg, Ours(cfg, dataset))
+            players = {"dlcourse": timed(ours.epoch), "by hand": timed(hand.epoch)}
+            if kind != "plain":
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                observers = ours.observers(cfg, folder, stack)
+                players["dlcourse"] = timed(lambda _, o=ours, w=observers: quietly(o, w))
+            for player in players.values():
+                player(0)  # not measured
+            for player, figures in take_turns(players, options.rounds).items():
+                times[player] += figures
+            compare(name, ours.state.model, hand.model)
+    found = ratios(times["dlcourse"], times["by hand"])
+    figures = [f"{median(times[side]):.3f}" for side in ("dlcourse", "by hand")]
+    return [name, kind, *figures, spread(found, ".3f"), str(len(found))]
+
+
+def quietly(ours, observers: list) -> None:
+    """Train an epoch with all features; the console's line goes nowhere."""
+    with redirect_stdout(io.StringIO()):
+        ours.full_epoch(observers)
+
+
+def timed(epoch):
+    """Return a function of an epoch's number that returns its seconds."""
+    from benchmarks.seat import wait_for_device
+
+    def run(number: int) -> float:
+        started = perf_counter()
+        epoch(number)
+        wait_for_device()
+        return perf_counter() - started
+
+    return run
+
+
+def compare(name: str, first, second) -> None:
+    """Raise UserError for models with different weights."""
+    import torch
+
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    if not all(torch.equal(mine, other) for mine, other in pairs):
+        raise UserError(f"{name}: the two loops end with different weights")
+
+
+class ByHand:
+    """A loop for this one case: the data in memory, channels_last, the fused optimizer.
+
+    ours: another run of the same config; its fresh model and its data are taken, nothing else.
+    """
+
+    def __init__(self, cfg, ours) -> None:
+        import torch
+
+        self.model = ours.state.model
+        self.seed = cfg.seed
+        self.train, self.val = ours.fold.train, ours.fold.val
+        self.mean, self.scale = ours.fold.standardize.mean, ours.fold.standardize.scale
+        self.last = cfg.runtime.channels_last and self.train.inputs.dim() == 4
+        if cfg.augment:
+            raise UserError("cases=overhead has no augmentation; type models=lenet,mlp")
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=cfg.optim.lr, fused=True)
+
+    def epoch(self, number: int) -> None:
+        """Train once over all pictures; validate if there is a validation part."""
+        import torch
+        from torch.nn import functional as F
+
+        from dlcourse.train.rng import epoch_order
+
+        self.model.train()
+        order = epoch_order(len(self.train), self.seed, number).to(self.train.device)
+        total, hits = self.zeros()
+        for index in order.split(BATCH):
+            inputs, targets = self.batch(self.train, index)
+            outputs = self.model(inputs)
+            loss = F.cross_entropy(outputs, targets)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            total += loss.detach() * len(targets)
+            hits += (outputs.detach().argmax(1) == targets).sum()
+        total.item(), hits.item()
+        if self.val is None:
+            return
+        self.model.eval()
+        total, hits = self.zeros()
+        with torch.no_grad():
+            for index in torch.arange(len(self.val), device=self.val.device).split(512):
+                inputs, targets = self.batch(self.val, index)
+                outputs = self.model(inputs)
+                total += F.cross_entropy(outputs, targets) * len(targets)
+                hits += (outputs.argmax(1) == targets).sum()
+        total.item(), hits.item()
+
+    def zeros(self) -> tuple:
+        """Return a sum of losses and a count of hits."""
+        import torch
+
+        device = self.train.device
+        return (
+            torch.zeros((), dtype=torch.float64, device=device),
+            torch.zeros((), dtype=torch.int64, device=device),
+        )
+
+    def batch(self, split, index) -> tuple:
+        """Return normalised pictures (N, C, H, W) in the model's memory order, and classes (N,)."""
+        import torch
+
+        inputs = torch.sub(split.inputs.index_select(0, index), self.mean).mul_(self.scale)
+        if self.last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return inputs, split.targets.index_select(0, index)

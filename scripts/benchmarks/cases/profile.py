@@ -1,0 +1,58 @@
+"""Where the time of an epoch goes, by clocks put around the phases from outside."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from benchmarks.cases.overhead import FULL, quietly, timed
+from benchmarks.options import Options
+from benchmarks.rounds import AROUND, STEP, say, table
+from benchmarks.work import WORKS, compose_work, load_pictures
+
+TITLE = "Where the time goes"
+GPU = True
+
+
+def measure(options: Options) -> Iterator[str]:
+    """Yield the share of each phase, a row for each model."""
+    rows, costs = [], []
+    for name in options.chosen(*WORKS):
+        if options.late():
+            break
+        say(f"profile: {name}")
+        shares, cost = profile(name, options)
+        rows.append([name, *(f"{shares[phase]:.1%}" for phase in (*STEP, *AROUND))])
+        costs.append(f"{name} {cost:+.0%}")
+    note = (
+        "An epoch of a default run: validation on a tenth, TensorBoard, history and checkpoints. "
+        "Epochs are short here, so the last two columns are larger than in a real run. "
+        f"What the clocks themselves cost: {', '.join(costs)}."
+    )
+    yield f"{table(('model', *STEP, *AROUND), rows)}\n\n{note}"
+
+
+def profile(name: str, options: Options) -> tuple[dict[str, float], float]:
+    """Return the share of each phase, and by how much the clocks slow an epoch down."""
+    from benchmarks.ours import Ours
+    from benchmarks.phases import measured_epochs
+
+    work = WORKS[name]
+    cfg = compose_work(work, options, *FULL)
+    ours = Ours(cfg, load_pictures(work, options))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        observers = ours.observers(cfg, folder, stack)
+        without = timed(lambda _: quietly(ours, observers))
+        without(0)
+        plain, rounds = [], []
+        for number in range(options.rounds):
+            plain.append(without(number))
+            rounds.append(measured_epochs(ours, observers, 1))
+    totals = [sum(seconds.values()) for seconds in rounds]
+    shares = {
+        phase: median(seconds[phase] / total for seconds, total in zip(rounds, totals, strict=True))
+        for phase in rounds[0]
+    }
+    return shares, median(totals) / median(plain) - 1

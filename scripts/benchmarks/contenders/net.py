@@ -1,0 +1,43 @@
+"""What the contenders without dlcourse share: the net, the optimizer, the pictures."""
+
+import torch
+from torch import nn
+
+from benchmarks.nets import count, make_net
+from benchmarks.options import Options
+from benchmarks.ours import device_of, initial_model
+from benchmarks.work import Work, compose_work, load_pictures
+from dlcourse.data.options import standardize
+
+
+class Task:
+    """Pictures in memory and a net with our initial weights.
+
+    mean, std: (C,) of the training pictures, of values from 0 to 1.
+    """
+
+    def __init__(self, work: Work, options: Options) -> None:
+        self.work = work
+        self.device = device_of(options.device)
+        self.dataset = load_pictures(work, options)
+        self.pictures, self.labels = self.dataset.train.inputs, self.dataset.train.targets
+        map_ = standardize(self.dataset.train, "channel")
+        self.mean, self.std = map_.mean.flatten() / 255, 1 / map_.scale.flatten() / 255
+        ours = initial_model(compose_work(work, options), self.dataset)
+        self.net: nn.Module = make_net(work.name, ours)
+        self.expected = count(ours)
+        if count(self.net) != self.expected:
+            raise ValueError(f"{work.name}: {count(self.net)} parameters, not {self.expected}")
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        return self.expected
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Return the work's optimizer as one writes it without further thought."""
+        if self.work.optim == "adam":
+            return torch.optim.Adam(self.net.parameters(), lr=self.work.rate)
+        return torch.optim.SGD(
+            self.net.parameters(), lr=self.work.rate, momentum=0.9, nesterov=True
+        )

@@ -1,0 +1,110 @@
+"""A few steps of a command as it was typed, in place of all its epochs."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+
+from omegaconf import OmegaConf
+
+from benchmarks.ours import Ours
+from benchmarks.phases import measured_epochs
+from benchmarks.seat import wait_for_device
+from dlcourse.build import build_all, load_data
+from dlcourse.check import check
+from dlcourse.compose import compose, plain
+from dlcourse.data.streamed import StreamedSplit
+
+FEWEST, MOST = 3, 100  # steps between two looks at the clock
+
+
+def compose_command(words: Sequence[str], config_dir: str | None) -> dict:
+    """Compose and check what a command would run; raises UserError."""
+    config = plain(compose(list(words), config_dir))
+    check(config)
+    return config
+
+
+class Typed:
+    """The first fold of a run, of which only some examples are trained on at a time."""
+
+    def __init__(self, words: Sequence[str], config_dir: str | None) -> None:
+        self.cfg = OmegaConf.create(compose_command(words, config_dir))
+        build_all(self.cfg)
+        self.dataset = load_data(self.cfg)
+        self.ours = Ours(self.cfg, self.dataset)
+        # a few steps say nothing about when to stop
+        self.ours.recipe = replace(self.ours.recipe, stop=lambda scores: False)
+        self.whole = self.ours.fold
+        self.passes = 1
+
+    def facts(self) -> dict:
+        """Return what the command is about, as a person would be told."""
+        import torch
+
+        recipe, train = self.ours.recipe, self.whole.train
+        shape = tuple(train.inputs.shape)
+        return {
+            "parameters": self.ours.parameters,
+            "device": self.ours.runtime.describe(),
+            "cpu": self.ours.runtime.device.type == "cpu",
+            "threads": torch.get_num_threads(),
+            "batch": recipe.batch_size,
+            "examples": len(train),
+            "steps": ceil(len(train) / recipe.batch_size),
+            "pictures": len(shape) == 4,
+            "streamed": isinstance(train, StreamedSplit),
+            "gibibytes": sum(
+                torch.Size(split.inputs.shape).numel()
+                for split in (self.dataset.train, self.dataset.test)
+            )
+            / 2**30,
+        }
+
+    def calibrate(self, seconds: float) -> int:
+        """Choose how many examples an epoch has here, so that it takes about so long."""
+        size = self.ours.recipe.batch_size
+        self.take(2 * size)
+        self.epoch(0)
+        started = perf_counter()
+        self.epoch(1)
+        wait_for_device()
+        step = (perf_counter() - started) / 2
+        examples = size * min(MOST, max(FEWEST, round(seconds / step)))
+        self.take(examples)
+        return examples
+
+    def take(self, examples: int) -> None:
+        """Train on so many examples an epoch; on all, several times, where there are fewer."""
+        there = len(self.whole.train)
+        some = min(examples, there)
+        self.passes = max(1, round(examples / there))
+        val = self.whole.val
+        if val is not None:
+            val = val.stretch(0, min(len(val), max(1, some // 4)))
+        self.ours.fold = replace(self.whole, train=self.whole.train.stretch(0, some), val=val)
+
+    def epoch(self, number: int) -> int:
+        """Train as ``calibrate`` or ``take`` said; return how many examples were seen."""
+        for turn in range(self.passes):
+            self.ours.state.history.clear()  # it holds no validation, which a monitor may ask for
+            self.ours.epoch(number * self.passes + turn)
+        return self.passes * len(self.ours.fold.train)
+
+    def phases(self, epochs: int) -> dict[str, float]:
+        """Return the seconds that an epoch of the whole command would take, by phase."""
+        self.ours.state.history.clear()
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doctor-")))
+            observers = self.ours.observers(self.cfg, folder, stack)
+            epochs *= self.passes
+            seconds = measured_epochs(self.ours, observers, epochs)
+        trained, fold = epochs * len(self.ours.fold.train), self.ours.fold
+        scale = dict.fromkeys(seconds, len(self.whole.train) / trained)
+        scale["observers"] = 1 / epochs
+        if fold.val is not None:
+            scale["validation"] = len(self.whole.val) / (epochs * len(fold.val))
+        return {phase: seconds[phase] * scale[phase] for phase in seconds}
