@@ -7,9 +7,10 @@ import torch
 
 from dlcourse import run_folder
 from dlcourse.build import build, load_data, make_recipe, make_state
-from dlcourse.core import Fold
+from dlcourse.core import Fold, Observer
 from dlcourse.data.options import standardize
 from dlcourse.experiment import run
+from dlcourse.train.capture import Captured
 from dlcourse.train.fit import fit
 from dlcourse.train.step import gradient_step
 
@@ -77,3 +78,58 @@ def test_no_step_waits_for_the_gpu(compose):
 def test_a_compiled_model_trains(compose, tmp_path):
     run(compose(*GPU, "model=mlp", "runtime.compile=true"), tmp_path / "run")
     assert run_folder.read_result(tmp_path / "run")["epochs"] == 4
+
+
+CAPTURED = [
+    ["optim=adam", "schedule=cosine"],
+    ["optim=nesterov", "optim.weight_decay=0.001", "clip=norm"],
+    ["optim=muon"],
+    ["optim=rmsprop", "average=ema"],
+    ["optim=adamw", "runtime.precision=bf16", "augment=[crop,flip,cutout]"],
+]
+
+
+@pytest.mark.parametrize("words", CAPTURED, ids=lambda words: words[0])
+def test_a_captured_step_gives_the_figures_of_the_step_itself(words, compose, tmp_path, caplog):
+    tests = []
+    for graph in ("true", "false"):
+        own = ["model=lenet", "model.dropout=0.1", "runtime.deterministic=true", *words]
+        run(compose(*GPU, *own, f"runtime.graph={graph}"), tmp_path / graph)
+        tests.append(run_folder.read_result(tmp_path / graph)["test"])
+    assert "without a CUDA graph" not in caplog.text
+    tolerance = 3e-2 if "runtime.precision=bf16" in words else 1e-3
+    assert tests[0]["loss"] == pytest.approx(tests[1]["loss"], rel=tolerance)
+
+
+@pytest.mark.parametrize("model", ["mlp", "lenet", "resnet20", "vit", "alexnet"])
+def test_the_common_models_can_be_captured(model, compose, tmp_path, caplog):
+    run(compose(*GPU, f"model={model}", "max_epochs=1"), tmp_path / "run")
+    assert "without a CUDA graph" not in caplog.text
+
+
+def test_a_captured_run_goes_on_as_if_it_had_not_been_stopped(compose, tmp_path):
+    words = [*GPU, "model=lenet", "model.dropout=0.3", "runtime.deterministic=true"]
+    run(compose(*words), tmp_path / "whole")
+
+    class Stopped(Exception):
+        pass
+
+    class Stop(Observer):
+        def epoch(self, state):
+            if len(state.history) == 2:
+                raise Stopped
+
+    with pytest.raises(Stopped):
+        run(compose(*words), tmp_path / "stopped", [Stop()])
+    run(compose(*words), tmp_path / "stopped")
+    results = [run_folder.read_result(tmp_path / name)["test"] for name in ("whole", "stopped")]
+    assert results[0] == results[1]
+
+
+def test_what_reads_a_value_back_goes_on_uncaptured_and_says_so(caplog):
+    seen = []
+    call = Captured(lambda batch: seen.append(batch.sum().item()))
+    for number in range(6):
+        call(torch.full((2,), float(number), device="cuda"))
+    assert seen[-1] == 10.0
+    assert "without a CUDA graph" in caplog.text

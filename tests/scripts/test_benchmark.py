@@ -115,7 +115,7 @@ def test_the_obvious_crop_shifts_and_mirrors_each_picture_by_itself():
 def test_overhead_ends_with_the_same_weights_on_both_sides():
     (found,) = overhead.measure(FEW)
     assert found.count("| mlp |") == 2
-    assert "bitwise equal" in found
+    assert "to the last bit" in found
 
 
 def test_overhead_says_so_when_the_weights_differ(monkeypatch):

@@ -29,6 +29,7 @@ def graphs(monkeypatch):
     ["optim=adam", "schedule=cosine"],
     ["optim=nesterov", "schedule=cosine", "optim.weight_decay=0.01"],
     ["optim=sgd", "average=ema", "clip=norm"],
+    ["optim=muon"],
 ])  # fmt: skip
 def test_replayed_training_ends_with_the_same_weights_and_figures(words, graphs, tiny):
     cfg = tiny("model=lenet", "model.dropout=0.2", "data.examples=100", "augment=[crop]", *words)
@@ -37,7 +38,7 @@ def test_replayed_training_ends_with_the_same_weights_and_figures(words, graphs,
         state, fold, recipe = prepared(cfg)
         runs.append(fit(state, fold, dataclasses.replace(recipe, capture=how)))
     assert graphs
-    if "optim=adam" in words:  # divides a rate that a graph holds in float32
+    if words[0] in ("optim=adam", "optim=muon"):  # divide a rate that a graph holds in float32
         for one, other in zip(*(run.model.parameters() for run in runs), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
     else:

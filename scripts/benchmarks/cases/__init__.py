@@ -3,4 +3,6 @@
 GPU says whether a case is one of ``--gpu``.
 """
 
-NAMES = ("start_up", "overhead", "speed", "process", "scaling", "profile", "memory")
+NAMES = (
+    "start_up", "overhead", "speed", "process", "records", "scaling", "profile", "memory",
+)  # fmt: skip

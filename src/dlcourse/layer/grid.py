@@ -17,13 +17,21 @@ class GridAverage(nn.Module):
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
+        self.known: dict[tuple, Tensor] = {}  # a step makes no matrix anew
 
     def forward(self, maps: Tensor) -> Tensor:
         height, width = maps.shape[-2:]
         if height == width == self.side:
             return maps
-        rows, columns = self.shares(height).to(maps), self.shares(width).to(maps)
+        rows, columns = self.shares_like(maps, height), self.shares_like(maps, width)
         return rows @ maps @ columns.T  # (side, H) (N, C, H, W) (W, side) = (N, C, side, side)
+
+    def shares_like(self, maps: Tensor, length: int) -> Tensor:
+        """Return ``shares`` of the maps' type, where they are."""
+        key = (length, maps.dtype, maps.device)
+        if key not in self.known:
+            self.known[key] = self.shares(length).to(maps)
+        return self.known[key]
 
     def shares(self, length: int) -> Tensor:
         """Return how much each position counts in each cell (side, length); rows add up to 1."""

@@ -34,6 +34,8 @@ class Muon(torch.optim.Optimizer):
     set apart, and by default in the weights' own precision instead of bf16.
     """
 
+    capturable = True  # all that changes from step to step is on the device
+
     def __init__(
         self,
         groups: list[dict],

@@ -39,7 +39,7 @@ def make_ready(state: State) -> str | None:
         return "loss scaling for fp16 decides step by step whether to move; bf16 needs none."
     optimizer = state.optimizer
     for group in optimizer.param_groups:
-        if "capturable" not in group and not group.get("fused"):
+        if not (getattr(optimizer, "capturable", "capturable" in group) or group.get("fused")):
             return f"{type(optimizer).__name__} counts its steps on the CPU."
     for group in optimizer.param_groups:
         device = group["params"][0].device
