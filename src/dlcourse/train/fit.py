@@ -57,7 +57,7 @@ def train_epoch(
     state.model.train()
     rest_what_is_frozen(state.model)
     meter = Meter(recipe.training_metrics)
-    number = torch.full((), epoch, device=fold.train.device)  # a tensor would wait for the copy
+    number = torch.full((), epoch, device=fold.train.device)  # torch.tensor would wait for its copy
     for step, ((inputs, targets), index) in enumerate(zip(passing, pieces, strict=True)):
         now = epoch + step / steps
         set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history), now)
