@@ -71,12 +71,17 @@ def main() -> None:
         examples = base.ask("calibrate", SECONDS)[1]
         seconds = measure(base)
         peak = base.peak()
-        phases = base.ask("phases", 1)[1]
+        phases = base.ask("phases")[1]
         describe(facts, seconds, peak, phases)
         print("\nTried in turn with the command as it is; examples/s, times as many (quartiles):")
         gains = {}
+        picked = [
+            f"runtime.{name}={value}"
+            for name, value in facts["picked"].items()
+            if config["runtime"].get(name) == "auto"  # it is not measured again for each change
+        ]
         for change in changes(config, facts):
-            gain = attempt(change, base, words, config_dir, examples)
+            gain = attempt(change, base, [*words, *picked], config_dir, examples)
             if gain is not None:
                 gains[change] = gain
         print("\nWhat to change:")
@@ -144,8 +149,12 @@ def changes(config: dict, facts: dict) -> list[Change]:
                   for n in counts]  # fmt: skip
     if config["optim"].get("fused") is False:
         found.append(Change("", ("optim.fused=true",), "the same steps"))
-    if runtime.get("channels_last") is False and facts["pictures"]:
+    if runtime["channels_last"] is False and facts["pictures"]:
         found.append(Change("", ("runtime.channels_last=true",), "the same but for rounding"))
+    if facts["cpu"] and not runtime["keep_memory"]:
+        found.append(Change("", ("runtime.keep_memory=true",), "the same weights"))
+    if not facts["cpu"] and not runtime["graph"]:
+        found.append(Change("", ("runtime.graph=true",), "the same steps"))
     if facts["streamed"] and config["data"].get("workers") != cores():
         found.append(Change("", (f"data.workers={cores()}",), "the same pictures"))
     if config["augment"]:

@@ -1,8 +1,10 @@
 """How an epoch of dlcourse is made: the one place to change when the loop changes."""
 
+import io
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,11 +12,10 @@ from omegaconf import DictConfig
 from torch import nn
 
 from dlcourse.build import build, divide, make_recipe, make_state
-from dlcourse.core import Dataset, Fold, Observer, Record, State
+from dlcourse.core import Dataset, Fold, Observer, Recipe, Record, State
 from dlcourse.data.options import standardize
 from dlcourse.train.checkpoint import Checkpoint
-from dlcourse.train.evaluate import look_over, looking
-from dlcourse.train.fit import learning, past, train_epoch
+from dlcourse.train.fit import fit, learning, train_epoch
 from dlcourse.train.rng import INITIAL, reseed
 from dlcourse.tune import decide
 
@@ -35,20 +36,22 @@ class Ours:
         val = None
         if len(part.val):
             val = dataset.train.subset(part.val).to(self.runtime.device)
-        self.fold = Fold(".", train, val, standardize(train, cfg.data.standardize))
+        fold = Fold(".", train, val, standardize(train, cfg.data.standardize))
         with redirect_stdout(sys.stderr):  # what runtime=auto picks
-            self.runtime.pick(decide(cfg, self.runtime, dataset, self.fold)["picked"])
-        self.state: State = make_state(cfg, self.runtime, dataset, self.fold)
-        self.recipe = make_recipe(cfg, self.runtime, dataset, self.fold)
-        self.training = learning(self.state, self.fold, self.recipe)
-        self.validation = None
-        if val is not None:
-            self.validation = looking(self.state.averaged, val, self.fold.standardize, self.recipe)
+            self.runtime.pick(decide(cfg, self.runtime, dataset, fold)["picked"])
+        self.state: State = make_state(cfg, self.runtime, dataset, fold)
+        self.recipe = make_recipe(cfg, self.runtime, dataset, fold)
+        self.use(fold)
 
     @property
     def parameters(self) -> int:
         """How many numbers are learned."""
         return sum(parameter.numel() for parameter in self.state.model.parameters())
+
+    def use(self, fold: Fold) -> None:
+        """Train on a fold from now on."""
+        self.fold = fold
+        self.training = learning(self.state, fold, self.recipe)
 
     def epoch(self, number: int) -> None:
         """Train one epoch as ``fit`` does, without validation and observers."""
@@ -56,34 +59,29 @@ class Ours:
         metrics = train_epoch(self.state, self.fold, self.recipe, (), self.training)
         self.state.history.append(Record(number + 1, metrics))
 
-    def full_epoch(self, observers: Sequence[Observer]) -> None:
-        """Train one epoch with all that ``fit`` does around it; observers have been started."""
-        state, recipe = self.state, self.recipe
-        reseed(recipe.seed, len(state.history))
-        metrics = train_epoch(state, self.fold, recipe, observers, self.training)
-        if self.validation:
-            metrics |= look_over(state.averaged, self.validation).read("val")
-        state.history.append(Record(len(state.history) + 1, metrics))
-        recipe.stop(past(state, recipe))
-        for observer in observers:
-            observer.epoch(state)
+    def run(self, epochs: int, observers: Sequence[Observer], recipe: Recipe | None = None) -> None:
+        """Train so many more epochs by ``fit`` itself; what is printed goes nowhere.
 
-    def observers(self, cfg: DictConfig, folder: Path, stack: ExitStack) -> list[Observer]:
-        """Make and start the observers of a run; the stack closes them."""
-        made: list[Observer] = [Checkpoint(folder)]
-        for node in cfg.observe.values():
-            made.append(build(node)(folder))
-            stack.callback(made[-1].close)
-        for observer in made:
-            observer.start(self.state, self.recipe, self.fold)
-        return made
+        recipe: to take in place of the run's own. Its early stopping is asked, and not obeyed.
+        """
+        recipe = recipe or self.recipe
+        end = len(self.state.history) + epochs
+
+        def enough(scores: list[float]) -> bool:
+            recipe.stop(scores)
+            return len(scores) >= end
+
+        with redirect_stdout(io.StringIO()):
+            fit(self.state, self.fold, replace(recipe, stop=enough), observers)
 
 
-class Started(Observer):
-    """Hands on what an observer is told, but not that a run starts."""
-
-    def __init__(self, observer: Observer) -> None:
-        self.watch, self.epoch = observer.watch, observer.epoch
+def observers_of(cfg: DictConfig, folder: Path, stack: ExitStack) -> list[Observer]:
+    """Make the observers of a run, which write into a folder; the stack closes them."""
+    made: list[Observer] = [Checkpoint(folder)]
+    for node in cfg.observe.values():
+        made.append(build(node)(folder))
+        stack.callback(made[-1].close)
+    return made
 
 
 def initial_model(cfg: DictConfig, dataset: Dataset) -> nn.Module:

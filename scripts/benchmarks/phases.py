@@ -2,7 +2,7 @@
 
 These are the places that a phase is known by; where the loop changes, change them here:
 
-- data: what the loop takes its batches from, by way of ``Observer.watch``
+- data: what the loop takes its batches from, by way of ``Observer.watch``, and ``Split.fetch``
 - augment, forward (loss and penalties too), update: functions that the recipe and the state hold
 - prepare: ``Standardize.__call__`` and ``recipe.prepare``
 - backward: ``torch.autograd.backward``
@@ -10,19 +10,18 @@ These are the places that a phase is known by; where the loop changes, change th
 - metrics: ``Meter.add`` and ``Meter.read``
 - validation: ``train.fit.look_over``; observers: what ``Observer.epoch`` of each takes
 
-All else is ``other``. A step that runs as one graph has no phases to see.
+All else is ``other``. A step that runs as one graph has no phases, so none is captured.
 """
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
 from unittest import mock
 
 import torch
 
-from benchmarks.ours import Ours, Started
+from benchmarks.ours import Ours
 from benchmarks.rounds import AROUND, STEP
 from benchmarks.seat import wait_for_device
 from dlcourse.core import Observer, Standardize, State
@@ -90,29 +89,36 @@ class Watch(Observer):
         return self.clock.batches(batches)
 
 
-class Timed(Started):
-    """Is a started observer whose look at an epoch is a phase."""
+class Timed(Observer):
+    """Hands on all that an observer is told; its look at an epoch is a phase."""
 
     def __init__(self, observer: Observer, clock: Clock) -> None:
-        super().__init__(observer)
+        self.start, self.watch = observer.start, observer.watch
         self.epoch = clock.around("observers", observer.epoch)
 
 
-def measured_epochs(ours: Ours, observers: Sequence[Observer], epochs: int) -> dict[str, float]:
-    """Train so many whole epochs under clocks; return the seconds of each phase.
+class Laps(Observer):
+    """Puts aside what the clock shows after every epoch."""
 
-    observers: made and started already.
-    """
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.laps = clock, []
+
+    def epoch(self, state: State) -> None:
+        self.clock.settle()
+        self.laps.append(self.clock.seconds)
+        self.clock.seconds = dict.fromkeys((*STEP, *AROUND), 0.0)
+
+
+def measured_epochs(
+    ours: Ours, observers: Sequence[Observer], epochs: int
+) -> list[dict[str, float]]:
+    """Train an epoch and then so many under clocks; return each one's seconds by phase."""
     clock = Clock()
-    with clocks(ours, clock), redirect_stdout(io.StringIO()):
-        recipe = timed_recipe(ours, clock)
-        watching = [Watch(clock), *(Timed(observer, clock) for observer in observers)]
-        clock.since = perf_counter()
-        for _ in range(epochs):
-            once = replace(recipe, max_epochs=len(ours.state.history) + 1)
-            loop.fit(ours.state, ours.fold, once, watching)
-        clock.settle()
-    return clock.seconds
+    laps = Laps(clock)
+    with clocks(ours, clock):
+        watching = [Watch(clock), *(Timed(observer, clock) for observer in observers), laps]
+        ours.run(epochs + 1, watching, timed_recipe(ours, clock))
+    return laps.laps[1:]
 
 
 def timed_recipe(ours: Ours, clock: Clock):
@@ -126,6 +132,7 @@ def timed_recipe(ours: Ours, clock: Clock):
         clip=clock.around("update", recipe.clip),
         constraints=[clock.around("update", constrain) for constrain in recipe.constraints],
         prepare=clock.around("prepare", recipe.prepare),
+        capture=lambda function, state: function,
     )
 
 
@@ -143,6 +150,7 @@ def clocks(ours: Ours, clock: Clock) -> Iterator[None]:
         (Meter, "add", "metrics"),
         (Meter, "read", "metrics"),
         (loop, "look_over", "validation"),
+        (type(ours.fold.train), "fetch", "data"),
         (state.optimizer, "step", "update"),
         (state.optimizer, "zero_grad", "update"),
         *((torch, name, "update") for name in FUSED if hasattr(torch, name)),

@@ -6,17 +6,19 @@ from contextlib import ExitStack
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter
 
 from omegaconf import OmegaConf
 
-from benchmarks.ours import Ours
+from benchmarks.ours import Ours, observers_of
 from benchmarks.phases import measured_epochs
 from benchmarks.seat import wait_for_device
 from dlcourse.build import build_all, load_data
 from dlcourse.check import check
 from dlcourse.compose import compose, plain
 from dlcourse.data.streamed import StreamedSplit
+from dlcourse.tune import USUAL, word
 
 FEWEST, MOST = 3, 100  # steps between two looks at the clock
 
@@ -36,8 +38,6 @@ class Typed:
         build_all(self.cfg)
         self.dataset = load_data(self.cfg)
         self.ours = Ours(self.cfg, self.dataset)
-        # a few steps say nothing about when to stop
-        self.ours.recipe = replace(self.ours.recipe, stop=lambda scores: False)
         self.whole = self.ours.fold
         self.passes = 1
 
@@ -49,6 +49,7 @@ class Typed:
         shape = tuple(train.inputs.shape)
         return {
             "parameters": self.ours.parameters,
+            "picked": {name: word(getattr(self.ours.runtime, name)) for name in USUAL},
             "device": self.ours.runtime.describe(),
             "cpu": self.ours.runtime.device.type == "cpu",
             "threads": torch.get_num_threads(),
@@ -85,7 +86,7 @@ class Typed:
         val = self.whole.val
         if val is not None:
             val = val.stretch(0, min(len(val), max(1, some // 4)))
-        self.ours.fold = replace(self.whole, train=self.whole.train.stretch(0, some), val=val)
+        self.ours.use(replace(self.whole, train=self.whole.train.stretch(0, some), val=val))
 
     def epoch(self, number: int) -> int:
         """Train as ``calibrate`` or ``take`` said; return how many examples were seen."""
@@ -94,17 +95,15 @@ class Typed:
             self.ours.epoch(number * self.passes + turn)
         return self.passes * len(self.ours.fold.train)
 
-    def phases(self, epochs: int) -> dict[str, float]:
+    def phases(self) -> dict[str, float]:
         """Return the seconds that an epoch of the whole command would take, by phase."""
         self.ours.state.history.clear()
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doctor-")))
-            observers = self.ours.observers(self.cfg, folder, stack)
-            epochs *= self.passes
-            seconds = measured_epochs(self.ours, observers, epochs)
-        trained, fold = epochs * len(self.ours.fold.train), self.ours.fold
-        scale = dict.fromkeys(seconds, len(self.whole.train) / trained)
-        scale["observers"] = 1 / epochs
+            observers = observers_of(self.cfg, folder, stack)
+            laps = measured_epochs(self.ours, observers, self.passes)
+        fold, whole = self.ours.fold, self.whole
+        scale = dict.fromkeys(laps[0], len(whole.train) / len(fold.train)) | {"observers": 1}
         if fold.val is not None:
-            scale["validation"] = len(self.whole.val) / (epochs * len(fold.val))
-        return {phase: seconds[phase] * scale[phase] for phase in seconds}
+            scale["validation"] = len(whole.val) / len(fold.val)
+        return {phase: fmean(lap[phase] for lap in laps) * scale[phase] for phase in scale}

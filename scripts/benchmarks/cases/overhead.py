@@ -8,10 +8,9 @@ ratio holds where the machine's speed drifts; every repeat begins with fresh mod
 tensors come to lie in memory may favour one side by some per cent.
 """
 
-import io
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -19,13 +18,16 @@ from time import perf_counter
 
 from benchmarks.options import Options
 from benchmarks.rounds import ratios, say, spread, table, take_turns
+from benchmarks.seat import wait_for_device
 from benchmarks.work import BATCH, WITHOUT_VALIDATION, WORKS, compose_work, load_pictures
 from dlcourse.error import UserError
 
 TITLE = "The loop against one written by hand"
 GPU = True
 PLAIN = [*WITHOUT_VALIDATION, "metric=[accuracy]", "observe=[]"]
-FULL = ["stop.patience=100000"]
+FULL: list[str] = []
+PICKED = ["runtime.channels_last=true", "runtime.linear=products"]
+"""What the loop by hand does as well, instead of what would be picked by a measurement."""
 
 
 def measure(options: Options) -> Iterator[str]:
@@ -55,37 +57,60 @@ def row(name: str, kind: str, words: list[str], options: Options) -> list[str]:
     from benchmarks.ours import Ours
 
     work = WORKS[name]
-    cfg = compose_work(work, options, "runtime=plain", "runtime.graph=true", *words)
+    cfg = compose_work(work, options, *PICKED, *words)
     dataset = load_pictures(work, options)
     times: dict[str, list[float]] = {"dlcourse": [], "by hand": []}
     for _ in range(options.repeats):
-        with ExitStack() as stack:
-            ours = Ours(cfg, dataset)
-            hand = ByHand(cfg, Ours(cfg, dataset))
-            players = {"dlcourse": timed(ours.epoch), "by hand": timed(hand.epoch)}
-            if kind != "plain":
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                observers = ours.observers(cfg, folder, stack)
-                players["dlcourse"] = timed(lambda _, o=ours, w=observers: quietly(o, w))
-            for player in players.values():
-                player(0)  # not measured
-            for player, figures in take_turns(players, options.rounds).items():
-                times[player] += figures
-            compare(name, ours.state.model, hand.model)
-    found = ratios(times["dlcourse"], times["by hand"])
+        ours = Ours(cfg, dataset)
+        hand = ByHand(cfg, Ours(cfg, dataset))
+        if kind == "plain":
+            found = in_turn(ours, hand, options.rounds)
+        else:
+            found = after_each_epoch(ours, hand, options.rounds, cfg)
+        for player, figures in found.items():
+            times[player] += figures
+        compare(name, ours.state.model, hand.model)
+    pairs = ratios(times["dlcourse"], times["by hand"])
     figures = [f"{median(times[side]):.3f}" for side in ("dlcourse", "by hand")]
-    return [name, kind, *figures, spread(found, ".3f"), str(len(found))]
+    return [name, kind, *figures, spread(pairs, ".3f"), str(len(pairs))]
 
 
-def quietly(ours, observers: list) -> None:
-    """Train an epoch with all features; the console's line goes nowhere."""
-    with redirect_stdout(io.StringIO()):
-        ours.full_epoch(observers)
+def in_turn(ours, hand, rounds: int) -> dict[str, list[float]]:
+    """Time epochs of both, who begins changing every round, after one that is not measured."""
+    players = {"dlcourse": timed(ours.epoch), "by hand": timed(hand.epoch)}
+    for player in players.values():
+        player(0)
+    return take_turns(players, rounds)
+
+
+def after_each_epoch(ours, hand, rounds: int, cfg) -> dict[str, list[float]]:
+    """Let ``fit`` run as in a whole run; after each of its epochs the other loop has its turn."""
+    from benchmarks.ours import observers_of
+    from dlcourse.core import Observer
+
+    class Turn(Observer):
+        """Times the epoch that has ended, the first one too, then the other loop's."""
+
+        def __init__(self) -> None:
+            self.seconds: dict[str, list[float]] = {"dlcourse": [], "by hand": []}
+            self.other = timed(hand.epoch)
+            self.since = perf_counter()
+
+        def epoch(self, state) -> None:
+            wait_for_device()
+            self.seconds["dlcourse"].append(perf_counter() - self.since)
+            self.seconds["by hand"].append(self.other(len(state.history) - 1))
+            self.since = perf_counter()
+
+    turn = Turn()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ours.run(rounds + 1, [*observers_of(cfg, folder, stack), turn])
+    return {player: figures[1:] for player, figures in turn.seconds.items()}
 
 
 def timed(epoch):
     """Return a function of an epoch's number that returns its seconds."""
-    from benchmarks.seat import wait_for_device
 
     def run(number: int) -> float:
         started = perf_counter()

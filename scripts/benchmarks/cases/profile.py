@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 
-from benchmarks.cases.overhead import FULL, quietly, timed
 from benchmarks.options import Options
 from benchmarks.rounds import AROUND, STEP, say, table
+from benchmarks.seat import wait_for_device
 from benchmarks.work import WORKS, compose_work, load_pictures
 
 TITLE = "Where the time goes"
@@ -35,24 +36,34 @@ def measure(options: Options) -> Iterator[str]:
 
 def profile(name: str, options: Options) -> tuple[dict[str, float], float]:
     """Return the share of each phase, and by how much the clocks slow an epoch down."""
-    from benchmarks.ours import Ours
+    from benchmarks.ours import Ours, observers_of
     from benchmarks.phases import measured_epochs
+    from dlcourse.core import Observer
+
+    class Unclocked(Observer):
+        """Times whole epochs and nothing inside them."""
+
+        def __init__(self) -> None:
+            self.seconds, self.since = [], perf_counter()
+
+        def epoch(self, state) -> None:
+            wait_for_device()
+            now = perf_counter()
+            self.seconds.append(now - self.since)
+            self.since = now
 
     work = WORKS[name]
-    cfg = compose_work(work, options, *FULL)
+    cfg = compose_work(work, options)
     ours = Ours(cfg, load_pictures(work, options))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        observers = ours.observers(cfg, folder, stack)
-        without = timed(lambda _: quietly(ours, observers))
-        without(0)
-        plain, rounds = [], []
-        for number in range(options.rounds):
-            plain.append(without(number))
-            rounds.append(measured_epochs(ours, observers, 1))
-    totals = [sum(seconds.values()) for seconds in rounds]
+        observers = observers_of(cfg, folder, stack)
+        laps = measured_epochs(ours, observers, options.rounds)
+        unclocked = Unclocked()
+        ours.run(options.rounds + 1, [*observers, unclocked])
+    totals = [sum(seconds.values()) for seconds in laps]
     shares = {
-        phase: median(seconds[phase] / total for seconds, total in zip(rounds, totals, strict=True))
-        for phase in rounds[0]
+        phase: median(seconds[phase] / total for seconds, total in zip(laps, totals, strict=True))
+        for phase in laps[0]
     }
-    return shares, median(totals) / median(plain) - 1
+    return shares, median(totals) / median(unclocked.seconds[1:]) - 1

@@ -8,7 +8,7 @@ The peak is that of the process, or on a GPU that of the memory it reserved ther
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks.contenders import BASE, MissingError, known, make
+from benchmarks.contenders import BASE, CONTENDERS, MissingError, known, make
 from benchmarks.options import Options
 from benchmarks.rounds import ratios, say, spread, table, take_turns
 from benchmarks.work import BATCH, WORKS
@@ -35,19 +35,23 @@ def compare(name: str, options: Options) -> str:
     for repeat in range(options.repeats):
         with ExitStack() as stack:
             seats = {}
-            for player in names:
-                seats[player] = Seat(make, player, work, options)
-                stack.callback(seats[player].close)
-            for player in list(seats):
-                try:
-                    seats[player].answer()
-                    seats[player].ask("epoch", 0)  # not measured: caches fill, kernels are chosen
-                except (MissingError, RuntimeError) as error:
-                    if player == BASE:
-                        raise
-                    del seats[player]
-                    names.remove(player)
-                    out.append(left_out(player, error))
+            ours = [player for player in names if CONTENDERS[player][0] == "dlcourse"]
+            others = [player for player in names if player not in ours]
+            # ours may time its first steps: one starts after the other, then all others together
+            for group in (*([player] for player in ours), others):
+                for player in group:
+                    seats[player] = Seat(make, player, work, options)
+                    stack.callback(seats[player].close)
+                for player in group:
+                    try:
+                        seats[player].answer()
+                        seats[player].ask("epoch", 0)  # not measured: caches fill
+                    except (MissingError, RuntimeError) as error:
+                        if player == BASE:
+                            raise
+                        del seats[player]
+                        names.remove(player)
+                        out.append(left_out(player, error))
             players = {player: asker(seat) for player, seat in seats.items()}
             say(f"speed: {name}, repeat {repeat + 1} of {options.repeats}, {', '.join(players)}")
             for player, figures in take_turns(players, options.rounds).items():
