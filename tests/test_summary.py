@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from dlcourse.build import build
+from dlcourse.check import NOT_ARGUMENTS
 from dlcourse.layer.hand_written import HandWritten
 from dlcourse.layer.pool import pool_layer
 from dlcourse.layer.receptive_field import ReceptiveField
@@ -58,10 +59,10 @@ def test_groups_save_multiply_adds():
 
 
 @pytest.mark.parametrize("kind", ["ours", "encoder"])
-def test_attention_counts_and_its_map_takes_no_memory(kind):
-    from dlcourse.layer.attention import SelfAttention
+def test_attention_counts_and_the_map_of_many_tokens_takes_no_memory(kind):
+    from dlcourse.layer.attention import SHORT, SelfAttention
 
-    tokens, width = 50, 16
+    tokens, width = SHORT + 44, 16
     layer = {
         "ours": lambda: SelfAttention(width, 2),
         "encoder": lambda: nn.TransformerEncoderLayer(width, 2, 32, batch_first=True),
@@ -214,7 +215,7 @@ def test_what_autograd_keeps_is_what_the_allocator_gives_out(compose):
     ("optim", "copies"), [("sgd", 0), ("momentum", 1), ("adam", 2), ("amsgrad", 3), ("lbfgs", None)]
 )
 def test_the_optimizers_state_counts_in_copies_of_the_weights(optim, copies, compose):
-    node = build(compose(f"optim={optim}").optim, "weight_decay", "decay_all", "rates", "freeze")
+    node = build(compose(f"optim={optim}").optim, *NOT_ARGUMENTS["optim"])
     found = state_bytes(
         lambda model: node([{"params": list(model.parameters())}]), lambda: HandWritten(100, 100)
     )
