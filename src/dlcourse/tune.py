@@ -59,7 +59,7 @@ def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> d
     """
     options = undecided(runtime)
     looks = len(fold.train) * cfg.max_epochs
-    if options and looks >= FEW and fold.train.device.type == "cpu":
+    if options and looks >= FEW and fold.train.device.type == "cpu" and not runtime.compile:
         return measured(cfg, runtime, dataset, fold, options)
     return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
 
