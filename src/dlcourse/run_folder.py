@@ -194,28 +194,25 @@ def leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def read_result(folder: Path) -> dict | None:
     """Return how a run ended, or None while it has not."""
-    path = folder / RESULT
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read: {error}.\nDelete it, and resume the run"
-        ) from error
+    return read_json(folder / RESULT, "resume the run")
 
 
 def read_picks(folder: Path) -> dict | None:
     """Return what ``runtime=auto`` has picked for a run, or None before."""
-    path = folder / PICKS
+    return read_json(folder / PICKS, "it is picked anew")
+
+
+def read_json(path: Path, then: str) -> dict | None:
+    """Return what a file of JSON holds, or None where there is none.
+
+    then: what deleting it leads to. Raises UserError for a file that cannot be read.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read: {error}.\nDelete it, and it is picked anew"
-        ) from error
+        raise UserError(f"{path} cannot be read: {error}.\nDelete it, and {then}") from error
 
 
 def write_picks(folder: Path, picks: dict) -> None:

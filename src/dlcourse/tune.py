@@ -1,7 +1,6 @@
 """What makes no difference but to the speed, tried out on the run's own model."""
 
 import logging
-import math
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -13,9 +12,10 @@ from omegaconf import DictConfig
 from torch import nn
 
 from dlcourse import run_folder
-from dlcourse.build import make_recipe, make_state
-from dlcourse.core import Dataset, Fold
+from dlcourse.build import make_recipe, make_state, step_of
+from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.runtime import OPEN, Runtime
+from dlcourse.train.batches import all_steps
 from dlcourse.train.fit import learning, rest_what_is_frozen
 from dlcourse.train.step import gradient_step
 
@@ -59,7 +59,8 @@ def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> d
     """
     options = undecided(runtime)
     looks = len(fold.train) * cfg.max_epochs
-    if options and looks >= FEW and fold.train.device.type == "cpu" and not runtime.compile:
+    ordinary = step_of(cfg) is gradient_step and not runtime.compile
+    if options and ordinary and looks >= FEW and fold.train.device.type == "cpu":
         return measured(cfg, runtime, dataset, fold, options)
     return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
 
@@ -69,19 +70,13 @@ def measured(
 ) -> dict[str, dict]:
     """Race one option after the other against PyTorch as it comes; say what won, and return it."""
     started = perf_counter()
-    usual = {name: USUAL[name] for name in options}
-    picked = {name: PLAIN[name] for name in options}
-    model = nn.Module()
 
-    def step_with(picks: dict[str, Any]) -> Callable[[], float]:
-        nonlocal model
+    def ready(picks: dict[str, Any]) -> tuple[Callable[[], float], State, Recipe]:
+        """Return a timed step of a fresh model with these picks, and what it works on."""
         runtime.pick(picks)
         state = make_state(cfg, runtime, dataset, fold)
         recipe = make_recipe(cfg, runtime, dataset, fold)
-        if recipe.step is not gradient_step:
-            return lambda: 0.0
-        model = state.model.train()
-        rest_what_is_frozen(model)
+        rest_what_is_frozen(state.model.train())
         training = learning(state, fold, recipe)
         first = torch.arange(min(recipe.batch_size, len(fold.train)))
         (batch,) = fold.train.ahead([first])
@@ -91,19 +86,19 @@ def measured(
             training.take(*batch)
             return perf_counter() - begun
 
-        return step
+        return step, state, recipe
 
-    now = step_with(picked)
+    picked = {name: PLAIN[name] for name in options}
+    now, state, recipe = ready(picked)
     now()
-    seconds = min(now() for _ in range(3)) * math.ceil(
-        len(fold.train) / (len(fold.train) if cfg.batch_size == "full" else cfg.batch_size)
-    ) * cfg.max_epochs  # fmt: skip
+    steps = all_steps(len(fold.train), recipe.batch_size, cfg.max_epochs)
+    seconds = steps * min(now() for _ in range(3))
     if seconds < SHORT:
-        return {"picked": usual, "measured": {}}
+        return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
     gains = {}
-    for name, value in others(options, dataset.input_shape, model):
+    for name, value in others(options, dataset.input_shape, state.model):
         tried = picked | {name: value}
-        then = step_with(tried)
+        then, *_ = ready(tried)
         gains[f"{name}={word(value)}"] = gain = race(now, then, min(LONGEST, SHARE * seconds))
         if gain > GAIN:
             now, picked = then, tried

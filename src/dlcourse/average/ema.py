@@ -1,9 +1,8 @@
 """The exponential moving average of the weights."""
 
-import copy
-
-import torch
 from torch import nn
+
+from dlcourse.average.blend import blend, still_copy
 
 
 class EMA:
@@ -24,20 +23,8 @@ class EMA:
 
     def start(self, model: nn.Module) -> nn.Module:
         """Return a copy of the model that learns nothing by itself."""
-        return copy.deepcopy(model).requires_grad_(False)
+        return still_copy(model)
 
-    @torch.no_grad()
     def update(self, averaged: nn.Module, model: nn.Module, step: int) -> None:
         """Move the average towards the model."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        old, new = _tensors(averaged), _tensors(model)
-        floats = [name for name, tensor in old.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_(
-            [old[name] for name in floats], [new[name] for name in floats], 1 - decay
-        )
-        for name in old.keys() - set(floats):
-            old[name].copy_(new[name])
-
-
-def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        blend(averaged, model, 1 - min(self.decay, (1 + step) / (10 + step)))

@@ -1,9 +1,9 @@
 """Lookahead: slow weights that fast ones run ahead of."""
 
-import copy
-
 import torch
 from torch import nn
+
+from dlcourse.average.blend import blend, still_copy, tensors
 
 
 class Lookahead:
@@ -29,7 +29,7 @@ class Lookahead:
 
     def start(self, model: nn.Module) -> nn.Module:
         """Return a copy of the model: the slow weights."""
-        return copy.deepcopy(model).requires_grad_(False)
+        return still_copy(model)
 
     @torch.no_grad()
     def update(self, averaged: nn.Module, model: nn.Module, step: int) -> None:
@@ -37,16 +37,6 @@ class Lookahead:
         done = step + 1
         if done % self.every and done != self.steps:
             return
-        decay = self.decay * (done / self.steps) ** self.power
+        blend(averaged, model, 1 - self.decay * (done / self.steps) ** self.power)
         slow, fast = tensors(averaged), tensors(model)
-        floats = [name for name, tensor in slow.items() if tensor.is_floating_point()]
-        ours, theirs = [slow[name] for name in floats], [fast[name] for name in floats]
-        torch._foreach_lerp_(ours, theirs, 1 - decay)
-        torch._foreach_copy_(theirs, ours)
-        for name in slow.keys() - set(floats):
-            slow[name].copy_(fast[name])
-
-
-def tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return all that a model consists of, by name."""
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        torch._foreach_copy_([fast[name] for name in slow], list(slow.values()))
