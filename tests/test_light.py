@@ -10,49 +10,51 @@ from dlcourse.imports import import_to_stay
 from dlcourse.light import leave_the_compiler_out
 
 
-class Probe(Optimizer):
-    """An optimizer with methods wrapped as PyTorch wraps its own, and one wrapped otherwise."""
+def probe() -> type[Optimizer]:
+    """Return a new optimizer with methods wrapped as PyTorch wraps its own, and one otherwise."""
 
-    def __init__(self, differentiable=False):
-        self.defaults = {"differentiable": differentiable}
+    class Probe(Optimizer):
+        def __init__(self, differentiable=False):
+            self.defaults = {"differentiable": differentiable}
 
-    @optimizer._use_grad_for_differentiable
-    def step(self, closure=None):
-        """Say whether gradients are recorded, and what came."""
-        return torch.is_grad_enabled(), closure
+        @optimizer._use_grad_for_differentiable
+        def step(self, closure=None):
+            """Say whether gradients are recorded, and what came."""
+            return torch.is_grad_enabled(), closure
 
-    @torch._disable_dynamo
-    def zero_grad(self, set_to_none=True):
-        return set_to_none
+        @torch._disable_dynamo
+        def zero_grad(self, set_to_none=True):
+            return set_to_none
 
-    @torch.no_grad()
-    def other(self):
-        return torch.is_grad_enabled()
+        @torch.no_grad()
+        def other(self):
+            return torch.is_grad_enabled()
+
+    return Probe
 
 
 def test_only_the_wrappers_that_import_the_compiler_are_taken_away():
-    bare, other = Probe.zero_grad.__wrapped__, Probe.other
+    made = probe()
+    bare, other = made.zero_grad.__wrapped__, made.other
     leave_the_compiler_out()
-    assert Probe.zero_grad is bare
-    assert Probe.other is other
-    assert Probe().step(3) == (False, 3)
-    assert Probe(differentiable=True).step(closure=4) == (True, 4)
-    assert Probe.step.__doc__.startswith("Say")
-    again = Probe.step
+    assert made.zero_grad is bare
+    assert made.other is other
+    assert made().step(3) == (False, 3)
+    assert made(differentiable=True).step(closure=4) == (True, 4)
+    assert made.step.__doc__.startswith("Say")
+    again = made.step
     leave_the_compiler_out()
-    assert Probe.step is again
+    assert made.step is again
     assert not hasattr(Optimizer.add_param_group, "__wrapped__")
 
 
 def test_where_pytorch_has_no_such_wrappers_nothing_is_changed(monkeypatch):
-    class Later(Probe):
-        zero_grad = torch._disable_dynamo(lambda self: None)
-
-    kept = Later.zero_grad
+    made = probe()
+    kept = made.zero_grad
     monkeypatch.delattr(torch, "_disable_dynamo")
     monkeypatch.delattr(optimizer, "_use_grad_for_differentiable")
     leave_the_compiler_out()
-    assert Later.zero_grad is kept
+    assert made.zero_grad is kept
 
 
 def test_what_is_imported_to_stay_is_out_of_the_collectors_sight(tmp_path, monkeypatch):
