@@ -266,6 +266,16 @@ def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(here, unfini
     assert here("resume=here").returncode == 2
 
 
+def test_a_run_that_an_older_dlcourse_has_begun_goes_on(here, unfinished):
+    path = unfinished / ".hydra/config.yaml"
+    config = yaml.safe_load(path.read_text())
+    del config["view"], config["runtime"]["linear"], config["optim"]["decays"]
+    path.write_text(yaml.safe_dump(config))
+    ended = here("resume=here")
+    assert ended.returncode == 0, ended.stderr
+    assert (unfinished / "result.json").exists()
+
+
 def own_model(folder: Path) -> None:
     (folder / "my_configs/model").mkdir(parents=True)
     (folder / "my_configs/model/wide.yaml").write_text(

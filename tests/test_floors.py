@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = set(GROUPS) - {"runtime"}
 GROUND = {"core", "error", "durable", "order", "allocator", "runtime", "layer", "light"}
 SAID = {"command", "told", "zoo"}
-BEFORE_TORCH = SAID | {"kind", "bounds", "facts", "rules", "check", "run_folder", "imports"}
+BEFORE_TORCH = SAID | {"kind", "bounds", "facts", "rules", "check", "run_folder", "older", "imports"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report"}
 HYDRA = {"cli", "compose", "experiment", "start", "sweep"}
 

@@ -15,6 +15,7 @@ import yaml
 
 from dlcourse import durable
 from dlcourse.error import UserError
+from dlcourse.older import completed
 
 CONFIG = ".hydra/config.yaml"
 OVERRIDES = ".hydra/overrides.yaml"
@@ -125,6 +126,8 @@ def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> None
 def stored_config(folder: Path) -> dict:
     """Return the config that a run was started with; it is data, and nothing in it is called here.
 
+    What an older dlcourse has written is completed with the keys that came later.
+
     Raises UserError where there is none or it cannot be read.
     """
     path = folder / CONFIG
@@ -139,7 +142,7 @@ def stored_config(folder: Path) -> dict:
         raise UserError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict) or "${" in str(config):
         raise UserError(f"{path} is not a config that dlcourse has written")
-    return config
+    return completed(config)
 
 
 def stored_overrides(folder: Path) -> list[str]:

@@ -1,0 +1,36 @@
+"""Configs that an older dlcourse has written, completed with the keys that came later."""
+
+from copy import deepcopy
+from typing import Any
+
+EVERY = {"view": {}}
+OF_A_GROUP = {"optim": {"decays": [], "freeze_after": [], "freeze_until": []}}
+OF_A_CLASS = {
+    "dlcourse.runtime.Runtime": {"linear": "products", "keep_memory": True, "graph": False},
+    "dlcourse.augment.crop.crop": {"mode": "zeros"},
+    "dlcourse.optim.muon.Muon": {
+        "precision": "weights",
+        "renormalize": False,
+        "apart": [],
+        "rest": "adamw",
+        "rest_momentum": 0.9,
+    },
+}
+"""Keys that came later, with the value that stands for what was done before they were there."""
+
+
+def completed(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored config with every key that it was written too early to have."""
+    config = deepcopy(EVERY) | config
+    for group, keys in OF_A_GROUP.items():
+        if group in config:
+            config[group] = deepcopy(keys) | config[group]
+    return {key: with_its_class(value) for key, value in config.items()}
+
+
+def with_its_class(node: Any) -> Any:
+    """Return a part of a config, what its classes take now filled in at every depth."""
+    if not isinstance(node, dict):
+        return node
+    later = deepcopy(OF_A_CLASS.get(node.get("_target_"), {}))
+    return later | {key: with_its_class(value) for key, value in node.items()}

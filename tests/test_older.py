@@ -1,0 +1,47 @@
+"""Configs written before some keys were there."""
+
+from copy import deepcopy
+
+import pytest
+from conftest import options
+from omegaconf import OmegaConf
+
+from dlcourse.older import EVERY, OF_A_CLASS, OF_A_GROUP, completed
+
+
+def older(config: dict) -> dict:
+    """Return a config as it was written before the later keys were there."""
+    config = {key: value for key, value in config.items() if key not in EVERY}
+    for group, keys in OF_A_GROUP.items():
+        config[group] = {key: value for key, value in config[group].items() if key not in keys}
+    return {key: without_later(value) for key, value in config.items()}
+
+
+def without_later(node):
+    if not isinstance(node, dict):
+        return node
+    later = OF_A_CLASS.get(node.get("_target_"), {})
+    return {key: without_later(value) for key, value in node.items() if key not in later}
+
+
+@pytest.mark.parametrize("optim", options("optim"))
+def test_an_older_config_gets_the_keys_of_today(optim, compose):
+    words = [f"optim={optim}", "augment=[crop]", "runtime.linear=products", "runtime.graph=false"]
+    today = OmegaConf.to_container(compose(*words))
+    before = older(today)
+    kept = deepcopy(before)
+    assert before != today
+    assert completed(before) == today
+    assert before == kept, "the config that came in was changed"
+    assert completed(today) == today
+
+
+def test_every_key_that_is_filled_in_is_one_of_today(compose):
+    today = compose("optim=muon", "augment=[crop]")
+    assert set(EVERY) <= set(today)
+    for keys in OF_A_GROUP.values():
+        assert set(keys) <= set(today.optim)
+    parts = {part._target_: part for part in (today.runtime, today.optim, today.augment.crop)}
+    assert set(parts) == set(OF_A_CLASS)
+    for name, keys in OF_A_CLASS.items():
+        assert set(keys) <= set(parts[name])
