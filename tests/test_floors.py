@@ -13,7 +13,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = set(GROUPS) - {"runtime"}
 GROUND = {"core", "error", "durable", "order", "allocator", "runtime", "layer", "light"}
 SAID = {"command", "told", "zoo"}
-BEFORE_TORCH = SAID | {"kind", "bounds", "facts", "rules", "check", "run_folder", "older", "imports"}
+STORED = {"run_folder", "older"}
+BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report"}
 HYDRA = {"cli", "compose", "experiment", "start", "sweep"}
 

@@ -62,6 +62,7 @@ def test_what_is_imported_to_stay_is_out_of_the_collectors_sight(tmp_path, monke
         "import gc\nON, ALL = gc.isenabled(), [[] for _ in 'ab']\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    gc.unfreeze()
     try:
         module = import_to_stay("much_code")
         assert not module.ON
@@ -72,5 +73,5 @@ def test_what_is_imported_to_stay_is_out_of_the_collectors_sight(tmp_path, monke
         assert import_to_stay("much_code") is module
         assert gc.get_freeze_count() == 0, "frozen again"
     finally:
-        gc.unfreeze()
+        gc.freeze()
         del sys.modules["much_code"]
