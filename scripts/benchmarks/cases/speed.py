@@ -8,7 +8,7 @@ The peak is that of the process, or on a GPU that of the memory it reserved ther
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks.contenders import BASE, CONTENDERS, MissingError, known, make
+from benchmarks.contenders import BASE, CONTENDERS, HALF, MissingError, known, make
 from benchmarks.options import Options
 from benchmarks.rounds import ratios, say, spread, table, take_turns
 from benchmarks.work import BATCH, WORKS
@@ -82,18 +82,19 @@ def written(name: str, options: Options, seconds: dict, peaks: dict, out: list[s
     """Return what one model's contenders came to."""
     work = WORKS[name]
     examples = work.examples(options)
+    shown = [player for player in (BASE, HALF) if player in seconds]
     rows = []
     for player, figures in seconds.items():
         rows.append([
             player,
             spread([examples / figure for figure in figures], ",.0f"),
-            "" if player == BASE else spread(ratios(figures, seconds[BASE])),
+            *("" if player == ours else spread(ratios(figures, seconds[ours])) for ours in shown),
             f"{peaks[player] / 2**20:,.0f}",
         ])  # fmt: skip
     columns = [
         "contender",
         "pictures/s (quartiles)",
-        f"{BASE} is … times as fast",
+        *(f"{ours} is … times as fast" for ours in shown),
         "peak MiB (of a GPU, its own)",
     ]
     real = options.root if work.data == "mnist" else options.cifar

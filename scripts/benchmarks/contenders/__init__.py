@@ -9,11 +9,11 @@ from importlib import import_module
 from benchmarks.options import Options
 from benchmarks.work import Work
 
-BASE = "dlcourse"
+BASE, HALF = "dlcourse", "dlcourse, bf16"
 CONTENDERS: dict[str, tuple[str, tuple[str, ...]]] = {
     BASE: ("dlcourse", ()),
     "dlcourse, plain": ("dlcourse", ("runtime=plain",)),
-    "dlcourse, bf16": ("dlcourse", ("runtime.precision=bf16",)),
+    HALF: ("dlcourse", ("runtime.precision=bf16",)),
     "obvious tensor loop": ("obvious", ()),
     "tutorial loop": ("tutorial", ()),
     "Lightning": ("with_lightning", ()),
