@@ -6,11 +6,12 @@
 Takes the words of one run of train.py, runs some tens of its steps and prints where their time
 goes. Then it tries the changes that it knows, each in turn with the command as it is, and prints
 what each one gains on this machine: precision, batch size, threads, the fused optimizer, memory
-order, workers, and what the augmentation costs. Advice follows from what was measured, and
-nothing else; whether the model still learns as well is for a run to tell. Nothing is written.
+order, workers, compilation, and what the augmentation costs. Advice follows from what was measured,
+and nothing else; whether the model still learns as well is for a run to tell. Nothing is written.
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -157,6 +158,9 @@ def changes(config: dict, facts: dict) -> list[Change]:
         found.append(Change("", ("runtime.graph=true",), "the same steps"))
     if facts["streamed"] and config["data"].get("workers") != cores():
         found.append(Change("", (f"data.workers={cores()}",), "the same pictures"))
+    if not runtime["compile"] and (shutil.which("g++") or not facts["cpu"]):
+        compiled = "the same but for rounding; each run first compiles for half a minute"
+        found.append(Change("", ("runtime.compile=true",), compiled))
     if config["augment"]:
         found.append(Change("without augmentation", ("augment=[]",), drop=("augment",)))
     return found

@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from conftest import options
@@ -9,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from dlcourse.core import Record
 from dlcourse.experiment import run
+from dlcourse.observe.console import Console
 from dlcourse.observe.history import History
 from dlcourse.observe.tensorboard import TensorBoard
 
@@ -175,3 +177,10 @@ def test_a_terminal_gets_a_bar_with_figures_and_the_time_left(tmp_path, data_roo
     assert re.search(r"\d:\d\d:\d\d", text)
     assert shown.rstrip().endswith(b"mlp_digits_adam")
     assert b"\x1b[?25h" in shown, "the cursor is given back"
+
+
+@pytest.mark.parametrize(("epochs", "label"), [(50, "epoch  3/50"), (9.9, "epoch  3/10")])
+def test_the_last_epoch_of_a_fraction_counts_as_one(epochs, label, tmp_path):
+    console = Console(tmp_path)
+    console.name, console.recipe = "", SimpleNamespace(max_epochs=epochs)
+    assert console.label(3) == label

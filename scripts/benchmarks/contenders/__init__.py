@@ -9,11 +9,13 @@ from importlib import import_module
 from benchmarks.options import Options
 from benchmarks.work import Work
 
-BASE, HALF = "dlcourse", "dlcourse, bf16"
+BASE, HALF = "dlcourse", "dlcourse bf16"
 CONTENDERS: dict[str, tuple[str, tuple[str, ...]]] = {
     BASE: ("dlcourse", ()),
-    "dlcourse, plain": ("dlcourse", ("runtime=plain",)),
+    "dlcourse plain": ("dlcourse", ("runtime=plain",)),
     HALF: ("dlcourse", ("runtime.precision=bf16",)),
+    "dlcourse compiled": ("dlcourse", ("runtime.compile=true",)),
+    "dlcourse bf16 compiled": ("dlcourse", ("runtime.precision=bf16", "runtime.compile=true")),
     "obvious tensor loop": ("obvious", ()),
     "tutorial loop": ("tutorial", ()),
     "Lightning": ("with_lightning", ()),

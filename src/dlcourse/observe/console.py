@@ -1,6 +1,7 @@
 """What a person sees while a run goes on."""
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterable
@@ -87,9 +88,9 @@ class Console(Observer):
             self.bar = None
 
     def label(self, epoch: int) -> str:
-        """Return ``fold0 epoch  3/50``."""
-        width = len(str(self.recipe.max_epochs))
-        return f"{self.name}epoch {epoch:{width}}/{self.recipe.max_epochs}"
+        """Return ``fold0 epoch  3/50``; with 9.9 epochs the last one is the tenth."""
+        last = math.ceil(self.recipe.max_epochs)
+        return f"{self.name}epoch {epoch:{len(str(last))}}/{last}"
 
     @staticmethod
     def say(line: str) -> None:
