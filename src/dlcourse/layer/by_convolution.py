@@ -9,8 +9,7 @@ class LinearByConvolution(nn.Linear):
 
     Maps (..., in_features) to (..., out_features): the rows are the pixels of one picture, and
     the weights a 1 x 1 filter; in NHWC order nothing has to be copied. Equal up to rounding. It is
-    for processors on which PyTorch's matrix product is slow, such as AMD's: MKL's reached less than
-    half of what convolutions do there, and as much on Intel's.
+    for processors on which PyTorch's matrix product, MKL's, is the slower of the two.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
