@@ -32,7 +32,7 @@ def test_a_short_run_takes_what_is_usual_without_a_trial(at_hand, tmp_path, caps
 
 def test_a_long_run_is_measured_and_what_is_faster_is_kept(at_hand, tmp_path, capsys, monkeypatch):
     gains = iter([1.5, 0.4])
-    monkeypatch.setattr(tune, "race", lambda now, then, seconds: (now(), then(), next(gains))[2])
+    monkeypatch.setattr(tune, "race", lambda now, then, seconds: (now(), then(), [next(gains)])[2])
     monkeypatch.setattr(tune, "FEW", 0)
     monkeypatch.setattr(tune, "SHORT", 0)
     settle(*at_hand, tmp_path)
@@ -64,7 +64,7 @@ def test_a_trial_changes_nothing_of_the_training(tiny, tmp_path, monkeypatch):
     run(cfg, tmp_path / "usual")
     monkeypatch.setattr(tune, "FEW", 0)
     monkeypatch.setattr(tune, "SHORT", 0)
-    monkeypatch.setattr(tune, "race", lambda now, then, seconds: (then(), 2.0)[1])
+    monkeypatch.setattr(tune, "race", lambda now, then, seconds: (then(), [2.0])[1])
     monkeypatch.setattr(tune, "others", lambda *_: [("channels_last", True)])
     run(cfg, tmp_path / "tried")
     assert run_folder.read_picks(tmp_path / "tried")["measured"]
@@ -82,8 +82,22 @@ def test_only_options_that_can_matter_are_tried():
 
 
 def test_a_race_tells_how_many_times_as_fast():
-    assert race(lambda: 0.3, lambda: 0.1, 1.0) == pytest.approx(3)
+    steps = iter([9.0, 0.1, 0.2, 0.3])  # the first one of each is not counted
+    assert race(lambda: 0.3, lambda: next(steps), 1.0) == pytest.approx([1, 1.5, 3])
+    assert len(race(lambda: 0.3, lambda: 0.1, 2.0)) == 5
     assert PLAIN.keys() == USUAL.keys()
+
+
+@pytest.mark.parametrize(
+    ("ratios", "kept"), [([0.9, 1.2, 1.3, 1.4, 1.5], True), ([0.9, 1.2, 1.3], False)]
+)
+def test_what_may_be_faster_by_chance_is_not_kept(ratios, kept, at_hand, tmp_path, monkeypatch):
+    monkeypatch.setattr(tune, "race", lambda now, then, seconds: ratios)
+    monkeypatch.setattr(tune, "FEW", 0)
+    monkeypatch.setattr(tune, "SHORT", 0)
+    settle(*at_hand, tmp_path)
+    picked = {"channels_last": True, "linear": "convolution"} if kept else PLAIN
+    assert run_folder.read_picks(tmp_path)["picked"] == picked
 
 
 def test_the_runtime_takes_its_picks(compose):

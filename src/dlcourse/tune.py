@@ -27,7 +27,8 @@ FEW, SHORT = 20_000, 30.0
 ends with the same weights each time, whatever else the machine is doing."""
 SHARE, LONGEST = 0.01, 10.0
 """A comparison takes 1 % of the time that the run will take, and 10 seconds at most."""
-GAIN = 1.03  # what is less faster than this may be chance
+GAIN = 1.03
+"""Three quarters of the pairs of steps have to be faster by more than this: less may be chance."""
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +100,9 @@ def measured(
     for name, value in others(options, dataset.input_shape, state.model):
         tried = picked | {name: value}
         then, *_ = ready(tried)
-        gains[f"{name}={word(value)}"] = gain = race(now, then, min(LONGEST, SHARE * seconds))
-        if gain > GAIN:
+        ratios = race(now, then, min(LONGEST, SHARE * seconds))
+        gains[f"{name}={word(value)}"] = median(ratios)
+        if ratios[len(ratios) // 4] > GAIN:
             now, picked = then, tried
     if gains:
         told = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
@@ -124,14 +126,16 @@ def others(
     return [(name, matter[name][1]) for name in options if matter[name][0]]
 
 
-def race(now: Callable[[], float], then: Callable[[], float], seconds: float) -> float:
-    """Return how many times as fast the second step is, from steps taken in turn."""
+def race(now: Callable[[], float], then: Callable[[], float], seconds: float) -> list[float]:
+    """Return how many times as fast the second step is, sorted, from pairs of steps.
+
+    The two are taken in turn for so long, and three times at least.
+    """
     then(), now()
-    times: tuple[list[float], list[float]] = ([], [])
-    while sum(map(sum, times)) < seconds or len(times[0]) < 3:
-        for mine, step in zip(times, (now, then), strict=True):
-            mine.append(step())
-    return median(times[0]) / median(times[1])
+    pairs: list[tuple[float, float]] = []
+    while sum(map(sum, pairs)) < seconds or len(pairs) < 3:
+        pairs.append((now(), then()))
+    return sorted(one / other for one, other in pairs)
 
 
 def word(value: Any) -> str:

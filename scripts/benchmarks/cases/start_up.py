@@ -18,7 +18,10 @@ def measure(options: Options) -> Iterator[str]:
     if not SCRIPT.exists():
         yield f"Left out: {SCRIPT.parent.name}/{SCRIPT.name} is not there."
         return
-    ended = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
+    command = [sys.executable, str(SCRIPT), f"rounds={options.rounds}"]
+    if options.root:
+        command.append(f"data.root={options.root}")
+    ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         raise UserError(f"python scripts/{SCRIPT.name} failed:\n{ended.stderr.strip()}")
     yield f"```\n{ended.stdout.strip()}\n```"
