@@ -1,5 +1,6 @@
 """What makes no difference but to the speed, tried out on the run's own model."""
 
+import gc
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,9 @@ def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> d
     looks = len(fold.train) * cfg.max_epochs
     ordinary = step_of(cfg) is gradient_step and not runtime.compile
     if options and ordinary and looks >= FEW and fold.train.device.type == "cpu":
-        return measured(cfg, runtime, dataset, fold, options)
+        found = measured(cfg, runtime, dataset, fold, options)
+        gc.collect()  # of the models that were tried: they and their optimizers are in cycles
+        return found
     return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
 
 
