@@ -95,7 +95,8 @@ def refuse_others(folder: Path, identity: str) -> Path:
         raise UserError(f"The folder {folder} holds a run.\nType another hydra.sweep.dir")
     if (folder / SWEEP).exists() and not same(folder, identity):
         raise UserError(
-            f"The folder {folder} holds another sweep.\n"
+            f"The folder {folder} holds another sweep: of other words, or of YAML files that have "
+            "changed since.\n"
             f"Type resume={folder} to go on with that one, or another hydra.sweep.dir"
         )
     return folder
