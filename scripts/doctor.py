@@ -11,7 +11,6 @@ and nothing else; whether the model still learns as well is for a run to tell. N
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -158,7 +157,7 @@ def changes(config: dict, facts: dict) -> list[Change]:
         found.append(Change("", ("runtime.graph=true",), "the same steps"))
     if facts["streamed"] and config["data"].get("workers") != cores():
         found.append(Change("", (f"data.workers={cores()}",), "the same pictures"))
-    if not runtime["compile"] and (shutil.which("g++") or not facts["cpu"]):
+    if not runtime["compile"]:
         compiled = "the same but for rounding; each run first compiles for half a minute"
         found.append(Change("", ("runtime.compile=true",), compiled))
     if config["augment"]:

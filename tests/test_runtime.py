@@ -1,10 +1,13 @@
 """Where and how arithmetic runs makes no difference to what comes out."""
 
+import sys
+
 import pytest
 import torch
 from torch import nn
 
 from dlcourse.build import build
+from dlcourse.error import UserError
 
 PLAIN, NHWC = "runtime.channels_last=false", "runtime.channels_last=true"
 PICTURES = (7, 1, 28, 28)
@@ -43,3 +46,13 @@ def test_only_narrow_layers_get_their_pixels_skipped_first(channels, stride, com
     runtime.place(model, (channels, 8, 8))
     assert model[0].stride == stride
     assert model(torch.randn(2, channels, 8, 8)).shape == (2, 4, 4, 4)
+
+
+def test_compiling_without_a_compiler_is_refused(compose, monkeypatch):
+    make = build(compose("runtime=cpu", "runtime.compile=true").runtime)
+    monkeypatch.setenv("CXX", "/no/such/compiler")
+    with pytest.raises(UserError, match=r"needs a C\+\+ compiler, and /no/such/compiler is not"):
+        make()
+    monkeypatch.setenv("CXX", sys.executable)  # anything that is there
+    model = make().place(nn.Linear(2, 2), (2,))
+    assert model._compiled_call_impl is not None

@@ -1,6 +1,8 @@
 """Where and how arithmetic runs: device, precision, threads, compilation, determinism."""
 
 import os
+import shutil
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -60,6 +62,8 @@ class Runtime:
                 "runtime.precision=fp16 needs CUDA, and this run is on the CPU.\n"
                 "Type runtime.precision=bf16 or runtime.precision=fp32"
             )
+        if compile and self.device.type == "cpu":
+            refuse_without_compiler()
         if threads is not None:
             torch.set_num_threads(threads)
         if keep_memory and self.device.type == "cpu":
@@ -141,6 +145,17 @@ def skip_pixels_first(layer: nn.Conv2d) -> None:
     rows, columns = layer.stride
     layer.stride = (1, 1)
     layer.register_forward_pre_hook(lambda _, inputs: (inputs[0][..., ::rows, ::columns],))
+
+
+def refuse_without_compiler() -> None:
+    """Raise UserError where there is none for the C++ that PyTorch's compiler writes on the CPU."""
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    compiler = os.environ.get("CXX", usual)
+    if shutil.which(compiler) is None:
+        raise UserError(
+            f"runtime.compile=true needs a C++ compiler, and {compiler} is not found.\n"
+            "Install one, name it in the variable CXX, or type runtime.compile=false"
+        )
 
 
 def choose_device(name: str) -> torch.device:
