@@ -30,6 +30,18 @@ def test_a_short_run_takes_what_is_usual_without_a_trial(at_hand, tmp_path, caps
     assert capsys.readouterr().out == ""
 
 
+def test_whether_a_small_run_is_measured_does_not_hang_on_its_seconds(
+    at_hand, tmp_path, monkeypatch
+):
+    cfg, *others_ = at_hand
+    cfg.max_epochs = 500
+    monkeypatch.setattr(tune, "SHORT", 0)  # as on a machine so busy that it would take hours
+    monkeypatch.setattr(tune, "measured", None)
+    settle(cfg, *others_, tmp_path)
+    assert run_folder.read_picks(tmp_path) == {"picked": USUAL, "measured": {}}
+    assert 1797 * 500 < tune.FEW, "the digits are a small run"
+
+
 def test_a_long_run_is_measured_and_what_is_faster_is_kept(at_hand, tmp_path, capsys, monkeypatch):
     gains = iter([1.5, 0.4])
     monkeypatch.setattr(tune, "race", lambda now, then, seconds: (now(), then(), [next(gains)])[2])

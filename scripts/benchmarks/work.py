@@ -35,7 +35,7 @@ class Work:
             f"optim.lr={self.rate}",
             f"batch_size={BATCH}",
             *(["augment=[crop_flip]"] if self.augment else []),
-            "max_epochs=300",
+            "max_epochs=3000",  # as long as a run for which runtime=auto measures
             f"runtime.device={options.device}",
             *([f"runtime.threads={options.threads}"] if options.threads else []),
         ]

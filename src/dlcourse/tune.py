@@ -23,9 +23,9 @@ from dlcourse.train.step import gradient_step
 USUAL = {"channels_last": True, "linear": "products"}
 """What is taken without a measurement, in runs that end before one would pay."""
 PLAIN = {"channels_last": False, "linear": "products"}
-FEW, SHORT = 20_000, 30.0
-"""A run that looks at fewer examples, or takes fewer seconds, is not worth a measurement; and it
-ends with the same weights each time, whatever else the machine is doing."""
+FEW, SHORT = 1_000_000, 30.0
+"""A run that looks at fewer examples, or takes fewer seconds, is not worth a measurement. The first
+is the same on a busy machine: small runs end with the same weights each time, killed or not."""
 SHARE, LONGEST = 0.01, 10.0
 """A comparison takes 1 % of the time that the run will take, and 10 seconds at most."""
 GAIN = 1.03
