@@ -24,6 +24,11 @@ from dlcourse.compose import compose, plain
 from dlcourse.error import UserError
 from dlcourse.facts import PUBLISHED, SIZES, example_shape, target
 
+POOLED_FIRST = (
+    "max pooling is computed before the ReLU above it, which gives the same values and takes less "
+    "time and memory:"
+)
+
 
 def main() -> None:
     """Compose and check the config, run the model on a fake example, print what was seen."""
@@ -156,6 +161,7 @@ def totals(summary, cfg: DictConfig, known: tuple, batch: int, state: int | None
         f"{summary.parameters:,} parameters, of which {learn:,} learn",
         f"{summary.multiply_adds:,} multiply-adds forward for one example",
         *([f"largest receptive field: {along_sides(largest, 'size')} pixels"] if largest else []),
+        *([POOLED_FIRST] if summary.swaps else []),
         f"memory for a batch of {batch:,} in use: {in_bytes(forward)} = weights "
         f"{in_bytes(summary.weights)} + {batch:,} x {in_bytes(summary.forward)} alive at once",
         f"memory for a batch of {batch:,} in training: {in_bytes(training)} = weights "

@@ -100,6 +100,7 @@ BOUNDS: dict[str, Kind] = {
     "model.freeze": counted(0, 1000, "backbone", words=("none", "backbone")),
     "model.size": counted(1, 4096, 224, empty=True),
     "activation": Word(ACTIVATIONS),
+    "conv_activation": Flag(),
     "norm": Word(NORMS),
     "pool": Word(POOLS),
     "dropout": share(0.5, below=True),

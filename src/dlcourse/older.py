@@ -7,6 +7,7 @@ EVERY = {"view": {}}
 OF_A_GROUP = {"optim": {"decays": [], "freeze_after": [], "freeze_until": []}}
 OF_A_CLASS = {
     "dlcourse.runtime.Runtime": {"linear": "products", "keep_memory": True, "graph": False},
+    "dlcourse.model.lenet_caffe.LeNetCaffe": {"conv_activation": False},
     "dlcourse.augment.crop.crop": {"mode": "zeros"},
     "dlcourse.optim.muon.Muon": {
         "precision": "weights",

@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlcourse.error import UserError
+from dlcourse.layer.pool import PoolFirst
 from dlcourse.tracing import Tracing, storage_bytes
 from dlcourse.walk import Layer, walk
 
@@ -19,11 +20,13 @@ from dlcourse.walk import Layer, walk
 class Summary:
     """The layers in the order in which they ended, and the memory of the whole, in bytes.
 
+    swaps: whether some max pooling is computed before the ReLU that it follows in ``layers``.
     weights: with buffers. gradients: of what learns. forward: the most that one example takes at
     once in use. saved: what autograd keeps of one example until backward.
     """
 
     layers: list[Layer]
+    swaps: bool
     weights: int
     gradients: int
     forward: int
@@ -73,19 +76,36 @@ def fake() -> FakeTensorMode:
 
 
 def measure(model: nn.Module, input_shape: tuple[int, ...]) -> Summary:
-    """Run a model forward, in use and in training, and look at it."""
+    """Run a model forward, in use and in training, and look at it.
+
+    Where max pooling is computed before the ReLU that it follows, the layers are those of the
+    design, in its order, and the memory is that of the computation.
+    """
     parameters = list(model.parameters())
-    with torch.no_grad():
-        inputs = torch.zeros(1, *input_shape)
-        with FlopCounterMode(display=False) as counter, Tracing(inputs) as tracing:
-            layers = walk(model.eval(), inputs, counter, tracing)
+    swapping = [part for part in model.modules() if isinstance(part, PoolFirst) and part.swaps]
+    layers, tracing = look(model.eval(), input_shape)
+    if swapping:
+        for part in swapping:
+            part.as_designed = True
+        layers, _ = look(model, input_shape)
+        for part in swapping:
+            part.as_designed = False
     return Summary(
         layers=layers,
+        swaps=bool(swapping),
         weights=storage_bytes([*parameters, *model.buffers()]),
         gradients=storage_bytes(p for p in parameters if p.requires_grad),
         forward=tracing.peak,
         saved=saved_bytes(model.train(), torch.zeros(2, *input_shape)) // 2,
     )
+
+
+@torch.no_grad()
+def look(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[list[Layer], Tracing]:
+    """Run a model on one example in use; return its layers and what was seen of the tensors."""
+    inputs = torch.zeros(1, *input_shape)
+    with FlopCounterMode(display=False) as counter, Tracing(inputs) as tracing:
+        return walk(model, inputs, counter, tracing), tracing
 
 
 def saved_bytes(model: nn.Module, inputs: Tensor) -> int:

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from dlcourse.bounds import POOLS as WORDS
 from dlcourse.error import UserError
-from dlcourse.layer.pool import POOLS, pool_first, pool_layer
+from dlcourse.layer.pool import POOLS, PoolFirst, pool_layer
 
 WINDOWS = [  # size, stride, padding, ceil_mode, side
     (2, None, 0, False, 6),
@@ -102,19 +102,52 @@ def test_max_pooling_before_relu_is_the_same_to_the_last_bit(
     size, stride, padding, ceil_mode, side
 ):
     pool = pool_layer("max", size, stride, padding, ceil_mode=ceil_mode)
-    usual = torch.nn.Sequential(torch.nn.Identity(), torch.nn.ReLU(), pool)
+    layers = [torch.nn.Identity(), torch.nn.ReLU(), pool]
     maps = torch.randint(-3, 3, (2, 3, side, side)).float()  # with ties, above zero and below
     results = []
-    for layers in (usual, pool_first(torch.nn.Sequential(*usual))):
+    for kind in (torch.nn.Sequential, PoolFirst):
         inputs = maps.clone().requires_grad_(True)
-        outputs = layers(inputs)
+        outputs = kind(*layers)(inputs)
         (outputs * torch.arange(outputs.numel()).view_as(outputs)).sum().backward()
         results.append((outputs.detach(), inputs.grad))
-    assert isinstance(pool_first(torch.nn.Sequential(*usual))[1], torch.nn.MaxPool2d)
+    assert order_of_computing(PoolFirst(*layers), maps) == [layers[0], pool, layers[1]]
     assert torch.equal(results[0][0], results[1][0])
     assert torch.equal(results[0][1], results[1][1])
 
 
+def order_of_computing(layers, maps):
+    """Return the layers in the order in which they run."""
+    order = []
+    for layer in layers:
+        layer.register_forward_hook(lambda layer, *_: order.append(layer))
+    layers(maps)
+    return order
+
+
+@pytest.mark.parametrize("as_designed", [False, True])
+def test_layers_stand_in_the_order_of_the_design(as_designed):
+    layers = [torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+    made = PoolFirst(*layers)
+    made.as_designed = as_designed
+    assert list(made) == layers
+    assert made.swaps
+    same = order_of_computing(made, torch.zeros(1, 1, 6, 6)) == layers
+    assert same is as_designed
+
+
 def test_other_poolings_and_activations_stay_in_their_order():
     layers = [torch.nn.ReLU(), torch.nn.AvgPool2d(2), torch.nn.Tanh(), torch.nn.MaxPool2d(2)]
-    assert list(pool_first(torch.nn.Sequential(*layers))) == layers
+    assert order_of_computing(PoolFirst(*layers), torch.zeros(1, 1, 8, 8)) == layers
+    assert not PoolFirst(*layers).swaps
+
+
+def test_a_compiled_net_pools_first_as_well():
+    made = PoolFirst(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2))
+    maps, graphs = torch.randn(2, 1, 6, 6), []
+
+    def keep(graph, inputs):
+        graphs.append(graph)
+        return graph
+
+    assert torch.equal(torch.compile(made, backend=keep, fullgraph=True)(maps), made(maps))
+    assert graphs[0].code.index("max_pool2d") < graphs[0].code.index("relu")

@@ -145,12 +145,21 @@ def lenet() -> nn.Module:
     )  # fmt: skip
 
 
-def lenet_caffe() -> nn.Module:
-    """Make the net of Caffe's lenet.prototxt."""
+def lenet_caffe(activation: type[nn.Module] = nn.ReLU) -> nn.Module:
+    """Make the net of 20 and 50 maps: CONV, RELU, POOL; without ReLU it is lenet.prototxt's."""
     return nn.Sequential(
-        nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Conv2d(1, 20, 5), activation(), nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5), activation(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10),
     )  # fmt: skip
+
+
+def both_lenets_of_caffe(compose: Callable, *words: str) -> float:
+    """Return how far the net is from its layers, with ReLU after the convolutions and without."""
+    own = partial(lenet_caffe, nn.Identity)
+    with_relu = against_layers("lenet_caffe", lenet_caffe, "").deviation(compose, *words)
+    without = against_layers("lenet_caffe", own, "")
+    return max(with_relu, without.deviation(compose, "model.conv_activation=false", *words))
 
 
 def convnet() -> nn.Module:
@@ -194,7 +203,10 @@ CLASSIC = {
         "LeCun et al. 1998, with tanh and averages: the net written out in torch.nn",
         lenet_of_the_paper, 1e-5,
     ),
-    "lenet_caffe": against_layers("lenet_caffe", lenet_caffe, "Caffe's lenet.prototxt"),
+    "lenet_caffe": Row(
+        "CONV, RELU, POOL, and Caffe's file without RELU: the nets written out in torch.nn",
+        both_lenets_of_caffe, 1e-5,
+    ),
     "convnet": against_layers("convnet", convnet, "conv32-BN-conv64-BN-pool-fc128-BN-fc10"),
     "alexnet": against_torchvision("alexnet", "61,100,840", {}),
     "vgg11": against_torchvision("vgg11", "132,863,336", {}, init_weights=False),

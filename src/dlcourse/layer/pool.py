@@ -91,14 +91,34 @@ def pool_layer(
     raise UserError(f"pool={name} is not known; {nearest(name, POOLS)}")
 
 
-def pool_first(layers: nn.Sequential) -> nn.Sequential:
-    """Put max pooling before a ReLU that it follows; return the layers.
+class PoolFirst(nn.Sequential):
+    """Layers in the order of the design; max pooling is computed before a ReLU that it follows.
 
     Outputs and gradients stay the same to the last bit, because ReLU keeps the order of what is
     above zero and lets no gradient through below; but it has fewer values left to look at. LeNet
     trains 1.04 to 1.08 times as fast (2026-11-21, 2 cores of an Intel Xeon).
+
+    as_designed: whether the layers run in the order in which they stand, for looking at them.
     """
-    for place, (one, other) in enumerate(pairwise(list(layers))):
-        if type(one) is nn.ReLU and isinstance(other, nn.MaxPool2d):
-            layers[place], layers[place + 1] = other, one
-    return layers
+
+    as_designed = False
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        layers = list(self)
+        if not self.as_designed:
+            for place, (one, other) in enumerate(pairwise(list(layers))):
+                if comes_before_its_relu(one, other):
+                    layers[place], layers[place + 1] = other, one
+        for layer in layers:
+            inputs = layer(inputs)
+        return inputs
+
+    @property
+    def swaps(self) -> bool:
+        """Whether any two layers are computed in another order than that of the design."""
+        return any(comes_before_its_relu(one, other) for one, other in pairwise(self))
+
+
+def comes_before_its_relu(one: nn.Module, other: nn.Module) -> bool:
+    """Return whether the second of two layers, a max pooling, may as well be computed first."""
+    return type(one) is nn.ReLU and isinstance(other, nn.MaxPool2d)

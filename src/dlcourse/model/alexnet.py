@@ -6,7 +6,7 @@ from dlcourse.layer.activation import activation_layer
 from dlcourse.layer.grid import GridAverage
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import is_small, picture_shape
-from dlcourse.layer.pool import pool_first, pool_layer
+from dlcourse.layer.pool import PoolFirst, pool_layer
 
 MIN_SIZE = 15  # the last pooling then sees 3 x 3
 
@@ -57,7 +57,7 @@ class AlexNet(nn.Module):
         def drop() -> list[nn.Module]:
             return [nn.Dropout(dropout)] if dropout > 0 else []
 
-        features = nn.Sequential(
+        self.features = PoolFirst(
             *convolution(channels, width, size, stride),
             pool_layer(pool, 3, 2),
             *convolution(width, 3 * width, 5),
@@ -67,7 +67,6 @@ class AlexNet(nn.Module):
             *convolution(4 * width, 4 * width, 3),
             pool_layer(pool, 3, 2),
         )
-        self.features = pool_first(features)
         self.average = GridAverage(grid)
         self.classifier = nn.Sequential(
             *drop(),

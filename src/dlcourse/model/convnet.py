@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from dlcourse.layer.activation import activation_layer
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import picture_shape
-from dlcourse.layer.pool import pool_first, pool_layer
+from dlcourse.layer.pool import PoolFirst, pool_layer
 
 MIN_SIZE = 6  # the pooling then sees 2 x 2
 
@@ -50,7 +50,7 @@ class ConvNet(nn.Module):
         def drop(probability: float) -> list[nn.Module]:
             return [nn.Dropout(probability)] if probability > 0 else []
 
-        features = nn.Sequential(
+        self.features = PoolFirst(
             nn.Conv2d(channels, 32, 3),
             *after(32, pictures=True),
             nn.Conv2d(32, 64, 3),
@@ -58,7 +58,6 @@ class ConvNet(nn.Module):
             pool_layer(pool, 2),
             *drop(dropout),
         )
-        self.features = pool_first(features)
         self.hidden = nn.Sequential(
             nn.Linear(64 * rows * columns, 128),
             *after(128, pictures=False),

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from dlcourse.layer.activation import activation_layer
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import picture_shape
-from dlcourse.layer.pool import pool_first, pool_layer
+from dlcourse.layer.pool import PoolFirst, pool_layer
 
 MIN_SIZE = 28
 
@@ -51,7 +51,7 @@ class LeNet5(nn.Module):
             layers = [nn.Dropout(dropout)] if dropout > 0 else []
             return [*layers, nn.Linear(inputs, units)]
 
-        self.features = pool_first(nn.Sequential(*block(channels, 6, padding), *block(6, 16, 0)))
+        self.features = PoolFirst(*block(channels, 6, padding), *block(6, 16, 0))
         self.classifier = nn.Sequential(
             *dense(16 * rows * columns, 120),
             activation_layer(activation),

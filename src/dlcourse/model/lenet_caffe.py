@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from dlcourse.layer.activation import activation_layer
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import picture_shape
-from dlcourse.layer.pool import pool_layer
+from dlcourse.layer.pool import PoolFirst, pool_layer
 
 MIN_SIZE = 16  # the last pooling then sees 2 x 2
 
@@ -15,15 +15,19 @@ class LeNetCaffe(nn.Module):
 
     Input (N, C, H, W) with H and W at least 16, output (N, output_size). 20 and 50 maps of 5 x 5
     filters; 800 features at 28 x 28; 431,080 parameters for one channel of 28 x 28 and ten
-    classes. As in Caffe's file, the 500 hidden units are the only ones with an activation: what is
-    not linear about the convolutions is the max pooling.
+    classes.
+
+    conv_activation: whether the activation follows the convolutions as well. In Caffe's own file
+        it does not: the 500 hidden units are the only ones with an activation, and what is not
+        linear about the convolutions is the max pooling.
 
     Raises UserError for smaller pictures and for inputs that are no pictures.
 
     Reference: Jia, Shelhamer, Donahue, Karayev, Long, Girshick, Guadarrama, Darrell, "Caffe:
     convolutional architecture for fast feature embedding", ACM Multimedia 2014, and its file
     ``examples/mnist/lenet.prototxt``.
-    Departs from it: PyTorch's initial weights; Caffe's are ``init=lecun_uniform``.
+    Departs from it: an activation follows each convolution, unless ``conv_activation=false``; and
+    PyTorch's initial weights, where Caffe's are ``init=lecun_uniform``.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class LeNetCaffe(nn.Module):
         output_size: int,
         *,
         activation: str,
+        conv_activation: bool,
         norm: str,
         pool: str,
         dropout: float,
@@ -44,9 +49,11 @@ class LeNetCaffe(nn.Module):
             layers = [nn.Conv2d(inputs, maps, 5)]
             if norm != "none":
                 layers.append(norm_layer(norm, maps, pictures=True))
+            if conv_activation:
+                layers.append(activation_layer(activation))
             return [*layers, pool_layer(pool, 2)]
 
-        self.features = nn.Sequential(*block(channels, 20), *block(20, 50))
+        self.features = PoolFirst(*block(channels, 20), *block(20, 50))
         self.hidden = nn.Sequential(
             nn.Linear(50 * rows * columns, 500), activation_layer(activation)
         )

@@ -8,7 +8,7 @@ from dlcourse.layer.activation import activation_layer
 from dlcourse.layer.grid import GridAverage
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import is_small, picture_shape
-from dlcourse.layer.pool import pool_first, pool_layer
+from dlcourse.layer.pool import PoolFirst, pool_layer
 
 MIN_SIZE = 17  # the last block then sees 2 x 2
 
@@ -53,7 +53,7 @@ class VGG(nn.Module):
         small = is_small(*sides)
         grid, hidden = (1, 8 * width) if small else (7, 64 * width)
 
-        self.features = nn.Sequential()
+        self.features = PoolFirst()
         inputs = channels
         for block, count in enumerate(convolutions):
             maps = width * min(2**block, 8)  # 64, 128, 256, 512, 512
@@ -64,7 +64,6 @@ class VGG(nn.Module):
                 self.features.append(activation_layer(activation))
                 inputs = maps
             self.features.append(pool_layer(pool, 2, ceil_mode=small))
-        pool_first(self.features)
 
         def dense(units: int, outputs: int) -> list[nn.Module]:
             layers = [nn.Linear(units, outputs), activation_layer(activation)]
