@@ -1,5 +1,14 @@
 """Train: ``python train.py model=lenet optim=adam``; ``--help`` lists the choices."""
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))  # it need not be installed
+
+from dlcourse.installed import require_installed
+
+require_installed()
+
 from dlcourse.cli import main
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ write: puts each case's part into a document, in place of the one that it had th
 Lightning and Keras come with pip install 'dlcourse[bench]'; who is missing is left out.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import os
 import sys
 from datetime import date

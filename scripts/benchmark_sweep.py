@@ -8,6 +8,8 @@ runs by themselves are started one at a time, as a shell's loop would. Prints bo
 the first process to the last, and their ratio for every round.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import subprocess
 import sys
 import tempfile

@@ -4,6 +4,8 @@ python scripts/catalogue.py            writes it
 python scripts/catalogue.py --check    only tells whether it is up to date; exit status 1 if not
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import re
 import sys
 from pathlib import Path

@@ -13,6 +13,8 @@ For each argument prints the entry where the two gradients are farthest apart an
 above 1e-6. A kink between the two points of a slope, as ReLU has at 0, shows as an error as well.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import sys
 from collections.abc import Callable
 from importlib import import_module

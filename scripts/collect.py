@@ -9,6 +9,8 @@ results.md, results.tex and pictures into the first folder, or where it is told.
 shown and never used for ranking. Runs that failed or have not finished are named.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import sys
 from pathlib import Path
 

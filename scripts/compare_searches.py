@@ -9,6 +9,8 @@ of both, the epochs that each has trained, and on how many seeds Optuna's is as 
 Ends with status 1 if a trial has a key that its optimizer lacks, or lacks one that it has.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import json
 import subprocess
 import sys

@@ -8,6 +8,8 @@ The rows stand in tests/references/, one for each name of the catalogue, and are
 well. Exit status 1 if a row is missing, fails or is too far off. No data are downloaded.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import os
 import platform
 import sys

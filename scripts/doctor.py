@@ -10,6 +10,8 @@ order, workers, compilation, and what the augmentation costs. Advice follows fro
 and nothing else; whether the model still learns as well is for a run to tell. Nothing is written.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import os
 import sys
 from collections.abc import Sequence

@@ -6,6 +6,8 @@ Prints every test figure, the same as in the run's result.json. In cross-validat
 measured, in a nested one on the outer fold. ``trust`` names the module of a model of your own.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import sys
 from pathlib import Path
 

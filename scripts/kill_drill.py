@@ -8,6 +8,8 @@ optimizer, history and the sweep's table (times aside) must be the same to the l
 status 1 if one differs.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import csv
 import json
 import random

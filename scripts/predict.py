@@ -8,6 +8,8 @@ models are asked as one, as for the ensemble in result.json. Pictures are made g
 the model needs them.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import csv
 import sys
 from collections.abc import Callable

@@ -11,6 +11,8 @@ attention or a gate that looks at the whole picture there is none. A layer's mem
 makes for one example. All numbers count 4 bytes, as in fp32.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import sys
 from functools import partial
 

@@ -10,6 +10,8 @@ table of one or two features is drawn as points, examples=500 of them, in a pane
 Writes contact_sheet.png and an image for TensorBoard into a new folder below outputs/show/.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import os
 import shlex
 import sys

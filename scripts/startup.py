@@ -10,6 +10,8 @@ put there from here; the same command is timed without them as well. Figures are
 rounds; one round more comes first and is not counted, because a set may have to be fetched.
 """
 
+import clone  # noqa: F401  (finds src/)
+
 import json
 import subprocess
 import sys

@@ -403,7 +403,8 @@ def test_a_killed_run_goes_on_to_the_end_of_one_that_was_not(
 def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, here):
     assert kill_after(3, LONG, tmp_path, data_root, number) == status
     message = (tmp_path / "stderr.txt").read_text()
-    assert message == "\nStopped. To go on: python train.py resume=here\n"
+    typed = f"{sys.executable} {ROOT / 'train.py'}"
+    assert message == f"\nStopped. To go on: {typed} resume=here\n"
     assert (tmp_path / "here/checkpoints/last.pt").exists()
     assert here("resume=here").returncode == 0
 

@@ -1,6 +1,7 @@
 """How every command of dlcourse ends: one message, an exit status, no traceback."""
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,9 +56,22 @@ def terminable() -> None:
     signal.signal(signal.SIGTERM, terminate)
 
 
-def own_name() -> str:
-    """Return how this command is typed."""
-    return "dlcourse-train" if "dlcourse" in Path(sys.argv[0]).name else "python train.py"
+def own_name(program: str = "train.py") -> str:
+    """Return how a program of this clone is typed, by the command that is running.
+
+    ``python train.py`` and ``dlcourse-train`` are as the user typed them; ``scripts/shapes.py`` is
+    named from where they stand. program: its path inside the clone.
+    """
+    running = Path(sys.argv[0])
+    if "dlcourse" in running.name and program == "train.py":
+        return running.name
+    clone = Path(__file__).parents[2]
+    if running.parent.name == "scripts" or (running.parent / "clone.py").is_file():
+        clone = Path(os.path.normpath(running.parent / ".."))
+    elif running.name == "train.py":
+        clone = running.parent
+    python = sys.orig_argv[0] if "python" in Path(sys.orig_argv[0]).name else "python"
+    return f"{python} {shlex.quote(str(clone / program))}"
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -267,7 +267,8 @@ def killed(tmp_path_factory, data_root):
 
 
 def test_a_killed_sweep_ends_like_one_that_was_not(killed, sweep, monkeypatch):
-    assert "Stopped. To go on: python train.py resume=parts" in killed.said
+    assert "Stopped. To go on: " in killed.said
+    assert "train.py resume=parts" in killed.said
     monkeypatch.chdir(killed.here)
     assert sweep("resume=parts").returncode == 0
     assert sweep(*killed.words, "hydra.sweep.dir=whole").returncode == 0
