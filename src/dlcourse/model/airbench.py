@@ -113,5 +113,7 @@ class AirBench(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         maps = self.activation(self.whitening(pictures))  # (N, 24, H - 1, W - 1)
         maps = self.groups(maps)  # (N, 256, 3, 3) at 32 pixels
-        features = maps.amax((2, 3))  # (N, 256)
+        # amax would split its gradient between equal maxima, which a compiled model computes twice,
+        # rounded and not, and finds in no place at all: 0 / 0
+        features = maps.flatten(2).max(2).values  # (N, 256)
         return self.output(features) * self.scale  # (N, output_size)

@@ -1,0 +1,155 @@
+"""A compiled model does what the model itself does, whatever trains it.
+
+Compiling takes seconds to a minute for each model, so that all of it is a sweep of its own:
+``python -m pytest -m compiled``. What every run of the tests looks at costs milliseconds.
+"""
+
+from contextlib import contextmanager
+from functools import partialmethod
+
+import pytest
+import torch
+from conftest import options, prepared
+from test_training import DESIGNS, narrow
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dlcourse.core import Fold, State
+from dlcourse.optim.objective import objective
+
+ATEN = torch.ops.aten
+TOLERANCE = {"fp32": 1e-4, "bf16": 0.05}  # a share of the norm of all gradients
+LOSSES = sorted(set(options("loss")) - {"mse"})
+
+
+class NoEqualFloats(TorchDispatchMode):
+    """Fails where two tensors of floats are compared for equality.
+
+    A compiler computes such a value twice, once rounded to bf16 for memory and once not, and the
+    two differ: the gradient of ``amax`` then divides by the number of places that hold the
+    maximum, which is 0.
+    """
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in (ATEN.eq.Tensor, ATEN.ne.Tensor):
+            assert not args[0].is_floating_point(), "two tensors of floats are compared"
+        return function(*args, **(kwargs or {}))
+
+
+def differentiate(state: State, fold: Fold, recipe, examples: int = 8) -> dict[str, torch.Tensor]:
+    """Return the gradient of every weight on some examples, by name."""
+    state.model.train()
+    inputs, targets = fold.train.inputs[:examples], fold.train.targets[:examples]
+    torch.manual_seed(0)
+    state.optimizer.zero_grad()
+    inputs = recipe.prepare(fold.standardize(inputs))
+    objective(state, inputs, targets, recipe)[-1].backward()
+    named = state.model.named_parameters()
+    return {name: weight.grad.clone() for name, weight in named if weight.grad is not None}
+
+
+def of_a_design(compose, model: str, *words: str):
+    """Return the config of a slim model on the digits."""
+    more = [f"model={model}", "runtime=cpu", "data.examples=60", "observe=[]", "max_epochs=2"]
+    return narrow(compose("data=digits", *more, *words))
+
+
+@pytest.mark.parametrize("model", DESIGNS.values())
+def test_no_gradient_of_a_model_asks_whether_two_floats_are_equal(model, compose):
+    made = prepared(of_a_design(compose, model))
+    with NoEqualFloats():
+        assert differentiate(*made)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_gradient_of_a_loss_or_penalty_asks_whether_two_floats_are_equal(loss, compose):
+    penalties = f"regularizer=[{','.join(options('regularizer'))}]"
+    made = prepared(of_a_design(compose, "mlp", f"loss={loss}", penalties))
+    with NoEqualFloats():
+        assert differentiate(*made)
+
+
+def test_the_gradient_of_amax_does_ask_that():
+    maps = torch.randn(2, 3, 4, requires_grad=True)
+    with NoEqualFloats(), pytest.raises(AssertionError, match="floats are compared"):
+        maps.amax(2).sum().backward()
+
+
+@contextmanager
+def compiled_by(backend: str, monkeypatch):
+    """Let models be compiled by one of PyTorch's backends, and draw dropout masks as without it."""
+    from torch._inductor import config
+
+    torch._dynamo.reset()
+    with monkeypatch.context() as patch, config.patch(fallback_random=True):
+        patch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=backend))
+        yield
+
+
+def both(cfg, backend: str, monkeypatch) -> tuple[tuple, tuple]:
+    """Return state, fold and recipe of a config twice: as it is, and with a compiled model."""
+    plain = prepared(cfg)
+    cfg.runtime.compile = True
+    with compiled_by(backend, monkeypatch):
+        compiled = prepared(cfg)
+    assert compiled[0].model._compiled_call_impl is not None
+    compiled[0].model.load_state_dict(plain[0].model.state_dict())
+    return plain, compiled
+
+
+def compare_gradients(model: str, precision: str, backend: str, compose, monkeypatch) -> float:
+    """Return the largest distance of a gradient from that of the model itself, by its norm."""
+    cfg = of_a_design(compose, model, f"runtime.precision={precision}")
+    plain, compiled = both(cfg, backend, monkeypatch)
+    one, other = differentiate(*plain), differentiate(*compiled)
+    assert one.keys() == other.keys()
+    whole = torch.stack([gradient.norm() for gradient in one.values()]).norm()
+    return max(((other[name] - one[name]).norm() / whole).item() for name in one)
+
+
+def train(state: State, fold: Fold, recipe, steps: int = 3) -> None:
+    """Take some training steps on all examples."""
+    state.model.train()
+    torch.manual_seed(0)
+    inputs = recipe.prepare(fold.standardize(fold.train.inputs))
+    for _ in range(steps):
+        recipe.step(state, inputs, fold.train.targets, recipe)
+
+
+def compare_training(optim: str, backend: str, compose, monkeypatch) -> float:
+    """Return how far apart the weights end, in units of the way that they went."""
+    words = [*WORDS_OF.get(optim, ["model=mlp", "model.dropout=0.2"]), f"optim={optim}"]
+    cfg = compose("data.examples=60", "runtime=cpu", "observe=[]", *words)
+    plain, compiled = both(cfg, backend, monkeypatch)
+    before = nn.utils.parameters_to_vector(plain[0].model.parameters()).detach().clone()
+    for made in (plain, compiled):
+        train(*made)
+    ends = [nn.utils.parameters_to_vector(made[0].model.parameters()) for made in (plain, compiled)]
+    assert (ends[0] - before).norm() > 0
+    return ((ends[1] - ends[0]).norm() / (ends[0] - before).norm()).item()
+
+
+WORDS_OF = {
+    "closed_form": ["data=diabetes", "model=linear"],
+}
+
+
+@pytest.mark.parametrize("optim", ["adam", "lbfgs", "sam"])  # the last two run it several times
+def test_an_optimizer_moves_a_traced_model_like_the_model_itself(optim, compose, monkeypatch):
+    assert compare_training(optim, "aot_eager", compose, monkeypatch) < 1e-5
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("optim", options("optim"))
+def test_an_optimizer_moves_a_compiled_model_like_the_model_itself(optim, compose, monkeypatch):
+    assert compare_training(optim, "inductor", compose, monkeypatch) < 1e-3
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("model", DESIGNS.values())
+def test_a_compiled_model_has_the_gradients_of_the_model_itself(
+    model, precision, compose, monkeypatch
+):
+    distance = compare_gradients(model, precision, "inductor", compose, monkeypatch)
+    assert distance < TOLERANCE[precision]
