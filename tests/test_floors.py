@@ -10,12 +10,24 @@ from dlcourse.check import GROUPS
 
 PACKAGE = Path(dlcourse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
+GUARDED = {"guard", "plot_text"}
 LEAVES = set(GROUPS) - {"runtime"}
-GROUND = {"core", "error", "durable", "order", "allocator", "runtime", "layer", "light"}
+GROUND = {
+    "core",
+    "error",
+    "durable",
+    "order",
+    "allocator",
+    "runtime",
+    "layer",
+    "light",
+    "guard",
+    "plot_text",
+}
 SAID = {"command", "told", "zoo"}
 STORED = {"run_folder", "older"}
 BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports"}
-TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report"}
+TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report", "guard"}
 HYDRA = {"cli", "compose", "experiment", "start", "sweep"}
 
 
@@ -59,7 +71,17 @@ def allowed(path: Path) -> set[str]:
     if here == "train":
         return GROUND | {"train"}
     if here == "report":
-        return {"report", "run_folder", "durable", "error", "kind", "bounds", "command"}
+        return {
+            "report",
+            "run_folder",
+            "durable",
+            "error",
+            "kind",
+            "bounds",
+            "command",
+            "guard",
+            "plot_text",
+        }
     if here in BEFORE_TORCH:
         return BEFORE_TORCH | {"error", "durable"}
     everything = {noun(file) for file in FILES}

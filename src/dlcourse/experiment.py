@@ -21,6 +21,9 @@ from dlcourse.build import (
 )
 from dlcourse.core import Dataset, Fold, Observer
 from dlcourse.data.options import standardize
+from dlcourse.error import UserError
+from dlcourse.guard import guarded
+from dlcourse.observe.guarded import Guarded
 from dlcourse.result import describe, summarize
 from dlcourse.runtime import Runtime
 from dlcourse.split.part import Part
@@ -78,7 +81,9 @@ def carry_out(
     if parts[0].name == ".":
         return results[0]
     names = [part.name for part in parts]
-    result = summarize(results, names) | put_together(cfg, dataset, parts, folder)
+    result = summarize(results, names)
+    with guarded("What all folds predict together", UserError):
+        result |= put_together(cfg, dataset, parts, folder)
     run_folder.write_result(folder, result)
     return result
 
@@ -97,7 +102,8 @@ def run_fold(
 
     whole: the folder of the run that the fold belongs to.
 
-    In cross-validation the outputs on its validation and test examples are written down as well.
+    In cross-validation the outputs on its validation and test examples are written as well. The
+    result is written before the observers have their last turn, so that none of them can cost it.
     """
     train = dataset.train.subset(part.train).to(runtime.device)
     val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
@@ -108,8 +114,8 @@ def run_fold(
     recipe = make_recipe(cfg, runtime, dataset, fold)
     with ExitStack() as stack:
         observers = [Checkpoint(folder)]
-        for node in cfg.observe.values():
-            observers.append(build(node)(folder))
+        for name, node in cfg.observe.items():
+            observers.append(Guarded(name, build(node), folder))
             stack.callback(observers[-1].close)
         observers += watching  # after those that write, so that they may end the run
         fit(state, fold, recipe, observers)
@@ -118,11 +124,12 @@ def run_fold(
         meter = measure(state.model, test, fold.standardize, recipe, keep=True)
         if part.name != ".":
             val_meter = val and measure(state.model, val, fold.standardize, recipe, keep=True)
-            predictions.write(folder, predictions.gather(part.val, val_meter, meter))
+            with guarded(f"Writing the predictions of {part.name}"):
+                predictions.write(folder, predictions.gather(part.val, val_meter, meter))
         result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}
+        run_folder.write_result(folder, result)
         for observer in observers:
             observer.finish(state, result)
-        run_folder.write_result(folder, result)
     return result
 
 

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from dlcourse import run_folder
 from dlcourse.command import own_name
 from dlcourse.error import DivergedError, UserError
+from dlcourse.guard import guarded
 from dlcourse.imports import import_to_stay
 from dlcourse.told import lines
 
@@ -48,7 +49,8 @@ def start(
 
 
 def report(folder: Path, shown: str) -> None:
-    """Print how cross-validation went and where everything lies."""
-    for line in lines(run_folder.read_result(folder)):
-        print(line)
-    print(f"Results are in {shown}", flush=True)
+    """Print how cross-validation went and where everything is."""
+    with guarded("The summary on the screen"):
+        for line in lines(run_folder.read_result(folder)):
+            print(line)
+        print(f"Results are in {shown}", flush=True)

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
+from dlcourse.plot_text import LITERAL, add_legend, class_labels
+
 COLOURS = (  # Petroff, "Accessible color sequences for data visualization", 2021, ten colours
     "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#717581", "#a96b59", "#e76300", "#92dadd",
     "#b9ac70", "#94a4a2",
@@ -35,10 +37,12 @@ def draw_confusion(counts: list[list[int]], classes: list[str]) -> Figure:
     bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1], labels=["0", "1 %", "5 %", "20 %", "50 %", "100 %"])
     axes.tick_params(length=0)
     if size <= 100:
-        letters = 10 if size <= 20 else max(5, 300 / size)
-        upright = 0 if max(map(len, classes)) <= 2 and size <= 40 else 90
-        axes.set_xticks(range(size), classes, rotation=upright, fontsize=letters)
-        axes.set_yticks(range(size), classes, fontsize=letters)
+        names, note = class_labels(classes)
+        look = {"fontsize": 10 if size <= 20 else max(5, 300 / size), **LITERAL}
+        upright = 0 if max(map(len, names)) <= 2 and size <= 40 else 90
+        axes.set_xticks(range(size), names, rotation=upright, **look)
+        axes.set_yticks(range(size), names, **look)
+        add_note(figure, note)
     if size <= 20:
         for row, column in np.ndindex(size, size):
             colour = "white" if share[row, column] > 0.3 else "black"
@@ -52,13 +56,14 @@ def draw_precision_recall(full: dict, classes: list[str]) -> Figure:
 
     full: what ``AveragePrecision.full`` returned. Grey lines in the back have the same F1.
     """
-    told = full["average_precision"]
+    told, (names, note) = full["average_precision"], class_labels(classes)
     present = [number for number, area in enumerate(told["per_class"]) if area is not None]
     worst_first = sorted(present, key=lambda number: told["per_class"][number])
     shown = worst_first[:WORST_CURVES] if len(present) > MANY_CURVES else present
     figure = Figure(figsize=(7.6, 5), layout="constrained")
     axes = figure.add_subplot(xlabel="recall", ylabel="precision")
     draw_equal_f1(axes)
+    entries = []
     for number in [n for n in present if n not in shown] + shown:
         curve = told["curves"][number]
         recall, precision = [0, *curve["recall"]], [curve["precision"][0], *curve["precision"]]
@@ -69,19 +74,21 @@ def draw_precision_recall(full: dict, classes: list[str]) -> Figure:
             else {
                 "color": COLOURS[place],
                 "linestyle": DASHES[place % len(DASHES)],
-                "label": f"{shortened(classes[number])}  {told['per_class'][number]:.3f}",
             }
         )
-        axes.step(recall, precision, where="pre", **look)
+        (curve,) = axes.step(recall, precision, where="pre", **look)
+        if place is not None:
+            entries.append((curve, f"{names[number]}  {told['per_class'][number]:.3f}"))
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
     axes.set_title(f"mean average precision {told['macro']:.3f}", loc="left")
     heading = "average precision"
     if len(shown) < len(present):
-        axes.plot(
-            [], [], color=GREY, linewidth=0.8, label=f"{len(present) - len(shown)} better ones"
-        )
+        (grey,) = axes.plot([], [], color=GREY, linewidth=0.8)
+        entries.append((grey, f"{len(present) - len(shown)} better ones"))
         heading = f"the {len(shown)} worst of {len(present)}"
-    figure.legend(loc="outside right upper", frameon=False, title=heading, alignment="left")
+    look = {"loc": "outside right upper", "frameon": False, "alignment": "left"}
+    add_legend(figure, entries, title=heading, **look)
+    add_note(figure, note)
     plain(axes)
     return figure
 
@@ -154,14 +161,16 @@ def draw_per_class(full: dict, classes: list[str]) -> Figure:
         axes.plot(
             columns[name], rows, marker, color=colour, markersize=7, label=label, clip_on=False
         )
-    names = [f"{shortened(classes[n])}  ({figures['support'][n]})" for n in shown]
-    axes.set_yticks(rows, names, fontsize=9)
+    names, note = class_labels(classes)
+    labels = [f"{names[n]}  ({figures['support'][n]})" for n in shown]
+    axes.set_yticks(rows, labels, fontsize=9, **LITERAL)
     if many:
         axes.text(
             0, half, f"{len(order) - MANY_ROWS} classes between", va="center", color="#717581"
         )
     axes.set_title("by class, with its number of examples", loc="left")
     figure.legend(loc="outside lower center", frameon=False, ncols=3)
+    add_note(figure, note)
     plain(axes)
     axes.tick_params(axis="y", length=0)
     return figure
@@ -175,6 +184,7 @@ def plain(*several: Axes) -> None:
         axes.set_axisbelow(True)
 
 
-def shortened(name: str) -> str:
-    """Return a class's name, or its beginning if it is long."""
-    return name if len(name) <= 24 else f"{name[:23]}..."
+def add_note(figure: Figure, note: str) -> None:
+    """Write a note in small letters below everything else, if there is one."""
+    if note:
+        figure.supxlabel(note, fontsize=7, color="#717581", x=0.01, ha="left", wrap=True)

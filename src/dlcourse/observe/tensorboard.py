@@ -2,13 +2,16 @@
 
 import logging
 import warnings
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from dlcourse.core import Fold, Observer, Recipe, State
+from dlcourse.guard import guarded
+from dlcourse.plot_text import fonts_for
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +52,7 @@ class TensorBoard(Observer):
 
         for name, figure in result["test"].items():
             self.writer.add_scalar(f"test/{name}", figure, result["best_epoch"])
-        for name, picture in drawn(result).items():
-            self.writer.add_figure(f"test/{name}", picture, result["best_epoch"], False)
+        self.draw_plots(result)
         self.draw_graph(state)
         best = f"best/{result['monitor']}"
         self.writer.add_scalar(best, result["best"], result["best_epoch"])
@@ -59,6 +61,14 @@ class TensorBoard(Observer):
         _, *own = hparams(result["options"], {best: result["best"]})
         for summary in own:
             self.writer.file_writer.add_summary(summary)
+
+    def draw_plots(self, result: dict) -> None:
+        """Draw the final test's plots; one that fails is left out with a warning."""
+        with guarded("Drawing the final test"):
+            plots = plots_of(result)
+            for name, draw in plots.items():
+                with guarded(f"The plot {name}"), fonts_for(result["classes"]):
+                    self.writer.add_figure(f"test/{name}", draw(), result["best_epoch"], False)
 
     def draw_graph(self, state: State) -> None:
         """Draw the model as PyTorch traces it on one example; one it cannot trace is named."""
@@ -80,20 +90,21 @@ class TensorBoard(Observer):
             self.writer.close()
 
 
-def drawn(result: dict) -> dict[str, Any]:
-    """Draw what the result tells of the final test, by the name that TensorBoard shows it under."""
-    drawings = {"confusion", "per_class", "average_precision", "calibration"}
-    if not drawings & set(result):
+def plots_of(result: dict) -> dict[str, Callable[[], Any]]:
+    """Return what draws each plot of the final test, by the name that TensorBoard shows it under.
+
+    A plot with the name of a curve would not be shown.
+    """
+    if not {"confusion", "per_class", "average_precision", "calibration"} & set(result):
         return {}
     from dlcourse.observe import pictures  # matplotlib, 0.2 s
 
-    found = {}
-    if "confusion" in result:
-        found["confusion"] = pictures.draw_confusion(result["confusion"], result["classes"])
-    if "per_class" in result:
-        found["per_class"] = pictures.draw_per_class(result, result["classes"])
-    if "average_precision" in result:  # a picture with the name of a curve would not be shown
-        found["precision_recall"] = pictures.draw_precision_recall(result, result["classes"])
-    if "calibration" in result:
-        found["calibration"] = pictures.draw_reliability(result)
-    return found
+    classes = result["classes"]
+    plots = {
+        "confusion": partial(pictures.draw_confusion, result.get("confusion"), classes),
+        "per_class": partial(pictures.draw_per_class, result, classes),
+        "average_precision": partial(pictures.draw_precision_recall, result, classes),
+        "calibration": partial(pictures.draw_reliability, result),
+    }
+    shown = {"average_precision": "precision_recall"}
+    return {shown.get(name, name): draw for name, draw in plots.items() if name in result}

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dlcourse.error import UserError
+from dlcourse.guard import guarded
+from dlcourse.plot_text import fonts_for
 from dlcourse.report import comparison, nested
 from dlcourse.report.csv_table import csv_table
 from dlcourse.report.grouping import group_points
@@ -16,6 +18,7 @@ from dlcourse.report.points import Point
 from dlcourse.report.ranking import by_monitor, rank
 from dlcourse.report.runs import find_runs
 from dlcourse.report.screen import screen
+from dlcourse.report.written import option
 from dlcourse.run_folder import shown
 
 Told = tuple[list[Point], list[str], str]
@@ -46,14 +49,20 @@ def write_report(
         raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
     places = Places.of(where, named or {}, folders)
     told = [(part, column_keys(part), sentences(part)) for part in parts]
-    for part, keys, text in told:
-        say(screen(part, keys))
-        say(text)
-    if left:
-        say(left)
-    places.write_text("csv", csv_table(points, folders[0]))
-    places.write_text("markdown", in_markdown(told, left))
-    places.write_text("latex", "\n".join(latex(part, keys) for part, keys, _ in told))
+    with guarded("The table on the screen"):
+        for part, keys, text in told:
+            say(screen(part, keys))
+            say(text)
+        if left:
+            say(left)
+    texts = {
+        "csv": lambda: csv_table(points, folders[0]),
+        "markdown": lambda: in_markdown(told, left),
+        "latex": lambda: "\n".join(latex(part, keys) for part, keys, _ in told),
+    }
+    for kind, text_of in texts.items():
+        with guarded(f"The table {places.texts[kind].name}", UserError):
+            places.write_text(kind, text_of())
     compared = {id(point) for point in max(parts, key=len)}
     draw([p for p in points if id(p) in compared], importances or {}, places)
     say(f"Written to {shown(places.folder)}: {', '.join(places.written)}")
@@ -82,7 +91,13 @@ def draw(points: list[Point], importances: Mapping[str, float], places: Places) 
     """Draw what can be drawn of points with the same monitor."""
     if len(points) < 2 and not importances:
         return
-    from dlcourse.report.picture.pictures import pictures  # matplotlib takes its time
+    with guarded("Drawing the plots", UserError):
+        from dlcourse.report.picture.pictures import pictures  # matplotlib takes its time
 
-    for name, figure in pictures(points, swept_keys(points), importances).items():
-        places.write_picture(name, figure)
+        keys = swept_keys(points)
+        with fonts_for(option(point, key) for point in points for key in keys):
+            for name, draw in pictures(points, keys, importances).items():
+                with guarded(f"The plot {name}", UserError):
+                    figure = draw()
+                    if figure is not None:
+                        places.write_picture(name, figure)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from dlcourse import run_folder
 from dlcourse.command import FAILED, own_name
 from dlcourse.error import UserError
+from dlcourse.guard import guarded
 from dlcourse.sweep import record
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import in_a_folder, shortened
@@ -82,7 +83,8 @@ def conduct(
             raise
         course.write()
         if course.best is not None:
-            tell(folder, search)
+            with guarded(f"The report on {run_folder.shown(folder)}"):
+                tell(folder, search)
     if course.failed:
         many = "1 job has" if len(course.failed) == 1 else f"{len(course.failed)} jobs have"
         print(f"{many} failed. To run what is missing: {to_go_on(folder)}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """Sums over an epoch, kept on the device and read back once."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Metric
+from dlcourse.guard import guarded
 
 TOGETHER = 2**17  # outputs on the CPU are measured so many numbers at a time: a call costs 5 us
 
@@ -68,7 +70,7 @@ class Meter:
         figures = {"loss": float(loss) / count}
         for metric, total in zip(self.metrics, sums, strict=True):
             figures |= metric.report(total, count)
-        return {f"{split}/{name}": figure for name, figure in figures.items()}
+        return {f"{split}/{name}": float(value) for name, value in figures.items()}
 
     def everything(self) -> tuple[Tensor, Tensor]:
         """Return all outputs (N, K) and targets that were kept, on the CPU."""
@@ -76,10 +78,18 @@ class Meter:
         return torch.cat(outputs).cpu(), torch.cat(targets).cpu()
 
     def full(self) -> dict[str, Any]:
-        """Return what every metric has to say about all outputs that were kept."""
+        """Return what every metric reports of all outputs that were kept, as JSON takes it.
+
+        A metric that fails here is left out with a warning: it must not cost the run its result.
+        """
         outputs, targets = self.everything()
-        told = [metric.full(outputs.float(), targets) for metric in self.metrics]
-        return {name: figures for one in told for name, figures in one.items()}
+        found: dict[str, Any] = {}
+        for metric in self.metrics:
+            with guarded(f"The report of {type(metric).__name__} on all test examples"):
+                report = metric.full(outputs.float(), targets)
+                json.dumps(report)
+                found |= report
+        return found
 
 
 def _zero(summand: Tensor) -> Tensor:

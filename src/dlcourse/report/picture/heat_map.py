@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from dlcourse.plot_text import LITERAL, value_label
 from dlcourse.report.picture.levels import Scale, around_base, scale_of, scales
 from dlcourse.report.picture.look import empty_figure, plain, scale_x
 from dlcourse.report.points import Point
@@ -49,15 +50,19 @@ def draw_cells(point: Point, table: list[list[float]], down: Scale, across: Scal
     """Draw a table of figures as coloured cells with the figures in them."""
     size = 2.4 + 0.85 * len(across.levels), 1.5 + 0.6 * len(down.levels)
     figure = empty_figure(max(5, size[0]), max(3, size[1]))
-    axes = figure.add_subplot(xlabel=across.key, ylabel=down.key)
+    axes = figure.add_subplot()
+    axes.set_xlabel(value_label(across.key), **LITERAL)
+    axes.set_ylabel(value_label(down.key), **LITERAL)
     axes.set_facecolor("#eceef0")
     best = min if point.mode == "min" else max
     colours = "viridis_r" if point.mode == "min" else "viridis"
     picture = axes.imshow(table, cmap=colours, aspect="auto")
     figure.colorbar(picture, label=point.monitor)
-    axes.set_xticks(range(len(across.levels)), [level.name for level in across.levels])
-    axes.set_yticks(range(len(down.levels)), [level.name for level in down.levels])
-    if sum(len(level.name) for level in across.levels) > 9 * len(across.levels):
+    names = [value_label(level.name) for level in across.levels]
+    axes.set_xticks(range(len(names)), names, **LITERAL)
+    rows = [value_label(level.name) for level in down.levels]
+    axes.set_yticks(range(len(rows)), rows, **LITERAL)
+    if sum(map(len, names)) > 9 * len(names):
         axes.tick_params(axis="x", rotation=30)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -79,7 +84,7 @@ def draw_scatter(points: Sequence[Point], first: Scale, second: Scale) -> Figure
     figure = empty_figure(6, 4.4)
     axes = figure.add_subplot()
     scale_x(axes, first)
-    axes.set_ylabel(second.key)
+    axes.set_ylabel(value_label(second.key), **LITERAL)
     axes.set_yscale("log" if second.log else "linear")
     height = {id(point): level.number for level in second.levels for point in level.points}
     dots = [

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
+from dlcourse.plot_text import LITERAL, value_label
 from dlcourse.report.picture.look import COLOURS, empty_figure, plain
 
 
@@ -14,7 +15,10 @@ def draw_importances(shares: Mapping[str, float]) -> Figure | None:
     order = sorted(shares, key=lambda name: shares[name])
     figure = empty_figure(6, 1.1 + 0.42 * len(order))
     axes = figure.add_subplot(xlabel="share of what explains the figure, in per cent")
-    bars = axes.barh(order, [100 * shares[name] for name in order], color=COLOURS[0], height=0.65)
+    bars = axes.barh(
+        range(len(order)), [100 * shares[name] for name in order], color=COLOURS[0], height=0.65
+    )
+    axes.set_yticks(range(len(order)), [value_label(name) for name in order], **LITERAL)
     axes.bar_label(bars, fmt="%.0f", padding=4)
     axes.set_xlim(0, max(100 * max(shares.values()) * 1.1, 1))
     plain(axes)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlcourse.plot_text import add_legend, value_label
 from dlcourse.report.picture.levels import Scale, around_base, scale_of, scales
 from dlcourse.report.picture.look import (
     COLOURS,
@@ -36,38 +38,39 @@ def draw_learning_rate(points: Sequence[Point], keys: Sequence[str]) -> Figure |
     axes = figure.add_subplot(ylabel=points[0].monitor)
     scale_x(axes, rates, log=rates.levels[0].number > 0)
     if other is None:
-        draw_line(axes, rates, 0, None)
+        draw_line(axes, rates, 0)
     else:
-        for number, level in enumerate(scale_of(compared, other.key).levels):
-            draw_line(axes, scale_of(level.points, RATE), number, level.name, rates.drawn)
-        figure.legend(
-            loc="outside right upper",
-            frameon=False,
-            handlelength=3,
-            title=other.key,
-            alignment="left",
-        )
+        levels = scale_of(compared, other.key).levels
+        lines = [
+            draw_line(axes, scale_of(level.points, RATE), number, rates.drawn)
+            for number, level in enumerate(levels)
+        ]
+        entries = [
+            (line, value_label(level.name))
+            for line, level in zip(lines, levels, strict=True)
+            if line is not None
+        ]
+        look = {"loc": "outside right upper", "frameon": False, "alignment": "left"}
+        add_legend(figure, entries, title=value_label(other.key), handlelength=3, **look)
     scale_y(axes, compared)
     plain(axes)
     return figure
 
 
-def draw_line(
-    axes: Axes, rates: Scale, number: int, name: str | None, drawn: bool | None = None
-) -> None:
+def draw_line(axes: Axes, rates: Scale, number: int, drawn: bool | None = None) -> Artist | None:
     """Draw one line and its band, or the points alone where the rates were drawn at random."""
     if not rates.levels:
-        return
+        return None
     along = [level.number for level in rates.levels]
     means = [level.spread.mean for level in rates.levels]
-    look = {"color": COLOURS[number], "marker": MARKERS[number], "label": name}
+    look = {"color": COLOURS[number], "marker": MARKERS[number]}
     if rates.drawn if drawn is None else drawn:
-        axes.plot(along, means, linestyle="none", **look)
-        return
-    axes.plot(along, means, linestyle=DASHES[number % len(DASHES)], **look)
+        return axes.plot(along, means, linestyle="none", **look)[0]
+    (line,) = axes.plot(along, means, linestyle=DASHES[number % len(DASHES)], **look)
     low, high = (
         [level.spread.mean if (end := getattr(level.spread, side)) is None else end
          for level in rates.levels]
         for side in ("low", "high")
     )  # fmt: skip
     axes.fill_between(along, low, high, color=COLOURS[number], alpha=0.18, linewidth=0)
+    return line

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
+from dlcourse.plot_text import LITERAL, value_label
 from dlcourse.report.picture.levels import Scale
 from dlcourse.report.points import Point
 
@@ -41,20 +42,20 @@ def scale_x(axes: Axes, scale: Scale, *, log: bool | None = None) -> None:
 
     log: whether the axis is logarithmic; None leaves it to the values.
     """
-    axes.set_xlabel(scale.key)
+    axes.set_xlabel(value_label(scale.key), **LITERAL)
     log = scale.log if log is None else log
     places = [scale.at(level) for level in scale.levels]
-    names = [level.name for level in scale.levels]
+    names = [value_label(level.name) for level in scale.levels]
     if log:
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
     if not scale.numeric:
         slanted = sum(map(len, names)) > 30
         turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-        axes.set_xticks(places, names, **turn)
+        axes.set_xticks(places, names, **turn, **LITERAL)
         axes.set_xlim(-0.5, len(names) - 0.5)
     elif have_room(places, log):
-        axes.set_xticks(places, names)
+        axes.set_xticks(places, names, **LITERAL)
         axes.xaxis.set_minor_locator(NullLocator())
     elif log and places[-1] < WIDE * places[0]:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

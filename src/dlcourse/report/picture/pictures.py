@@ -1,6 +1,7 @@
-"""All pictures of a report."""
+"""All plots of a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from matplotlib.figure import Figure
 
@@ -14,13 +15,12 @@ from dlcourse.report.points import Point
 
 def pictures(
     points: Sequence[Point], keys: Sequence[str], importances: Mapping[str, float]
-) -> dict[str, Figure]:
-    """Return the pictures that make sense, by the names of their files."""
+) -> dict[str, Callable[[], Figure | None]]:
+    """Return what draws each plot, by the name of its file; None comes where it makes no sense."""
     some = usable(points)
-    drawn = {
-        "main_effects.png": draw_main_effects(some, keys),
-        "heat_map.png": draw_heat_map(some, keys),
-        "learning_rate.png": draw_learning_rate(some, keys),
-        "importances.png": draw_importances(importances),
+    return {
+        "main_effects.png": partial(draw_main_effects, some, keys),
+        "heat_map.png": partial(draw_heat_map, some, keys),
+        "learning_rate.png": partial(draw_learning_rate, some, keys),
+        "importances.png": partial(draw_importances, importances),
     }
-    return {name: figure for name, figure in drawn.items() if figure is not None}

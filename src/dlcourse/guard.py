@@ -1,0 +1,38 @@
+"""What observes, draws or reports never costs a run its result."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dlcourse.error import UserError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def guarded(what: str, *passing: type[Exception]) -> Iterator[None]:
+    """Turn an exception of the block into one warning; the traceback goes to train.log alone.
+
+    what: which part is missing now, ``"The plot heat_map.png"``. passing: exceptions that are
+    raised all the same. KeyboardInterrupt and SystemExit pass.
+    """
+    try:
+        yield
+    except passing:
+        raise
+    except Exception as error:  # whatever a library or a user's own code raises
+        warn(f"{what} failed", error)
+
+
+def warn(text: str, error: Exception) -> None:
+    """Log a warning with the reason in one line, and the traceback at level INFO."""
+    log.warning("%s: %s", text, reason_of(error))
+    log.info("%s", text, exc_info=error)
+
+
+def reason_of(error: Exception) -> str:
+    """Return in one line why something failed, ``ValueError: no such column``."""
+    said = str(error).strip().splitlines()
+    if isinstance(error, UserError) and said:
+        return said[0]
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
