@@ -24,7 +24,7 @@ GROUND = {
     "guard",
     "plot_text",
 }
-SAID = {"command", "told", "zoo"}
+SAID = {"command", "live", "streams", "told", "zoo"}
 STORED = {"run_folder", "older"}
 BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report", "guard"}

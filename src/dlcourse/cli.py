@@ -54,10 +54,9 @@ def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise, so that one_message can say it shorter
     register = OmegaConf.register_new_resolver if OLD_HYDRA else OmegaConf.register_resolver
     register("job_folder", job_folder, replace=True)
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # a model of the user's own lies where he starts from
-
     with one_message():
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())  # a user's own model lies in the folder they start from
         command = prepare(sys.argv[1:])
         sys.argv[1:] = command.words
 

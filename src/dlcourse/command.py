@@ -1,6 +1,7 @@
 """How every command of dlcourse ends: one message, an exit status, no traceback."""
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from dlcourse.error import DivergedError, UserError, nearest
 from dlcourse.kind import Number
+from dlcourse.streams import steady_streams
 
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -19,9 +21,42 @@ def one_message() -> Iterator[None]:
     """Turn what went wrong for the user into one message on stderr and an exit status.
 
     2: the command cannot be carried out. 1: training diverged, or memory ran out. 130: Ctrl-C.
-    143: SIGTERM.
+    143: SIGTERM. Whatever the surroundings are like, stdout and stderr can be written to.
     """
     terminable()
+    tidy_environment()
+    with steady_streams(), errors_said():
+        refuse_deleted_folder()
+        yield
+
+
+def tidy_environment() -> None:
+    """Take away what other programs have set for themselves and what would mislead us.
+
+    Plots are drawn into files, so a notebook's or a window's backend is of no use, and one that is
+    not installed here would end matplotlib's import. An empty variable means that it is not set.
+    """
+    os.environ["MPLBACKEND"] = "agg"
+    if not os.environ.get("DLCOURSE_DATA", "set"):
+        del os.environ["DLCOURSE_DATA"]
+    for name in ("COLUMNS", "LINES"):
+        if not re.fullmatch(r"0*[1-9][0-9]*", os.environ.get(name, "1")):
+            del os.environ[name]
+
+
+def refuse_deleted_folder() -> None:
+    """Raise UserError where the folder that the command was typed in is gone."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError(
+            "The folder you are in has been deleted.\nType cd <a folder that is there>, and again"
+        ) from error
+
+
+@contextmanager
+def errors_said() -> Iterator[None]:
+    """Say what went wrong for the user, and end with an exit status."""
     try:
         yield
     except UserError as error:
@@ -41,9 +76,6 @@ def one_message() -> Iterator[None]:
             "Type a smaller batch_size, data.size or model; python scripts/shapes.py with the same "
             "words tells what a model takes"
         )
-        sys.exit(FAILED)
-    except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
 
 

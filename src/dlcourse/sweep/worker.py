@@ -93,4 +93,4 @@ def speak_into(folder: Path) -> None:
     os.close(file)
     # lines, as on a screen, so that what was said before a crash is there
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)
+        stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
