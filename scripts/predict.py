@@ -4,8 +4,8 @@
 
 Prints CSV, or writes it to a file: the picture, its class, that class's probability, then the
 probability of every class. Several files: images=a.png,b.png. In cross-validation the folds'
-models are asked as one, as for the ensemble in result.json. Pictures are made grey and resized as
-the model needs them.
+models are asked as one, as for the ensemble in result.json. Images are read by the rules of
+data=image_folder (docs/data.md), made grey and resized as the model needs them.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dlcourse.command import arguments, one_message
-from dlcourse.error import UserError
+from dlcourse.error import UserError, shown
 
 BATCH = 256
 
@@ -57,19 +57,21 @@ def main() -> None:
 
 
 def list_pictures(words: str) -> list[Path]:
-    """Return the named files, or all pictures in the named folder and below."""
-    from dlcourse.data.listing import SUFFIXES
+    """Return the named files, or all images in the named folder and below."""
+    from dlcourse.data.listing import images_below
 
     whole = Path(words)
     if whole.is_dir():
-        found = [path for path in whole.rglob("*") if path.suffix.lower() in SUFFIXES]
+        found, left_out = images_below(whole)
         if not found:
-            raise UserError(f"There is no picture in {whole}.\nType images=<file or folder>")
-        return sorted(found)
+            raise UserError(f"There is no image in {shown(whole)}.\nType images=<file or folder>")
+        if left_out:
+            print(left_out, file=sys.stderr)
+        return found
     paths = [whole] if whole.exists() else [Path(word) for word in words.split(",")]
     for path in paths:
         if not path.is_file():
-            raise UserError(f"The picture {path} is not there.\nType images=<file or folder>")
+            raise UserError(f"The image {shown(path)} is not there.\nType images=<file or folder>")
     return paths
 
 
@@ -88,16 +90,20 @@ def predict(
     """
     import torch
 
-    from dlcourse.data.picture_file import read_pictures
+    from dlcourse.data.picture_file import report, try_pictures
     from dlcourse.ensemble import average
 
     channels, size, _ = result["input_shape"]
     classes = result["classes"]
     rows = [["image", "class", "probability", *classes]]
+    notes: list[list[str]] = []
     for start in range(0, len(pictures), BATCH):
         paths = pictures[start : start + BATCH]
-        batch = torch.from_numpy(read_pictures(paths, size, channels))
-        batch = batch.to(runtime.device)
+        pixels, problems, noted = try_pictures(paths, size, channels)
+        for problem in filter(None, problems):
+            raise UserError(problem)
+        notes += noted
+        batch = torch.from_numpy(pixels).to(runtime.device)
         with torch.no_grad(), runtime.autocast():
             outputs = [
                 ask(model, standardize(batch)).float()  # (N, classes)
@@ -107,7 +113,10 @@ def predict(
         for path, share in zip(paths, mean, strict=True):
             best = int(share.argmax())
             numbers = [f"{value:.6f}" for value in share.tolist()]
-            rows.append([str(path), classes[best], numbers[best], *numbers])
+            rows.append([shown(path), classes[best], numbers[best], *numbers])
+    said = report(pictures, notes)
+    if said:
+        print(said, file=sys.stderr)
     return rows
 
 

@@ -81,9 +81,9 @@ BOUNDS: dict[str, Kind] = {
     "data.weights": Numbers(Number(-1_000_000, 1_000_000, 2.0), 1, 1000, "[2,-3,0.5]"),
     "data.bias": Number(-1_000_000, 1_000_000, 1.0),
     "data.file": Text("table.csv"),
-    "data.target": Text("species"),
-    "data.features": Texts("[age,height]", empty=True),
-    "data.group": Text("patient", empty=True),
+    "data.target": Text("species", numbers=True),
+    "data.features": Texts("[age,height]", empty=True, numbers=True),
+    "data.group": Text("patient", empty=True, numbers=True),
     "data.task": Word(("classification", "regression")),
     "separator": Word(("comma", "semicolon", "tab", "space")),
     # model

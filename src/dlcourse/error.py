@@ -1,5 +1,6 @@
 """What a user is told when a command cannot be carried out."""
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -29,3 +30,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Say which of the known words the given one may have meant, or nothing."""
     close = get_close_matches(word, known, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def shown(name: object) -> str:
+    r"""Return a file's name as text that every file and screen in UTF-8 takes.
+
+    Bytes that are not UTF-8, as old archives have them, become ``\xe9``.
+    """
+    errors = "surrogatepass" if os.name == "nt" else "surrogateescape"  # as Python reads names
+    return str(name).encode("utf-8", errors).decode("utf-8", "backslashreplace")

@@ -116,36 +116,56 @@ class Flag:
         return " or ".join(["true", "false", *self.words])
 
 
+QUOTED = """one that looks like a number or like true goes in quotes, '"2.5"'"""
+
+
+def is_text(value: Any, numbers: bool) -> bool:
+    """Return whether a value is a text that is not empty, or a whole number where it may be."""
+    if isinstance(value, str):
+        return value != ""
+    return numbers and type(value) is int  # a truth value is an int as well
+
+
 @dataclass(frozen=True)
 class Text:
-    """Any text, such as the name of a folder; or ``null`` if it may be ``empty``."""
+    """Any text, such as the name of a folder; or ``null`` if it may be ``empty``.
+
+    numbers: a whole number may stand instead, such as the name of a column.
+    """
 
     example: str
     empty: bool = False
+    numbers: bool = False
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is text and not empty."""
-        return (isinstance(value, str) and value != "") or (value is None and self.empty)
+        return is_text(value, self.numbers) or (value is None and self.empty)
 
     def __str__(self) -> str:
-        return "a text or null" if self.empty else "a text"
+        return f"a text{' or null' if self.empty else ''} ({QUOTED})"
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A list of texts; or ``null`` if it may be ``empty``."""
+    """A list of texts; or ``null`` if it may be ``empty``.
+
+    numbers: whole numbers may stand among them.
+    """
 
     example: str
     empty: bool = False
+    numbers: bool = False
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is such a list."""
         if value is None:
             return self.empty
-        return isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
+        if not isinstance(value, list | tuple):
+            return False
+        return all(is_text(text, self.numbers) or text == "" for text in value)
 
     def __str__(self) -> str:
-        return "a list of names or null" if self.empty else "a list of names"
+        return f"a list of names{' or null' if self.empty else ''} ({QUOTED})"
 
 
 @dataclass(frozen=True)

@@ -365,7 +365,7 @@ def test_the_damaged_pictures_of_notmnist_are_left_out(tmp_path, compose, caplog
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             dataset = load_data(compose(*words))
-        assert f"1 of 50 pictures cannot be read and are left out: {damaged}" in caplog.text
+        assert f"1 of 50 images cannot be read and are left out: {damaged}" in caplog.text
         assert dataset.input_shape == (1, 28, 28)
         counts = torch.bincount(torch.cat([dataset.train.targets, dataset.test.targets]))
         assert counts.tolist() == [5, 5, 5, 5, 5, 4, 5, 5, 5, 5]
@@ -376,7 +376,7 @@ def test_the_damaged_pictures_of_notmnist_are_left_out(tmp_path, compose, caplog
 def test_a_class_of_damaged_pictures_alone_is_named(folder, compose):
     for path in folder.glob("cat/*.png"):
         path.write_bytes(b"")
-    with pytest.raises(UserError, match="No picture of cat"):
+    with pytest.raises(UserError, match="No image of cat"):
         pictures(compose, folder, "data.damaged=skip")
 
 

@@ -1,6 +1,9 @@
 """A user's own table."""
 
+import logging
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import torch
@@ -8,10 +11,22 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.held_back import hold_back, hold_back_groups
-from dlcourse.data.table import Table, column, is_number, number_column, read_table
-from dlcourse.error import UserError
+from dlcourse.data.table import (
+    MISSING,
+    Table,
+    column,
+    is_number,
+    lost_digits,
+    number_column,
+    read_table,
+)
+from dlcourse.error import UserError, shown
 
 LEAST_GROUPS = 3  # one each to train, to validate and to test on
+
+WHOLE = re.compile(r"(?<=\d)\.0*$")  # the end of a whole number written as 2.0
+
+log = logging.getLogger(__name__)
 
 
 def csv(
@@ -19,9 +34,9 @@ def csv(
     root: Path,
     seed: int,
     file: str,
-    target: str,
-    features: Sequence[str] | None,
-    group: str | None,
+    target: str | int,
+    features: Sequence[str | int] | None,
+    group: str | int | None,
     task: str,
     separator: str,
     test_fraction: float,
@@ -29,7 +44,9 @@ def csv(
     """Return the rows of a table: features (N, D) and a target column, classes or values.
 
     ``test_fraction`` of the rows is held back, class by class, the same in every run. The classes
-    are the different cells of the target column, in numeric order if all of them are numbers.
+    are the different cells of the target column, in numeric order if all of them are numbers. A
+    warning names the columns of numbers that lose digits as 32-bit floats, and cells such as NA
+    that are taken for classes.
 
     file: a CSV file in ``root`` whose first line names the columns.
     target: the column to predict.
@@ -42,6 +59,8 @@ def csv(
     Raises UserError, with the line and the column, for what cannot be meant.
     """
     table = read_table(root / file, separator)
+    target, group = str(target), None if group is None else str(group)  # a column may be called 2
+    features = None if features is None else [str(name) for name in features]
     chosen = _chosen(table, target, features, group)
     groups = None if group is None else _groups(table, group, target)  # (N,)
     if task == "regression":
@@ -50,6 +69,7 @@ def csv(
     else:
         targets, classes = _classes(table, target)  # (N,)
     columns = [number_column(table, name, "data.features") for name in chosen]
+    report_lost_digits(table, chosen if classes else [*chosen, target])
     inputs = torch.tensor(columns).T.contiguous()  # (N, D)
     held = round(len(inputs) * test_fraction)
     if not 0 < held < len(inputs):
@@ -57,12 +77,23 @@ def csv(
             f"data.test_fraction={test_fraction} of {len(inputs)} rows leaves {held} to test on.\n"
             "Type another fraction, or add rows"
         )
-    everything, name = Split(inputs, targets), table.path.stem
+    everything, name = Split(inputs, targets), shown(table.path.stem)
     if groups is None:
         train, test = hold_back(everything, held, classes=bool(classes))
     else:
         train, test, groups = hold_back_groups(everything, groups, held)
     return Dataset(name=name, train=train, test=test, classes=classes, groups=groups)
+
+
+def report_lost_digits(table: Table, names: Sequence[str]) -> None:
+    """Name the columns whose numbers differ by less than 32-bit floats can tell apart."""
+    found = [(name, lost_digits(table, name)) for name in names]
+    lost = ", ".join(f"{name} ({example})" for name, example in found if example)
+    if lost:
+        log.warning(
+            "%s: columns lose digits as 32-bit floats: %s; subtract a constant from the column, "
+            "or name others in data.features", shown(table.path), lost,
+        )  # fmt: skip
 
 
 def _chosen(
@@ -73,7 +104,7 @@ def _chosen(
     chosen = others if features is None else list(features)
     if not chosen:
         raise UserError(
-            f"{table.path}: there is no column to predict {target} from.\n"
+            f"{shown(table.path)}: there is no column to predict {target} from.\n"
             "Type data.features=null for all other columns, and see that there are some"
         )
     if target in chosen:
@@ -95,40 +126,61 @@ def _groups(table: Table, group: str, target: str) -> Tensor:
             f"data.group={group} is also what is to be predicted.\n"
             "Type another data.group, or data.group=null"
         )
-    values = _values(cells)
+    values = _values(table, group, cells)
     order = sorted(set(values))
     if len(order) < LEAST_GROUPS:
         raise UserError(
-            f"{table.path}, column {group}: the rows are of {len(order)} groups, and to train, "
-            f"validate and test on different ones takes {LEAST_GROUPS}.\n"
+            f"{shown(table.path)}, column {group}: the rows are of {len(order)} groups, and to "
+            f"train, validate and test on different ones takes {LEAST_GROUPS}.\n"
             "Type another data.group, or data.group=null"
         )
     number = {value: position for position, value in enumerate(order)}
     return torch.tensor([number[value] for value in values])
 
 
-def _values(cells: list[str]) -> list:
-    """Return cells as numbers if all of them are: 1 and 1.0 are then the same."""
-    return list(map(float, cells)) if all(map(is_number, cells)) else cells
+def _values(table: Table, name: str, cells: list[str]) -> list:
+    """Return cells as numbers if all of them are: 1 and 1.0 are then the same.
+
+    Raises UserError where one number is written in another way, for ``1`` and ``01``, ``10`` and
+    ``1E1`` may be different codes.
+    """
+    if not all(map(is_number, cells)):
+        return cells
+    values = list(map(Decimal, cells))
+    first: dict[Decimal, tuple[str, int]] = {}
+    for value, cell, line in zip(values, cells, table.lines, strict=True):
+        other, above = first.setdefault(value, (cell, line))
+        if other != cell and WHOLE.sub("", other) != WHOLE.sub("", cell):
+            raise UserError(
+                f"{shown(table.path)}, column {name}: {other} (line {above}) and {cell} (line "
+                f"{line}) are one number, written in two ways.\nWrite them alike if they are the "
+                f"same; put a letter in front, x{other} and x{cell}, if they are different codes"
+            )
+    return values
 
 
 def _classes(table: Table, target: str) -> tuple[Tensor, tuple[str, ...]]:
     """Return the class (N,) of every row and the names of the classes."""
     cells = column(table, target, "data.target")
-    values = _values(cells)
-    order = sorted(set(values))
-    written = dict(zip(reversed(values), reversed(cells), strict=True))  # 1 and 1.0 are one class
+    values = _values(table, target, cells)
+    written = dict(zip(reversed(values), reversed(cells), strict=True))  # as it comes first
+    order = sorted(written)
     if len(order) == 1:
         raise UserError(
-            f"{table.path}, column {target}: every cell is {cells[0]}, and a classification needs "
-            "at least 2 classes.\nType another data.target"
+            f"{shown(table.path)}, column {target}: every cell is {cells[0]}, and a classification "
+            "needs at least 2 classes.\nType another data.target"
         )
     if len(order) == len(cells):
         raise UserError(
-            f"{table.path}, column {target}: all {len(cells)} cells are different, so there are no "
-            "classes to learn.\nType data.task=regression loss=mse 'metric=[rmse,r2]' "
+            f"{shown(table.path)}, column {target}: all {len(cells)} cells are different, so there "
+            "are no classes to learn.\nType data.task=regression loss=mse 'metric=[rmse,r2]' "
             "monitor=val/loss mode=min, or another data.target"
         )
+    for cell in sorted({cell for cell in cells if cell.lower() in MISSING}):
+        log.warning(
+            "%s, column %s: %d cells are %s, which is taken for the name of a class",
+            shown(table.path), target, cells.count(cell), cell,
+        )  # fmt: skip
     number = {value: position for position, value in enumerate(order)}
     targets = torch.tensor([number[value] for value in values])
     return targets, tuple(written[value] for value in order)

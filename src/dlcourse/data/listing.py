@@ -1,71 +1,188 @@
-"""Which pictures lie in a folder with one folder per class."""
+"""Which images lie in a folder with one folder per class."""
 
 import hashlib
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from dlcourse.error import UserError
+import PIL
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+from dlcourse.data.picture_file import RULES, has_image_bytes
+from dlcourse.error import UserError, shown
+
+SUFFIXES = {
+    ".apng", ".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx",
+    ".pbm", ".pgm", ".pjp", ".pjpeg", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
+}  # fmt: skip
 READY = {"val": ("val", "valid", "validation"), "test": ("test",)}  # names of their folders
+SYSTEM_FILES = {"desktop.ini", "thumbs.db"}  # that a system puts into folders of images
+
+Listing = dict[str, list[Path]]
 
 
-def list_pictures(top: Path) -> dict[str, list[Path]]:
-    """Return the pictures of each part, ``train``, ``val`` and ``test`` as far as there, sorted.
+def list_pictures(top: Path) -> tuple[Listing, str]:
+    """Return the images of each part, ``train``, ``val`` and ``test`` as far as there, sorted.
 
-    Raises UserError for a folder without two classes, for a class without a picture, and for a
-    class that the training part has not.
+    The second value is one line that counts the files that are left out, "" without any.
+
+    Raises UserError for a folder that cannot be read, for one without two classes, for a class
+    without an image, and for a class that the training part has not.
     """
-    if not top.is_dir():
+    if not os.path.isdir(top):
         raise UserError(
-            f"The picture folder {top} is not there.\n"
-            "Type data.root=<folder>, a folder with one folder of pictures per class"
+            f"The image folder {shown(top)} is not there, or may not be looked into.\n"
+            "Type data.root=<folder>, a folder with one folder of images per class"
         )
-    parts = {"train": top}
-    if any(path.is_dir() for path in (top / "train").glob("*")):
-        parts = {"train": top / "train"}
-        ready = [(part, top / name) for part, names in READY.items() for name in names]
-        parts |= {part: where for part, where in ready if where.is_dir()}
-    listing = {part: _pictures(where) for part, where in parts.items()}
+    left_out: Counter[str] = Counter()
+    try:
+        parts = _parts(top, left_out)
+        listing = {part: list(_images(where, left_out)) for part, where in parts.items()}
+    except OSError as error:
+        raise _unreadable(top, error) from error
+    said = _said(top, left_out)
     for part, where in parts.items():
-        _check(part, where, listing)
-    return listing
+        _check(part, where, listing, said)
+    return listing, said
 
 
-def _pictures(where: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in where.glob("[!.]*/[!.]*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+def images_below(top: Path) -> tuple[list[Path], str]:
+    """Return the images in a folder and below, sorted, and a line that counts what is left out.
+
+    Hidden files and folders are passed over. Raises UserError for a folder that cannot be read.
+    """
+    left_out: Counter[str] = Counter()
+
+    def below(folder: Path) -> Iterator[Path]:
+        for entry in _visible(folder):
+            path = folder / entry.name
+            if entry.is_dir() and entry.is_symlink():  # it may lead back up
+                left_out["links to folders"] += 1
+            elif entry.is_dir():
+                yield from below(path)
+            elif _is_taken(entry, path, left_out):
+                yield path
+
+    try:
+        found = sorted(below(top))
+    except OSError as error:
+        raise _unreadable(top, error) from error
+    return found, _said(top, left_out)
+
+
+def class_of(image: Path) -> str:
+    """Return the name of an image's class: its folder's, accents composed, as printable text."""
+    return unicodedata.normalize("NFC", shown(image.parent.name))
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a file is an image by its name; by its first bytes where it has no suffix."""
+    if not path.suffix:
+        return path.is_file() and has_image_bytes(path)
+    return path.suffix.lower() in SUFFIXES
+
+
+def _parts(top: Path, left_out: Counter[str]) -> dict[str, Path]:
+    """Return the folders of the parts."""
+    folders = [entry.name for entry in _visible(top) if entry.is_dir()]
+    train = top / "train"
+    if "train" not in folders or not any(entry.is_dir() for entry in _visible(train)):
+        return {"train": top}
+    ready = {part: name for part, names in READY.items() for name in names if name in folders}
+    used = {"train", *ready.values()}
+    left_out.update(f"folder {shown(name)}" for name in folders if name not in used)
+    return {"train": train} | {part: top / name for part, name in ready.items()}
+
+
+def _images(where: Path, left_out: Counter[str]) -> Iterator[Path]:
+    """Yield the images in the class folders of a part, sorted; count what is left out."""
+    for folder in _visible(where):
+        if folder.is_dir():
+            yield from _images_of_a_class(where / folder.name, left_out)
+        elif is_image(where / folder.name):
+            left_out["images in no class folder"] += 1
+
+
+def _images_of_a_class(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
+    for entry in _visible(folder):
+        path = folder / entry.name
+        if entry.is_dir():
+            left_out["images in folders inside a class folder"] += _count(path)
+        elif _is_taken(entry, path, left_out):
+            yield path
+
+
+def _is_taken(entry: os.DirEntry, path: Path, left_out: Counter[str]) -> bool:
+    """Return whether a file is an image; count it where it is not."""
+    taken = entry.is_file() and is_image(path)
+    if not entry.is_file():
+        left_out["broken links or special files"] += 1
+    elif not taken:
+        suffix = shown(path.suffix.lower())
+        left_out[f"{suffix} files" if suffix else "files without a suffix"] += 1
+    return taken
+
+
+def _said(top: Path, left_out: Counter[str]) -> str:
+    counts = ", ".join(f"{count:,} {what}" for what, count in sorted(left_out.items()) if count)
+    return counts and f"left out of {shown(top)}: {counts}"
+
+
+def _unreadable(top: Path, error: OSError) -> UserError:
+    return UserError(
+        f"The image folder {shown(top)} cannot be read: {shown(error)}.\n"
+        "Give yourself the right to read it, or name another folder"
     )
 
 
-def _check(part: str, where: Path, listing: dict[str, list[Path]]) -> None:
-    classes = {path.parent.name for path in listing[part]}
-    empty = {path.name for path in where.glob("[!.]*") if path.is_dir()} - classes
+def _visible(folder: Path) -> list[os.DirEntry]:
+    """Return what lies in a folder, sorted, without hidden files and those of the system."""
+    with os.scandir(folder) as entries:
+        seen = [entry for entry in entries if not entry.name.startswith(".")]
+    return sorted(
+        (entry for entry in seen if entry.name.lower() not in SYSTEM_FILES),
+        key=lambda entry: entry.name,
+    )
+
+
+def _count(folder: Path) -> int:
+    """Return the number of images in a folder and in the folders below it."""
+    return sum(is_image(Path(at, name)) for at, _, names in os.walk(folder) for name in names)
+
+
+def _check(part: str, where: Path, listing: Listing, left_out: str) -> None:
+    also = f"\n{left_out}" if left_out else ""
+    classes = {class_of(path) for path in listing[part]}
+    folders = (entry.name for entry in _visible(where) if entry.is_dir())
+    empty = {class_of(where / name / "image") for name in folders} - classes
     if empty:
         raise UserError(
-            f"{where} has folders without a picture: {', '.join(sorted(empty))}.\n"
-            "Remove them or put pictures there; a folder is a class, its name the class's name"
+            f"{shown(where)} has folders without an image: {', '.join(sorted(empty))}.{also}\n"
+            "Remove them or put images there; a folder is a class, its name the class's name"
         )
     if part == "train" and len(classes) < 2:
         raise UserError(
-            f"{where} has {len(classes)} classes of pictures, and at least 2 are needed.\n"
-            "Type data.root=<folder>, a folder with one folder of pictures per class"
+            f"{shown(where)} has {len(classes)} classes of images, and at least 2 are needed."
+            f"{also}\nType data.root=<folder>, a folder with one folder of images per class"
         )
-    strange = classes - {path.parent.name for path in listing["train"]}
+    strange = classes - {class_of(path) for path in listing["train"]}
     if strange:
         raise UserError(
-            f"{where} has classes that the training part has not: "
-            f"{', '.join(sorted(strange))}.\nAdd pictures of them to the training part"
+            f"{shown(where)} has classes that the training part has not: "
+            f"{', '.join(sorted(strange))}.\nAdd images of them to the training part"
         )
 
 
-def fingerprint(listing: dict[str, list[Path]]) -> str:
-    """Return a word that changes when a picture is added, removed, renamed or written to."""
-    digest = hashlib.sha256()
+def fingerprint(listing: Listing) -> str:
+    """Return a word that changes with the images and with the rules by which they are read.
+
+    An image that is added, removed, renamed or written to changes it, and so does another Pillow.
+    """
+    digest = hashlib.sha256(f"{RULES}\0{PIL.__version__}\n".encode())
     for part, paths in listing.items():
         for path in paths:
             status = path.stat()
-            digest.update(f"{part}\0{path.parent.name}\0{path.name}\0".encode())
-            digest.update(f"{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            digest.update(b"\0".join([part.encode(), *map(os.fsencode, path.parts[-2:])]))
+            digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

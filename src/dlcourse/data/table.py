@@ -1,16 +1,22 @@
 """Tables in text files: a header with the columns' names, then a row of cells for each example."""
 
 import csv
+import logging
 import math
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
+import numpy as np
 
-from dlcourse.error import UserError, did_you_mean, nearest
+from dlcourse.error import UserError, did_you_mean, nearest, shown
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
-LARGEST = torch.finfo(torch.float32).max
+LARGEST = float(np.finfo(np.float32).max)
+MISSING = {"?", "-", "na", "n/a", "<na>", "nan", "null", "none", "missing"}  # in small letters
+VISIBLE = 1e-3  # of a column's standard deviation: rounding that a model might notice
+
+log = logging.getLogger(__name__)
 
 
 class Table(NamedTuple):
@@ -36,7 +42,7 @@ def read_table(path: Path, separator: str) -> Table:
         files = [file.name for file in path.parent.glob("*") if file.is_file()]
         meant = did_you_mean(path.name, files)
         raise UserError(
-            f"The table {path} is not there{f'; {meant}' if meant else '.'}\n"
+            f"The table {shown(path)} is not there{f'; {meant}' if meant else '.'}\n"
             "Type data.root=<its folder> data.file=<its name>"
         )
     rows, lines, line = [], [], 1
@@ -52,24 +58,38 @@ def read_table(path: Path, separator: str) -> Table:
                     lines.append(line)
                 line = reader.line_num + 1
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8: {error}.\nSave it as UTF-8") from error
+        raise UserError(f"{shown(path)} is not UTF-8: {error}.\nSave it as UTF-8") from error
     except csv.Error as error:
-        raise UserError(f"{path}, line {line}: {error}.\nMend that line") from error
+        raise UserError(f"{shown(path)}, line {line}: {error}.\nMend that line") from error
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error}.\nMake it readable") from error
+        raise UserError(f"{shown(path)} cannot be read: {error}.\nMake it readable") from error
     if len(rows) < 2:
         raise UserError(
-            f"{path} has no rows.\nIts first line names the columns, and every other is an example"
+            f"{shown(path)} has no rows.\n"
+            "Its first line names the columns, and every other is an example"
         )
     table = Table(path, rows[0], rows[1:], lines[1:])
     check_header(table, lines[0], separator)
     check_lengths(table)
+    if looks_like_an_example(table.header):
+        log.warning(
+            "%s, line %d, %s, is taken for the names of the columns; if it is an example, put a "
+            "line of names above it", shown(path), lines[0], ", ".join(table.header[:3]),
+        )  # fmt: skip
     return table
+
+
+def looks_like_an_example(header: list[str]) -> bool:
+    """Return whether a header holds numbers other than 0, 1, 2 ... or 1, 2, 3 ... ."""
+    numbers = [float(name) for name in header if is_number(name)]
+    counted = any(numbers == list(range(first, first + len(header))) for first in (0, 1))
+    every = len(numbers) == len(header) and not counted
+    return every or any(not number.is_integer() for number in numbers)
 
 
 def check_header(table: Table, line: int, separator: str) -> None:
     """Raise UserError for columns without a name or with the same, and for another separator."""
-    where = f"{table.path}, line {line}"
+    where = f"{shown(table.path)}, line {line}"
     others = [
         word
         for word, mark in SEPARATORS.items()
@@ -95,7 +115,7 @@ def check_lengths(table: Table) -> None:
     for row, line in zip(table.rows, table.lines, strict=True):
         if len(row) != len(table.header):
             raise UserError(
-                f"{table.path}, line {line}: the row has {len(row)} cells and the header "
+                f"{shown(table.path)}, line {line}: the row has {len(row)} cells and the header "
                 f"{len(table.header)}.\nMend that line; a separator inside a cell needs quotes "
                 "around it"
             )
@@ -108,14 +128,14 @@ def column(table: Table, name: str, key: str) -> list[str]:
     """
     if name not in table.header:
         raise UserError(
-            f"{key}: {table.path} has no column {name}; {nearest(name, table.header)}.\n"
+            f"{key}: {shown(table.path)} has no column {name}; {nearest(name, table.header)}.\n"
             f"Type {key} with the name of a column"
         )
     position = table.header.index(name)
     for row, line in zip(table.rows, table.lines, strict=True):
         if not row[position]:
             raise UserError(
-                f"{table.path}, line {line}, column {name}: the cell is empty.\n"
+                f"{shown(table.path)}, line {line}, column {name}: the cell is empty.\n"
                 f"Fill it, take the row away, or name other columns in {key}"
             )
     return [row[position] for row in table.rows]
@@ -127,10 +147,34 @@ def number_column(table: Table, name: str, key: str) -> list[float]:
     for cell, line in zip(cells, table.lines, strict=True):
         if not is_number(cell):
             raise UserError(
-                f"{table.path}, line {line}, column {name}: {cell!r} is not a number.\n"
+                f"{shown(table.path)}, line {line}, column {name}: {cell!r} is not a number.\n"
                 f"Mend the cell, or name other columns in {key}"
             )
     return [float(cell) for cell in cells]
+
+
+def lost_digits(table: Table, name: str) -> str:
+    """Return a cell of a column of numbers that 32-bit floats round visibly, or "".
+
+    Visible is what is more than 0.001 of the column's standard deviation: whole numbers above
+    16,777,216, say, that differ by ones.
+    """
+    position = table.header.index(name)
+    cells = [row[position] for row in table.rows]
+    values = np.array(cells, dtype=np.float64)
+    rounded = values.astype(np.float32).astype(np.float64)
+    if np.abs(values).max() > 2**53:  # float64 has rounded them as well
+        exact = list(map(Decimal, cells))
+        error = np.array([abs(float(a - Decimal(b))) for a, b in zip(exact, rounded, strict=True)])
+        spread = np.array([float(number - exact[0]) for number in exact]).std()
+    else:
+        error, spread = np.abs(values - rounded), values.std()
+    worst = int(error.argmax())
+    if not error[worst] > VISIBLE * spread:
+        return ""
+    becomes = float(rounded[worst])
+    written = f"{becomes:.0f}" if becomes.is_integer() else f"{becomes:.17g}"
+    return f"line {table.lines[worst]}: {cells[worst]} is read as {written}"
 
 
 def is_number(cell: str) -> bool:

@@ -1,5 +1,6 @@
 """What models, augmentations and files ask of the inputs."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,10 +144,10 @@ def picture_folder_exists(config: dict) -> Iterator[str]:
     data = config["data"]
     if target(config, "data") == "dlcourse.data.image_folder.image_folder":
         folder = Path(data["root"]).expanduser() / data["folder"]
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             yield (
-                f"The picture folder {folder} is not there.\n"
-                "Type data.root=<folder>, a folder with one folder of pictures per class"
+                f"The image folder {folder} is not there, or may not be looked into.\n"
+                "Type data.root=<folder>, a folder with one folder of images per class"
             )
 
 
