@@ -20,6 +20,7 @@ from pathlib import Path
 
 from dlcourse.bounds import counted
 from dlcourse.command import arguments, number_of, one_message
+from dlcourse.run_folder import read_result
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 EPOCHS = 15
@@ -74,7 +75,8 @@ def search(place: Path, words: list[str], workers: int) -> None:
 
 def lowest(place: Path) -> float:
     """Return the lowest validation loss of a search's finished trials."""
-    return min(json.loads(path.read_text())["best"] for path in place.glob("*/result.json"))
+    results = (read_result(path.parent) for path in place.glob("*/result.json"))
+    return min(result["best"] for result in results if result is not None)
 
 
 def trained(place: Path) -> int:

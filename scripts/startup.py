@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dlcourse import durable
 from dlcourse.error import UserError
 
 TRAIN = Path(__file__).parents[1] / "train.py"
@@ -151,7 +152,7 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
     try:
         cli.main()
     finally:
-        Path(told).write_text(json.dumps({"marks": clock.marks, "heavy": clock.heavy}))
+        durable.write_json(Path(told), {"marks": clock.marks, "heavy": clock.heavy})
 
 
 class Clock:

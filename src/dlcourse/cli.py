@@ -164,6 +164,7 @@ def prepare_run(
         if run_folder.read_result(folder) is not None:
             report(folder, str(folder))
             sys.exit(0)
+        run_folder.refuse_diverged(folder)
         check(config)
     else:
         check(config)

@@ -1,5 +1,7 @@
 """Files that are whole or not there: written aside, flushed, renamed; verified when read."""
 
+import json
+import math
 import os
 import zipfile
 from collections.abc import Callable
@@ -37,6 +39,32 @@ def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8 with the same guarantee as ``write``."""
     write(path, lambda file: file.write(text.encode()))
+
+
+def write_json(path: Path, content: Any, **layout: Any) -> None:
+    """Write JSON with the same guarantee as ``write``; see ``to_json``."""
+    write_text(path, to_json(content, **layout) + "\n")
+
+
+def to_json(content: Any, **layout: Any) -> str:
+    """Return the content as JSON that every reader accepts.
+
+    NaN and infinities, which JSON does not have, become null. Nothing else in dlcourse writes JSON.
+
+    layout: as ``json.dumps`` takes it, ``indent=2``.
+    """
+    return json.dumps(with_null(content), allow_nan=False, **layout)
+
+
+def with_null(content: Any) -> Any:
+    """Return the content with None in place of every float that is not finite."""
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, dict):
+        return {key: with_null(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [with_null(value) for value in content]
+    return content
 
 
 def save(path: Path, content: dict) -> None:

@@ -13,7 +13,12 @@ class UserError(Exception):
 
 
 class DivergedError(Exception):
-    """Ends a run whose loss is no longer a finite number, with exit status 1."""
+    """Ends a run whose loss or weights are no longer finite, with exit status 1.
+
+    only_val: the weights and the training loss are finite, so that the epochs before count.
+    """
+
+    only_val = False
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

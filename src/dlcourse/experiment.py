@@ -21,15 +21,16 @@ from dlcourse.build import (
 )
 from dlcourse.core import Dataset, Fold, Observer
 from dlcourse.data.options import standardize
-from dlcourse.error import UserError
+from dlcourse.error import DivergedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.observe.guarded import Guarded
-from dlcourse.result import describe, summarize
+from dlcourse.result import describe, describe_divergence, summarize
 from dlcourse.runtime import Runtime
 from dlcourse.split.part import Part
 from dlcourse.together import put_together
 from dlcourse.train.checkpoint import Checkpoint, begun, read_best, restore
 from dlcourse.train.evaluate import measure
+from dlcourse.train.finite import refuse_infinite_test
 from dlcourse.train.fit import fit
 from dlcourse.tune import settle
 
@@ -57,7 +58,11 @@ def run(
         record(cfg, folder)
         result = run_folder.read_result(folder)
         if result is None:
-            result = carry_out(cfg, folder, watching, telling)
+            try:
+                result = carry_out(cfg, folder, watching, telling)
+            except DivergedError as error:
+                run_folder.write_divergence(folder, str(error))
+                raise
         return result["best"]
 
 
@@ -118,10 +123,17 @@ def run_fold(
             observers.append(Guarded(name, build(node), folder))
             stack.callback(observers[-1].close)
         observers += watching  # after those that write, so that they may end the run
-        fit(state, fold, recipe, observers)
-        read_best(state.model, folder)
-        test = dataset.test.to(runtime.device)
-        meter = measure(state.model, test, fold.standardize, recipe, keep=True)
+        try:
+            fit(state, fold, recipe, observers)
+            epoch, _ = read_best(state.model, folder)
+            test = dataset.test.to(runtime.device)
+            meter = measure(state.model, test, fold.standardize, recipe, keep=True)
+            refuse_infinite_test(meter.read("test"), epoch, fold.name)
+        except DivergedError as error:
+            if state.history and error.only_val:
+                told = describe_divergence(state, recipe, fold, dataset, runtime, str(error))
+                run_folder.write_result(folder, told | {"options": options})
+            raise
         if part.name != ".":
             val_meter = val and measure(state.model, val, fold.standardize, recipe, keep=True)
             with guarded(f"Writing the predictions of {part.name}"):

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from dlcourse import __version__
 from dlcourse.core import Dataset, Fold, Metric, Recipe, State, best_epoch
+from dlcourse.run_folder import DIVERGED
 from dlcourse.runtime import Runtime
+from dlcourse.train.fit import ended_by
 from dlcourse.train.meter import Meter
 
 log = logging.getLogger(__name__)
@@ -19,7 +21,24 @@ log = logging.getLogger(__name__)
 def describe(
     state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime, tested: Meter
 ) -> dict:
-    """Put together a fold's result: the best epoch's figures, the test's, and how it came about."""
+    """Put together a fold's result: the best epoch's metrics, the test's, and how it came about."""
+    test = part_of(tested.read("test"), "test")
+    return so_far(state, recipe, fold, dataset, runtime) | {"test": test} | tested.full()
+
+
+def describe_divergence(
+    state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime, reason: str
+) -> dict:
+    """Put together what the epochs before a validation loss that is not finite were worth.
+
+    Nothing of it is tested.
+    """
+    diverged = {"ended_by": DIVERGED, "reason": reason.split("\n")[0]}
+    return so_far(state, recipe, fold, dataset, runtime) | diverged
+
+
+def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime) -> dict:
+    """Put together what the epochs of a history, one at least, were worth."""
     best = best_epoch(state.history, recipe.monitor, recipe.mode)
     figures = state.history[best - 1].metrics
     seconds = sum(record.metrics["seconds"] for record in state.history)
@@ -30,8 +49,9 @@ def describe(
         "best": figures[recipe.monitor],
         "best_epoch": best,
         "epochs": len(state.history),
+        "ended_by": ended_by(state, recipe),
         "val": part_of(figures, "val"),
-        "test": part_of(tested.read("test"), "test"),
+        "test": {},
         "train": part_of(figures, "train"),
         "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
         "examples": {
@@ -47,7 +67,6 @@ def describe(
         "input_shape": list(dataset.input_shape),
         "output_size": dataset.output_size,
         "classes": list(dataset.classes),
-        **tested.full(),
         "device": runtime.describe(),
         "versions": {
             "dlcourse": __version__,
@@ -77,7 +96,7 @@ def summarize(results: list[dict], names: list[str]) -> dict:
         for split in ("val", "test")
         for name in results[0][split]
     }
-    own = ("best", "best_epoch", "epochs", "val", "test", "examples", "seconds")
+    own = ("best", "best_epoch", "epochs", "ended_by", "val", "test", "examples", "seconds")
     shared = (
         "monitor", "mode", "parameters", "seed", "data", "task", "input_shape",
         "output_size", "classes", "options",

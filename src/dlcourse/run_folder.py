@@ -1,6 +1,7 @@
 """A run's folder: who may use it, what config it was started with, how it ended."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -23,7 +24,11 @@ HYDRA = ".hydra/hydra.yaml"
 RESULT = "result.json"
 FAILURE, PRUNED = "failure.json", "pruned.json"  # of a sweep's job that has left no result
 PICKS = "runtime.json"  # what ``runtime=auto`` has picked
+LOG = "train.log"
+DIVERGED = "diverged"  # what a run was ended by that has no result
 SWEEP = "sweep.json"  # in the folder above its jobs
+METRICS = {"best", "val", "test", "train", "mean", "std", "out_of_fold", "ensemble"}
+"""Keys of a result that hold a metric, or metrics by name."""
 
 FREE = ("resume", "trust", "observe", "data.root", "data.download")
 """Keys that may differ when a run is continued, because they do not touch its result."""
@@ -196,8 +201,51 @@ def leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def read_result(folder: Path) -> dict | None:
-    """Return how a run ended, or None while it has not."""
-    return read_json(folder / RESULT, "resume the run")
+    """Return how a run ended, or None while it has not.
+
+    What a diverged run leaves behind is no result. A metric that is undefined is a null in the
+    file and a NaN here.
+    """
+    result = with_nan(read_json(folder / RESULT, "resume the run"))
+    return None if isinstance(result, dict) and result.get("ended_by") == DIVERGED else result
+
+
+def with_nan(result: Any) -> Any:
+    """Return a result with NaN in place of every metric that its file has as null."""
+    if not isinstance(result, dict):
+        return result
+    found = dict(result)
+    for key in METRICS & found.keys():
+        value = found[key]
+        if isinstance(value, dict):
+            found[key] = {n: math.nan if v is None else v for n, v in value.items()}
+        elif value is None:
+            found[key] = math.nan
+    if isinstance(found.get("folds"), list):
+        found["folds"] = [with_nan(fold) for fold in found["folds"]]
+    return found
+
+
+def write_divergence(folder: Path, message: str) -> None:
+    """Record that a run has diverged, as the reason why it has no result."""
+    reason = message.split("\n")[0]
+    note = {"reason": reason, "status": 1, "attempts": 1, "log": LOG, "diverged": True}
+    durable.write_json(folder / FAILURE, note, indent=1)
+
+
+def refuse_diverged(folder: Path) -> None:
+    """Raise UserError where a run has diverged: resumed, it would do so again."""
+    failure = read_json(folder / FAILURE, "resume the run")
+    if not isinstance(failure, dict) or not failure.get("diverged"):
+        return
+    typed = [text for text in stored_overrides(folder) if key_of(text) != "optim.lr"]
+    raise UserError(
+        f"{failure['reason']}\n"
+        "Resuming takes the same steps again and ends the same; the last checkpoint is kept.\n"
+        "Start a new run with a smaller learning rate: python train.py "
+        f"{' '.join([*typed, 'optim.lr=<smaller>'])}\n"
+        f"If you have corrected your code since, delete {shown(folder / FAILURE)} and resume"
+    )
 
 
 def read_picks(folder: Path) -> dict | None:
@@ -220,11 +268,11 @@ def read_json(path: Path, then: str) -> dict | None:
 
 def write_picks(folder: Path, picks: dict) -> None:
     """Write down what ``runtime=auto`` has picked, for when the run goes on."""
-    durable.write_text(folder / PICKS, json.dumps(picks, indent=2) + "\n")
+    durable.write_json(folder / PICKS, picks, indent=2)
 
 
 def write_result(folder: Path, result: dict) -> None:
     """Write down how a run ended; from then on it counts as finished."""
-    text = json.dumps(result, indent=2)
+    text = durable.to_json(result, indent=2)
     flat = re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
     durable.write_text(folder / RESULT, flat + "\n")

@@ -1,6 +1,5 @@
 """history.jsonl, for scripts."""
 
-import json
 from pathlib import Path
 
 from dlcourse import durable
@@ -9,6 +8,8 @@ from dlcourse.core import Fold, Observer, Recipe, Record, State
 
 class History(Observer):
     """Writes one line of JSON an epoch: ``{"epoch": 1, "train/loss": ..., "val/loss": ...}``.
+
+    A metric that is undefined in an epoch is null.
 
     At the start the file is brought in line with the restored state, so that an epoch which was
     written down but not kept in the checkpoint does not stand there twice.
@@ -27,4 +28,4 @@ class History(Observer):
 
 def line(record: Record) -> str:
     """Return a record as a line of JSON."""
-    return json.dumps({"epoch": record.epoch, **record.metrics}) + "\n"
+    return durable.to_json({"epoch": record.epoch, **record.metrics}) + "\n"

@@ -1,9 +1,9 @@
 """How figures and values are written in tables and sentences."""
 
-import json
 import math
 from typing import Any
 
+from dlcourse import durable
 from dlcourse.report.points import Point
 from dlcourse.report.statistics import Spread
 
@@ -43,7 +43,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool | list | dict) or value is None:
-        return json.dumps(value, default=str, ensure_ascii=False)
+        return durable.to_json(value, default=str, ensure_ascii=False)
     return str(value)
 
 

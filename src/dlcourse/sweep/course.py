@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, isnan
 from pathlib import Path
 
 from dlcourse import run_folder
@@ -79,6 +79,8 @@ class Course:
 
     def compare(self, figure: float, label: str) -> None:
         """Keep the best figure so far, and what has reached it."""
+        if isnan(figure):  # undefined in every epoch
+            return
         sign = 1 if self.told.mode == "max" else -1
         if self.best is None or sign * figure > sign * self.best[0]:
             self.best = (figure, label)

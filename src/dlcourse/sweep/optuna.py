@@ -6,6 +6,7 @@ hyper-parameter optimization", NIPS 2011. ``hyperband``: Li, Jamieson, DeSalvo, 
 Talwalkar, "Hyperband", JMLR 18, 2018; ``halving``: Jamieson, Talwalkar, AISTATS 2016.
 """
 
+import math
 import platform
 import re
 import warnings
@@ -135,6 +136,8 @@ class Study:
         """Tell Optuna how a trial has ended."""
         states = self.optuna.trial.TrialState
         trial = self.open_trials.pop(number)
+        if figure is not None and math.isnan(figure):  # a metric that is undefined in every epoch
+            state = "failed"
         ended = {"done": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[state]
         self.study.tell(trial, figure if state == "done" else None, state=ended)
 

@@ -40,7 +40,7 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write it down, whole or not at all."""
-        durable.write_text(folder / SWEEP, json.dumps(asdict(self), indent=1) + "\n")
+        durable.write_json(folder / SWEEP, asdict(self), indent=1)
 
 
 def read(folder: Path) -> Record | None:
@@ -66,7 +66,7 @@ def identity_of(config: dict, words: Sequence[str]) -> str:
     shared = [
         (key, value) for key, value in run_folder.leaves(config) if not run_folder.is_free(key)
     ]
-    text = json.dumps([sorted(map(str, shared)), sorted(words)])
+    text = durable.to_json([sorted(map(str, shared)), sorted(words)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -122,15 +122,19 @@ def same(folder: Path, identity: str) -> bool:
 
 
 def write_failure(folder: Path, reason: str, status: int | None, attempts: int) -> None:
-    """Write down why a job has failed; from then on it counts as failed until it is run again."""
+    """Write down why a job has failed; from then on it counts as failed until it is run again.
+
+    What the job itself has recorded, that it diverged, stays.
+    """
+    note = run_folder.read_json(folder / FAILURE, "run the sweep again") or {}
     told = {"reason": reason, "status": status, "attempts": attempts, "log": OUTPUT}
-    write_note(folder, FAILURE, told)
+    write_note(folder, FAILURE, note | told)
 
 
 def write_note(folder: Path, name: str, told: dict) -> None:
     """Write ``failure.json`` or ``pruned.json`` into a job's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    durable.write_text(folder / name, json.dumps(told, indent=1) + "\n")
+    durable.write_json(folder / name, told, indent=1)
 
 
 def values_of(words: Sequence[str]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What only PyTorch and the data can tell of a job, found out before the first one starts."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
+from dlcourse import durable
 from dlcourse.error import UserError
 from dlcourse.facts import PUBLISHED
 from dlcourse.sweep.worker import die_with_the_sweep
@@ -78,8 +78,8 @@ class Looks:
 
     def once(self, find: Callable[[], Any], *parts: Any) -> Any:
         """Return what ``find`` finds, or raise its UserError again."""
-        key = json.dumps([OmegaConf.to_container(part) if OmegaConf.is_config(part) else part
-                          for part in parts])  # fmt: skip
+        key = durable.to_json([OmegaConf.to_container(part) if OmegaConf.is_config(part) else part
+                               for part in parts])  # fmt: skip
         if key not in self.seen:
             try:
                 self.seen[key] = find()

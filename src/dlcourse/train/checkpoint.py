@@ -7,6 +7,7 @@ from torch import nn
 from dlcourse import durable
 from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, best_epoch
 from dlcourse.error import UserError
+from dlcourse.train.finite import infinite_buffers, refuse_infinite
 
 FOLDER = "checkpoints"
 LAST, BEST = "last.pt", "best.pt"
@@ -77,14 +78,20 @@ def restore(state: State, folder: Path) -> State:
 
 
 def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
-    """Put the best epoch's weights into the model; return that epoch and its standardisation."""
+    """Put the best epoch's weights into the model; return that epoch and its standardisation.
+
+    Raises UserError for a damaged file, one of another model, and weights that are not finite.
+    """
     path = folder / FOLDER / BEST
     content = load(path)
+    masks = infinite_buffers(model)
     try:
         model.load_state_dict(content["model"])
-        return content["epoch"], Standardize(content["mean"], content["scale"])
+        found = content["epoch"], Standardize(content["mean"], content["scale"])
     except (KeyError, RuntimeError) as error:
         raise _misfit(path, error) from error
+    refuse_infinite(model, masks, path)
+    return found
 
 
 def load(path: Path) -> dict:

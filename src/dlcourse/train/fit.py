@@ -8,9 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
-from dlcourse.error import DivergedError
-from dlcourse.train.batches import divide, steps_left
+from dlcourse.train.batches import all_steps, divide, steps_left
 from dlcourse.train.evaluate import look_over, looking
+from dlcourse.train.finite import (
+    diverged,
+    refuse_divergence,
+    refuse_infinite_loss,
+    refuse_untrained,
+    start_finite,
+)
 from dlcourse.train.rng import epoch_order, reseed
 from dlcourse.train.round import Round
 
@@ -19,8 +25,13 @@ def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] 
     """Train until the epochs are done or ``recipe.stop`` says so; of 9.9 epochs the tenth is cut.
 
     A fresh, a restored and a finished state enter in the same way: the epoch is the length of the
-    history, and all else follows from it. Raises DivergedError when the loss is no number.
+    history, and all else follows from it.
+
+    After each epoch, before anything is saved, every number of the state and both losses are
+    checked. Raises DivergedError where one is not finite, and UserError where one was not finite
+    from the start.
     """
+    masks = start_finite(state)
     for observer in observers:
         observer.start(state, recipe, fold)
     training = learning(state, fold, recipe)
@@ -29,12 +40,21 @@ def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] 
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
         metrics = train_epoch(state, fold, recipe, observers, training)
+        refuse_divergence(state, epoch, fold.name, masks)
         if validation:
             metrics |= look_over(state.averaged, validation).read("val")
+            refuse_infinite_loss(metrics, "val", state, epoch, fold.name)
         state.history.append(Record(epoch + 1, metrics))
         for observer in observers:
             observer.epoch(state)
+    epochs = min(len(state.history), recipe.max_epochs)
+    refuse_untrained(state, all_steps(len(fold.train), recipe.batch_size, epochs), fold.name)
     return state
+
+
+def ended_by(state: State, recipe: Recipe) -> str:
+    """Return what has ended a run: ``max_epochs`` or ``stop``."""
+    return "max_epochs" if len(state.history) >= recipe.max_epochs else "stop"
 
 
 def learning(state: State, fold: Fold, recipe: Recipe) -> Round:
@@ -62,7 +82,8 @@ def train_epoch(
     """Take one step for every batch of the training part, in an order of this epoch's own.
 
     Returns the mean loss and the training metrics over the epoch, measured as the weights moved,
-    with the first learning rate of the epoch, its seconds and its examples per second.
+    with the first learning rate of the epoch, its seconds and its examples per second. Raises
+    DivergedError where the loss is not finite or a system of equations can no longer be solved.
     """
     started = perf_counter()
     training = training or learning(state, fold, recipe)
@@ -79,19 +100,17 @@ def train_epoch(
     state.model.train()
     rest_what_is_frozen(state.model)
     training.begin(epoch)
-    for step, batch in enumerate(passing):
-        now = epoch + step / steps
-        set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history), now)
-        training.take(*batch)
-        recipe.average.update(state.averaged, state.model, epoch * steps + step)
+    try:
+        for step, batch in enumerate(passing):
+            now = epoch + step / steps
+            set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history), now)
+            training.take(*batch)
+            recipe.average.update(state.averaged, state.model, epoch * steps + step)
+    except torch.linalg.LinAlgError as error:  # of numbers that are not finite
+        raise diverged(state, epoch, fold.name, str(error).split("\n")[0].rstrip(".")) from error
 
     metrics = training.meter.read("train")
-    if not math.isfinite(metrics["train/loss"]):
-        raise DivergedError(
-            f"Training diverged: the loss is {metrics['train/loss']} in epoch {epoch + 1}, at a "
-            f"learning rate of {rate:g}.\nType a smaller optim.lr, for example optim.lr="
-            f"{rate / 10:g}, or clip=norm"
-        )
+    refuse_infinite_loss(metrics, "train", state, epoch, fold.name)
     seconds = perf_counter() - started
     speed = {"seconds": seconds, "examples_per_second": sum(map(len, pieces)) / seconds}
     return metrics | {"lr": rate} | speed

@@ -1,0 +1,192 @@
+"""Whether all numbers of a state are finite: one look per epoch, before anything is saved."""
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.core import State
+from dlcourse.error import DivergedError, UserError
+
+FIRST_SCALE = 2.0**16  # PyTorch's, of an fp16 loss
+SMALLEST_SCALE = 1e-4
+"""An fp16 loss scale below this means that gradients overflow whatever it is (fairseq's bound)."""
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the tensors that hold a NaN or an infinity.
+
+    The norms of all tensors of a device and dtype are one fused call and one read-back; only where
+    a norm is not finite, perhaps because it overflows, are the tensors looked at one by one. With
+    the state of Adam it takes 0.08 ms for an MLP and 13 ms for a ResNet-18 on one CPU core.
+    """
+    alike: dict[Any, dict[str, Tensor]] = defaultdict(dict)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() or tensor.is_complex():
+            alike[tensor.device, tensor.dtype][name] = tensor.detach()
+    suspects: dict[str, Tensor] = {}
+    for some in alike.values():
+        norms = torch._foreach_norm(list(some.values()), 2)
+        if not torch.stack(norms).isfinite().all():
+            suspects |= some
+    return [name for name, tensor in suspects.items() if not tensor.isfinite().all()]
+
+
+def infinite_buffers(model: nn.Module) -> list[str]:
+    """Return the buffers of a model that hold infinities by design, such as an attention mask."""
+    found = not_finite(dict(model.named_buffers()))
+    return [name for name in found if not model.get_buffer(name).isnan().any()]
+
+
+def numbers_of(model: nn.Module, masks: Collection[str] = ()) -> dict[str, Tensor]:
+    """Return all parameters and buffers of a model by name, without the named buffers."""
+    buffers = {name: buffer for name, buffer in model.named_buffers() if name not in masks}
+    return dict(model.named_parameters()) | buffers
+
+
+def all_numbers(state: State, masks: Collection[str] = ()) -> dict[str, Tensor]:
+    """Return every tensor of a state by a name that a message can show."""
+    numbers = numbers_of(state.model, masks)
+    if state.averaged is not state.model:
+        averaged = numbers_of(state.averaged, masks)
+        numbers |= {f"{name} (averaged)": tensor for name, tensor in averaged.items()}
+    names = {parameter: name for name, parameter in state.model.named_parameters()}
+    for parameter, own in state.optimizer.state.items():
+        for name, tensor in tensors_in(own):
+            numbers[f"{name} of the optimizer for {names.get(parameter, 'all')}"] = tensor
+    return numbers
+
+
+def tensors_in(content: Any, name: str = "state") -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors in nested dicts and lists, each with the name of its last key."""
+    if isinstance(content, Tensor):
+        yield name, content
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from tensors_in(value, str(key))
+    elif isinstance(content, list | tuple):
+        for place, value in enumerate(content):
+            yield from tensors_in(value, f"{name}[{place}]")
+
+
+def start_finite(state: State) -> list[str]:
+    """Return the buffers that are infinite by design; raise UserError for other such numbers."""
+    masks = infinite_buffers(state.model)
+    found = not_finite(all_numbers(state, masks))
+    if not found:
+        return masks
+    if state.history:
+        raise UserError(
+            f"The checkpoint of epoch {len(state.history)} holds numbers that are not finite: "
+            f"{listed(found)}. Nothing can be learned from there.\n"
+            "Start a new run with a smaller optim.lr, or with clip=norm"
+        )
+    raise UserError(
+        f"The initial weights are not finite: {listed(found)}.\n"
+        "Type another init, or weights from another run"
+    )
+
+
+def refuse_infinite(model: nn.Module, masks: Collection[str], where: object) -> None:
+    """Raise UserError where the weights read from a file hold a number that is not finite."""
+    found = not_finite(numbers_of(model, masks))
+    if found:
+        raise UserError(
+            f"{where} holds weights that are not finite: {listed(found)}. They are no result.\n"
+            "Start a new run with a smaller optim.lr, or with clip=norm"
+        )
+
+
+def refuse_divergence(state: State, epoch: int, fold: str, masks: Collection[str]) -> None:
+    """Raise DivergedError where a number of the state is no longer finite.
+
+    epoch: counted from 0, the one that has just been trained and is not in the history yet.
+    """
+    if state.scaler.is_enabled():
+        refuse_lost_scale(state, epoch, fold)
+    found = not_finite(all_numbers(state, masks))
+    if found:
+        raise diverged(state, epoch, fold, f"numbers are no longer finite: {listed(found)}")
+
+
+def refuse_infinite_loss(
+    metrics: Mapping[str, float], split: str, state: State, epoch: int, fold: str
+) -> None:
+    """Raise DivergedError where the mean loss over a split is not finite.
+
+    Other metrics may be undefined, such as the average precision of a class without examples.
+    """
+    loss = metrics.get(f"{split}/loss", 0.0)
+    if not math.isfinite(loss):
+        error = diverged(state, epoch, fold, f"{split}/loss is {loss}")
+        error.only_val = split == "val"
+        raise error
+
+
+def refuse_infinite_test(metrics: Mapping[str, float], epoch: int, fold: str) -> None:
+    """Raise DivergedError where the best weights, of this epoch, have no finite test loss."""
+    loss = metrics.get("test/loss", 0.0)
+    if not math.isfinite(loss):
+        where = "" if fold == "." else f" of {fold}"
+        raise DivergedError(
+            f"Training diverged: with the best weights, of epoch {epoch}{where}, test/loss is "
+            f"{loss}.\nThe checkpoints are kept; this is no result.\nType a smaller optim.lr, or "
+            "clip=norm, or scale the data: some test example lies far outside of the training data"
+        )
+
+
+def refuse_lost_scale(state: State, epoch: int, fold: str) -> None:
+    """Raise DivergedError where fp16 gradients overflow whatever the loss is scaled with."""
+    scale = state.scaler.get_scale()
+    if scale < SMALLEST_SCALE:
+        raise diverged(
+            state, epoch, fold,
+            f"fp16 gradients overflow in every step, even at a loss scale of {scale:g}",
+            "runtime.precision=bf16, or ",
+        )  # fmt: skip
+
+
+def refuse_untrained(state: State, steps: int, fold: str) -> None:
+    """Raise DivergedError where the loss scaler has skipped every step of a whole run.
+
+    Each skipped step halves the scale, so the scale itself says how many were skipped in a row.
+
+    steps: of all epochs.
+    """
+    scaler = state.scaler
+    if not scaler.is_enabled() or not state.history:
+        return
+    skipped = math.log(FIRST_SCALE / scaler.get_scale(), 1 / scaler.get_backoff_factor())
+    if round(skipped) >= steps:
+        where = "" if fold == "." else f" of {fold}"
+        raise DivergedError(
+            f"Nothing was trained: all {steps} steps{where} were skipped, because their fp16 "
+            "gradients overflow.\nType runtime.precision=bf16, or more steps: the loss scale is "
+            "halved at each of the first ones until the gradients fit"
+        )
+
+
+def diverged(state: State, epoch: int, fold: str, what: str, first: str = "") -> DivergedError:
+    """Say that training has diverged, what is kept and what to type.
+
+    first: advice that comes before the usual.
+    """
+    group = state.optimizer.param_groups[0]
+    where = "" if fold == "." else f" of {fold}"
+    done = len(state.history)
+    kept = f"The checkpoint of epoch {done} is kept" if done else "There is no checkpoint yet"
+    return DivergedError(
+        f"Training diverged in epoch {epoch + 1}{where}, at a learning rate of "
+        f"{float(group['lr']):g}: {what}.\n{kept}; nothing of epoch {epoch + 1} is saved.\n"
+        f"Type {first}a smaller optim.lr, for example optim.lr={group['initial_lr'] / 10:g}, or "
+        "clip=norm"
+    )
+
+
+def listed(names: list[str]) -> str:
+    """Return the first name and the number of the others."""
+    more = len(names) - 1
+    return names[0] + (f" and {more} more tensor{'s' * (more > 1)}" if more else "")

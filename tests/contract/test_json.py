@@ -1,0 +1,72 @@
+"""All JSON is written by one function, and every reader can read it."""
+
+import ast
+import json
+import math
+from pathlib import Path
+
+from conftest import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlcourse import durable, run_folder
+
+SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")])
+CONTENT = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+
+
+def writes_json(source: str) -> bool:
+    return (
+        any(
+            isinstance(node, ast.Attribute | ast.Name | ast.alias)
+            and (getattr(node, "attr", None) or getattr(node, "name", "")) in ("dump", "dumps")
+            and "json" in ast.unparse(node)
+            for node in ast.walk(ast.parse(source))
+        )
+        or "from json import" in source
+    )
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is not JSON")
+
+
+def test_nothing_but_durable_writes_json():
+    writers = [path.name for path in SOURCES if writes_json(path.read_text())]
+    assert writers == ["durable.py"]
+
+
+def test_the_search_sees_every_way_to_write_it():
+    for source in ("import json\njson.dump(1, f)", "import json\nx = json.dumps(1)",
+                   "from json import dumps"):  # fmt: skip
+        assert writes_json(source)
+
+
+@settings(max_examples=40)
+@given(CONTENT)
+def test_what_is_not_finite_becomes_null_and_all_else_stays(content):
+    def expected(part):
+        if isinstance(part, float):
+            return part if math.isfinite(part) else None
+        if isinstance(part, dict):
+            return {key: expected(value) for key, value in part.items()}
+        return [expected(value) for value in part] if isinstance(part, list) else part
+
+    assert json.loads(durable.to_json(content), parse_constant=refuse) == expected(content)
+
+
+def test_an_undefined_metric_is_null_in_the_file_and_nan_where_it_is_read(tmp_path):
+    fold = {"name": "fold0", "val": {"loss": 0.5, "ap": math.nan}}
+    result = {"best": math.nan, "test": {"ap": math.inf, "loss": 1.0}, "folds": [fold],
+              "device": None}  # fmt: skip
+    run_folder.write_result(Path(tmp_path), result)
+    json.loads((tmp_path / "result.json").read_text(), parse_constant=refuse)
+    read = run_folder.read_result(tmp_path)
+    assert math.isnan(read["best"])
+    assert math.isnan(read["test"]["ap"])
+    assert math.isnan(read["folds"][0]["val"]["ap"])
+    assert (read["test"]["loss"], read["device"]) == (1.0, None)
