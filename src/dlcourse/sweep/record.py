@@ -124,8 +124,10 @@ def same(folder: Path, identity: str) -> bool:
 def write_failure(folder: Path, reason: str, status: int | None, attempts: int) -> None:
     """Write down why a job has failed; from then on it counts as failed until it is run again.
 
-    What the job itself has recorded, that it diverged, stays.
+    What the job itself has recorded, that it diverged, stays; its record of the epochs before goes,
+    so that every ``result.json`` in a sweep is that of a job that is done.
     """
+    (folder / run_folder.RESULT).unlink(missing_ok=True)
     note = run_folder.read_json(folder / FAILURE, "run the sweep again") or {}
     told = {"reason": reason, "status": status, "attempts": attempts, "log": OUTPUT}
     write_note(folder, FAILURE, note | told)
