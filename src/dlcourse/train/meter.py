@@ -1,12 +1,12 @@
 """Sums over an epoch, kept on the device and read back once."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from dlcourse import durable
 from dlcourse.core import Metric
 from dlcourse.guard import guarded
 
@@ -87,7 +87,7 @@ class Meter:
         for metric in self.metrics:
             with guarded(f"The report of {type(metric).__name__} on all test examples"):
                 report = metric.full(outputs.float(), targets)
-                json.dumps(report)
+                durable.to_json(report)
                 found |= report
         return found
 
