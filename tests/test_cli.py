@@ -404,7 +404,7 @@ def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, he
     assert kill_after(3, LONG, tmp_path, data_root, number) == status
     message = (tmp_path / "stderr.txt").read_text()
     typed = f"{sys.executable} {ROOT / 'train.py'}"
-    assert message == f"\nStopped. To go on: {typed} resume=here\n"
+    assert message == f"\nStopped. To resume: {typed} resume=here\n"
     assert (tmp_path / "here/checkpoints/last.pt").exists()
     assert here("resume=here").returncode == 0
 

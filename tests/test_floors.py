@@ -25,7 +25,7 @@ GROUND = {
     "plot_text",
 }
 SAID = {"command", "live", "streams", "told", "zoo"}
-STORED = {"run_folder", "older"}
+STORED = {"run_folder", "older", "overrides", "trust"}
 BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report", "guard"}
 HYDRA = {"cli", "compose", "experiment", "start", "sweep"}

@@ -48,22 +48,46 @@ def build(node: DictConfig, *leave_out: str) -> partial:
 
 
 def fill(settings: dict) -> partial:
-    """Return the partial of a plain node; a node inside it is called first and becomes a value."""
+    """Return the partial of a plain node; a node inside it is called first and becomes a value.
+
+    Nothing is called before the names of all keywords, at every depth, are known to fit.
+    """
+    check_calls({**settings, "_partial_": True})
+    return filled(settings)
+
+
+def check_calls(settings: Any) -> None:
+    """Raise UserError if a node, or one inside it, gets keywords that its target does not take."""
+    if isinstance(settings, list):
+        for item in settings:
+            check_calls(item)
+    if not isinstance(settings, dict):
+        return
+    keywords = {key: value for key, value in settings.items() if key not in HYDRA_KEYS}
+    if "_target_" in settings:
+        function = locate(settings["_target_"])
+        try:
+            parameters = signature(function)
+        except ValueError:  # some functions written in C do not have one
+            parameters = None
+        if parameters is not None:
+            bind = parameters.bind_partial if settings.get("_partial_") else parameters.bind
+            try:
+                bind(**keywords)
+            except TypeError as error:
+                known = ", ".join(parameters.parameters)
+                raise UserError(f"{settings['_target_']}: {error}.\nIt takes: {known}") from error
+    for value in keywords.values():
+        check_calls(value)
+
+
+def filled(settings: dict) -> partial:
+    """Return the partial of a node that was checked."""
     target = settings["_target_"]
-    function = locate(target)
     keywords = {key: value_of(value) for key, value in settings.items() if key not in HYDRA_KEYS}
     if target.startswith(OWN_TARGETS):
         keywords = {key: as_floats(key, value) for key, value in keywords.items()}
-    try:
-        parameters = signature(function)
-    except ValueError:  # some functions written in C do not tell
-        return partial(function, **keywords)
-    try:
-        parameters.bind_partial(**keywords)
-    except TypeError as error:
-        known = ", ".join(parameters.parameters)
-        raise UserError(f"{target}: {error}.\nIt takes: {known}") from error
-    return partial(function, **keywords)
+    return partial(locate(target), **keywords)
 
 
 def value_of(value: Any) -> Any:
@@ -74,7 +98,7 @@ def value_of(value: Any) -> Any:
         return value
     if "_target_" not in value:
         return {key: value_of(item) for key, item in value.items()}
-    return fill(value) if value.get("_partial_") else fill(value)()
+    return filled(value) if value.get("_partial_") else filled(value)()
 
 
 def as_floats(key: str, value: Any) -> Any:

@@ -85,29 +85,3 @@ def foreign_nodes(config: dict, path: str = "") -> Iterator[str]:
 def read_here(key: str) -> tuple[str, ...]:
     """Return which keys of a key's group dlcourse reads itself, whoever's the choice is."""
     return NOT_ARGUMENTS.get(key.split(".")[0], ())
-
-
-def check_trust(config: dict) -> None:
-    """Raise UserError when a stored config would call what is neither dlcourse's nor trusted.
-
-    A config that is read back from a folder is data: it may have come from anywhere.
-    """
-    trusted = tuple(f"{name}." for name in config.get("trust") or ())
-    for name in targets(config):
-        if not f"{name}.".startswith((*OWN_TARGETS, *trusted)):
-            raise UserError(
-                f"The stored config calls {name}, which is not part of dlcourse.\n"
-                f"If you know that code, type trust=[{name.split('.')[0]}]"
-            )
-
-
-def targets(config: object) -> Iterator[str]:
-    """Yield every name that a config calls, however deep it lies."""
-    if isinstance(config, dict):
-        if "_target_" in config:
-            yield str(config["_target_"])
-        for value in config.values():
-            yield from targets(value)
-    elif isinstance(config, list | tuple):
-        for value in config:
-            yield from targets(value)

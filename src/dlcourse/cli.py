@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import run_folder
-from dlcourse.check import SWEEP, check, check_key, check_trust
-from dlcourse.command import one_message
+from dlcourse.check import SWEEP, check, check_key
+from dlcourse.command import one_message, own_name
 from dlcourse.compose import (
-    CONFIGS,
     compose,
     explain,
     plain,
@@ -27,9 +27,11 @@ from dlcourse.compose import (
     sweep_points,
 )
 from dlcourse.error import UserError
+from dlcourse.overrides import is_typed_again, not_typed
 from dlcourse.start import report, start
 from dlcourse.sweep import record as sweep_record
-from dlcourse.zoo import HELP, overview
+from dlcourse.trust import check_trust
+from dlcourse.zoo import CONFIGS, HELP, overview
 
 OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 
@@ -94,7 +96,7 @@ def prepare(words: list[str]) -> Command:
             flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} is not for dlcourse.\nType --config-dir <your own configs>")
     check_config_dir(args.config_dir)
-    begun = sweep_begun(args.overrides)
+    begun = sweep_begun(args.overrides, args.config_dir)
     if begun is not None:
         return Command(begun)
     if not args.multirun:
@@ -106,26 +108,37 @@ def prepare(words: list[str]) -> Command:
     return Command(prepare_sweep(words, args.overrides, args.config_dir))
 
 
-def sweep_begun(overrides: list[str]) -> list[str] | None:
-    """Return the words that go on with the sweep named by ``resume=``; None for a run's folder.
+def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | None:
+    """Return the command line that resumes the sweep in ``resume=``; None for a run's folder.
 
-    Raises UserError where other words would make it another sweep.
+    Raises UserError for an override that would make it another sweep, and for what the folder names
+    and may not name: it has to be typed again.
     """
-    typed = {run_folder.key_of(word): word.partition("=")[2] for word in overrides}
-    folder = Path(typed.get("resume", "").strip("'\""))
+    typed = {run_folder.key_of(override): override for override in overrides}
+    folder = Path(typed.get("resume", "").partition("=")[2].strip("'\""))
     record = sweep_record.read(folder) if "resume" in typed else None
     if record is None:
         return None
-    more = [word for word in overrides if run_folder.key_of(word) != "resume"]
-    for word in more:
-        if run_folder.key_of(word) not in sweep_record.MAY_CHANGE:
+    for key, override in typed.items():
+        if key not in ("resume", *sweep_record.MAY_CHANGE) and not is_typed_again(key):
             raise UserError(
-                f"{word} would make it another sweep than the one in {folder}.\n"
+                f"{override} would make it another sweep than the one in {folder}.\n"
                 f"With resume=<sweep folder> may be typed: {', '.join(sweep_record.MAY_CHANGE)}"
             )
-    own = [word for word in record.words if run_folder.key_of(word) != "hydra.sweep.dir"]
-    there = ["--config-dir", record.config_dir] if record.config_dir else []
-    return ["-m", *there, *own, *more, f"hydra.sweep.dir={quoted(str(folder))}"]
+    missing = not_typed(record.words, overrides)
+    if record.config_dir and not config_dir:
+        own = run_folder.shown(Path(record.config_dir))
+        missing += ["--config-dir", shlex.quote(own)]
+    if missing:
+        again = " ".join(missing)
+        raise UserError(
+            f"The sweep in {folder} was started with {again}, which can run code or reach other "
+            "machines and is never taken from a folder.\n"
+            f"If you know it, type {own_name()} resume={folder} {again}"
+        )
+    dropped = {*typed, "hydra.sweep.dir", "trust"}
+    stored = [word for word in record.words if run_folder.key_of(word) not in dropped]
+    return ["-m", *(["--config-dir", config_dir] if config_dir else []), *stored, *overrides]
 
 
 def prepare_sweep(words: list[str], overrides: list[str], config_dir: str | None) -> list[str]:

@@ -19,10 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 from dlcourse import run_folder
 from dlcourse.check import GROUPS, MULTIPLE, SWEEP
 from dlcourse.error import UserError, nearest
+from dlcourse.zoo import CONFIGS
 
-HERE = Path(__file__).parent
-CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] / "configs"
-"""In a wheel the configs lie in the package, in a clone beside ``src/``."""
 LAUNCHERS = {
     "submitit_slurm": "dlcourse[slurm]",
     "submitit_local": "dlcourse[slurm]",

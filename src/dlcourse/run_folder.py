@@ -17,6 +17,8 @@ import yaml
 from dlcourse import durable
 from dlcourse.error import UserError
 from dlcourse.older import completed
+from dlcourse.overrides import check_overrides
+from dlcourse.overrides import key_of as key_of
 
 CONFIG = ".hydra/config.yaml"
 OVERRIDES = ".hydra/overrides.yaml"
@@ -151,8 +153,16 @@ def stored_config(folder: Path) -> dict:
 
 
 def stored_overrides(folder: Path) -> list[str]:
-    """Return the words that the run was started with, ``["model=mlp", "optim.lr=0.1"]``."""
-    return yaml.safe_load((folder / OVERRIDES).read_text(encoding="utf-8"))
+    """Return the overrides that the run was started with, ``["model=mlp", "optim.lr=0.1"]``.
+
+    They are data that may come from anybody: raises UserError for what cannot be one.
+    """
+    path = folder / OVERRIDES
+    try:
+        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    return check_overrides(stored or [], path)
 
 
 def stored_choices(folder: Path) -> dict[str, str]:
@@ -179,11 +189,6 @@ def refuse_differences(folder: Path, config: dict) -> None:
             f"Type resume={folder} alone to go on as it was started, or leave resume out to start "
             "a new run"
         )
-
-
-def key_of(word: str) -> str:
-    """Return the key of a command's word: ``optim.lr`` of ``+optim.lr=0.1``."""
-    return word.split("=")[0].lstrip("+~")
 
 
 def is_free(key: str) -> bool:

@@ -14,6 +14,7 @@ from dlcourse.error import DivergedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.imports import import_to_stay
 from dlcourse.told import lines
+from dlcourse.trust import to_type
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ def start(
     try:
         best = run(OmegaConf.create(config), folder, watching, telling)
     except (KeyboardInterrupt, SystemExit):
-        print(f"\nStopped. To go on: {own_name()} resume={shown}", file=sys.stderr)
+        again = f"{own_name()} resume={shown} {to_type(config)}".rstrip()
+        print(f"\nStopped. To resume: {again}", file=sys.stderr)
         raise
     except Exception as error:
         expected = isinstance(error, UserError | DivergedError)

@@ -7,11 +7,12 @@ from torch import nn
 
 from dlcourse import run_folder
 from dlcourse.build import build
-from dlcourse.check import check, check_trust
+from dlcourse.check import check
 from dlcourse.core import Standardize
 from dlcourse.error import UserError
 from dlcourse.runtime import Runtime
 from dlcourse.train.checkpoint import read_best
+from dlcourse.trust import check_trust
 
 
 def folds_of(folder: Path) -> list[Path]:

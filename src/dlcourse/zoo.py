@@ -12,6 +12,10 @@ from omegaconf import OmegaConf
 from dlcourse.bounds import ACTIVATIONS, NORMS, POOLS
 from dlcourse.check import GROUPS, MULTIPLE
 
+HERE = Path(__file__).parent
+CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] / "configs"
+"""In a wheel the configs are in the package, in a clone next to ``src/``."""
+
 HELP = """\
 dlcourse trains: every idea of a deep-learning course is one word on the command line.
 

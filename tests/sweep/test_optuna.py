@@ -226,7 +226,8 @@ def test_a_trial_that_runs_in_another_folder_is_left_alone(study, tmp_path):
     theirs = study("there", **shared).ask()
     ours = study("here", **shared).ask()
     for folder, trial in {"there": theirs, "here": ours}.items():
-        noted = Record([], None, "", "optuna", [], "val/accuracy", "max", 1, [trial._asdict()])
+        point = trial._asdict() | {"jobs": []}
+        noted = Record([], None, "", "optuna", [], "val/accuracy", "max", 1, [point])
         noted.write(tmp_path / folder)
     again = study("here", **shared)
     assert again.ask() == ours

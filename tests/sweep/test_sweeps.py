@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -126,7 +127,12 @@ def test_jobs_that_raise_exit_or_die_end_alone_and_only_they_run_again(
     assert f"resume={folder.relative_to(tmp_path)}" in ended.stderr
     before = stamps(folder / "how-fine_units-8")
     (tmp_path / "mended").touch()
-    again = sweep(f"resume={folder.relative_to(tmp_path)}")
+    refused = sweep(f"resume={folder.relative_to(tmp_path)}")
+    assert refused.returncode == 2
+    assert "--config-dir my_configs" in refused.stderr
+    shown = ended.stderr.rpartition("train.py ")[2]
+    assert "trust=[my_trouble] --config-dir my_configs" in shown
+    again = sweep(*shlex.split(shown))
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("val/accuracy") >= 3
     assert len(results(folder)) == 4
@@ -267,7 +273,7 @@ def killed(tmp_path_factory, data_root):
 
 
 def test_a_killed_sweep_ends_like_one_that_was_not(killed, sweep, monkeypatch):
-    assert "Stopped. To go on: " in killed.said
+    assert "Stopped. To resume: " in killed.said
     assert "train.py resume=parts" in killed.said
     monkeypatch.chdir(killed.here)
     assert sweep("resume=parts").returncode == 0

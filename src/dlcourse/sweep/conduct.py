@@ -1,5 +1,6 @@
 """A sweep from its words to its table."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from dlcourse import run_folder
 from dlcourse.command import FAILED, own_name
 from dlcourse.error import UserError
 from dlcourse.guard import guarded
+from dlcourse.overrides import is_typed_again
 from dlcourse.sweep import record
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import in_a_folder, shortened
@@ -24,6 +26,7 @@ from dlcourse.sweep.rehearse import Finding, rehearse
 from dlcourse.sweep.search import Listed, Search
 from dlcourse.sweep.show import show_plan
 from dlcourse.sweep.space import read_spaces
+from dlcourse.trust import to_type
 
 IN_PROCESSES = "BasicLauncher"  # Hydra's default, in whose place the pool runs the jobs
 
@@ -50,15 +53,17 @@ def conduct(
     begun = record.find(wanted, plan.identity, typed=typed)
     refuse_changes(plan, begun)
     if plan.is_search:
-        from dlcourse.sweep.optuna import check_search
+        from dlcourse.sweep.optuna import check_search, check_stored_state
 
         check_search(plan.settings.options)
+        if begun is not None:
+            check_stored_state(plan.settings.options["sampler"], plan.config["trust"])
     findings, gpus = look_ahead(plan, begun)
     if plan.settings.check:
         show_plan(plan, findings, begun)
         return
     told = Record(
-        words=[*arguments, *own],
+        words=record.stored([*arguments, *own]),
         config_dir=config_dir,
         identity=plan.identity,
         method=plan.settings.method,
@@ -79,7 +84,7 @@ def conduct(
                 else:
                     launch(course, progress, master, hydra, task)
         except (KeyboardInterrupt, SystemExit):
-            print(f"\nStopped. To go on: {to_go_on(folder)}", file=sys.stderr)
+            print(f"\nStopped. To resume: {resuming(folder, plan, own)}", file=sys.stderr)
             raise
         course.write()
         if course.best is not None:
@@ -87,12 +92,16 @@ def conduct(
                 tell(folder, search)
     if course.failed:
         many = "1 job has" if len(course.failed) == 1 else f"{len(course.failed)} jobs have"
-        print(f"{many} failed. To run what is missing: {to_go_on(folder)}", file=sys.stderr)
+        print(
+            f"{many} failed. To run what is missing: {resuming(folder, plan, own)}", file=sys.stderr
+        )
         sys.exit(FAILED)
 
 
 def place_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
-    """Return what a new folder of this sweep is called, and whether the user has said so."""
+    """Return the folder of this sweep, or what to call a new one, and whether it was typed."""
+    if master.resume is not None:
+        return Path(master.resume), True
     typed = any(
         run_folder.key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra
     )
@@ -159,6 +168,17 @@ def tell(folder: Path, search: Search) -> None:
     print(f"In TensorBoard: tensorboard --logdir {run_folder.shown(folder)}", flush=True)
 
 
-def to_go_on(folder: Path) -> str:
-    """Return the command that goes on with a sweep."""
-    return f"{own_name()} resume={run_folder.shown(folder)}"
+def resuming(folder: Path, plan: Plan, own: Sequence[str]) -> str:
+    """Return the command that resumes a sweep, with what is never taken from its folder.
+
+    own: the command's overrides of Hydra's keys.
+    """
+    again = [own_name(), f"resume={run_folder.shown(folder)}"]
+    trust = to_type({"jobs": [job.config for jobs in plan.jobs for job in jobs]})
+    again += [trust] if trust else []
+    again += [word for word in own if is_typed_again(run_folder.key_of(word))]
+    storage = plan.settings.options.get("storage")
+    again += [f"sweep.storage={record.without_password(storage)}"] if storage else []
+    if plan.config_dir:
+        again += ["--config-dir", shlex.quote(run_folder.shown(Path(plan.config_dir)))]
+    return " ".join(again)

@@ -10,6 +10,7 @@ import math
 import platform
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -163,8 +164,20 @@ def suggest(trial: Any, space: Space) -> str:
     return space.written(trial.suggest_float(space.name, space.low, space.high, log=space.log))
 
 
+def check_stored_state(sampler: str, trust: Sequence[str]) -> None:
+    """Raise UserError if a stored study would be read by a sampler whose state can run code.
+
+    trust: the modules that the user has typed. Optuna stores the state of CMA-ES as a pickle.
+    """
+    if sampler == "cmaes" and "cmaes" not in trust:
+        raise UserError(
+            "sweep.sampler=cmaes keeps its state in the study as a pickle, which can run code.\n"
+            "If this sweep is your own, type trust=[cmaes]"
+        )
+
+
 def check_search(options: dict[str, Any]) -> None:
-    """Raise UserError where a library is missing, or the storage cannot be reached."""
+    """Raise UserError if a library is missing, or the storage cannot be reached."""
     optuna, storage = imported(), options["storage"]
     make_sampler(optuna, options["sampler"], 1, 0)
     if storage is None:
@@ -173,9 +186,8 @@ def check_search(options: dict[str, Any]) -> None:
         reach(optuna, storage)
     except Exception as error:  # whatever a database's driver raises
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        shown = re.sub(r":[^:@/]*@", ":***@", storage)  # not the password
         raise UserError(
-            f"sweep.storage={shown} cannot be reached: {reason}.\n"
+            f"sweep.storage={record.without_password(storage)} cannot be reached: {reason}.\n"
             "Type sweep.storage=sqlite:///<file>, the URL of a database that is running, or leave "
             "it out for a file in the sweep's folder"
         ) from error

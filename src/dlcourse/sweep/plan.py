@@ -20,6 +20,7 @@ from dlcourse.sweep.random import random
 from dlcourse.sweep.record import identity_of
 from dlcourse.sweep.space import Space
 from dlcourse.sweep.zip import zip as zip_lists
+from dlcourse.trust import check_trust
 
 LISTS = {"grid": grid, "zip": zip_lists, "one_at_a_time": one_at_a_time}
 SHOWN = 10  # problems, and jobs of each, in one message
@@ -70,6 +71,8 @@ class Plan:
 
     fixed: the words that are the same in every job. points, jobs: those that are known beforehand,
     and the jobs of each; in a search the corners of its space, which are checked and not run.
+    read_back: whether the command was read from a sweep's folder, and so may only call what is
+    trusted.
     """
 
     settings: Settings
@@ -81,6 +84,7 @@ class Plan:
     config_dir: str | None
     points: list[Point]
     jobs: list[list[Job]]
+    read_back: bool
 
     @property
     def is_search(self) -> bool:
@@ -101,7 +105,10 @@ class Plan:
 
     def jobs_of(self, point: Point) -> list[Job]:
         """Return a point's jobs, composed and checked; raises UserError."""
-        return make_jobs(point, self.fixed, self.settings.seeds, self.names, self.config_dir)
+        jobs = make_jobs(point, self.fixed, self.settings.seeds, self.names, self.config_dir)
+        if self.read_back:
+            check_trust(jobs[0].config)
+        return jobs
 
 
 def make_plan(
@@ -118,13 +125,24 @@ def make_plan(
     names = Names([space.key for space in spaces] + ["seed", "split.fold"])
     fixed = [word for word in fixed if not is_of_a_sweep(word)]
     points = points_of(settings, spaces, owners)
-    bare = Plan(settings, fixed, list(spaces), owners, names, plain(master), config_dir, points, [])
+    bare = Plan(
+        settings=settings,
+        fixed=fixed,
+        spaces=list(spaces),
+        owners=owners,
+        names=names,
+        config=plain(master),
+        config_dir=config_dir,
+        points=points,
+        jobs=[],
+        read_back=master.resume is not None,
+    )
     return replace(bare, jobs=all_jobs(bare))
 
 
-def is_of_a_sweep(word: str) -> bool:
-    """Return whether a word is read by the sweep and by no job."""
-    return key_of(word).split(".")[0] in SWEEP
+def is_of_a_sweep(override: str) -> bool:
+    """Return whether an override is read by the sweep and by no job."""
+    return key_of(override).split(".")[0] in (*SWEEP, "resume")
 
 
 def points_of(settings: Settings, spaces: Sequence[Space], owners: Owners) -> list[Point]:

@@ -12,6 +12,7 @@ import filelock
 
 from dlcourse import durable, run_folder
 from dlcourse.error import UserError
+from dlcourse.overrides import check_overrides
 from dlcourse.run_folder import FAILURE, SWEEP
 
 OUTPUT = "output.txt"
@@ -43,14 +44,39 @@ class Record:
         durable.write_json(folder / SWEEP, asdict(self), indent=1)
 
 
+def stored(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides of a sweep as they are written down: no ``resume``, and no password."""
+    return [
+        without_password(override)
+        for override in overrides
+        if run_folder.key_of(override) != "resume"
+    ]
+
+
+def without_password(address: str) -> str:
+    """Return ``mysql://me:***@host/study`` for ``mysql://me:secret@host/study``."""
+    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", address)
+
+
 def read(folder: Path) -> Record | None:
-    """Return a sweep's record, or None where there is none; raises UserError for a damaged one."""
+    """Return a sweep's record, or None where there is none; raises UserError for a damaged one.
+
+    It is data that may come from anybody: see ``check_overrides``. The names of jobs' folders stay
+    inside the sweep's.
+    """
     path = folder / SWEEP
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
+        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+        check_overrides(record.words, path)
+        if not isinstance(record.config_dir, str | None) or type(record.threads) is not int:
+            raise TypeError("config_dir is a text or null, threads a whole number")
+        for point in record.points:
+            if any(Path(name).name != name for name in point["jobs"]):
+                raise ValueError(f"{point['jobs']} are not names of folders")
+        return record
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} cannot be read: {error}.\n"
             "Delete it and type the sweep's command again with hydra.sweep.dir=<its folder>"
