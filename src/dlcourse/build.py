@@ -1,5 +1,6 @@
 """From a config to objects: the only place where names in a config are called."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
@@ -258,7 +259,7 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         autocast=runtime.autocast,
         capture=captured if runtime.graph and step is gradient_step else uncaptured,
         batch_size=len(fold.train) if cfg.batch_size == "full" else cfg.batch_size,
-        max_epochs=cfg.max_epochs,
+        max_epochs=epochs_of(cfg),
         seed=cfg.seed,
         monitor=cfg.monitor,
         mode=cfg.mode,
@@ -277,6 +278,11 @@ def step_of(cfg: DictConfig) -> Callable:
         if own is not None:
             return own
     return gradient_step
+
+
+def epochs_of(cfg: DictConfig) -> float:
+    """Return how many epochs to train: ``max_epochs``, or fewer where the optimizer is done."""
+    return min(cfg.max_epochs, getattr(locate(cfg.optim._target_), "arrives_after", math.inf))
 
 
 def works_after_the_step(regularizer: partial) -> bool:

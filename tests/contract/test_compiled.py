@@ -5,7 +5,6 @@ Compiling takes seconds to a minute for each model, so that all of it is a sweep
 """
 
 from contextlib import contextmanager
-from functools import partialmethod
 
 import pytest
 import torch
@@ -76,32 +75,32 @@ def test_the_gradient_of_amax_does_ask_that():
 
 
 @contextmanager
-def compiled_by(backend: str, monkeypatch):
+def compiled_by(backend: str):
     """Let models be compiled by one of PyTorch's backends, and draw dropout masks as without it."""
     from torch._inductor import config
 
     torch._dynamo.reset()
-    with monkeypatch.context() as patch, config.patch(fallback_random=True):
-        patch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=backend))
+    compile_ = nn.Module.compile
+    with config.patch(fallback_random=True), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nn.Module, "compile", lambda model: compile_(model, backend=backend))
         yield
 
 
-def both(cfg, backend: str, monkeypatch) -> tuple[tuple, tuple]:
+def both(cfg) -> tuple[tuple, tuple]:
     """Return state, fold and recipe of a config twice: as it is, and with a compiled model."""
     plain = prepared(cfg)
     cfg.runtime.compile = True
-    with compiled_by(backend, monkeypatch):
-        compiled = prepared(cfg)
+    compiled = prepared(cfg)
     assert compiled[0].model._compiled_call_impl is not None
     compiled[0].model.load_state_dict(plain[0].model.state_dict())
     return plain, compiled
 
 
-def compare_gradients(model: str, precision: str, backend: str, compose, monkeypatch) -> float:
-    """Return the largest distance of a gradient from that of the model itself, by its norm."""
-    cfg = of_a_design(compose, model, f"runtime.precision={precision}")
-    plain, compiled = both(cfg, backend, monkeypatch)
-    one, other = differentiate(*plain), differentiate(*compiled)
+def compare_gradients(model: str, precision: str, backend: str, compose) -> float:
+    """Return the largest distance of a gradient from that of the model itself, by their norm."""
+    with compiled_by(backend):
+        plain, compiled = both(of_a_design(compose, model, f"runtime.precision={precision}"))
+        one, other = differentiate(*plain), differentiate(*compiled)
     assert one.keys() == other.keys()
     whole = torch.stack([gradient.norm() for gradient in one.values()]).norm()
     return max(((other[name] - one[name]).norm() / whole).item() for name in one)
@@ -116,14 +115,15 @@ def train(state: State, fold: Fold, recipe, steps: int = 3) -> None:
         recipe.step(state, inputs, fold.train.targets, recipe)
 
 
-def compare_training(optim: str, backend: str, compose, monkeypatch) -> float:
+def compare_training(optim: str, backend: str, compose) -> float:
     """Return how far apart the weights end, in units of the way that they went."""
     words = [*WORDS_OF.get(optim, ["model=mlp", "model.dropout=0.2"]), f"optim={optim}"]
     cfg = compose("data.examples=60", "runtime=cpu", "observe=[]", *words)
-    plain, compiled = both(cfg, backend, monkeypatch)
-    before = nn.utils.parameters_to_vector(plain[0].model.parameters()).detach().clone()
-    for made in (plain, compiled):
-        train(*made)
+    with compiled_by(backend):
+        plain, compiled = both(cfg)
+        before = nn.utils.parameters_to_vector(plain[0].model.parameters()).detach().clone()
+        for made in (plain, compiled):
+            train(*made)
     ends = [nn.utils.parameters_to_vector(made[0].model.parameters()) for made in (plain, compiled)]
     assert (ends[0] - before).norm() > 0
     return ((ends[1] - ends[0]).norm() / (ends[0] - before).norm()).item()
@@ -135,21 +135,19 @@ WORDS_OF = {
 
 
 @pytest.mark.parametrize("optim", ["adam", "lbfgs", "sam"])  # the last two run it several times
-def test_an_optimizer_moves_a_traced_model_like_the_model_itself(optim, compose, monkeypatch):
-    assert compare_training(optim, "aot_eager", compose, monkeypatch) < 1e-5
+def test_an_optimizer_moves_a_traced_model_like_the_model_itself(optim, compose):
+    assert compare_training(optim, "aot_eager", compose) < 1e-5
 
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("optim", options("optim"))
-def test_an_optimizer_moves_a_compiled_model_like_the_model_itself(optim, compose, monkeypatch):
-    assert compare_training(optim, "inductor", compose, monkeypatch) < 1e-3
+def test_an_optimizer_moves_a_compiled_model_like_the_model_itself(optim, compose):
+    assert compare_training(optim, "inductor", compose) < 1e-3
 
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("model", DESIGNS.values())
-def test_a_compiled_model_has_the_gradients_of_the_model_itself(
-    model, precision, compose, monkeypatch
-):
-    distance = compare_gradients(model, precision, "inductor", compose, monkeypatch)
+def test_a_compiled_model_has_the_gradients_of_the_model_itself(model, precision, compose):
+    distance = compare_gradients(model, precision, "inductor", compose)
     assert distance < TOLERANCE[precision]

@@ -5,8 +5,10 @@ import torch
 from conftest import prepared
 from references.optim import Fixed
 
+from dlcourse import run_folder
 from dlcourse.build import build
 from dlcourse.error import UserError
+from dlcourse.experiment import run
 from dlcourse.optim.closed_form import ClosedForm, solve
 from dlcourse.train.fit import fit
 
@@ -97,3 +99,12 @@ def test_the_noise_of_a_linear_problem_is_found(compose):
     assert figures["noise_std"] == pytest.approx(0.25, rel=0.03)
     assert figures["beta"] == pytest.approx(figures["noise_std"] ** -2)
     assert bias.item() == pytest.approx(4, abs=0.02)
+
+
+@pytest.mark.parametrize("words", [["data=diabetes"], ["data=sine", "max_epochs=30"]], ids=str)
+def test_the_minimum_is_solved_for_once_whatever_max_epochs_says(words, compose, tmp_path):
+    cfg = compose(*words, "model=linear", "optim=closed_form", "observe=[history]", "runtime=cpu")
+    assert cfg.max_epochs > 1
+    run(cfg, tmp_path / "run")
+    assert run_folder.read_result(tmp_path / "run")["epochs"] == 1
+    assert len((tmp_path / "run/history.jsonl").read_text().splitlines()) == 1

@@ -29,8 +29,8 @@ def quicken(optimizer: torch.optim.Optimizer) -> None:
 class Direct:
     """The step of a fused optimizer: one call of its kernel for each group.
 
-    Steps out of the ordinary are the optimizer's own: those before its state is there, with loss
-    scaling, and with a parameter that has no gradient.
+    Other steps are the optimizer's own: those before its state is there, with loss scaling, and
+    with a parameter that has no gradient.
     """
 
     def __init__(
@@ -44,10 +44,13 @@ class Direct:
     def __call__(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Update all parameters; see ``torch.optim.Optimizer.step``."""
         optimizer = self.optimizer
+        overflow = getattr(optimizer, "found_inf", None)  # which GradScaler sets where it scales
+        if overflow is not None:
+            # PyTorch's first fused SGD step makes buffers, and an overflow leaves them unwritten
+            return None if not self.gather() and overflow.item() else self.own_step(closure)
         gradients = [[p.grad for p in group["params"]] for group in optimizer.param_groups]
         ordinary = (
             closure is None
-            and getattr(optimizer, "grad_scale", None) is None
             and all(gradient is not None for group in gradients for gradient in group)
             and self.gather()
         )
