@@ -5,12 +5,24 @@ A test fails when a file in ``configs/`` has a number, a word or a truth value t
 
 from typing import Any
 
-from dlcourse.kind import Choice, Device, Factors, Flag, Kind, Number, Numbers, Text, Texts, Word
+from dlcourse.kind import (
+    Choice,
+    Device,
+    Factors,
+    Flag,
+    Function,
+    Kind,
+    Number,
+    Numbers,
+    Text,
+    Texts,
+    Word,
+)
 
 ACTIVATIONS = (
     "identity", "heaviside", "sign", "sigmoid", "tanh", "arctan", "relu", "leaky_relu", "rrelu",
     "prelu", "elu", "gelu", "gelu_tanh", "softplus", "softsign", "isru", "isrlu", "sqnl",
-    "bipolar_relu", "gaussian", "saturation", "silu", "selu",
+    "bipolar_relu", "gaussian", "saturation", "silu", "selu", "maxout",
 )  # fmt: skip
 NORMS = ("none", "batch", "layer", "instance", "group")
 POOLS = ("max", "average", "sum", "stochastic")
@@ -31,6 +43,20 @@ def counted(low: int, high: int, example: int | str, **more: Any) -> Number:
     return Number(low, high, example, whole=True, **more)
 
 
+ACTIVATION = Function(
+    ACTIVATIONS,
+    {
+        "leaky_relu": {"slope": share(0.2)},
+        "rrelu": {"lower": share(0.1), "upper": share(0.3)},
+        "prelu": {"slope": share(0.1)},
+        "elu": {"alpha": positive(0.3, 100)},
+        "softplus": {"beta": positive(2.0, 100)},
+        "isru": {"alpha": positive(3.0, 100)},
+        "isrlu": {"alpha": positive(3.0, 100)},
+        "saturation": {"bound": positive(2.0)},
+        "maxout": {"pieces": counted(2, 100, 5)},
+    },
+)
 SEED = counted(0, 2**32 - 1, 0)
 MANY = 1_000_000_000
 
@@ -99,7 +125,7 @@ BOUNDS: dict[str, Kind] = {
     "model.weights": Text("DEFAULT", empty=True),
     "model.freeze": counted(0, 1000, "backbone", words=("none", "backbone")),
     "model.size": counted(1, 4096, 224, empty=True),
-    "activation": Word(ACTIVATIONS),
+    "activation": ACTIVATION,
     "conv_activation": Flag(),
     "norm": Word(NORMS),
     "pool": Word(POOLS),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dlcourse.bounds import bounds_of
 from dlcourse.error import UserError, did_you_mean, nearest
+from dlcourse.kind import Function
 from dlcourse.rules import dividing, inputs, measuring, task, training
 from dlcourse.run_folder import leaves
 
@@ -64,6 +65,8 @@ def check_key(key: str, value: object) -> None:
     if bounds is None or bounds.allows(value):
         return
     words = getattr(bounds, "words", ())
+    if isinstance(bounds, Function) and bounds.closer(value) != bounds:
+        bounds, words = bounds.closer(value), ()  # the word is right, and its numbers are not
     meant = did_you_mean(value, words) if isinstance(value, str) else ""
     shown = "null" if value is None else value
     raise UserError(

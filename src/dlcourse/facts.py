@@ -86,6 +86,14 @@ DIVIDE_EXAMPLES = {  # splits that put a group on both sides, and their names
     "dlcourse.split.repeated_kfold.repeated_kfold": "repeated_kfold",
     NESTED: "nested",
 }
+NO_MAXOUT = {  # models whose activations follow sums of paths or memories, and their names
+    "dlcourse.model.airbench.AirBench": "airbench",
+    "dlcourse.model.cascade.Cascade": "cascade",
+    "dlcourse.model.nfnet.NFNet": "nfnet",
+    "dlcourse.model.resnet.ResNet": "resnet",
+    "dlcourse.model.resnet_cifar.ResNetCifar": "resnet",
+    "dlcourse.model.rnn.RNN": "rnn",
+}
 PUBLISHED = "dlcourse.model.torchvision.Torchvision"  # its weights may be a long download
 SMALL_PICTURE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
 SMALLEST_PICTURE = {  # sides in pixels; a model that stands here takes nothing but pictures

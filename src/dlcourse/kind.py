@@ -1,7 +1,8 @@
 """Kinds of values that a key of a config may hold."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -79,6 +80,66 @@ class Word:
 
     def __str__(self) -> str:
         return f"one of {', '.join(self.words)}"
+
+
+@dataclass(frozen=True)
+class Function(Word):
+    """One of a few words, some of which may have numbers behind colons: ``leaky_relu:0.2``.
+
+    numbers: what those of a word are called and may be, ``{"leaky_relu": {"slope": Number(...)}}``.
+        All of them are given or none; several are in ascending order.
+    """
+
+    numbers: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
+
+    @property
+    def example(self) -> str:
+        """What a message suggests to type."""
+        word = self.words[0]
+        bounds = self.numbers.get(word, {}).values()
+        return ":".join([word, *(str(bound.example) for bound in bounds)])
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is one of the words, alone or with all of its numbers."""
+        if not isinstance(value, str) or ":" not in value:
+            return super().allows(value)
+        word, *texts = value.split(":")
+        bounds = self.numbers.get(word, {}).values()
+        given = [as_number(text) for text in texts]
+        fits = len(given) == len(bounds) and all(
+            bound.allows(number) for bound, number in zip(bounds, given, strict=True)
+        )
+        return fits and given == sorted(given)
+
+    def closer(self, value: Any) -> "Function":
+        """Return what is allowed of the word that a value begins with, or of all words."""
+        word, colon, _ = str(value).partition(":")
+        return replace(self, words=(word,)) if colon and word in self.words else self
+
+    def spelled(self, word: str) -> str:
+        """Return a word and what may stand behind it, ``leaky_relu[:<slope>]``."""
+        names = "".join(f":<{name}>" for name in self.numbers.get(word, {}))
+        return f"{word}[{names}]" if names else word
+
+    def __str__(self) -> str:
+        if len(self.words) > 1:
+            return f"one of {', '.join(map(self.spelled, self.words))}"
+        (word,) = self.words
+        bounds = [f"{name} {bound}" for name, bound in self.numbers.get(word, {}).items()]
+        if not bounds:
+            return f"{word} without a number"
+        ascending = ", in ascending order" if len(bounds) > 1 else ""
+        return f"{self.spelled(word)} with {' and '.join(bounds)}{ascending}"
+
+
+def as_number(text: str) -> int | float | None:
+    """Return the number that a text is; None if it is none."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
 
 
 @dataclass(frozen=True)
@@ -212,4 +273,4 @@ class Factors:
         return f"a list of <name with *>:<{self.called} from 0 to {self.high:,}>"
 
 
-Kind = Number | Numbers | Word | Device | Flag | Text | Texts | Choice | Factors
+Kind = Number | Numbers | Word | Function | Device | Flag | Text | Texts | Choice | Factors

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from omegaconf import OmegaConf
 
-from dlcourse.bounds import ACTIVATIONS, NORMS, POOLS
+from dlcourse.bounds import ACTIVATION, NORMS, POOLS
 from dlcourse.check import GROUPS, MULTIPLE
 
 HERE = Path(__file__).parent
@@ -31,7 +31,11 @@ dlcourse trains: every idea of a deep-learning course is one word on the command
 """
 
 ORDER = ("data", *(group for group in GROUPS if group != "data"), "sweep", "experiment")
-WORDS = {"activation": ACTIVATIONS, "norm": NORMS, "pool": POOLS}  # for keys of models
+WORDS = {  # for keys of models
+    "activation": tuple(map(ACTIVATION.spelled, ACTIVATION.words)),
+    "norm": NORMS,
+    "pool": POOLS,
+}
 PRESETS = "Presets: cited experiments that set several groups at once."
 WIDTH = 110
 PAPER = re.compile(r"\s*\(([^()]*\b(?:1[6-9]|20)\d\d\b[^()]*)\)\.?$")  # the last parenthesis

@@ -69,6 +69,7 @@ WRONG = [  # the words, and what the message must name
     (["model=autoencoder", "augment=[affine]"], ["augment=affine", "augment=[noise]"]),
     (["model=mlp", "model.norm=instance"], ["instance", "model.norm=layer"]),
     (["model.norm=batch", "batch_size=1"], ["batch_size=1", "model.norm=layer"]),
+    (["model=resnet20", "model.activation=maxout:3"], ["maxout:3", "resnet", "model=mlp"]),
     (["data=image_folder", "data.root=no/such"], ["no/such", "data.root"]),
     (["init=from_run"], ["init=from_run", "init.run="]),
     (["init=from_run", "init.run=no/such"], ["init.run=no/such", "best.pt"]),

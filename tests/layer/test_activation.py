@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from dlcourse.bounds import ACTIVATION
 from dlcourse.bounds import ACTIVATIONS as WORDS
+from dlcourse.check import check_key
 from dlcourse.error import UserError
-from dlcourse.layer.activation import ACTIVATIONS, activation_layer, centred_gain, gain
+from dlcourse.layer.activation import ACTIVATIONS, activation_layer, centred_gain, gain, pieces
 
 X = np.linspace(-4, 4, 41)
+WITH_NUMBERS = ["leaky_relu:0.2", "elu:0.3", "rrelu:0.1:0.3", "saturation:2", "maxout:3"]
 
 
 def test_the_checks_know_every_activation():
@@ -18,7 +21,8 @@ def test_the_checks_know_every_activation():
 @pytest.mark.parametrize("name", sorted(set(WORDS) - {"heaviside", "sign"}))
 def test_the_gradient_of_an_activation_is_its_slope(name):
     layer = activation_layer(name).double().eval()
-    x = torch.from_numpy(X + 0.013).unsqueeze(1).requires_grad_()  # off every kink
+    x = torch.from_numpy(X + 0.013).unsqueeze(1)  # off every kink
+    x = (x * torch.arange(1, 1 + pieces(name))).requires_grad_()
     assert torch.autograd.gradcheck(layer, x)
 
 
@@ -37,12 +41,17 @@ def test_bipolar_relu_mirrors_the_odd_units(shape):
     assert torch.equal(outputs[:, 1::2], x[:, 1::2].clamp(max=0))
 
 
-@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("name", [*WORDS, *WITH_NUMBERS])
 def test_the_gain_makes_up_for_what_the_activation_takes_away(name):
-    z = torch.randn(1_000_000, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    z = standard_normal(1_000_000, pieces(name))
     with torch.no_grad():
         size = activation_layer(name).double().eval()(z).square().mean().sqrt().item()
     assert gain(name) * size == pytest.approx(1, rel=5e-3)
+
+
+def standard_normal(rows: int, columns: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(rows, columns, dtype=torch.float64, generator=generator)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +65,7 @@ def test_the_gain_is_pytorchs_where_the_papers_derive_it(name, known):
 
 @pytest.mark.parametrize("name", WORDS)
 def test_the_centred_gain_makes_up_for_the_spread_of_an_activation_alone(name):
-    z = torch.randn(500_000, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    z = standard_normal(500_000, 2 * pieces(name))
     with torch.no_grad():
         spread = activation_layer(name).double().eval()(z).std().item()
     assert centred_gain(name) * spread == pytest.approx(1, rel=5e-3)
@@ -79,3 +88,58 @@ def test_the_docstring_tells_the_other_gains():
 def test_an_unknown_activation_is_refused_with_the_nearest():
     with pytest.raises(UserError, match="did you mean relu"):
         activation_layer("rellu")
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1, 0.3])
+def test_the_gain_of_leaky_relu_follows_its_slope(slope):
+    """He et al. 2015, section 2.2: sqrt(2 / (1 + a^2))."""
+    assert gain(f"leaky_relu:{slope}") == pytest.approx((2 / (1 + slope**2)) ** 0.5, rel=1e-6)
+    assert gain(f"prelu:{slope}") == pytest.approx(gain(f"leaky_relu:{slope}"), rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 12), (2, 12, 3, 3)])
+def test_maxout_takes_the_largest_of_the_pieces_of_a_unit_and_the_gradient_goes_there(shape):
+    inputs = torch.randn(shape, requires_grad=True)
+    outputs = activation_layer("maxout:3")(inputs)
+    parts = torch.stack(inputs.chunk(3, dim=1))
+    assert torch.equal(outputs, torch.maximum(torch.maximum(parts[0], parts[1]), parts[2]))
+    outputs.sum().backward()
+    chosen = torch.stack(inputs.grad.chunk(3, dim=1))
+    assert torch.equal(chosen, (parts == outputs).float())
+
+
+@pytest.mark.parametrize("name", ACTIVATION.numbers)
+def test_every_activation_with_numbers_takes_as_many_as_the_checks_allow(name):
+    example = ACTIVATION.closer(f"{name}:").example
+    assert example != name
+    assert ACTIVATION.allows(example)
+    z = torch.linspace(-4, 4, 10).repeat_interleave(2 * pieces(example)).view(10, -1)
+    layers = [activation_layer(text).eval() for text in (example, name)]
+    same = [torch.equal(layers[0](z), layers[1](z))] if pieces(example) == 1 else [False]
+    assert not any(same), "its numbers change nothing"
+
+
+WRONG = (
+    "leaky_relu:1.5", "leaky_relu:-0.1", "leaky_relu:", "leaky_relu:x", "leaky_relu:0.1:0.2",
+    "leaky_relu:nan", "elu:0", "rrelu:0.3:0.1", "rrelu:0.1", "maxout:1", "maxout:2.5",
+    "maxout:true", "tanh:2", "relu:1", "reluu:1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_numbers_that_an_activation_does_not_take_are_refused_in_one_message(wrong):
+    word = wrong.split(":")[0]
+    with pytest.raises(UserError) as caught:
+        check_key("model.activation", wrong)
+    said = str(caught.value)
+    assert f"model.activation={wrong} is not allowed" in said
+    assert word not in ACTIVATION.numbers or f"{word}[:<" in said
+    typed = said.split("model.activation=")[-1]
+    assert ACTIVATION.allows(typed)
+    assert typed.split(":")[0] == word or word not in WORDS
+
+
+@pytest.mark.parametrize("wrong", ["relu:1", "elu:x", "rrelu:0.1", "selu:1", "identity:2"])
+def test_a_layer_is_not_made_of_numbers_that_it_does_not_take(wrong):
+    with pytest.raises(UserError, match=f"activation={wrong} is not allowed"):
+        activation_layer(wrong)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from dlcourse.bounds import ACTIVATIONS
 from dlcourse.build import build
 from dlcourse.error import UserError
+from dlcourse.facts import NO_MAXOUT
 from dlcourse.model.nfnet import ScaledConv2d
 
 SMALL = {  # so that every activation can be tried in milliseconds
@@ -49,7 +50,7 @@ def moves(model, shape, outputs):
 @pytest.mark.parametrize("name", SMALL)
 def test_a_model_trains_two_steps_with_every_activation(name, compose):
     cfg, shape = compose(f"model={name}", *SMALL[name]), (1, 28, 28)
-    for activation in ACTIVATIONS:
+    for activation in set(ACTIVATIONS) - ({"maxout"} if cfg.model._target_ in NO_MAXOUT else set()):
         cfg.model.activation = activation
         model = build(cfg.model)(shape, outputs_for(name, shape))
         assert moves(model, shape, outputs_for(name, shape)), activation

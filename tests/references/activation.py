@@ -48,14 +48,40 @@ FORMULAS = {  # and their values at X; of two units where odd ones differ
         "1.0507 x, or 1.0507 1.6733 (e^x - 1) below 0",
         1.0507009873554805 * np.where(X > 0, X, 1.6732632423543772 * (np.exp(X) - 1)),
     ),
+    "maxout": ("the larger of two", np.stack([np.maximum(X, X[::-1]), np.maximum(X, -1)], axis=1)),
+}
+WITH_NUMBERS = {  # the formulas with other numbers than the default
+    "leaky_relu:0.2": ("0.2 x", np.where(X > 0, X, 0.2 * X)),
+    "rrelu:0.1:0.3": ("0.2 x in use", np.where(X > 0, X, 0.2 * X)),
+    "prelu:0.125": ("x / 8", np.where(X > 0, X, X / 8)),
+    "elu:0.3": ("0.3 (e^x - 1)", np.where(X > 0, X, 0.3 * (np.exp(X) - 1))),
+    "softplus:2": ("log(1 + e^2x) / 2", np.log(1 + np.exp(2 * X)) / 2),
+    "isru:3": ("x / sqrt(1 + 3 x^2)", X / np.sqrt(1 + 3 * X**2)),
+    "isrlu:3": ("x / sqrt(1 + 3 x^2)", np.where(X >= 0, X, X / np.sqrt(1 + 3 * X**2))),
+    "saturation:2": ("clipped to [-2, 2]", np.clip(X, -2, 2)),
+    "maxout:3": (
+        "the largest of three",
+        np.stack([np.maximum(np.maximum(X, X[::-1]), -1)], axis=1),
+    ),
+}
+INPUTS = {  # of units that need several values, or other ones than X twice
+    "maxout": np.stack([X, X, X[::-1], np.full_like(X, -1)], axis=1),  # the pieces of both units
+    "maxout:3": np.stack([X, X[::-1], np.full_like(X, -1)], axis=1),
 }
 
 
 def deviation(name: str, compose) -> float:
-    """Return the largest difference from the formula, of two units side by side."""
-    layer = activation_layer(name).double().eval()
-    outputs = layer(torch.from_numpy(np.stack([X, X], axis=1))).detach().numpy()
-    values = FORMULAS[name][1]
+    """Return the largest difference from the formula, of two units, and from those with numbers."""
+    own = {name: FORMULAS[name]}
+    own |= {text: row for text, row in WITH_NUMBERS.items() if text.split(":")[0] == name}
+    return max(difference(text, values) for text, (_, values) in own.items())
+
+
+def difference(activation: str, values: np.ndarray) -> float:
+    """Return the largest difference of an activation's outputs from the values at X."""
+    layer = activation_layer(activation).double().eval()
+    inputs = INPUTS.get(activation, np.stack([X, X], axis=1))
+    outputs = layer(torch.from_numpy(inputs)).detach().numpy()
     return float(np.abs(outputs - (values if values.ndim == 2 else values[:, None])).max())
 
 

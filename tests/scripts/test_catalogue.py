@@ -29,7 +29,8 @@ def test_every_choice_of_a_group_has_one_row_of_four_cells(group):
 
 
 def test_the_words_of_models_are_there():
-    assert all(f"`{word}`" in TEXT for word in ACTIVATIONS)
+    assert all(f"`{word}" in TEXT for word in ACTIVATIONS)
+    assert "`leaky_relu[:<slope>]`" in TEXT
 
 
 def test_a_stale_catalogue_is_noticed_with_what_to_type(tmp_path, monkeypatch, capsys):

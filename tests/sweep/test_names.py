@@ -2,11 +2,12 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from dlcourse.sweep.job import LONGEST, Names, shortened
+from dlcourse.sweep.job import LONGEST, Job, Names, shortened
 
 
 def test_a_key_is_shortened_to_its_last_part():
@@ -80,3 +81,9 @@ def test_a_name_of_an_earlier_command_is_not_given_to_another_point():
     names.keep("file-a-b", ("data.file=a/b",))
     assert names.name(("data.file=a-b",)) != "file-a-b"
     assert names.name(("data.file=a/b",)) == "file-a-b"
+
+
+def test_a_job_is_called_by_what_was_typed_without_hydras_backslashes():
+    words = (r"model.activation=leaky_relu\:0.1", r"data.folder=a\ \(b\)", "model.widths=[3,4]")
+    label = "model.activation=leaky_relu:0.1 data.folder=a (b) model.widths=[3,4]"
+    assert Job(words, Path("x"), None, {}).label == label

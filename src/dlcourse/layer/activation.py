@@ -1,6 +1,8 @@
-"""Activations by name, as in ``model.activation=gelu``."""
+"""Activations by name, as in ``model.activation=gelu`` and ``model.activation=leaky_relu:0.2``."""
 
+import math
 from collections.abc import Callable
+from inspect import isfunction, signature
 
 import torch
 from torch import Tensor, nn
@@ -9,18 +11,42 @@ from dlcourse.error import UserError, nearest
 
 
 class Elementwise(nn.Module):
-    """A function as a layer; shapes stay as they are."""
+    """A function as a layer; shapes stay as they are.
 
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+    numbers: keywords of the function, such as ``alpha``.
+    """
+
+    def __init__(self, function: Callable[..., Tensor], **numbers: float) -> None:
         super().__init__()
-        self.function = function
+        self.function, self.numbers = function, numbers
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.function(inputs)
+        return self.function(inputs, **self.numbers)
 
     def extra_repr(self) -> str:
-        """Show the function's name where the model is printed."""
-        return self.function.__name__
+        """Show the function's name and numbers where the model is printed."""
+        numbers = (f"{name}={number}" for name, number in self.numbers.items())
+        return ", ".join([self.function.__name__, *numbers])
+
+
+class Maxout(nn.Module):
+    """Takes the largest of ``pieces`` values for each unit: (N, pieces C, ...) to (N, C, ...).
+
+    The layer before it makes all of them: unit i has the values i, i + C, i + 2 C, ...
+
+    Reference: Goodfellow, Warde-Farley, Mirza, Courville, Bengio, "Maxout networks", ICML 2013.
+    """
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs.unflatten(1, (self.pieces, -1)).amax(1)  # (N, C, ...)
+
+    def extra_repr(self) -> str:
+        """Show the number of pieces where the model is printed."""
+        return f"pieces={self.pieces}"
 
 
 def heaviside(x: Tensor) -> Tensor:
@@ -38,18 +64,18 @@ def sign(x: Tensor) -> Tensor:
     return _straight_through(torch.sign(x), x)
 
 
-def isru(x: Tensor) -> Tensor:
-    """Return x / sqrt(1 + x^2), the inverse square root unit with alpha = 1.
+def isru(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """Return x / sqrt(1 + alpha x^2), the inverse square root unit.
 
     Reference: Carlile, Delamarter, Kinney, Marti, Whitney, "Improving deep learning by inverse
     square root linear units", 2017.
     """
-    return x * torch.rsqrt(1 + x * x)
+    return x * torch.rsqrt(1 + alpha * x * x)
 
 
-def isrlu(x: Tensor) -> Tensor:
-    """Return x where x >= 0, else x / sqrt(1 + x^2); same paper as ``isru``."""
-    return torch.where(x >= 0, x, isru(x))
+def isrlu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """Return x where x >= 0, else x / sqrt(1 + alpha x^2); same paper as ``isru``."""
+    return torch.where(x >= 0, x, isru(x, alpha))
 
 
 def sqnl(x: Tensor) -> Tensor:
@@ -82,7 +108,7 @@ def _straight_through(hard: Tensor, x: Tensor) -> Tensor:
     return hard + (soft - soft.detach())
 
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "identity": nn.Identity,
     "heaviside": lambda: Elementwise(heaviside),
     "sign": lambda: Elementwise(sign),
@@ -90,50 +116,75 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "arctan": lambda: Elementwise(torch.arctan),
     "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "rrelu": nn.RReLU,
-    "prelu": nn.PReLU,
-    "elu": nn.ELU,
+    "leaky_relu": lambda slope=0.01: nn.LeakyReLU(slope),
+    "rrelu": lambda lower=1 / 8, upper=1 / 3: nn.RReLU(lower, upper),
+    "prelu": lambda slope=0.25: nn.PReLU(init=slope),
+    "elu": lambda alpha=1.0: nn.ELU(alpha),
     "gelu": nn.GELU,
     "gelu_tanh": lambda: nn.GELU(approximate="tanh"),
-    "softplus": nn.Softplus,
+    "softplus": lambda beta=1.0: nn.Softplus(beta),
     "softsign": nn.Softsign,
-    "isru": lambda: Elementwise(isru),
-    "isrlu": lambda: Elementwise(isrlu),
+    "isru": lambda alpha=1.0: Elementwise(isru, alpha=alpha),
+    "isrlu": lambda alpha=1.0: Elementwise(isrlu, alpha=alpha),
     "sqnl": lambda: Elementwise(sqnl),
     "bipolar_relu": lambda: Elementwise(bipolar_relu),
     "gaussian": lambda: Elementwise(gaussian),
-    "saturation": nn.Hardtanh,
+    "saturation": lambda bound=1.0: nn.Hardtanh(-bound, bound),
     "silu": nn.SiLU,
     "selu": nn.SELU,
+    "maxout": lambda pieces=2: Maxout(int(pieces)),
 }
 
 
-def activation_layer(name: str) -> nn.Module:
-    """Make the activation of the given name; raises UserError with the nearest names."""
+def activation_layer(activation: str) -> nn.Module:
+    """Make the activation of a name, perhaps with numbers behind it: ``relu``, ``leaky_relu:0.2``.
+
+    The numbers are the slope below zero of ``leaky_relu`` and, at the start, ``prelu``; the range
+    (lower:upper) of that slope in ``rrelu``; alpha in ``elu``, ``isru`` and ``isrlu``; beta in
+    ``softplus``; the bound of ``saturation``; and how many ``pieces`` a unit of ``maxout`` has.
+
+    Raises UserError with the nearest names, and for numbers that the activation does not take.
+    """
+    name, *numbers = activation.split(":")
     if name not in ACTIVATIONS:
-        raise UserError(f"activation={name} is not known; {nearest(name, ACTIVATIONS)}")
-    return ACTIVATIONS[name]()
+        raise UserError(f"activation={activation} is not known; {nearest(name, ACTIVATIONS)}")
+    make = ACTIVATIONS[name]
+    takes = list(signature(make).parameters) if isfunction(make) else []  # torch's classes: none
+    try:
+        if len(numbers) in (0, len(takes)):
+            return make(*map(float, numbers))
+    except ValueError:  # of float, for what is no number
+        pass
+    spelled = "".join(f":<{number}>" for number in takes)
+    raise UserError(
+        f"activation={activation} is not allowed: {name} takes "
+        f"{' and '.join(takes) or 'no number'}.\nType activation={name}{spelled}"
+    )
 
 
-def gain(name: str) -> float:
+def pieces(activation: str) -> int:
+    """Return how many values an activation needs for each unit: k for ``maxout:k``, else 1."""
+    layer = activation_layer(activation)
+    return layer.pieces if isinstance(layer, Maxout) else 1
+
+
+def gain(activation: str) -> float:
     """Return by how much weights must grow to keep the size of signals through an activation.
 
-    It is 1 / sqrt(E f(z)^2) for standard normal z: sqrt(2) for ReLU, 1 for the identity.
+    It is 1 / sqrt(E f(z)^2) for standard normal z: sqrt(2) for ReLU, sqrt(2 / (1 + a^2)) for leaky
+    ReLU of slope a, 1 for the identity.
 
     Reference: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, section 2.2, whose
     argument for ReLU and leaky ReLU holds for any f.
     Departs from PyTorch, whose ``calculate_gain`` has rules of thumb for some: 5/3 for tanh, 3/4
     for SELU and 1 for the sigmoid, where this gives 1.593, 1.000 and 1.846.
     """
-    z, density = _standard_normal()
-    with torch.no_grad():
-        layer = activation_layer(name).double().eval()
-        second_moment = (layer(z) ** 2 * density).sum() / density.sum()
+    outputs, density = _answers(activation, units=1)
+    second_moment = (outputs**2 * density).sum() / density.sum()
     return float(second_moment.rsqrt())
 
 
-def centred_gain(name: str) -> float:
+def centred_gain(activation: str) -> float:
     """Return by how much weights that add up to zero must grow to keep the size of signals.
 
     Such weights see nothing of the activation's mean, so it is 1 / sqrt(Var f(z)) for standard
@@ -142,16 +193,23 @@ def centred_gain(name: str) -> float:
     Reference: Brock, De, Smith, "Characterizing signal propagation to close the performance gap in
     unnormalized ResNets", ICLR 2021, section 4.1.
     """
-    z, density = _standard_normal()
-    with torch.no_grad():
-        layer = activation_layer(name).double().eval()
-        outputs = layer(z.expand(-1, 2))  # two units, because bipolar ReLU treats them in pairs
-        mean = (outputs * density).sum() / (2 * density.sum())
-        variance = ((outputs - mean) ** 2 * density).sum() / (2 * density.sum())
+    outputs, density = _answers(activation, units=2)  # because bipolar ReLU treats them in pairs
+    mean = (outputs * density).sum() / (2 * density.sum())
+    variance = ((outputs - mean) ** 2 * density).sum() / (2 * density.sum())
     return float(variance.rsqrt())
 
 
-def _standard_normal() -> tuple[Tensor, Tensor]:
-    """Return points (100,001, 1) and their densities, not normalised."""
+@torch.no_grad()
+def _answers(activation: str, units: int) -> tuple[Tensor, Tensor]:
+    """Return an activation's values (100,001, units) and their densities, not normalised.
+
+    They are those of standard normal inputs. Of the largest of k, the density is that of a normal
+    number times the chance that k - 1 others are smaller.
+    """
     z = torch.linspace(-12, 12, 100_001, dtype=torch.float64).unsqueeze(1)
-    return z, torch.exp(-z * z / 2)
+    density = torch.exp(-z * z / 2)
+    layer = activation_layer(activation).double().eval()
+    if isinstance(layer, Maxout):
+        smaller = (1 + torch.erf(z / math.sqrt(2))) / 2
+        return z.expand(-1, units), density * smaller ** (layer.pieces - 1)
+    return layer(z.expand(-1, units)), density

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.grid import GridAverage
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import is_small, picture_shape
@@ -48,10 +48,13 @@ class AlexNet(nn.Module):
         small = is_small(*sides)
         size, stride, grid, hidden = (5, 1, 1, 8 * width) if small else (11, 4, 6, 64 * width)
 
+        each = pieces(activation)
+
         def convolution(inputs: int, maps: int, size: int, stride: int = 1) -> list[nn.Module]:
-            layers = [nn.Conv2d(inputs, maps, size, stride, padding=2 if size > 3 else 1)]
+            padding = 2 if size > 3 else 1
+            layers = [nn.Conv2d(inputs, each * maps, size, stride, padding)]
             if norm != "none":
-                layers.append(norm_layer(norm, maps, pictures=True))
+                layers.append(norm_layer(norm, each * maps, pictures=True))
             return [*layers, activation_layer(activation)]
 
         def drop() -> list[nn.Module]:
@@ -70,10 +73,10 @@ class AlexNet(nn.Module):
         self.average = GridAverage(grid)
         self.classifier = nn.Sequential(
             *drop(),
-            nn.Linear(4 * width * grid**2, hidden),
+            nn.Linear(4 * width * grid**2, each * hidden),
             activation_layer(activation),
             *drop(),
-            nn.Linear(hidden, hidden),
+            nn.Linear(hidden, each * hidden),
             activation_layer(activation),
             nn.Linear(hidden, output_size),
         )

@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from dlcourse.error import UserError
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 
 
 class Autoencoder(nn.Module):
@@ -38,7 +38,7 @@ class Autoencoder(nn.Module):
                 f"model=autoencoder gives back its {values} inputs, and the targets are "
                 f"{output_size} numbers.\nType data.reconstruct=true"
             )
-        self.hidden = nn.Linear(values, hidden)
+        self.hidden = nn.Linear(values, pieces(activation) * hidden)
         self.activation = activation_layer(activation)
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
         self.output = nn.Linear(hidden, values)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import picture_shape
 from dlcourse.layer.pool import PoolFirst, pool_layer
@@ -42,24 +42,26 @@ class ConvNet(nn.Module):
         channels, *sides = picture_shape("convnet", input_shape, MIN_SIZE)
         rows, columns = ((side - 4) // 2 for side in sides)
 
+        each = pieces(activation)
+
         def after(outputs: int, *, pictures: bool) -> list[nn.Module]:
             absent = norm == "none" or (norm == "instance" and not pictures)
-            layers = [] if absent else [norm_layer(norm, outputs, pictures=pictures)]
+            layers = [] if absent else [norm_layer(norm, each * outputs, pictures=pictures)]
             return [*layers, activation_layer(activation)]
 
         def drop(probability: float) -> list[nn.Module]:
             return [nn.Dropout(probability)] if probability > 0 else []
 
         self.features = PoolFirst(
-            nn.Conv2d(channels, 32, 3),
+            nn.Conv2d(channels, each * 32, 3),
             *after(32, pictures=True),
-            nn.Conv2d(32, 64, 3),
+            nn.Conv2d(32, each * 64, 3),
             *after(64, pictures=True),
             pool_layer(pool, 2),
             *drop(dropout),
         )
         self.hidden = nn.Sequential(
-            nn.Linear(64 * rows * columns, 128),
+            nn.Linear(64 * rows * columns, each * 128),
             *after(128, pictures=False),
             *drop(hidden_dropout),
         )

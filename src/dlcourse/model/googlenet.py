@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import is_small, picture_shape
 from dlcourse.layer.pool import pool_layer
@@ -89,10 +89,10 @@ class GoogLeNet(nn.Module):
             return max(1, maps * width // 64)
 
         def convolution(inputs: int, maps: int, size: int, stride: int = 1) -> nn.Sequential:
-            bias = norm == "none"
-            layers = nn.Sequential(nn.Conv2d(inputs, maps, size, stride, size // 2, bias=bias))
+            filters, bias = pieces(activation) * maps, norm == "none"
+            layers = nn.Sequential(nn.Conv2d(inputs, filters, size, stride, size // 2, bias=bias))
             if norm != "none":
-                layers.append(norm_layer(norm, maps, pictures=True))
+                layers.append(norm_layer(norm, filters, pictures=True))
                 layers[-1].eps = 1e-3  # as torchvision's
             return layers.append(activation_layer(activation))
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import picture_shape
 from dlcourse.layer.pool import PoolFirst, pool_layer
@@ -41,10 +41,12 @@ class LeNet5(nn.Module):
         padding = 2 if min(height, width) < 32 else 0
         rows, columns = (((size + 2 * padding - 4) // 2 - 4) // 2 for size in (height, width))
 
+        each = pieces(activation)
+
         def block(inputs: int, maps: int, padding: int) -> list[nn.Module]:
-            layers = [nn.Conv2d(inputs, maps, 5, padding=padding)]
+            layers = [nn.Conv2d(inputs, each * maps, 5, padding=padding)]
             if norm != "none":
-                layers.append(norm_layer(norm, maps, pictures=True))
+                layers.append(norm_layer(norm, each * maps, pictures=True))
             return [*layers, activation_layer(activation), pool_layer(pool, 2)]
 
         def dense(inputs: int, units: int) -> list[nn.Module]:
@@ -53,9 +55,9 @@ class LeNet5(nn.Module):
 
         self.features = PoolFirst(*block(channels, 6, padding), *block(6, 16, 0))
         self.classifier = nn.Sequential(
-            *dense(16 * rows * columns, 120),
+            *dense(16 * rows * columns, each * 120),
             activation_layer(activation),
-            *dense(120, 84),
+            *dense(120, each * 84),
             activation_layer(activation),
             *dense(84, output_size),
         )

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import picture_shape
 from dlcourse.layer.pool import PoolFirst, pool_layer
@@ -45,17 +45,20 @@ class LeNetCaffe(nn.Module):
         channels, *sides = picture_shape("lenet_caffe", input_shape, MIN_SIZE)
         rows, columns = (((side - 4) // 2 - 4) // 2 for side in sides)
 
+        each = pieces(activation)
+
         def block(inputs: int, maps: int) -> list[nn.Module]:
-            layers = [nn.Conv2d(inputs, maps, 5)]
+            filters = each * maps if conv_activation else maps
+            layers = [nn.Conv2d(inputs, filters, 5)]
             if norm != "none":
-                layers.append(norm_layer(norm, maps, pictures=True))
+                layers.append(norm_layer(norm, filters, pictures=True))
             if conv_activation:
                 layers.append(activation_layer(activation))
             return [*layers, pool_layer(pool, 2)]
 
         self.features = PoolFirst(*block(channels, 20), *block(20, 50))
         self.hidden = nn.Sequential(
-            nn.Linear(50 * rows * columns, 500), activation_layer(activation)
+            nn.Linear(50 * rows * columns, each * 500), activation_layer(activation)
         )
         if dropout > 0:
             self.hidden.append(nn.Dropout(dropout))

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.norm import norm_layer
 
 
@@ -35,11 +35,12 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [math.prod(input_shape), *widths]
+        each = pieces(activation)
         self.hidden = nn.Sequential()
         for inputs, outputs in pairwise(sizes):
-            self.hidden.append(nn.Linear(inputs, outputs))
+            self.hidden.append(nn.Linear(inputs, each * outputs))
             if norm != "none":
-                self.hidden.append(norm_layer(norm, outputs, pictures=False))
+                self.hidden.append(norm_layer(norm, each * outputs, pictures=False))
             self.hidden.append(activation_layer(activation))
             if dropout > 0:
                 self.hidden.append(nn.Dropout(dropout))

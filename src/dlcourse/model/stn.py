@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.picture import picture_shape
 from dlcourse.layer.pool import pool_layer
 from dlcourse.model.lenet import LeNet5
@@ -44,15 +44,16 @@ class SpatialTransformer(nn.Module):
         super().__init__()
         channels, height, width = picture_shape("stn", input_shape, MIN_SIZE)
         rows, columns = ((size // 2 - 4) // 2 - 4 for size in (height, width))
+        seen = pieces(activation) * MAPS
         self.localisation = nn.Sequential(
             pool_layer(pool, 2),
-            nn.Conv2d(channels, MAPS, 5),
+            nn.Conv2d(channels, seen, 5),
             activation_layer(activation),
             pool_layer(pool, 2),
-            nn.Conv2d(MAPS, MAPS, 5),
+            nn.Conv2d(MAPS, seen, 5),
             activation_layer(activation),
             nn.Flatten(),
-            nn.Linear(MAPS * rows * columns, MAPS),
+            nn.Linear(MAPS * rows * columns, seen),
             activation_layer(activation),
         )
         self.map_weight = nn.Parameter(torch.zeros(MAPS, 6))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.grid import GridAverage
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import is_small, picture_shape
@@ -53,20 +53,21 @@ class VGG(nn.Module):
         small = is_small(*sides)
         grid, hidden = (1, 8 * width) if small else (7, 64 * width)
 
+        each = pieces(activation)
         self.features = PoolFirst()
         inputs = channels
         for block, count in enumerate(convolutions):
             maps = width * min(2**block, 8)  # 64, 128, 256, 512, 512
             for _ in range(count):
-                self.features.append(nn.Conv2d(inputs, maps, 3, padding=1))
+                self.features.append(nn.Conv2d(inputs, each * maps, 3, padding=1))
                 if norm != "none":
-                    self.features.append(norm_layer(norm, maps, pictures=True))
+                    self.features.append(norm_layer(norm, each * maps, pictures=True))
                 self.features.append(activation_layer(activation))
                 inputs = maps
             self.features.append(pool_layer(pool, 2, ceil_mode=small))
 
         def dense(units: int, outputs: int) -> list[nn.Module]:
-            layers = [nn.Linear(units, outputs), activation_layer(activation)]
+            layers = [nn.Linear(units, each * outputs), activation_layer(activation)]
             return [*layers, nn.Dropout(dropout)] if dropout > 0 else layers
 
         self.average = GridAverage(grid)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.error import UserError
-from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.attention import SelfAttention
 from dlcourse.layer.picture import is_small, picture_shape
 
@@ -101,7 +101,7 @@ class EncoderBlock(nn.Module):
         self.dropout = dropout_layer(dropout)
         self.norm2 = nn.LayerNorm(width, eps=EPS)
         self.mlp = nn.Sequential(
-            nn.Linear(width, hidden),
+            nn.Linear(width, pieces(activation) * hidden),
             activation_layer(activation),
             dropout_layer(dropout),
             nn.Linear(hidden, width),

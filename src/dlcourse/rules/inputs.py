@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlcourse.facts import (
+    NO_MAXOUT,
     PICTURE_AUGMENTATIONS,
     PICTURE_VIEWS,
     SMALL_PICTURE,
@@ -139,6 +140,18 @@ def norm_fits_the_model(config: dict) -> Iterator[str]:
         )
 
 
+def maxout_has_its_pieces(config: dict) -> Iterator[str]:
+    """Some activations take what no single layer has made for them."""
+    activation = config["model"].get("activation")
+    name = NO_MAXOUT.get(target(config, "model"))
+    if name and str(activation).split(":")[0] == "maxout":
+        yield (
+            f"model.activation={activation} takes the largest of several values that the layer "
+            f"before it makes for each unit, and model={name} has activations without such a "
+            "layer.\nType another model.activation, or model=mlp, model=convnet or model=vgg11"
+        )
+
+
 def picture_folder_exists(config: dict) -> Iterator[str]:
     """A folder of one's own cannot be downloaded."""
     data = config["data"]
@@ -175,6 +188,7 @@ RULES = (
     views_are_of_pictures,
     targets_that_are_pictures_stay,
     norm_fits_the_model,
+    maxout_has_its_pieces,
     picture_folder_exists,
     the_run_to_start_from_is_there,
 )

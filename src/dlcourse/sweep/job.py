@@ -18,6 +18,11 @@ from dlcourse.sweep.owners import Point
 LONGEST = 120  # characters of a folder's name
 
 
+def unescaped(word: str) -> str:
+    """Return an override without the backslashes that Hydra's grammar puts into a swept value."""
+    return re.sub(r"\\([\\()\[\]{}:=, \t])", r"\1", word)
+
+
 @dataclass(frozen=True)
 class Job:
     """One run: what sets it apart from the sweep's others, its folder, and its whole config.
@@ -34,7 +39,7 @@ class Job:
     @property
     def label(self) -> str:
         """What a person calls it."""
-        return " ".join(self.words) or "defaults"
+        return " ".join(map(unescaped, self.words)) or "defaults"
 
     @property
     def takes_any_gpu(self) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from dlcourse.sweep.job import unescaped
 from dlcourse.sweep.plan import Plan
 from dlcourse.sweep.rehearse import Finding
 
@@ -16,7 +17,7 @@ def show_plan(plan: Plan, findings: dict[Path, Finding], begun: Path | None) -> 
     table = Table("point", *plan.keys, "runs", "parameters", "done")
     jobs_in_all = set()
     for number, (point, jobs) in enumerate(zip(plan.points, plan.jobs, strict=True)):
-        values = dict(word.split("=", 1) for word in point)
+        values = dict(unescaped(word).split("=", 1) for word in point)
         finished = 0
         if begun is not None:
             finished = sum(job.inside(begun).result() is not None for job in jobs)
