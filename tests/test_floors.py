@@ -22,6 +22,7 @@ GROUND = {
     "layer",
     "light",
     "guard",
+    "live",
     "plot_text",
 }
 SAID = {"command", "live", "streams", "told", "zoo"}
@@ -80,6 +81,7 @@ def allowed(path: Path) -> set[str]:
             "bounds",
             "command",
             "guard",
+            "live",
             "plot_text",
         }
     if here in BEFORE_TORCH:

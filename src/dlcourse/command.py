@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from dlcourse.error import DivergedError, UserError, nearest
 from dlcourse.kind import Number
 from dlcourse.streams import steady_streams
 
+VENV = Path(sys.prefix)
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
 
 
@@ -104,6 +106,15 @@ def own_name(program: str = "train.py") -> str:
         clone = running.parent
     python = sys.orig_argv[0] if "python" in Path(sys.orig_argv[0]).name else "python"
     return f"{python} {shlex.quote(str(clone / program))}"
+
+
+def dashboard(folder: str) -> str:
+    """Return the command that shows a folder's runs in TensorBoard, as it can be typed here."""
+    if shutil.which("tensorboard") is not None:
+        return f"tensorboard --logdir {shlex.quote(folder)}"
+    if VENV.is_relative_to(Path.cwd()) and Path("Makefile").is_file() and " " not in folder:
+        return f"make dashboard LOGDIR={folder}"
+    return f"{shlex.quote(sys.executable)} -m tensorboard.main --logdir {shlex.quote(folder)}"
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -225,6 +225,13 @@ class Metric(Protocol):
 
 class Observer(Protocol):
     """Looks at a run and never steers it; whoever derives from it writes what it needs."""
+
+    def introduce(self, facts: Mapping[str, str], fold: int, folds: int) -> None:
+        """Look at what the run is, before ``start``.
+
+        facts: ``{"model": "lenet, 61,706 parameters", ...}``, empty after the first fold that a
+            command trains. fold: counted from 1, of ``folds``.
+        """
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         """Look at a fresh or restored state, before the first epoch."""

@@ -23,6 +23,8 @@ from dlcourse.core import Dataset, Fold, Observer
 from dlcourse.data.options import standardize
 from dlcourse.error import DivergedError, UserError
 from dlcourse.guard import guarded
+from dlcourse.heading import heading
+from dlcourse.live import working
 from dlcourse.observe.guarded import Guarded
 from dlcourse.result import describe, describe_divergence, summarize
 from dlcourse.runtime import Runtime
@@ -72,16 +74,19 @@ def carry_out(
     """Train and test every fold that is not done yet and write down the result."""
     build_all(cfg)
     runtime: Runtime = build(cfg.runtime)()
-    dataset = load_data(cfg)
+    with working("reading the data"):
+        dataset = load_data(cfg)
     parts = divide(cfg, dataset)
     options = chosen_options(cfg, folder, telling)
-    results = []
-    for part in parts:
+    results, introduced = [], False
+    for number, part in enumerate(parts, 1):
         place = folder / part.name
         place.mkdir(exist_ok=True)
         result = run_folder.read_result(place)
         if result is None or not (part.name == "." or predictions.are_there(place)):
-            result = run_fold(cfg, runtime, dataset, part, options, place, folder, watching)
+            turn = (number, len(parts), introduced)
+            result = run_fold(cfg, runtime, dataset, part, options, place, folder, watching, turn)
+            introduced = True
         results.append(result)
     if parts[0].name == ".":
         return results[0]
@@ -102,10 +107,12 @@ def run_fold(
     folder: Path,
     whole: Path,
     watching: Sequence[Observer],
+    turn: tuple[int, int, bool],
 ) -> dict:
     """Train one fold to its end, test its best weights once, and write down its result.
 
-    whole: the folder of the run that the fold belongs to.
+    whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
+    number of folds, and whether the observers have been given the facts about the run already.
 
     In cross-validation the outputs on its validation and test examples are written as well. The
     result is written before the observers have their last turn, so that none of them can cost it.
@@ -119,9 +126,12 @@ def run_fold(
     recipe = make_recipe(cfg, runtime, dataset, fold)
     with ExitStack() as stack:
         observers = [Checkpoint(folder)]
+        *count, introduced = turn
+        facts = {} if introduced else heading(cfg, whole, runtime, dataset, fold, state)
         for name, node in cfg.observe.items():
             observers.append(Guarded(name, build(node), folder))
             stack.callback(observers[-1].close)
+            observers[-1].introduce(facts, *count)
         observers += watching  # after those that write, so that they may end the run
         try:
             fit(state, fold, recipe, observers)

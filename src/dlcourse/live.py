@@ -146,8 +146,8 @@ def hide() -> None:
     """Take the line away, so that something else can be written where it stood."""
     global drawn
     if drawn:
-        put(f"\r{' ' * drawn}\r")
-        drawn = 0
+        width, drawn = drawn, 0
+        put(f"\r{' ' * width}\r")
 
 
 def put(text: str) -> None:

@@ -9,12 +9,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from dlcourse import run_folder
-from dlcourse.command import own_name
+from dlcourse.command import dashboard, own_name
 from dlcourse.error import DivergedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.imports import import_to_stay
+from dlcourse.live import columns, on_terminal, working
 from dlcourse.told import lines
 from dlcourse.trust import to_type
+
+WIDE = 200  # columns, where there is no terminal
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,8 @@ def start(
     see ``experiment.run``.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    run = import_to_stay("dlcourse.experiment").run  # torch, only now that all is in order
+    with working("importing PyTorch"):
+        run = import_to_stay("dlcourse.experiment").run  # torch, only now that all is in order
     shown = run_folder.shown(folder)
     try:
         best = run(OmegaConf.create(config), folder, watching, telling)
@@ -51,8 +55,10 @@ def start(
 
 
 def report(folder: Path, shown: str) -> None:
-    """Print how cross-validation went and where everything is."""
+    """Print how cross-validation went, where everything is, and how to open TensorBoard."""
     with guarded("The summary on the screen"):
-        for line in lines(run_folder.read_result(folder)):
+        for line in lines(run_folder.read_result(folder), columns() if on_terminal() else WIDE):
             print(line)
         print(f"Results are in {shown}", flush=True)
+        if any(folder.glob("**/events.out.tfevents*")):
+            print(f"In TensorBoard: {dashboard(shown)}", flush=True)

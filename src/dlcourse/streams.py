@@ -61,6 +61,9 @@ def steady_streams() -> Iterator[None]:
     A stream that was closed before the command started leads nowhere. A character that an encoding
     lacks is written another way: ± as +-, most others as an escape such as \u732b.
     """
+    if isinstance(sys.stdout, Steady):  # a block within such a block
+        yield
+        return
     codecs.register_error(ERRORS, written_otherwise)
     sys.stdin, sys.stdout, sys.stderr = map(opened, range(3), (sys.stdin, sys.stdout, sys.stderr))
     before = sys.stdout, sys.stderr

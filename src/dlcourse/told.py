@@ -1,24 +1,50 @@
-"""What a person is told at the end of a cross-validation; imports no torch."""
+"""The table at the end of a cross-validation; imports no torch."""
+
+from dlcourse.live import cells
 
 
-def lines(result: dict) -> list[str]:
-    """Return the lines that a run's ``result.json`` is worth on the screen.
+def lines(result: dict, width: int) -> list[str]:
+    """Return a table of a cross-validation's metrics, no wider than ``width`` columns.
 
-    Of a cross-validation: mean and standard deviation over the folds, the figures over all examples
-    that were validated, and those of the folds' models asked as one. A hold-out has told its
-    figures before, and gets no lines.
+    A row for each metric: mean and standard deviation over the folds on their validation examples
+    and on the test examples, the value over all validation examples pooled (out-of-fold), and that
+    of the folds' models together on the test examples (ensemble). Of a hold-out there is none.
     """
-    folds = len(result.get("folds", []))
-    spread = [
-        f"{name} {mean:.4f} ± {result['std'][name]:.4f} over {folds} folds"
-        for name, mean in result.get("mean", {}).items()
+    folds, mean = len(result.get("folds", [])), result.get("mean", {})
+    if not mean:
+        return []
+    names = list(dict.fromkeys(name.partition("/")[2] for name in mean))
+
+    def spread(split: str) -> list[str]:
+        found = {name: f"{split}/{name}" for name in names}
+        return [
+            f"{mean[key]:.4f} ± {result['std'][key]:.4f}" if key in mean else ""
+            for key in found.values()
+        ]
+
+    def single(part: str) -> list[str]:
+        found = result.get(part, {})
+        return [f"{found[name]:.4f}" if name in found else "" for name in names]
+
+    columns = [
+        [f"{folds} folds", *names],
+        ["val", *spread("val")],
+        ["test", *spread("test")],
+        ["out-of-fold val", *single("out_of_fold")],
+        ["ensemble test", *single("ensemble")],
     ]
-    pooled = [
-        f"out-of-fold val/{name} {figure:.4f}"
-        for name, figure in result.get("out_of_fold", {}).items()
+    columns = [column for column in columns if any(column[1:])]
+    while len(columns) > 2 and sum(max(map(cells, column)) + 2 for column in columns) > width:
+        columns.pop()
+    if len(columns) > 3:  # what is measured on the same examples stands together
+        columns[2:4] = reversed(columns[2:4])
+    wide = [max(map(cells, column)) for column in columns]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(wide[0]),
+                *(cell.rjust(size) for cell, size in zip(row[1:], wide[1:], strict=True)),
+            ]
+        ).rstrip()
+        for row in zip(*columns, strict=True)
     ]
-    together = [
-        f"test/{name} of the {folds} models together {figure:.4f}"
-        for name, figure in result.get("ensemble", {}).items()
-    ]
-    return [*spread, *pooled, *together]

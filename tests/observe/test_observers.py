@@ -1,7 +1,6 @@
 """What is shown is what was measured; a resumed run shows nothing twice."""
 
 import json
-import re
 from types import SimpleNamespace
 
 import pytest
@@ -142,7 +141,7 @@ def test_a_resumed_run_takes_the_place_of_the_epochs_it_repeats(tmp_path):
     ]
 
 
-def test_a_terminal_gets_a_bar_with_figures_and_the_time_left(tmp_path, data_root):
+def test_a_terminal_shows_what_goes_on_in_one_line_that_disappears(tmp_path, data_root):
     import os
     import pty
     import subprocess
@@ -155,7 +154,7 @@ def test_a_terminal_gets_a_bar_with_figures_and_the_time_left(tmp_path, data_roo
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), *words, "model=mlp", f"data.root={data_root}"],
         cwd=tmp_path, stdout=slave, stderr=slave, stdin=slave,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "160"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "60"},
     )  # fmt: skip
     os.close(slave)
     shown = b""
@@ -169,18 +168,34 @@ def test_a_terminal_gets_a_bar_with_figures_and_the_time_left(tmp_path, data_roo
         shown += piece
     process.wait(60)
     os.close(master)
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
-    assert "━" in text
-    assert "epoch 2/2" in text
-    assert "val/accuracy" in text
-    assert "examples/s" in text
-    assert re.search(r"\d:\d\d:\d\d", text)
-    assert shown.rstrip().endswith(b"mlp_digits_adam")
-    assert b"\x1b[?25h" in shown, "the cursor is given back"
+    text = shown.decode().replace("\r\n", "\n")
+    assert "\rimporting PyTorch  0 s" in text
+    assert "\x1b" not in text, "no control code but the return to the line's beginning"
+    stays = [line.rpartition("\r")[2] for line in text.splitlines()]
+    assert [line[:9] for line in stays if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
+    assert all(len(line) < 60 for line in stays if line.startswith("epoch"))
+    assert "mlp_digits_adam" in stays[-1]
+
+
+def test_the_live_line_is_a_bar_with_the_time_left(tmp_path, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    console = Console(tmp_path)
+    console.recipe = SimpleNamespace(max_epochs=10, monitor="val/loss", mode="min")
+    console.start(SimpleNamespace(history=[]), console.recipe, SimpleNamespace(name="."))
+    now += 7
+    assert console.progress(80) == "epoch  1/10  ────────────────────────  first step 7 s"
+    batches = console.watch(range(4), 4)
+    assert [next(batches), next(batches)] == [0, 1]
+    assert console.progress(80) == "epoch  1/10  ━───────────────────────  5 min left"
+    assert console.progress(30) == "epoch  1/10"
+    assert list(batches) == [2, 3]
+    assert console.progress(80).endswith("validating 7 s")
+    console.close()
 
 
 @pytest.mark.parametrize(("epochs", "label"), [(50, "epoch  3/50"), (9.9, "epoch  3/10")])
 def test_the_last_epoch_of_a_fraction_counts_as_one(epochs, label, tmp_path):
     console = Console(tmp_path)
-    console.name, console.recipe = "", SimpleNamespace(max_epochs=epochs)
+    console.recipe = SimpleNamespace(max_epochs=epochs)
     assert console.label(3) == label

@@ -1,113 +1,163 @@
-"""What a person sees while a run goes on."""
+"""What a run looks like on the screen."""
 
 import logging
 import math
-import sys
+import textwrap
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from dlcourse.core import Fold, Observer, Recipe, State
+from dlcourse.core import Fold, Observer, Recipe, Record, State, best_epoch
+from dlcourse.live import bar, columns, fitting, live, on_terminal
+from dlcourse.observe.epoch_line import epoch_line, number
 
-REFRESH = 0.1  # seconds between two movements of the bar
+ALL = 100  # a run of up to this many epochs prints a line for each of them
+EVERY = 0.2  # seconds between two lines of a longer run, at least
+LONG = 30.0  # seconds within an epoch after which a line is printed where there is no terminal
+UNLIMITED = 1000  # columns, where there is no terminal
 
 log = logging.getLogger(__name__)
 
 
 class Console(Observer):
-    """Shows a progress bar on a terminal and prints a line an epoch elsewhere.
+    """Prints what the run is, one line for each epoch, and its result.
 
-    Either way every epoch's line goes to ``train.log`` as well. The time left is that to
-    ``max_epochs``; early stopping may end the run before.
+    The line of the best epoch so far ends in ``*``. Below them a terminal shows a bar with the time
+    left to ``max_epochs``; early stopping may end the run before. Runs of more than 100 epochs
+    print five lines a second at most. ``train.log`` has a line for every epoch.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.bar: Any = None  # rich's Progress, on a terminal
+        self.terminal = on_terminal()
+        self.below = ExitStack()  # the live line
+        self.fold = ""
+
+    def introduce(self, facts: Mapping[str, str], fold: int, folds: int) -> None:
+        self.say_facts(facts)
+        self.fold = f"fold {fold}/{folds}  " if folds > 1 else ""
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.recipe = recipe
-        self.name = "" if fold.name == "." else f"{fold.name} "
+        if fold.name != ".":
+            val = f", {len(fold.val):,} val" if fold.val is not None else ""
+            self.say(f"\n{fold.name} ({self.fold.strip()}): {len(fold.train):,} train{val}")
         if state.history:
-            self.say(f"{self.name}goes on after epoch {len(state.history)}")
-        if sys.stdout.isatty():
-            self.bar = make_bar()
-            self.bar.start()
-            self.task = self.bar.add_task(
-                self.label(len(state.history)),
-                total=recipe.max_epochs,
-                completed=len(state.history),
-                figures="",
-            )
+            self.say(f"resumes after epoch {len(state.history)}")
+        self.started = self.last = time.monotonic()
+        self.before = self.done = float(len(state.history))  # epochs, the last one in part
+        self.best = best_of(state.history, recipe)
+        self.printed, self.phase = len(state.history), "first step"
+        self.below.enter_context(live(self.progress))
 
     def watch(self, batches: Iterable, count: int) -> Iterable:
-        return batches if self.bar is None else self.advance(batches, count)
-
-    def advance(self, batches: Iterable, count: int) -> Iterable:
-        """Hand on the batches and move the bar now and then; nothing is read from the device."""
-        done, shown = self.bar.tasks[self.task].completed, time.monotonic()
-        for number, batch in enumerate(batches):
+        """Count the batches as they pass; nothing is read from the device."""
+        before = self.done = math.floor(self.done)
+        for position, batch in enumerate(batches):
             yield batch
-            if time.monotonic() - shown > REFRESH:
-                shown = time.monotonic()
-                self.bar.update(self.task, completed=done + (number + 1) / count)
+            self.done = before + (position + 1) / count
+            self.phase = ""
+            if not self.terminal and time.monotonic() - self.last > LONG:
+                self.last = time.monotonic()
+                self.say(f"{self.label(before + 1)}  {self.done - before:.0%}  {self.left()}")
+        self.phase = "validating"
 
     def epoch(self, state: State) -> None:
         record = state.history[-1]
-        figures = {
-            name: record.metrics[name]
-            for name in ("train/loss", "val/loss", self.recipe.monitor)
-            if name in record.metrics
-        }
-        words = "  ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
-        speed = f"{record.metrics['examples_per_second']:,.0f} examples/s"
-        log.info("%s  %s  %s", self.label(record.epoch), words, speed)
-        if self.bar is None:
-            left = max(0.0, self.recipe.max_epochs - record.epoch) * record.metrics["seconds"]
-            line = f"{self.label(record.epoch)}  {words}  {speed}  {left:.0f} s left"
-            print(line, flush=True)
-        else:
-            self.bar.update(
-                self.task,
-                completed=record.epoch,
-                description=self.label(record.epoch),
-                figures=f"{words}  {speed}",
-            )
+        self.done, self.phase = float(record.epoch), ""
+        if best := record.epoch == best_of([*self.best, record], self.recipe)[0].epoch:
+            self.best = [record]
+        log.info("%s", self.line(record, best, UNLIMITED))
+        few = self.recipe.max_epochs <= ALL
+        if few or record.epoch == 1 or time.monotonic() - self.last >= EVERY:
+            self.print_line(record, best)
+
+    def print_line(self, record: Record, best: bool) -> None:
+        """Print an epoch's line."""
+        self.last, self.printed = time.monotonic(), record.epoch
+        print(self.line(record, best, columns() if self.terminal else UNLIMITED), flush=True)
+
+    def line(self, record: Record, best: bool, width: int) -> str:
+        """Return an epoch's line, ``epoch 12/50  train loss 0.0458 accuracy 0.9874  ...``."""
+        more = [f"{record.metrics['examples_per_second']:,.0f} examples/s"]
+        if not self.terminal:
+            more.append(self.left())
+        return epoch_line(
+            self.label(record.epoch), record.metrics, self.recipe.monitor,
+            best=best, width=width, more=more,
+        )  # fmt: skip
 
     def finish(self, state: State, result: dict) -> None:
         self.close()
-        test = "  ".join(f"test/{name} {figure:.4f}" for name, figure in result["test"].items())
-        self.say(
-            f"{self.name}best epoch {result['best_epoch']} of {result['epochs']}: "
-            f"{result['monitor']} {result['best']:.4f}  {test}"
-        )
+        last, monitor = state.history[-1], result["monitor"]
+        if self.printed < last.epoch:
+            self.print_line(last, result["best_epoch"] == last.epoch)
+        width = columns() if self.terminal else UNLIMITED
+        waited = last.epoch - result["best_epoch"]
+        if last.epoch < self.recipe.max_epochs and result.get("ended_by", "stop") == "stop":
+            self.say(f"stopped early: no improvement for {waited} epochs")
+        best = f"{monitor} {number(result['best']).strip()}"
+        self.say(f"best epoch {result['best_epoch']} of {last.epoch}  {best}")
+        test = [f"{name} {number(value).strip()}" for name, value in result["test"].items()]
+        metric = monitor.partition("/")[2]
+        test.sort(key=lambda part: not part.startswith((f"{metric} ", "loss ")))
+        self.say(fitting([f"test {test[0]}", *test[1:]], width))
 
     def close(self) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+        self.below.close()
+
+    def progress(self, width: int) -> str:
+        """Return the live line: ``epoch 13/50  ━━━━────  12 s left``."""
+        total = self.recipe.max_epochs
+        now = self.label(min(math.floor(self.done) + 1, math.ceil(total)))
+        seconds = time.monotonic() - self.last
+        waits = f"{self.phase} {seconds:.0f} s" if self.phase and seconds > 1 else ""
+        parts = [self.fold + now, waits, self.left(), bar(self.done / total)]
+        label, waits, left, shown = parts
+        return fitting([part for part in (label, shown, left, waits) if part], width)
+
+    def left(self) -> str:
+        """Return how long the other epochs will take, judged by those so far."""
+        done = self.done - self.before
+        rest = self.recipe.max_epochs - self.done
+        if done <= 0:
+            return ""
+        return f"{duration((time.monotonic() - self.started) / done * max(rest, 0.0))} left"
 
     def label(self, epoch: int) -> str:
-        """Return ``fold0 epoch  3/50``; with 9.9 epochs the last one is the tenth."""
+        """Return ``epoch  3/50``; with 9.9 epochs the last one is the tenth."""
         last = math.ceil(self.recipe.max_epochs)
-        return f"{self.name}epoch {epoch:{len(str(last))}}/{last}"
+        return f"epoch {epoch:{len(str(last))}}/{last}"
+
+    def say_facts(self, facts: Mapping[str, str]) -> None:
+        """Print what the run is, one fact to a line."""
+        indent = max(map(len, facts), default=0) + 2
+        width = max(columns() - 1, indent + 10) if self.terminal else UNLIMITED
+        for name, value in facts.items():
+            lines = textwrap.wrap(
+                f"{name:{indent}}{value}", width, subsequent_indent=" " * indent,
+                break_long_words=False, break_on_hyphens=False,
+            )  # fmt: skip
+            self.say("\n".join(lines))
 
     @staticmethod
-    def say(line: str) -> None:
+    def say(text: str) -> None:
         """Print a line and put it into train.log."""
-        log.info(line)
-        print(line, flush=True)
+        log.info(text.strip())
+        print(text, flush=True)
 
 
-def make_bar() -> Any:
-    """Return a progress bar with a label before it, figures and the time left behind it."""
-    from rich.console import Console as Screen  # 0.07 s, and only on a terminal
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+def best_of(history: list[Record], recipe: Recipe) -> list[Record]:
+    """Return the best epoch so far in a list of its own, or an empty one."""
+    if not history:
+        return []
+    best = best_epoch(history, recipe.monitor, recipe.mode)
+    return [record for record in history if record.epoch == best]
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
-        console=Screen(),
-    )
+
+def duration(seconds: float) -> str:
+    """Return ``40 s``, ``3 min`` or ``2 h 10 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

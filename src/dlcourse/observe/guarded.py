@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ class Guarded(Observer):
             self.observer = make(folder)
         except Exception as error:  # of a user's own observer, whatever it is
             self.drop(error)
+
+    def introduce(self, facts: Mapping[str, str], fold: int, folds: int) -> None:
+        self.call("introduce", facts, fold, folds)
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.call("start", state, recipe, fold)

@@ -1,9 +1,12 @@
 """What a model is worth on examples that it does not learn from."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Recipe, Split, Standardize
+from dlcourse.live import working
 from dlcourse.train.meter import Meter
 from dlcourse.train.round import Round
 
@@ -21,13 +24,20 @@ def evaluate(
 
 
 def measure(
-    model: nn.Module, examples: Split, standardize: Standardize, recipe: Recipe, keep: bool = False
+    model: nn.Module,
+    examples: Split,
+    standardize: Standardize,
+    recipe: Recipe,
+    keep: bool = False,
+    what: str = "testing",
 ) -> Meter:
     """Return the sums of the loss and all metrics over a split, the model as it is when in use.
 
-    keep: gather all outputs and targets as well, for what cannot be told from sums.
+    keep: gather all outputs and targets as well, for what cannot be told from sums. what: this is
+    called on the screen.
     """
-    return look_over(model, looking(model, examples, standardize, recipe, keep))
+    with working(what, len(examples)) as advance:
+        return look_over(model, looking(model, examples, standardize, recipe, keep), advance)
 
 
 def looking(
@@ -44,12 +54,18 @@ def looking(
 
 
 @torch.no_grad()
-def look_over(model: nn.Module, validation: Round) -> Meter:
-    """Put a model to use on all examples of a round; return the round's sums."""
+def look_over(
+    model: nn.Module, validation: Round, advance: Callable[[int], None] = lambda examples: None
+) -> Meter:
+    """Put a model to use on all examples of a round; return the round's sums.
+
+    advance: is given the number of examples of each batch.
+    """
     model.eval()
     validation.begin(0)
     examples = validation.examples
     everything = torch.arange(len(examples), device=examples.device)
     for batch in examples.ahead(everything.split(EVALUATION_BATCH)):
         validation.take(*batch)
+        advance(len(batch[0]))
     return validation.meter

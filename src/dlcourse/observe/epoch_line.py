@@ -1,0 +1,81 @@
+"""One line for each epoch, as wide as the terminal at most."""
+
+from collections.abc import Iterable, Mapping
+
+from dlcourse.live import cells, clipped
+
+SHORT = {"accuracy": "acc", "average_precision": "AP", "noise_std": "noise"}
+"""Names where the full one makes the line too long."""
+
+
+def epoch_line(
+    label: str,
+    metrics: Mapping[str, float],
+    monitor: str,
+    *,
+    best: bool,
+    width: int,
+    more: Iterable[str] = (),
+) -> str:
+    """Return ``epoch 12/50  train loss 0.0458 accuracy 0.9874  val loss 0.0993 accuracy 0.9652 *``.
+
+    Where it does not fit into the terminal, what matters least is left out first: ``more`` (the
+    speed, the time left), long names, then the metrics that are not monitored.
+
+    metrics: of the epoch, ``{"train/loss": ..., "val/accuracy": ...}``. best: marks the line of the
+    best epoch so far. width: columns.
+    """
+    mark = " *" if best else "  "  # as wide, so that all epochs of a run are shortened alike
+    ranked = shown(metrics, monitor)
+    line = joined(label, ranked, metrics, {}) + mark
+    candidates = ["  ".join([line, *more]), line]
+    for count in range(len(ranked), 0, -1):
+        for names in ({}, SHORT):
+            candidates.append(joined(label, ranked[:count], metrics, names) + mark)
+    fits = next((line for line in candidates if cells(line) < width), candidates[-1])
+    return clipped(fits.rstrip(), width - 1)
+
+
+def shown(metrics: Mapping[str, float], monitor: str) -> list[str]:
+    """Return the metrics that a line shows, the most important ones first.
+
+    They are the loss and one other metric of both parts: the monitored one, or the first there is
+    where the loss is monitored or the training part has no metric of that name.
+    """
+    name = monitor.partition("/")[2]
+    both = [key for key in metrics if key.startswith(("train/", "val/")) and "/loss" not in key]
+    if name == "loss":
+        other = next((key.partition("/")[2] for key in both), "loss")
+        wanted = [monitor, "train/loss", f"val/{other}", f"train/{other}"]
+    else:
+        own = [f"train/{name}", *(key for key in both if key.startswith("train/"))]
+        training = next((key for key in own if key in metrics), "")
+        wanted = [monitor, training, f"val/{name}", "val/loss", "train/loss"]
+    return [key for key in dict.fromkeys(wanted) if key in metrics]
+
+
+def joined(
+    label: str, keys: list[str], metrics: Mapping[str, float], names: Mapping[str, str]
+) -> str:
+    """Return a line with these metrics: those of the training part, then of the validation part."""
+    parts = [label]
+    for split in ("train", "val"):
+        own = sorted(
+            (key for key in keys if key.startswith(f"{split}/")), key=lambda key: "/loss" not in key
+        )
+        values = [
+            f"{names.get(name := key.partition('/')[2], name)} {number(metrics[key])}"
+            for key in own
+        ]
+        if values:
+            parts.append(" ".join([split, *values]))
+    return "  ".join(parts)
+
+
+def number(value: float) -> str:
+    """Return a metric in about six characters: ``0.9874``, ``12.346``, ``4e-05``, ``nan``."""
+    size = abs(value)
+    if 0 < size < 5e-5 or 1e5 <= size < float("inf"):
+        return f"{value:.0e}".rjust(6)
+    digits = next((d for d, limit in ((4, 10), (3, 100), (2, 1000)) if size < limit), 1)
+    return f"{value:.{digits}f}".rjust(6)
