@@ -173,7 +173,7 @@ def unfinished(finished) -> Path:
 def test_a_run_leaves_a_folder_that_a_script_can_read(here, tmp_path):
     ended = here(*TINY, "max_epochs=2", "optim=sgd", "optim.lr=0.05")
     assert ended.returncode == 0, ended.stderr
-    assert "importing PyTorch" in ended.stderr or ended.stderr == "", "on a busy machine"
+    assert ended.stderr == ""
     for words in ("epoch 1/2", "examples/s", "s left"):  # plain lines: there is no terminal
         assert words in ended.stdout
     assert "\x1b" not in ended.stdout

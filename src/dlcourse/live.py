@@ -73,10 +73,11 @@ def live(line: Line, plain: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def working(what: str, total: int = 0) -> Iterator[Callable[[int], None]]:
+def working(what: str, total: int = 0, *, plain: bool = True) -> Iterator[Callable[[int], None]]:
     """Show what takes its time, and for how long already, while the block runs.
 
     total: the number of steps, where it is known; the block is handed a function that counts them.
+    plain: whether a line is printed off a terminal where it takes long.
     """
     started, done = monotonic(), 0
 
@@ -91,7 +92,7 @@ def working(what: str, total: int = 0) -> Iterator[Callable[[int], None]]:
         counted = f"{done:,} of {total:,}"
         return fitting([what, counted, bar(done / total), seconds], width)
 
-    with live(line, what):
+    with live(line, what if plain else ""):
         yield advance
 
 

@@ -35,7 +35,7 @@ def start(
     see ``experiment.run``.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with working("importing PyTorch"):
+    with working("importing PyTorch", plain=False):
         run = import_to_stay("dlcourse.experiment").run  # torch, only now that all is in order
     shown = run_folder.shown(folder)
     try:
