@@ -98,6 +98,7 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
 
     from dlcourse.build import build, told
     from dlcourse.order import random_order, stratified_order
+    from dlcourse.random_streams import Purpose
     from dlcourse.train.rng import reseed
 
     train = dataset.train
@@ -107,9 +108,9 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
             f"Type examples={len(train)} or less"
         )
     order = (
-        stratified_order(train.targets, cfg.seed)
+        stratified_order(train.targets, cfg.seed, Purpose.SHOWN)
         if dataset.classes and not train.targets.is_floating_point()
-        else random_order(len(train), cfg.seed)
+        else random_order(len(train), cfg.seed, Purpose.SHOWN)
     )
     size = LARGEST_BATCH if cfg.batch_size == "full" else min(cfg.batch_size, LARGEST_BATCH)
     index = order[: max(size, examples)]

@@ -17,6 +17,7 @@ GROUND = {
     "error",
     "durable",
     "order",
+    "random_streams",
     "allocator",
     "runtime",
     "layer",
@@ -66,7 +67,11 @@ def allowed(path: Path) -> set[str]:
     """Return the nouns that a file on its floor may import."""
     here = noun(path)
     if here in GROUND:
-        return GROUND if here in ("layer", "runtime") else {"error", "core", "durable"}
+        return (
+            GROUND
+            if here in ("layer", "runtime")
+            else {"error", "core", "durable", "random_streams"}
+        )
     if here in LEAVES:
         return GROUND | {here}
     if here == "train":

@@ -39,6 +39,7 @@ def nodes_of(path) -> list[dict]:
 @pytest.mark.parametrize("optim", options("optim"))
 def test_an_older_config_gets_the_keys_of_today(optim, compose):
     words = [f"optim={optim}", "augment=[crop]", "runtime.linear=products", "runtime.graph=false"]
+    words += ["random_streams=1"]
     today = OmegaConf.to_container(compose(*words))
     before = older(today)
     kept = deepcopy(before)

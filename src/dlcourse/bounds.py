@@ -79,6 +79,7 @@ BOUNDS: dict[str, Kind] = {
     "study": Text("my_study", empty=True),
     "resume": Text("outputs/<date>/<run>", empty=True),
     "trust": Texts("[my_model]"),
+    "random_streams": counted(1, 2, 2),
     # data
     "root": Text("data"),
     "reconstruct": Flag(),

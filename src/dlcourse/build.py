@@ -20,6 +20,7 @@ from dlcourse.kind import Numbers
 from dlcourse.light import leave_the_compiler_out
 from dlcourse.optim.direct import quicken
 from dlcourse.optim.groups import parameter_groups
+from dlcourse.random_streams import of_version
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
 from dlcourse.split.part import Part
@@ -142,24 +143,26 @@ def build_all(cfg: DictConfig) -> None:
 def load_data(cfg: DictConfig) -> Dataset:
     """Read or make the data set and apply the options that are common to all."""
     options = cfg.data
-    dataset = build(options, *NOT_ARGUMENTS["data"])(
-        root=Path(options.root).expanduser(), seed=options.seed
-    )
-    if options.examples is not None:
-        dataset = keep_examples(dataset, options.examples, options.seed)
-    if options.random_labels > 0:
-        dataset = randomize_labels(dataset, options.random_labels, options.seed)
+    with of_version(cfg.random_streams):
+        dataset = build(options, *NOT_ARGUMENTS["data"])(
+            root=Path(options.root).expanduser(), seed=options.seed
+        )
+        if options.examples is not None:
+            dataset = keep_examples(dataset, options.examples, options.seed)
+        if options.random_labels > 0:
+            dataset = randomize_labels(dataset, options.random_labels, options.seed)
     return reconstruct(dataset) if options.reconstruct else dataset
 
 
 def divide(cfg: DictConfig, dataset: Dataset) -> list[Part]:
     """Divide the training part of a data set as ``split`` says."""
-    return build(cfg.split)(
-        dataset.train.targets,
-        classes=bool(dataset.classes),
-        ready_val=dataset.ready_val,
-        groups=dataset.groups,
-    )
+    with of_version(cfg.random_streams):
+        return build(cfg.split)(
+            dataset.train.targets,
+            classes=bool(dataset.classes),
+            ready_val=dataset.ready_val,
+            groups=dataset.groups,
+        )
 
 
 def examples_to_test(dataset: Dataset, part: Part) -> Split:

@@ -17,7 +17,16 @@ GROUPS = (
 )  # fmt: skip
 MULTIPLE = ("regularizer", "augment", "metric", "view", "observe")  # of which several may be chosen
 SWEEP = ("sweep", "seeds", "workers", "on_error", "check")  # read by a sweep and by no job
-TOP_LEVEL = ("seed", "max_epochs", "batch_size", "monitor", "mode", "resume", "trust")
+TOP_LEVEL = (
+    "seed",
+    "max_epochs",
+    "batch_size",
+    "monitor",
+    "mode",
+    "resume",
+    "trust",
+    "random_streams",
+)
 OWN_TARGETS = (
     *(f"dlcourse.{group}." for group in GROUPS),
     "torch.optim.",

@@ -28,6 +28,7 @@ from dlcourse.compose import (
 )
 from dlcourse.error import UserError
 from dlcourse.overrides import is_typed_again, not_typed
+from dlcourse.random_streams import CURRENT
 from dlcourse.start import report, start
 from dlcourse.sweep import record as sweep_record
 from dlcourse.trust import check_trust
@@ -119,6 +120,13 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
     record = sweep_record.read(folder) if "resume" in typed else None
     if record is None:
         return None
+    if record.streams != CURRENT:
+        raise UserError(
+            f"The sweep in {folder} was begun by an older dlcourse, which divided the data in "
+            "another way: its missing jobs could not be compared with those that are done.\n"
+            f"Type python scripts/collect.py {folder} for a table of these, or the sweep's command "
+            "again to start a new one"
+        )
     for key, override in typed.items():
         if key not in ("resume", *sweep_record.MAY_CHANGE) and not is_typed_again(key):
             raise UserError(
@@ -210,7 +218,8 @@ def resumed(folder: Path, config: dict, overrides: list[str], config_dir: str | 
     stored = run_folder.stored_config(folder)
     given = [word for word in overrides if not run_folder.is_free(run_folder.key_of(word))]
     if given:
-        asked = compose([*run_folder.stored_overrides(folder), *overrides], config_dir)
+        same = f"random_streams={stored['random_streams']}"  # of an older run not today's default
+        asked = compose([same, *run_folder.stored_overrides(folder), *overrides], config_dir)
         run_folder.refuse_differences(folder, plain(asked))
     stored |= {"resume": config["resume"], "trust": config["trust"]}
     typed = {run_folder.key_of(word) for word in overrides}

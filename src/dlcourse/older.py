@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-EVERY = {"view": {}}
+EVERY = {"view": {}, "random_streams": 1}
 OF_A_GROUP = {"optim": {"decays": [], "freeze_after": [], "freeze_until": []}}
 OF_A_CLASS = {
     "dlcourse.runtime.Runtime": {"linear": "products", "keep_memory": True, "graph": False},

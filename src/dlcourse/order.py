@@ -1,30 +1,29 @@
-"""Random orders of examples, drawn from a seed alone."""
-
-import hashlib
+"""Random orders of examples, drawn from a seed and a purpose alone."""
 
 import torch
 from torch import Tensor
 
-
-def mix(seed: int, number: int, purpose: str) -> int:
-    """Return a number in [0, 2^63) that looks unrelated for different arguments."""
-    digest = hashlib.blake2b(f"{seed}/{number}/{purpose}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) >> 1
+from dlcourse.random_streams import Purpose, mix
 
 
-def random_order(examples: int, seed: int) -> Tensor:
+def generator(seed: int, purpose: Purpose, number: int = 0) -> torch.Generator:
+    """Return a generator on the CPU that draws for one purpose."""
+    return torch.Generator().manual_seed(mix(seed, number, purpose))
+
+
+def random_order(examples: int, seed: int, purpose: Purpose) -> Tensor:
     """Return a permutation (N,) of the positions, the same on every device."""
-    return torch.randperm(examples, generator=torch.Generator().manual_seed(seed))
+    return torch.randperm(examples, generator=generator(seed, purpose))
 
 
-def stratified_order(classes: Tensor, seed: int) -> Tensor:
+def stratified_order(classes: Tensor, seed: int, purpose: Purpose) -> Tensor:
     """Return a permutation (N,) in which every stretch has nearly the classes' shares.
 
     The first m examples hold each class c between floor and ceil of m n_c / N, give or take one:
     example r of the n_c of its class (shuffled) is placed at (r + 1/2) / n_c.
     classes: (N,) int64.
     """
-    shuffled = random_order(len(classes), seed)
+    shuffled = random_order(len(classes), seed, purpose)
     by_class = shuffled[torch.argsort(classes.cpu()[shuffled], stable=True)]
     counts = torch.bincount(classes.cpu())
     starts = counts.cumsum(0) - counts
@@ -34,15 +33,17 @@ def stratified_order(classes: Tensor, seed: int) -> Tensor:
     return by_class[torch.argsort(place, stable=True)]
 
 
-def whole_groups(groups: Tensor, examples: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the positions of whole groups with about so many examples, and those of the others.
+def whole_groups(
+    groups: Tensor, examples: int, seed: int, purpose: Purpose
+) -> tuple[Tensor, Tensor]:
+    """Return the positions of whole groups with about n examples, and those of the others.
 
     The groups are taken in random order for as long as that comes nearer to ``examples``, at least
     one and all but one at most. Both are in ascending order.
     groups: (N,) int64, at least two different numbers.
     """
     numbers, own, counts = groups.cpu().unique(return_inverse=True, return_counts=True)
-    order = random_order(len(numbers), seed)
+    order = random_order(len(numbers), seed, purpose)
     taken = counts[order].cumsum(0)[:-1]
     chosen = order[: int((taken - examples).abs().argmin()) + 1]
     held = torch.isin(own, chosen)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dlcourse.check import check
 from dlcourse.error import UserError
 from dlcourse.order import whole_groups
+from dlcourse.random_streams import Purpose
 from dlcourse.split.group_kfold import group_kfold
 from dlcourse.split.holdout import holdout
 from dlcourse.split.kfold import kfold
@@ -97,7 +98,9 @@ def test_a_holdout_of_one_group_is_refused_and_one_of_nothing_is_not():
 
 def test_another_seed_holds_back_other_groups():
     groups = torch.arange(60) // 3
-    drawn = {tuple(whole_groups(groups, 20, seed)[0].tolist()) for seed in range(5)}
+    drawn = {
+        tuple(whole_groups(groups, 20, seed, Purpose.DIVISION)[0].tolist()) for seed in range(5)
+    }
     assert len(drawn) == 5
     assert all(len(positions) == 21 for positions in drawn)
 

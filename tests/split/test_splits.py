@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dlcourse.error import UserError
 from dlcourse.order import random_order, stratified_order
+from dlcourse.random_streams import Purpose
 from dlcourse.split.group_kfold import group_kfold
 from dlcourse.split.holdout import holdout
 from dlcourse.split.kfold import kfold
@@ -131,7 +132,7 @@ def test_a_regression_cannot_be_stratified():
 @given(labels, seeds)
 def test_a_stratified_order_is_a_permutation_whose_beginning_has_the_classes_shares(targets, seed):
     targets = torch.tensor(targets)
-    order = stratified_order(targets, seed)
+    order = stratified_order(targets, seed, Purpose.DIVISION)
     assert torch.equal(order.sort().values, torch.arange(len(targets)))
     counts = torch.bincount(targets, minlength=4)
     for size in range(len(targets)):
@@ -141,7 +142,7 @@ def test_a_stratified_order_is_a_permutation_whose_beginning_has_the_classes_sha
 
 def test_a_random_order_is_not_stratified():
     targets = torch.arange(400) % 2
-    assert (torch.bincount(targets[random_order(400, 0)[:100]]) != 50).any()
+    assert (torch.bincount(targets[random_order(400, 1, Purpose.DIVISION)[:100]]) != 50).any()
 
 
 @pytest.mark.parametrize("name", ["kfold", "stratified_kfold", "repeated_kfold", "nested"])

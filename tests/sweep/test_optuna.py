@@ -195,7 +195,7 @@ def test_another_mode_is_another_study(study):
 
 
 def test_importances_say_which_key_matters(study):
-    opened = study(trials=12, sampler="random", pruner="none")
+    opened = study(trials=24, sampler="random", pruner="none")
     assert opened.importances() is None
     while (trial := opened.ask()) is not None:
         drawn = stored(opened)[trial.number].params

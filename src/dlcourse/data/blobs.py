@@ -8,6 +8,7 @@ from sklearn.datasets import make_blobs
 
 from dlcourse.core import Dataset, Split
 from dlcourse.error import UserError
+from dlcourse.random_streams import Purpose, mix
 
 
 def blobs(
@@ -31,11 +32,11 @@ def blobs(
             f"data.train_examples={train_examples} leaves some of data.centers={centers} without "
             f"a point.\nType data.train_examples={centers} or more"
         )
-    random = np.random.RandomState(seed)
-    places = random.uniform(-10, 10, (centers, 2))
+    draws = np.random.RandomState(mix(seed, 0, Purpose.MADE_UP) % 2**32)
+    places = draws.uniform(-10, 10, (centers, 2))
 
     def draw(examples: int) -> Split:
-        points, classes = make_blobs(examples, centers=places, cluster_std=std, random_state=random)
+        points, classes = make_blobs(examples, centers=places, cluster_std=std, random_state=draws)
         return Split(torch.from_numpy(points).float(), torch.from_numpy(classes).long())
 
     return Dataset(

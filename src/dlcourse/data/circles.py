@@ -7,6 +7,7 @@ import torch
 from sklearn.datasets import make_circles
 
 from dlcourse.core import Dataset, Split
+from dlcourse.random_streams import Purpose, mix
 
 
 def circles(
@@ -23,10 +24,10 @@ def circles(
     noise: standard deviation of the Gaussian noise on both coordinates.
     factor: radius of the smaller circle, in (0, 1).
     """
-    random = np.random.RandomState(seed)
+    draws = np.random.RandomState(mix(seed, 0, Purpose.MADE_UP) % 2**32)
 
     def draw(examples: int) -> Split:
-        points, classes = make_circles(examples, noise=noise, factor=factor, random_state=random)
+        points, classes = make_circles(examples, noise=noise, factor=factor, random_state=draws)
         return Split(torch.from_numpy(points).float(), torch.from_numpy(classes).long())
 
     return Dataset(

@@ -8,14 +8,15 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
+from dlcourse.data.held_back import TEST_SEED
 from dlcourse.data.listing import class_of, fingerprint, list_pictures
 from dlcourse.data.picture_file import first_of, look_at, report, try_pictures
 from dlcourse.data.streamed import PictureFiles, StreamedSplit
 from dlcourse.data.workers import map_ahead
 from dlcourse.error import UserError, shown
 from dlcourse.order import stratified_order
+from dlcourse.random_streams import Purpose
 
-TEST_SEED = 0  # the test part is the same in every run
 PIECE = 64  # pictures that a worker reads at a time when all are read
 GIB = 2**30
 
@@ -133,7 +134,7 @@ def divide(pictures: Split, counts: dict[str, int], test_fraction: float) -> tup
     if counts.get("test"):
         cut = learn + choose
         return pictures.stretch(0, cut), pictures.stretch(cut, len(pictures))
-    order = stratified_order(pictures.targets[:learn], TEST_SEED)
+    order = stratified_order(pictures.targets[:learn], TEST_SEED, Purpose.TEST_PART)
     held = round(learn * test_fraction)
     if not 0 < held < learn:
         raise UserError(

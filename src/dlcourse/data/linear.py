@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 
 from dlcourse.core import Dataset, Split
+from dlcourse.order import generator
+from dlcourse.random_streams import Purpose
 
 
 def linear(
@@ -26,12 +28,12 @@ def linear(
 
     Reference: Bishop, "Pattern Recognition and Machine Learning", 2006, section 3.1.
     """
-    generator = torch.Generator().manual_seed(seed)
+    draws = generator(seed, Purpose.MADE_UP)
     w = torch.tensor([float(weight) for weight in weights])
 
     def draw(examples: int) -> Split:
-        x = torch.randn(examples, len(w), generator=generator)
-        noisy = noise * torch.randn(examples, 1, generator=generator)
+        x = torch.randn(examples, len(w), generator=draws)
+        noisy = noise * torch.randn(examples, 1, generator=draws)
         return Split(x, (x @ w + bias).unsqueeze(1) + noisy)
 
     return Dataset(name="linear", train=draw(train_examples), test=draw(test_examples))

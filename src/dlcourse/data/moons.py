@@ -7,6 +7,7 @@ import torch
 from sklearn.datasets import make_moons
 
 from dlcourse.core import Dataset, Split
+from dlcourse.random_streams import Purpose, mix
 
 
 def moons(
@@ -16,10 +17,10 @@ def moons(
 
     noise: standard deviation of the Gaussian noise on both coordinates.
     """
-    random = np.random.RandomState(seed)
+    draws = np.random.RandomState(mix(seed, 0, Purpose.MADE_UP) % 2**32)
 
     def draw(examples: int) -> Split:
-        points, classes = make_moons(examples, noise=noise, random_state=random)
+        points, classes = make_moons(examples, noise=noise, random_state=draws)
         return Split(torch.from_numpy(points).float(), torch.from_numpy(classes).long())
 
     return Dataset(

@@ -6,14 +6,15 @@ import torch
 
 from dlcourse.core import WHITE, Dataset, Split, Standardize
 from dlcourse.error import UserError
-from dlcourse.order import random_order, stratified_order
+from dlcourse.order import generator, random_order, stratified_order
+from dlcourse.random_streams import Purpose
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard deviation, RGB
 CHUNK = 1024  # examples that are turned to float64 at a time
 
 
 def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """Keep so many training examples, class by class; the test part stays whole.
+    """Keep some of the training examples, class by class; the test part stays whole.
 
     A ready-made validation part stays whole as well.
     Raises UserError for more examples than there are, and for fewer than classes.
@@ -26,7 +27,10 @@ def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
             f"Type a number from {max(len(dataset.classes), 1)} to {available}"
         )
     targets = dataset.train.targets[:available]
-    order = stratified_order(targets, seed) if dataset.classes else random_order(available, seed)
+    if dataset.classes:
+        order = stratified_order(targets, seed, Purpose.KEPT)
+    else:
+        order = random_order(available, seed, Purpose.KEPT)
     ready = torch.arange(available, len(dataset.train))
     kept = torch.cat([order[:examples].sort().values, ready])
     groups = None if dataset.groups is None else dataset.groups[kept]
@@ -37,18 +41,19 @@ def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     """Replace the labels of a random fraction of the training examples; the test part stays true.
 
     A class becomes any class with equal chances, the true one included; a regression's values
-    become those of other examples. It happens before the validation part is taken out.
+    become those of other examples. It happens before the validation part is taken out and does not
+    depend on how that is done: both parts get about the same share of wrong labels.
 
     Reference: Zhang, Bengio, Hardt, Recht, Vinyals, "Understanding deep learning requires
     rethinking generalization", ICLR 2017.
     """
     train = dataset.train
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(train), generator=generator)[: round(len(train) * fraction)]
+    draw = generator(seed, Purpose.LABELS)
+    chosen = torch.randperm(len(train), generator=draw)[: round(len(train) * fraction)]
     if dataset.classes:
-        drawn = torch.randint(len(dataset.classes), (len(chosen),), generator=generator)
+        drawn = torch.randint(len(dataset.classes), (len(chosen),), generator=draw)
     else:
-        drawn = train.targets[torch.randint(len(train), (len(chosen),), generator=generator)]
+        drawn = train.targets[torch.randint(len(train), (len(chosen),), generator=draw)]
     targets = train.targets.clone()
     targets[chosen] = drawn
     return dataclasses.replace(dataset, train=dataclasses.replace(train, targets=targets))

@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 
 from dlcourse.core import Dataset, Split
+from dlcourse.order import generator
+from dlcourse.random_streams import Purpose
 
 
 def sine(
@@ -17,11 +19,11 @@ def sine(
 
     Reference: Bishop, "Pattern Recognition and Machine Learning", 2006, section 1.1.
     """
-    generator = torch.Generator().manual_seed(seed)
+    draws = generator(seed, Purpose.MADE_UP)
 
     def draw(examples: int) -> Split:
-        x = torch.rand(examples, 1, generator=generator)
-        noisy = noise * torch.randn(examples, 1, generator=generator)
+        x = torch.rand(examples, 1, generator=draws)
+        noisy = noise * torch.randn(examples, 1, generator=draws)
         return Split(x, torch.sin(2 * math.pi * x) + noisy)
 
     return Dataset(name="sine", train=draw(train_examples), test=draw(test_examples))

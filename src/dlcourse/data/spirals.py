@@ -9,6 +9,8 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.error import UserError
+from dlcourse.order import generator
+from dlcourse.random_streams import Purpose
 
 OUTER, INNER = 6.5, 0.5  # radii at which an arm begins and ends
 
@@ -41,13 +43,13 @@ def spirals(
             f"data.train_examples={train_examples} leaves some of data.classes={classes} without "
             f"a point.\nType data.train_examples={classes} or more"
         )
-    generator = torch.Generator().manual_seed(seed)
+    draws = generator(seed, Purpose.MADE_UP)
 
     def evenly(points: int) -> Tensor:
         return torch.linspace(0, 1, points)
 
     def anywhere(points: int) -> Tensor:
-        return torch.rand(points, generator=generator)
+        return torch.rand(points, generator=draws)
 
     def draw(examples: int, places: Callable[[int], Tensor]) -> Split:
         targets = (torch.arange(examples) * classes).div(examples, rounding_mode="floor")
@@ -55,7 +57,7 @@ def spirals(
         radius = OUTER - (OUTER - INNER) * way
         angle = 2 * math.pi * (turns * way + targets / classes)
         points = radius.unsqueeze(1) * torch.stack([angle.sin(), angle.cos()], dim=1)  # (N, 2)
-        return Split(points + noise * torch.randn(points.shape, generator=generator), targets)
+        return Split(points + noise * torch.randn(points.shape, generator=draws), targets)
 
     return Dataset(
         name="spirals",

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dlcourse.error import UserError
 from dlcourse.order import random_order
+from dlcourse.random_streams import Purpose
 
 
 def divide(
@@ -31,7 +32,7 @@ def at_random(
             f"{key}={folds} is more than the {examples} examples there are.\n"
             f"Type {key}={examples} or less"
         )
-    return random_order(examples, seed).tensor_split(folds)
+    return random_order(examples, seed, Purpose.DIVISION).tensor_split(folds)
 
 
 def by_class(targets: Tensor, folds: int, seed: int, *, key: str = "split.folds") -> list[Tensor]:
@@ -49,7 +50,7 @@ def by_class(targets: Tensor, folds: int, seed: int, *, key: str = "split.folds"
             f"{key}={folds} is more than the {fewest} examples of the smallest class.\n"
             f"Type {key}={max(fewest, 2)} or less, or a split that is not stratified"
         )
-    shuffled = random_order(len(targets), seed)
+    shuffled = random_order(len(targets), seed, Purpose.DIVISION)
     dealt = shuffled[torch.argsort(targets[shuffled], stable=True)]
     return [dealt[fold::folds] for fold in range(folds)]
 

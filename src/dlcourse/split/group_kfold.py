@@ -5,6 +5,7 @@ from torch import Tensor
 
 from dlcourse.error import UserError
 from dlcourse.order import random_order
+from dlcourse.random_streams import Purpose
 from dlcourse.split.part import Part, rotate
 
 
@@ -34,7 +35,7 @@ def group_kfold(
             f"split.folds={folds} is more than the {len(numbers)} groups there are.\n"
             f"Type split.folds={max(len(numbers), 2)} or less"
         )
-    shuffled = random_order(len(numbers), seed)
+    shuffled = random_order(len(numbers), seed, Purpose.DIVISION)
     largest_first = shuffled[counts[shuffled].argsort(descending=True, stable=True)]
     fold_of = torch.empty_like(numbers)
     sizes = [0] * folds

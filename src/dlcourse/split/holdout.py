@@ -5,6 +5,7 @@ from torch import Tensor
 
 from dlcourse.error import UserError
 from dlcourse.order import random_order, stratified_order, whole_groups
+from dlcourse.random_streams import Purpose
 from dlcourse.split.part import Part
 
 
@@ -41,7 +42,10 @@ def holdout(
                 "All examples to train and validate on belong to one group.\n"
                 "Type another data.group, or add rows of other groups"
             )
-        val, train = whole_groups(groups, held, seed)
+        val, train = whole_groups(groups, held, seed, Purpose.DIVISION)
         return [Part(".", train, val)]
-    order = stratified_order(targets, seed) if classes else random_order(examples, seed)
+    if classes:
+        order = stratified_order(targets, seed, Purpose.DIVISION)
+    else:
+        order = random_order(examples, seed, Purpose.DIVISION)
     return [Part(".", order[held:].sort().values, order[:held].sort().values)]

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dlcourse.order import mix
+from dlcourse.random_streams import Purpose, mix
 from dlcourse.split.division import divide, refuse_groups, refuse_values
 from dlcourse.split.part import Part, all_but, rotate
 
@@ -40,6 +40,6 @@ def nested(
         refuse_values(classes, "split.stratified=true", "split.stratified=false")
     outside = divide(targets, outer, seed, stratified, key="split.outer")
     rest, test = all_but(outside, fold), outside[fold].sort().values
-    own = mix(seed, fold, "inner")
+    own = mix(seed, fold, Purpose.INNER)
     inside = divide(targets[rest], inner, own, stratified, key="split.inner")
     return [Part(part.name, rest[part.train], rest[part.val], test) for part in rotate(inside)]

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dlcourse.order import mix
+from dlcourse.random_streams import Purpose, mix
 from dlcourse.split.division import divide, refuse_groups, refuse_values
 from dlcourse.split.part import Part, rotate
 
@@ -35,6 +35,6 @@ def repeated_kfold(
         refuse_values(classes, "split.stratified=true", "split.stratified=false")
     parts = []
     for repeat in range(repeats):
-        own = mix(seed, repeat, "repeat") if repeat else seed
+        own = mix(seed, repeat, Purpose.REPEAT) if repeat else seed
         parts += rotate(divide(targets, folds, own, stratified))
     return [part._replace(name=f"fold{number}") for number, part in enumerate(parts)]

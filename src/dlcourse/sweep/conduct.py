@@ -13,6 +13,7 @@ from dlcourse.command import FAILED, own_name
 from dlcourse.error import UserError
 from dlcourse.guard import guarded
 from dlcourse.overrides import is_typed_again
+from dlcourse.random_streams import CURRENT
 from dlcourse.sweep import record
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import in_a_folder, shortened
@@ -71,6 +72,7 @@ def conduct(
         monitor=plan.config["monitor"],
         mode=plan.config["mode"],
         threads=threads_of_each(plan.settings.workers),
+        streams=CURRENT,
     )
     folder = record.claim(wanted, told, typed=typed)
     with run_folder.locked(folder):

@@ -17,6 +17,7 @@ from typing import Any
 from zlib import crc32
 
 from dlcourse.error import UserError
+from dlcourse.random_streams import Purpose, mix
 from dlcourse.sweep import record
 from dlcourse.sweep.owners import Owners
 from dlcourse.sweep.search import Trial
@@ -59,8 +60,9 @@ class Study:
         self.study = self.open(place, study or next(iter(own), folder.name), mode)
         known = self.study.get_trials(deepcopy=False)
         # another seed after a kill, or the first draws would come again, and on another machine
-        drawn = seed + len(known) + (crc32(whereabouts(folder)) if storage is not None else 0)
-        self.study.sampler = make_sampler(self.optuna, sampler, startup, drawn % 2**32)
+        shift = crc32(whereabouts(folder)) if storage is not None else 0
+        drawn = mix(seed, len(known) + shift, Purpose.SAMPLER) % 2**32
+        self.study.sampler = make_sampler(self.optuna, sampler, startup, drawn)
         self.study.pruner = make_pruner(self.optuna, pruner, startup, patience)
         self.open_trials: dict[int, Any] = {}
         earlier = record.read(folder)  # another machine may have a folder of the same name

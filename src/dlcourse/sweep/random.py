@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from dlcourse.random_streams import Purpose, mix
 from dlcourse.sweep.space import Space
 
 
 def random(spaces: Sequence[Space], *, draws: int, seed: int) -> Iterator[tuple[str, ...]]:
-    """Yield so many points, each value drawn by itself; more draws begin with the same points.
+    """Yield ``draws`` points, each value drawn by itself; more draws begin with the same points.
 
     The order in which the spaces were typed makes no difference.
 
     Reference: Bergstra, Bengio, "Random search for hyper-parameter optimization", JMLR 13, 2012.
     """
-    generator = Random(seed)
+    generator = Random(mix(seed, 0, Purpose.DRAWS))
     names = sorted(space.name for space in spaces)
     for _ in range(draws):
         shares = {name: generator.random() for name in names}

@@ -38,6 +38,7 @@ class Record:
     mode: str
     threads: int
     points: list[dict[str, Any]] = field(default_factory=list)
+    streams: int = 1  # the version of the random numbers; older records do not name it
 
     def write(self, folder: Path) -> None:
         """Write it down, whole or not at all."""

@@ -6,23 +6,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcourse.order import mix
+from dlcourse.order import generator
+from dlcourse.random_streams import Purpose, mix
 
 INITIAL = -1  # the "epoch" in which initial weights are drawn
 
 
 def reseed(seed: int, epoch: int) -> None:
-    """Start all random number generators anew for an epoch, on every device.
+    """Restart all random number generators for an epoch, on every device.
 
     Nothing is carried over from the epoch before, so there is nothing to save or restore.
     """
-    number = mix(seed, epoch, "layers")
-    torch.manual_seed(number)
-    np.random.seed(number % 2**32)
-    random.seed(number)
+    torch.manual_seed(mix(seed, epoch, Purpose.LAYERS))
+    np.random.seed(mix(seed, epoch, Purpose.NUMPY) % 2**32)
+    random.seed(mix(seed, epoch, Purpose.PYTHON))
 
 
 def epoch_order(examples: int, seed: int, epoch: int) -> Tensor:
     """Return the order (N,) in which an epoch visits the examples, the same on every device."""
-    generator = torch.Generator().manual_seed(mix(seed, epoch, "order"))
-    return torch.randperm(examples, generator=generator)
+    return torch.randperm(examples, generator=generator(seed, Purpose.ORDER, epoch))

@@ -1,0 +1,64 @@
+"""Streams of random numbers: one for every purpose, each derived from a seed.
+
+Two permutations that are drawn from the same number are the same permutation: label noise and the
+validation part once fell on the same examples. So every generator starts from ``mix``, and every
+purpose is named here.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum, unique
+
+CURRENT = 2  # the version of the streams; ``random_streams`` in the config
+
+
+@unique
+class Purpose(StrEnum):
+    """What random numbers are drawn for; ``number`` of ``mix`` counts what is in brackets."""
+
+    LAYERS = "layers"  # initial weights, dropout, augmentation by torch (epoch; -1: before all)
+    NUMPY = "numpy"  # numpy's global generator during training (epoch)
+    PYTHON = "python"  # Python's global generator during training (epoch)
+    ORDER = "order"  # in which an epoch visits the examples (epoch; -1: for an initializer)
+    FLIPS = "flips"  # which images alternating_flip mirrors in the first epoch
+    MADE_UP = "made-up data"  # the examples of moons, blobs, sine ...
+    TEST_PART = "test part"  # of a data set that comes without one; from TEST_SEED
+    KEPT = "kept examples"  # data.examples
+    LABELS = "random labels"  # data.random_labels: which are replaced, and by what
+    DIVISION = "division"  # into folds, or training and validation part
+    REPEAT = "repeat"  # the seed of a later division of repeated_kfold (repeat)
+    INNER = "inner"  # the seed of the inner division of nested (outer fold)
+    DRAWS = "draws"  # the points of sweep=random
+    SAMPLER = "sampler"  # Optuna's proposals (trials that are known, and the place)
+    SHOWN = "shown"  # the examples of scripts/show.py
+
+
+ONCE_BARE = frozenset(
+    (Purpose.MADE_UP, Purpose.TEST_PART, Purpose.KEPT, Purpose.LABELS, Purpose.DIVISION)
+)
+"""What started from the seed itself in version 1."""
+
+_version: ContextVar[int] = ContextVar("version", default=CURRENT)
+
+
+def mix(seed: int, number: int, purpose: str) -> int:
+    """Return the number in [0, 2^63) from which a stream starts, unlike that of any other.
+
+    purpose: one of ``Purpose``, or in your own code any other text.
+    """
+    if _version.get() == 1 and purpose in ONCE_BARE:
+        return seed
+    digest = hashlib.blake2b(f"{seed}/{number}/{purpose}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
+
+
+@contextmanager
+def of_version(version: int) -> Iterator[None]:
+    """Derive the streams as the given version did, so that an older run gets its own data."""
+    token = _version.set(version)
+    try:
+        yield
+    finally:
+        _version.reset(token)

@@ -1,0 +1,171 @@
+"""Every use of randomness draws from a stream of its own, and label noise falls on all parts."""
+
+import ast
+import math
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import composed, options
+from omegaconf import OmegaConf
+
+import dlcourse
+from dlcourse.build import divide, load_data
+from dlcourse.order import generator
+from dlcourse.random_streams import CURRENT, ONCE_BARE, Purpose, mix, of_version
+
+PACKAGE = Path(dlcourse.__file__).parent
+STARTS = {  # what starts a generator: the names of the functions, and of keywords of others
+    "manual_seed", "manual_seed_all", "seed", "seed_all", "RandomState", "default_rng",
+    "SeedSequence", "PCG64", "MT19937", "Philox", "Random",
+}  # fmt: skip
+GLOBAL = {"random", "randint", "choice", "choices", "shuffle", "sample", "permutation", "uniform",
+          "normal", "rand", "randn", "gauss"}  # fmt: skip
+
+
+def test_no_two_streams_coincide():
+    # torch's generator on the CPU and numpy's older one take the lowest 32 bits alone
+    starts = [
+        mix(seed, number, purpose) % 2**32
+        for seed, number, purpose in product(range(8), range(-1, 30), Purpose)
+    ]
+    assert len(set(starts)) == len(starts)
+    bare = set(range(1000))
+    assert not bare & set(starts), "a stream starts where one from a bare seed would"
+
+
+def test_the_first_numbers_of_all_purposes_differ():
+    drawn = {purpose: torch.randperm(50, generator=generator(0, purpose)) for purpose in Purpose}
+    pairs = [(a, b) for a, b in product(Purpose, Purpose) if a < b]
+    assert not [(a, b) for a, b in pairs if torch.equal(drawn[a], drawn[b])]
+    with of_version(1):  # the control: once, five of them were one and the same
+        older = [torch.randperm(50, generator=generator(0, purpose)) for purpose in ONCE_BARE]
+    assert all(torch.equal(older[0], other) for other in older)
+
+
+def test_every_purpose_is_used_once_at_least_and_by_its_name():
+    text = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    text += (PACKAGE.parents[1] / "scripts/show.py").read_text()
+    assert [p.name for p in Purpose if f"Purpose.{p.name}" not in text] == []
+
+
+def bare_starts(code: str) -> list[str]:
+    """Return the calls in a piece of code that start a generator from anything but ``mix``."""
+    found = []
+    for call in (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)):
+        name = ast.unparse(call.func)
+        module, _, last = name.rpartition(".")
+        mixed = any(ast.unparse(argument).startswith("mix(") for argument in call.args)
+        if (last in STARTS and not mixed) or (
+            last in GLOBAL and module in ("np.random", "numpy.random", "random")
+        ):
+            found.append(ast.unparse(call))
+    return found
+
+
+def test_no_code_starts_a_generator_from_a_bare_seed():
+    files = sorted(PACKAGE.rglob("*.py"))
+    found = {str(path): bare_starts(path.read_text()) for path in files}
+    assert {path: calls for path, calls in found.items() if calls} == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "torch.Generator().manual_seed(seed)", "np.random.RandomState(3)", "Random(seed)",
+        "np.random.default_rng()", "random.seed(seed + 1)", "np.random.permutation(9)",
+        "random.shuffle(order)", "torch.seed()",
+    ],
+)  # fmt: skip
+def test_a_bare_seed_would_be_found(wrong):
+    assert bare_starts(wrong) == [wrong]
+    assert bare_starts("torch.Generator().manual_seed(mix(seed, 0, Purpose.KEPT))") == []
+
+
+# Label noise
+
+NOISE = 0.2
+CASES = [
+    (data, split)
+    for data, split in product(("digits", "diabetes", "csv"), options("split"))
+    if (split == "group_kfold") <= (data == "csv")
+    and not (split == "stratified_kfold" and data == "diabetes")
+    and (data == "csv") <= (split in ("group_kfold", "holdout"))
+]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> Path:
+    """Return a folder with a table of 1,000 rows in 100 groups."""
+    random = np.random.RandomState(1)
+    groups, classes = random.randint(100, size=1000), random.randint(5, size=1000)
+    folder = tmp_path_factory.mktemp("table")
+    rows = [
+        f"{number},c{c},g{g}" for number, (c, g) in enumerate(zip(classes, groups, strict=True))
+    ]
+    (folder / "table.csv").write_text("\n".join(["x,target,patient", *rows]))
+    return folder
+
+
+@cache
+def replaced(root: str, streams: int, *words: str) -> tuple:
+    """Return which training targets are wrong with label noise, and the config."""
+    config = OmegaConf.create(composed(*words, f"data.root={root}", f"random_streams={streams}"))
+    noisy = config.copy()
+    noisy.data.random_labels = NOISE
+    true, wrong = load_data(config), load_data(noisy)
+    same = true.train.targets == wrong.train.targets
+    assert torch.equal(true.test.targets, wrong.test.targets)
+    return ~(same if same.dim() == 1 else same.all(1)), wrong, noisy
+
+
+def parts(data: str, split: str, root: Path, streams: int = CURRENT) -> list[tuple]:
+    """Return name, size and number of wrong labels of the training and validation part."""
+    words = [f"data={data}", f"split={split}"]
+    words += ["data.group=patient"] if data == "csv" else []
+    wrong, dataset, cfg = replaced(str(root), streams, *words)
+    return [
+        (part.name, *((len(some), int(wrong[some].sum())) for some in (part.train, part.val)))
+        for part in divide(cfg, dataset)
+    ]
+
+
+@pytest.mark.parametrize(("data", "split"), CASES)
+def test_label_noise_falls_on_the_training_and_the_validation_part_alike(
+    data, split, data_root, table
+):
+    root = table if data == "csv" else data_root
+    for name, (train, wrong_train), (val, wrong_val) in parts(data, split, root):
+        print(
+            f"{data} split={split} {name}: wrong labels {wrong_train / train:6.1%} of {train} to "
+            f"train on, {wrong_val / val:6.1%} of {val} to validate on"
+        )
+        total, wrong = train + val, wrong_train + wrong_val
+        share = wrong / total
+        # the hypergeometric distribution: `wrong` of `total` fall on `val` without replacement
+        deviation = math.sqrt(val * share * (1 - share) * (total - val) / (total - 1))
+        assert abs(wrong_val - val * share) < 4 * deviation
+        assert 0.1 < share < 0.25
+
+
+def test_label_noise_fell_on_the_validation_part_in_older_runs(data_root):
+    ((_, (train, wrong_train), (val, wrong_val)),) = parts("digits", "holdout", data_root, 1)
+    assert wrong_val / val > 0.85
+    assert wrong_train / train < 0.01
+
+
+def test_made_up_noise_is_not_the_test_part(tmp_path):
+    # a table whose labels a person has spoiled by the same recipe: torch.randperm from seed 0
+    spoiled = torch.randperm(500, generator=torch.Generator().manual_seed(0))[:100]
+    targets = (torch.arange(500) % 2).index_fill(0, spoiled, 2)
+    rows = [f"{number},{c}" for number, c in enumerate(targets.tolist())]
+    (tmp_path / "table.csv").write_text("\n".join(["x,target", *rows]))
+    words = ["data=csv", f"data.root={tmp_path}", "data.task=regression", "loss=mse"]
+    words += ["metric=[rmse]", "monitor=val/loss", "mode=min"]
+    config = OmegaConf.create(composed(*words))
+    assert 0.05 < (load_data(config).test.targets == 2).float().mean() < 0.35
+    config.random_streams = 1  # the control
+    assert (load_data(config).test.targets == 2).all()
