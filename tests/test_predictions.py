@@ -55,12 +55,16 @@ def test_out_of_fold_rows_are_the_outputs_of_each_folds_best_weights(case, tiny,
 
     shares, targets = outputs.double().softmax(1), rows["targets"]
     assert result["out_of_fold"]["accuracy"] == accuracy_score(targets, shares.argmax(1))
-    assert result["out_of_fold"]["loss"] == pytest.approx(log_loss(targets, shares), rel=1e-5)
+    assert result["out_of_fold"]["loss"] == pytest.approx(
+        log_loss(targets, shares, labels=range(10)), rel=1e-5
+    )
     tests = torch.stack([test for _, test, _ in found]).double()
     mean = tests.softmax(2).mean(0)
     targets = examples_to_test(dataset, found[0][2]).targets
     assert result["ensemble"]["accuracy"] == accuracy_score(targets, mean.argmax(1))
-    assert result["ensemble"]["loss"] == pytest.approx(log_loss(targets, mean), rel=1e-5)
+    assert result["ensemble"]["loss"] == pytest.approx(
+        log_loss(targets, mean, labels=range(10)), rel=1e-5
+    )
     counts = np.unique(rows["position"], return_counts=True)[1]
     assert set(counts) == {2 if case == "repeated" else 1}
 

@@ -16,6 +16,7 @@ from sklearn.datasets import load_diabetes, load_digits, make_blobs, make_circle
 
 from dlcourse.build import load_data
 from dlcourse.data import mnist
+from dlcourse.random_streams import Purpose, mix
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -155,7 +156,8 @@ def generated(name, make, **keywords):
 
     def deviation(compose):
         dataset = load_data(compose(f"data={name}", "data.seed=3", "data.train_examples=500"))
-        points, classes = make(500, random_state=np.random.RandomState(3), **keywords)
+        start = mix(3, 0, Purpose.MADE_UP) % 2**32
+        points, classes = make(500, random_state=np.random.RandomState(start), **keywords)
         return max(furthest(dataset.train.inputs, points), furthest(dataset.train.targets, classes))
 
     return deviation
