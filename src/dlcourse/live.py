@@ -123,6 +123,14 @@ def cells(text: str) -> int:
     return len(text) + sum(east_asian_width(character) in "WF" for character in text)
 
 
+def duration(seconds: float) -> str:
+    """Return ``40 s``, ``3 min`` or ``2 h 10 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def draw_again_and_again(line: Line, done: Event) -> None:
     """Draw a line while it is the innermost one, until it is done."""
     if done.wait(AFTER):

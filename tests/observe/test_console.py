@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from dlcourse import live
 from dlcourse.experiment import run
-from dlcourse.live import cells
+from dlcourse.live import cells, duration
 from dlcourse.observe import console as module
-from dlcourse.observe.console import duration
 from dlcourse.observe.epoch_line import epoch_line, number
 
 METRICS = {
@@ -138,7 +137,15 @@ def test_an_early_stop_says_so(tiny, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.2, "0 s"), (99.4, "99 s"), (100, "2 min"), (6000, "1 h 40 min")]
+    ("seconds", "said"),
+    [
+        (0.2, "0 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (5940, "99 min"),
+        (6000, "1 h 40 min"),
+        (7800, "2 h 10 min"),
+    ],
 )
 def test_a_duration_is_short(seconds, said):
     assert duration(seconds) == said

@@ -171,7 +171,7 @@ def test_a_terminal_shows_what_goes_on_in_one_line_that_disappears(tmp_path, dat
     text = shown.decode().replace("\r\n", "\n")
     assert "\rimporting PyTorch  " in text
     assert "\x1b" not in text, "no control code but the return to the line's beginning"
-    stays = [line.rpartition("\r")[2] for line in text.splitlines()]
+    stays = [line.rpartition("\r")[2] for line in text.strip().split("\n")]
     assert [line[:9] for line in stays if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
     assert all(len(line) < 60 for line in stays if line.startswith("epoch"))
     assert "mlp_digits_adam" in stays[-1]

@@ -81,7 +81,9 @@ def course_of(
         jobs=[jobs_of(point) for point in points],
         jobs_of=jobs_of,
         names=Names(["lr", "seed"]),
-        settings=SimpleNamespace(options={"trials": len(points)}, policy=read_policy(on_error)),
+        settings=SimpleNamespace(
+            options={"trials": len(points)}, policy=read_policy(on_error), workers=1
+        ),
     )
     told = Record(["words"], None, "identity", "grid", ["lr"], "val/accuracy", mode, 1)
     return Course(plan, folder, told, search)

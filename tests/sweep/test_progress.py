@@ -3,8 +3,9 @@
 import pytest
 from planning import Told, course_of, end
 
+from dlcourse.live import cells
 from dlcourse.sweep import progress as progress_module
-from dlcourse.sweep.progress import Progress, spoken
+from dlcourse.sweep.progress import Progress, job_line
 from dlcourse.sweep.search import Trial
 
 POINTS = [(f"lr={number}",) for number in range(12)]
@@ -23,6 +24,8 @@ def seen(tmp_path, monkeypatch):
 def test_every_job_that_ends_gets_a_line_with_its_figure_and_the_time_left(seen, capsys):
     course, progress, clock = seen
     with progress:
+        facts = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in facts] == ["sweep", "jobs", "monitor", "folder"]
         job = course.next_job()
         progress.starts(job)
         progress.epoch(job, 1, 0.4)
@@ -30,7 +33,7 @@ def test_every_job_that_ends_gets_a_line_with_its_figure_and_the_time_left(seen,
         clock["now"] += 4
         end(course, job, 0.5)
         progress.done(job, 0.5, 3.96)
-    assert capsys.readouterr().out == "[ 1/12] lr=0  val/accuracy 0.5000  4.0 s  44 s left\n"
+    assert capsys.readouterr().out == "[ 1/12] lr=0  val/accuracy 0.5000 *  4.0 s  44 s left\n"
 
 
 def test_a_job_that_fails_is_told_with_its_reason_and_its_log(seen, capsys):
@@ -74,7 +77,7 @@ def test_the_bottom_of_a_terminal_shows_what_runs_the_counts_and_the_best(seen):
     assert progress.bottom().plain == (
         "  lr=4  epoch 7  val/accuracy 0.2500\n"
         "  4 of 12 jobs ended, 1 running, 1 failed, 1 pruned"
-        "  best val/accuracy 0.6000: lr=0  2 min left"
+        "  2 min left  best val/accuracy 0.6000: lr=0"
     )
 
 
@@ -95,15 +98,16 @@ def test_the_time_left_is_judged_by_the_jobs_that_ended_in_this_command(seen):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("width", "shown"),
     [
-        (0.2, "0 s"),
-        (99.4, "99 s"),
-        (100, "2 min"),
-        (5940, "99 min"),
-        (6000, "1 h 40 min"),
-        (7800, "2 h 10 min"),
+        (80, "[1/4] optim=sgd seed=0  val/accuracy 0.9756 *  1.1 s  3 s left"),
+        (60, "[1/4] optim=sgd seed=0  val/accuracy 0.9756 *  1.1 s"),
+        (50, "[1/4] optim=sgd seed=0  val/accuracy 0.9756 *"),
+        (44, "[1/4] optim=sgd see…  val/accuracy 0.9756 *"),
     ],
 )
-def test_a_time_is_said_as_a_person_says_it(seconds, told):
-    assert spoken(seconds) == told
+def test_a_jobs_line_fits_into_the_terminal(width, shown):
+    how = "val/accuracy 0.9756 *"
+    assert job_line("[1/4]", "optim=sgd seed=0", how, ["1.1 s", "3 s left"], width) == shown
+    for narrow in range(10, 100):
+        assert cells(job_line("[1/4]", "optim=猫 seed=0", how, ["1.1 s"], narrow)) < narrow

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, best_epoch
-from dlcourse.live import bar, columns, fitting, live, on_terminal
+from dlcourse.live import bar, columns, duration, fitting, live, on_terminal
 from dlcourse.observe.epoch_line import epoch_line, number
 
 ALL = 100  # a run of up to this many epochs prints a line for each of them
@@ -153,11 +153,3 @@ def best_of(history: list[Record], recipe: Recipe) -> list[Record]:
         return []
     best = best_epoch(history, recipe.monitor, recipe.mode)
     return [record for record in history if record.epoch == best]
-
-
-def duration(seconds: float) -> str:
-    """Return ``40 s``, ``3 min`` or ``2 h 10 min``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -9,9 +9,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from dlcourse import run_folder
-from dlcourse.command import FAILED, own_name
+from dlcourse.command import FAILED, dashboard, own_name
 from dlcourse.error import UserError
 from dlcourse.guard import guarded
+from dlcourse.live import working
 from dlcourse.overrides import is_typed_again
 from dlcourse.random_streams import CURRENT
 from dlcourse.sweep import record
@@ -49,7 +50,8 @@ def conduct(
     fixed, spaces = read_spaces(words, hydra.config_loader)
     config_dir = own_configs(master)
     own = [word for word in master.hydra.overrides.hydra if not word.startswith("hydra.mode=")]
-    plan = make_plan(master, [*own, *fixed], spaces, config_dir)
+    with working("checking the jobs"):
+        plan = make_plan(master, [*own, *fixed], spaces, config_dir)
     wanted, typed = place_of(master, plan)
     begun = record.find(wanted, plan.identity, typed=typed)
     refuse_changes(plan, begun)
@@ -59,7 +61,8 @@ def conduct(
         check_search(plan.settings.options)
         if begun is not None:
             check_stored_state(plan.settings.options["sampler"], plan.config["trust"])
-    findings, gpus = look_ahead(plan, begun)
+    with working("checking the jobs with PyTorch and the data", plain=False):
+        findings, gpus = look_ahead(plan, begun)
     if plan.settings.check:
         show_plan(plan, findings, begun)
         return
@@ -90,7 +93,8 @@ def conduct(
             raise
         course.write()
         if course.best is not None:
-            with guarded(f"The report on {run_folder.shown(folder)}"):
+            said = working("drawing the plots")
+            with guarded(f"The report on {run_folder.shown(folder)}"), said:
                 tell(folder, search)
     if course.failed:
         many = "1 job has" if len(course.failed) == 1 else f"{len(course.failed)} jobs have"
@@ -167,7 +171,7 @@ def tell(folder: Path, search: Search) -> None:
 
     importances = getattr(search, "importances", lambda: None)()
     write_report([folder], folder, importances=importances)
-    print(f"In TensorBoard: tensorboard --logdir {run_folder.shown(folder)}", flush=True)
+    print(f"In TensorBoard: {dashboard(run_folder.shown(folder))}", flush=True)
 
 
 def resuming(folder: Path, plan: Plan, own: Sequence[str]) -> str:

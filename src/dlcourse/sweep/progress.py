@@ -1,4 +1,4 @@
-"""What a person sees of a sweep while it goes on."""
+"""What a sweep looks like on the screen."""
 
 import sys
 from collections import Counter
@@ -8,12 +8,20 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from dlcourse import run_folder
+from dlcourse.live import cells, clipped, columns, duration, fitting, on_terminal
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import Job
 
+UNLIMITED = 10_000  # columns, where there is no terminal
+LABEL = 12  # columns of a job's label that are always shown
+
 
 class Progress:
-    """Prints a line for every job that ends, and keeps some at the bottom of a terminal."""
+    """Prints what the sweep is, a line for every job that ends, and on a terminal what is running.
+
+    The line of the best job so far ends in ``*``.
+    """
 
     def __init__(self, course: Course) -> None:
         self.course = course
@@ -21,11 +29,14 @@ class Progress:
         self.running: dict[str, str] = {}
         self.ended = Counter()
         self.started = monotonic()
+        self.terminal = on_terminal()
         self.screen = Console(highlight=False, soft_wrap=True)
         self.live: Live | None = None
 
     def __enter__(self) -> "Progress":
-        if sys.stdout.isatty():
+        for name, value in self.facts().items():
+            self.say(f"{name:9}{value}")
+        if self.terminal:
             self.live = Live(get_renderable=self.bottom, console=self.screen, transient=True)
             self.live.start()
         return self
@@ -34,17 +45,34 @@ class Progress:
         if self.live is not None:
             self.live.stop()
 
+    def facts(self) -> dict[str, str]:
+        """Return what the sweep is."""
+        told, total = self.course.told, self.course.total
+        over = f" over {', '.join(told.keys)}" if told.keys else ""
+        workers = self.course.plan.settings.workers
+        jobs = f"{total} job{'s' * (total != 1)}, {workers} at a time"
+        if self.course.ended:
+            jobs += f", {self.course.ended} of them done before"
+        return {
+            "sweep": f"{told.method}{over}",
+            "jobs": jobs,
+            "monitor": f"{self.monitor}, {self.mode}imum",
+            "folder": run_folder.shown(self.course.folder),
+        }
+
     def starts(self, job: Job) -> None:
-        """Take in that a job starts."""
+        """Note that a job starts."""
         self.running[job.label] = ""
 
     def epoch(self, job: Job, number: int, figure: float) -> None:
-        """Take in that an epoch of a job has ended."""
+        """Note that an epoch of a job has ended."""
         self.running[job.label] = f"epoch {number}  {self.monitor} {figure:.4f}"
 
     def done(self, job: Job, figure: float, seconds: float) -> None:
         """Say that a job is done."""
-        self.ends(job, "done", f"{self.monitor} {figure:.4f}  {seconds:.1f} s")
+        best = self.course.best is not None and self.course.best[1] == job.label
+        value = f"{self.monitor} {figure:.4f} {'*' if best else ' '}"
+        self.ends(job, "done", value, f"{seconds:.1f} s")
 
     def pruned(self, job: Job, epoch: int, figure: float) -> None:
         """Say that a job was ended early."""
@@ -52,19 +80,25 @@ class Progress:
 
     def failed(self, job: Job, reason: str, log: str, *, again: bool) -> None:
         """Say that a job has failed, why, and where to read more."""
-        told = f"FAILED: {reason}\n  what it said is in {log}"
-        self.ends(job, "again" if again else "failed", told)
+        state = "again" if again else "failed"
+        self.ends(job, state, f"FAILED: {reason}", shorten=False)
+        self.say(f"  what it said is in {log}")
 
-    def ends(self, job: Job, state: str, told: str) -> None:
-        """Print a job's line: how many have ended, which, how, and how long the rest will take."""
+    def ends(self, job: Job, state: str, how: str, *more: str, shorten: bool = True) -> None:
+        """Print a job's line: how many have ended, which, how, and how long the rest will take.
+
+        more: dropped with the time left where the terminal is narrow, if the line may be shortened.
+        """
         self.running.pop(job.label, None)
         self.ended[state] += 1
         width = len(str(self.course.total))
         count = f"[{self.course.ended:{width}}/{self.course.total}]"
-        first, *more = told.split("\n")
         last = "runs once more" if state == "again" else self.left()
-        line = "  ".join(part for part in (f"{count} {job.label}", first, last) if part)
-        self.say("\n".join([line, *more]))
+        rest = [part for part in (*more, last) if part]
+        if shorten and self.terminal:
+            self.say(job_line(count, job.label, how, rest, columns()))
+        else:
+            self.say("  ".join([f"{count} {job.label}", how, *rest]))
 
     def say(self, line: str) -> None:
         """Print a line above the bottom one."""
@@ -77,7 +111,7 @@ class Progress:
         here = sum(self.ended.values())
         if rest <= 0 or not here:
             return ""
-        return f"{spoken((monotonic() - self.started) / here * rest)} left"
+        return f"{duration((monotonic() - self.started) / here * rest)} left"
 
     def bottom(self) -> Text:
         """Return the lines at the bottom of a terminal."""
@@ -86,17 +120,21 @@ class Progress:
             f"{len(self.running)} running",
             *(f"{self.ended[s]} {s}" for s in ("failed", "pruned") if self.ended[s]),
         ]
-        parts = [", ".join(counts)]
+        parts = [", ".join(counts), self.left()]
         if self.course.best is not None:
             figure, label = self.course.best
             parts.append(f"best {self.monitor} {figure:.4f}: {label}")
+        width = columns() if self.terminal else UNLIMITED
         lines = [f"  {label}  {at}" for label, at in self.running.items()]
-        return Text("\n".join([*lines, "  " + "  ".join([*parts, self.left()]).rstrip()]))
+        lines.append("  " + fitting([part for part in parts if part], width - 2))
+        shown = "\n".join(clipped(line, width - 1).rstrip() for line in lines)
+        return Text(shown, no_wrap=True, overflow="ellipsis")
 
 
-def spoken(seconds: float) -> str:
-    """Return a time as a person says it: ``40 s``, ``3 min``, ``2 h 10 min``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+def job_line(count: str, label: str, how: str, more: list[str], width: int) -> str:
+    """Return a job's line, shortened to less than ``width`` columns: ``more``, then the label."""
+    line = fitting([f"{count} {label}", how, *more], width)
+    if how in line:
+        return line
+    room = max(LABEL, width - cells(f"{count}   {how}") - 2)
+    return fitting([f"{count} {clipped(label, room)}…", how], width)
