@@ -27,7 +27,7 @@ GROUND = {
     "plot_text",
 }
 SAID = {"command", "live", "streams", "told", "zoo"}
-STORED = {"run_folder", "older", "overrides", "trust"}
+STORED = {"run_folder", "older", "overrides", "trust", "comparable"}
 BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report", "guard"}
 HYDRA = {"cli", "compose", "experiment", "start", "sweep"}
@@ -85,6 +85,7 @@ def allowed(path: Path) -> set[str]:
             "kind",
             "bounds",
             "command",
+            "comparable",
             "guard",
             "live",
             "plot_text",

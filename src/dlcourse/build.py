@@ -245,6 +245,7 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
     step, prepare = step_of(cfg), runtime.prepare(dataset.input_shape)
     return Recipe(
         loss=build(cfg.loss),
+        plain_loss=plain_loss(cfg),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
         constraints=[made for made in regularizers if works_after_the_step(made)],
         augment=[told(build(node), dataset, cfg.seed) for node in cfg.augment.values()],
@@ -267,6 +268,16 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         monitor=cfg.monitor,
         mode=cfg.mode,
     )
+
+
+def plain_loss(cfg: DictConfig) -> Callable[[Tensor, Tensor], Tensor]:
+    """Make the loss of examples that are only evaluated: without label smoothing.
+
+    So its values can be compared, whatever smoothing the models were trained with.
+    """
+    loss = build(cfg.loss)
+    keywords = loss.keywords | ({"label_smoothing": 0.0} if "label_smoothing" in cfg.loss else {})
+    return partial(loss.func, *loss.args, **keywords)
 
 
 def make_metrics(cfg: DictConfig) -> dict[str, Metric]:

@@ -161,6 +161,8 @@ class State:
 class Recipe:
     """How to train: functions and numbers, all chosen before the first step.
 
+    loss: (outputs, targets) -> the mean that training minimises, perhaps with label smoothing.
+    plain_loss: the same without label smoothing, for what is only evaluated.
     clip: model -> None, bounds its gradients in place.
     constraints: model -> None each, in place after every update.
     average: moves ``State.averaged`` after every step.
@@ -175,6 +177,7 @@ class Recipe:
     """
 
     loss: Callable[[Tensor, Tensor], Tensor]
+    plain_loss: Callable[[Tensor, Tensor], Tensor]
     penalties: Sequence[Callable[[nn.Module], Tensor]]
     augment: Sequence[Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]]
     clip: Callable[[nn.Module], None]

@@ -67,6 +67,7 @@ def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: 
         "input_shape": list(dataset.input_shape),
         "output_size": dataset.output_size,
         "classes": list(dataset.classes),
+        "plain_loss": True,  # val and test loss are without label smoothing; older ones were not
         "device": runtime.describe(),
         "versions": {
             "dlcourse": __version__,
@@ -110,6 +111,7 @@ def summarize(results: list[dict], names: list[str]) -> dict:
             {"name": name, **{key: result[key] for key in own}}
             for name, result in zip(names, results, strict=True)
         ],
+        "plain_loss": all(result.get("plain_loss", False) for result in results),
         "seconds": sum(result["seconds"] for result in results),
         "device": results[-1]["device"],
         "versions": results[-1]["versions"],

@@ -7,7 +7,7 @@ import torch
 from omegaconf import DictConfig
 
 from dlcourse import predictions
-from dlcourse.build import build, make_metrics
+from dlcourse.build import make_metrics, plain_loss
 from dlcourse.core import Dataset
 from dlcourse.ensemble import average
 from dlcourse.result import figures
@@ -29,7 +29,7 @@ def put_together(
     folds = [predictions.read(folder / part.name) for part in parts]
     rows = predictions.pool(folds)
     predictions.write_pooled(folder, rows)
-    loss, metrics = build(cfg.loss), list(make_metrics(cfg).values())
+    loss, metrics = plain_loss(cfg), list(make_metrics(cfg).values())
     out_of_fold = figures(rows["outputs"], rows["targets"], loss, metrics)
     ensemble = {}
     if tested_alike(parts):

@@ -113,3 +113,16 @@ def test_beyond_the_margin_nothing_is_lost(name, compose):
     assert loss_of(compose, name, outputs, target, "loss.margin=2") == 0
     expected = {"hinge": 0.5, "squared_hinge": 0.25}[name]
     assert loss_of(compose, name, outputs, target, "loss.margin=2.5") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", options("loss"))
+def test_what_is_only_evaluated_is_measured_without_label_smoothing(compose, name):
+    from dlcourse.build import build, plain_loss
+
+    outputs, targets = torch.randn(7, 5), torch.randint(5, (7,))
+    cfg = compose(f"loss={name}", "model=linear")
+    plain = build(cfg.loss)(outputs, targets)
+    if "label_smoothing" in cfg.loss:
+        cfg.loss.label_smoothing = 0.3
+        assert build(cfg.loss)(outputs, targets) != plain  # the control
+    assert plain_loss(cfg)(outputs, targets) == plain

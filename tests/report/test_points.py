@@ -6,7 +6,7 @@ from run_folders import crossed, held_out, write_run, write_sweep
 from dlcourse.error import UserError
 from dlcourse.report.grouping import group_points
 from dlcourse.report.keys import column_keys, swept_keys
-from dlcourse.report.ranking import by_monitor, rank
+from dlcourse.report.ranking import by_measure, rank
 from dlcourse.report.runs import find_runs
 
 
@@ -111,7 +111,7 @@ def test_another_monitor_stands_apart(tmp_path):
     write_run(tmp_path / "a", ending=held_out(0.9, 0.9))
     write_run(tmp_path / "b", "monitor=train/loss", "mode=min", ending=held_out(0.1, 0.9))
     points = points_of(tmp_path)
-    assert [[point.monitor for point in part] for part in by_monitor(points)] == [
+    assert [[point.monitor for point in part] for part in by_measure(points)] == [
         ["val/accuracy"],
         ["train/loss"],
     ]

@@ -1,5 +1,7 @@
 """What is said of the best two points and of nested cross-validation."""
 
+import csv
+
 import pytest
 from run_folders import crossed, held_out, write_run
 
@@ -9,6 +11,7 @@ from dlcourse.report.nested import nest
 from dlcourse.report.nested import tell as tell_nested
 from dlcourse.report.ranking import rank
 from dlcourse.report.runs import find_runs
+from dlcourse.report.write import write_report
 
 
 def seeds(folder, **models):
@@ -106,3 +109,52 @@ def test_the_nested_block_tells_all_of_it(outer_folds):
 def test_without_outer_folds_there_is_no_nested_block(tmp_path):
     write_run(tmp_path / "a", ending=crossed([0.9, 0.8], [0.7, 0.7]))
     assert nest(group_points(find_runs([tmp_path]))) is None
+
+
+def said_of(folder, capsys):
+    write_report([folder], folder)
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_different_losses_have_tables_of_their_own_and_are_not_compared(tmp_path, capsys):
+    losses = {"cross_entropy": 0.4, "mse": 0.05}
+    for number, (name, value) in enumerate((*losses.items(), *losses.items())):
+        words = [
+            f"loss._target_=dlcourse.loss.{name}.{name}",
+            f"optim.lr={0.1 * (1 + number // 2)}",
+        ]
+        write_run(
+            tmp_path / str(number), *words, 'monitor="val/loss"', 'mode="min"',
+            ending=held_out(value * (1 + number // 2)),
+        )  # fmt: skip
+    said = said_of(tmp_path, capsys)
+    assert "val/loss of loss=cross_entropy; other losses have no common scale" in said
+    assert "beats loss=mse" not in said
+    assert said.count("The best by val/loss is in") == 2
+    assert said.count("beats") == 2  # the two rates, for each loss
+    rows = list(csv.DictReader((tmp_path / "results.csv").read_text().splitlines()))
+    assert sorted(row["rank"] for row in rows) == ["1", "1", "2", "2"]
+
+
+def test_points_on_different_data_are_ranked_among_those_on_the_same(tmp_path, capsys):
+    number = 0
+    for noise in (0.1, 0.5):
+        for model, value in (("a", 0.9), ("b", 0.8)):
+            words = [f"data.noise={noise}", f"model={model}", 'data._target_="dlcourse.data.moons"']
+            write_run(tmp_path / str(number), *words, ending=held_out(value - noise))
+            number += 1
+    said = said_of(tmp_path, capsys)
+    assert "Values on different data (data.noise) cannot be compared" in said
+    assert "On data.noise=0.1: The best by val/accuracy is in" in said
+    assert said.count("model=a beats model=b by 0.1000 in val/accuracy") == 2
+    rows = list(csv.DictReader((tmp_path / "results.csv").read_text().splitlines()))
+    assert [row["rank"] for row in rows] == ["1", "2", "1", "2"]
+
+
+def test_a_loss_that_an_older_dlcourse_measured_with_smoothing_stands_apart(tmp_path, capsys):
+    words = ["loss._target_=x.y", "loss.label_smoothing=0.1", 'monitor="val/loss"', 'mode="min"']
+    write_run(tmp_path / "old", *words, ending=held_out(0.4))
+    write_run(tmp_path / "new", *words, "optim.lr=1", ending=held_out(0.2, plain_loss=True))
+    said = said_of(tmp_path, capsys)
+    assert "loss.measured=smoothed" in said
+    assert "beats" not in said

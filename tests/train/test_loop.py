@@ -240,3 +240,24 @@ def test_every_epoch_has_an_order_of_its_own_that_follows_from_the_seed():
     assert not torch.equal(epoch_order(50, 0, 3), epoch_order(50, 0, 4))
     assert not torch.equal(epoch_order(50, 0, 3), epoch_order(50, 1, 3))
     assert torch.equal(epoch_order(50, 0, 3).sort().values, torch.arange(50))
+
+
+def test_validation_and_test_losses_are_plain_whatever_training_minimises(tiny, tmp_path):
+    words = ["model=mlp", "max_epochs=1", "observe=[]", "optim=sgd", "optim.lr=1e-300"]
+    losses = [
+        run_result(tiny(*words, *more), tmp_path / str(number))
+        for number, more in enumerate(
+            ([], ["loss.label_smoothing=0.5"], ["regularizer=[l2]"], ["augment=[mixup]"])
+        )
+    ]
+    assert all(one["val"] == losses[0]["val"] for one in losses)
+    assert all(one["test"] == losses[0]["test"] for one in losses)
+    assert losses[1]["train"]["loss"] != losses[0]["train"]["loss"]
+
+
+def run_result(cfg, folder):
+    from dlcourse.experiment import run
+    from dlcourse.run_folder import read_result
+
+    run(cfg, folder)
+    return read_result(folder)

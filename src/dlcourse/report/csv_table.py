@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcourse.report.keys import column_keys
 from dlcourse.report.points import Point
-from dlcourse.report.ranking import by_monitor, rank
+from dlcourse.report.ranking import by_measure, places, rank_by_data
 from dlcourse.report.rows import mean_epochs, seconds
 from dlcourse.report.written import option
 
@@ -17,7 +17,7 @@ from dlcourse.report.written import option
 def csv_table(points: list[Point], folder: Path) -> str:
     """Return all points as CSV, the ranked ones first; folders are told as seen from ``folder``."""
     keys = column_keys(points)
-    lines = [line for part in by_monitor(points) for line in ranked_lines(part, keys, folder)]
+    lines = [line for part in by_measure(points) for line in ranked_lines(part, keys, folder)]
     lines += [line(point, keys, folder, None) for point in points if not point.repeats]
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, lines[0])
@@ -27,10 +27,11 @@ def csv_table(points: list[Point], folder: Path) -> str:
 
 
 def ranked_lines(points: list[Point], keys: list[str], folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of points with the same monitor that have a finished run."""
+    """Return the lines of points with the same measure that have a finished run."""
+    ranked = rank_by_data(points)
     return [
-        line(point, keys, folder, number if point.complete else None)
-        for number, point in enumerate(rank(points), start=1)
+        line(point, keys, folder, place)
+        for point, place in zip(ranked, places(ranked), strict=True)
     ]
 
 

@@ -30,6 +30,8 @@ def make_point(runs: tuple[Run, ...]) -> Point:
     """Put the repeats of a point together."""
     fullest = max(runs, key=lambda run: (run.status == DONE, len(run.values)))
     aim = {key: fullest.result[key] for key in ("monitor", "mode")} if fullest.result else {}
+    if fullest.result:
+        aim["plain_loss"] = bool(fullest.result.get("plain_loss"))
     repeats = tuple(repeat for run in runs for repeat in repeats_of(run))
     return Point(fullest.values | aim, runs, repeats)
 

@@ -11,22 +11,26 @@ SPECIAL = {
 
 
 def latex(points: list[Point], keys: list[str]) -> str:
-    """Return a ``tabular`` in the manner of booktabs, the best row bold."""
+    """Return a ``tabular`` in the manner of booktabs, the best row of every data set bold."""
     names = header(points, keys)
     columns = "".join("l" if name in keys else "r" for name in names)
-    best, *others = ([escaped(cell) for cell in row] for row in rows(points, keys))
+    cells = [[escaped(cell) for cell in row] for row in rows(points, keys)]
     lines = [
         r"% \usepackage{booktabs}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         joined([escaped(name) for name in names]),
         r"\midrule",
-        joined([rf"\textbf{{{cell}}}" if cell else "" for cell in best]),
-        *map(joined, others),
+        *(joined(bold(row) if row[0] == "1" else row) for row in cells),
         r"\bottomrule",
         r"\end{tabular}",
     ]
     return "\n".join([*lines, *([f"% {more(points)}"] if more(points) else [])]) + "\n"
+
+
+def bold(cells: list[str]) -> list[str]:
+    """Return the cells in bold."""
+    return [rf"\textbf{{{cell}}}" if cell else "" for cell in cells]
 
 
 def joined(cells: list[str]) -> str:

@@ -1,7 +1,9 @@
 """The order of points."""
 
 import math
+from collections import Counter
 
+from dlcourse.comparable import data_of, loss_of
 from dlcourse.report.points import Point
 
 
@@ -25,9 +27,32 @@ def signed(point: Point, figure: float) -> float:
     return -figure if point.mode == "max" else figure
 
 
-def by_monitor(points: list[Point]) -> list[list[Point]]:
-    """Part points by the figure that decides; those with another one cannot be compared."""
-    parts: dict[tuple[str, str], list[Point]] = {}
+def by_measure(points: list[Point]) -> list[list[Point]]:
+    """Part points by what their values measure: the monitor, and the loss if that is a loss."""
+    parts: dict[tuple, list[Point]] = {}
     for point in points:
-        parts.setdefault((point.monitor, point.mode), []).append(point)
+        parts.setdefault((point.monitor, point.mode, loss_of(point.values)), []).append(point)
     return list(parts.values())
+
+
+def by_data(points: list[Point]) -> list[list[Point]]:
+    """Part points with the same measure by the data: others cannot be compared."""
+    parts: dict[tuple, list[Point]] = {}
+    for point in points:
+        parts.setdefault(data_of(point.values), []).append(point)
+    return list(parts.values())
+
+
+def rank_by_data(points: list[Point]) -> list[Point]:
+    """Return the points with a finished run, those on the same data together and ranked."""
+    return [point for part in by_data(points) for point in rank(part)]
+
+
+def places(points: list[Point]) -> list[int | None]:
+    """Return every ranked point's place among those on the same data; None where runs lack."""
+    number: Counter = Counter()
+    found = []
+    for point in points:
+        number[data_of(point.values)] += 1
+        found.append(number[data_of(point.values)] if point.complete else None)
+    return found

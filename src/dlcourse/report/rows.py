@@ -1,6 +1,7 @@
 """The rows of a ranking as text: the same in the table on the screen, in Markdown and in LaTeX."""
 
 from dlcourse.report.points import Point
+from dlcourse.report.ranking import places
 from dlcourse.report.statistics import spread
 from dlcourse.report.written import NOTHING, interval, mean_and_deviation, option
 
@@ -20,13 +21,14 @@ def header(points: list[Point], keys: list[str]) -> list[str]:
 
 def rows(points: list[Point], keys: list[str]) -> list[list[str]]:
     """Return a row for each of the first points, in their order."""
-    return [row(points, number, keys) for number in range(min(len(points), SHOWN))]
+    ranks = places(points)
+    return [row(points, number, keys, ranks[number]) for number in range(min(len(points), SHOWN))]
 
 
-def row(points: list[Point], number: int, keys: list[str]) -> list[str]:
+def row(points: list[Point], number: int, keys: list[str], place: int | None) -> list[str]:
     """Return one point's row; points that lack runs have no rank."""
     point = points[number]
-    cells = [str(number + 1) if point.complete else NOTHING]
+    cells = [NOTHING if place is None else str(place)]
     cells += [option(point, key) for key in keys]
     cells.append(mean_and_deviation(point.val))
     cells += [interval(point.val), count(point)] if repeated(points) else []

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dlcourse.comparable import data_of, differing, loss_of, words_of
 from dlcourse.error import UserError
 from dlcourse.guard import guarded
 from dlcourse.plot_text import fonts_for
@@ -15,14 +16,16 @@ from dlcourse.report.left_out import left_out
 from dlcourse.report.markdown import markdown
 from dlcourse.report.places import Places
 from dlcourse.report.points import Point
-from dlcourse.report.ranking import by_monitor, rank
+from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import find_runs
 from dlcourse.report.screen import screen
 from dlcourse.report.written import option
 from dlcourse.run_folder import shown
 
+MOST_DATA = 10  # data sets of which the best is named
+
 Told = tuple[list[Point], list[str], str]
-"""Ranked points with the same monitor, the keys of their table, and what is said of them."""
+"""Ranked points with the same measure, the keys of their table, and what is said of them."""
 
 
 def write_report(
@@ -42,13 +45,13 @@ def write_report(
     """
     runs = find_runs(folders)
     points = group_points(runs)
-    parts = [part for part in map(rank, by_monitor(points)) if part]
+    parts = [part for part in map(rank_by_data, by_measure(points)) if part]
     left = left_out(runs)
     if not parts:
         here = ", ".join(map(str, folders))
         raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
     places = Places.of(where, named or {}, folders)
-    told = [(part, column_keys(part), sentences(part)) for part in parts]
+    told = [(part, column_keys(part), sentences(part, len(parts) > 1)) for part in parts]
     with guarded("The table on the screen"):
         for part, keys, text in told:
             say(screen(part, keys))
@@ -64,13 +67,47 @@ def write_report(
         with guarded(f"The table {places.texts[kind].name}", UserError):
             places.write_text(kind, text_of())
     compared = {id(point) for point in max(parts, key=len)}
-    draw([p for p in points if id(p) in compared], importances or {}, places)
+    shares = importances or {} if len(by_data(max(parts, key=len))) == 1 else {}
+    draw([p for p in points if id(p) in compared], shares, places)
+    if len(parts) > 1:
+        say(f"The plots are of the {len(compared)} points in the largest table")
     say(f"Written to {shown(places.folder)}: {', '.join(places.written)}")
 
 
-def sentences(ranked: list[Point]) -> str:
-    """Say where the best point is, how sure its lead is, and what nested folds tell."""
-    keys = column_keys(ranked)
+def sentences(ranked: list[Point], several: bool) -> str:
+    """Say where the best points are, how sure their lead is, and what nested folds tell.
+
+    several: whether there is another table, with another measure.
+    """
+    parts = by_data(ranked)
+    texts = []
+    if several and (loss := loss_of(ranked[0].values)):
+        measure = words_of(loss, [key for key, _ in loss])
+        texts.append(f"{ranked[0].monitor} of {measure}; other losses have no common scale with it")
+    if len(parts) > 1:
+        differ = differing([data_of(part[0].values) for part in parts])
+        names = ", ".join(key.removesuffix("._target_") for key in differ)
+        texts.append(
+            f"Values on different data ({names}) cannot be compared: "
+            "ranks are among the points on the same data"
+        )
+    compared = [part for part in parts if len(part) > 1 or len(parts) == 1]
+    for part in compared[:MOST_DATA]:
+        where = f"On {data_words(part[0], parts)}: " if len(parts) > 1 else ""
+        texts.append(f"{where}{verdict(part, column_keys(part))}")
+    if len(compared) > MOST_DATA:
+        texts.append(f"{len(compared) - MOST_DATA} more data sets: their ranks are in the table")
+    return "\n".join(texts)
+
+
+def data_words(point: Point, parts: list[list[Point]]) -> str:
+    """Return on which data a point was measured, ``data=mnist``."""
+    data = data_of(point.values)
+    return words_of(data, differing([data_of(part[0].values) for part in parts]))
+
+
+def verdict(ranked: list[Point], keys: list[str]) -> str:
+    """Say of points on the same data where the best is, and how sure its lead is."""
     names = list(dict.fromkeys(shown(run.folder) for run in ranked[0].runs))
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     texts = [f"The best by {ranked[0].monitor} is in {names[0]}{more}"]
@@ -88,7 +125,7 @@ def in_markdown(told: list[Told], left: str) -> str:
 
 
 def draw(points: list[Point], importances: Mapping[str, float], places: Places) -> None:
-    """Draw what can be drawn of points with the same monitor."""
+    """Draw what can be drawn of points with the same measure."""
     if len(points) < 2 and not importances:
         return
     with guarded("Drawing the plots", UserError):

@@ -16,6 +16,7 @@ from dlcourse.live import working
 from dlcourse.overrides import is_typed_again
 from dlcourse.random_streams import CURRENT
 from dlcourse.sweep import record
+from dlcourse.sweep.compared import all_comparable, refuse_incomparable
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import in_a_folder, shortened
 from dlcourse.sweep.launch import launch
@@ -55,6 +56,8 @@ def conduct(
     wanted, typed = place_of(master, plan)
     begun = record.find(wanted, plan.identity, typed=typed)
     refuse_changes(plan, begun)
+    if begun is None:  # what an older dlcourse has begun may end, and its report claims nothing
+        refuse_incomparable(plan)
     if plan.is_search:
         from dlcourse.sweep.optuna import check_search, check_stored_state
 
@@ -81,7 +84,7 @@ def conduct(
     with run_folder.locked(folder):
         told.threads = record.read(folder).threads  # with others a job would not go on bitwise
         search = make_search(plan, folder)
-        course = Course(plan, folder, told, search)
+        course = Course(plan, folder, told, search, ranks=all_comparable(plan))
         try:
             with Progress(course) as progress:
                 if master.hydra.launcher._target_.endswith(IN_PROCESSES):
@@ -92,7 +95,7 @@ def conduct(
             print(f"\nStopped. To resume: {resuming(folder, plan, own)}", file=sys.stderr)
             raise
         course.write()
-        if course.best is not None:
+        if course.has_results:
             said = working("drawing the plots")
             with guarded(f"The report on {run_folder.shown(folder)}"), said:
                 tell(folder, search)

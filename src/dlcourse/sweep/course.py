@@ -33,9 +33,15 @@ class Open:
 
 
 class Course:
-    """Hands out jobs, takes in how they ended, and writes down which point has which jobs."""
+    """Hands out jobs, records how they ended, and writes down which point has which jobs.
 
-    def __init__(self, plan: Plan, folder: Path, told: Record, search: Search) -> None:
+    ranks: whether there is a best point, because the values of all points can be compared.
+    """
+
+    def __init__(
+        self, plan: Plan, folder: Path, told: Record, search: Search, *, ranks: bool = True
+    ) -> None:
+        self.ranks, self.has_results = ranks, False
         self.plan, self.folder, self.told, self.search = plan, folder, told, search
         self.queue: deque[Job] = deque()
         self.open: dict[Path, list[Open]] = {}  # by the folder of a job that has not ended
@@ -79,9 +85,12 @@ class Course:
 
     def compare(self, figure: float, label: str) -> None:
         """Keep the best figure so far, and what has reached it."""
+        self.has_results = True
         if isnan(figure):  # undefined in every epoch
             return
         sign = 1 if self.told.mode == "max" else -1
+        if not self.ranks:
+            return
         if self.best is None or sign * figure > sign * self.best[0]:
             self.best = (figure, label)
 

@@ -33,6 +33,7 @@ def measure(
 ) -> Meter:
     """Return the sums of the loss and all metrics over a split, the model as it is when in use.
 
+    The loss is without label smoothing, mixed examples and penalties, so that it can be compared.
     keep: gather all outputs and targets as well, for what cannot be told from sums. what: this is
     called on the screen.
     """
@@ -48,7 +49,7 @@ def looking(
     def look(inputs: Tensor, targets: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with recipe.autocast():
             outputs = recipe.ask(model, standardize(inputs))
-            return outputs, targets, recipe.loss(outputs.float(), targets)
+            return outputs, targets, recipe.plain_loss(outputs.float(), targets)
 
     return Round(examples, look, recipe.metrics, recipe, keep=keep)
 

@@ -10,6 +10,7 @@ from dlcourse.plot_text import LITERAL, value_label
 from dlcourse.report.picture.levels import Scale, around_base, scale_of, scales
 from dlcourse.report.picture.look import empty_figure, plain, scale_x
 from dlcourse.report.points import Point
+from dlcourse.report.ranking import by_data
 from dlcourse.report.statistics import spread
 from dlcourse.report.written import figure as written
 
@@ -38,7 +39,7 @@ def draw_heat_map(points: Sequence[Point], keys: Sequence[str]) -> Figure | None
     sparse = 2 * len(filled) < len(down.levels) * len(across.levels)
     if sparse or len(across.levels) > MOST:
         return None
-    return draw_cells(points[0], table, down, across)
+    return draw_cells(points[0], table, down, across, best=len(by_data(list(points))) == 1)
 
 
 def cell(points: Sequence[Point]) -> float:
@@ -46,15 +47,19 @@ def cell(points: Sequence[Point]) -> float:
     return spread([point.val.mean for point in points]).mean
 
 
-def draw_cells(point: Point, table: list[list[float]], down: Scale, across: Scale) -> Figure:
-    """Draw a table of figures as coloured cells with the figures in them."""
+def draw_cells(
+    point: Point, table: list[list[float]], down: Scale, across: Scale, best: bool
+) -> Figure:
+    """Draw a table of values as coloured cells with the values in them, the best one framed.
+
+    best: whether there is a best cell, because all values can be compared.
+    """
     size = 2.4 + 0.85 * len(across.levels), 1.5 + 0.6 * len(down.levels)
     figure = empty_figure(max(5, size[0]), max(3, size[1]))
     axes = figure.add_subplot()
     axes.set_xlabel(value_label(across.key), **LITERAL)
     axes.set_ylabel(value_label(down.key), **LITERAL)
     axes.set_facecolor("#eceef0")
-    best = min if point.mode == "min" else max
     colours = "viridis_r" if point.mode == "min" else "viridis"
     picture = axes.imshow(table, cmap=colours, aspect="auto")
     figure.colorbar(picture, label=point.monitor)
@@ -72,10 +77,11 @@ def draw_cells(point: Point, table: list[list[float]], down: Scale, across: Scal
         text = "–" if math.isnan(mean) else written(mean)
         dark = light or math.isnan(mean)
         axes.text(x, y, text, ha="center", va="center", color="black" if dark else "white")
-    x, y, _ = best((c for c in cells if not math.isnan(c[2])), key=lambda c: c[2])
-    axes.add_patch(
-        Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, color="#bd1f01", linewidth=2.5, zorder=3)
-    )
+    if best:
+        choose = min if point.mode == "min" else max
+        x, y, _ = choose((c for c in cells if not math.isnan(c[2])), key=lambda c: c[2])
+        look = {"fill": False, "color": "#bd1f01", "linewidth": 2.5, "zorder": 3}
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **look))
     return figure
 
 

@@ -1,0 +1,71 @@
+"""Whether the values that a sweep compares can be compared."""
+
+from collections import defaultdict
+
+from dlcourse.comparable import (
+    SMOOTHING,
+    data_of,
+    differing,
+    flat,
+    loss_of,
+    other_monitor,
+    words_of,
+)
+from dlcourse.error import UserError
+from dlcourse.sweep.job import Job
+from dlcourse.sweep.plan import Plan
+
+
+def first_jobs(plan: Plan) -> list[Job]:
+    """Return the first job of every point."""
+    return [jobs[0] for jobs in plan.jobs if jobs]
+
+
+def refuse_incomparable(plan: Plan) -> None:
+    """Raise UserError where a sweep would compare values of different losses on the same data.
+
+    A search compares all its points, so that they may differ in neither monitor nor data.
+    """
+    losses: dict[tuple, dict[tuple, Job]] = defaultdict(dict)
+    for job in first_jobs(plan):
+        values = flat(job.config)
+        question = values["monitor"], values["mode"], data_of(values)
+        losses[question].setdefault(loss_of(values), job)
+    for (monitor, *_), found in losses.items():
+        if len(found) > 1:
+            refuse_losses(monitor, found)
+    if plan.is_search and len(losses) > 1:
+        refuse_search(list(losses))
+
+
+def refuse_losses(monitor: str, found: dict[tuple, Job]) -> None:
+    """Raise UserError that names two losses, the jobs that have them, and another monitor."""
+    keys = differing(list(found))
+    named = [f"{words_of(loss, keys)} (in {job.label})" for loss, job in found.items()]
+    reason = "they have no common scale"
+    if keys == [SMOOTHING]:
+        reason = "a loss measured without label smoothing favours training without it"
+    raise UserError(
+        f"monitor={monitor} cannot compare {named[0]} with {named[1]}: {reason}.\n"
+        f"Type {other_monitor(next(iter(found.values())).config)}; nothing was started"
+    )
+
+
+def refuse_search(questions: list[tuple]) -> None:
+    """Raise UserError that names in what a search's points differ and may not."""
+    (monitor, _, data), (other, _, others), *_ = questions
+    if monitor == other:
+        keys = differing([data, others])
+        what = f"values on different data: {words_of(data, keys)} and {words_of(others, keys)}"
+    else:
+        what = f"values of {monitor} and of {other}"
+    raise UserError(
+        f"sweep=optuna looks for the best value, and cannot compare {what}.\n"
+        "Type sweep=grid, or a single one of them; nothing was started"
+    )
+
+
+def all_comparable(plan: Plan) -> bool:
+    """Return whether the values of any two points can be compared."""
+    values = [flat(job.config) for job in first_jobs(plan)]
+    return len({(one["monitor"], data_of(one), loss_of(one)) for one in values}) <= 1
