@@ -66,7 +66,7 @@ def prepared(cfg):
     (part,) = divide(cfg, dataset)
     train = dataset.train.subset(part.train)
     val = dataset.train.subset(part.val) if len(part.val) else None
-    fold = Fold(".", train, val, standardize(train, cfg.data.standardize))
+    fold = Fold(".", train, val, standardize(train, cfg.data.standardize, cfg.data.zca_epsilon))
     state = make_state(cfg, runtime, dataset, fold)
     return state, fold, make_recipe(cfg, runtime, dataset, fold)
 

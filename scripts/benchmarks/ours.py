@@ -36,7 +36,7 @@ class Ours:
         val = None
         if len(part.val):
             val = dataset.train.subset(part.val).to(self.runtime.device)
-        fold = Fold(".", train, val, standardize(train, cfg.data.standardize))
+        fold = Fold(".", train, val, standardize(train, cfg.data.standardize, cfg.data.zca_epsilon))
         with redirect_stdout(sys.stderr):  # what runtime=auto picks
             self.runtime.pick(decide(cfg, self.runtime, dataset, fold)["picked"])
         self.state: State = make_state(cfg, self.runtime, dataset, fold)

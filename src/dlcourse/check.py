@@ -35,7 +35,9 @@ OWN_TARGETS = (
 )
 
 NOT_ARGUMENTS = {
-    "data": ("root", "seed", "examples", "random_labels", "standardize", "reconstruct"),
+    "data": (
+        "root", "seed", "examples", "random_labels", "standardize", "zca_epsilon", "reconstruct",
+    ),
     "optim": (
         "weight_decay", "decay_all", "rates", "decays", "freeze", "freeze_after", "freeze_until",
         "apart",

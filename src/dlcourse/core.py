@@ -109,7 +109,20 @@ class Standardize:
 
     def to(self, device: torch.device) -> Standardize:
         """Return the same map on the given device."""
-        return Standardize(self.mean.to(device), self.scale.to(device))
+        return replace(self, mean=self.mean.to(device), scale=self.scale.to(device))
+
+
+@dataclass(frozen=True)
+class Whiten(Standardize):
+    """Turns raw inputs (N, ...) of D numbers each into decorrelated floats: (inputs - mean) scale.
+
+    scale: a matrix (D, D).
+    """
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        flat = torch.sub(inputs, self.mean).flatten(1)  # (N, D)
+        with torch.autocast(flat.device.type, enabled=False):  # sums of D numbers, in float32
+            return (flat @ self.scale).view(inputs.shape)
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ NO_MAXOUT = {  # models whose activations follow sums of paths or memories, and 
     "dlcourse.model.rnn.RNN": "rnn",
 }
 PUBLISHED = "dlcourse.model.torchvision.Torchvision"  # its weights may be a long download
+MOST_WHITENED = 4096  # inputs of an example; their matrix then takes 64 MiB
 SMALL_PICTURE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
 SMALLEST_PICTURE = {  # sides in pixels; a model that stands here takes nothing but pictures
     "dlcourse.model.lenet.LeNet5": 28,

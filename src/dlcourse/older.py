@@ -4,11 +4,15 @@ from copy import deepcopy
 from typing import Any
 
 EVERY = {"view": {}, "random_streams": 1}
-OF_A_GROUP = {"optim": {"decays": [], "freeze_after": [], "freeze_until": []}}
+OF_A_GROUP = {
+    "data": {"zca_epsilon": 1e-5},
+    "optim": {"decays": [], "freeze_after": [], "freeze_until": []},
+}
 OF_A_CLASS = {
     "dlcourse.runtime.Runtime": {"linear": "products", "keep_memory": True, "graph": False},
     "dlcourse.model.lenet_caffe.LeNetCaffe": {"conv_activation": False},
     "dlcourse.augment.crop.crop": {"mode": "zeros"},
+    "dlcourse.data.sine.sine": {"spacing": "random"},
     "dlcourse.optim.muon.Muon": {
         "precision": "weights",
         "renormalize": False,

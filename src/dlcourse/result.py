@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcourse import __version__
-from dlcourse.core import Dataset, Fold, Metric, Recipe, State, best_epoch
+from dlcourse.core import Dataset, Fold, Metric, Recipe, Standardize, State, best_epoch
 from dlcourse.run_folder import DIVERGED
 from dlcourse.runtime import Runtime
 from dlcourse.train.fit import ended_by
@@ -23,7 +23,8 @@ def describe(
 ) -> dict:
     """Put together a fold's result: the best epoch's metrics, the test's, and how it came about."""
     test = part_of(tested.read("test"), "test")
-    return so_far(state, recipe, fold, dataset, runtime) | {"test": test} | tested.full()
+    weights = coefficients(state.model, fold.standardize, dataset.input_shape)
+    return so_far(state, recipe, fold, dataset, runtime) | {"test": test} | tested.full() | weights
 
 
 def describe_divergence(
@@ -75,6 +76,16 @@ def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: 
             "python": platform.python_version(),
         },
     }
+
+
+def coefficients(
+    model: nn.Module, standardize: Standardize, input_shape: tuple[int, ...]
+) -> dict[str, list]:
+    """Return those of a polynomial of one input, w_0 first, for each output; nothing of others."""
+    if not hasattr(model, "coefficients") or input_shape != (1,):
+        return {}
+    with torch.no_grad():
+        return {"coefficients": model.coefficients(standardize.mean, standardize.scale).tolist()}
 
 
 def part_of(figures: dict[str, float], split: str) -> dict[str, float]:

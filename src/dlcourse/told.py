@@ -1,4 +1,6 @@
-"""The table at the end of a cross-validation; imports no torch."""
+"""What a result adds to the screen at the end: the table of a cross-validation; imports no torch."""
+
+import textwrap
 
 from dlcourse.live import cells
 
@@ -6,13 +8,15 @@ from dlcourse.live import cells
 def lines(result: dict, width: int) -> list[str]:
     """Return a table of a cross-validation's metrics, no wider than ``width`` columns.
 
+    Of a hold-out it is the coefficients of a polynomial of one input, and nothing of other models.
+
     A row for each metric: mean and standard deviation over the folds on their validation examples
     and on the test examples, the value over all validation examples pooled (out-of-fold), and that
-    of the folds' models together on the test examples (ensemble). Of a hold-out there is none.
+    of the folds' models together on the test examples (ensemble).
     """
     folds, mean = len(result.get("folds", [])), result.get("mean", {})
     if not mean:
-        return []
+        return coefficients(result, width)
     names = list(dict.fromkeys(name.partition("/")[2] for name in mean))
 
     def spread(split: str) -> list[str]:
@@ -47,4 +51,17 @@ def lines(result: dict, width: int) -> list[str]:
             ]
         ).rstrip()
         for row in zip(*columns, strict=True)
+    ]
+
+
+def coefficients(result: dict, width: int) -> list[str]:
+    """Return those of a polynomial of one input, for each output: ``coefficients w_0=0.5 ...``."""
+    texts = (
+        " ".join(f"w_{power}={weight:.6g}" for power, weight in enumerate(row))
+        for row in result.get("coefficients", [])
+    )
+    return [
+        line
+        for text in texts
+        for line in textwrap.wrap(f"coefficients {text}", width, subsequent_indent="  ")
     ]

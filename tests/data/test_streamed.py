@@ -61,7 +61,7 @@ def test_a_streamed_part_holds_the_pixels_of_one_in_memory(part, pictures, compo
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("how", ["channel", "pixel", "none", "imagenet"])
+@pytest.mark.parametrize("how", ["channel", "pixel", "none", "imagenet", "zca"])
 def test_a_streamed_part_is_standardised_alike(how, pictures, compose):
     first, second = (standardize(loaded(compose, pictures, memory).train, how) for memory in (1, 0))
     assert torch.equal(first.mean, second.mean)

@@ -5,6 +5,7 @@ import dataclasses
 import torch
 
 from dlcourse.core import WHITE, Dataset, Split, Standardize
+from dlcourse.data.whitening import whiten
 from dlcourse.error import UserError
 from dlcourse.order import generator, random_order, stratified_order
 from dlcourse.random_streams import Purpose
@@ -83,11 +84,12 @@ def reconstruct(dataset: Dataset) -> Dataset:
     )
 
 
-def standardize(train: Split, how: str) -> Standardize:
+def standardize(train: Split, how: str, epsilon: float = 0.0) -> Standardize:
     """Return the map to mean 0 and standard deviation 1 over the given training part.
 
     how: ``channel`` takes one mean for each channel of pictures (N, C, H, W) or each feature of
     (N, D); ``pixel`` one for each pixel of each channel; ``none`` only brings pictures to [0, 1];
+    ``zca`` decorrelates the inputs as well, see ``whiten``; epsilon is for it alone;
     ``imagenet`` takes the channels' published figures, with which torchvision's weights were
     trained.
     What never varies is centred and not scaled.
@@ -96,6 +98,8 @@ def standardize(train: Split, how: str) -> Standardize:
         scale = 1 / WHITE if train.inputs.dtype == torch.uint8 else 1.0
         zero = torch.zeros((), device=train.device)
         return Standardize(zero, zero + scale)
+    if how == "zca":
+        return whiten(train, epsilon)
     if how == "imagenet":
         mean, std = (
             WHITE * torch.tensor(figures, device=train.device).view(3, 1, 1) for figures in IMAGENET

@@ -11,10 +11,18 @@ from dlcourse.random_streams import Purpose
 
 
 def sine(
-    *, root: Path, seed: int, train_examples: int, test_examples: int, noise: float
+    *,
+    root: Path,
+    seed: int,
+    train_examples: int,
+    test_examples: int,
+    spacing: str,
+    noise: float,
 ) -> Dataset:
-    """Return x (N, 1) uniform in [0, 1) and t (N, 1) = sin(2 pi x) + Gaussian noise.
+    """Return x (N, 1) from 0 to 1 and t (N, 1) = sin(2 pi x) + Gaussian noise.
 
+    spacing: ``random`` draws x uniformly from [0, 1); ``even`` spaces x evenly over [0, 1], in
+        both parts, as Bishop's figure 1.2 has it.
     noise: standard deviation of the noise; the test part has it as well.
 
     Reference: Bishop, "Pattern Recognition and Machine Learning", 2006, section 1.1.
@@ -23,6 +31,8 @@ def sine(
 
     def draw(examples: int) -> Split:
         x = torch.rand(examples, 1, generator=draws)
+        if spacing == "even":
+            x = torch.linspace(0, 1, examples).unsqueeze(1)
         noisy = noise * torch.randn(examples, 1, generator=draws)
         return Split(x, torch.sin(2 * math.pi * x) + noisy)
 

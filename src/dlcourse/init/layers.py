@@ -11,7 +11,8 @@ def draw(model: nn.Module, fill: Callable[[Tensor], None]) -> None:
     """Fill the weights of every linear and convolution layer; set their biases to zero."""
     for layer in model.modules():
         if isinstance(layer, WEIGHTED):
-            fill(layer.weight)
+            if layer.weight.numel():  # a constant has none
+                fill(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 class Polynomial(nn.Module):
     """Fits w_0 + w_1 x + ... + w_M x^M, for several features the sum of one polynomial each.
 
+    Of order 0 it is the constant w_0.
+
     Input (N, *input_shape) of D values, output (N, output_size). There are no products of
     different features.
 
@@ -20,7 +22,8 @@ class Polynomial(nn.Module):
     def __init__(self, input_shape: tuple[int, ...], output_size: int, *, order: int) -> None:
         super().__init__()
         self.order = order
-        self.output = nn.Linear(order * math.prod(input_shape), output_size)
+        count = order * math.prod(input_shape)
+        self.output = nn.Linear(count, output_size) if count else Constant(output_size)
 
     def features(self, inputs: Tensor) -> Tensor:
         """Return x, x^2, ..., x^M of every value (N, D M)."""
@@ -29,3 +32,32 @@ class Polynomial(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.output(self.features(inputs))  # (N, output_size)
+
+    def coefficients(self, mean: Tensor, scale: Tensor) -> Tensor:
+        """Return w_0, ..., w_M (output_size, M + 1) in float64, in powers of the raw input x.
+
+        The model sees (x - mean) scale, whose powers are multiplied out. For one input alone.
+        """
+        shift, factor = (-mean * scale).double().item(), scale.double().item()
+        weights = torch.cat([self.output.bias[:, None], self.output.weight], 1).double()
+        powers = torch.zeros(self.order + 1, self.order + 1, dtype=torch.float64)
+        for m in range(self.order + 1):  # (shift + factor x)^m, the binomial theorem
+            for k in range(m + 1):
+                powers[m, k] = math.comb(m, k) * shift ** (m - k) * factor**k
+        return weights.cpu() @ powers
+
+
+class Constant(nn.Linear):
+    """Maps no features (N, 0) to its bias (N, out_features); it has no weights."""
+
+    def __init__(self, out_features: int) -> None:
+        super().__init__(0, out_features)
+        del self.weight
+        self.register_buffer("weight", torch.empty(out_features, 0))
+
+    def reset_parameters(self) -> None:
+        """Begin at 0; there is no number of inputs to derive a range from."""
+        nn.init.zeros_(self.bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs.new_zeros(len(inputs), 1) + self.bias

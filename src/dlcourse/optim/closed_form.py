@@ -67,6 +67,8 @@ def solve(features: Tensor, targets: Tensor, ridge: float, bias: bool) -> tuple[
     if not bias:
         mean_features, mean_targets = mean_features * 0, mean_targets * 0
     count = features.shape[1]
+    if not count:  # a constant alone
+        return targets.new_empty(targets.shape[1], 0), mean_targets
     both = torch.cat([features - mean_features, targets - mean_targets], 1)  # (N, M + K)
     triangle = torch.linalg.qr(both, mode="r").R  # the same problem in at most M + K rows
     u, s, vt = torch.linalg.svd(triangle[:, :count], full_matrices=False)

@@ -1,10 +1,12 @@
 """What models, augmentations and files ask of the inputs."""
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from dlcourse.facts import (
+    MOST_WHITENED,
     NO_MAXOUT,
     PICTURE_AUGMENTATIONS,
     PICTURE_VIEWS,
@@ -43,6 +45,20 @@ def patches_fill_the_picture(config: dict) -> Iterator[str]:
             f"model.patch={patch} does not divide pictures of data.size={size}.\n"
             f"Type data.size={size // patch * patch + patch}, or a model.patch that divides it"
         )
+
+
+def whitening_is_small_enough(config: dict) -> Iterator[str]:
+    """The matrix of all pairs of pixels must fit into memory, and its eigenvectors be found."""
+    data = config["data"]
+    if data["standardize"] == "zca" and "size" in data and "channels" in data:
+        count = data["channels"] * data["size"] ** 2
+        if count > MOST_WHITENED:
+            largest = math.isqrt(MOST_WHITENED // data["channels"])
+            yield (
+                f"data.standardize=zca decorrelates at most {MOST_WHITENED:,} inputs, and images "
+                f"of data.size={data['size']} have {count:,}.\n"
+                f"Type data.size={largest} or less, or data.standardize=pixel"
+            )
 
 
 def published_weights_stay(config: dict) -> Iterator[str]:
@@ -181,6 +197,7 @@ def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
 RULES = (
     model_fits_the_inputs,
     patches_fill_the_picture,
+    whitening_is_small_enough,
     published_weights_stay,
     augmentation_fits_the_inputs,
     augmentation_options_fit,

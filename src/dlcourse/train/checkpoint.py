@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from dlcourse import durable
-from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, best_epoch
+from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, Whiten, best_epoch
 from dlcourse.error import UserError
 from dlcourse.train.finite import infinite_buffers, refuse_infinite
 
@@ -35,6 +35,7 @@ class Checkpoint(Observer):
                 "epoch": epoch,
                 "mean": self.fold.standardize.mean,
                 "scale": self.fold.standardize.scale,
+                "whitened": isinstance(self.fold.standardize, Whiten),
             }
             durable.save(self.folder / BEST, best)
         durable.save(self.folder / LAST, pack(state))
@@ -87,7 +88,8 @@ def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
     masks = infinite_buffers(model)
     try:
         model.load_state_dict(content["model"])
-        found = content["epoch"], Standardize(content["mean"], content["scale"])
+        kind = Whiten if content.get("whitened") else Standardize
+        found = content["epoch"], kind(content["mean"], content["scale"])
     except (KeyError, RuntimeError) as error:
         raise _misfit(path, error) from error
     refuse_infinite(model, masks, path)

@@ -1,0 +1,67 @@
+"""Inputs without correlations."""
+
+import torch
+
+from dlcourse.core import Split, Whiten
+from dlcourse.error import UserError
+from dlcourse.facts import MOST_WHITENED
+
+CHUNK = 1024  # examples that are turned to float64 at a time
+NEGLIGIBLE = 1e-10  # of the largest eigenvalue: rounding, and no direction in which inputs vary
+
+
+def whiten(train: Split, epsilon: float) -> Whiten:
+    """Return the map after which a training part's inputs have the identity as their covariance.
+
+    With the covariance's eigenvectors U and eigenvalues l it is (x - mean) U diag(1 / sqrt(l + e))
+    U': of all maps that decorrelate, the one that changes the inputs least (zero-phase component
+    analysis, ZCA), so that images still look like images. Features (N, D) are brought to variance
+    1 before, for their units differ; pixels of all channels (N, C, H, W) are taken as they are.
+
+    epsilon: e is this times the mean eigenvalue. The larger it is, the less is made of directions
+        in which the inputs hardly vary; those in which they do not vary at all become 0.
+
+    Everything is computed in float64. Raises UserError for more than MOST_WHITENED inputs.
+
+    Reference: Bell, Sejnowski, "The 'independent components' of natural scenes are edge filters",
+    Vision Research 37, 1997; Krizhevsky, "Learning multiple layers of features from tiny images",
+    2009, appendix A; Kessy, Lewin, Strimmer, "Optimal whitening and decorrelation", The American
+    Statistician 72, 2018.
+    """
+    shape = train.inputs.shape[1:]
+    if shape.numel() > MOST_WHITENED:
+        raise UserError(
+            f"data.standardize=zca decorrelates at most {MOST_WHITENED:,} inputs, and an example "
+            f"has {shape.numel():,}.\nType data.standardize=pixel, or a smaller data.size"
+        )
+    mean, covariance = moments(train)
+    std = torch.ones_like(mean)
+    if len(shape) == 1:
+        std = covariance.diagonal().clamp(min=0).sqrt()
+        std = torch.where(std > 1e-6 * (mean.abs() + 1e-6), std, torch.inf)  # never varies
+        covariance = covariance / (std[:, None] * std)
+    values, vectors = torch.linalg.eigh(covariance.cpu())
+    factors = (values + epsilon * values.mean()).rsqrt()
+    factors = torch.where(values > NEGLIGIBLE * values[-1], factors, 0.0)
+    matrix = (vectors * factors) @ vectors.T / std.cpu()[:, None]  # (D, D)
+    return Whiten(mean.float().view(shape), matrix.float().to(train.device))
+
+
+def moments(train: Split) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean (D,) and the covariance (D, D) of a part's inputs, in float64, in one pass.
+
+    Deviations are from the first chunk's mean, so that no digits cancel.
+    """
+    count = train.inputs.shape[1:].numel()
+    shift = total = torch.zeros(count, dtype=torch.float64, device=train.device)
+    products = torch.zeros(count, count, dtype=torch.float64, device=train.device)
+    pieces = torch.arange(len(train), device=train.device).split(CHUNK)
+    for number, (chunk, _) in enumerate(train.batches(pieces)):
+        numbers = chunk.flatten(1).double()  # (n, D)
+        if number == 0:
+            shift = numbers.mean(0)
+        numbers = numbers - shift
+        total = total + numbers.sum(0)
+        products.addmm_(numbers.T, numbers)
+    offset = total / len(train)
+    return shift + offset, products / len(train) - offset[:, None] * offset

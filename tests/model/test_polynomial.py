@@ -1,0 +1,80 @@
+"""Bishop's polynomials: order 0, evenly spaced points, coefficients of the raw input."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import prepared
+
+from dlcourse import run_folder
+from dlcourse.build import build, load_data
+from dlcourse.experiment import run
+from dlcourse.told import lines
+from dlcourse.train.fit import fit
+
+FIGURE = (
+    "data=sine", "data.spacing=even", "data.train_examples=10", "data.test_examples=100",
+    "model=polynomial", "split.fraction=0", "stop=never", "monitor=train/loss", "mode=min",
+    "batch_size=full", "runtime=cpu", "runtime.threads=1", "observe=[history]",
+)  # fmt: skip
+
+
+def test_points_are_evenly_spaced_from_0_to_1_in_both_parts(compose):
+    data = load_data(compose(*FIGURE, "data.noise=0"))
+    np.testing.assert_allclose(data.train.inputs[:, 0], np.linspace(0, 1, 10), atol=1e-7)
+    np.testing.assert_allclose(data.test.inputs[:, 0], np.linspace(0, 1, 100), atol=1e-7)
+    np.testing.assert_allclose(
+        data.train.targets[:, 0], np.sin(2 * np.pi * np.linspace(0, 1, 10)), atol=1e-6
+    )
+    noisy = load_data(compose(*FIGURE, "data.noise=0.3"))
+    assert not torch.equal(noisy.train.targets, data.train.targets)
+    drawn = load_data(compose(*FIGURE, "data.spacing=random")).train.inputs[:, 0]
+    assert drawn.diff().min() < 0
+
+
+@pytest.mark.parametrize("standardize", ["channel", "none", "zca"])
+@pytest.mark.parametrize("order", [0, 1, 3, 9])
+def test_the_coefficients_are_numpys(order, standardize, compose, tmp_path):
+    words = [*FIGURE, f"model.order={order}", "optim=closed_form", "max_epochs=1",
+             f"data.standardize={standardize}"]  # fmt: skip
+    run(compose(*words), tmp_path / "run")
+    result = run_folder.read_result(tmp_path / "run")
+    train = load_data(compose(*words)).train
+    x, t = (values[:, 0].double().numpy() for values in (train.inputs, train.targets))
+    expected = np.polynomial.Polynomial.fit(x, t, order).convert().coef
+    (ours,) = result["coefficients"]
+    if (order, standardize) != (9, "none"):  # whose powers float32 cannot tell apart
+        np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-3)
+    assert result["parameters"] == order + 1
+    (line,) = lines(result, 1000)
+    assert line.startswith(f"coefficients w_0={ours[0]:.6g}")
+    assert line.endswith(f"w_{order}={ours[-1]:.6g}")
+    narrow = lines(result, 40)
+    assert max(map(len, narrow)) <= 40
+    assert " ".join(part.strip() for part in narrow) == line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("optim=adam", "optim.lr=0.1"),
+        ("optim=sgd", "optim.lr=0.3", "init=he_normal", "optim.weight_decay=0.1"),
+        ("optim=lbfgs", "init=orthogonal", "regularizer=[l2]"),
+        ("optim=gd", "optim.lr=0.3", "clip=norm", "runtime.linear=convolution"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_order_0_descends_to_the_mean_of_the_targets(words, compose):
+    state, fold, recipe = prepared(compose(*FIGURE, "model.order=0", "max_epochs=60", *words))
+    state = fit(state, fold, recipe)
+    mean = fold.train.targets.mean().item()
+    assert state.model.output.bias.item() == pytest.approx(mean, abs=0.01)
+    assert [name for name, _ in state.model.named_parameters()] == ["output.bias"]
+
+
+def test_order_0_of_several_features_and_outputs_is_a_constant_for_each(compose):
+    model = build(compose(*FIGURE, "model.order=0").model)((4,), 3)
+    torch.nn.init.normal_(model.output.bias)
+    inputs = torch.randn(5, 4)
+    assert model.features(inputs).shape == (5, 0)
+    assert torch.equal(model(inputs), model.output.bias.expand(5, 3))
+    assert model(inputs).requires_grad
