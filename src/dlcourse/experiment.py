@@ -119,9 +119,9 @@ def run_fold(
     """
     train = dataset.train.subset(part.train).to(runtime.device)
     val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
-    fold = Fold(
-        part.name, train, val, standardize(train, cfg.data.standardize, cfg.data.zca_epsilon)
-    )
+    how = cfg.data.standardize
+    with working(f"computing data.standardize={how}"):
+        fold = Fold(part.name, train, val, standardize(train, how, cfg.data.zca_epsilon))
     dataset = replace(dataset, test=examples_to_test(dataset, part))
     settle(cfg, runtime, dataset, fold, whole)
     state = restore(make_state(cfg, runtime, dataset, None if begun(folder) else fold), folder)

@@ -1,4 +1,4 @@
-"""What a result adds to the screen at the end: the table of a cross-validation; imports no torch."""
+"""What a result adds to the screen at the end; imports no torch."""
 
 import textwrap
 
