@@ -243,8 +243,8 @@ def test_every_reader_refuses_what_has_no_meaning_and_names_the_file(
 def test_a_report_counts_and_names_files():
     paths, notes = list("abcdef"), [["deep"], ["deep", "frames"], ["deep"], ["deep"], [], []]
     line = picture_file.report(paths, notes)
-    assert line.startswith("of 6 images 4 of more than 8 bits")
-    assert "(a, b, c, and 1 more); 1 of several frames" in line
+    assert line.startswith("4 of 6 images have more than 8 bits")
+    assert "(a, b, c, and 1 more); 1 of 6 images have several frames" in line
     assert picture_file.report(paths, [[]] * 6) == ""
 
 

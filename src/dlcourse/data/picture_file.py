@@ -19,12 +19,12 @@ BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
 MOST_NAMED = 3  # files that a line of a report names
 
 NOTES = {
-    "transparent": "transparent: composited on white",
-    "blank": "one colour once composited on white: give them a background of another colour",
-    "deep": "of more than 8 bits per channel: scaled to 8",
-    "frames": "of several frames or pages: only the first is read",
-    "channels": "of more than three colour channels: only red, green and blue are read",
-    "exif": "with damaged EXIF data: read without their orientation",
+    "transparent": "are transparent: composited on white",
+    "blank": "show one colour only once composited on white: give them another background",
+    "deep": "have more than 8 bits per channel: scaled to 8",
+    "frames": "have several frames or pages: only the first is read",
+    "channels": "have more than three colour channels: only red, green and blue are read",
+    "exif": "have damaged EXIF data: read without their orientation",
 }
 """What a file can hold that pixels of 8 bits cannot, and what is made of it."""
 
@@ -169,11 +169,11 @@ def report(paths: Sequence[Path | str], notes: Iterable[Sequence[str]]) -> str:
     found = [(note, path) for path, some in zip(paths, notes, strict=True) for note in some]
     counts = Counter(note for note, _ in found)
     parts = [
-        f"{counts[note]} {said} ({first_of([path for key, path in found if key == note])})"
+        f"{counts[note]:,} of {len(paths):,} images {said} ({first_of([path for key, path in found if key == note])})"
         for note, said in NOTES.items()
         if counts[note]
     ]
-    return f"of {len(paths):,} images {'; '.join(parts)}" if parts else ""
+    return "; ".join(parts)
 
 
 def first_of(paths: Sequence[Path | str]) -> str:
