@@ -7,16 +7,15 @@ from conftest import prepared
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from dlcourse import durable, run_folder
+from dlcourse import durable, facts, run_folder
 from dlcourse.build import build, load_data, make_recipe
 from dlcourse.check import check
 from dlcourse.compose import plain
 from dlcourse.core import Fold, Observer, Split, Standardize, Whiten
 from dlcourse.data.options import standardize
-from dlcourse.data.whitening import whiten
+from dlcourse.data.whitening import MOST_WHITENED, whiten
 from dlcourse.error import UserError
 from dlcourse.experiment import run
-from dlcourse.facts import MOST_WHITENED
 from dlcourse.train.evaluate import evaluate
 from dlcourse.trained import load_model
 
@@ -144,6 +143,7 @@ def test_weights_of_an_older_run_are_read_with_their_map(tiny, tmp_path):
 
 
 def test_too_many_inputs_are_refused_before_and_after_the_data_are_read(compose):
+    assert facts.MOST_WHITENED == MOST_WHITENED
     cfg = compose("data=cifar10", "data.standardize=zca", "data.size=37")
     with pytest.raises(UserError, match=r"4,107\.\n.*data\.size=36 or less"):
         check(plain(cfg))

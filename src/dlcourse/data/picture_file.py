@@ -1,7 +1,6 @@
 """One image out of a file; imports no torch, so that worker processes start in a moment."""
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -166,14 +165,15 @@ def look_at(paths: list[str], size: int, channels: int) -> tuple[list[str], list
 
 def report(paths: Sequence[Path | str], notes: Iterable[Sequence[str]]) -> str:
     """Return one line that counts what was noted of some files, "" where nothing was."""
-    found = [(note, path) for path, some in zip(paths, notes, strict=True) for note in some]
-    counts = Counter(note for note, _ in found)
-    parts = [
-        f"{counts[note]:,} of {len(paths):,} images {said} ({first_of([path for key, path in found if key == note])})"
-        for note, said in NOTES.items()
-        if counts[note]
-    ]
-    return "; ".join(parts)
+    named: dict[str, list[Path | str]] = {note: [] for note in NOTES}
+    for path, found in zip(paths, notes, strict=True):
+        for note in found:
+            named[note].append(path)
+    return "; ".join(
+        f"{len(those):,} of {len(paths):,} images {NOTES[note]} ({first_of(those)})"
+        for note, those in named.items()
+        if those
+    )
 
 
 def first_of(paths: Sequence[Path | str]) -> str:

@@ -4,9 +4,9 @@ import torch
 
 from dlcourse.core import Split, Whiten
 from dlcourse.error import UserError
-from dlcourse.facts import MOST_WHITENED
 
 CHUNK = 1024  # examples that are turned to float64 at a time
+MOST_WHITENED = 4096  # inputs of an example; facts.py has it as well
 NEGLIGIBLE = 1e-10  # of the largest eigenvalue: rounding, and no direction in which inputs vary
 
 
