@@ -18,7 +18,7 @@ TINY = ["data.examples=60", "max_epochs=1", "model=mlp"]
 FAST = [*TINY, "observe=[history]"]
 WRONG = [  # the words, and what the message must name
     (["modle=lenet"], ["modle", "model"]),
-    (["model=lenett"], ["model=lenett", "did you mean lenet", "mlp"]),
+    (["model=lenett"], ["model=lenett", "did you mean lenet", "resnet18"]),
     (["model.activation=rellu"], ["model.activation=rellu", "did you mean relu", "selu"]),
     (["optim.lrr=0.1"], ["optim.lrr", "optim.lr"]),
     (["optim.lr=abc"], ["optim.lr=abc", "a number above 0", "optim.lr=0.001"]),

@@ -30,7 +30,7 @@ SAID = {"command", "live", "streams", "told", "zoo"}
 STORED = {"run_folder", "older", "overrides", "trust", "comparable"}
 BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report", "guard"}
-HYDRA = {"cli", "compose", "experiment", "start", "sweep"}
+HYDRA = {"cli", "compose", "typed", "experiment", "start", "sweep"}
 
 
 def noun(path: Path) -> str:

@@ -6,7 +6,7 @@ Every key is held against ``bounds``, then ``rules`` look at keys that must fit 
 from collections.abc import Iterator
 
 from dlcourse.bounds import bounds_of
-from dlcourse.error import UserError, did_you_mean, nearest
+from dlcourse.error import UserError, did_you_mean, meant, nearest
 from dlcourse.kind import Function
 from dlcourse.rules import dividing, inputs, measuring, task, training
 from dlcourse.run_folder import leaves
@@ -78,11 +78,12 @@ def check_key(key: str, value: object) -> None:
     words = getattr(bounds, "words", ())
     if isinstance(bounds, Function) and bounds.closer(value) != bounds:
         bounds, words = bounds.closer(value), ()  # the word is right, and its numbers are not
-    meant = did_you_mean(value, words) if isinstance(value, str) else ""
+    close = meant(value, words) if isinstance(value, str) else []
+    question = f"; {did_you_mean(value, words, close)}" if close else "."
     shown = "null" if value is None else value
     raise UserError(
-        f"{key}={shown} is not allowed: {key} takes {bounds}.{' ' + meant if meant else ''}\n"
-        f"Type, for example, {key}={bounds.example}"
+        f"{key}={shown} is not allowed: {key} takes {bounds}{question}\n"
+        f"Type, for example, {key}={close[0] if close else bounds.example}"
     )
 
 

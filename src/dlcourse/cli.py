@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -32,6 +31,7 @@ from dlcourse.random_streams import CURRENT
 from dlcourse.start import report, start
 from dlcourse.sweep import record as sweep_record
 from dlcourse.trust import check_trust
+from dlcourse.typed import read, typed_again
 from dlcourse.zoo import CONFIGS, HELP, overview
 
 OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
@@ -82,20 +82,16 @@ def prepare(words: list[str]) -> Command:
 
     For one run, makes its folder; a run that is finished ends here.
     """
-    args = get_args_parser().parse_args(words)
+    args, words = read(words)
     if args.help:
         check_config_dir(args.config_dir)
-        print(HELP)
+        print(HELP.replace("python train.py", own_name()))
         print(overview([CONFIGS, *([Path(args.config_dir)] if args.config_dir else [])]))
         sys.exit(0)
     if args.hydra_help or args.cfg or args.info or args.shell_completion:
         if args.multirun:
             raise UserError("--cfg and --info show one run.\nLeave -m out, or type check=true")
         return Command(words)
-    for option in ("config_name", "config_path", "experimental_rerun"):
-        if getattr(args, option, None) is not None:
-            flag = "--" + option.replace("_", "-")
-            raise UserError(f"{flag} is not for dlcourse.\nType --config-dir <your own configs>")
     check_config_dir(args.config_dir)
     begun = sweep_begun(args.overrides, args.config_dir)
     if begun is not None:
@@ -104,7 +100,7 @@ def prepare(words: list[str]) -> Command:
         cfg = compose(args.overrides, args.config_dir)
         if cfg.hydra.mode != RunMode.MULTIRUN:
             if cfg.hydra.sweeper.get("params"):
-                raise UserError(f"This preset is a sweep.\nType -m {' '.join(args.overrides)}")
+                raise UserError(f"This preset is a sweep.\nType {typed_again(['-m', *words])}")
             return prepare_run(words, args.overrides, args.config_dir, cfg)
     return Command(prepare_sweep(words, args.overrides, args.config_dir))
 
@@ -175,7 +171,8 @@ def prepare_run(
         key = run_folder.key_of(word)
         if key.split(".")[0] in SWEEP and key != "check":
             raise UserError(
-                f"{word} is for a sweep, and this is one run.\nType -m, or leave it out"
+                f"{word} is for a sweep, and this is one run.\nLeave it out, or type "
+                f"{typed_again(['-m', *words])}"
             )
     config = plain(cfg)
     check_key("resume", config["resume"])

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
@@ -18,7 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import run_folder
 from dlcourse.check import GROUPS, MULTIPLE, SWEEP
-from dlcourse.error import UserError, nearest
+from dlcourse.command import own_name
+from dlcourse.error import UserError
+from dlcourse.suggest import unknown_key, unknown_option
 from dlcourse.zoo import CONFIGS
 
 LAUNCHERS = {
@@ -80,9 +83,16 @@ def plain(cfg: DictConfig) -> dict:
     try:
         # some of Hydra's own keys exist while a job runs, and not before
         keys = [key for key in cfg if key not in ("hydra", *SWEEP)]
-        return OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
+        config = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
     except OmegaConfBaseException as error:
         raise explain(error) from error
+    for key, value in run_folder.leaves(config):
+        if "${" in str(value):
+            raise UserError(
+                f"{key}={value}: ${{ begins a reference to another key, and no text may have it.\n"
+                "Type another value; rename a file or folder that is called so"
+            )
+    return config
 
 
 def explain(
@@ -96,10 +106,9 @@ def explain(
                 f"hydra/launcher={option} is a plugin that is not installed.\n"
                 f"Type pip install '{LAUNCHERS[option]}', or leave it out and type workers=2"
             )
-        known = error.options or options_of(group, config_dir)
-        return UserError(
-            f"{group}={option} is not there; {nearest(option, known)}.\nType {group}=<one of them>"
-        )
+        known = {*options_of(group, config_dir), *(error.options or [])}
+        known = [name for name in known if not name.startswith("_")]
+        return UserError(unknown_option(group, option, known, group in MULTIPLE))
     if isinstance(error, OverrideParseException):
         return UserError(
             f"{error.override} is not understood: {str(error).splitlines()[0]}.\n"
@@ -110,10 +119,10 @@ def explain(
     if unknown:
         key = unknown[1]
         known = known_keys(overrides or [], config_dir)
-        return UserError(
-            f"{key} is not a key of this config; {nearest(key, known)}\n"
-            "python train.py --help lists the groups; add --cfg job to see every key"
-        )
+        typed = next((word for word in overrides or [] if run_folder.key_of(word) == key), "")
+        options = partial(options_of, config_dir=config_dir)
+        value = typed.partition("=")[2]
+        return UserError(unknown_key(key, value, known, options, own_name()))
     lines = [line for line in text.splitlines() if line.strip()]
     cause = f" ({str(error.__cause__).splitlines()[0]})" if str(error.__cause__ or "") else ""
     command = f"\nin {' '.join(overrides)}" if overrides else ""
@@ -132,7 +141,9 @@ def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
     cfg = compose(choices, config_dir)
     own = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SWEEP)))
     keys = (key for part in (plain(cfg), own) for key, _ in run_folder.leaves(part))
-    return [*cfg.hydra.runtime.choices, *keys]
+    groups = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
+    public = [key for key in keys if not any(part.startswith("_") for part in key.split("."))]
+    return [*groups, *public]
 
 
 def quoted(text: str) -> str:

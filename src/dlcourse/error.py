@@ -1,8 +1,12 @@
-"""What a user is told when a command cannot be carried out."""
+"""What ends a command, and the suggestions in its message."""
 
 import os
+import re
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher
+
+SHOWN = 10  # suggestions in one message
+CLOSE = 0.6  # of 1: as alike as a word with one letter in three changed
 
 
 class UserError(Exception):
@@ -21,19 +25,26 @@ class DivergedError(Exception):
     only_val = False
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which of the known words the given one may have meant, or list them all.
+def nearest(word: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
+    """Say which of the known words may be meant and which are allowed, at most ten, the nearest.
 
     ``nearest("lenett", ["lenet", "mlp"])`` is ``"did you mean lenet? Allowed: lenet, mlp"``.
+    close: those that may be meant, where the caller knows better.
     """
-    known = sorted(known)
-    allowed = f"Allowed: {', '.join(known)}" if 0 < len(known) <= 40 else ""
-    return " ".join(part for part in (did_you_mean(word, known), allowed) if part)
+    known = sorted(set(known))
+    if not known:
+        return "nothing is allowed here"
+    close = meant(word, known) if close is None else list(close)
+    others = by_likeness(word, set(known) - set(close))
+    listed = known if len(known) <= SHOWN else [*close, *others][:SHOWN]
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    question = did_you_mean(word, known, close)
+    return f"{question} Allowed: {', '.join(listed)}{more}".strip()
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Say which of the known words the given one may have meant, or nothing."""
-    close = get_close_matches(word, known, n=3, cutoff=0.6)
+def did_you_mean(word: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
+    """Say which of the known words may be meant, or nothing."""
+    close = meant(word, known) if close is None else close
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 
@@ -44,3 +55,28 @@ def shown(name: object) -> str:
     """
     errors = "surrogatepass" if os.name == "nt" else "surrogateescape"  # as Python reads names
     return str(name).encode("utf-8", errors).decode("utf-8", "backslashreplace")
+
+
+def meant(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Return the known words that may be meant: the same but for case and signs, or a close one."""
+    known = sorted(set(known))
+    same = [other for other in known if bare(other) == bare(word)]
+    if same:
+        return same[:most]
+    close = [other for other in by_likeness(word, known) if likeness(word, other) >= CLOSE]
+    return close[:most]
+
+
+def by_likeness(word: str, known: Iterable[str]) -> list[str]:
+    """Return words in the order of their likeness to one, the most like first."""
+    return sorted(sorted(known), key=lambda other: -likeness(word, other))
+
+
+def likeness(word: str, other: str) -> float:
+    """Return how much two words are alike, from 0 to 1."""
+    return SequenceMatcher(None, bare(word)[:100], bare(other)).ratio()
+
+
+def bare(word: str) -> str:
+    """Return a word's letters and digits in lower case: ``lenet5`` for ``LeNet-5``."""
+    return re.sub(r"[\W_]", "", word).lower()
