@@ -86,6 +86,7 @@ def allowed(path: Path) -> set[str]:
             "bounds",
             "command",
             "comparable",
+            "facts",
             "guard",
             "live",
             "plot_text",

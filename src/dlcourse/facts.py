@@ -129,6 +129,17 @@ FIGURES = {  # what each metric reports, and whether larger or smaller is better
     "r2": {"r2": "max"},
 }
 
+RANGES = {  # between which numbers a metric lies, where it has limits
+    "accuracy": (0, 1), "top_k": (0, 1), "precision": (0, 1), "recall": (0, 1), "f1": (0, 1),
+    "average_precision": (0, 1), "ece": (0, 1), "mce": (0, 1), "brier": (0, 2), "rmse": (0, None),
+    "noise_std": (0, None), "beta": (0, None), "r2": (None, 1), "loss": (0, None),
+}  # fmt: skip
+
+
+def range_of(monitor: str) -> tuple[float | None, float | None]:
+    """Return between which numbers the values of ``val/accuracy`` lie; None where no limit is."""
+    return RANGES.get(monitor.rpartition("/")[2], (None, None))
+
 
 def target(config: dict, group: str) -> str:
     """Return what a group's choice calls, ``dlcourse.model.lenet.LeNet5``."""

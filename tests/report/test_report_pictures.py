@@ -101,3 +101,73 @@ def test_a_point_that_is_nan_is_not_drawn(tmp_path):
 
 def test_a_single_point_has_no_picture(tmp_path):
     assert drawn(points_of(tmp_path, ("optim.lr=0.1", 0.5))) == {}
+
+
+def with_diverged(folder, mode="max"):
+    """Return points over five rates, of which the two largest diverged with sgd, one with adam."""
+    number = 0
+    for optim, lost in (("sgd", 2), ("adam", 1)):
+        for place, rate in enumerate((0, 0.001, 0.01, 0.1, 1)):
+            words = [f"optim={optim}", f"optim.lr={rate}", f'mode="{mode}"']
+            diverged = {"reason": "Training diverged in epoch 2", "diverged": True}
+            if place >= 5 - lost:
+                write_run(folder / str(number), *words, ending=diverged, name="failure.json")
+            else:
+                write_run(folder / str(number), *words, ending=held_out(0.5 + place / 10))
+            number += 1
+    return group_points(find_runs([folder]))
+
+
+def crosses_of(axes):
+    """Return the places of the crosses, and how high they stand, as a share of the axes."""
+    lines = [line for line in axes.lines if line.get_marker() == "x"]
+    return sorted((float(x), float(y)) for line in lines for x, y in line.get_xydata())
+
+
+@pytest.mark.parametrize(("mode", "edge"), [("max", 0.0), ("min", 1.0)])
+def test_a_rate_that_diverged_is_a_cross_at_the_worse_edge(tmp_path, mode, edge):
+    figures = drawn(with_diverged(tmp_path, mode))
+    rates = figures["learning_rate.png"].axes[0]
+    found = crosses_of(rates)
+    assert [x for x, _ in found] == [0.1, 1, 1]
+    assert all(abs(y - edge) < 0.1 for _, y in found)
+    assert "diverged" in rates.get_title(loc="left")
+    assert [tick.get_text() for tick in rates.get_xticklabels()] == [
+        "0",
+        "0.001",
+        "0.01",
+        "0.1",
+        "1",
+    ]
+    effects = next(
+        axes for axes in figures["main_effects.png"].axes if axes.get_xlabel() == "optim.lr"
+    )
+    assert {x for x, _ in crosses_of(effects)} == {0.1, 1}
+    texts = [text.get_text() for text in figures["heat_map.png"].axes[0].texts]
+    assert texts.count("diverged") == 1
+    assert "optim.lr=1" in figures["heat_map.png"].axes[0].get_title(loc="left")
+
+
+def test_zero_stands_on_a_logarithmic_axis_left_of_the_others(tmp_path):
+    figures = drawn(with_diverged(tmp_path))
+    axes = figures["learning_rate.png"].axes[0]
+    assert axes.get_xscale() == "log"
+    places = axes.get_xticks()
+    assert list(places[1:]) == [0.001, 0.01, 0.1, 1]
+    assert 0 < places[0] < 0.001
+
+
+def test_few_repeats_are_dots_and_more_have_an_interval(tmp_path):
+    for count, known in ((2, False), (5, True)):
+        folder = tmp_path / str(count)
+        rows = [
+            (f"optim.lr={rate} seed={seed}", 0.9 + seed / 99)
+            for rate in (0.1, 0.01)
+            for seed in range(count)
+        ]
+        points = points_of(folder, *rows)
+        assert all((point.val.low is not None) == known for point in points)
+        figures = drawn(points)
+        dots = figures["learning_rate.png"].axes[0].collections[-1].get_offsets()
+        assert known or len(dots) == 4
+        assert ("interval" in figures["main_effects.png"].get_suptitle()) == known

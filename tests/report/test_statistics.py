@@ -3,9 +3,13 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from dlcourse.report.statistics import Paired, Spread, paired, spread
+from dlcourse.facts import FIGURES as FIGURES_OF
+from dlcourse.facts import RANGES
+from dlcourse.report.statistics import Paired, Spread, between, paired, spread
 
 FIGURES = [0.91, 0.94, 0.92, 0.97]
 
@@ -63,3 +67,64 @@ def test_differences_that_are_all_zero_are_chance():
 @pytest.mark.parametrize("differences", [[], [0.1], [0.1, 0.1, 0.1]])
 def test_there_is_no_test_without_a_spread(differences):
     assert paired(differences).p is None
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_two_or_three_repeats_have_a_deviation_and_no_interval(n):
+    told = spread(FIGURES[:n], limits=(0, 1))
+    assert (told.low, told.high) == (None, None)
+    assert told.std is not None
+    assert told.values == tuple(FIGURES[:n])
+
+
+def test_the_interval_of_a_share_is_wilsons_with_the_same_standard_error():
+    t = stats.t.ppf(0.975, 4)
+    for right, total in ((36, 40), (39, 40), (20, 40)):
+        share = right / total
+        half = t * math.sqrt(share * (1 - share) / total)
+        level = 2 * stats.norm.cdf(t) - 1
+        theirs = stats.binomtest(right, total).proportion_ci(level, method="wilson")
+        ours = between(share, half, [share], (0, 1))
+        assert ours == (pytest.approx(theirs.low), pytest.approx(theirs.high))
+        double = between(2 * share, 2 * half, [share], (0, 2))
+        assert double == (pytest.approx(2 * theirs.low), pytest.approx(2 * theirs.high))
+
+
+@given(
+    st.sampled_from([(0, 1), (0, None), (None, 1), (0, 2)]),
+    st.lists(st.floats(0, 1), min_size=4, max_size=12),
+    st.floats(0, 1),
+)
+def test_an_interval_keeps_to_the_limits_and_has_the_mean_in_it(limits, values, overlap):
+    told = spread(values, overlap, limits)
+    low, high = (math.inf * (-1, 1)[i] if limits[i] is None else limits[i] for i in (0, 1))
+    slack = 1e-12
+    assert low <= told.low <= told.mean + slack
+    assert told.mean - slack <= told.high <= high
+
+
+def test_without_limits_it_would_leave_them():
+    values = [1.0, 1.0, 1.0, 0.9]
+    assert spread(values).high > 1  # the control
+    assert spread(values, limits=(0, 1)).high <= 1
+    assert spread([0.01, 0.02, 0.5, 0.01]).low < 0
+    assert spread([0.01, 0.02, 0.5, 0.01], limits=(0, None)).low > 0
+
+
+def test_far_from_the_limits_it_is_students_nearly():
+    values = [0.5, 0.51, 0.49, 0.505, 0.495]
+    limited, free = spread(values, limits=(0, 1)), spread(values)
+    assert limited.low == pytest.approx(free.low, abs=1e-5)
+    assert limited.high == pytest.approx(free.high, abs=1e-5)
+
+
+def test_a_value_outside_of_the_limits_shows_that_they_are_not_meant():
+    values = [-1.0, 2.0, 0.5, 0.3]
+    assert spread(values, limits=(0, None)) == spread(values)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({figure for some in FIGURES_OF.values() for figure in some})
+)
+def test_every_metrics_range_is_known(name):
+    assert name in RANGES

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dlcourse.facts import range_of
 from dlcourse.report.run import DONE, Run
 from dlcourse.report.statistics import Spread, spread
 
@@ -61,13 +62,15 @@ class Point:
     @property
     def val(self) -> Spread:
         """The monitored figure over the repeats."""
-        return spread([repeat.val for repeat in self.repeats], overlap(self.repeats))
+        values = [repeat.val for repeat in self.repeats]
+        return spread(values, overlap(self.repeats), range_of(self.monitor))
 
     @property
     def test(self) -> Spread | None:
         """The test figure over the repeats, or None where the monitor has none."""
         figures = [repeat.test for repeat in self.repeats if repeat.test is not None]
-        return spread(figures) if figures and len(figures) == len(self.repeats) else None
+        complete = figures and len(figures) == len(self.repeats)
+        return spread(figures, limits=range_of(self.monitor)) if complete else None
 
 
 def overlap(repeats: tuple[Repeat, ...] | list[Repeat]) -> float:

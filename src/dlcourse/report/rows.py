@@ -14,9 +14,17 @@ def header(points: list[Point], keys: list[str]) -> list[str]:
     monitor = points[0].monitor
     deviation = " ± sd" if repeated(points) else ""
     names = ["rank", *keys, f"{monitor}{deviation}"]
-    names += ["95 % interval", "n"] if repeated(points) else []
+    names += [interval_name(points), "n"] if repeated(points) else []
     names += [f"{test_name(monitor)}{deviation}"] if tested(points) else []
     return [*names, "epochs", "seconds"]
+
+
+def interval_name(points: list[Point]) -> str:
+    """Return what the column of intervals is called: few repeats have their values in it."""
+    known = [point.val.low is not None for point in points if point.val.std is not None]
+    if all(known):
+        return "95 % interval"
+    return "95 % interval or values" if any(known) else "values"
 
 
 def rows(points: list[Point], keys: list[str]) -> list[list[str]]:

@@ -18,7 +18,8 @@ class Run:
 
     values: every option that is known, ``{"model": "mlp", "optim.lr": 0.1, "monitor": ...}``.
     typed: the keys that the command named. reason: why it failed or was pruned, in one line.
-    result: its ``result.json``. point: the sweep and the place in it that the job was made for.
+    result: its ``result.json``. diverged: whether it failed because training diverged.
+    point: the sweep and the place in it that the job was made for.
     """
 
     folder: Path
@@ -28,6 +29,7 @@ class Run:
     reason: str = ""
     result: dict | None = None
     point: tuple[Path, int] | None = None
+    diverged: bool = False
 
 
 def read_run(
@@ -43,8 +45,9 @@ def read_run(
     """
     status, reason, result = ending(folder)
     values = {**(values or {}), **((result or {}).get("options") or {}), **stored_values(folder)}
+    diverged = status == FAILED and bool((note(folder / run_folder.FAILURE) or {}).get("diverged"))
     return Run(folder, values, stored_typed(folder) if typed is None else typed, status, reason,
-               result, point)  # fmt: skip
+               result, point, diverged)  # fmt: skip
 
 
 def ending(folder: Path) -> tuple[str, str, dict | None]:

@@ -45,7 +45,8 @@ def write_report(
     """
     runs = find_runs(folders)
     points = group_points(runs)
-    parts = [part for part in map(rank_by_data, by_measure(points)) if part]
+    groups = by_measure(points)
+    parts = [part for part in map(rank_by_data, groups) if part]
     left = left_out(runs)
     if not parts:
         here = ", ".join(map(str, folders))
@@ -66,11 +67,11 @@ def write_report(
     for kind, text_of in texts.items():
         with guarded(f"The table {places.texts[kind].name}", UserError):
             places.write_text(kind, text_of())
-    compared = {id(point) for point in max(parts, key=len)}
+    largest = max(groups, key=lambda group: len(rank_by_data(group)))
     shares = importances or {} if len(by_data(max(parts, key=len))) == 1 else {}
-    draw([p for p in points if id(p) in compared], shares, places)
+    draw(largest, shares, places)
     if len(parts) > 1:
-        say(f"The plots are of the {len(compared)} points in the largest table")
+        say(f"The plots are of the {len(max(parts, key=len))} points in the largest table")
     say(f"Written to {shown(places.folder)}: {', '.join(places.written)}")
 
 

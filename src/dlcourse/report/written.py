@@ -32,10 +32,12 @@ def mean_and_deviation(spread: Spread | None) -> str:
 
 
 def interval(spread: Spread) -> str:
-    """Write ``0.9690 to 0.9820``."""
-    if spread.low is None:
+    """Write ``0.9690 to 0.9820``; of two or three repeats their values, ``0.9690, 0.9700``."""
+    if spread.low is not None:
+        return f"{figure(spread.low, spread.mean)} to {figure(spread.high, spread.mean)}"
+    if spread.std is None:
         return NOTHING
-    return f"{figure(spread.low, spread.mean)} to {figure(spread.high, spread.mean)}"
+    return ", ".join(figure(value, spread.mean) for value in spread.values)
 
 
 def value_text(value: Any) -> str:

@@ -13,15 +13,19 @@ from dlcourse.report.points import Point
 from dlcourse.report.ranking import by_data
 from dlcourse.report.statistics import spread
 from dlcourse.report.written import figure as written
+from dlcourse.report.written import option
 
 MOST = 15  # cells along a side
 
 
-def draw_heat_map(points: Sequence[Point], keys: Sequence[str]) -> Figure | None:
+def draw_heat_map(
+    points: Sequence[Point], keys: Sequence[str], lost: Sequence[Point] = ()
+) -> Figure | None:
     """Draw the mean figure for each pair of values of the two keys that matter most.
 
     Bright is good; the best cell has a frame. Numbers drawn at random become a scatter plot. None
-    where fewer than two keys vary or each by itself, or where most cells would be empty.
+    where fewer than two keys vary or each by itself, or where most cells would be empty. lost:
+    points whose training diverged; a cell that has nothing else says so.
     """
     if any(len(around_base(points, key, keys)) < len(points) for key in keys):
         return None
@@ -39,7 +43,7 @@ def draw_heat_map(points: Sequence[Point], keys: Sequence[str]) -> Figure | None
     sparse = 2 * len(filled) < len(down.levels) * len(across.levels)
     if sparse or len(across.levels) > MOST:
         return None
-    return draw_cells(points[0], table, down, across, best=len(by_data(list(points))) == 1)
+    return draw_cells(points[0], table, down, across, lost, best=len(by_data(list(points))) == 1)
 
 
 def cell(points: Sequence[Point]) -> float:
@@ -48,7 +52,13 @@ def cell(points: Sequence[Point]) -> float:
 
 
 def draw_cells(
-    point: Point, table: list[list[float]], down: Scale, across: Scale, best: bool
+    point: Point,
+    table: list[list[float]],
+    down: Scale,
+    across: Scale,
+    lost: Sequence[Point],
+    *,
+    best: bool,
 ) -> Figure:
     """Draw a table of values as coloured cells with the values in them, the best one framed.
 
@@ -71,12 +81,24 @@ def draw_cells(
         axes.tick_params(axis="x", rotation=30)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+    gone = {(option(one, down.key), option(one, across.key)) for one in lost}
     cells = [(x, y, mean) for y, row in enumerate(table) for x, mean in enumerate(row)]
     for x, y, mean in cells:
         light = not math.isnan(mean) and sum(picture.to_rgba(mean)[:3]) > 1.4
-        text = "–" if math.isnan(mean) else written(mean)
+        text = written(mean)
+        if math.isnan(mean):
+            text = "diverged" if (down.levels[y].name, across.levels[x].name) in gone else "–"
         dark = light or math.isnan(mean)
         axes.text(x, y, text, ha="center", va="center", color="black" if dark else "white")
+    missing = [
+        f"{scale.key}={name}"
+        for scale in (down, across)
+        for name in dict.fromkeys(option(one, scale.key) for one in lost)
+        if name not in {level.name for level in scale.levels}
+    ]
+    if missing:
+        title = f"all diverged: {value_label(', '.join(missing), 60)}"
+        axes.set_title(title, loc="left", fontsize="medium", **LITERAL)
     if best:
         choose = min if point.mode == "min" else max
         x, y, _ = choose((c for c in cells if not math.isnan(c[2])), key=lambda c: c[2])
@@ -92,9 +114,9 @@ def draw_scatter(points: Sequence[Point], first: Scale, second: Scale) -> Figure
     scale_x(axes, first)
     axes.set_ylabel(value_label(second.key), **LITERAL)
     axes.set_yscale("log" if second.log else "linear")
-    height = {id(point): level.number for level in second.levels for point in level.points}
+    height = {id(point): second.at(level) for level in second.levels for point in level.points}
     dots = [
-        (level.number, height[id(point)], point.val.mean)
+        (first.at(level), height[id(point)], point.val.mean)
         for level in first.levels
         for point in level.points
         if id(point) in height

@@ -7,70 +7,87 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlcourse.plot_text import add_legend, value_label
-from dlcourse.report.picture.levels import Scale, around_base, scale_of, scales
+from dlcourse.report.picture.levels import RATE, Scale, around_base, scale_of, scales
 from dlcourse.report.picture.look import (
     COLOURS,
     DASHES,
     MARKERS,
+    draw_repeats,
     empty_figure,
+    mark_diverged,
+    places_of,
     plain,
     scale_x,
     scale_y,
 )  # fmt: skip
 from dlcourse.report.points import Point
+from dlcourse.report.written import option
 
-RATE = "optim.lr"
 
+def draw_learning_rate(
+    points: Sequence[Point], keys: Sequence[str], lost: Sequence[Point] = ()
+) -> Figure | None:
+    """Draw the value over the learning rate, a line with its 95 % band for each value of a key.
 
-def draw_learning_rate(points: Sequence[Point], keys: Sequence[str]) -> Figure | None:
-    """Draw the figure over the learning rate, a line with its 95 % band for each value of a key.
-
-    The key is the other one that matters most, if it has few values. Rates drawn at random are
-    points without a line. None where fewer than two rates were tried.
+    The key is the other one that matters most, if it has few values. Of fewer than four repeats
+    each is a small dot, without a band. Rates drawn at random are points without a line. lost:
+    points whose training diverged, which are crosses at the edge. None where fewer than two rates
+    were tried.
     """
     compared = around_base(points, RATE, keys)
     rates = scale_of(compared, RATE)
-    if RATE not in keys or len(rates.levels) < 2 or not rates.numeric:
+    several = len(rates.levels) + len(
+        set(places_of(rates, lost)) - {one.name for one in rates.levels}
+    )
+    if RATE not in keys or not rates.levels or several < 2 or not rates.numeric:
         return None
     others = [one for one in scales(compared, keys) if one.key != RATE]
     other = next((one for one in others if len(one.levels) <= len(MARKERS)), None)
     figure = empty_figure(6.4, 4.2)
     axes = figure.add_subplot(ylabel=points[0].monitor)
-    scale_x(axes, rates, log=rates.levels[0].number > 0)
+    scale_x(axes, rates, lost)
     if other is None:
-        draw_line(axes, rates, 0)
+        draw_line(axes, rates, rates, 0)
+        crosses = mark_diverged(axes, rates, lost, points[0].mode, COLOURS[0])
     else:
         levels = scale_of(compared, other.key).levels
-        lines = [
-            draw_line(axes, scale_of(level.points, RATE), number, rates.drawn)
-            for number, level in enumerate(levels)
-        ]
-        entries = [
-            (line, value_label(level.name))
-            for line, level in zip(lines, levels, strict=True)
-            if line is not None
-        ]
+        crosses, entries = False, []
+        for number, level in enumerate(levels):
+            line = draw_line(axes, rates, scale_of(level.points, RATE), number)
+            own = [point for point in lost if option(point, other.key) == level.name]
+            crosses |= mark_diverged(axes, rates, own, points[0].mode, COLOURS[number], number)
+            if line is not None:
+                entries.append((line, value_label(level.name)))
+        rest = {level.name for level in levels}
+        own = [point for point in lost if option(point, other.key) not in rest]
+        crosses |= mark_diverged(axes, rates, own, points[0].mode, "black", len(levels))
         look = {"loc": "outside right upper", "frameon": False, "alignment": "left"}
         add_legend(figure, entries, title=value_label(other.key), handlelength=3, **look)
+    if crosses:
+        axes.set_title("x: training diverged", loc="left", fontsize="medium")
     scale_y(axes, compared)
     plain(axes)
     return figure
 
 
-def draw_line(axes: Axes, rates: Scale, number: int, drawn: bool | None = None) -> Artist | None:
-    """Draw one line and its band, or the points alone where the rates were drawn at random."""
-    if not rates.levels:
+def draw_line(axes: Axes, rates: Scale, own: Scale, number: int) -> Artist | None:
+    """Draw one line and its band, or the points alone where the rates were drawn at random.
+
+    rates: all rates of the plot. own: those of this line.
+    """
+    if not own.levels:
         return None
-    along = [level.number for level in rates.levels]
-    means = [level.spread.mean for level in rates.levels]
+    places = {level.name: rates.at(level) for level in rates.levels}
+    along = [places[level.name] for level in own.levels]
+    means = [level.spread.mean for level in own.levels]
     look = {"color": COLOURS[number], "marker": MARKERS[number]}
-    if rates.drawn if drawn is None else drawn:
+    if rates.drawn:
         return axes.plot(along, means, linestyle="none", **look)[0]
     (line,) = axes.plot(along, means, linestyle=DASHES[number % len(DASHES)], **look)
-    low, high = (
-        [level.spread.mean if (end := getattr(level.spread, side)) is None else end
-         for level in rates.levels]
-        for side in ("low", "high")
-    )  # fmt: skip
-    axes.fill_between(along, low, high, color=COLOURS[number], alpha=0.18, linewidth=0)
+    spreads = [level.spread for level in own.levels]
+    if any(one.low is not None for one in spreads):
+        low = [one.mean if one.low is None else one.low for one in spreads]
+        high = [one.mean if one.high is None else one.high for one in spreads]
+        axes.fill_between(along, low, high, color=COLOURS[number], alpha=0.18, linewidth=0)
+    draw_repeats(axes, list(zip(along, spreads, strict=True)), COLOURS[number])
     return line

@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dlcourse.facts import range_of
 from dlcourse.report.points import Point, overlap
 from dlcourse.report.statistics import Spread, spread
 from dlcourse.report.written import number_of, option
 
+RATE = "optim.lr"
 MANY = 8  # of more numbers, most of which occur once, every point is drawn by itself
 
 
@@ -35,11 +37,24 @@ class Scale:
 
     @property
     def log(self) -> bool:
-        """Whether the values are positive numbers more than a factor of 20 apart."""
-        if not self.numeric:
+        """Whether the axis is logarithmic: learning rates, and numbers of very different size.
+
+        That is positive numbers more than a factor of 20 apart; 0 may be one more.
+        """
+        positive = [level.number for level in self.levels if level.number] if self.numeric else []
+        if not positive or min(positive) < 0:
             return False
-        numbers = [level.number for level in self.levels]
-        return min(numbers) > 0 and max(numbers) > 20 * min(numbers)
+        return max(positive) > (1 if self.key == RATE else 20) * min(positive)
+
+    @property
+    def zero(self) -> float | None:
+        """Where 0 stands on a logarithmic axis, left of the others; None where it does not."""
+        if not self.log or self.levels[0].number != 0:
+            return None
+        positive = [level.number for level in self.levels if level.number]
+        steps = max(len(positive) - 1, 1)
+        step = max((positive[-1] / positive[0]) ** (1 / steps), 3)
+        return positive[0] / step
 
     @property
     def drawn(self) -> bool:
@@ -58,7 +73,9 @@ class Scale:
 
     def at(self, level: Level) -> float:
         """Return where a value stands on the axis."""
-        return level.number if self.numeric else float(self.levels.index(level))
+        if not self.numeric:
+            return float(self.levels.index(level))
+        return self.zero if level.number == 0 and self.zero is not None else level.number
 
 
 def scale_of(points: Sequence[Point], key: str) -> Scale:
@@ -85,16 +102,24 @@ def marginal(points: Sequence[Point]) -> Spread:
     shared = [[r for r in point.repeats if r.pair in common] for point in points]
     if not common or len({len(some) for some in shared}) > 1:
         return Spread(1, spread([point.val.mean for point in points]).mean)
+    limits = range_of(points[0].monitor)
     by_pair: dict[tuple, list[float]] = {}
     for repeat in (repeat for some in shared for repeat in some):
         by_pair.setdefault(repeat.pair, []).append(repeat.val)
-    return spread([spread(figures).mean for figures in by_pair.values()], overlap(shared[0]))
+    means = [spread(values).mean for values in by_pair.values()]
+    return spread(means, overlap(shared[0]), limits)
 
 
 def usable(points: Sequence[Point]) -> list[Point]:
     """Return the points whose mean is finite, each set of runs once."""
     finite = [point for point in points if math.isfinite(point.val.mean)]
     return list({tuple(run.folder for run in point.runs): point for point in finite}.values())
+
+
+def diverged(points: Sequence[Point]) -> list[Point]:
+    """Return the points without a finite mean because training has diverged."""
+    lost = [p for p in points if not math.isfinite(p.val.mean) and any(r.diverged for r in p.runs)]
+    return list({tuple(run.folder for run in point.runs): point for point in lost}.values())
 
 
 def around_base(points: Sequence[Point], key: str, keys: Sequence[str]) -> list[Point]:

@@ -7,18 +7,31 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlcourse.report.picture.levels import Scale, scales
-from dlcourse.report.picture.look import COLOURS, DOT, empty_figure, plain, scale_x, scale_y
+from dlcourse.report.picture.look import (
+    COLOURS,
+    DOT,
+    draw_repeats,
+    empty_figure,
+    mark_diverged,
+    plain,
+    scale_x,
+    scale_y,
+)
 from dlcourse.report.points import Point
+from dlcourse.report.statistics import LEAST
 
 PANELS = 12
 ACROSS = 3
 
 
-def draw_main_effects(points: Sequence[Point], keys: Sequence[str]) -> Figure | None:
+def draw_main_effects(
+    points: Sequence[Point], keys: Sequence[str], lost: Sequence[Point] = ()
+) -> Figure | None:
     """Draw a panel for each key, the one that matters most first: the mean for each of its values.
 
     The mean is over all points with the value, its interval over their repeats; grey dots are the
-    points. Numbers drawn at random have no means, only the points.
+    points. Of two or three repeats each is a small dot, without an interval. Numbers drawn at
+    random have no means, only the points. lost: points whose training diverged.
     """
     found = scales(points, keys)[:PANELS]
     if not found:
@@ -28,20 +41,24 @@ def draw_main_effects(points: Sequence[Point], keys: Sequence[str]) -> Figure | 
     figure = empty_figure(max(4.6, 3.6 * across), 3.3 * down + 0.3)
     grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
     for axes, scale in zip(grid, found, strict=False):
-        draw_panel(axes, scale)
+        draw_panel(axes, scale, lost)
     for axes in grid[len(found) :]:
         axes.remove()
     scale_y(figure.axes[0], points)
     figure.supylabel(points[0].monitor, fontsize="medium")
     known = any(level.spread.low is not None for scale in found for level in scale.levels)
-    title = "mean of each value with its 95 % interval" if known else "mean of each value"
-    figure.suptitle(f"{title}; dots are points", x=0.01, ha="left", fontsize="medium")
+    few = any(2 <= level.spread.n < LEAST for scale in found for level in scale.levels)
+    title = ["mean of each value with its 95 % interval" if known else "mean of each value"]
+    title += ["grey: points", *(["small: repeats"] if few else [])]
+    if lost:
+        title.append(f"x: {len(lost)} diverged")
+    figure.suptitle("; ".join(title), x=0.01, ha="left", fontsize="medium")
     return figure
 
 
-def draw_panel(axes: Axes, scale: Scale) -> None:
+def draw_panel(axes: Axes, scale: Scale, lost: Sequence[Point]) -> None:
     """Draw one key's values."""
-    scale_x(axes, scale)
+    scale_x(axes, scale, lost)
     dots = [(scale.at(level), p.val.mean) for level in scale.levels for p in level.points]
     colour = COLOURS[0] if scale.drawn else DOT
     axes.scatter(*zip(*dots, strict=True), s=18, color=colour, linewidths=0, zorder=2)
@@ -60,4 +77,8 @@ def draw_panel(axes: Axes, scale: Scale) -> None:
             places, means, yerr=reach, fmt="o-" if scale.numeric else "o", capsize=4,
             color=COLOURS[0], markersize=6, zorder=3,
         )  # fmt: skip
+        spreads = [level.spread for level in scale.levels]
+        draw_repeats(axes, list(zip(places, spreads, strict=True)), COLOURS[0])
+    if lost:
+        mark_diverged(axes, scale, lost, lost[0].mode, "black")
     plain(axes)

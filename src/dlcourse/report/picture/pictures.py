@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from dlcourse.report.picture.heat_map import draw_heat_map
 from dlcourse.report.picture.importances import draw_importances
 from dlcourse.report.picture.learning_rate import draw_learning_rate
-from dlcourse.report.picture.levels import usable
+from dlcourse.report.picture.levels import diverged, usable
 from dlcourse.report.picture.main_effects import draw_main_effects
 from dlcourse.report.points import Point
 
@@ -17,10 +17,10 @@ def pictures(
     points: Sequence[Point], keys: Sequence[str], importances: Mapping[str, float]
 ) -> dict[str, Callable[[], Figure | None]]:
     """Return what draws each plot, by the name of its file; None comes where it makes no sense."""
-    some = usable(points)
+    some, lost = usable(points), diverged(points)
     return {
-        "main_effects.png": partial(draw_main_effects, some, keys),
-        "heat_map.png": partial(draw_heat_map, some, keys),
-        "learning_rate.png": partial(draw_learning_rate, some, keys),
+        "main_effects.png": partial(draw_main_effects, some, keys, lost),
+        "heat_map.png": partial(draw_heat_map, some, keys, lost),
+        "learning_rate.png": partial(draw_learning_rate, some, keys, lost),
         "importances.png": partial(draw_importances, importances),
     }
