@@ -98,7 +98,7 @@ BOUNDS: dict[str, Kind] = {
     "damaged": Word(("refuse", "skip")),
     "test_fraction": Number(0, 1, 0.2, above=True, below=True),
     "train_examples": counted(2, 10_000_000, 1000),
-    "test_examples": counted(2, 10_000_000, 1000),
+    "test_examples": counted(2, 10_000_000, 1000, empty=True),
     "data.noise": Number(0, 1000, 0.1),
     "data.spacing": Word(("random", "even")),
     "data.std": Number(0, 1000, 1.0),

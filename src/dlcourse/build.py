@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dlcourse.bounds import bounds_of
 from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, Split, State
-from dlcourse.data.options import keep_examples, randomize_labels, reconstruct
+from dlcourse.data.options import keep_examples, keep_test_examples, randomize_labels, reconstruct
 from dlcourse.error import UserError
 from dlcourse.kind import Numbers
 from dlcourse.light import leave_the_compiler_out
@@ -137,18 +137,31 @@ def build_all(cfg: DictConfig) -> None:
         if isinstance(node, DictConfig):
             choices = [node] if "_target_" in node else node.values()
             for choice in choices:
-                build(choice, *NOT_ARGUMENTS.get(group, ()))
+                build(
+                    choice, *(of_data(choice) if group == "data" else NOT_ARGUMENTS.get(group, ()))
+                )
+
+
+def of_data(node: DictConfig) -> tuple[str, ...]:
+    """Return the options of a data set that are applied here, to any of them.
+
+    A data set that is made up takes ``test_examples`` itself.
+    """
+    own = signature(locate(node._target_)).parameters
+    return NOT_ARGUMENTS["data"] + (() if "test_examples" in own else ("test_examples",))
 
 
 def load_data(cfg: DictConfig) -> Dataset:
     """Read or make the data set and apply the options that are common to all."""
     options = cfg.data
     with of_version(cfg.random_streams):
-        dataset = build(options, *NOT_ARGUMENTS["data"])(
+        dataset = build(options, *of_data(options))(
             root=Path(options.root).expanduser(), seed=options.seed
         )
         if options.examples is not None:
             dataset = keep_examples(dataset, options.examples, options.seed)
+        if options.test_examples is not None and "test_examples" in of_data(options):
+            dataset = keep_test_examples(dataset, options.test_examples, options.seed)
         if options.random_labels > 0:
             dataset = randomize_labels(dataset, options.random_labels, options.seed)
     return reconstruct(dataset) if options.reconstruct else dataset

@@ -5,7 +5,7 @@ from typing import Any
 
 EVERY = {"view": {}, "random_streams": 1}
 OF_A_GROUP = {
-    "data": {"zca_epsilon": 1e-5},
+    "data": {"test_examples": None, "zca_epsilon": 1e-5},
     "optim": {"decays": [], "freeze_after": [], "freeze_until": []},
 }
 OF_A_CLASS = {

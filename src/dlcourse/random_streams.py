@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     MADE_UP = "made-up data"  # the examples of moons, blobs, sine ...
     TEST_PART = "test part"  # of a data set that comes without one; from TEST_SEED
     KEPT = "kept examples"  # data.examples
+    KEPT_TEST = "kept test examples"  # data.test_examples
     LABELS = "random labels"  # data.random_labels: which are replaced, and by what
     DIVISION = "division"  # into folds, or training and validation part
     REPEAT = "repeat"  # the seed of a later division of repeated_kfold (repeat)

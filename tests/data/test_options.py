@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dlcourse.build import load_data
 from dlcourse.core import Dataset, Split
-from dlcourse.data.options import keep_examples, randomize_labels, standardize
+from dlcourse.data.options import keep_examples, keep_test_examples, randomize_labels, standardize
 from dlcourse.error import UserError
 
 
@@ -148,3 +148,46 @@ def test_the_sine_has_the_noise_that_was_asked_for(compose):
     assert residual.std().item() == pytest.approx(0.3, rel=0.05)
     assert x.min() >= 0
     assert x.max() < 1
+
+
+@given(examples=st.integers(3, 90), seed=st.integers(0, 5))
+@settings(deadline=None, max_examples=20)
+def test_test_examples_are_kept_class_by_class_and_drawn_apart_from_the_training_part(
+    examples, seed
+):
+    kept = keep_test_examples(made(), examples, seed)
+    counts = torch.bincount(kept.test.targets, minlength=3)
+    assert len(kept.test) == examples
+    assert counts.max() - counts.min() <= 2
+    assert len(kept.train) == 90
+    if examples == 30:
+        assert kept.test.inputs.tolist() != keep_examples(made(), 30, seed).train.inputs.tolist()
+
+
+@pytest.mark.parametrize("examples", [2, 91])
+def test_a_number_of_test_examples_that_is_not_there_is_refused(examples):
+    with pytest.raises(UserError, match=f"data.test_examples={examples} .*\n.* from 3 to 90"):
+        keep_test_examples(made(), examples, seed=0)
+
+
+def test_any_data_set_is_tested_on_fewer_examples(compose):
+    assert len(load_data(compose("data.test_examples=100")).test) == 100
+    regression = load_data(compose("data=diabetes", "data.test_examples=20"))
+    assert len(regression.test) == 20
+    assert len(load_data(compose("data=moons", "data.test_examples=30")).test) == 30
+    whole, shorter = load_data(compose()), load_data(compose("data.test_examples=100"))
+    assert torch.equal(whole.train.inputs, shorter.train.inputs)
+    rows = {tuple(row) for row in whole.test.inputs.flatten(1).tolist()}
+    assert {tuple(row) for row in shorter.test.inputs.flatten(1).tolist()} < rows
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["data=moons", "data.test_examples=null"], ["split=nested", "data.test_examples=100"]],
+)
+def test_what_the_number_cannot_mean_is_refused(words, compose):
+    from dlcourse.check import check
+    from dlcourse.compose import plain
+
+    with pytest.raises(UserError, match="test_examples"):
+        check(plain(compose(*words)))

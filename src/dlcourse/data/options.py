@@ -38,6 +38,25 @@ def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
     return dataclasses.replace(dataset, train=dataset.train.subset(kept), groups=groups)
 
 
+def keep_test_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
+    """Keep some of the test examples, class by class, the same ones in every run with this seed.
+
+    Raises UserError for more examples than there are, and for fewer than classes.
+    """
+    available, least = len(dataset.test), max(len(dataset.classes), 1)
+    if not least <= examples <= available:
+        raise UserError(
+            f"data.test_examples={examples} cannot be kept of {available} test examples in "
+            f"{len(dataset.classes)} classes.\n"
+            f"Type a number from {least} to {available}, or null for all"
+        )
+    if dataset.classes:
+        order = stratified_order(dataset.test.targets, seed, Purpose.KEPT_TEST)
+    else:
+        order = random_order(available, seed, Purpose.KEPT_TEST)
+    return dataclasses.replace(dataset, test=dataset.test.subset(order[:examples].sort().values))
+
+
 def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     """Replace the labels of a random fraction of the training examples; the test part stays true.
 

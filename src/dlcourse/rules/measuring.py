@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dlcourse.error import nearest
-from dlcourse.facts import FIGURES, SIZES, target
+from dlcourse.facts import FIGURES, NESTED, SIZES, target
 
 
 def monitor_is_measured(config: dict) -> Iterator[str]:
@@ -61,7 +61,24 @@ def examples_suffice(config: dict) -> Iterator[str]:
         )
 
 
+def test_examples_are_there(config: dict) -> Iterator[str]:
+    """Made-up data need a number; the outer fold of nested folds is not shortened."""
+    data = config["data"]
+    made_up = "train_examples" in data
+    if made_up and data["test_examples"] is None:
+        yield (
+            "data.test_examples=null leaves open how many examples to make.\n"
+            "Type data.test_examples=1000"
+        )
+    if not made_up and data["test_examples"] is not None and target(config, "split") == NESTED:
+        yield (
+            f"data.test_examples={data['test_examples']} shortens the test part of the data, and "
+            "split=nested tests on its outer fold.\nType data.test_examples=null"
+        )
+
+
 RULES = (
+    test_examples_are_there,
     monitor_needs_validation,
     stopping_needs_validation,
     monitor_is_measured,
