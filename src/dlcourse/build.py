@@ -206,8 +206,7 @@ def make_state(
         freeze_until=numbered(cfg.optim.freeze_until),
         apart=cfg.optim.get("apart", []),
     )
-    if cfg.batch_size == 1:
-        refuse_batch_norm(model)
+    refuse_lonely_batch_norm(model, cfg.batch_size, len(fold.train) if fold else None)
     make_optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])
     if not runtime.compile:
         leave_the_compiler_out()
@@ -233,14 +232,24 @@ def initialize(model: nn.Module, init: partial, fold: Fold | None, seed: int) ->
         init(model, inputs=inputs)
 
 
-def refuse_batch_norm(model: nn.Module) -> None:
-    """Raise UserError for a model with a batch norm that is not frozen."""
+def refuse_lonely_batch_norm(model: nn.Module, batch_size: int | str, examples: int | None) -> None:
+    """Raise UserError for a model with a batch norm that learns from one example at a time.
+
+    examples: of the training part; None where they are not known. Where there are two or more, a
+    batch has one only if ``batch_size`` is 1: see ``train.batches.divide``.
+    """
+    if batch_size != 1 and examples != 1:
+        return
     rest_what_is_frozen(model.train())
     for name, layer in model.named_modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training:
+            reason, remedy = "batch_size=1 leaves nothing to average", "batch_size=2 or more"
+            if examples == 1:
+                reason = "only one example is left to train on"
+                remedy = "a smaller split.fraction or data.test_fraction, or a larger data.examples"
             raise UserError(
-                f"{name} of this model averages over a batch, and batch_size=1 leaves nothing to "
-                "average.\nType batch_size=2 or more, or a model without batch norm"
+                f"{name} of this model averages over a batch, and {reason}.\n"
+                f"Type {remedy}; or model.norm=layer, or a model without batch norm"
             )
 
 

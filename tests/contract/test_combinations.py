@@ -69,6 +69,8 @@ WRONG = [  # the words, and what the message must name
     (["model=autoencoder", "augment=[affine]"], ["augment=affine", "augment=[noise]"]),
     (["model=mlp", "model.norm=instance"], ["instance", "model.norm=layer"]),
     (["model.norm=batch", "batch_size=1"], ["batch_size=1", "model.norm=layer"]),
+    (["model=mlp", "model.norm=group", "model.widths=[16,8]"], ["norm=group", "8 units", "[16]"]),
+    (["model=mlp", "model.norm=layer", "model.widths=[1]"], ["norm=layer", "1 unit.", "[16]"]),
     (["model=resnet20", "model.activation=maxout:3"], ["maxout:3", "resnet", "model=mlp"]),
     (["data=image_folder", "data.root=no/such"], ["no/such", "data.root"]),
     (["init=from_run"], ["init=from_run", "init.run="]),

@@ -17,6 +17,8 @@ from dlcourse.check import check
 from dlcourse.core import Fold
 from dlcourse.data.options import standardize
 from dlcourse.error import UserError
+from dlcourse.experiment import run
+from dlcourse.facts import SMALLEST_PICTURE
 
 NARROW = {"width": 8, "hidden": 16}  # so that the largest nets cost milliseconds
 VIT = {"width": 24, "hidden": 16, "heads": 3, "depth": 2}
@@ -195,3 +197,47 @@ def test_a_design_trains_in_half_precision_with_weights_that_stay_whole(model, c
     own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
     weights = two_steps(cfg, own).parameters()
     assert {weight.dtype for weight in weights} == {torch.float32}
+
+
+@pytest.mark.parametrize("model", [DESIGNS[path] for path in SMALLEST_PICTURE])
+def test_every_norm_leaves_something_of_two_of_the_smallest_pictures(model, composed):
+    """Where a norm averages over a single value, nothing is left of it, or torch refuses."""
+    base = narrow(together(composed, model, "digits"))
+    if base.model.get("depth", 0) >= 20:
+        base.model.depth = 8
+    side = SMALLEST_PICTURE[base.model._target_]
+    for norm in NORMS if "norm" in base.model else ():
+        base.model.norm = norm
+        net = build_node(base.model)((1, side, side), 10).train()
+        first = net(torch.rand(2, 1, side, side))
+        assert first.isfinite().all()
+        assert not torch.equal(first, net(torch.rand(2, 1, side, side)))
+
+
+ONE_LEFT = ["split.stratified=false", "split.fraction=0.75"]  # of four examples
+
+
+@pytest.mark.parametrize(
+    ("words", "trains"),
+    [
+        (ONE_LEFT, False),
+        ([*ONE_LEFT, "batch_size=full"], False),
+        (["split=kfold", "split.folds=4"], True),
+        (["split.fraction=0.5"], True),
+        (["split.fraction=0.5", "batch_size=full"], True),
+        ([*ONE_LEFT, "model.norm=layer"], True),
+        ([*ONE_LEFT, "optim.freeze=[hidden.*]"], True),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_a_batch_norm_that_would_see_one_example_is_refused_before_training(
+    words, trains, composed, tmp_path
+):
+    """The gate has four examples."""
+    cfg = composed("data=gates", "model=mlp", "model.norm=batch", "max_epochs=2", *words)
+    if trains:
+        run(cfg, tmp_path)
+        return
+    with pytest.raises(UserError, match=r"hidden\.1 .*one example(.|\n)*Type a smaller split"):
+        run(cfg, tmp_path)
+    assert not (tmp_path / "history.jsonl").exists()

@@ -149,11 +149,32 @@ def norm_fits_the_model(config: dict) -> Iterator[str]:
             "model.norm=instance averages over a picture's pixels, and an MLP's units have none.\n"
             "Type model.norm=layer"
         )
+    single = [width for width in mlp_widths(config) if one_value_to_average(norm, width)]
+    if single:
+        yield (
+            f"model.norm={norm} would average over single values, which leaves nothing of them, in "
+            f"a layer of {single[0]} unit{'s' if single[0] > 1 else ''}.\n"
+            "Type other model.widths, for example 'model.widths=[16]', or model.norm=none"
+        )
     if norm == "batch" and config["batch_size"] == 1:
         yield (
             "model.norm=batch averages over a batch, and batch_size=1 leaves nothing to average.\n"
             "Type batch_size=2 or more, or model.norm=layer"
         )
+
+
+def mlp_widths(config: dict) -> list[int]:
+    """Return how many values each norm of an MLP looks at."""
+    model = config["model"]
+    if target(config, "model") != "dlcourse.model.mlp.MLP":
+        return []
+    name, _, number = str(model["activation"]).partition(":")
+    return [width * (int(number or 2) if name == "maxout" else 1) for width in model["widths"]]
+
+
+def one_value_to_average(norm: str, values: int) -> bool:
+    """Return whether a norm of a layer of single values has but one in each of its averages."""
+    return (norm == "layer" and values == 1) or (norm == "group" and values in (1, 2, 4, 8))
 
 
 def maxout_has_its_pieces(config: dict) -> Iterator[str]:
