@@ -270,7 +270,10 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         plain_loss=plain_loss(cfg),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
         constraints=[made for made in regularizers if works_after_the_step(made)],
-        augment=[told(build(node), dataset, cfg.seed) for node in cfg.augment.values()],
+        augment=[
+            told(build(node), dataset, cfg.seed, fold.standardize.mean)
+            for node in cfg.augment.values()
+        ],
         clip=build(cfg.clip),
         average=average_of(cfg, len(fold.train)),
         schedule=warmup(schedule, cfg.schedule.get("warmup", 0.0)),
@@ -335,13 +338,14 @@ def average_of(cfg: DictConfig, examples: int = 1) -> Average:
     return average(steps=all_steps(examples, size, cfg.max_epochs))
 
 
-def told(augment: partial, dataset: Dataset, seed: int) -> Callable:
-    """Return an augmentation as the loop calls it, told what it has a keyword for.
+def told(augment: partial, dataset: Dataset, seed: int, mean: Tensor) -> Callable:
+    """Return an augmentation as the loop calls it, with what it has a keyword for.
 
-    ``classes`` is their number, 0 in a regression; ``index`` and ``epoch`` come with each batch.
+    ``classes`` is their number, 0 in a regression; ``mean`` is what the standardisation subtracts;
+    ``index`` and ``epoch`` come with each batch.
     """
     wanted = signature(augment.func).parameters.keys() - augment.keywords.keys()
-    known = {"classes": len(dataset.classes), "seed": seed}
+    known = {"classes": len(dataset.classes), "seed": seed, "mean": mean}
     augment = partial(augment, **{name: known[name] for name in known.keys() & wanted})
     asked = wanted & {"index", "epoch"}
 

@@ -16,7 +16,7 @@ from dlcourse.facts import PICTURE_AUGMENTATIONS, SOFT_TARGETS
 
 CLASSES = 10
 RANDOM = [name for name in options("augment") if name != "none"]
-RETURNS_FLOATS = ("noise", "mixup")
+RETURNS_FLOATS = ("noise", "mixup", "dropout")
 
 
 def pictures(count=64, dtype=torch.uint8, shape=(3, 20, 24)):
@@ -27,8 +27,8 @@ def pictures(count=64, dtype=torch.uint8, shape=(3, 20, 24)):
 def augmentation(compose, name, *more):
     """Return what is chosen by ``augment=[name]`` as one function."""
     chosen = compose(f"augment=[{name}]", "data.size=28", *more).augment
-    functions = [told(build(node), SimpleNamespace(classes=range(CLASSES)), 0) for node in
-                 chosen.values()]  # fmt: skip
+    dataset, mean = SimpleNamespace(classes=range(CLASSES)), torch.tensor(100.0)
+    functions = [told(build(node), dataset, 0, mean) for node in chosen.values()]
 
     def augment(inputs, targets):
         index = torch.arange(len(inputs), device=inputs.device)
@@ -66,7 +66,7 @@ def test_a_picture_keeps_its_size_its_type_and_the_original(name, compose):
             assert after.shape == before.shape
             assert after.dtype == (torch.float32 if name in RETURNS_FLOATS else dtype)
             assert torch.equal(before, kept)
-            assert name == "noise" or (after.min() >= 0 and after.max() <= 255)
+            assert name in ("noise", "dropout") or (after.min() >= 0 and after.max() <= 255)
             assert name in SOFT_TARGETS or torch.equal(new_targets, targets)
 
 

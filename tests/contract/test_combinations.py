@@ -73,6 +73,7 @@ WRONG = [  # the words, and what the message must name
     (["model=mlp", "model.norm=layer", "model.widths=[1]"], ["norm=layer", "1 unit.", "[16]"]),
     (["model=resnet20", "model.activation=maxout:3"], ["maxout:3", "resnet", "model=mlp"]),
     (["data=image_folder", "data.root=no/such"], ["no/such", "data.root"]),
+    (["init=uniform", "init.low=0.1"], ["init.low=0.1", "init.high=0.05", "init.low=-0.05"]),
     (["init=from_run"], ["init=from_run", "init.run="]),
     (["init=from_run", "init.run=no/such"], ["init.run=no/such", "best.pt"]),
     (["split.fraction=0"], ["split.fraction=0", "stop=never"]),

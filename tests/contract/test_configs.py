@@ -144,7 +144,7 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
     given_by_the_run = {
         "data": {"root", "seed"},
         "split": {"classes", "ready_val", "groups"},
-        "augment": {"classes", "index", "epoch", "seed"},
+        "augment": {"classes", "index", "epoch", "seed", "mean"},
         "average": {"steps"},
         "init": {"inputs"},
     }

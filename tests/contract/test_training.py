@@ -214,30 +214,29 @@ def test_every_norm_leaves_something_of_two_of_the_smallest_pictures(model, comp
         assert not torch.equal(first, net(torch.rand(2, 1, side, side)))
 
 
-ONE_LEFT = ["split.stratified=false", "split.fraction=0.75"]  # of four examples
-
-
 @pytest.mark.parametrize(
-    ("words", "trains"),
+    ("examples", "words", "trains"),
     [
-        (ONE_LEFT, False),
-        ([*ONE_LEFT, "batch_size=full"], False),
-        (["split=kfold", "split.folds=4"], True),
-        (["split.fraction=0.5"], True),
-        (["split.fraction=0.5", "batch_size=full"], True),
-        ([*ONE_LEFT, "model.norm=layer"], True),
-        ([*ONE_LEFT, "optim.freeze=[hidden.*]"], True),
+        (1, [], False),
+        (1, ["batch_size=full"], False),
+        (1, ["model.norm=layer"], True),
+        (1, ["optim.freeze=[hidden.*]"], True),
+        (2, [], True),
+        (5, ["batch_size=2"], True),
     ],
-    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )
 def test_a_batch_norm_that_would_see_one_example_is_refused_before_training(
-    words, trains, composed, tmp_path
+    examples, words, trains, composed, tmp_path
 ):
-    """The gate has four examples."""
-    cfg = composed("data=gates", "model=mlp", "model.norm=batch", "max_epochs=2", *words)
+    """As many rows are held back as there are to train on; a last one alone joins a batch."""
+    rows = [f"{n},{n % 3},{n % 2}" for n in range(3 * examples)]
+    (tmp_path / "table.csv").write_text("\n".join(["a,b,target", *rows, ""]))
+    own = ["data=csv", "data.test_fraction=0.34", "split.fraction=0.5", "model.norm=batch"]
+    cfg = composed(*own, "max_epochs=2", *words)
+    cfg.data.root = str(tmp_path)
     if trains:
-        run(cfg, tmp_path)
+        run(cfg, tmp_path / "run")
         return
     with pytest.raises(UserError, match=r"hidden\.1 .*one example(.|\n)*Type a smaller split"):
-        run(cfg, tmp_path)
-    assert not (tmp_path / "history.jsonl").exists()
+        run(cfg, tmp_path / "run")
+    assert not (tmp_path / "run/history.jsonl").exists()

@@ -38,6 +38,16 @@ def test_a_uniform_initializer_stays_within_its_limit(name, compose):
     assert limit * 0.99 < weight.abs().max() <= limit
 
 
+@pytest.mark.parametrize(("low", "high"), [(-0.05, 0.05), (0.0, 2.0), (-3.0, -1.0)])
+def test_uniform_weights_fill_their_range(low, high, compose):
+    words = (f"init.low={low}", f"init.high={high}")
+    weight = drawn(compose, "uniform", nn.Linear(FAN_IN, FAN_OUT), *words).weight.detach()
+    room = 1e-3 * (high - low)
+    assert low <= weight.min() < low + room
+    assert high - room < weight.max() <= high
+    assert weight.mean().item() == pytest.approx((low + high) / 2, abs=10 * room)
+
+
 def test_a_truncated_normal_has_no_weight_beyond_two_deviations_before_the_cut(compose):
     weight = drawn(compose, "he_truncated", nn.Linear(FAN_IN, FAN_OUT)).weight.detach()
     limit = 2 * math.sqrt(2 / FAN_IN) / 0.87962566  # the number that Keras prints

@@ -36,11 +36,12 @@ def augment(
     inputs: Tensor,
     targets: Tensor | None = None,
     epoch: int = 0,
+    mean: Tensor | float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Carry out the augmentations that are chosen, after a fixed seed."""
     torch.manual_seed(5)
     for node in compose(*words).augment.values():
-        function = told(build(node), SimpleNamespace(classes=range(COUNT)), 0)
+        function = told(build(node), SimpleNamespace(classes=range(COUNT)), 0, mean)
         inputs, targets = function(inputs, targets, torch.arange(len(inputs)), torch.tensor(epoch))
     return inputs, targets
 
@@ -106,6 +107,18 @@ def noise(compose: Callable) -> float:
     shares = torch.tensor([0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
     measured = (outputs - 128).flatten().quantile(shares) / 25.5
     return difference(measured, torch.distributions.Normal(0, 1).icdf(shares))
+
+
+def dropout(compose: Callable) -> float:
+    """Compare standardised inputs with torch's layer in front of a model, in deviations."""
+    before = pictures()
+    mean, std = (fold(before.double(), (0, 2, 3)) for fold in (torch.mean, torch.std))
+    mean, std = mean.view(3, 1, 1).float(), std.view(3, 1, 1).float()
+    after, _ = augment(compose, ["augment=[dropout]"], before, mean=mean)
+    torch.manual_seed(5)
+    theirs = torch.nn.Dropout(0.2)((before - mean) / std)
+    assert 0.15 < (theirs == 0).float().mean() < 0.25
+    return difference((after - mean) / std, theirs)
 
 
 def resized(compose: Callable) -> float:
@@ -239,6 +252,7 @@ ROWS = {
     "flip": Row("torchvision hflip", flip, 0),
     "alternating_flip": Row("torchvision hflip, two epochs", alternating_flip, 0),
     "noise": Row("quantiles of the normal distribution", noise, 0.03),
+    "dropout": Row("torch.nn.Dropout on the standardised pictures", dropout, 1e-5),
     "crop_flip": Row("torchvision pad, crop and hflip, every place", crop_flip, 0),
     "resized_crop": Row("torchvision resized_crop, antialiased, grey levels", resized, 1),
     "color_jitter": Row("torchvision adjust_*, grey levels", color_jitter, 1),

@@ -169,6 +169,7 @@ ROWS = {
     "zeros": Row("0", constant("zeros", 0.0), 0),
     "constant": Row("0.01", constant("constant", 0.01), 1e-9),
     "normal": row("normal", "N(0, 0.01^2)", normal, lambda m, n: 0.01),
+    "uniform": row("uniform", "U(-0.05, 0.05), Keras's", uniform, lambda m, n: 0.05 / math.sqrt(3)),
     "lecun_normal": row("lecun_normal", "N(0, 1/n_in)", normal, lambda m, n: m**-0.5),
     "lecun_uniform": row("lecun_uniform", "U, variance 1/n_in", uniform, lambda m, n: m**-0.5),
     "xavier_normal": row(

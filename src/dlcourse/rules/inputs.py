@@ -201,6 +201,17 @@ def picture_folder_exists(config: dict) -> Iterator[str]:
             )
 
 
+def a_range_goes_upwards(config: dict) -> Iterator[str]:
+    """Of a range of initial weights the lower end is the smaller one."""
+    low, high = config["init"].get("low"), config["init"].get("high")
+    if target(config, "init") == "dlcourse.init.uniform.uniform" and not low < high:
+        bound = abs(high) or 0.05
+        yield (
+            f"init=uniform draws weights between init.low={low} and init.high={high}, of which the "
+            f"first must be the smaller one.\nType init.low={-bound} init.high={bound}"
+        )
+
+
 def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
     """Its weights are read before the first step."""
     if target(config, "init") != "dlcourse.init.from_run.from_run":
@@ -228,5 +239,6 @@ RULES = (
     norm_fits_the_model,
     maxout_has_its_pieces,
     picture_folder_exists,
+    a_range_goes_upwards,
     the_run_to_start_from_is_there,
 )

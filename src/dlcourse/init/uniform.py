@@ -1,0 +1,13 @@
+"""Uniform initial weights of one range for all layers."""
+
+from torch import nn
+
+from dlcourse.init.layers import draw
+
+
+def uniform(model: nn.Module, *, low: float, high: float) -> None:
+    """Draw weights from U(low, high), the range being the same in every layer.
+
+    Reference: Chollet and others, Keras, 2015, ``RandomUniform``, whose range is -0.05 to 0.05.
+    """
+    draw(model, lambda weight: nn.init.uniform_(weight, low, high))
