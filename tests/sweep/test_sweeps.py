@@ -207,8 +207,11 @@ def test_a_job_that_streams_its_pictures_ends(sweep, tmp_path):
 
 
 def test_checking_runs_nothing(sweep, tmp_path):
-    ended = sweep("-m", *SMALL, "model.widths=[16],[32]", "check=true")
+    words = ("model.widths=[16],[32]", "augment=[dropout]", "model.activation=leaky_relu:0.2,elu:2")
+    ended = sweep("-m", *SMALL, *words, "regularizer=[l2],[]", "check=true")
     assert ended.returncode == 0, ended.stderr
+    for value in ("[16]", "[l2]", "leaky_relu:0.2"):
+        assert f" {value} " in ended.stdout, "a value is shown as it was typed"
     assert f"{784 * 16 + 16 + 170:,}" in ended.stdout
     assert f"{784 * 32 + 32 + 330:,}" in ended.stdout
     assert not (tmp_path / "outputs").exists()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dlcourse.sweep.job import unescaped
 from dlcourse.sweep.plan import Plan
@@ -25,7 +26,11 @@ def show_plan(plan: Plan, findings: dict[Path, Finding], begun: Path | None) -> 
         parameters = findings[jobs[0].folder].parameters
         cells = [values.get(key, values.get(f"+{key}", "")) for key in plan.keys]
         table.add_row(
-            str(number), *cells, str(len(jobs)), f"{parameters:,}", f"{finished}" if begun else ""
+            str(number),
+            *map(Text, cells),
+            str(len(jobs)),
+            f"{parameters:,}",
+            f"{finished}" if begun else "",
         )
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     console.print(table)
