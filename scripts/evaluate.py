@@ -21,6 +21,9 @@ def main() -> None:
 
     from dlcourse.build import build, divide, examples_to_test, load_data, make_recipe
     from dlcourse.core import Fold
+    from dlcourse.fingerprint import divided as fingerprint_of
+    from dlcourse.fingerprint import refuse_learned
+    from dlcourse.run_folder import CONFIG
     from dlcourse.train.evaluate import evaluate
     from dlcourse.trained import config_of, folds_of, load_model
 
@@ -31,7 +34,11 @@ def main() -> None:
         cfg.data.root = words["data.root"]
     runtime = build(cfg.runtime)()
     dataset = load_data(cfg)
-    parts = {part.name: part for part in divide(cfg, dataset)}
+    divided = divide(cfg, dataset)
+    whole = folder if (folder / CONFIG).exists() else folder.resolve().parent
+    nested = any(part.test is not None for part in divided)
+    refuse_learned(whole, fingerprint_of(dataset, divided), nested=nested)
+    parts = {part.name: part for part in divided}
     for place in folds:
         part = parts.get(place.resolve().name, parts.get("."))
         test = examples_to_test(dataset, part).to(runtime.device)

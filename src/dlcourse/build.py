@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from inspect import signature
@@ -11,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
+from dlcourse import fingerprint
 from dlcourse.bounds import bounds_of
 from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, Split, State
@@ -158,6 +160,7 @@ def load_data(cfg: DictConfig) -> Dataset:
         dataset = build(options, *of_data(options))(
             root=Path(options.root).expanduser(), seed=options.seed
         )
+        dataset = replace(dataset, fingerprint=fingerprint.take(dataset))
         if options.examples is not None:
             dataset = keep_examples(dataset, options.examples, options.seed)
         if options.test_examples is not None and "test_examples" in of_data(options):

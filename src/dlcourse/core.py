@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,13 @@ class Split:
 
     inputs: (N, C, H, W) uint8 pictures or (N, D) float features.
     targets: (N,) int64 classes, or (N, K) float values of a regression.
+    contents: (N,) int64 on the CPU, a digest of the file that each example was read from; None
+        where the inputs themselves are compared.
     """
 
     inputs: Tensor
     targets: Tensor
+    contents: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -35,12 +38,21 @@ class Split:
 
     def subset(self, index: Tensor) -> Split:
         """Return the examples at the given positions (M,), in that order."""
+        contents = None if self.contents is None else self.contents[index.cpu()]
         index = index.to(self.device)
-        return replace(self, inputs=self.inputs[index], targets=self.targets[index])
+        return replace(
+            self, inputs=self.inputs[index], targets=self.targets[index], contents=contents
+        )
 
     def stretch(self, start: int, stop: int) -> Split:
         """Return the examples from ``start`` to before ``stop``, without a copy."""
-        return replace(self, inputs=self.inputs[start:stop], targets=self.targets[start:stop])
+        contents = None if self.contents is None else self.contents[start:stop]
+        return replace(
+            self,
+            inputs=self.inputs[start:stop],
+            targets=self.targets[start:stop],
+            contents=contents,
+        )
 
     def to(self, device: torch.device) -> Split:
         """Return the same examples on the given device."""
@@ -69,6 +81,9 @@ class Dataset:
     ready_val: how many examples at the end of ``train`` are a ready-made validation part.
     groups: (N,) int64, the group of every training example, such as the patient a picture is of;
         None where examples do not belong together.
+    verified: whether the examples follow from the config alone: they are made up, or read from
+        files with known checksums.
+    fingerprint: what a run remembers of the data; see ``dlcourse.fingerprint``.
     """
 
     name: str
@@ -77,6 +92,8 @@ class Dataset:
     classes: tuple[str, ...] = ()
     ready_val: int = 0
     groups: Tensor | None = None
+    verified: bool = False
+    fingerprint: Any = None
 
     @property
     def task(self) -> str:

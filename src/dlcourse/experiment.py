@@ -1,5 +1,6 @@
 """One experiment: from a config over its folds to a result."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse import predictions, run_folder
+from dlcourse import fingerprint, predictions, run_folder
 from dlcourse.build import (
     build,
     build_all,
@@ -35,6 +36,8 @@ from dlcourse.train.evaluate import measure
 from dlcourse.train.finite import refuse_infinite_test
 from dlcourse.train.fit import fit
 from dlcourse.tune import settle
+
+log = logging.getLogger(__name__)
 
 MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
 """What a run is told by in TensorBoard and in tables, besides what was typed."""
@@ -77,6 +80,7 @@ def carry_out(
     with working("reading the data"):
         dataset = load_data(cfg)
     parts = divide(cfg, dataset)
+    recognize(folder, dataset, parts)
     options = chosen_options(cfg, folder, telling)
     results, introduced = [], False
     for number, part in enumerate(parts, 1):
@@ -155,6 +159,19 @@ def run_fold(
         for observer in observers:
             observer.finish(state, result)
     return result
+
+
+def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
+    """Remember a run's data; raises UserError where it was begun with others."""
+    known = fingerprint.divided(dataset, parts)
+    fingerprint.refuse_other_data(folder, known)
+    if not (folder / run_folder.DATA).exists():
+        if any(begun(folder / part.name) for part in parts):
+            log.warning(
+                "This run was begun before dlcourse recorded the data of a run: whether they are "
+                "still the same cannot be checked"
+            )
+        fingerprint.write(folder, known)
 
 
 def record(cfg: DictConfig, folder: Path) -> None:

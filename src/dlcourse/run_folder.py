@@ -25,6 +25,7 @@ OVERRIDES = ".hydra/overrides.yaml"
 HYDRA = ".hydra/hydra.yaml"
 RESULT = "result.json"
 FAILURE, PRUNED = "failure.json", "pruned.json"  # of a sweep's job that has left no result
+DATA = "data.npz"  # what a run remembers of its data
 PICKS = "runtime.json"  # what ``runtime=auto`` has picked
 LOG = "train.log"
 DIVERGED = "diverged"  # what a run was ended by that has no result
@@ -71,8 +72,8 @@ def make(folder: Path) -> Path:
 
 
 def discard(folder: Path) -> None:
-    """Take away the folder of a run that never began: one with a config and a log at most."""
-    if all(path.name in (".hydra", "train.log") for path in folder.iterdir()):
+    """Remove the folder of a run that never began: without a checkpoint or a history."""
+    if all(path.name in (".hydra", "train.log", DATA) for path in folder.iterdir()):
         shutil.rmtree(folder)
 
 

@@ -44,4 +44,5 @@ def blobs(
         train=draw(train_examples),
         test=draw(test_examples),
         classes=tuple(map(str, range(centers))),
+        verified=True,
     )

@@ -11,11 +11,13 @@ FOLDER = ".dlcourse"  # inside data.root
 log = logging.getLogger(__name__)
 
 
-def cached(root: Path, name: str, make: Callable[[], dict]) -> dict:
+def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "") -> dict:
     """Return what ``make`` returns: from the cache if it is there and whole, else by making it.
 
     A damaged cache is named in a warning and made again. Where nothing can be written, a warning
     says so and the data are decoded at every start.
+
+    replaces: a pattern of the names of older caches of the same files, which are then removed.
     """
     path = root / FOLDER / f"{name}.pt"
     try:
@@ -28,6 +30,9 @@ def cached(root: Path, name: str, make: Callable[[], dict]) -> dict:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         durable.save(path, content)
+        for old in path.parent.glob(f"{replaces}.pt") if replaces else ():
+            if old != path:
+                old.unlink(missing_ok=True)
     except OSError as error:
         log.warning("the decoded data cannot be kept for later starts: %s", error)
     return content

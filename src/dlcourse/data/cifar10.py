@@ -46,7 +46,7 @@ def _dataset(
         Split(convert(content[part]["pictures"], size, channels), content[part]["targets"])
         for part in ("train", "test")
     )
-    return Dataset(name=name, train=train, test=test, classes=classes)
+    return Dataset(name=name, train=train, test=test, classes=classes, verified=True)
 
 
 def _read(root: Path, source: str, name: str, download: bool) -> dict:

@@ -35,4 +35,5 @@ def circles(
         train=draw(train_examples),
         test=draw(test_examples),
         classes=("outer", "inner"),
+        verified=True,
     )

@@ -26,7 +26,7 @@ def diabetes(*, root: Path, seed: int) -> Dataset:
     content = cached(root, "diabetes", _read)
     everything = Split(content["features"], content["targets"])
     train, test = hold_back(everything, TEST_EXAMPLES, classes=False)
-    return Dataset(name="diabetes", train=train, test=test)
+    return Dataset(name="diabetes", train=train, test=test, verified=True)
 
 
 def _read() -> dict:

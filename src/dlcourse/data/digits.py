@@ -23,7 +23,9 @@ def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
     content = cached(root, "digits", _read)
     everything = Split(convert(content["pictures"], size, channels), content["targets"])
     train, test = hold_back(everything, TEST_EXAMPLES, classes=True)
-    return Dataset(name="digits", train=train, test=test, classes=tuple("0123456789"))
+    return Dataset(
+        name="digits", train=train, test=test, classes=tuple("0123456789"), verified=True
+    )
 
 
 def _read() -> dict:

@@ -60,7 +60,7 @@ def idx(
         Split(convert(content[part]["pictures"], size, channels), content[part]["targets"])
         for part in ("train", "test")
     )
-    return Dataset(name=source.name, train=train, test=test, classes=source.classes)
+    return Dataset(name=source.name, train=train, test=test, classes=source.classes, verified=True)
 
 
 def names(prefix: str) -> tuple[str, str]:

@@ -1,6 +1,8 @@
 """A user's own pictures."""
 
+import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -55,7 +57,7 @@ def image_folder(
     listing, left_out = list_pictures(top)
     paths = [path for part in listing.values() for path in part]
     files = PictureFiles(tuple(map(str, paths)), size, channels, workers)
-    pictures, problems, notes = load(files, memory, top, fingerprint(listing))
+    pictures, problems, notes, contents = load(files, memory, top, fingerprint(listing))
     report_damage(problems, paths, damaged)
     for line in filter(None, (left_out, report(paths, notes))):
         log.warning("%s", line)
@@ -68,7 +70,7 @@ def image_folder(
     for part, some in listing.items():
         counts[part] = sum(start <= position < start + len(some) for position in whole)
         start += len(some)
-    train, test = divide(kind(pictures, targets), counts, test_fraction)
+    train, test = divide(kind(pictures, targets, contents[whole]), counts, test_fraction)
     return Dataset(
         name=shown(top.resolve().name),
         train=train,
@@ -80,22 +82,25 @@ def image_folder(
 
 def load(
     files: PictureFiles, memory: float, top: Path, word: str
-) -> tuple[Tensor | PictureFiles, list[str], list[list[str]]]:
-    """Return the images that can be read; for every file what is wrong with it, or "", and notes.
+) -> tuple[Tensor | PictureFiles, list[str], list[list[str]], Tensor]:
+    """Return the images that can be read; for every file what is wrong or "", notes and a digest.
 
     They are decoded once and kept, or if they are too large only looked at, once.
     """
-    name, size = f"{files.channels}x{files.size}-{word}", files.shape.numel()
+    kind, size = f"{files.channels}x{files.size}", files.shape.numel()
+    name = f"{kind}-{word}"
     if size <= memory * GIB:
-        content = cached(top, f"decoded-{name}", lambda: decode(files))
-        return content["pictures"], content["problems"], content["notes"]
+        content = cached(
+            top, f"decoded-{name}", lambda: decode(files), replaces=f"decoded-{kind}-*"
+        )
+        return tuple(content[key] for key in ("pictures", "problems", "notes", "contents"))
     log.warning(
         "%d images of %d x %d need %.2g GiB, more than data.memory=%g: they are read again in "
         "every epoch", len(files.paths), files.size, files.size, size / GIB, memory,
     )  # fmt: skip
-    content = cached(top, f"problems-{name}", lambda: look(files))
+    content = cached(top, f"problems-{name}", lambda: look(files), replaces=f"problems-{kind}-*")
     whole = torch.tensor([not problem for problem in content["problems"]]).nonzero()[:, 0]
-    return files[whole], content["problems"], content["notes"]
+    return files[whole], content["problems"], content["notes"], content["contents"]
 
 
 def decode(files: PictureFiles) -> dict:
@@ -112,7 +117,8 @@ def decode(files: PictureFiles) -> dict:
         notes += noted
     if done < len(pictures):
         pictures = pictures[:done].clone()  # a view would be saved with what lies behind it
-    return {"pictures": pictures, "problems": problems, "notes": notes}
+    contents = digests(files.paths)
+    return {"pictures": pictures, "problems": problems, "notes": notes, "contents": contents}
 
 
 def look(files: PictureFiles) -> dict:
@@ -121,7 +127,23 @@ def look(files: PictureFiles) -> dict:
     return {
         "problems": [problem for problems, _ in seen for problem in problems],
         "notes": [noted for _, notes in seen for noted in notes],
+        "contents": digests(files.paths),
     }
+
+
+def digests(paths: Sequence[str]) -> Tensor:
+    """Return a digest (N,) int64 of the bytes of every file; 0 where it cannot be read."""
+    return torch.tensor([digest_of(path) for path in paths])
+
+
+def digest_of(path: str) -> int:
+    """Return a digest of a file's bytes that fits int64."""
+    try:
+        with open(path, "rb") as file:
+            made = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).digest()
+    except OSError:  # it is among the damaged ones
+        return 0
+    return int.from_bytes(made, "little", signed=True)
 
 
 def divide(pictures: Split, counts: dict[str, int], test_fraction: float) -> tuple[Split, Split]:

@@ -36,4 +36,6 @@ def linear(
         noisy = noise * torch.randn(examples, 1, generator=draws)
         return Split(x, (x @ w + bias).unsqueeze(1) + noisy)
 
-    return Dataset(name="linear", train=draw(train_examples), test=draw(test_examples))
+    return Dataset(
+        name="linear", train=draw(train_examples), test=draw(test_examples), verified=True
+    )

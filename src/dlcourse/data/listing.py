@@ -184,5 +184,6 @@ def fingerprint(listing: Listing) -> str:
         for path in paths:
             status = path.stat()
             digest.update(b"\0".join([part.encode(), *map(os.fsencode, path.parts[-2:])]))
-            digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"  # copies can keep the first alone
+            digest.update(f"\0{status.st_size}\0{times}\n".encode())
     return digest.hexdigest()[:16]

@@ -28,4 +28,5 @@ def moons(
         train=draw(train_examples),
         test=draw(test_examples),
         classes=("upper", "lower"),
+        verified=True,
     )

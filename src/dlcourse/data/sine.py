@@ -36,4 +36,4 @@ def sine(
         noisy = noise * torch.randn(examples, 1, generator=draws)
         return Split(x, torch.sin(2 * math.pi * x) + noisy)
 
-    return Dataset(name="sine", train=draw(train_examples), test=draw(test_examples))
+    return Dataset(name="sine", train=draw(train_examples), test=draw(test_examples), verified=True)

@@ -64,4 +64,5 @@ def spirals(
         train=draw(train_examples, evenly),
         test=draw(test_examples, anywhere),
         classes=tuple(map(str, range(classes))),
+        verified=True,
     )

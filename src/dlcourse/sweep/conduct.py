@@ -1,5 +1,6 @@
 """A sweep from its words to its table."""
 
+import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -149,7 +150,10 @@ def look_ahead(plan: Plan, begun: Path | None) -> tuple[dict[Path, Finding], lis
     )  # fmt: skip
     if not unfinished and not plan.settings.check:
         return {}, []
-    found, gpus = rehearse(context(), [job.config for job in firsts.values()])
+    known = {} if begun is None else data_begun(plan, begun)
+    configs = [job.config for job in firsts.values()]
+    earlier = [known.get(data_of(config)) for config in configs]
+    found, gpus = rehearse(context(), configs, earlier)
     findings = dict(zip(firsts, found, strict=True))
     problems: dict[str, list[str]] = {}
     for folder, finding in findings.items():
@@ -157,6 +161,29 @@ def look_ahead(plan: Plan, begun: Path | None) -> tuple[dict[Path, Finding], lis
             problems.setdefault(finding.problem, []).append(firsts[folder].label)
     refuse(problems, len(plan.points))
     return findings, gpus
+
+
+def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
+    """Return for the data of jobs that are not finished the folder of one that has begun.
+
+    A job that is finished is kept as it is, so that what is missing must run on the same data.
+    """
+    if plan.is_search:
+        places = (path.parent for path in begun.glob(f"*/{run_folder.DATA}"))
+        return {data_of(run_folder.stored_config(place)): place for place in places}
+    jobs = [job.inside(begun) for jobs in plan.jobs for job in jobs]
+    missing = {data_of(job.config) for job in jobs if job.result() is None}
+    return {
+        data_of(job.config): job.folder
+        for job in jobs
+        if (job.folder / run_folder.DATA).exists() and data_of(job.config) in missing
+    }
+
+
+def data_of(config: dict) -> str:
+    """Return what decides in a config which data a job has, wherever they lie."""
+    leaves = run_folder.leaves({key: config[key] for key in ("data", "split", "random_streams")})
+    return json.dumps([(key, value) for key, value in leaves if not run_folder.is_free(key)])
 
 
 def make_search(plan: Plan, folder: Path) -> Search:

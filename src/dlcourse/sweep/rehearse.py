@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
@@ -22,14 +23,19 @@ class Finding(NamedTuple):
     parameters: int = 0
 
 
-def rehearse(context: Any, configs: Sequence[dict]) -> tuple[list[Finding], list[str]]:
+def rehearse(
+    context: Any, configs: Sequence[dict], earlier: Sequence[Path | None] | None = None
+) -> tuple[list[Finding], list[str]]:
     """Return what is found out about every job, and the names of the GPUs, by another process.
 
     Choices are imported and bound to their options, data are read, examples are divided, and
     models are made without weights; each once for all jobs that share it.
+
+    earlier: for each config the folder of a run that was begun on the same data, if there is one:
+        that they have changed since is a problem.
     """
     ours, theirs = context.Pipe()
-    process = context.Process(target=look, args=(theirs, list(configs), os.getcwd()))
+    process = context.Process(target=look, args=(theirs, list(configs), earlier, os.getcwd()))
     process.start()
     theirs.close()
     try:
@@ -42,7 +48,9 @@ def rehearse(context: Any, configs: Sequence[dict]) -> tuple[list[Finding], list
         ours.close()
 
 
-def look(sweep: Connection, configs: list[dict], cwd: str) -> None:
+def look(
+    sweep: Connection, configs: list[dict], earlier: Sequence[Path | None] | None, cwd: str
+) -> None:
     """Look at all configs, in the process that ``rehearse`` starts, and send what was found."""
     die_with_the_sweep()
     os.chdir(cwd)
@@ -50,7 +58,10 @@ def look(sweep: Connection, configs: list[dict], cwd: str) -> None:
 
     torch.set_num_threads(1)
     looks = Looks()
-    findings = [looks.at(OmegaConf.create(config)) for config in configs]
+    findings = [
+        looks.at(OmegaConf.create(config), folder)
+        for config, folder in zip(configs, earlier or [None] * len(configs), strict=True)
+    ]
     names = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = torch.cuda.device_count()
     gpus = names.split(",")[:count] if names else [str(number) for number in range(count)]
@@ -63,14 +74,17 @@ class Looks:
     def __init__(self) -> None:
         self.seen: dict[str, Any] = {}
 
-    def at(self, cfg: DictConfig) -> Finding:
+    def at(self, cfg: DictConfig, earlier: Path | None = None) -> Finding:
         """Return what is found out about one config."""
         from dlcourse.build import build_all, divide
+        from dlcourse.fingerprint import divided, refuse_other_data
 
         try:
             build_all(cfg)
             data = self.once(partial(shape_of, cfg), "data", cfg.data)
-            self.once(partial(divide, cfg, data), "split", cfg.data, cfg.split)
+            parts = self.once(partial(divide, cfg, data), "split", cfg.data, cfg.split)
+            if earlier is not None:
+                refuse_other_data(earlier, divided(data, parts))
             known = (data.input_shape, data.output_size)
             return Finding("", self.once(partial(count, cfg, *known), "model", cfg.model, known))
         except UserError as error:
