@@ -206,6 +206,19 @@ def test_nested_folds_are_tested_on_the_same_data_alone(tiny, tmp_path):
         refuse_learned(cfg, tmp_path / "run")
 
 
+def test_a_table_is_tested_on_another_table_but_not_on_rows_it_has_learned_from(
+    table, tmp_path, caplog
+):
+    run(table, tmp_path / "run")
+    other = [f"{n * 7907 % 103},{n * 104723 % 89},{'pq'[n * 31 % 3 > 0]}" for n in range(70)]
+    write_table(tmp_path / "data", [*ROWS[:1], *other])  # one row is the same, as by chance
+    refuse_learned(table, tmp_path / "run")
+    assert "the test part is not the one of result.json" in caplog.text
+    write_table(tmp_path / "data", [*ROWS, *other[:8]])
+    with pytest.raises(UserError, match="it has learned from"):
+        refuse_learned(table, tmp_path / "run")
+
+
 # Sweeps, older runs, and what is not compared
 
 
