@@ -5,8 +5,9 @@ bytes: of an image that of its file's bytes, of anything else that of its row of
 differences can be named, and a test example that was trained on is recognised. Of data that follow
 from the config alone (``Dataset.verified``) the shape, the classes and their counts are enough.
 
-Cost: 0.2 s for each GB of table rows or of images while they are decoded (then it lies in the
-cache), 2 microseconds for each row, one small file.
+Cost, on a core of a busy machine: 6 to 15 ms for a run on digits or MNIST, most of it the file that
+is flushed; 0.13 s for 100,000 rows of a table; 3 s for each GB of images that a function of one's
+own returns. Files of images are read once, while they are decoded, and the cache keeps the digests.
 """
 
 import hashlib
