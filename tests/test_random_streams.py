@@ -1,6 +1,7 @@
 """Every use of randomness draws from a stream of its own, and label noise falls on all parts."""
 
 import ast
+import json
 import math
 from functools import cache
 from itertools import product
@@ -169,3 +170,32 @@ def test_made_up_noise_is_not_the_test_part(tmp_path):
     assert 0.05 < (load_data(config).test.targets == 2).float().mean() < 0.35
     config.random_streams = 1  # the control
     assert (load_data(config).test.targets == 2).all()
+
+
+def test_a_sweep_of_an_older_dlcourse_is_not_resumed_with_another_division(here, tmp_path):
+    (tmp_path / "old").mkdir()
+    record = {
+        "words": ["optim=sgd,adam"], "config_dir": None, "identity": "", "method": "grid",
+        "keys": ["optim"], "monitor": "val/accuracy", "mode": "max", "threads": 1,
+    }  # fmt: skip
+    (tmp_path / "old/sweep.json").write_text(json.dumps(record))
+    ended = here("resume=old")
+    assert ended.returncode == 2
+    assert "divided the data in another way" in ended.stderr
+    assert "scripts/collect.py old" in ended.stderr
+    assert [path.name for path in (tmp_path / "old").iterdir()] == ["sweep.json"]
+
+
+def test_an_older_run_is_resumed_with_what_it_was_started_with_typed_again(here, tmp_path):
+    words = ["model=mlp", "model.widths=[8]", "data.examples=60", "max_epochs=1"]
+    here(*words, "hydra.run.dir=run", "random_streams=1")
+    (tmp_path / "run/result.json").unlink()
+    (tmp_path / "run/data.npz").unlink()
+    for name, key in (("config", "random_streams: 1\n"), ("overrides", "- random_streams=1\n")):
+        path = tmp_path / f"run/.hydra/{name}.yaml"
+        assert key in path.read_text()
+        path.write_text(path.read_text().replace(key, ""))
+    ended = here("resume=run", "max_epochs=1")
+    assert ended.returncode == 0, ended.stderr
+    assert "begun before dlcourse recorded" in ended.stderr
+    assert (tmp_path / "run/result.json").exists()
