@@ -157,3 +157,82 @@ def test_importing_the_report_imports_nothing_heavy():
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ended.stdout.strip() == "set()", ended.stderr
+
+
+def mixed(folder):
+    """Write runs of two models that have few options in common, with long values."""
+    for seed in range(2):
+        write_run(
+            folder / f"a{seed}", "model=mlp", "model.widths=[512,256,128]", "model.dropout=0.5",
+            "optim.momentum=0.9", f"seed={seed}", ending=held_out(0.9, 0.8),
+        )  # fmt: skip
+        write_run(
+            folder / f"b{seed}", "model=vit", "model.depth=12", "model.heads=8", "optim=adamw",
+            "optim.weight_decay=0.05", "average.decay=0.999", f"seed={seed}",
+            ending=held_out(0.8, 0.7),
+        )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 160])
+def test_the_ranking_fits_every_terminal_and_has_every_option(tmp_path, monkeypatch, width):
+    monkeypatch.setattr("dlcourse.report.screen.columns", lambda: width)
+    said = report(mixed(tmp_path / "runs"))
+    table = said.split("The best by")[0]
+    assert max(map(len, table.splitlines())) <= width
+    for part in ("512", "model.heads=8", "average.decay=0.999", "0.9000", "0.7000"):
+        assert part in "".join(table.split()) or part in table
+    columns = lines_of(tmp_path / "runs/results.csv")[0].keys()
+    assert {"model.widths", "model.heads", "average.decay", "seconds"} <= columns
+
+
+def test_a_narrow_terminal_still_has_a_table_of_a_small_sweep(sweep, monkeypatch):
+    monkeypatch.setattr("dlcourse.report.screen.columns", lambda: 80)
+    said = report(sweep)
+    assert "n, epochs, seconds: see results.csv" in said
+    assert "rank  optim.lr" in said
+
+
+AWKWARD = ["$_$", "_a_", "a|b", "`c`", "*d*", "<b>", "[e](f)", "g--h", "&amp;", "[red]x"]
+
+
+def test_values_stand_in_every_table_as_they_are(tmp_path):
+    for number, value in enumerate(AWKWARD):
+        write_run(
+            tmp_path / str(number), f"data.file={json.dumps(value)}", ending=held_out(number / 20)
+        )
+    said = report(tmp_path)
+    assert all(value in said for value in AWKWARD)
+    assert {row["data.file"] for row in lines_of(tmp_path / "results.csv")} == set(AWKWARD)
+    rows = (tmp_path / "results.md").read_text()
+    escaped = (r"\$\_\$", r"\_a\_", r"a\|b", r"\`c\`", r"\*d\*", r"\<b\>", r"[e\](f)", r"\&amp;")
+    for shown in escaped:
+        assert f" {shown} " in rows
+    assert "g-{}-h" in (tmp_path / "results.tex").read_text()
+    assert (tmp_path / "main_effects.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("broken", "named", "left"),
+    [
+        ("dlcourse.report.write.screen", "The table on the screen", "results.csv"),
+        ("dlcourse.report.write.latex", "results.tex", "results.md"),
+        ("dlcourse.report.picture.pictures.draw_main_effects", "main_effects", "results.csv"),
+        ("dlcourse.report.picture.pictures.draw_heat_map", "heat_map.png", "main_effects.png"),
+    ],
+)
+def test_a_part_that_cannot_be_made_costs_one_warning(
+    tmp_path, monkeypatch, caplog, broken, named, left
+):
+    def fail(*arguments):
+        raise ValueError("it broke")
+
+    for number, rate in enumerate((0.1, 0.01)):
+        write_run(tmp_path / str(number), f"optim.lr={rate}", ending=held_out(number / 2))
+    monkeypatch.setattr(broken, fail)
+    report(tmp_path)
+    warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert named in warnings[0]
+    assert "it broke" in warnings[0]
+    assert (tmp_path / left).exists()

@@ -34,3 +34,16 @@ def column_keys(points: list[Point]) -> list[str]:
     ]
     swept = swept_keys(points)
     return [*(key for key in MAIN if key in {*main, *swept}), *(k for k in swept if k not in MAIN)]
+
+
+def split_keys(points: list[Point], keys: list[str]) -> tuple[list[str], list[str]]:
+    """Return the keys that have a column each, and those that share one, because points lack them.
+
+    A single one of these has a column all the same.
+    """
+    lacking = [
+        key for key in keys if key not in MAIN and any(key not in point.values for point in points)
+    ]
+    if len(lacking) < 2:
+        return keys, []
+    return [key for key in keys if key not in lacking], lacking

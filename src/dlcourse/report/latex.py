@@ -1,20 +1,24 @@
 """The ranking as a LaTeX table."""
 
+from dlcourse.plot_text import visible
+from dlcourse.report.keys import split_keys
 from dlcourse.report.points import Point
-from dlcourse.report.rows import header, more, rows
+from dlcourse.report.rows import OPTIONS, header, more, rows
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$",
     "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "±": r"$\pm$", "–": "--", "<": r"\textless{}", ">": r"\textgreater{}", "[": "{[}", "]": "{]}",
+    "±": r"$\pm$", "–": r"\textendash{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "[": "{[}", "]": "{]}",
 }  # fmt: skip
 
 
 def latex(points: list[Point], keys: list[str]) -> str:
     """Return a ``tabular`` in the manner of booktabs, the best row of every data set bold."""
-    names = header(points, keys)
-    columns = "".join("l" if name in keys else "r" for name in names)
-    cells = [[escaped(cell) for cell in row] for row in rows(points, keys)]
+    keys, shared = split_keys(points, keys)
+    names = header(points, keys, shared)
+    columns = "".join("l" if name in (*keys, OPTIONS) else "r" for name in names)
+    cells = [[escaped(cell) for cell in row] for row in rows(points, keys, shared)]
     lines = [
         r"% \usepackage{booktabs}",
         rf"\begin{{tabular}}{{{columns}}}",
@@ -40,4 +44,5 @@ def joined(cells: list[str]) -> str:
 
 def escaped(text: str) -> str:
     """Return text that LaTeX prints as it is."""
-    return "".join(SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
+    letters = visible(" ".join(text.split()))
+    return "".join(SPECIAL.get(letter, letter) for letter in letters).replace("--", "-{}-")

@@ -1,15 +1,23 @@
 """The ranking as a Markdown table."""
 
+import re
+
+from dlcourse.plot_text import visible
+from dlcourse.report.keys import split_keys
 from dlcourse.report.points import Point
-from dlcourse.report.rows import header, more, rows
+from dlcourse.report.rows import OPTIONS, header, more, rows
+
+MARKUP = re.compile(r"[\\`*<>|$~]|\](?=\()|&(?=#?\w+;)|(?<!\w)_|_(?!\w)")
+"""What Markdown may read as something else; an underscore within a word is none."""
 
 
 def markdown(points: list[Point], keys: list[str]) -> str:
     """Return a table whose pipes stand below each other."""
-    names = header(points, keys)
-    table = [[escaped(cell) for cell in row] for row in (names, *rows(points, keys))]
+    keys, shared = split_keys(points, keys)
+    names = header(points, keys, shared)
+    table = [[escaped(cell) for cell in row] for row in (names, *rows(points, keys, shared))]
     widths = [max(3, *map(len, column)) for column in zip(*table, strict=True)]
-    is_word = [name in keys for name in names]
+    is_word = [name in (*keys, OPTIONS) for name in names]
     rule = [
         "-" * width if word else "-" * (width - 1) + ":"
         for width, word in zip(widths, is_word, strict=True)
@@ -25,5 +33,6 @@ def markdown(points: list[Point], keys: list[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text that a cell can hold."""
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
+    """Return text that a cell shows as it is: no emphasis, no link, no formula."""
+    text = visible(" ".join(text.split()))
+    return MARKUP.sub(r"\\\g<0>", text)

@@ -9,11 +9,15 @@ SHOWN = 40
 """So many rows a text has; the CSV has all."""
 
 
-def header(points: list[Point], keys: list[str]) -> list[str]:
-    """Return the columns' names."""
+OPTIONS = "options"
+"""The column of the keys that not every point has."""
+
+
+def header(points: list[Point], keys: list[str], shared: list[str]) -> list[str]:
+    """Return the columns' names. shared: keys that have one column together."""
     monitor = points[0].monitor
     deviation = " ± sd" if repeated(points) else ""
-    names = ["rank", *keys, f"{monitor}{deviation}"]
+    names = ["rank", *keys, *([OPTIONS] if shared else []), f"{monitor}{deviation}"]
     names += [interval_name(points), "n"] if repeated(points) else []
     names += [f"{test_name(monitor)}{deviation}"] if tested(points) else []
     return [*names, "epochs", "seconds"]
@@ -24,20 +28,24 @@ def interval_name(points: list[Point]) -> str:
     known = [point.val.low is not None for point in points if point.val.std is not None]
     if all(known):
         return "95 % interval"
-    return "95 % interval or values" if any(known) else "values"
+    return "interval or values" if any(known) else "values"
 
 
-def rows(points: list[Point], keys: list[str]) -> list[list[str]]:
+def rows(points: list[Point], keys: list[str], shared: list[str]) -> list[list[str]]:
     """Return a row for each of the first points, in their order."""
     ranks = places(points)
-    return [row(points, number, keys, ranks[number]) for number in range(min(len(points), SHOWN))]
+    numbers = range(min(len(points), SHOWN))
+    return [row(points, number, keys, shared, ranks[number]) for number in numbers]
 
 
-def row(points: list[Point], number: int, keys: list[str], place: int | None) -> list[str]:
+def row(
+    points: list[Point], number: int, keys: list[str], shared: list[str], place: int | None
+) -> list[str]:
     """Return one point's row; points that lack runs have no rank."""
     point = points[number]
     cells = [NOTHING if place is None else str(place)]
     cells += [option(point, key) for key in keys]
+    cells += [typed_words(point, shared)] if shared else []
     cells.append(mean_and_deviation(point.val))
     cells += [interval(point.val), count(point)] if repeated(points) else []
     cells += [mean_and_deviation(point.test)] if tested(points) else []
@@ -81,3 +89,11 @@ def more(points: list[Point]) -> str:
     """Say how many rows are left out, or nothing."""
     left = len(points) - SHOWN
     return f"{left} more are in results.csv." if left > 0 else ""
+
+
+def typed_words(point: Point, keys: list[str]) -> str:
+    """Write those of some keys that the command of a point's runs has named."""
+    typed = {key for run in point.runs for key in run.typed}
+    return " ".join(
+        f"{key}={option(point, key)}" for key in keys if key in point.values and key in typed
+    )

@@ -10,7 +10,7 @@ from dlcourse.plot_text import fonts_for
 from dlcourse.report import comparison, nested
 from dlcourse.report.csv_table import csv_table
 from dlcourse.report.grouping import group_points
-from dlcourse.report.keys import column_keys, swept_keys
+from dlcourse.report.keys import MAIN, column_keys, swept_keys
 from dlcourse.report.latex import latex
 from dlcourse.report.left_out import left_out
 from dlcourse.report.markdown import markdown
@@ -18,7 +18,7 @@ from dlcourse.report.places import Places
 from dlcourse.report.points import Point
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import find_runs
-from dlcourse.report.screen import screen
+from dlcourse.report.screen import fitted, screen
 from dlcourse.report.written import option
 from dlcourse.run_folder import shown
 
@@ -52,11 +52,11 @@ def write_report(
         here = ", ".join(map(str, folders))
         raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
     places = Places.of(where, named or {}, folders)
-    told = [(part, column_keys(part), sentences(part, len(parts) > 1)) for part in parts]
+    told = [(part, shown_keys(part, parts), sentences(part, len(parts) > 1)) for part in parts]
     with guarded("The table on the screen"):
         for part, keys, text in told:
             say(screen(part, keys))
-            say(text)
+            say(fitted(text))
         if left:
             say(left)
     texts = {
@@ -73,6 +73,13 @@ def write_report(
     if len(parts) > 1:
         say(f"The plots are of the {len(max(parts, key=len))} points in the largest table")
     say(f"Written to {shown(places.folder)}: {', '.join(places.written)}")
+
+
+def shown_keys(part: list[Point], parts: list[list[Point]]) -> list[str]:
+    """Return the keys of a table's columns; main ones also where only the tables differ in them."""
+    own = column_keys(part)
+    whole = column_keys([point for some in parts for point in some])
+    return own if len(parts) == 1 else [key for key in whole if key in own or key in MAIN]
 
 
 def sentences(ranked: list[Point], several: bool) -> str:
