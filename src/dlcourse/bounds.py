@@ -8,6 +8,7 @@ from typing import Any
 from dlcourse.kind import (
     Choice,
     Device,
+    Duration,
     Factors,
     Flag,
     Function,
@@ -64,6 +65,8 @@ BOUNDS: dict[str, Kind] = {
     # the run
     "seed": SEED,
     "max_epochs": Number(0, 1_000_000, 50, above=True),
+    "max_time": Duration("30m"),
+    "checkpoint_every": Duration("10m", steps=True),
     "batch_size": counted(1, MANY, 64, words=("full",)),
     "monitor": Text("val/accuracy"),
     "mode": Word(("max", "min")),

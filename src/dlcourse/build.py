@@ -264,7 +264,6 @@ def numbered(texts: Sequence[str]) -> dict[str, float]:
 
 def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> Recipe:
     """Choose everything that the loop would otherwise have to ask for."""
-    schedule = build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
     regularizers = [build(node) for node in cfg.regularizer.values()]
     metrics = make_metrics(cfg)
     step, prepare = step_of(cfg), runtime.prepare(dataset.input_shape)
@@ -279,7 +278,7 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         ],
         clip=build(cfg.clip),
         average=average_of(cfg, len(fold.train)),
-        schedule=warmup(schedule, cfg.schedule.get("warmup", 0.0)),
+        schedule=make_schedule(cfg),
         stop=build(cfg.stop),
         step=step,
         metrics=list(metrics.values()),
@@ -306,6 +305,12 @@ def plain_loss(cfg: DictConfig) -> Callable[[Tensor, Tensor], Tensor]:
     loss = build(cfg.loss)
     keywords = loss.keywords | ({"label_smoothing": 0.0} if "label_smoothing" in cfg.loss else {})
     return partial(loss.func, *loss.args, **keywords)
+
+
+def make_schedule(cfg: DictConfig) -> Callable[[float, float, list[float]], float]:
+    """Make the schedule of the learning rate, its warmup included."""
+    schedule = build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
+    return warmup(schedule, cfg.schedule.get("warmup", 0.0))
 
 
 def make_metrics(cfg: DictConfig) -> dict[str, Metric]:

@@ -20,9 +20,11 @@ SWEEP = ("sweep", "seeds", "workers", "on_error", "check")  # read by a sweep an
 TOP_LEVEL = (
     "seed",
     "max_epochs",
+    "max_time",
     "batch_size",
     "monitor",
     "mode",
+    "checkpoint_every",
     "resume",
     "trust",
     "random_streams",

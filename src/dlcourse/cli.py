@@ -179,7 +179,13 @@ def prepare_run(
     if config["resume"] is not None:
         folder, fresh = Path(config["resume"]), False
         config = resumed(folder, config, overrides, config_dir)
-        if run_folder.read_result(folder) is not None:
+        moved = run_folder.end_moved(folder, config)
+        if moved and (folder.absolute().parent / run_folder.SWEEP).exists():
+            raise UserError(
+                f"{folder} is a job of a sweep: with another end it could not be compared with the "
+                "others.\nType the sweep's command with the new end, or a new run's"
+            )
+        if run_folder.read_result(folder) is not None and not moved:
             report(folder, str(folder))
             sys.exit(0)
         run_folder.refuse_diverged(folder)
@@ -216,12 +222,15 @@ def resumed(folder: Path, config: dict, overrides: list[str], config_dir: str | 
     given = [word for word in overrides if not run_folder.is_free(run_folder.key_of(word))]
     if given:
         same = f"random_streams={stored['random_streams']}"  # of an older run not today's default
-        asked = compose([same, *run_folder.stored_overrides(folder), *overrides], config_dir)
-        run_folder.refuse_differences(folder, plain(asked))
+        earlier = run_folder.without(run_folder.stored_overrides(folder), overrides)
+        asked = plain(compose([same, *earlier, *overrides], config_dir))
+        run_folder.refuse_differences(folder, asked, run_folder.END)
+        ends = {run_folder.key_of(word).split(".")[0] for word in given} & set(run_folder.END)
+        stored |= {key: asked[key] for key in ends}
     stored |= {"resume": config["resume"], "trust": config["trust"]}
     typed = {run_folder.key_of(word) for word in overrides}
-    if any(key.split(".")[0] == "observe" for key in typed):
-        stored["observe"] = config["observe"]
+    for key in {key.split(".")[0] for key in typed} & {"observe", "checkpoint_every"}:
+        stored[key] = config[key]
     for key in ("root", "download"):
         if f"data.{key}" in typed:
             stored["data"][key] = config["data"][key]

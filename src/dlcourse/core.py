@@ -174,6 +174,8 @@ class State:
 
     averaged: the model that is evaluated and kept; without an average of the weights it is
         ``model`` itself.
+    seconds: spent in training and validation up to the last epoch, by all sessions of the run.
+    midway: only in a checkpoint within an epoch and until it is resumed, where in the epoch it is.
 
     The epochs done are ``len(history)``; the random numbers follow from the seed and the epoch; the
     schedule, early stopping and the best epoch follow from the history. The scaler's factor
@@ -185,6 +187,8 @@ class State:
     scaler: torch.amp.GradScaler
     averaged: nn.Module
     history: list[Record] = field(default_factory=list)
+    seconds: float = 0.0
+    midway: dict | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +208,7 @@ class Recipe:
     prepare: float inputs -> inputs in the model's memory order.
     capture: a function of a batch -> the same function, perhaps as one CUDA graph; with a state, it
         is a training step of this state.
+    max_seconds: of training and validation, all sessions of the run together.
     """
 
     loss: Callable[[Tensor, Tensor], Tensor]
@@ -227,6 +232,7 @@ class Recipe:
     seed: int
     monitor: str
     mode: str
+    max_seconds: float = math.inf
 
 
 class Average(Protocol):

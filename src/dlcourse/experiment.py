@@ -1,6 +1,7 @@
 """One experiment: from a config over its folds to a result."""
 
 import logging
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,8 +21,10 @@ from dlcourse.build import (
     make_recipe,
     make_state,
 )
+from dlcourse.continued import move_the_end
 from dlcourse.core import Dataset, Fold, Observer
 from dlcourse.data.options import standardize
+from dlcourse.duration import seconds
 from dlcourse.error import DivergedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.heading import heading
@@ -35,6 +38,7 @@ from dlcourse.train.checkpoint import Checkpoint, begun, read_best, restore
 from dlcourse.train.evaluate import measure
 from dlcourse.train.finite import refuse_infinite_test
 from dlcourse.train.fit import fit
+from dlcourse.train.midway import Every
 from dlcourse.tune import settle
 
 log = logging.getLogger(__name__)
@@ -60,7 +64,9 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.locked(folder):
-        record(cfg, folder)
+        typed = record(cfg, folder)
+        if run_folder.end_moved(folder, plain_config(cfg)):
+            move_the_end(cfg, folder, typed)
         result = run_folder.read_result(folder)
         if result is None:
             try:
@@ -130,8 +136,11 @@ def run_fold(
     settle(cfg, runtime, dataset, fold, whole)
     state = restore(make_state(cfg, runtime, dataset, None if begun(folder) else fold), folder)
     recipe = make_recipe(cfg, runtime, dataset, fold)
+    recipe = replace(recipe, max_seconds=share_of_time(cfg, turn[1]))
     with ExitStack() as stack:
-        observers = [Checkpoint(folder)]
+        every = cfg.get("checkpoint_every")
+        checkpoint = Checkpoint(folder, None if every is None else Every(every))
+        observers: list[Observer] = [checkpoint]
         *count, introduced = turn
         facts = {} if introduced else heading(cfg, whole, runtime, dataset, fold, state)
         for name, node in cfg.observe.items():
@@ -140,7 +149,7 @@ def run_fold(
             observers[-1].introduce(facts, *count)
         observers += watching  # after those that write, so that they may end the run
         try:
-            fit(state, fold, recipe, observers)
+            fit(state, fold, recipe, observers, checkpoint)
             epoch, _ = read_best(state.model, folder)
             test = dataset.test.to(runtime.device)
             meter = measure(state.model, test, fold.standardize, recipe, keep=True)
@@ -174,14 +183,29 @@ def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
         fingerprint.write(folder, known)
 
 
-def record(cfg: DictConfig, folder: Path) -> None:
-    """Write the config into the run's folder, or compare it with the one that is there."""
+def share_of_time(cfg: DictConfig, folds: int) -> float:
+    """Return how many seconds a fold may train: each has the same share of ``max_time``."""
+    limit = seconds(cfg.get("max_time"))
+    return math.inf if limit is None else limit / folds
+
+
+def record(cfg: DictConfig, folder: Path) -> list[str]:
+    """Write the config into the run's folder, or compare it with the one that is there.
+
+    Only the end of training may differ. Returns the overrides of this command.
+    """
     hydra, overrides = "", []
     if HydraConfig.initialized():
         own = OmegaConf.masked_copy(HydraConfig.instance().cfg, "hydra")
         hydra, overrides = OmegaConf.to_yaml(own), list(own.hydra.overrides.task)
+    run_folder.record(folder, plain_config(cfg), overrides, hydra)
+    return overrides
+
+
+def plain_config(cfg: DictConfig) -> dict:
+    """Return a config as a plain dict without interpolations."""
     config: Any = OmegaConf.to_container(cfg, resolve=True)
-    run_folder.record(folder, config, overrides, hydra)
+    return config
 
 
 def chosen_options(

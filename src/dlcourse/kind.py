@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dlcourse.duration import seconds
+
 
 @dataclass(frozen=True)
 class Number:
@@ -160,6 +162,27 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Duration:
+    """A time above 0, such as ``30m``, or ``null``; a number without a unit is in seconds.
+
+    steps: a number without a unit is a whole number of steps.
+    """
+
+    example: str
+    steps: bool = False
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is a duration."""
+        if self.steps and isinstance(value, int | float):
+            return isinstance(value, int) and not isinstance(value, bool) and value > 0
+        return value is None or seconds(value) is not None
+
+    def __str__(self) -> str:
+        plain = "a number of steps" if self.steps else "a number of seconds"
+        return f"a time with a unit (90s, 30m, 2h, 1d), {plain}, or null"
+
+
+@dataclass(frozen=True)
 class Flag:
     """True or false.
 
@@ -273,4 +296,6 @@ class Factors:
         return f"a list of <name with *>:<{self.called} from 0 to {self.high:,}>"
 
 
-Kind = Number | Numbers | Word | Function | Device | Flag | Text | Texts | Choice | Factors
+Kind = (
+    Number | Numbers | Word | Function | Device | Duration | Flag | Text | Texts | Choice | Factors
+)

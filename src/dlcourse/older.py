@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-EVERY = {"view": {}, "random_streams": 1}
+EVERY = {"view": {}, "random_streams": 1, "max_time": None, "checkpoint_every": None}
 OF_A_GROUP = {
     "data": {"test_examples": None, "zca_epsilon": 1e-5},
     "optim": {"decays": [], "freeze_after": [], "freeze_until": []},

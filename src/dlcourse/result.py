@@ -43,7 +43,10 @@ def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: 
     best = best_epoch(state.history, recipe.monitor, recipe.mode)
     figures = state.history[best - 1].metrics
     seconds = sum(record.metrics["seconds"] for record in state.history)
-    epochs = min(len(state.history), recipe.max_epochs)  # the last one may be a part of one
+    looks = sum(  # at examples; the last epoch may be a part of one
+        record.metrics["seconds"] * record.metrics["examples_per_second"]
+        for record in state.history
+    )
     return {
         "monitor": recipe.monitor,
         "mode": recipe.mode,
@@ -61,7 +64,7 @@ def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: 
             "test": len(dataset.test),
         },
         "seconds": seconds,
-        "examples_per_second": epochs * len(fold.train) / seconds,
+        "examples_per_second": looks / seconds,
         "seed": recipe.seed,
         "data": dataset.name,
         "task": dataset.task,

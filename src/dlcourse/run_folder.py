@@ -27,14 +27,20 @@ RESULT = "result.json"
 FAILURE, PRUNED = "failure.json", "pruned.json"  # of a sweep's job that has left no result
 DATA = "data.npz"  # what a run remembers of its data
 PICKS = "runtime.json"  # what ``runtime=auto`` has picked
+PREVIOUS = "result.previous.json"  # of a run that is continued, until it has ended again
 LOG = "train.log"
 DIVERGED = "diverged"  # what a run was ended by that has no result
 SWEEP = "sweep.json"  # in the folder above its jobs
+EARLIER = ("epochs", "ended_by", "best_epoch", "best", "val", "test", "mean", "std")
+"""What is kept of the result of a run that is continued."""
 METRICS = {"best", "val", "test", "train", "mean", "std", "out_of_fold", "ensemble"}
 """Keys of a result that hold a metric, or metrics by name."""
 
-FREE = ("resume", "trust", "observe", "data.root", "data.download")
+FREE = ("resume", "trust", "observe", "checkpoint_every", "data.root", "data.download")
 """Keys that may differ when a run is continued, because they do not touch its result."""
+
+END = ("max_epochs", "max_time", "stop")
+"""Keys that only move the end of a run: it can be continued with others."""
 
 
 def claim(wanted: Path) -> Path:
@@ -119,16 +125,54 @@ def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> None
     """Write down what a run was started with, once; later it is only compared.
 
     config: plain, without interpolations. hydra: Hydra's own config as YAML.
-    Raises UserError where the folder was started with another config.
+    Raises UserError where the folder was started with another config, its end aside.
     """
     if (folder / CONFIG).exists():
-        refuse_differences(folder, config)
+        refuse_differences(folder, config, END)
         return
     durable.write_text(folder / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
     durable.write_text(folder / HYDRA, hydra)
+    write_config(folder, config)
+
+
+def write_config(folder: Path, config: dict) -> None:
+    """Write the config that a run is resumed with."""
     config = config | {"resume": None, "trust": []}
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     durable.write_text(folder / CONFIG, text)
+
+
+def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
+    """Let a run's stored config have another end.
+
+    typed: this command's overrides; those of the end take the place of the stored ones, which are
+    written first: a config always has the end that the overrides give it, or an earlier one.
+    """
+    moved = [override for override in typed if is_among(key_of(override), END)]
+    kept = without(stored_overrides(folder), moved)
+    durable.write_text(folder / OVERRIDES, yaml.safe_dump([*kept, *moved], allow_unicode=True))
+    chosen = {key_of(text): text.partition("=")[2] for text in moved if key_of(text) == "stop"}
+    hydra = yaml.safe_load((folder / HYDRA).read_text(encoding="utf-8")) or {}
+    if chosen and "hydra" in hydra:
+        hydra["hydra"]["runtime"]["choices"] |= chosen
+        durable.write_text(folder / HYDRA, yaml.safe_dump(hydra, sort_keys=False))
+    stored = stored_config(folder)
+    write_config(folder, stored | {key: config[key] for key in END})
+
+
+def without(overrides: list[str], moved: list[str]) -> list[str]:
+    """Return the overrides that are not typed again, nor belong to a choice that is replaced."""
+    keys = {key_of(override) for override in moved}
+    return [
+        text for text in overrides
+        if key_of(text) not in keys and key_of(text).split(".")[0] not in keys
+    ]  # fmt: skip
+
+
+def end_moved(folder: Path, config: dict) -> bool:
+    """Return whether a config has another end than the run's stored one."""
+    stored = stored_config(folder)
+    return any(stored.get(key) != config.get(key) for key in END)
 
 
 def stored_config(folder: Path) -> dict:
@@ -175,13 +219,18 @@ def stored_choices(folder: Path) -> dict[str, str]:
     return hydra.get("hydra", {}).get("runtime", {}).get("choices", {})
 
 
-def refuse_differences(folder: Path, config: dict) -> None:
-    """Raise UserError naming every key in which a config differs from the folder's own."""
+def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()) -> None:
+    """Raise UserError naming every key in which a config differs from the folder's own.
+
+    allowed: keys that may differ besides the free ones.
+    """
     old, new = (dict(leaves(some)) for some in (stored_config(folder), config))
     differing = [
         f"  {key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
         for key in sorted(old.keys() | new.keys())
-        if not is_free(key) and old.get(key, "absent") != new.get(key, "absent")
+        if not is_free(key)
+        and not is_among(key, allowed)
+        and old.get(key, "absent") != new.get(key, "absent")
     ]
     if differing:
         lines = "\n".join(differing)
@@ -194,7 +243,12 @@ def refuse_differences(folder: Path, config: dict) -> None:
 
 def is_free(key: str) -> bool:
     """Return whether a key may differ when a run is continued."""
-    return any(key == free or key.startswith(f"{free}.") for free in FREE)
+    return is_among(key, FREE)
+
+
+def is_among(key: str, keys: tuple[str, ...]) -> bool:
+    """Return whether a key, or one above it, is among some keys."""
+    return any(key == one or key.startswith(f"{one}.") for one in keys)
 
 
 def leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -278,7 +332,16 @@ def write_picks(folder: Path, picks: dict) -> None:
 
 
 def write_result(folder: Path, result: dict) -> None:
-    """Write down how a run ended; from then on it counts as finished."""
+    """Write down how a run ended; from then on it counts as finished.
+
+    Of a run that was continued, ``continued`` lists what it had reached at each earlier end.
+    """
+    previous = read_json(folder / PREVIOUS, "its earlier end is not listed in the next result")
+    if isinstance(previous, dict) and result.get("ended_by") != DIVERGED:
+        ends = {key: previous[key] for key in EARLIER if key in previous}
+        result = result | {"continued": [*previous.get("continued", []), ends]}
     text = durable.to_json(result, indent=2)
     flat = re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
     durable.write_text(folder / RESULT, flat + "\n")
+    if "continued" in result:
+        (folder / PREVIOUS).unlink(missing_ok=True)

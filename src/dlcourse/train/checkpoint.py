@@ -8,20 +8,24 @@ from dlcourse import durable
 from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, Whiten, best_epoch
 from dlcourse.error import UserError
 from dlcourse.train.finite import infinite_buffers, refuse_infinite
+from dlcourse.train.midway import Every
 
 FOLDER = "checkpoints"
 LAST, BEST = "last.pt", "best.pt"
 
 
 class Checkpoint(Observer):
-    """Keeps ``last.pt`` to go on from and ``best.pt`` to use, after every epoch.
+    """Keeps ``last.pt`` to resume from and ``best.pt`` to use, after every epoch.
 
     The best weights are written first: a run that is killed between the two files goes back an
     epoch and writes the same best weights again.
+
+    every: when ``last.pt`` is written within an epoch as well; None for never.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, every: Every | None = None) -> None:
         self.folder = folder / FOLDER
+        self.every = every
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -38,7 +42,13 @@ class Checkpoint(Observer):
                 "whitened": isinstance(self.fold.standardize, Whiten),
             }
             durable.save(self.folder / BEST, best)
+        self.save(state)
+
+    def save(self, state: State) -> None:
+        """Write ``last.pt``."""
         durable.save(self.folder / LAST, pack(state))
+        if self.every is not None:
+            self.every.restart()
 
 
 def pack(state: State) -> dict:
@@ -49,6 +59,8 @@ def pack(state: State) -> dict:
         "optimizer": state.optimizer.state_dict(),
         "scaler": state.scaler.state_dict(),
         "history": [[record.epoch, record.metrics] for record in state.history],
+        "seconds": state.seconds,
+        "midway": state.midway,
     }
 
 
@@ -72,10 +84,23 @@ def restore(state: State, folder: Path) -> State:
         state.averaged.load_state_dict(content["averaged"])
         state.optimizer.load_state_dict(content["optimizer"])
         state.scaler.load_state_dict(content["scaler"])
-        state.history = [Record(epoch, metrics) for epoch, metrics in content["history"]]
+        state.history = history_in(content)
+        spent = sum(record.metrics["seconds"] for record in state.history)
+        state.seconds = content.get("seconds", spent)  # older checkpoints have no such key
+        state.midway = content.get("midway")
     except (KeyError, RuntimeError, ValueError) as error:
         raise _misfit(path, error) from error
     return state
+
+
+def history_in(content: dict) -> list[Record]:
+    """Return the history that a checkpoint holds."""
+    return [Record(epoch, metrics) for epoch, metrics in content["history"]]
+
+
+def history_of(folder: Path) -> list[Record]:
+    """Return the history in a run's folder; empty before its first checkpoint."""
+    return history_in(load(folder / FOLDER / LAST)) if begun(folder) else []
 
 
 def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +19,53 @@ from dlcourse.train.finite import (
     refuse_untrained,
     start_finite,
 )
+from dlcourse.train.midway import Every, draws, restore_draws
 from dlcourse.train.rng import epoch_order, reseed
 from dlcourse.train.round import Round
 
+CUT = "share_of_epoch"
+"""A record's share of an epoch, where ``max_time`` ended the very first one."""
 
-def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] = ()) -> State:
-    """Train until the epochs are done or ``recipe.stop`` says so; of 9.9 epochs the tenth is cut.
+
+class Keeper(Protocol):
+    """Writes checkpoints within an epoch."""
+
+    every: Every | None
+
+    def save(self, state: State) -> None:
+        """Write a checkpoint of a state that is in the middle of an epoch."""
+
+
+@dataclass(frozen=True)
+class Within:
+    """What may happen between two steps of an epoch.
+
+    keeper: writes checkpoints. masks: buffers that may be infinite. until: when the run's time is
+    over, by ``perf_counter``.
+    """
+
+    keeper: Keeper | None = None
+    masks: Sequence[str] = ()
+    until: float = math.inf
+
+    @property
+    def every(self) -> Every | None:
+        """When checkpoints are due."""
+        return self.keeper and self.keeper.every
+
+
+def fit(
+    state: State,
+    fold: Fold,
+    recipe: Recipe,
+    observers: Sequence[Observer] = (),
+    keeper: Keeper | None = None,
+) -> State:
+    """Train until the epochs or the time are over, or ``recipe.stop`` ends it.
+
+    Of 9.9 epochs the tenth is cut. An epoch that the time ends is dropped, unless it is the first.
+
+    keeper: writes checkpoints within an epoch; None for none.
 
     A fresh, a restored and a finished state enter in the same way: the epoch is the length of the
     history, and all else follows from it.
@@ -36,14 +79,22 @@ def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] 
         observer.start(state, recipe, fold)
     training = learning(state, fold, recipe)
     validation = fold.val and looking(state.averaged, fold.val, fold.standardize, recipe)
+    started = perf_counter() - state.seconds
+    until = started + recipe.max_seconds
     while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
+        if state.history and perf_counter() >= until:
+            break
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
-        metrics = train_epoch(state, fold, recipe, observers, training)
+        within = Within(keeper, masks, until)
+        metrics = train_epoch(state, fold, recipe, observers, training, within)
+        if CUT in metrics and state.history:
+            break
         refuse_divergence(state, epoch, fold.name, masks)
         if validation:
             metrics |= look_over(state.averaged, validation).read("val")
             refuse_infinite_loss(metrics, "val", state, epoch, fold.name)
+        state.seconds = perf_counter() - started
         state.history.append(Record(epoch + 1, metrics))
         for observer in observers:
             observer.epoch(state)
@@ -53,8 +104,11 @@ def fit(state: State, fold: Fold, recipe: Recipe, observers: Sequence[Observer] 
 
 
 def ended_by(state: State, recipe: Recipe) -> str:
-    """Return what has ended a run: ``max_epochs`` or ``stop``."""
-    return "max_epochs" if len(state.history) >= recipe.max_epochs else "stop"
+    """Return what has ended a run: ``max_epochs``, ``stop`` or ``max_time``."""
+    cut = CUT in state.history[-1].metrics
+    if len(state.history) >= recipe.max_epochs and not cut:
+        return "max_epochs"
+    return "stop" if recipe.stop(past(state, recipe)) else "max_time"
 
 
 def learning(state: State, fold: Fold, recipe: Recipe) -> Round:
@@ -78,42 +132,72 @@ def train_epoch(
     recipe: Recipe,
     observers: Sequence[Observer] = (),
     training: Round | None = None,
+    within: Within | None = None,
 ) -> dict[str, float]:
     """Take one step for every batch of the training part, in an order of this epoch's own.
+
+    A state from a checkpoint within the epoch takes the steps that are left. within: what may
+    happen between two steps.
 
     Returns the mean loss and the training metrics over the epoch, measured as the weights moved,
     with the first learning rate of the epoch, its seconds and its examples per second. Raises
     DivergedError where the loss is not finite or a system of equations can no longer be solved.
     """
-    started = perf_counter()
-    training = training or learning(state, fold, recipe)
+    training, within = training or learning(state, fold, recipe), within or Within()
     epoch, history = len(state.history), past(state, recipe)
     order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
     pieces = divide(order, recipe.batch_size)
     steps = len(pieces)  # of a whole epoch; the last one may be a part of one
     pieces = pieces[: steps_left(steps, recipe.max_epochs - epoch)]
-    passing: Iterable[tuple[Tensor, ...]] = fold.train.ahead(pieces)
+    first, earlier = (state.midway["step"], state.midway["seconds"]) if state.midway else (0, 0.0)
+    started = perf_counter() - earlier
+    last = len(pieces)
+    passing: Iterable[tuple[Tensor, ...]] = fold.train.ahead(pieces[first:])
     for observer in observers:
-        passing = observer.watch(passing, len(pieces))
+        passing = observer.watch(passing, last - first)
 
     rate = set_rate(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history), epoch)
     state.model.train()
     rest_what_is_frozen(state.model)
     training.begin(epoch)
+    if state.midway:
+        training.meter.restore(state.midway["meter"], fold.train.device)
+        restore_draws(state.midway["random"])
+        state.midway = None
+    done, every, until = first, within.every, within.until
     try:
-        for step, batch in enumerate(passing):
+        for step, batch in enumerate(passing, first):
             now = epoch + step / steps
             set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history), now)
             training.take(*batch)
             recipe.average.update(state.averaged, state.model, epoch * steps + step)
+            done = step + 1
+            if every is not None and every.due() and done < last:
+                refuse_divergence(state, epoch, fold.name, within.masks)
+                keep(state, within.keeper, done, perf_counter() - started, training)
+            if perf_counter() >= until:
+                break
     except torch.linalg.LinAlgError as error:  # of numbers that are not finite
         raise diverged(state, epoch, fold.name, str(error).split("\n")[0].rstrip(".")) from error
 
     metrics = training.meter.read("train")
     refuse_infinite_loss(metrics, "train", state, epoch, fold.name)
     seconds = perf_counter() - started
-    speed = {"seconds": seconds, "examples_per_second": sum(map(len, pieces)) / seconds}
-    return metrics | {"lr": rate} | speed
+    speed = {"seconds": seconds, "examples_per_second": sum(map(len, pieces[:done])) / seconds}
+    cut = {CUT: done / steps} if done < last else {}
+    return metrics | {"lr": rate} | speed | cut
+
+
+def keep(state: State, keeper: Keeper, step: int, seconds: float, training: Round) -> None:
+    """Write a checkpoint in the middle of an epoch, after this many of its steps and seconds."""
+    state.midway = {
+        "step": step,
+        "seconds": seconds,
+        "meter": training.meter.content(),
+        "random": draws(),
+    }
+    keeper.save(state)
+    state.midway = None
 
 
 def past(state: State, recipe: Recipe) -> list[float]:

@@ -58,6 +58,24 @@ class Meter:
         for total in self.sums:
             total.zero_()
 
+    def content(self) -> dict[str, Any]:
+        """Return the sums and the batches that wait, as a checkpoint within an epoch takes them.
+
+        The batches are not added first: that would add up the numbers in another order.
+        """
+        return {"sums": self.sums, "waiting": [list(batch) for batch in self.waiting]}
+
+    def restore(self, content: dict[str, Any], device: torch.device) -> None:
+        """Continue from what ``content`` returned; sums that are there stay where they are."""
+        sums = [total.to(device) for total in content["sums"]]
+        if self.sums:
+            for total, stored in zip(self.sums, sums, strict=True):
+                total.copy_(stored)
+        else:
+            self.sums = sums
+        self.waiting = [tuple(part.to(device) for part in some) for some in content["waiting"]]
+        self.numbers = sum(outputs.numel() for outputs, *_ in self.waiting)
+
     def read(self, split: str) -> dict[str, float]:
         """Return ``{"train/loss": ..., "train/accuracy": ...}`` for the split called ``train``."""
         self.measure()

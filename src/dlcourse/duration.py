@@ -1,0 +1,30 @@
+"""Durations as they are typed: ``90``, ``30m``, ``1.5h``; imports no torch."""
+
+import math
+import re
+from typing import Any
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(value: Any) -> float | None:
+    """Return a duration in seconds, or None where the value is none.
+
+    A number without a unit is in seconds; units are s, m, h and d.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        found = float(value) if value < 1e9 else math.inf
+    else:
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", str(value))
+        if parts is None:
+            return None
+        found = float(parts[1]) * UNITS[parts[2] or "s"]
+    return found if 0 < found < math.inf else None
+
+
+def shown(found: float) -> str:
+    """Return seconds as they are typed: ``90s``, ``30m``, ``2h``."""
+    unit = next((u for u in ("d", "h", "m") if found % UNITS[u] == 0), "s")
+    return f"{found / UNITS[unit]:g}{unit}"
