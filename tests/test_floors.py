@@ -16,6 +16,7 @@ GROUND = {
     "core",
     "error",
     "durable",
+    "duration",
     "order",
     "random_streams",
     "allocator",
@@ -28,7 +29,7 @@ GROUND = {
 }
 SAID = {"command", "live", "streams", "told", "zoo"}
 STORED = {"run_folder", "older", "overrides", "trust", "comparable"}
-BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports"}
+BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports", "duration"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report", "guard"}
 HYDRA = {"cli", "compose", "typed", "experiment", "start", "sweep"}
 

@@ -1,0 +1,193 @@
+"""A run that is killed within an epoch resumes there, and ends to the same last bit."""
+
+import dataclasses
+import random
+
+import numpy as np
+import pytest
+import torch
+from conftest import prepared, same
+from PIL import Image
+
+from dlcourse.train import fit as fit_module
+from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.fit import ended_by, fit
+from dlcourse.train.meter import Meter
+from dlcourse.train.midway import Every
+
+BASE = ["model=mlp", "model.widths=[8]", "model.dropout=0.4", "augment=[noise]", "max_epochs=3",
+        "batch_size=8"]  # fmt: skip
+TIMES = ("seconds", "examples_per_second")
+
+
+class Killed(Exception):
+    pass
+
+
+class KilledAfter(Checkpoint):
+    """Ends the process, so to speak, right after one of its checkpoints within an epoch."""
+
+    def __init__(self, folder, every, number):
+        super().__init__(folder, every)
+        self.left = number
+
+    def save(self, state):
+        super().save(state)
+        self.left -= state.midway is not None
+        if self.left == 0:
+            raise Killed
+
+
+def measured(state):
+    return [{k: v for k, v in record.metrics.items() if k not in TIMES} for record in state.history]
+
+
+def interrupted(cfg, folder, number, interval=2):
+    folder.mkdir()
+    state, fold, recipe = prepared(cfg)
+    keeper = KilledAfter(folder, Every(interval), number)
+    with pytest.raises(Killed):
+        fit(state, fold, recipe, [keeper], keeper)
+    torch.manual_seed(random.randrange(1000))  # whatever another process would have drawn
+    np.random.seed(1)
+    random.seed(1)
+    state, fold, recipe = prepared(cfg)
+    keeper = Checkpoint(folder, Every(interval))
+    return fit(restore(state, folder), fold, recipe, [keeper], keeper)
+
+
+def whole(cfg):
+    state, fold, recipe = prepared(cfg)
+    return fit(state, fold, recipe)
+
+
+CASES = [
+    ["optim=adam"], ["optim=muon"], ["optim=sam"], ["optim=momentum", "schedule=one_cycle"],
+    ["average=ema"], ["average=lookahead"], ["model.norm=batch", "max_epochs=2.5"],
+    ["model=lenet", "augment=[crop,flip,cutout,mixup,rand_augment]", "metric=[accuracy,top_k]"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", CASES, ids=lambda words: words[0])
+def test_a_run_that_is_killed_within_an_epoch_ends_to_the_same_last_bit(words, tiny, tmp_path):
+    base = [word for word in BASE if not (words[0] == "model=lenet" and "model" in word)]
+    cfg = tiny(*base, *words)
+    straight = whole(cfg)
+    parts = interrupted(cfg, tmp_path / "run", 4)  # in the second epoch
+    assert same(straight.model, parts.model)
+    assert same(straight.averaged, parts.averaged)
+    assert measured(straight) == measured(parts)
+
+
+def test_images_that_stay_in_their_files_are_resumed_within_an_epoch(compose, tmp_path):
+    generator = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = generator.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / f"images/{name}/{number}.png")
+    cfg = compose(
+        "data=image_folder", f"data.root={tmp_path}", "data.folder=images", "data.memory=0",
+        "data.workers=0", "data.size=8", "model=mlp", "model.dropout=0.3", "max_epochs=2",
+        "batch_size=4", "runtime=cpu",
+    )  # fmt: skip
+    straight = whole(cfg)
+    parts = interrupted(cfg, tmp_path / "run", 1)
+    assert same(straight.model, parts.model)
+    assert measured(straight) == measured(parts)
+
+
+def test_the_comparison_sees_random_numbers_and_sums_that_are_lost(tiny, tmp_path, monkeypatch):
+    cfg = tiny(*BASE)
+    straight = whole(cfg)
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "restore_draws", lambda found: None)
+        assert not same(straight.model, interrupted(cfg, tmp_path / "draws", 1).model)
+    with monkeypatch.context() as patch:
+        restored = Meter.restore
+
+        def forgetful(self, content, device):
+            restored(self, content | {"waiting": content["waiting"][1:]}, device)
+
+        patch.setattr(Meter, "restore", forgetful)
+        parts = interrupted(cfg, tmp_path / "sums", 1)
+    assert same(straight.model, parts.model)
+    assert measured(straight) != measured(parts)
+
+
+def test_checkpoints_within_an_epoch_change_nothing(tiny, tmp_path):
+    cfg = tiny(*BASE, "optim=adam")
+    state, fold, recipe = prepared(cfg)
+    keeper = Checkpoint(tmp_path, Every(1))
+    fit(state, fold, recipe, [keeper], keeper)
+    straight = whole(cfg)
+    assert same(straight.model, state.model)
+    assert measured(straight) == measured(state)
+    assert state.midway is None
+
+
+def test_a_checkpoint_is_due_after_steps_or_seconds(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("dlcourse.train.midway.monotonic", lambda: now[0])
+    steps, time = Every(3), Every("2m")
+    assert [steps.due() for _ in range(3)] == [False, False, True]
+    steps.restart()
+    assert not steps.due()
+    now[0] = 119.0
+    assert not time.due()
+    now[0] = 121.0
+    assert time.due()
+    time.restart()
+    assert not time.due()
+
+
+class Clock:
+    """Time that passes by one second at every look."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr(fit_module, "perf_counter", self)
+
+    def __call__(self):
+        self.now += 1.0
+        return self.now
+
+
+def timed(cfg, seconds, monkeypatch, state=None):
+    fresh, fold, recipe = prepared(cfg)
+    Clock(monkeypatch)
+    recipe = dataclasses.replace(recipe, max_seconds=seconds)
+    return fit(state or fresh, fold, recipe), recipe
+
+
+def test_time_ends_a_run_within_an_epoch_that_is_dropped(tiny, monkeypatch):
+    cfg = tiny(*BASE, "max_epochs=50")
+    state, recipe = timed(cfg, 35.0, monkeypatch)
+    assert ended_by(state, recipe) == "max_time"
+    assert 1 < len(state.history) < 10
+    assert not any("share_of_epoch" in record.metrics for record in state.history)
+    done = len(state.history)
+    assert state.seconds <= 35.0
+    state, recipe = timed(cfg, 35.0, monkeypatch, state)  # nothing is left
+    assert len(state.history) == done
+    state, recipe = timed(cfg, 70.0, monkeypatch, state)
+    assert len(state.history) > done
+    whole_run = measured(whole(tiny(*BASE, "max_epochs=3")))
+    assert measured(timed(cfg, 35.0, monkeypatch)[0])[:2] == whole_run[:2]
+
+
+def test_of_a_first_epoch_that_the_time_ends_the_part_counts(tiny, monkeypatch):
+    state, recipe = timed(tiny(*BASE), 3.0, monkeypatch)
+    (record,) = state.history
+    assert 0 < record.metrics["share_of_epoch"] < 1
+    assert record.metrics["val/loss"] > 0
+    assert ended_by(state, recipe) == "max_time"
+
+
+def test_other_ends_have_their_own_names(tiny):
+    state, fold, recipe = prepared(tiny("model=mlp"))
+    fit(state, fold, recipe)
+    assert ended_by(state, recipe) == "max_epochs"
+    assert ended_by(state, dataclasses.replace(recipe, max_epochs=9, stop=lambda past: True)) == (
+        "stop"
+    )
