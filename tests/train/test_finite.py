@@ -135,11 +135,11 @@ def test_an_infinite_validation_loss_ends_the_run_and_an_undefined_metric_does_n
     assert math.isnan(state.history[-1].metrics["val/undefined"])
 
     def loss(outputs, targets):
-        return recipe.loss(outputs, targets) + (0 if outputs.requires_grad else math.inf)
+        return recipe.loss(outputs, targets) + math.inf
 
     state, fold, _ = prepared(tiny("model=mlp"))
     with pytest.raises(DivergedError, match="val/loss is inf"):
-        fit(state, fold, dataclasses.replace(recipe, loss=loss))
+        fit(state, fold, dataclasses.replace(recipe, plain_loss=loss))
     assert state.history == []
 
 
@@ -252,12 +252,13 @@ def test_a_command_that_diverges_leaves_no_result_and_says_what_resuming_would_d
 
 
 def test_where_only_the_validation_loss_overflows_the_epochs_before_are_recorded(here, tmp_path):
-    words = ["model=mlp", "data.examples=100", "optim=sgd", "optim.lr=100", "loss=mse"]
-    ended = here(*words, "max_epochs=3", "runtime=cpu", "observe=[history]", "hydra.run.dir=run")
+    words = ["data=sine", "model=polynomial", "optim=gd", "optim.lr=1000", "batch_size=full"]
+    ended = here(*words, "max_epochs=9", "runtime=cpu", "observe=[history]", "hydra.run.dir=run")
     assert ended.returncode == 1
-    assert "epoch 3, at a learning rate of 100: val/loss is inf" in ended.stderr
+    assert "at a learning rate of 1000: val/loss is inf" in ended.stderr  # before the train loss
     record = run_folder.read_json(tmp_path / "run/result.json", "")
-    assert (record["ended_by"], record["epochs"], record["test"]) == ("diverged", 2, {})
+    assert (record["ended_by"], record["test"]) == ("diverged", {})
+    assert record["epochs"] >= 1
     assert run_folder.read_result(tmp_path / "run") is None
 
 
