@@ -65,12 +65,11 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.locked(folder):
         typed = record(cfg, folder)
-        if run_folder.end_moved(folder, plain_config(cfg)):
-            move_the_end(cfg, folder, typed)
+        moved = run_folder.end_moved(folder, plain_config(cfg))
         result = run_folder.read_result(folder)
-        if result is None:
+        if result is None or moved:
             try:
-                result = carry_out(cfg, folder, watching, telling)
+                result = carry_out(cfg, folder, watching, telling, typed if moved else None)
             except DivergedError as error:
                 run_folder.write_divergence(folder, str(error))
                 raise
@@ -78,15 +77,24 @@ def run(
 
 
 def carry_out(
-    cfg: DictConfig, folder: Path, watching: Sequence[Observer], telling: Sequence[str] | None
+    cfg: DictConfig,
+    folder: Path,
+    watching: Sequence[Observer],
+    telling: Sequence[str] | None,
+    moving: list[str] | None,
 ) -> dict:
-    """Train and test every fold that is not done yet and write down the result."""
+    """Train and test every fold that is not done yet and write down the result.
+
+    moving: the overrides of a command that moves the run's end; None where it stays.
+    """
     build_all(cfg)
     runtime: Runtime = build(cfg.runtime)()
     with working("reading the data"):
         dataset = load_data(cfg)
     parts = divide(cfg, dataset)
     recognize(folder, dataset, parts)
+    if moving is not None:
+        move_the_end(cfg, folder, moving)
     options = chosen_options(cfg, folder, telling)
     results, introduced = [], False
     for number, part in enumerate(parts, 1):

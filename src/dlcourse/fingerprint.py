@@ -105,7 +105,7 @@ def write(folder: Path, known: Fingerprint) -> None:
         for name in ("train", "test")
         for kind in ("contents", "targets")
     }
-    durable.save_arrays(folder / DATA, about=np.array(json.dumps(about)), **arrays)
+    durable.save_arrays(folder / DATA, about=np.array(durable.to_json(about)), **arrays)
 
 
 def read(folder: Path) -> Fingerprint | None:

@@ -1,6 +1,5 @@
 """A sweep from its words to its table."""
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from dlcourse import run_folder
+from dlcourse import durable, run_folder
 from dlcourse.command import FAILED, dashboard, own_name
 from dlcourse.error import UserError
 from dlcourse.guard import guarded
@@ -183,7 +182,7 @@ def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
 def data_of(config: dict) -> str:
     """Return what decides in a config which data a job has, wherever they lie."""
     leaves = run_folder.leaves({key: config[key] for key in ("data", "split", "random_streams")})
-    return json.dumps([(key, value) for key, value in leaves if not run_folder.is_free(key)])
+    return durable.to_json([(key, value) for key, value in leaves if not run_folder.is_free(key)])
 
 
 def make_search(plan: Plan, folder: Path) -> Search:
