@@ -279,6 +279,12 @@ class Observer(Protocol):
         """Look at an epoch's batches go by; hand on what came."""
         return batches
 
+    due: Callable[[], bool] | None = None
+    """Counts a step and returns whether ``midway`` is to be called after it; None for never."""
+
+    def midway(self, state: State) -> None:
+        """Look at the state within an epoch; ``state.midway`` says where."""
+
     def epoch(self, state: State) -> None:
         """Look at the state after an epoch."""
 

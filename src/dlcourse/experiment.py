@@ -147,8 +147,7 @@ def run_fold(
     recipe = replace(recipe, max_seconds=share_of_time(cfg, turn[1]))
     with ExitStack() as stack:
         every = cfg.get("checkpoint_every")
-        checkpoint = Checkpoint(folder, None if every is None else Every(every))
-        observers: list[Observer] = [checkpoint]
+        observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
         *count, introduced = turn
         facts = {} if introduced else heading(cfg, whole, runtime, dataset, fold, state)
         for name, node in cfg.observe.items():
@@ -157,7 +156,7 @@ def run_fold(
             observers[-1].introduce(facts, *count)
         observers += watching  # after those that write, so that they may end the run
         try:
-            fit(state, fold, recipe, observers, checkpoint)
+            fit(state, fold, recipe, observers)
             epoch, _ = read_best(state.model, folder)
             test = dataset.test.to(runtime.device)
             meter = measure(state.model, test, fold.standardize, recipe, keep=True)

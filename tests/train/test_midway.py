@@ -47,13 +47,13 @@ def interrupted(cfg, folder, number, interval=2):
     state, fold, recipe = prepared(cfg)
     keeper = KilledAfter(folder, Every(interval), number)
     with pytest.raises(Killed):
-        fit(state, fold, recipe, [keeper], keeper)
+        fit(state, fold, recipe, [keeper])
     torch.manual_seed(random.randrange(1000))  # whatever another process would have drawn
     np.random.seed(1)
     random.seed(1)
     state, fold, recipe = prepared(cfg)
     keeper = Checkpoint(folder, Every(interval))
-    return fit(restore(state, folder), fold, recipe, [keeper], keeper)
+    return fit(restore(state, folder), fold, recipe, [keeper])
 
 
 def whole(cfg):
@@ -119,7 +119,7 @@ def test_checkpoints_within_an_epoch_change_nothing(tiny, tmp_path):
     cfg = tiny(*BASE, "optim=adam")
     state, fold, recipe = prepared(cfg)
     keeper = Checkpoint(tmp_path, Every(1))
-    fit(state, fold, recipe, [keeper], keeper)
+    fit(state, fold, recipe, [keeper])
     straight = whole(cfg)
     assert same(straight.model, state.model)
     assert measured(straight) == measured(state)

@@ -26,6 +26,7 @@ class Checkpoint(Observer):
     def __init__(self, folder: Path, every: Every | None = None) -> None:
         self.folder = folder / FOLDER
         self.every = every
+        self.due = every and every.due
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -42,6 +43,9 @@ class Checkpoint(Observer):
                 "whitened": isinstance(self.fold.standardize, Whiten),
             }
             durable.save(self.folder / BEST, best)
+        self.save(state)
+
+    def midway(self, state: State) -> None:
         self.save(state)
 
     def save(self, state: State) -> None:

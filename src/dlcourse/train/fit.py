@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +18,7 @@ from dlcourse.train.finite import (
     refuse_untrained,
     start_finite,
 )
-from dlcourse.train.midway import Every, draws, restore_draws
+from dlcourse.train.midway import draws, restore_draws
 from dlcourse.train.rng import epoch_order, reseed
 from dlcourse.train.round import Round
 
@@ -27,31 +26,22 @@ CUT = "share_of_epoch"
 """A record's share of an epoch, where ``max_time`` ended the very first one."""
 
 
-class Keeper(Protocol):
-    """Writes checkpoints within an epoch."""
-
-    every: Every | None
-
-    def save(self, state: State) -> None:
-        """Write a checkpoint of a state that is in the middle of an epoch."""
-
-
 @dataclass(frozen=True)
 class Within:
     """What may happen between two steps of an epoch.
 
-    keeper: writes checkpoints. masks: buffers that may be infinite. until: when the run's time is
-    over, by ``perf_counter``.
+    observers: of which one may write checkpoints. masks: buffers that may be infinite. until: when
+    the run's time is over, by ``perf_counter``.
     """
 
-    keeper: Keeper | None = None
+    observers: Sequence[Observer] = ()
     masks: Sequence[str] = ()
     until: float = math.inf
 
     @property
-    def every(self) -> Every | None:
-        """When checkpoints are due."""
-        return self.keeper and self.keeper.every
+    def keeper(self) -> Observer | None:
+        """The observer that looks at the state within an epoch."""
+        return next((observer for observer in self.observers if observer.due is not None), None)
 
 
 def fit(
@@ -59,13 +49,10 @@ def fit(
     fold: Fold,
     recipe: Recipe,
     observers: Sequence[Observer] = (),
-    keeper: Keeper | None = None,
 ) -> State:
     """Train until the epochs or the time are over, or ``recipe.stop`` ends it.
 
     Of 9.9 epochs the tenth is cut. An epoch that the time ends is dropped, unless it is the first.
-
-    keeper: writes checkpoints within an epoch; None for none.
 
     A fresh, a restored and a finished state enter in the same way: the epoch is the length of the
     history, and all else follows from it.
@@ -86,7 +73,7 @@ def fit(
             break
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
-        within = Within(keeper, masks, until)
+        within = Within(observers, masks, until)
         metrics = train_epoch(state, fold, recipe, observers, training, within)
         if CUT in metrics and state.history:
             break
@@ -164,7 +151,7 @@ def train_epoch(
         training.meter.restore(state.midway["meter"], fold.train.device)
         restore_draws(state.midway["random"])
         state.midway = None
-    done, every, until = first, within.every, within.until
+    done, keeper, until = first, within.keeper, within.until
     try:
         for step, batch in enumerate(passing, first):
             now = epoch + step / steps
@@ -172,9 +159,9 @@ def train_epoch(
             training.take(*batch)
             recipe.average.update(state.averaged, state.model, epoch * steps + step)
             done = step + 1
-            if every is not None and every.due() and done < last:
+            if keeper is not None and keeper.due() and done < last:
                 refuse_divergence(state, epoch, fold.name, within.masks)
-                keep(state, within.keeper, done, perf_counter() - started, training)
+                keep(state, keeper, done, perf_counter() - started, training)
             if perf_counter() >= until:
                 break
     except torch.linalg.LinAlgError as error:  # of numbers that are not finite
@@ -188,15 +175,15 @@ def train_epoch(
     return metrics | {"lr": rate} | speed | cut
 
 
-def keep(state: State, keeper: Keeper, step: int, seconds: float, training: Round) -> None:
-    """Write a checkpoint in the middle of an epoch, after this many of its steps and seconds."""
+def keep(state: State, keeper: Observer, step: int, seconds: float, training: Round) -> None:
+    """Let a state be kept in the middle of an epoch, after this many of its steps and seconds."""
     state.midway = {
         "step": step,
         "seconds": seconds,
         "meter": training.meter.content(),
         "random": draws(),
     }
-    keeper.save(state)
+    keeper.midway(state)
     state.midway = None
 
 
