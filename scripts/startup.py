@@ -162,6 +162,8 @@ class Clock:
     ends the process after the first step.
     """
 
+    due = None
+
     def __init__(self, started: float, to_the_end: bool) -> None:
         self.started, self.to_the_end = started, to_the_end
         self.marks: dict[str, float] = {}
