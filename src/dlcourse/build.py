@@ -12,12 +12,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from dlcourse import fingerprint
+from dlcourse import fingerprint, own_code
 from dlcourse.bounds import bounds_of
 from dlcourse.check import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, Split, State
 from dlcourse.data.options import keep_examples, keep_test_examples, randomize_labels, reconstruct
-from dlcourse.error import UserError
+from dlcourse.error import UserError, nearest
 from dlcourse.kind import Numbers
 from dlcourse.light import leave_the_compiler_out
 from dlcourse.optim.direct import quicken
@@ -120,13 +120,20 @@ def locate(target: str) -> Callable:
     """
     module, _, name = target.rpartition(".")
     try:
-        found = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+        imported = import_module(module)
+    except Exception as error:
+        if own := own_code.explained(error):
+            raise UserError(own) from error
+        if not isinstance(error, ImportError | ValueError):
+            raise
+        raise UserError(own_code.not_found(target, error)) from error
+    found = getattr(imported, name, None)
+    if found is None:
+        names = [known for known in vars(imported) if not known.startswith("_")]
         raise UserError(
-            f"{target} cannot be imported: {error}.\n"
-            "Look at _target_ in the config; your own module must lie where Python finds it, for "
-            "example in the folder you start from"
-        ) from error
+            f"{target} is not there: {module} has no {name}; {nearest(name, names)}.\n"
+            "Look at _target_ in the config"
+        )
     home = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', name)}"
     if not callable(found) or (target.startswith(OWN_TARGETS) and not home.startswith(OWN_TARGETS)):
         raise UserError(f"{target} is nothing that a config may call")
@@ -139,9 +146,10 @@ def build_all(cfg: DictConfig) -> None:
         if isinstance(node, DictConfig):
             choices = [node] if "_target_" in node else node.values()
             for choice in choices:
-                build(
-                    choice, *(of_data(choice) if group == "data" else NOT_ARGUMENTS.get(group, ()))
-                )
+                kept = of_data(choice) if group == "data" else NOT_ARGUMENTS.get(group, ())
+                made = build(choice, *kept)
+                if not choice["_target_"].startswith(OWN_TARGETS):
+                    own_code.check_call(group, choice["_target_"], made.func, made.keywords)
 
 
 def of_data(node: DictConfig) -> tuple[str, ...]:
@@ -195,7 +203,7 @@ def make_state(
         a one out, for weights that come from a checkpoint.
     """
     reseed(cfg.seed, INITIAL)
-    model = build(cfg.model)(dataset.input_shape, dataset.output_size)
+    model = make_model(cfg.model, dataset.input_shape, dataset.output_size)
     initialize(model, build(cfg.init), fold, cfg.seed)
     runtime.place(model, dataset.input_shape)
     groups = parameter_groups(
@@ -219,6 +227,17 @@ def make_state(
     quicken(optimizer)
     averaged = average_of(cfg).start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
+
+
+def make_model(node: DictConfig, input_shape: tuple[int, ...], output_size: int) -> nn.Module:
+    """Make a model from its config; raises UserError for what is none."""
+    model = build(node)(input_shape, output_size)
+    if not isinstance(model, nn.Module):
+        raise UserError(
+            f"{node._target_} returns {model!r:.60}, and a model is a torch.nn.Module.\n"
+            "Type class Net(torch.nn.Module): and super().__init__() in its __init__"
+        )
+    return model
 
 
 def initialize(model: nn.Module, init: partial, fold: Fold | None, seed: int) -> None:

@@ -9,7 +9,6 @@ from dlcourse.bounds import bounds_of
 from dlcourse.error import UserError, did_you_mean, meant, nearest
 from dlcourse.kind import Function
 from dlcourse.rules import dividing, inputs, measuring, task, training
-from dlcourse.run_folder import leaves
 
 GROUPS = (
     "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "average",
@@ -63,13 +62,36 @@ def check(config: dict) -> None:
     for group in GROUPS:
         if not isinstance(config.get(group), dict):
             raise UserError(f"The group {group} has no choice.\nType {group}=<one of its options>")
+        choices = config[group].values() if group in MULTIPLE else [config[group]]
+        for choice in choices:
+            target = choice.get("_target_") if isinstance(choice, dict) else None
+            if not isinstance(target, str):
+                raise UserError(
+                    f"The choice of {group} does not say what it is: its _target_ is {target}.\n"
+                    f"Type _target_: my_module.my_{group} into its YAML, without quotes"
+                )
     foreign = tuple(foreign_nodes(config))
-    for key, value in leaves(config):
+    for key, value in values(config):
         if not key.startswith(foreign) or key.split(".")[1] in read_here(key):
             check_key(key, value)
     for rule in RULES:
         for problem in rule(config):
             raise UserError(problem)
+
+
+def values(config: dict, path: str = "") -> Iterator[tuple[str, object]]:
+    """Yield every key that has bounds, and every other leaf, with its value.
+
+    A mapping where a number is meant is a value: what has bounds is not gone into. Groups and the
+    choices of those of which several may be chosen are gone into, whatever they are called.
+    """
+    for name, value in config.items():
+        key = f"{path}{name}"
+        is_choice = key in GROUPS or path.rstrip(".") in MULTIPLE
+        if isinstance(value, dict) and value and (is_choice or bounds_of(key) is None):
+            yield from values(value, f"{key}.")
+        else:
+            yield key, value
 
 
 def check_key(key: str, value: object) -> None:

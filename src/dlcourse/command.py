@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dlcourse.error import DivergedError, UserError, nearest
+from dlcourse.error import DivergedError, OwnCodeError, UserError, nearest
 from dlcourse.kind import Number
+from dlcourse.own_code import explained
 from dlcourse.streams import steady_streams
 
 VENV = Path(sys.prefix)
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
+LONGEST = 1000  # characters of a line of a message
 
 
 @contextmanager
@@ -64,14 +66,18 @@ def errors_said() -> Iterator[None]:
     except UserError as error:
         say(error)
         sys.exit(WRONG)
-    except DivergedError as error:
+    except (DivergedError, OwnCodeError) as error:
         say(error)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         if not is_out_of_memory(error):
-            raise
+            own = explained(error)
+            if not own:
+                raise
+            say(own)
+            sys.exit(FAILED)
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         say(
             f"There is not enough memory: {reason}\n"
@@ -125,7 +131,10 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def say(error: Exception | str) -> None:
     """Print an error's message, its further lines indented."""
-    text = str(error).replace("\n", "\n  ")
+    lines = (
+        line if len(line) <= LONGEST else f"{line[:LONGEST]} ..." for line in str(error).split("\n")
+    )
+    text = "\n  ".join(lines)
     print(f"dlcourse: {text}", file=sys.stderr)
 
 

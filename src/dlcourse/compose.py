@@ -5,6 +5,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import yaml
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
@@ -16,6 +17,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from dlcourse import run_folder
 from dlcourse.check import GROUPS, MULTIPLE, SWEEP
@@ -49,13 +51,57 @@ def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
         )
     except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
         GlobalHydra.instance().clear()
-        raise explain(error, overrides, config_dir) from error
+        raise broken_yaml(config_dir) or explain(error, overrides, config_dir) from error
+    except (YAMLError, OSError, AttributeError, AssertionError, RecursionError) as error:
+        GlobalHydra.instance().clear()
+        broken = broken_yaml(config_dir)
+        if broken is None and not isinstance(error, OSError):
+            raise
+        raise broken or UserError(f"{error.strerror or error}\nType shorter names") from error
     finally:
         GlobalHydra.instance().hydra = running
     for group in set(GROUPS) - set(MULTIPLE) - set(cfg.hydra.runtime.choices):
         known = ", ".join(sorted(options_of(group, config_dir)))
         raise UserError(f"{group} takes exactly one choice.\nType {group}=<one of {known}>")
+    refuse_no_target(cfg, config_dir)
     return cfg
+
+
+def broken_yaml(config_dir: str | None) -> UserError | None:
+    """Return what is wrong with a YAML file of the user's own that cannot be read, if one is so."""
+    for path in sorted(Path(config_dir).rglob("*.yaml")) if config_dir else ():
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or str(error)
+            hint = "indent with spaces, not with tabs" if "\\t" in problem else "type key: value"
+            return UserError(f"{path}{place}: this is not YAML: {problem}.\nIn it, {hint}")
+        except (OSError, ValueError) as error:
+            return UserError(f"{path} cannot be read: {error}")
+        if content is not None and not isinstance(content, dict):
+            return UserError(
+                f"{path}, line 1: it holds {content!r:.40}, and a config holds keys.\n"
+                "Type key: value on each line, first _target_: my_module.MyClass"
+            )
+    return None
+
+
+def refuse_no_target(cfg: DictConfig, config_dir: str | None) -> None:
+    """Raise UserError where a choice of the user's own does not name what it calls."""
+    for group in GROUPS if config_dir else ():
+        several, node = group in MULTIPLE, cfg.get(group)
+        name = "*" if several else str(cfg.hydra.runtime.choices[group])
+        files = sorted(map(str, Path(config_dir or "").glob(f"{group}/{name}.yaml")))
+        nodes = list((node or {}).values()) if several else [node]
+        targets = [one.get("_target_") if isinstance(one, DictConfig) else None for one in nodes]
+        if files and not all(isinstance(target, str) for target in targets):
+            text = "<its own name>:\n    _target_" if several else "_target_"
+            raise broken_yaml(config_dir) or UserError(
+                f"{' or '.join(files)} does not say what {group} calls: there is no _target_ that "
+                f"names it.\nType into it {text}: my_module.my_{group}"
+            )
 
 
 def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]]:

@@ -25,6 +25,10 @@ class DivergedError(Exception):
     only_val = False
 
 
+class OwnCodeError(Exception):
+    """Ends a run in which code of the user's own took part in an error, with exit status 1."""
+
+
 def nearest(word: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
     """Say which of the known words may be meant and which are allowed, at most ten, the nearest.
 

@@ -35,7 +35,7 @@ class Number:
             return False
         low = value > self.low if self.above else value >= self.low
         high = value < self.high if self.below else value <= self.high
-        return math.isfinite(value) and low and high
+        return low and high and math.isfinite(value)  # of huge integers it is not known
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"

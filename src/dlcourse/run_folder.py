@@ -65,7 +65,7 @@ def claim(wanted: Path) -> Path:
 
 def make(folder: Path) -> Path:
     """Make the folder that the user has named; raises UserError where a run already lies in it."""
-    if (folder / CONFIG).exists():
+    if os.path.exists(folder / CONFIG):  # Path.exists raises for a name that is too long
         raise UserError(
             f"The folder {folder} already holds a run.\n"
             f"Type resume={folder} to go on with it, or another hydra.run.dir"

@@ -10,12 +10,13 @@ from omegaconf import OmegaConf
 
 from dlcourse import run_folder
 from dlcourse.command import dashboard, own_name
-from dlcourse.error import DivergedError, UserError
+from dlcourse.error import DivergedError, OwnCodeError, UserError
 from dlcourse.guard import guarded
 from dlcourse.imports import import_to_stay
 from dlcourse.live import columns, on_terminal, working
+from dlcourse.own_code import explained
 from dlcourse.told import lines
-from dlcourse.trust import to_type
+from dlcourse.trust import foreign, to_type
 
 WIDE = 200  # columns, where there is no terminal
 
@@ -49,6 +50,12 @@ def start(
         log.info("%s", error, exc_info=not expected)  # into train.log; the caller tells the user
         if fresh and isinstance(error, UserError):
             run_folder.discard(folder)
+        if not expected and not explained(error) and (own := foreign(config)):
+            raise OwnCodeError(
+                f"{type(error).__name__}: {error}\n"
+                f"{', '.join(own)}, which is not dlcourse's, took part in this run: look at what "
+                f"it takes and returns.\nThe traceback is in {shown}/train.log"
+            ) from error
         raise
     report(folder, shown)
     return best

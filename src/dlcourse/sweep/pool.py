@@ -141,8 +141,13 @@ def reason_of(place: Place, status: int | None) -> str:
     """Return why a job has ended without a result."""
     if place.told and place.told[0] == "failed":
         return place.told[1]
+    return ending(status, ", without a result and without a word")
+
+
+def ending(status: int | None, more: str = "") -> str:
+    """Return how a process has ended that has not said why; more: what to add to its status."""
     if status is not None and status < 0:
         name = Signals(-status).name if -status in set(Signals) else f"signal {-status}"
         hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
         return f"ended by {name}{hint}"
-    return f"ended with status {status}, without a result and without a word"
+    return f"ended with status {status}{more}"

@@ -1,6 +1,7 @@
 """What only PyTorch and the data can tell of a job, found out before the first one starts."""
 
 import os
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse import durable
 from dlcourse.error import UserError
 from dlcourse.facts import PUBLISHED
+from dlcourse.own_code import explained
+from dlcourse.sweep.pool import ending
 from dlcourse.sweep.worker import die_with_the_sweep
 
 
@@ -34,38 +37,48 @@ def rehearse(
     earlier: for each config the folder of a run that was begun on the same data, if there is one:
         that they have changed since is a problem.
     """
-    ours, theirs = context.Pipe()
-    process = context.Process(target=look, args=(theirs, list(configs), earlier, os.getcwd()))
-    process.start()
-    theirs.close()
-    try:
-        return ours.recv()
-    except EOFError as error:
-        process.join()
-        raise RuntimeError(f"the checks ended with status {process.exitcode}") from error
-    finally:
-        process.join()
-        ours.close()
+    findings: list[Finding] = []
+    while True:
+        ours, theirs = context.Pipe()
+        rest = list(zip(configs, earlier or [None] * len(configs), strict=True))[len(findings) :]
+        process = context.Process(target=look, args=(theirs, rest, os.getcwd()))
+        process.start()
+        theirs.close()
+        gpus = None
+        try:
+            gpus = ours.recv()
+            for _ in rest:
+                findings.append(ours.recv())
+            return findings, gpus
+        except (EOFError, ConnectionError) as error:
+            process.join()
+            how = ending(process.exitcode)
+            if gpus is None:
+                raise RuntimeError(f"the process of the checks {how}") from error
+            # code of the user's own can end the process; the others are looked at in the next one
+            findings.append(Finding(f"The job cannot be checked: its process {how}"))
+        finally:
+            process.join()
+            ours.close()
 
 
-def look(
-    sweep: Connection, configs: list[dict], earlier: Sequence[Path | None] | None, cwd: str
-) -> None:
-    """Look at all configs, in the process that ``rehearse`` starts, and send what was found."""
+def look(sweep: Connection, jobs: list[tuple[dict, Path | None]], cwd: str) -> None:
+    """Send the GPUs and what is found out about each job, in the process of ``rehearse``.
+
+    jobs: a config and the folder of an earlier run on the same data.
+    """
     die_with_the_sweep()
     os.chdir(cwd)
     import torch
 
     torch.set_num_threads(1)
-    looks = Looks()
-    findings = [
-        looks.at(OmegaConf.create(config), folder)
-        for config, folder in zip(configs, earlier or [None] * len(configs), strict=True)
-    ]
     names = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = torch.cuda.device_count()
     gpus = names.split(",")[:count] if names else [str(number) for number in range(count)]
-    sweep.send((findings, gpus))
+    sweep.send(gpus)
+    looks = Looks()
+    for config, earlier in jobs:
+        sweep.send(looks.at(OmegaConf.create(config), earlier))
 
 
 class Looks:
@@ -89,17 +102,22 @@ class Looks:
             return Finding("", self.once(partial(count, cfg, *known), "model", cfg.model, known))
         except UserError as error:
             return Finding(str(error))
+        except (Exception, SystemExit) as error:
+            if own := explained(error):
+                return Finding(own)
+            traceback.print_exc()
+            return Finding(f"{type(error).__name__}: {error}")
 
     def once(self, find: Callable[[], Any], *parts: Any) -> Any:
-        """Return what ``find`` finds, or raise its UserError again."""
+        """Return what ``find`` finds, or raise its error again."""
         key = durable.to_json([OmegaConf.to_container(part) if OmegaConf.is_config(part) else part
                                for part in parts])  # fmt: skip
         if key not in self.seen:
             try:
                 self.seen[key] = find()
-            except UserError as error:
+            except (Exception, SystemExit) as error:
                 self.seen[key] = error
-        if isinstance(self.seen[key], UserError):
+        if isinstance(self.seen[key], BaseException):
             raise self.seen[key]
         return self.seen[key]
 
@@ -120,11 +138,11 @@ def shape_of(cfg: DictConfig) -> Any:
 
 def count(cfg: DictConfig, inputs: tuple[int, ...], outputs: int) -> int:
     """Return the parameters of a model; published weights are not fetched for it."""
-    from dlcourse.build import build
+    from dlcourse.build import make_model
     from dlcourse.summary import made_without_values
 
     node = cfg.model.copy()
     if node._target_ == PUBLISHED:
         node.weights = None
-    model = made_without_values(partial(build(node), tuple(inputs), outputs))
+    model = made_without_values(partial(make_model, node, tuple(inputs), outputs))
     return sum(parameter.numel() for parameter in model.parameters())

@@ -13,7 +13,8 @@ from hydra.core.utils import configure_log
 from omegaconf import DictConfig, open_dict
 
 from dlcourse.command import FAILED, INTERRUPTED, WRONG, is_out_of_memory, terminable
-from dlcourse.error import DivergedError, UserError
+from dlcourse.error import DivergedError, OwnCodeError, UserError
+from dlcourse.own_code import explained
 from dlcourse.sweep.record import OUTPUT
 
 ORPHAN = 3  # exit status of a job whose sweep has gone
@@ -57,7 +58,7 @@ def work(
         sweep.send(("done",))
     except PrunedError:
         sweep.send(("pruned",))
-    except (UserError, DivergedError) as error:
+    except (UserError, DivergedError, OwnCodeError) as error:
         print(f"dlcourse: {error}", file=sys.stderr)
         sweep.send(("failed", str(error).splitlines()[0], True))  # it would end so again
         sys.exit(WRONG if isinstance(error, UserError) else FAILED)
@@ -67,7 +68,10 @@ def work(
         traceback.print_exc()
         said = str(error).strip().splitlines()
         short = "there is not enough memory: " if is_out_of_memory(error) else ""
-        sweep.send(("failed", f"{short}{type(error).__name__}: {said[0] if said else ''}", False))
+        where = explained(error).partition("\n")[0].rpartition(" in ")[2]
+        place = f" in {where.rstrip('.')}" if where else ""
+        reason = f"{short}{type(error).__name__}{place}: {said[0] if said else ''}"
+        sweep.send(("failed", reason, False))
         sys.exit(FAILED)
 
 
