@@ -27,7 +27,7 @@ GROUND = {
     "live",
     "plot_text",
 }
-SAID = {"command", "live", "streams", "told", "zoo"}
+SAID = {"command", "live", "own_code", "streams", "told", "zoo"}
 STORED = {"run_folder", "older", "overrides", "trust", "comparable"}
 BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports", "duration"}
 TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report", "guard"}

@@ -140,8 +140,8 @@ def test_the_frames_of_dlcourse_and_of_libraries_are_not_ones_own():
     import torch
 
     with pytest.raises(RuntimeError) as error:
-        torch.zeros(2) @ torch.zeros(3)
-    assert own_code.explained(error.value).count("File ") == 1  # this one
+        torch.zeros(2) @ torch.zeros(3)  # dlcourse has not called this file
+    assert own_code.explained(error.value) == ""
     assert not own_code.is_own(own_code.__file__)
     assert not own_code.is_own(torch.__file__)
     assert not own_code.is_own("<string>")

@@ -11,12 +11,13 @@ from pathlib import Path
 from dlcourse.error import UserError
 
 PACKAGE = Path(__file__).parent
-OURS = (
-    *{os.path.realpath(path) + os.sep for path in sysconfig.get_paths().values()},
+COMMAND = str(PACKAGE / "command.py")
+DLCOURSE = (
     str(PACKAGE) + os.sep,
     str(PACKAGE.parents[1] / "scripts") + os.sep,
     str(PACKAGE.parents[1] / "train.py"),
 )
+LIBRARIES = tuple({os.path.realpath(path) + os.sep for path in sysconfig.get_paths().values()})
 """Where files are that the user has not written."""
 
 CALLED_WITH = {
@@ -34,9 +35,11 @@ def explained(error: BaseException) -> str:
 
     Empty where none of their files has a part in it.
     """
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if is_own(frame.filename)
-    ]
+    frames, called = [], False  # by dlcourse; command.py is only what an error passes through
+    for frame in traceback.extract_tb(error.__traceback__):
+        if called and is_own(frame.filename):
+            frames.append(frame)
+        called = called or (frame.filename.startswith(DLCOURSE) and frame.filename != COMMAND)
     in_file = isinstance(error, SyntaxError) and is_own(error.filename or "")
     if not frames and not in_file:
         return ""
@@ -49,7 +52,7 @@ def is_own(file: str) -> bool:
     """Return whether a file of a traceback is the user's."""
     real = os.path.realpath(file)
     foreign = file.startswith("<") or "site-packages" in file or "dist-packages" in file
-    return bool(file) and not foreign and not real.startswith(OURS)
+    return bool(file) and not foreign and not real.startswith(LIBRARIES + DLCOURSE)
 
 
 def shown(file: str) -> str:
