@@ -16,6 +16,7 @@ from PIL import Image
 from dlcourse.build import load_data
 from dlcourse.data import listing, picture_file
 from dlcourse.data.csv import csv
+from dlcourse.data.fetch import fetch
 from dlcourse.data.image_folder import image_folder
 from dlcourse.data.picture_file import NOTES, read_picture
 from dlcourse.error import UserError
@@ -299,6 +300,17 @@ def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(listing.os, "scandir", forbidden)
     with pytest.raises(UserError, match=r"(?s)cannot be read: .*Permission denied.*right to read"):
         data_set(top)
+
+
+def test_files_of_a_set_without_permission_are_named(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"")
+
+    def forbidden(*_, **__):
+        raise PermissionError(13, "Permission denied", "a")
+
+    monkeypatch.setattr("builtins.open", forbidden)
+    with pytest.raises(UserError, match=r"(?s)The set cannot be read: .*denied.*right to read"):
+        fetch("The set", tmp_path, {"a": "0"}, None)
 
 
 def test_a_cache_is_made_again_when_the_rules_of_reading_change(tmp_path, monkeypatch):

@@ -29,13 +29,21 @@ def fetch(
 
     Raises UserError where a file is damaged, or missing and not to be had.
     """
-    missing = [file for file in md5 if not (folder / file).exists()]
-    for file in md5.keys() - missing:
-        if not whole(folder / file, md5[file]):
-            raise UserError(
-                f"{folder / file} is damaged: its MD5 sum is not {md5[file]}.\n"
-                "Delete it, and the next start downloads it again"
-            )
+    try:
+        missing = [file for file in md5 if not (folder / file).exists()]
+        wrong = [
+            file for file in md5 if file not in missing and not whole(folder / file, md5[file])
+        ]
+    except OSError as error:
+        raise UserError(
+            f"{name} cannot be read: {error}.\n"
+            "Give yourself the right to read it, or type data.root=<another folder>"
+        ) from error
+    for file in wrong:
+        raise UserError(
+            f"{folder / file} is damaged: its MD5 sum is not {md5[file]}.\n"
+            "Delete it, and the next start downloads it again"
+        )
     if not missing:
         return
     remedy = (

@@ -1,5 +1,6 @@
 """notMNIST: the letters A to J in many typefaces."""
 
+import os
 from pathlib import Path
 
 from dlcourse.core import Dataset
@@ -27,7 +28,7 @@ def notmnist(
 
     Reference: Bulatov, "notMNIST dataset", 2011, yaroslavvb.blogspot.com.
     """
-    if not (root / folder).is_dir():
+    if not os.path.isdir(root / folder):
         raise UserError(
             f"notMNIST is not in {root / folder}, and it is not downloaded by dlcourse.\n"
             f"Unpack notMNIST_small.tar.gz in {root}, so that the letters' folders are "

@@ -3,6 +3,7 @@
 import csv
 import logging
 import math
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +39,7 @@ def read_table(path: Path, separator: str) -> Table:
 
     Raises UserError, with the line, for a file that is missing or no such table.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # nor where its folder may not be looked into
         files = [file.name for file in path.parent.glob("*") if file.is_file()]
         meant = did_you_mean(path.name, files)
         raise UserError(
