@@ -1,5 +1,6 @@
 """How every command of dlcourse ends: one message, an exit status, no traceback."""
 
+import errno
 import os
 import re
 import shlex
@@ -10,12 +11,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dlcourse.error import DivergedError, OwnCodeError, UserError, nearest
+from dlcourse.error import DivergedError, OwnCodeError, UserError, nearest, shown
 from dlcourse.kind import Number
 from dlcourse.own_code import explained
 from dlcourse.streams import steady_streams
 
 VENV = Path(sys.prefix)
+FORBIDDEN = "Give yourself the right to read and write it, or name another one"
+ROOM = (
+    "Make room on the disk; what is finished is kept, and resume=<folder of the run> continues it"
+)
+REFUSED = {
+    errno.EACCES: FORBIDDEN,
+    errno.EPERM: FORBIDDEN,
+    errno.EROFS: FORBIDDEN,
+    errno.ENAMETOOLONG: "Type a shorter name",
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+}
+"""What the system may refuse a file for, and what to do about it."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
 LONGEST = 1000  # characters of a line of a message
 
@@ -24,7 +39,8 @@ LONGEST = 1000  # characters of a line of a message
 def one_message() -> Iterator[None]:
     """Turn what went wrong for the user into one message on stderr and an exit status.
 
-    2: the command cannot be carried out. 1: training diverged, or memory ran out. 130: Ctrl-C.
+    2: the command cannot be carried out, or a file may not be used. 1: training diverged, or memory
+    or the disk ran out. 130: Ctrl-C.
     143: SIGTERM. Whatever the surroundings are like, stdout and stderr can be written to.
     """
     terminable()
@@ -85,6 +101,25 @@ def errors_said() -> Iterator[None]:
             "words tells what a model takes"
         )
         sys.exit(FAILED)
+    except (OSError, ValueError) as error:
+        refused = refused_by_the_system(error)
+        if refused is None:
+            raise
+        what = f"{shown(refused.filename)}: {refused.strerror}"
+        say(f"A file or folder cannot be used: {what}.\n{REFUSED[refused.errno]}")
+        sys.exit(WRONG if refused.errno not in FULL else FAILED)
+
+
+def refused_by_the_system(error: BaseException | None) -> OSError | None:
+    """Return the error by which the system refused a file, if that is what lies behind another.
+
+    A log that cannot be opened, for example, becomes a ValueError in Python's ``logging``.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in REFUSED and error.filename is not None:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def terminable() -> None:

@@ -77,6 +77,8 @@ def read(folder: Path) -> Record | None:
         return record
     except FileNotFoundError:
         return None
+    except PermissionError:
+        raise  # it is whole; ``one_message`` says what to do
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} cannot be read: {error}.\n"
