@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from dlcourse.command import arguments, one_message
+from dlcourse.live import working
 
 
 def main() -> None:
@@ -19,13 +20,14 @@ def main() -> None:
     defaults = {"run": None, "data.root": "", "trust": ""}
     words = arguments(sys.argv[1:], defaults, __doc__)
 
-    from dlcourse.build import build, divide, examples_to_test, load_data, make_recipe
-    from dlcourse.core import Fold
-    from dlcourse.fingerprint import divided as fingerprint_of
-    from dlcourse.fingerprint import refuse_learned
-    from dlcourse.run_folder import CONFIG
-    from dlcourse.train.evaluate import evaluate
-    from dlcourse.trained import config_of, folds_of, load_model
+    with working("importing PyTorch", plain=False):
+        from dlcourse.build import build, divide, examples_to_test, load_data, make_recipe
+        from dlcourse.core import Fold
+        from dlcourse.fingerprint import divided as fingerprint_of
+        from dlcourse.fingerprint import refuse_learned
+        from dlcourse.run_folder import CONFIG
+        from dlcourse.train.evaluate import evaluate
+        from dlcourse.trained import config_of, folds_of, load_model
 
     folder = Path(words["run"])
     folds = folds_of(folder)
@@ -33,7 +35,8 @@ def main() -> None:
     if words["data.root"]:
         cfg.data.root = words["data.root"]
     runtime = build(cfg.runtime)()
-    dataset = load_data(cfg)
+    with working("reading the data"):
+        dataset = load_data(cfg)
     divided = divide(cfg, dataset)
     whole = folder if (folder / CONFIG).exists() else folder.resolve().parent
     nested = any(part.test is not None for part in divided)

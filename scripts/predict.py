@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dlcourse.command import arguments, one_message
 from dlcourse.error import UserError, shown
+from dlcourse.live import working
 
 BATCH = 256
 
@@ -29,10 +30,11 @@ def main() -> None:
     if output is not None and output.exists():
         raise UserError(f"{output} is already there.\nType csv=<a new file>")
 
-    from dlcourse.build import build
-    from dlcourse.run_folder import read_result
-    from dlcourse.trained import config_of, folds_of, load_model
-    from dlcourse.view.answer import from_views
+    with working("importing PyTorch", plain=False):
+        from dlcourse.build import build
+        from dlcourse.run_folder import read_result
+        from dlcourse.trained import config_of, folds_of, load_model
+        from dlcourse.view.answer import from_views
 
     folder = Path(words["run"])
     folds = folds_of(folder)
@@ -47,7 +49,8 @@ def main() -> None:
     models = [load_model(cfg, runtime, place) for place in folds]
     views = [build(node) for node in cfg.view.values()]
     ask = from_views(views, runtime.prepare(tuple(result["input_shape"])))
-    rows = predict(models, ask, pictures, result, runtime, cfg.loss._target_)
+    with working("classifying images", len(pictures)) as advance:
+        rows = predict(models, ask, pictures, result, runtime, cfg.loss._target_, advance)
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:
@@ -82,11 +85,13 @@ def predict(
     result: dict,
     runtime: object,
     loss: str,
+    advance: Callable[[int], None] = lambda images: None,
 ) -> list[list[str]]:
     """Return a header and a row for each picture.
 
     ask: returns a model's outputs for standardised pictures.
-    loss: the target of the loss that the models were trained with.
+    loss: the target of the loss that the models were trained with. advance: is given the number of
+        images that are done.
     """
     import torch
 
@@ -110,6 +115,7 @@ def predict(
                 for model, standardize in models
             ]
         mean = average(torch.stack(outputs), loss, classes=True).softmax(1).cpu()  # (N, classes)
+        advance(len(paths))
         for path, share in zip(paths, mean, strict=True):
             best = int(share.argmax())
             numbers = [f"{value:.6f}" for value in share.tolist()]

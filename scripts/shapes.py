@@ -25,6 +25,7 @@ from dlcourse.command import one_message
 from dlcourse.compose import compose, plain
 from dlcourse.error import UserError
 from dlcourse.facts import PUBLISHED, SIZES, example_shape, target
+from dlcourse.live import working
 
 POOLED_FIRST = (
     "max pooling is computed before the ReLU above it, which gives the same values and takes less "
@@ -48,8 +49,9 @@ def main() -> None:
     if target(config, "model") == PUBLISHED:
         cfg.model.weights = None  # their values change nothing here, and may be a long download
 
-    from dlcourse.build import build, load_data
-    from dlcourse.summary import state_bytes, summarize
+    with working("importing PyTorch", plain=False):
+        from dlcourse.build import build, load_data
+        from dlcourse.summary import state_bytes, summarize
 
     known, examples = example_shape(config), examples_of(config)
     if known is None or (examples is None and config["batch_size"] == "full"):

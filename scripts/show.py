@@ -22,6 +22,7 @@ from textwrap import wrap
 from dlcourse.bounds import counted
 from dlcourse.command import arguments, number_of, one_message
 from dlcourse.error import UserError
+from dlcourse.live import working
 
 LARGEST_BATCH = 512  # batch_size=full would be slow, and mixes no differently
 PICTURES, POINTS = (6, 30), (500, 100_000)  # examples that are shown, and how many may be
@@ -36,9 +37,10 @@ def main() -> None:
     draws = number_of(words, "draws", counted(1, MOST_DRAWS, 8))
     cfg, choices = composed(overrides, config_dir)
 
-    from dlcourse.build import load_data
+    with working("importing PyTorch and reading the data", plain=False):
+        from dlcourse.build import load_data
 
-    dataset = load_data(cfg)
+        dataset = load_data(cfg)
     shape = dataset.input_shape
     if len(shape) != 3 and shape[0] > 2:
         raise UserError(

@@ -15,6 +15,7 @@ from torch import nn
 from dlcourse import run_folder
 from dlcourse.build import make_recipe, make_state, step_of
 from dlcourse.core import Dataset, Fold, Recipe, State
+from dlcourse.live import working
 from dlcourse.runtime import OPEN, Runtime
 from dlcourse.train.batches import all_steps
 from dlcourse.train.fit import learning, rest_what_is_frozen
@@ -63,7 +64,8 @@ def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> d
     looks = len(fold.train) * cfg.max_epochs
     ordinary = step_of(cfg) is gradient_step and not runtime.compile
     if options and ordinary and looks >= FEW and fold.train.device.type == "cpu":
-        found = measured(cfg, runtime, dataset, fold, options)
+        with working("runtime=auto measures what is faster"):
+            found = measured(cfg, runtime, dataset, fold, options)
         gc.collect()  # of the models that were tried: they and their optimizers are in cycles
         return found
     return {"picked": {name: USUAL[name] for name in options}, "measured": {}}

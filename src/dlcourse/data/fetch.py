@@ -3,11 +3,13 @@
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dlcourse.error import UserError
+from dlcourse.live import live
 
 
 def fetch(
@@ -58,7 +60,9 @@ def fetch(
     except OSError as error:
         raise UserError(f"{name} cannot be downloaded to {folder}: {error}.\n{remedy}") from error
     try:
-        fetched = download(aside)
+        print(f"Downloading {name} to {folder}", file=sys.stderr, flush=True)
+        with live(lambda columns: ""):  # torchvision has a bar of its own
+            fetched = download(aside)
         for file in missing:
             if not whole(fetched / file, md5[file]):
                 raise UserError(f"The {file} that was downloaded is not the one that {name} has.")

@@ -16,6 +16,7 @@ from dlcourse.data.picture_file import first_of, look_at, report, try_pictures
 from dlcourse.data.streamed import PictureFiles, StreamedSplit
 from dlcourse.data.workers import map_ahead
 from dlcourse.error import UserError, shown
+from dlcourse.live import working
 from dlcourse.order import stratified_order
 from dlcourse.random_streams import Purpose
 
@@ -110,11 +111,13 @@ def decode(files: PictureFiles) -> dict:
     notes: list[list[str]] = []
     done = 0
     read = map_ahead(try_pictures, files.pieces(PIECE), files.workers_for_all())
-    for pixels, wrong, noted in read:
-        pictures[done : done + len(pixels)] = torch.from_numpy(pixels)
-        done += len(pixels)
-        problems += wrong
-        notes += noted
+    with working("reading images", len(files.paths)) as advance:
+        for pixels, wrong, noted in read:
+            pictures[done : done + len(pixels)] = torch.from_numpy(pixels)
+            done += len(pixels)
+            problems += wrong
+            notes += noted
+            advance(len(wrong))
     if done < len(pictures):
         pictures = pictures[:done].clone()  # a view would be saved with what lies behind it
     contents = digests(files.paths)
@@ -123,7 +126,11 @@ def decode(files: PictureFiles) -> dict:
 
 def look(files: PictureFiles) -> dict:
     """Return for every file what is wrong with it, or "", and its notes."""
-    seen = list(map_ahead(look_at, files.pieces(PIECE), files.workers_for_all()))
+    seen = []
+    with working("looking at images", len(files.paths)) as advance:
+        for found in map_ahead(look_at, files.pieces(PIECE), files.workers_for_all()):
+            seen.append(found)
+            advance(len(found[0]))
     return {
         "problems": [problem for problems, _ in seen for problem in problems],
         "notes": [noted for _, notes in seen for noted in notes],
