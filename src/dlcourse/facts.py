@@ -146,6 +146,14 @@ def target(config: dict, group: str) -> str:
     return config.get(group, {}).get("_target_", "")
 
 
+def smallest_picture(config: dict) -> int | None:
+    """Return the side in pixels from which on a model takes pictures; None for any inputs."""
+    model, smallest = config["model"], SMALLEST_PICTURE.get(target(config, "model"))
+    if smallest is not None and model.get("padding") == "valid" and "dilation" in model:
+        return max(smallest, 4 * model["dilation"] + 2)
+    return smallest
+
+
 def is_regression(config: dict) -> bool:
     """Return whether the targets are known to be values and not classes."""
     data = config["data"]

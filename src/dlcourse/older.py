@@ -11,6 +11,9 @@ OF_A_GROUP = {
 OF_A_CLASS = {
     "dlcourse.runtime.Runtime": {"linear": "products", "keep_memory": True, "graph": False},
     "dlcourse.model.lenet_caffe.LeNetCaffe": {"conv_activation": False},
+    "dlcourse.model.vgg.VGG": {"head": "dense"},
+    "dlcourse.model.convnet.ConvNet": {"dilation": 1, "padding": "valid"},
+    "dlcourse.model.rnn.RNN": {"cell": "rnn"},
     "dlcourse.augment.crop.crop": {"mode": "zeros"},
     "dlcourse.data.sine.sine": {"spacing": "random"},
     "dlcourse.optim.muon.Muon": {

@@ -27,7 +27,9 @@ MODELS = options("model")
 WORDS = {
     "activation": (*ACTIVATIONS, "leaky_relu:0.2", "maxout:3"), "norm": NORMS, "pool": POOLS,
     "dropout": (0.0, 0.5),
-    "skip": (True, False), "residual": (True, False), "positions": ("learned", "sinusoidal"),
+    "skip": (True, False), "residual": (True, False), "positions": ("sinusoidal", "sinusoidal_1d"),
+    "head": ("dense", "average"), "cell": ("rnn", "gru", "lstm"), "dilation": (1, 2),
+    "padding": ("valid", "same"), "conv_activation": (True, False),
 }  # fmt: skip
 
 

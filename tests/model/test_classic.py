@@ -8,9 +8,11 @@ from references.model_classic import CLASSIC, RESNET, difference, published
 from torch import nn
 
 from dlcourse.build import build
+from dlcourse.check import check
 from dlcourse.error import UserError
 from dlcourse.facts import SMALLEST_PICTURE
 from dlcourse.model.resnet_cifar import PaddedShortcut
+from dlcourse.summary import summarize
 
 DESIGNS = ("alexnet", "vgg11", "googlenet", "resnet18", "resnet50", "resnet20", "plain20")
 SMALL_NETS = ("lenet_caffe", "convnet")
@@ -72,6 +74,61 @@ def test_caffes_lenet_has_800_features_and_431080_parameters():
     model = make("lenet_caffe", (1, 28, 28))
     assert model.features(torch.zeros(1, 1, 28, 28)).flatten(1).shape == (1, 800)
     assert parameters(model) == 431_080
+
+
+def test_vgg16_with_averages_has_15_million_parameters_and_a_map_of_14_by_14_for_each_class():
+    with torch.device("meta"):
+        model = make("vgg16", (3, 224, 224), 1000, head="average", width=64)
+        maps = model.class_activation_maps(torch.zeros(1, 3, 224, 224))
+    assert parameters(model) == 14_714_688 + 512 * 1000 + 1000 == 15_227_688
+    assert maps.shape == (1, 1000, 14, 14)
+
+
+@pytest.mark.parametrize("size", [32, 70])
+def test_the_mean_of_a_class_activation_map_and_the_bias_are_the_output(size):
+    model = make("vgg11", (3, size, size), 5, head="average", norm="batch").eval()
+    pictures = torch.randn(2, 3, size, size)
+    maps = model.class_activation_maps(pictures)
+    bias = model.classifier[0].bias
+    torch.testing.assert_close(maps.mean((2, 3)) + bias, model(pictures))
+    features, weight = model.features(pictures), model.classifier[0].weight
+    by_hand = sum(weight[3, c] * features[1, c] for c in range(features.shape[1]))
+    torch.testing.assert_close(maps[1, 3], by_hand)
+
+
+def test_class_activation_maps_of_dense_layers_are_refused():
+    with pytest.raises(UserError, match=r"model\.head=average"):
+        make("vgg11", (3, 32, 32)).class_activation_maps(torch.zeros(1, 3, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("dilation", "padding", "maps", "field"),
+    [(1, "valid", 24, 5), (3, "valid", 16, 13), (1, "same", 28, 5), (3, "same", 28, 13)],
+)
+def test_a_dilated_convnet_sees_further_with_the_same_weights(
+    dilation, padding, maps, field, compose
+):
+    words = (f"model.dilation={dilation}", f"model.padding={padding}", "model.norm=none")
+    make_it = build(compose("model=convnet", *words).model)
+    layers = summarize(lambda: make_it((1, 28, 28), 10), (1, 28, 28)).layers
+    (second,) = (layer for layer in layers if layer.name == "features.2")
+    assert second.output == (64, maps, maps)
+    assert second.seen[0].size == field
+    assert second.parameters == 64 * 32 * 9 + 64
+
+
+@pytest.mark.parametrize(("dilation", "smallest"), [(1, 6), (2, 10), (5, 22)])
+def test_the_smallest_picture_of_a_dilated_convnet_is_known_before_torch(
+    dilation, smallest, compose
+):
+    words = ("model=convnet", f"model.dilation={dilation}")
+    cfg = compose(*words, f"data.size={smallest}")
+    check(OmegaConf.to_container(cfg))
+    build(cfg.model)((1, smallest, smallest), 10)
+    cfg.data.size = smallest - 1
+    for refuse in (check, lambda config: build(cfg.model)((1, smallest - 1, smallest - 1), 10)):
+        with pytest.raises(UserError, match=f"data.size={smallest}"):
+            refuse(OmegaConf.to_container(cfg))
 
 
 def test_the_convnet_has_9216_features():

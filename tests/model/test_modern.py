@@ -128,7 +128,23 @@ def test_sinusoidal_positions_are_the_waves_of_their_row_and_column(compose):
             assert model.positions[0, place].tolist() == pytest.approx(waves, abs=1e-5)
 
 
-@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "none at all"])
+def test_positions_in_one_dimension_are_the_waves_of_the_place_in_the_sequence(compose):
+    """Vaswani et al. 2017, section 3.5, by hand; the class token is the first of 16."""
+    words = ["model.positions=sinusoidal_1d", "model.width=6", "model.heads=1"]
+    model = make(compose, "vit", (1, 12, 20), 10, *words)
+    assert "positions" not in dict(model.named_parameters())
+    assert model.positions.shape == (1, 16, 6)
+    for place in range(16):
+        waves = []
+        for pair in range(3):
+            angle = place / 10_000 ** (2 * pair / 6)
+            waves += [math.sin(angle), math.cos(angle)]
+        assert model.positions[0, place].tolist() == pytest.approx(waves, abs=1e-5)
+    with pytest.raises(UserError, match=r"model\.width=28 or model\.positions=learned"):
+        make(compose, "vit", (1, 28, 28), 10, "model.width=27", words[0])
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "sinusoidal_1d", "none at all"])
 def test_a_vit_knows_where_a_patch_lies_by_its_position_alone(positions, compose):
     words = SMALL["vit"] if positions == "none at all" else [f"model.positions={positions}"]
     model = make(compose, "vit", (1, 8, 8), 10, *words).eval()
@@ -160,6 +176,15 @@ def test_a_vit_starts_without_an_opinion(compose):
 # the recurrent net
 
 
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_an_rnn_remembers_its_first_row(cell, compose):
+    model = make(compose, "rnn", (1, 28, 28), 10, f"model.cell={cell}")
+    pictures = torch.randn(2, 1, 28, 28)
+    changed = pictures.clone()
+    changed[:, :, 0] = 0
+    assert not torch.equal(model(pictures), model(changed))
+
+
 def test_an_rnn_without_a_memory_sees_the_last_row_alone(compose):
     model = make(compose, "rnn", (1, 28, 28), 10)
     pictures = torch.randn(2, 1, 28, 28)
@@ -168,6 +193,21 @@ def test_an_rnn_without_a_memory_sees_the_last_row_alone(compose):
     assert not torch.equal(model(pictures), model(changed)), "the control: it does remember"
     model.recurrent.weight.data.zero_()
     assert torch.equal(model(pictures), model(changed))
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_open_gates_keep_what_was_there_and_closed_ones_take_the_new_row(cell, compose):
+    """A GRU's update gate of 1 keeps its 0; an LSTM that forgets all has seen the last row."""
+    model = make(compose, "rnn", (1, 28, 28), 10, f"model.cell={cell}", "model.hidden=5")
+    model.recurrent.weight.data.zero_()
+    gates = model.input.bias.data.unflatten(0, (-1, 5))
+    gates[1] = 100.0 if cell == "gru" else -100.0
+    pictures = torch.randn(2, 1, 28, 28)
+    changed = pictures.clone()
+    changed[:, :, :-1] = 0
+    assert torch.equal(model(pictures), model(changed))
+    if cell == "gru":
+        torch.testing.assert_close(model(pictures), model.output.bias.expand(2, 10))
 
 
 # the spatial transformer

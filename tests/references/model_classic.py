@@ -162,13 +162,40 @@ def both_lenets_of_caffe(compose: Callable, *words: str) -> float:
     return max(with_relu, without.deviation(compose, "model.conv_activation=false", *words))
 
 
-def convnet() -> nn.Module:
-    """Make the convolutional net with batch normalisation; dropout is idle in use."""
+def convnet(dilation: int = 1) -> nn.Module:
+    """Make the convolutional net with batch normalisation; dropout is idle in use.
+
+    One that is dilated pads as much as keeps the size, as torch's own "same".
+    """
+    around, features = (0, 9216) if dilation == 1 else ("same", 64 * 14 * 14)
+    first, second = (
+        nn.Conv2d(*maps, 3, padding=around, dilation=dilation) for maps in ((1, 32), (32, 64))
+    )
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.BatchNorm2d(32), nn.ReLU(),
-        nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(9216, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 10),
+        first, nn.BatchNorm2d(32), nn.ReLU(),
+        second, nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(features, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 10),
     )  # fmt: skip
+
+
+def averaged_vgg16() -> nn.Module:
+    """Make VGG-16 without its last pooling, with an average of 14 x 14 and one linear layer."""
+    layers = list(published("vgg16", init_weights=False).features)[:-1]
+    return nn.Sequential(*layers, nn.AvgPool2d(14), nn.Flatten(), nn.Linear(512, 1000))
+
+
+def both_vgg16s(compose: Callable) -> float:
+    """Return how far VGG-16 is from torchvision's, and with the other head from its layers."""
+    dense = against_torchvision("vgg16", "", {}, init_weights=False).deviation(compose)
+    return max(dense, difference("vgg16", averaged_vgg16, None, compose, "model.head=average"))
+
+
+def both_convnets(compose: Callable) -> float:
+    """Return how far the net is from its layers, and a dilated one that keeps its maps' size."""
+    plain = against_layers("convnet", convnet, "").deviation(compose)
+    dilated = against_layers("convnet", partial(convnet, dilation=3), "")
+    words = ("model.dilation=3", "model.padding=same")
+    return max(plain, dilated.deviation(compose, *words))
 
 
 def against_torchvision(name: str, parameters: str, names: dict[str, str], **settings: bool) -> Row:
@@ -207,11 +234,18 @@ CLASSIC = {
         "CONV, RELU, POOL, and Caffe's file without RELU: the nets written out in torch.nn",
         both_lenets_of_caffe, 1e-5,
     ),
-    "convnet": against_layers("convnet", convnet, "conv32-BN-conv64-BN-pool-fc128-BN-fc10"),
+    "convnet": Row(
+        "conv32-BN-conv64-BN-pool-fc128-BN-fc10, plain and dilated: written out in torch.nn",
+        both_convnets, 1e-5,
+    ),
     "alexnet": against_torchvision("alexnet", "61,100,840", {}),
     "vgg11": against_torchvision("vgg11", "132,863,336", {}, init_weights=False),
     "vgg13": against_torchvision("vgg13", "133,047,848", {}, init_weights=False),
-    "vgg16": against_torchvision("vgg16", "138,357,544", {}, init_weights=False),
+    "vgg16": Row(
+        "torchvision vgg16: its 138,357,544 parameters by name, outputs at 224 x 224; its maps, "
+        "averaged, and one linear layer",
+        both_vgg16s, 1e-5,
+    ),
     "vgg19": against_torchvision("vgg19", "143,667,240", {}, init_weights=False),
     "googlenet": against_torchvision(
         "googlenet", "6,624,904", GOOGLENET, aux_logits=False, init_weights=False

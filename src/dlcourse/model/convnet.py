@@ -13,10 +13,14 @@ MIN_SIZE = 6  # the pooling then sees 2 x 2
 class ConvNet(nn.Module):
     """Classifies pictures with two convolutions, one pooling and two linear layers.
 
-    Input (N, C, H, W) with H and W at least 6, output (N, output_size). Convolutions of 32 and 64
-    maps without padding take 28 pixels to 26 and 24, the pooling to 12: 12 x 12 x 64 = 9,216
-    features, then 128 hidden units. Each layer but the last is followed by norm and activation.
+    Input (N, C, H, W) with H and W at least 6 (without padding, and with dilation d, 4 d + 2),
+    output (N, output_size). Convolutions of 32 and 64 maps without padding take 28 pixels to 26 and
+    24, the pooling to 12: 12 x 12 x 64 = 9,216 features, then 128 hidden units. Each layer but the
+    last is followed by norm and activation.
 
+    dilation: the distance, in pixels, between the pixels that neighbouring weights of a filter see;
+        a filter then covers 2 dilation + 1 pixels to a side, with as many weights.
+    padding: ``valid`` for none, or ``same`` for as much as keeps the maps as large as the picture.
     dropout: after the pooling. hidden_dropout: after the hidden units.
 
     With ``norm=instance`` the hidden units, which are no pictures, go without.
@@ -24,7 +28,8 @@ class ConvNet(nn.Module):
     Raises UserError for smaller pictures and for inputs that are no pictures.
 
     Reference: the MNIST example of Keras (Chollet and others, 2015, ``mnist_cnn.py``), with the
-    batch normalisation of Ioffe, Szegedy, "Batch normalization", ICML 2015.
+    batch normalisation of Ioffe, Szegedy, "Batch normalization", ICML 2015. Dilation: Yu, Koltun,
+    "Multi-scale context aggregation by dilated convolutions", ICLR 2016.
     """
 
     def __init__(
@@ -32,6 +37,8 @@ class ConvNet(nn.Module):
         input_shape: tuple[int, ...],
         output_size: int,
         *,
+        dilation: int,
+        padding: str,
         activation: str,
         norm: str,
         pool: str,
@@ -39,8 +46,9 @@ class ConvNet(nn.Module):
         hidden_dropout: float,
     ) -> None:
         super().__init__()
-        channels, *sides = picture_shape("convnet", input_shape, MIN_SIZE)
-        rows, columns = ((side - 4) // 2 for side in sides)
+        lost = 4 * dilation if padding == "valid" else 0  # by both convolutions, from each side
+        channels, *sides = picture_shape("convnet", input_shape, max(MIN_SIZE, lost + 2))
+        rows, columns = ((side - lost) // 2 for side in sides)
 
         each = pieces(activation)
 
@@ -49,13 +57,17 @@ class ConvNet(nn.Module):
             layers = [] if absent else [norm_layer(norm, each * outputs, pictures=pictures)]
             return [*layers, activation_layer(activation)]
 
+        def convolution(inputs: int, maps: int) -> nn.Module:
+            around = dilation if padding == "same" else 0
+            return nn.Conv2d(inputs, each * maps, 3, padding=around, dilation=dilation)
+
         def drop(probability: float) -> list[nn.Module]:
             return [nn.Dropout(probability)] if probability > 0 else []
 
         self.features = PoolFirst(
-            nn.Conv2d(channels, each * 32, 3),
+            convolution(channels, 32),
             *after(32, pictures=True),
-            nn.Conv2d(32, each * 64, 3),
+            convolution(32, 64),
             *after(64, pictures=True),
             pool_layer(pool, 2),
             *drop(dropout),

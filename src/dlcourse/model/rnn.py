@@ -1,23 +1,42 @@
-"""The vanilla recurrent network, reading a picture row by row."""
+"""Recurrent networks, reading a picture row by row."""
+
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer
 from dlcourse.layer.picture import picture_shape
 
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}  # how many vectors of its size a memory is made of
+
 
 class RNN(nn.Module):
     """Reads a picture from its top row to its bottom row and classifies what it remembers.
 
-    Input (N, C, H, W), output (N, output_size). Row t is a vector x_t of C W values, and the
-    memory is h_t = f(W x_t + U h_{t-1} + b), from h_0 = 0; the last one makes the output.
+    Input (N, C, H, W), output (N, output_size). Row t is a vector x_t of C W values, and the last
+    memory makes the output. With f the activation, s the sigmoid and * number by number, the memory
+    h_t is, from h_0 = c_0 = 0:
 
-    hidden: numbers in the memory. dropout: on the last memory.
+        rnn:   f(W x_t + U h_{t-1} + b)
+        gru:   (1 - z) * f(W_n x_t + b_n + r * (U_n h_{t-1} + d_n)) + z * h_{t-1},
+               r = s(W_r x_t + b_r + U_r h_{t-1} + d_r) and z likewise
+        lstm:  o * f(c_t),  c_t = F * c_{t-1} + i * f(W_g x_t + U_g h_{t-1} + b_g),
+               i = s(W_i x_t + U_i h_{t-1} + b_i) and F and o likewise
+
+    ``input`` holds the W and b, ``recurrent`` the U and d, one below the other in PyTorch's order:
+    r, z, n and i, F, g, o.
+
+    cell: which of the three. hidden: numbers in the memory. dropout: on the last memory.
 
     Raises UserError for inputs that are no pictures.
 
-    Reference: Elman, "Finding structure in time", Cognitive Science 14, 1990.
-    Departs from torch.nn.RNN: one bias instead of two that are added up, and any activation.
+    Reference: Elman, "Finding structure in time", Cognitive Science 14, 1990; Hochreiter,
+    Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, with the forget gate of Gers,
+    Schmidhuber, Cummins, "Learning to forget", Neural Computation 12, 2000; Cho et al., "Learning
+    phrase representations using RNN encoder-decoder", EMNLP 2014.
+    Departs from torch.nn.RNN, GRU and LSTM: one bias where theirs are two that are added up, any
+    activation, and linear layers' initial weights, which follow each layer's own number of inputs.
+    As theirs, the GRU resets the product with the memory, where the paper resets the memory.
     """
 
     def __init__(
@@ -25,22 +44,49 @@ class RNN(nn.Module):
         input_shape: tuple[int, ...],
         output_size: int,
         *,
+        cell: str,
         hidden: int,
         activation: str,
         dropout: float,
     ) -> None:
         super().__init__()
         channels, _, width = picture_shape("rnn", input_shape, 1)
-        self.input = nn.Linear(channels * width, hidden)
-        self.recurrent = nn.Linear(hidden, hidden, bias=False)
+        self.cell = cell
+        self.input = nn.Linear(channels * width, GATES[cell] * hidden)
+        self.recurrent = nn.Linear(hidden, GATES[cell] * hidden, bias=cell == "gru")
         self.activation = activation_layer(activation)
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
         self.output = nn.Linear(hidden, output_size)
 
     def forward(self, pictures: Tensor) -> Tensor:
         rows = pictures.transpose(1, 2).flatten(2)  # (N, H, C W)
-        seen = self.input(rows).unbind(1)  # H times (N, hidden): no row waits for another
+        seen = self.input(rows).unbind(1)  # H times (N, gates hidden): no row waits for another
+        remember = {"rnn": self.vanilla, "gru": self.gated, "lstm": self.long_short_term}
+        return self.output(self.dropout(remember[self.cell](seen)))  # (N, output_size)
+
+    def vanilla(self, seen: Sequence[Tensor]) -> Tensor:
+        """Return the last memory (N, hidden) of what is seen of each row (N, hidden)."""
         memory = self.activation(seen[0])
         for row in seen[1:]:
             memory = self.activation(row + self.recurrent(memory))
-        return self.output(self.dropout(memory))  # (N, output_size)
+        return memory
+
+    def gated(self, seen: Sequence[Tensor]) -> Tensor:
+        """Return the last memory (N, hidden) of what is seen of each row (N, 3 hidden)."""
+        memory = seen[0].new_zeros(len(seen[0]), self.recurrent.in_features)
+        for row in seen:
+            seen_reset, seen_update, seen_new = row.chunk(3, dim=1)
+            reset, update, new = self.recurrent(memory).chunk(3, dim=1)
+            reset, update = (seen_reset + reset).sigmoid(), (seen_update + update).sigmoid()
+            new = self.activation(seen_new + reset * new)
+            memory = new + update * (memory - new)
+        return memory
+
+    def long_short_term(self, seen: Sequence[Tensor]) -> Tensor:
+        """Return the last memory (N, hidden) of what is seen of each row (N, 4 hidden)."""
+        memory = content = seen[0].new_zeros(len(seen[0]), self.recurrent.in_features)
+        for row in seen:
+            entry, forget, new, exit_ = (row + self.recurrent(memory)).chunk(4, dim=1)
+            content = forget.sigmoid() * content + entry.sigmoid() * self.activation(new)
+            memory = exit_.sigmoid() * self.activation(content)
+        return memory

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from dlcourse.error import UserError
 from dlcourse.layer.activation import activation_layer, pieces
+from dlcourse.layer.class_activation import class_activation_maps
 from dlcourse.layer.grid import GridAverage
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.picture import is_small, picture_shape
@@ -27,11 +29,16 @@ class VGG(nn.Module):
 
     convolutions: how many in each of the five blocks; [2, 2, 3, 3, 3] and 3 linear layers are 16.
     width: maps of the first block; those of all others and the hidden units grow with it.
+    head: ``dense``, the three linear layers; or ``average``, which leaves the last pooling out,
+        averages each of the last maps as a whole (14 x 14 at 224 pixels) and puts one linear layer
+        behind: 15,227,688 parameters in VGG-16 for 1000 classes. It has no dropout, and class
+        activation maps say where it looks.
 
     Raises UserError for smaller pictures and for inputs that are no pictures.
 
     Reference: Simonyan, Zisserman, "Very deep convolutional networks for large-scale image
-    recognition", ICLR 2015, configurations A, B, D and E.
+    recognition", ICLR 2015, configurations A, B, D and E; the other head after Zhou, Khosla,
+    Lapedriza, Oliva, Torralba, "Learning deep features for discriminative localization", CVPR 2016.
     Departs from it: PyTorch's initial weights; the paper began the deep nets with the weights of
     A, and torchvision draws the filters from N(0, 2 / fan_out).
     """
@@ -43,6 +50,7 @@ class VGG(nn.Module):
         *,
         convolutions: Sequence[int],
         width: int,
+        head: str,
         activation: str,
         norm: str,
         pool: str,
@@ -51,7 +59,7 @@ class VGG(nn.Module):
         super().__init__()
         channels, *sides = picture_shape(f"vgg{sum(convolutions) + 3}", input_shape, MIN_SIZE)
         small = is_small(*sides)
-        grid, hidden = (1, 8 * width) if small else (7, 64 * width)
+        grid, hidden = (1, 8 * width) if small or head == "average" else (7, 64 * width)
 
         each = pieces(activation)
         self.features = PoolFirst()
@@ -64,20 +72,38 @@ class VGG(nn.Module):
                     self.features.append(norm_layer(norm, each * maps, pictures=True))
                 self.features.append(activation_layer(activation))
                 inputs = maps
-            self.features.append(pool_layer(pool, 2, ceil_mode=small))
+            if head == "dense" or block < len(convolutions) - 1:
+                self.features.append(pool_layer(pool, 2, ceil_mode=small))
 
         def dense(units: int, outputs: int) -> list[nn.Module]:
             layers = [nn.Linear(units, each * outputs), activation_layer(activation)]
             return [*layers, nn.Dropout(dropout)] if dropout > 0 else layers
 
         self.average = GridAverage(grid)
-        self.classifier = nn.Sequential(
-            *dense(inputs * grid**2, hidden),
-            *dense(hidden, hidden),
-            nn.Linear(hidden, output_size),
-        )
+        if head == "average":
+            self.classifier = nn.Sequential(nn.Linear(inputs, output_size))
+        else:
+            self.classifier = nn.Sequential(
+                *dense(inputs * grid**2, hidden),
+                *dense(hidden, hidden),
+                nn.Linear(hidden, output_size),
+            )
+
+    def class_activation_maps(self, pictures: Tensor) -> Tensor:
+        """Return where the evidence for each class lies, (N, output_size, H', W').
+
+        The mean of a class's map and the class's bias add up to its output. Raises UserError where
+        more than an average lies between the maps and the outputs.
+        """
+        if len(self.classifier) > 1:
+            raise UserError(
+                "Class activation maps need a net that averages its last maps.\n"
+                "Type model.head=average"
+            )
+        return class_activation_maps(self.features(pictures), self.classifier[0].weight)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.features(pictures)  # (N, 512, 7, 7) at 224 pixels, (N, 512, 1, 1) at 32
+        maps = self.features(pictures)  # (N, 512, 7, 7) at 224 pixels, (N, 512, 1, 1) at 32; or
+        # (N, 512, 14, 14) and (N, 512, 2, 2) without the last pooling
         maps = self.average(maps)  # (N, 512, 7, 7) or, for small pictures, (N, 512, 1, 1)
         return self.classifier(maps.flatten(1))  # (N, output_size)

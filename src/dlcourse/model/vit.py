@@ -23,15 +23,17 @@ class ViT(nn.Module):
 
     patch: its side in pixels; None takes 4 for pictures below 64 pixels, else 16.
     width: numbers per token. hidden: units of the MLP in each block.
-    positions: ``learned``, or ``sinusoidal``: fixed waves of the row and the column.
+    positions: ``learned``; ``sinusoidal``: fixed waves of the row and the column; or
+        ``sinusoidal_1d``: fixed waves of the place in the sequence, row after row.
     dropout: on the embedded tokens and after every dense layer but the attention's first.
 
     Raises UserError for pictures that do not divide into patches, for a width that does not
     divide among the heads, and for inputs that are no pictures.
 
     Reference: Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021. The sinusoidal
-    positions are those of Chen, Xie, He, "An empirical study of training self-supervised vision
-    transformers", ICCV 2021, after Vaswani et al., "Attention is all you need", NeurIPS 2017.
+    positions in two dimensions are those of Chen, Xie, He, "An empirical study of training
+    self-supervised vision transformers", ICCV 2021, after those in one dimension of Vaswani et al.,
+    "Attention is all you need", NeurIPS 2017, section 3.5.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class ViT(nn.Module):
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         if positions == "learned":
             self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + rows * columns, width))
-        else:
+        elif positions == "sinusoidal":
             self.register_buffer("positions", waves(rows, columns, width))
+        else:
+            self.register_buffer("positions", waves_in_a_row(1 + rows * columns, width))
         self.dropout = dropout_layer(dropout)
         self.blocks = nn.Sequential(
             *(EncoderBlock(width, heads, hidden, activation, dropout) for _ in range(depth))
@@ -148,3 +152,21 @@ def waves(rows: int, columns: int, width: int) -> Tensor:
     angles = [place.flatten().unsqueeze(1) * frequencies for place in (column, row)]
     patches = torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], dim=1)
     return torch.cat([torch.zeros(1, width), patches]).unsqueeze(0)
+
+
+def waves_in_a_row(tokens: int, width: int) -> Tensor:
+    """Return positions (1, tokens, width): sine and cosine of the place i, turn by turn.
+
+    The numbers 2 j and 2 j + 1 are sin and cos of i / 10,000^(2 j / width); the class token is at
+    place 0.
+
+    Reference: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.5.
+    """
+    if width % 2:
+        raise UserError(
+            f"model.positions=sinusoidal_1d needs an even number, got model.width={width}.\n"
+            f"Type model.width={width + 1} or model.positions=learned"
+        )
+    frequencies = 10_000 ** (-torch.arange(0, width, 2) / width)  # (width / 2,)
+    angles = torch.arange(tokens).unsqueeze(1) * frequencies  # (tokens, width / 2)
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1).unsqueeze(0)

@@ -11,15 +11,15 @@ from dlcourse.facts import (
     PICTURE_AUGMENTATIONS,
     PICTURE_VIEWS,
     SMALL_PICTURE,
-    SMALLEST_PICTURE,
     TABLES,
+    smallest_picture,
     target,
 )
 
 
 def model_fits_the_inputs(config: dict) -> Iterator[str]:
     """Convolutions need pictures, and pictures large enough for them."""
-    smallest = SMALLEST_PICTURE.get(target(config, "model"))
+    smallest = smallest_picture(config)
     size = config["data"].get("size")
     name = target(config, "model").split(".")[-1]
     if smallest is not None and target(config, "data") in TABLES:
