@@ -88,26 +88,23 @@ def errors_said() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        if not is_out_of_memory(error):
-            own = explained(error)
-            if not own:
-                raise
+        own, refused = explained(error), refused_by_the_system(error)
+        if is_out_of_memory(error):
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            say(
+                f"There is not enough memory: {reason}\n"
+                "Type a smaller batch_size, data.size or model; python scripts/shapes.py with the "
+                "same words tells what a model takes"
+            )
+        elif own:
             say(own)
-            sys.exit(FAILED)
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        say(
-            f"There is not enough memory: {reason}\n"
-            "Type a smaller batch_size, data.size or model; python scripts/shapes.py with the same "
-            "words tells what a model takes"
-        )
-        sys.exit(FAILED)
-    except (OSError, ValueError) as error:
-        refused = refused_by_the_system(error)
-        if refused is None:
+        elif refused:
+            what = f"{shown(refused.filename)}: {refused.strerror}"
+            say(f"A file or folder cannot be used: {what}.\n{REFUSED[refused.errno]}")
+            sys.exit(FAILED if refused.errno in FULL else WRONG)
+        else:
             raise
-        what = f"{shown(refused.filename)}: {refused.strerror}"
-        say(f"A file or folder cannot be used: {what}.\n{REFUSED[refused.errno]}")
-        sys.exit(WRONG if refused.errno not in FULL else FAILED)
+        sys.exit(FAILED)
 
 
 def refused_by_the_system(error: BaseException | None) -> OSError | None:
