@@ -1,6 +1,8 @@
 """On an NVIDIA GPU: the same training, exact where it is asked for, never waiting inside a step."""
 
 import dataclasses
+import warnings
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -19,6 +21,19 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU"),
 ]
 GPU = ["runtime=cuda", "observe=[history]", "data.examples=300", "max_epochs=4"]
+
+
+@contextmanager
+def no_waiting():
+    """Let PyTorch raise where something waits for the GPU, and put its mode back in any case."""
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():  # each call says that the mode is a prototype
+        warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
@@ -57,7 +72,7 @@ def test_a_deterministic_run_is_the_same_twice(precision, compose, tmp_path):
 
 def test_no_step_waits_for_the_gpu(compose):
     words = ["model=lenet", "augment=[crop,flip,noise]", "regularizer=[l1,l2]", "clip=norm"]
-    cfg = compose(*GPU, *words, "max_epochs=1", "schedule=cosine")
+    cfg = compose(*GPU, *words, "max_epochs=1", "schedule=cosine", "runtime.graph=false")
     runtime, dataset = build(cfg.runtime)(), load_data(cfg)
     train = dataset.train.to(runtime.device)
     fold = Fold(".", train, None, standardize(train, "channel"))
@@ -65,11 +80,8 @@ def test_no_step_waits_for_the_gpu(compose):
     fit(make_state(cfg, runtime, dataset), fold, recipe)  # the first time may wait for libraries
 
     def watched_step(state, inputs, targets, recipe):
-        torch.cuda.set_sync_debug_mode("error")
-        try:
+        with no_waiting():
             return gradient_step(state, inputs, targets, recipe)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
 
     watched = dataclasses.replace(recipe, step=watched_step)
     assert len(fit(make_state(cfg, runtime, dataset), fold, watched).history) == 1
@@ -133,3 +145,59 @@ def test_what_reads_a_value_back_goes_on_uncaptured_and_says_so(caplog):
         call(torch.full((2,), float(number), device="cuda"))
     assert seen[-1] == 10.0
     assert "without a CUDA graph" in caplog.text
+
+
+def fails_to_be_captured(function):
+    """Have a function captured that reads a value back, which fails."""
+    call = Captured(lambda batch: function(batch).sum().item())
+    for _ in range(6):
+        call(torch.ones(8, device="cuda"))
+    assert call.impossible
+
+
+def test_after_a_capture_that_failed_all_is_as_before():
+    drop = torch.nn.Dropout(0.5).cuda()
+    stream = torch.cuda.current_stream()
+    before = Captured(lambda batch: kept.copy_(drop(batch)))
+    kept = torch.zeros(8, device="cuda")
+    for _ in range(5):
+        before(torch.ones(8, device="cuda"))
+    assert before.replay
+    fails_to_be_captured(drop)
+    assert torch.cuda.current_stream() == stream
+    draws = []
+    for _ in range(2):  # eager and replayed dropout work, and follow the seed
+        torch.manual_seed(0)
+        eager = drop(torch.ones(1000, device="cuda"))
+        before(torch.ones(8, device="cuda"))
+        draws.append((eager.clone(), kept.clone()))
+    assert all(torch.equal(one, other) for one, other in zip(*draws, strict=True))
+
+
+def test_a_failed_capture_changes_no_random_number():
+    drop = torch.nn.Dropout(0.5).cuda()
+    results = []
+    for run_first in (fails_to_be_captured, lambda function: [function(torch.ones(8).cuda())] * 6):
+        run_first(lambda batch: batch * 2)
+        torch.manual_seed(3)
+        results.append(drop(torch.ones(1000, device="cuda")))
+    assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("model", ["convnet", "googlenet", "lenet", "vit"])
+def test_a_model_with_dropout_trains_where_its_step_cannot_be_captured(
+    model, compose, tmp_path, monkeypatch, caplog
+):
+    step = gradient_step
+
+    def reads_back(state, inputs, targets, recipe):
+        outputs, loss = step(state, inputs, targets, recipe)
+        loss.item()
+        return outputs, loss
+
+    monkeypatch.setattr("dlcourse.build.gradient_step", reads_back)
+    monkeypatch.setattr("dlcourse.build.step_of", lambda cfg: reads_back)
+    words = [f"model={model}", "model.dropout=0.3", "max_epochs=2", "batch_size=32"]
+    run(compose(*GPU, *words), tmp_path / "run")
+    assert "without a CUDA graph" in caplog.text
+    assert run_folder.read_result(tmp_path / "run")["epochs"] == 2

@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -61,7 +63,10 @@ def test_batches_of_another_size_are_not_replayed(graphs):
 
 def test_what_cannot_be_captured_goes_on_and_says_so_once(monkeypatch, caplog):
     def fail(function, batch):
-        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        try:
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        finally:  # as the end of the capture does
+            raise RuntimeError("operation failed due to a previous error during capture")
 
     monkeypatch.setattr(capture, "aside", lambda function, batch: function(*batch))
     monkeypatch.setattr(capture, "recorded", fail)
@@ -72,7 +77,7 @@ def test_what_cannot_be_captured_goes_on_and_says_so_once(monkeypatch, caplog):
             call(torch.zeros(2))
     assert len(seen) == WARM_UP + 3
     assert [r.getMessage() for r in caplog.records] == [
-        "This goes on without a CUDA graph, for it cannot be captured: operation not permitted "
+        "Continuing without a CUDA graph, for it cannot be captured: operation not permitted "
         "when stream is capturing"
     ]
 
@@ -87,3 +92,20 @@ def test_an_optimizer_that_counts_on_the_cpu_is_not_captured(optim, tiny, caplog
         assert "without a CUDA graph" in caplog.text
     else:
         assert optim == "sam"  # fused; but its own step is never captured
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_capture_that_fails_is_cleaned_up_after_and_no_other(fails, monkeypatch):
+    def function(batch):
+        if fails:
+            raise RuntimeError("operation not permitted")
+
+    cleaned = []
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay="replay"))
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "stream")
+    monkeypatch.setattr(torch.cuda, "graph", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(capture, "clean_up", lambda *what: cleaned.append(what))
+    with pytest.raises(RuntimeError, match="not permitted") if fails else nullcontext():
+        assert capture.recorded(function, (torch.zeros(2),)) == "replay"
+    assert cleaned == ([("stream", (0, 1))] if fails else [])

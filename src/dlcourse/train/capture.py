@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ def captured(function: Callable[..., None], state: State | None) -> Callable[...
     """
     problem = state and make_ready(state)
     if problem:
-        log.warning("Training goes on without a CUDA graph: %s", problem)
+        log.warning("Training without a CUDA graph: %s", problem)
         return function
     return Captured(function)
 
@@ -89,12 +90,13 @@ class Captured:
 
     def record(self, batch: tuple[Tensor, ...]) -> bool:
         """Record the function for batches like this one; return whether that could be done."""
+        log.info("Recording a CUDA graph: the first epoch takes longer than the next ones")
         self.batch = tuple(part.clone() for part in batch)
         try:
             self.replay = recorded(self.function, self.batch)
         except RuntimeError as error:
-            reason = str(error).split("\n")[0]
-            log.warning("This goes on without a CUDA graph, for it cannot be captured: %s", reason)
+            reason = str(first_cause(error)).split("\n")[0]
+            log.warning("Continuing without a CUDA graph, for it cannot be captured: %s", reason)
             self.impossible = True
         return not self.impossible
 
@@ -113,7 +115,36 @@ def recorded(function: Callable[..., None], batch: tuple[Tensor, ...]) -> Callab
 
     Raises RuntimeError where it asks for something that a graph cannot hold.
     """
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        function(*batch)
+    graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
+    stream = torch.cuda.current_stream()
+    try:
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+            function(*batch)
+    except BaseException:
+        clean_up(stream, pool)
+        raise
     return graph.replay
+
+
+def clean_up(stream: torch.cuda.Stream, pool: tuple[int, int]) -> None:
+    """Put back what PyTorch leaves half open where a capture fails.
+
+    Its stream stays the current one, the allocator keeps its pool, and the random generator counts
+    on being captured: the next dropout raises, and so does every graph recorded before. A capture
+    that succeeds closes the generator's (CUDAGeneratorState in PyTorch 2.11), without a change of
+    its seed and offset.
+    """
+    torch.cuda.set_stream(stream)
+    with suppress(RuntimeError):  # where only the function failed, the capture has ended by itself
+        torch._C._cuda_endAllocateToPool(stream.device_index, pool)
+        torch._C._cuda_releasePool(stream.device_index, pool)
+    number = torch.zeros((), device=stream.device)
+    with torch.cuda.graph(torch.cuda.CUDAGraph(), capture_error_mode="thread_local"):
+        number += 1
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return the error that others came of: the end of a capture only says that it failed."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

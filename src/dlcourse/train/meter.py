@@ -41,6 +41,7 @@ class Meter:
         if not self.waiting:
             return
         outputs, targets, losses = zip(*self.waiting, strict=True)
+        self.waiting, self.numbers = [], 0  # first: where a capture fails, they are no results
         examples = sum(map(len, targets))
         loss = sum(loss * len(batch) for loss, batch in zip(losses, targets, strict=True))
         both = [part[0] if len(part) == 1 else torch.cat(part) for part in (outputs, targets)]
@@ -50,7 +51,6 @@ class Meter:
         self.sums[0] += examples
         for total, summand in zip(self.sums[1:], batch, strict=True):
             total += summand
-        self.waiting, self.numbers = [], 0
 
     def clear(self) -> None:
         """Begin anew, with the sums where they are: a captured step goes on adding to them."""
