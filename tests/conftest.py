@@ -66,7 +66,8 @@ def prepared(cfg):
     (part,) = divide(cfg, dataset)
     train = dataset.train.subset(part.train)
     val = dataset.train.subset(part.val) if len(part.val) else None
-    fold = Fold(".", train, val, standardize(train, cfg.data.standardize, cfg.data.zca_epsilon))
+    how, epsilon = cfg.data.standardize, cfg.data.zca_epsilon
+    fold = Fold(".", train, val, standardize(train, how, epsilon, runtime.dtype))
     state = make_state(cfg, runtime, dataset, fold)
     return state, fold, make_recipe(cfg, runtime, dataset, fold)
 

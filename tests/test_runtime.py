@@ -1,13 +1,18 @@
 """Where and how arithmetic runs makes no difference to what comes out."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+import dlcourse
 from dlcourse.build import build
 from dlcourse.error import UserError
+from dlcourse.runtime import Runtime
+from dlcourse.train import meter
 
 PLAIN, NHWC = "runtime.channels_last=false", "runtime.channels_last=true"
 PICTURES = (7, 1, 28, 28)
@@ -56,3 +61,74 @@ def test_compiling_without_a_compiler_is_refused(compose, monkeypatch):
     monkeypatch.setenv("CXX", sys.executable)  # anything that is there
     model = make().place(nn.Linear(2, 2), (2,))
     assert model._compiled_call_impl is not None
+
+
+MAKE = {
+    "device": "auto", "precision": "fp32", "threads": None, "channels_last": "auto",
+    "linear": "auto", "keep_memory": False, "graph": True, "compile": False,
+    "deterministic": False,
+}  # fmt: skip
+
+
+@pytest.fixture
+def apple(monkeypatch):
+    """Let PyTorch find the GPU of an Apple computer, as far as it is only asked for."""
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def test_an_apple_gpu_is_found_and_what_was_never_tried_there_stays_off(apple):
+    runtime = Runtime(**MAKE)
+    assert runtime.device.type == "mps"
+    assert runtime.graph is False
+    assert runtime.channels_last is False
+    assert "Apple" in runtime.describe()
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"precision": "fp64"}, "fp64 is not known to Apple's GPUs"),
+    ({"precision": "fp16"}, "fp16 needs CUDA, and this run is on an Apple GPU"),
+    ({"compile": True}, "not supported on an Apple GPU"),
+])  # fmt: skip
+def test_what_an_apple_gpu_cannot_do_is_refused(change, message, apple):
+    with pytest.raises(UserError, match=message):
+        Runtime(**MAKE | change)
+
+
+def test_an_apple_gpu_that_is_not_there_is_refused():
+    if not torch.backends.mps.is_available():
+        with pytest.raises(UserError, match="PyTorch finds none here"):
+            Runtime(**MAKE | {"device": "mps"})
+
+
+def test_metrics_are_computed_on_the_cpu_where_the_device_has_no_float64(monkeypatch):
+    outputs = torch.randn(6, 3)
+    moved = []
+    monkeypatch.setattr(meter, "has_float64", lambda device: False)
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda self: moved.append(self) or self)
+    taken = meter.Meter([])
+    taken.add(outputs, torch.zeros(6, dtype=torch.int64), torch.tensor(1.0))
+    assert taken.read("val") == {"val/loss": 1.0}
+    assert any(tensor is outputs for tensor in moved)
+
+
+FLOAT64 = {
+    "has_float64": ("data/options.py", "augment/mixing.py", "optim/closed_form.py", "core.py"),
+    "metrics, which the meter moves to the CPU": (
+        "metric/", "train/meter.py", "result.py", "ensemble.py", "together.py", "predictions.py",
+    ),
+    "made on the CPU": (
+        "order.py", "init/", "data/", "layer/activation.py", "layer/gradient_check.py", "report/",
+        "sweep/",
+    ),
+    "for runtime.precision=fp64": ("runtime.py", "build.py", "rules/"),
+}  # fmt: skip
+
+
+def test_all_places_with_float64_are_known_not_to_meet_an_apple_gpu():
+    source = Path(dlcourse.__file__).parent
+    known = tuple(name for names in FLOAT64.values() for name in names)
+    for path in source.rglob("*.py"):
+        name = path.relative_to(source).as_posix()
+        if re.search(r"\.double\(\)|float64", path.read_text()):
+            assert name.startswith(known), f"{name}: see core.has_float64"

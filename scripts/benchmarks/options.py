@@ -1,7 +1,7 @@
 """What the words of ``scripts/benchmark.py`` mean."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Options:
     def late(self) -> bool:
         """Return whether the time that was given is over."""
         return time.perf_counter() > self.until
+
+    def share(self, cases: int) -> "Options":
+        """Return the options of the first of several cases that share the time that is left."""
+        now = time.perf_counter()
+        return replace(self, until=now + (self.until - now) / cases)
 
     def chosen(self, *own: str) -> tuple[str, ...]:
         """Return the models that were typed, or a case's own."""

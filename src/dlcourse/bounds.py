@@ -259,7 +259,7 @@ BOUNDS: dict[str, Kind] = {
     "split.fold": counted(0, 999_999, 0),
     "stratified": Flag(),
     "device": Device(),
-    "precision": Word(("fp32", "bf16", "fp16")),
+    "precision": Word(("fp32", "bf16", "fp16", "fp64")),
     "threads": counted(1, 4096, 2, empty=True),
     "channels_last": Flag(words=("auto",)),
     "linear": Word(("auto", "products", "convolution")),

@@ -221,6 +221,8 @@ def make_state(
     make_optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])
     if not runtime.compile:
         leave_the_compiler_out()
+    if runtime.device.type == "mps" and make_optimizer.keywords.get("fused"):
+        make_optimizer.keywords["fused"] = False  # not tried there
     optimizer = make_optimizer(groups)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
@@ -286,9 +288,10 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
     regularizers = [build(node) for node in cfg.regularizer.values()]
     metrics = make_metrics(cfg)
     step, prepare = step_of(cfg), runtime.prepare(dataset.input_shape)
+    widened = in_float64 if runtime.precision == "fp64" else as_it_is
     return Recipe(
-        loss=build(cfg.loss),
-        plain_loss=plain_loss(cfg),
+        loss=widened(build(cfg.loss)),
+        plain_loss=widened(plain_loss(cfg)),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
         constraints=[made for made in regularizers if works_after_the_step(made)],
         augment=[
@@ -344,6 +347,20 @@ def step_of(cfg: DictConfig) -> Callable:
         if own is not None:
             return own
     return gradient_step
+
+
+def as_it_is(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss itself."""
+    return loss
+
+
+def in_float64(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a loss that takes the values of a regression, or soft classes, as float64."""
+
+    def wide(outputs: Tensor, targets: Tensor) -> Tensor:
+        return loss(outputs, targets.double() if targets.is_floating_point() else targets)
+
+    return wide
 
 
 def epochs_of(cfg: DictConfig) -> float:

@@ -28,6 +28,7 @@ from dlcourse.compose import (
 from dlcourse.error import UserError
 from dlcourse.overrides import is_typed_again, not_typed
 from dlcourse.random_streams import CURRENT
+from dlcourse.ranks import refuse_copies
 from dlcourse.start import report, start
 from dlcourse.sweep import record as sweep_record
 from dlcourse.trust import check_trust
@@ -60,6 +61,7 @@ def main() -> None:
     with one_message():
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())  # a user's own model lies in the folder they start from
+        refuse_copies(os.environ)
         command = prepare(sys.argv[1:])
         sys.argv[1:] = command.words
 
@@ -206,7 +208,7 @@ def only_check(config: dict) -> None:
     from dlcourse.sweep.pool import context
     from dlcourse.sweep.rehearse import rehearse
 
-    ((finding,), _) = rehearse(context(), [config])
+    ((finding,), _) = rehearse(context(), [config], here=True)
     if finding.problem:
         raise UserError(finding.problem)
     print(f"It is in order: {finding.parameters:,} parameters; nothing was started.")

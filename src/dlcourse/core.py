@@ -14,6 +14,16 @@ from torch import Tensor, nn
 WHITE = 255.0  # the largest value of a uint8 picture
 
 
+def has_float64(device: torch.device) -> bool:
+    """Return whether a device knows float64; Apple's GPUs do not."""
+    return device.type != "mps"
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Return half-precision floats as float32, and float64 as it is."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
 @dataclass(frozen=True)
 class Split:
     """Examples that belong together: one part of a data set.

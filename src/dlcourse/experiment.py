@@ -139,7 +139,8 @@ def run_fold(
     val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
     how = cfg.data.standardize
     with working(f"computing data.standardize={how}"):
-        fold = Fold(part.name, train, val, standardize(train, how, cfg.data.zca_epsilon))
+        own = standardize(train, how, cfg.data.zca_epsilon, runtime.dtype)
+        fold = Fold(part.name, train, val, own)
     dataset = replace(dataset, test=examples_to_test(dataset, part))
     settle(cfg, runtime, dataset, fold, whole)
     state = restore(make_state(cfg, runtime, dataset, None if begun(folder) else fold), folder)

@@ -146,7 +146,7 @@ def as_number(text: str) -> int | float | None:
 
 @dataclass(frozen=True)
 class Device:
-    """``auto``, ``cpu``, ``cuda`` or one of several GPUs, ``cuda:1``."""
+    """``auto``, ``cpu``, ``cuda``, one of several GPUs, ``cuda:1``, or ``mps`` for Apple's."""
 
     example: str = "auto"
 
@@ -155,10 +155,10 @@ class Device:
         if not isinstance(value, str):
             return False
         name, _, number = value.partition(":")
-        return value in ("auto", "cpu", "cuda") or (name == "cuda" and number.isdecimal())
+        return value in ("auto", "cpu", "cuda", "mps") or (name == "cuda" and number.isdecimal())
 
     def __str__(self) -> str:
-        return "auto, cpu, cuda or cuda:<number>"
+        return "auto, cpu, cuda, cuda:<number> or mps"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Where and how arithmetic runs: device, precision, threads, compilation, determinism."""
 
+import logging
 import os
 import shutil
 import sys
@@ -12,18 +13,23 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.allocator import keep_memory as keep_freed_memory
+from dlcourse.core import has_float64
 from dlcourse.error import UserError
 from dlcourse.layer.by_convolution import by_convolution
 
 OPEN = "auto"  # an option that is still to be decided
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
+log = logging.getLogger(__name__)
+
 
 class Runtime:
     """The machine as a run uses it; making one sets PyTorch's process-wide switches.
 
-    device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
-    precision: ``fp32``, ``bf16`` or ``fp16``; the last two through autocast, weights stay fp32.
+    device: ``auto`` (CUDA where there is one, else Apple's GPU, else the CPU), ``cpu``, ``cuda``,
+        ``cuda:1`` or ``mps``.
+    precision: ``fp32``, ``bf16`` or ``fp16``, the last two through autocast with weights in fp32;
+        or ``fp64``, weights included.
     threads: of the CPU; None leaves PyTorch's choice.
     channels_last: keep pictures and filters in NHWC memory order.
     linear: what computes linear layers on the CPU, matrix ``products`` or a ``convolution``.
@@ -55,15 +61,15 @@ class Runtime:
         self.precision = precision
         self.channels_last = channels_last
         self.linear = linear
-        self.graph = graph and self.device.type == "cuda" and precision != "fp16"
+        self.dtype = torch.float64 if precision == "fp64" else torch.float32
+        # a graph holds learning rates in float32, and fp16 decides step by step whether to move
+        self.graph = graph and self.device.type == "cuda" and precision in ("fp32", "bf16")
         self.compile = compile
-        if precision == "fp16" and self.device.type == "cpu":
-            raise UserError(
-                "runtime.precision=fp16 needs CUDA, and this run is on the CPU.\n"
-                "Type runtime.precision=bf16 or runtime.precision=fp32"
-            )
-        if compile and self.device.type == "cpu":
-            refuse_without_compiler()
+        self.refuse_what_is_missing()
+        if self.device.type == "mps" and channels_last == OPEN:
+            self.channels_last = False  # not tried there
+        if self.device.index is not None:
+            torch.cuda.set_device(self.device)  # whose streams and generator a graph uses
         if threads is not None:
             torch.set_num_threads(threads)
         if keep_memory and self.device.type == "cpu":
@@ -75,16 +81,39 @@ class Runtime:
         if deterministic != torch.are_deterministic_algorithms_enabled():  # the call takes a second
             torch.use_deterministic_algorithms(deterministic)
 
+    def refuse_what_is_missing(self) -> None:
+        """Raise UserError for a precision or a compiler that the device does not have."""
+        device = {"cpu": "the CPU", "mps": "an Apple GPU"}.get(self.device.type)
+        if device and self.precision == "fp16":
+            raise UserError(
+                f"runtime.precision=fp16 needs CUDA, and this run is on {device}.\n"
+                "Type runtime.precision=bf16 or runtime.precision=fp32"
+            )
+        if self.precision == "fp64" and not has_float64(self.device):
+            raise UserError(
+                "runtime.precision=fp64 is not known to Apple's GPUs.\n"
+                "Type runtime=cpu, or runtime.precision=fp32"
+            )
+        if self.compile and self.device.type == "mps":
+            raise UserError(
+                "runtime.compile=true is not supported on an Apple GPU.\n"
+                "Type runtime.compile=false, or runtime=cpu"
+            )
+        if self.compile and self.device.type == "cpu":
+            refuse_without_compiler()
+
     def pick(self, picks: dict[str, Any]) -> None:
         """Decide options: ``{"channels_last": True, "linear": "products"}``."""
         self.channels_last = picks.get("channels_last", self.channels_last)
         self.linear = picks.get("linear", self.linear)
 
     def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
-        """Move a model here, in the memory order of its inputs; compile it if asked.
+        """Move a model here, in the order of its inputs and in this precision; compile it if asked.
 
         ``compile`` works in place, so that the names in a checkpoint stay clean.
         """
+        if self.precision == "fp64":
+            model.double()
         if self._reorders(input_shape):
             model.to(self.device, memory_format=torch.channels_last)
             if self.device.type == "cpu":
@@ -95,6 +124,7 @@ class Runtime:
         if self.linear == "convolution" and self.device.type == "cpu":
             by_convolution(model)
         if self.compile:
+            log.info("Compiling the model: its first batches take from seconds to minutes")
             model.compile()
         return model
 
@@ -106,7 +136,7 @@ class Runtime:
 
     def autocast(self) -> AbstractContextManager:
         """Return the context in which forward passes run."""
-        if self.precision == "fp32":
+        if self.precision not in DTYPES:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=DTYPES[self.precision])
 
@@ -116,6 +146,8 @@ class Runtime:
 
     def describe(self) -> str:
         """Name the device as a person would, ``cuda (NVIDIA H200)`` or ``cpu (2 threads)``."""
+        if self.device.type == "mps":
+            return "mps (Apple GPU)"
         if self.device.type == "cuda":
             return f"{self.device} ({torch.cuda.get_device_name(self.device)})"
         return f"cpu ({torch.get_num_threads()} threads)"
@@ -159,10 +191,16 @@ def refuse_without_compiler() -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that is there."""
+    """Turn ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` into a device that is there."""
+    apple = torch.backends.mps.is_available()
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if apple else "cpu")
     device = torch.device(name)
+    if device.type == "mps" and not apple:
+        raise UserError(
+            "runtime.device=mps is the GPU of an Apple computer, and PyTorch finds none here.\n"
+            "Type runtime=cpu, or runtime=auto to take what there is"
+        )
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise UserError(

@@ -1,6 +1,7 @@
 """The benchmark's own code, on a few made-up pictures: the ratios themselves are not asserted."""
 
 import sys
+import time
 from statistics import NormalDist
 
 import pytest
@@ -281,3 +282,11 @@ def test_without_a_gpu_its_cases_are_refused(command):
     ended = command("--gpu", script="scripts/benchmark.py")
     assert ended.returncode == 2
     assert "There is no GPU" in ended.stderr
+
+
+def test_cases_share_the_time_that_is_left_equally():
+    now = time.perf_counter()
+    options = Options(until=now + 60)
+    assert options.share(3).until - now == pytest.approx(20, abs=1)
+    assert options.share(1).until == pytest.approx(options.until)
+    assert Options().share(2).until == float("inf")

@@ -150,9 +150,11 @@ class ByHand:
         self.last = cfg.runtime.channels_last and self.train.inputs.dim() == 4
         if cfg.augment:
             raise UserError("cases=overhead has no augmentation; type models=lenet,mlp")
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=cfg.optim.lr, fused=True)
         self.graph = None
         self.captures = ours.recipe.capture is not uncaptured
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), lr=cfg.optim.lr, fused=True, capturable=self.captures
+        )
         if self.captures:
             device = self.train.device
             self.optimizer.param_groups[0]["lr"] = torch.tensor(cfg.optim.lr, device=device)

@@ -5,6 +5,8 @@ from torch import Tensor
 from torch.distributions import Beta
 from torch.nn import functional as F
 
+from dlcourse.core import has_float64
+
 
 def partners(inputs: Tensor) -> Tensor:
     """Return for each example (N,) the position of the one it is mixed with, in a random order."""
@@ -13,8 +15,9 @@ def partners(inputs: Tensor) -> Tensor:
 
 def shares(inputs: Tensor, alpha: float) -> Tensor:
     """Return how much of each example stays: numbers (N,) in [0, 1] from Beta(alpha, alpha)."""
-    strength = torch.full((len(inputs),), alpha, dtype=torch.float64, device=inputs.device)
-    return Beta(strength, strength, validate_args=False).sample().float()
+    device = inputs.device if has_float64(inputs.device) else torch.device("cpu")
+    strength = torch.full((len(inputs),), alpha, dtype=torch.float64, device=device)
+    return Beta(strength, strength, validate_args=False).sample().float().to(inputs.device)
 
 
 def mixed(values: Tensor, partner: Tensor, share: Tensor) -> Tensor:

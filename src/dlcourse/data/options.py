@@ -4,7 +4,7 @@ import dataclasses
 
 import torch
 
-from dlcourse.core import WHITE, Dataset, Split, Standardize
+from dlcourse.core import WHITE, Dataset, Split, Standardize, has_float64
 from dlcourse.data.whitening import whiten
 from dlcourse.error import UserError
 from dlcourse.order import generator, random_order, stratified_order
@@ -103,7 +103,9 @@ def reconstruct(dataset: Dataset) -> Dataset:
     )
 
 
-def standardize(train: Split, how: str, epsilon: float = 0.0) -> Standardize:
+def standardize(
+    train: Split, how: str, epsilon: float = 0.0, dtype: torch.dtype = torch.float32
+) -> Standardize:
     """Return the map to mean 0 and standard deviation 1 over the given training part.
 
     how: ``channel`` takes one mean for each channel of pictures (N, C, H, W) or each feature of
@@ -112,16 +114,20 @@ def standardize(train: Split, how: str, epsilon: float = 0.0) -> Standardize:
     ``imagenet`` takes the channels' published figures, with which torchvision's weights were
     trained.
     What never varies is centred and not scaled.
+    dtype: of what comes out.
     """
+    device = train.device
     if how == "none":
         scale = 1 / WHITE if train.inputs.dtype == torch.uint8 else 1.0
-        zero = torch.zeros((), device=train.device)
+        # a number without dimensions would leave float32 features what they are
+        zero = torch.zeros(() if dtype == torch.float32 else 1, dtype=dtype, device=device)
         return Standardize(zero, zero + scale)
     if how == "zca":
-        return whiten(train, epsilon)
+        return whiten(train, epsilon, dtype)
     if how == "imagenet":
         mean, std = (
-            WHITE * torch.tensor(figures, device=train.device).view(3, 1, 1) for figures in IMAGENET
+            WHITE * torch.tensor(figures, dtype=dtype, device=device).view(3, 1, 1)
+            for figures in IMAGENET
         )
         grey = train.inputs.shape[1] == 1
         return (
@@ -131,7 +137,8 @@ def standardize(train: Split, how: str, epsilon: float = 0.0) -> Standardize:
         )
     over = (0, 2, 3) if how == "channel" and len(train.inputs.shape) == 4 else (0,)
     total, squares = 0.0, 0.0
-    for chunk, _ in train.batches(torch.arange(len(train), device=train.device).split(CHUNK)):
+    for chunk, _ in train.batches(torch.arange(len(train), device=device).split(CHUNK)):
+        chunk = chunk if has_float64(device) else chunk.cpu()
         numbers = chunk.to(torch.float64, copy=True)
         total = total + numbers.sum(over, keepdim=True)  # (1, C, 1, 1), or one for each input
         squares = squares + numbers.square_().sum(over, keepdim=True)
@@ -139,4 +146,4 @@ def standardize(train: Split, how: str, epsilon: float = 0.0) -> Standardize:
     mean = total / count
     std = (squares / count - mean.square()).clamp(min=0).sqrt()
     std = torch.where(std > 1e-6 * (mean.abs() + 1e-6), std, 1.0)
-    return Standardize(mean.float()[0], (1 / std).float()[0])
+    return Standardize(mean.to(dtype)[0], (1 / std).to(dtype)[0]).to(device)

@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcourse.core import Split, Whiten
+from dlcourse.core import Split, Whiten, has_float64
 from dlcourse.error import UserError
 
 CHUNK = 1024  # examples that are turned to float64 at a time
@@ -10,7 +10,7 @@ MOST_WHITENED = 4096  # inputs of an example; facts.py has it as well
 NEGLIGIBLE = 1e-10  # of the largest eigenvalue: rounding, and no direction in which inputs vary
 
 
-def whiten(train: Split, epsilon: float) -> Whiten:
+def whiten(train: Split, epsilon: float, dtype: torch.dtype = torch.float32) -> Whiten:
     """Return the map after which a training part's inputs have the identity as their covariance.
 
     With the covariance's eigenvectors U and eigenvalues l it is (x - mean) U diag(1 / sqrt(l + e))
@@ -21,7 +21,7 @@ def whiten(train: Split, epsilon: float) -> Whiten:
     epsilon: e is this times the mean eigenvalue. The larger it is, the less is made of directions
         in which the inputs hardly vary; those in which they do not vary at all become 0.
 
-    Everything is computed in float64. Raises UserError for more than MOST_WHITENED inputs.
+    dtype: of the map; it is computed in float64. Raises UserError for more than MOST_WHITENED inputs.
 
     Reference: Bell, Sejnowski, "The 'independent components' of natural scenes are edge filters",
     Vision Research 37, 1997; Krizhevsky, "Learning multiple layers of features from tiny images",
@@ -44,7 +44,7 @@ def whiten(train: Split, epsilon: float) -> Whiten:
     factors = (values + epsilon * values.mean()).rsqrt()
     factors = torch.where(values > NEGLIGIBLE * values[-1], factors, 0.0)
     matrix = (vectors * factors) @ vectors.T / std.cpu()[:, None]  # (D, D)
-    return Whiten(mean.float().view(shape), matrix.float().to(train.device))
+    return Whiten(mean.to(dtype).view(shape), matrix.to(dtype)).to(train.device)
 
 
 def moments(train: Split) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,11 +53,12 @@ def moments(train: Split) -> tuple[torch.Tensor, torch.Tensor]:
     Deviations are from the first chunk's mean, so that no digits cancel.
     """
     count = train.inputs.shape[1:].numel()
-    shift = total = torch.zeros(count, dtype=torch.float64, device=train.device)
-    products = torch.zeros(count, count, dtype=torch.float64, device=train.device)
+    device = train.device if has_float64(train.device) else torch.device("cpu")
+    shift = total = torch.zeros(count, dtype=torch.float64, device=device)
+    products = torch.zeros(count, count, dtype=torch.float64, device=device)
     pieces = torch.arange(len(train), device=train.device).split(CHUNK)
     for number, (chunk, _) in enumerate(train.batches(pieces)):
-        numbers = chunk.flatten(1).double()  # (n, D)
+        numbers = chunk.to(device).flatten(1).double()  # (n, D)
         if number == 0:
             shift = numbers.mean(0)
         numbers = numbers - shift

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.core import Recipe, State
+from dlcourse.core import Recipe, State, at_least_float32
 from dlcourse.layer.activation import activation_layer
 
 
@@ -103,7 +103,7 @@ def train_outputs(
     for _ in range(model.output_steps):
         with recipe.autocast():
             outputs = model.output(features)
-            loss = recipe.loss(outputs.float(), targets)
+            loss = recipe.loss(at_least_float32(outputs), targets)
         objective = loss
         for penalty in recipe.penalties:
             objective = objective + penalty(model)
@@ -123,7 +123,7 @@ def train_outputs(
 def features_of(model: Cascade, inputs: Tensor, recipe: Recipe) -> Tensor:
     """Return the values (N, D + units) that the outputs see, as the run's precision makes them."""
     with recipe.autocast():
-        return model.features(inputs).float()
+        return at_least_float32(model.features(inputs))
 
 
 def error_left(model: Cascade, features: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
@@ -132,7 +132,7 @@ def error_left(model: Cascade, features: Tensor, targets: Tensor, recipe: Recipe
     Up to a factor it is output - target for mse, and probability - target for cross-entropy.
     """
     outputs = model.output(features).detach().requires_grad_()
-    (slope,) = torch.autograd.grad(recipe.loss(outputs.float(), targets), outputs)
+    (slope,) = torch.autograd.grad(recipe.loss(at_least_float32(outputs), targets), outputs)
     return slope * len(outputs)
 
 

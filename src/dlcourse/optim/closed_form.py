@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core import Recipe, State
+from dlcourse.core import Recipe, State, at_least_float32, has_float64
 from dlcourse.error import UserError
 
 
@@ -50,7 +50,7 @@ class ClosedForm(torch.optim.Optimizer):
             constrain(state.model)
         with recipe.autocast():
             outputs = state.model(inputs)
-            return outputs, recipe.loss(outputs.float(), targets)
+            return outputs, recipe.loss(at_least_float32(outputs), targets)
 
 
 def solve(features: Tensor, targets: Tensor, ridge: float, bias: bool) -> tuple[Tensor, Tensor]:
@@ -62,6 +62,8 @@ def solve(features: Tensor, targets: Tensor, ridge: float, bias: bool) -> tuple[
     examples, the solution is the one of least norm.
     """
     rounding = max(torch.finfo(features.dtype).eps, max(features.shape) * 2.0**-52)
+    if not has_float64(features.device):
+        features, targets = features.cpu(), targets.cpu()
     features, targets = features.double(), targets.double()
     mean_features, mean_targets = features.mean(0), targets.mean(0)
     if not bias:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core import Recipe, State
+from dlcourse.core import Recipe, State, at_least_float32
 
 
 def objective(
@@ -15,7 +15,7 @@ def objective(
     """Return the outputs (N, K), their mean loss, and the loss with the penalties added."""
     with recipe.autocast():
         outputs = state.model(inputs)
-        loss = recipe.loss(outputs.float(), targets)
+        loss = recipe.loss(at_least_float32(outputs), targets)
     total = loss
     for penalty in recipe.penalties:
         total = total + penalty(state.model)
@@ -25,8 +25,11 @@ def objective(
 @contextmanager
 def draws_returned(device: torch.device) -> Iterator[None]:
     """Take back all random draws made inside, so that the next look has the same dropout masks."""
+    before = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         yield
+    if before is not None:
+        torch.mps.set_rng_state(before)
 
 
 @contextmanager

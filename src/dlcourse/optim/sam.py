@@ -18,7 +18,8 @@ class SAM(torch.optim.SGD):
     """
 
     def __init__(self, groups: list[dict], *, lr: float, momentum: float, rho: float) -> None:
-        super().__init__(groups, lr=lr, momentum=momentum, fused=True)
+        fused = groups[0]["params"][0].device.type != "mps"
+        super().__init__(groups, lr=lr, momentum=momentum, fused=fused)
         self.rho = rho
 
     @staticmethod

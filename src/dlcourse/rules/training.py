@@ -145,12 +145,15 @@ def three_phases_need_room(config: dict) -> Iterator[str]:
         )
 
 
-def half_precision_needs_a_gpu(config: dict) -> Iterator[str]:
-    """fp16 on the CPU is slow and hardly supported; bf16 is there for it."""
+def precisions_need_their_device(config: dict) -> Iterator[str]:
+    """fp16 on the CPU is slow and bf16 is there for it; Apple's GPUs know no float64."""
     runtime = config["runtime"]
-    if runtime.get("precision") != "fp16":
+    precision, device = runtime.get("precision"), runtime.get("device")
+    if precision == "fp64" and device == "mps":
+        yield "runtime.precision=fp64 is not known to Apple's GPUs.\nType runtime=cpu"
+    if precision != "fp16":
         return
-    if runtime.get("device") == "cpu":
+    if device in ("cpu", "mps"):
         yield "runtime.precision=fp16 needs CUDA.\nType runtime.precision=bf16"
     if target(config, "optim") in NO_LOSS_SCALING or target(config, "model") in OWN_STEP_MODELS:
         yield (
@@ -168,5 +171,5 @@ RULES = (
     frozen_parts_learn_in_some_epochs,
     warmup_fits_the_epochs,
     three_phases_need_room,
-    half_precision_needs_a_gpu,
+    precisions_need_their_device,
 )

@@ -64,8 +64,9 @@ def conduct(
         check_search(plan.settings.options)
         if begun is not None:
             check_stored_state(plan.settings.options["sampler"], plan.config["trust"])
+    here = master.hydra.launcher._target_.endswith(IN_PROCESSES)
     with working("checking the jobs with PyTorch and the data", plain=False):
-        findings, gpus = look_ahead(plan, begun)
+        findings, gpus = look_ahead(plan, begun, here)
     if plan.settings.check:
         show_plan(plan, findings, begun)
         return
@@ -87,7 +88,7 @@ def conduct(
         course = Course(plan, folder, told, search, ranks=all_comparable(plan))
         try:
             with Progress(course) as progress:
-                if master.hydra.launcher._target_.endswith(IN_PROCESSES):
+                if here:
                     run(course, Pool(plan.settings.workers, told.threads, gpus), progress)
                 else:
                     launch(course, progress, master, hydra, task)
@@ -137,8 +138,10 @@ def refuse_changes(plan: Plan, begun: Path | None) -> None:
     refuse(problems, len(plan.points))
 
 
-def look_ahead(plan: Plan, begun: Path | None) -> tuple[dict[Path, Finding], list[str]]:
+def look_ahead(plan: Plan, begun: Path | None, here: bool) -> tuple[dict[Path, Finding], list[str]]:
     """Return what is found out about the first job of every point, and the GPUs there are.
+
+    here: whether this machine runs the jobs, so that it is looked at as well.
 
     A sweep of which nothing is left to be run is not looked at. Raises UserError naming every
     point that cannot be run.
@@ -152,7 +155,7 @@ def look_ahead(plan: Plan, begun: Path | None) -> tuple[dict[Path, Finding], lis
     known = {} if begun is None else data_begun(plan, begun)
     configs = [job.config for job in firsts.values()]
     earlier = [known.get(data_of(config)) for config in configs]
-    found, gpus = rehearse(context(), configs, earlier)
+    found, gpus = rehearse(context(), configs, earlier, here=here)
     findings = dict(zip(firsts, found, strict=True))
     problems: dict[str, list[str]] = {}
     for folder, finding in findings.items():

@@ -27,7 +27,11 @@ class Finding(NamedTuple):
 
 
 def rehearse(
-    context: Any, configs: Sequence[dict], earlier: Sequence[Path | None] | None = None
+    context: Any,
+    configs: Sequence[dict],
+    earlier: Sequence[Path | None] | None = None,
+    *,
+    here: bool,
 ) -> tuple[list[Finding], list[str]]:
     """Return what is found out about every job, and the names of the GPUs, by another process.
 
@@ -36,12 +40,14 @@ def rehearse(
 
     earlier: for each config the folder of a run that was begun on the same data, if there is one:
         that they have changed since is a problem.
+    here: whether the jobs would run on this machine, so that it must have what their ``runtime``
+        asks for.
     """
     findings: list[Finding] = []
     while True:
         ours, theirs = context.Pipe()
         rest = list(zip(configs, earlier or [None] * len(configs), strict=True))[len(findings) :]
-        process = context.Process(target=look, args=(theirs, rest, os.getcwd()))
+        process = context.Process(target=look, args=(theirs, rest, os.getcwd(), here))
         process.start()
         theirs.close()
         gpus = None
@@ -62,7 +68,7 @@ def rehearse(
             ours.close()
 
 
-def look(sweep: Connection, jobs: list[tuple[dict, Path | None]], cwd: str) -> None:
+def look(sweep: Connection, jobs: list[tuple[dict, Path | None]], cwd: str, here: bool) -> None:
     """Send the GPUs and what is found out about each job, in the process of ``rehearse``.
 
     jobs: a config and the folder of an earlier run on the same data.
@@ -76,7 +82,7 @@ def look(sweep: Connection, jobs: list[tuple[dict, Path | None]], cwd: str) -> N
     count = torch.cuda.device_count()
     gpus = names.split(",")[:count] if names else [str(number) for number in range(count)]
     sweep.send(gpus)
-    looks = Looks()
+    looks = Looks(here)
     for config, earlier in jobs:
         sweep.send(looks.at(OmegaConf.create(config), earlier))
 
@@ -84,16 +90,19 @@ def look(sweep: Connection, jobs: list[tuple[dict, Path | None]], cwd: str) -> N
 class Looks:
     """Remembers what it has seen, so that jobs which share something are looked at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, here: bool) -> None:
+        self.here = here
         self.seen: dict[str, Any] = {}
 
     def at(self, cfg: DictConfig, earlier: Path | None = None) -> Finding:
         """Return what is found out about one config."""
-        from dlcourse.build import build_all, divide
+        from dlcourse.build import build, build_all, divide
         from dlcourse.fingerprint import divided, refuse_other_data
 
         try:
             build_all(cfg)
+            if self.here:
+                self.once(build(cfg.runtime), "runtime", cfg.runtime)
             data = self.once(partial(shape_of, cfg), "data", cfg.data)
             parts = self.once(partial(divide, cfg, data), "split", cfg.data, cfg.split)
             if earlier is not None:

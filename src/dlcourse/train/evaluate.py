@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core import Recipe, Split, Standardize
+from dlcourse.core import Recipe, Split, Standardize, at_least_float32
 from dlcourse.live import working
 from dlcourse.train.meter import Meter
 from dlcourse.train.round import Round
@@ -49,7 +49,7 @@ def looking(
     def look(inputs: Tensor, targets: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with recipe.autocast():
             outputs = recipe.ask(model, standardize(inputs))
-            return outputs, targets, recipe.plain_loss(outputs.float(), targets)
+            return outputs, targets, recipe.plain_loss(at_least_float32(outputs), targets)
 
     return Round(examples, look, recipe.metrics, recipe, keep=keep)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dlcourse import durable
-from dlcourse.core import Metric
+from dlcourse.core import Metric, at_least_float32, has_float64
 from dlcourse.guard import guarded
 
 TOGETHER = 2**17  # outputs on the CPU are measured so many numbers at a time: a call costs 5 us
@@ -44,6 +44,9 @@ class Meter:
         self.waiting, self.numbers = [], 0  # first: where a capture fails, they are no results
         examples = sum(map(len, targets))
         loss = sum(loss * len(batch) for loss, batch in zip(losses, targets, strict=True))
+        if not has_float64(loss.device):  # one transfer for many batches, and metrics need float64
+            outputs, targets = ([one.cpu() for one in part] for part in (outputs, targets))
+            loss = loss.cpu()
         both = [part[0] if len(part) == 1 else torch.cat(part) for part in (outputs, targets)]
         batch = [loss, *(metric.measure(*both) for metric in self.metrics)]
         if not self.sums:
@@ -104,7 +107,7 @@ class Meter:
         found: dict[str, Any] = {}
         for metric in self.metrics:
             with guarded(f"The report of {type(metric).__name__} on all test examples"):
-                report = metric.full(outputs.float(), targets)
+                report = metric.full(at_least_float32(outputs), targets)
                 durable.to_json(report)
                 found |= report
         return found

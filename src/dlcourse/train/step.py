@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dlcourse.core import Recipe, State
+from dlcourse.core import Recipe, State, at_least_float32
 
 
 def gradient_step(
@@ -15,7 +15,7 @@ def gradient_step(
     """
     with recipe.autocast():
         outputs = state.model(inputs)
-        loss = recipe.loss(outputs.float(), targets)
+        loss = recipe.loss(at_least_float32(outputs), targets)
     objective = loss
     for penalty in recipe.penalties:
         objective = objective + penalty(state.model)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from dlcourse.core import at_least_float32
+
 
 def from_views(
     views: Sequence[Callable[[Tensor], list[tuple[float, Tensor]]]],
@@ -23,6 +25,6 @@ def from_views(
         seen = [(1.0, pictures)]
         for view in views:
             seen = [(a * b, after) for a, before in seen for b, after in view(before)]
-        return sum(weight * model(prepare(some)).float() for weight, some in seen)
+        return sum(weight * at_least_float32(model(prepare(some))) for weight, some in seen)
 
     return ask
