@@ -21,7 +21,9 @@ def whiten(train: Split, epsilon: float, dtype: torch.dtype = torch.float32) -> 
     epsilon: e is this times the mean eigenvalue. The larger it is, the less is made of directions
         in which the inputs hardly vary; those in which they do not vary at all become 0.
 
-    dtype: of the map; it is computed in float64. Raises UserError for more than MOST_WHITENED inputs.
+    dtype: of the map; it is computed in float64.
+
+    Raises UserError for more than MOST_WHITENED inputs.
 
     Reference: Bell, Sejnowski, "The 'independent components' of natural scenes are edge filters",
     Vision Research 37, 1997; Krizhevsky, "Learning multiple layers of features from tiny images",

@@ -38,8 +38,8 @@ class Polynomial(nn.Module):
 
         The model sees (x - mean) scale, whose powers are multiplied out. For one input alone.
         """
-        shift, factor = (-mean * scale).double().item(), scale.double().item()
-        weights = torch.cat([self.output.bias[:, None], self.output.weight], 1).double()
+        shift, factor = (-mean * scale).cpu().double().item(), scale.cpu().double().item()
+        weights = torch.cat([self.output.bias[:, None], self.output.weight], 1).cpu().double()
         powers = torch.zeros(self.order + 1, self.order + 1, dtype=torch.float64)
         for m in range(self.order + 1):  # (shift + factor x)^m, the binomial theorem
             for k in range(m + 1):
