@@ -118,8 +118,8 @@ FLOAT64 = {
         "metric/", "train/meter.py", "result.py", "ensemble.py", "together.py", "predictions.py",
     ),
     "made on the CPU": (
-        "order.py", "init/", "data/", "model/polynomial.py", "layer/activation.py", "layer/gradient_check.py", "report/",
-        "sweep/",
+        "order.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
+        "layer/gradient_check.py", "report/", "sweep/",
     ),
     "for runtime.precision=fp64": ("runtime.py", "build.py", "rules/"),
 }  # fmt: skip
