@@ -89,6 +89,17 @@ def test_a_column_more_is_named_and_a_moved_folder_is_the_same(table, tmp_path):
     assert run_folder.read_result(tmp_path / "run")["test"] == result["test"]
 
 
+def test_columns_that_change_places_are_named(table, tmp_path):
+    run(table, tmp_path / "run")
+    swapped = [",".join([*row.split(",")[1::-1], row[-1]]) for row in ROWS]
+    write_table(tmp_path / "data", swapped, "b,a,y")
+    with pytest.raises(UserError, match=r"inputs are a, b(?s:.*)columns: a, b -> b, a"):
+        refuse_learned(table, tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    with pytest.raises(UserError, match="columns: a, b -> b, a"):
+        run(table, tmp_path / "run")
+
+
 def test_the_folds_that_are_left_are_not_trained_on_other_data(table, tiny, tmp_path):
     cfg = tiny(*TABLE, f"data.root={table.data.root}", "split=kfold", "split.folds=2")
     begin(cfg, tmp_path / "run")

@@ -91,6 +91,7 @@ class Dataset:
     ready_val: how many examples at the end of ``train`` are a ready-made validation part.
     groups: (N,) int64, the group of every training example, such as the patient a picture is of;
         None where examples do not belong together.
+    features: the names of a table's columns (D,); empty where the inputs have none.
     verified: whether the examples follow from the config alone: they are made up, or read from
         files with known checksums.
     fingerprint: what a run remembers of the data; see ``dlcourse.fingerprint``.
@@ -102,6 +103,7 @@ class Dataset:
     classes: tuple[str, ...] = ()
     ready_val: int = 0
     groups: Tensor | None = None
+    features: tuple[str, ...] = ()
     verified: bool = False
     fingerprint: Any = None
 

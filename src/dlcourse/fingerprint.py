@@ -46,6 +46,7 @@ class Fingerprint(NamedTuple):
 
     task: str
     classes: tuple[str, ...]
+    features: tuple[str, ...]
     input_shape: tuple[int, ...]
     train: Known
     test: Known
@@ -57,7 +58,8 @@ def take(dataset: Dataset) -> Fingerprint:
     train, test = (
         know(part, len(dataset.classes), dataset.verified) for part in (dataset.train, dataset.test)
     )
-    return Fingerprint(dataset.task, dataset.classes, dataset.input_shape, train, test)
+    kind = (dataset.task, dataset.classes, dataset.features, dataset.input_shape)
+    return Fingerprint(*kind, train, test)
 
 
 def know(part: Split, classes: int, verified: bool) -> Known:
@@ -116,9 +118,8 @@ def read(folder: Path) -> Fingerprint | None:
         for name in ("train", "test"):
             part = (arrays[f"{name}_{kind}"] for kind in ("contents", "targets"))
             about[name] = Known(about[name]["counts"], about[name]["digest"], *part)
-        about["classes"], about["input_shape"] = (
-            tuple(about[key]) for key in ("classes", "input_shape")
-        )
+        for name in ("classes", "features", "input_shape"):
+            about[name] = tuple(about[name])
         return Fingerprint(**about)
     except FileNotFoundError:
         return None
@@ -159,8 +160,11 @@ def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
     if not found or (then.test.digest == now.test.digest and not kinds(then, now) and not nested):
         return
     reason = ""
-    if kinds(then, now):
+    if (then.task, then.classes) != (now.task, now.classes):
         reason = f"its outputs mean {', '.join(then.classes) or 'values'}, in this order"
+    elif kinds(then, now):
+        shape = " x ".join(map(str, then.input_shape))
+        reason = f"its inputs are {', '.join(then.features) or shape}, in this order"
     elif nested:
         reason = "its test part is a fold of these data"
     elif not len(then.train.contents):
@@ -198,6 +202,8 @@ def differences(then: Fingerprint, now: Fingerprint) -> list[str]:
         if not found and then.division and now.division and then.division != now.division:
             found = ["the same examples are divided in another way, by another dlcourse or PyTorch"]
         return found
+    if (then.features, then.input_shape) != (now.features, now.input_shape):
+        return found
     if len(then.train.contents) and len(now.train.contents):
         found += examples(then, now)
     else:
@@ -221,6 +227,8 @@ def kinds(then: Fingerprint, now: Fingerprint) -> list[str]:
     if then.input_shape != now.input_shape:
         shapes = (" x ".join(map(str, shape)) for shape in (then.input_shape, now.input_shape))
         found.append(f"shape of an example: {' -> '.join(shapes)}")
+    if then.features != now.features:
+        found.append(f"columns: {', '.join(then.features)} -> {', '.join(now.features)}")
     gone, new = renamed(then, now)
     if len(gone) == len(new):
         found += [f"class names: {old} -> {name}" for old, name in zip(gone, new, strict=True)]

@@ -82,7 +82,9 @@ def csv(
         train, test = hold_back(everything, held, classes=bool(classes))
     else:
         train, test, groups = hold_back_groups(everything, groups, held)
-    return Dataset(name=name, train=train, test=test, classes=classes, groups=groups)
+    return Dataset(
+        name=name, train=train, test=test, classes=classes, groups=groups, features=tuple(chosen)
+    )
 
 
 def report_lost_digits(table: Table, names: Sequence[str]) -> None:
