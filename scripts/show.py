@@ -15,6 +15,7 @@ import clone  # noqa: F401  (finds src/)
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
@@ -23,10 +24,12 @@ from dlcourse.bounds import counted
 from dlcourse.command import arguments, number_of, one_message
 from dlcourse.error import UserError
 from dlcourse.live import working
+from dlcourse.plot_text import LITERAL, class_labels, fonts_for, shortened, value_label
 
 LARGEST_BATCH = 512  # batch_size=full would be slow, and mixes no differently
 PICTURES, POINTS = (6, 30), (500, 100_000)  # examples that are shown, and how many may be
 MOST_DRAWS = 30
+LONGEST = 2000  # letters of the command that are shown
 DOTS = 150  # to an inch
 
 
@@ -54,11 +57,17 @@ def main() -> None:
     batches = list(draw(cfg, dataset, examples, draws))
     command = "python scripts/show.py " + " ".join(map(shlex.quote, sys.argv[1:]))
     sheet = draw_pictures if len(shape) == 3 else draw_points
-    figure = sheet(batches, dataset.classes, command)
-
     names = "-".join(cfg.augment) or "none"
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    place = write(figure, f"{now}-{choices['data']}_{names}"[:200])
+    with fonts_for([*dataset.classes, command]):
+        labels, note = class_labels(dataset.classes)
+        short = [shortened(label, 16) for label in labels]
+        figure = sheet(batches, short, value_label(command, LONGEST))
+        place = write(figure, f"{now}-{choices['data']}_{names}"[:200])
+    if note:
+        both = zip(labels, dataset.classes, strict=True)
+        unlike = [(label, name) for label, name in both if label.startswith("class ")]
+        print("Without a font: " + ", ".join(f"{label} is {name}" for label, name in unlike))
     print(f"The contact sheet is in {place}")
 
 
@@ -99,6 +108,7 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
     import torch
 
     from dlcourse.build import build, told
+    from dlcourse.data.options import standardize
     from dlcourse.order import random_order, stratified_order
     from dlcourse.random_streams import Purpose
     from dlcourse.train.rng import reseed
@@ -118,7 +128,8 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
     index = order[: max(size, examples)]
     ((inputs, targets),) = train.batches([index])
     yield inputs[:examples], targets[:examples]
-    augmentations = [told(build(node), dataset, cfg.seed) for node in cfg.augment.values()]
+    mean = standardize(train, cfg.data.standardize).mean if cfg.augment else None
+    augmentations = [told(build(node), dataset, cfg.seed, mean) for node in cfg.augment.values()]
     reseed(cfg.seed, 0)
     with torch.no_grad():
         for epoch in range(draws):
@@ -128,7 +139,7 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
             yield changed[0][:examples], changed[1][:examples]
 
 
-def draw_pictures(batches: list[tuple], classes: tuple[str, ...], command: str) -> object:
+def draw_pictures(batches: list[tuple], classes: Sequence[str], command: str) -> object:
     """Draw a row for each example, a column for each batch, and the targets beneath."""
     from matplotlib.figure import Figure
 
@@ -139,7 +150,7 @@ def draw_pictures(batches: list[tuple], classes: tuple[str, ...], command: str) 
     head = 0.4 + 0.17 * len(title)
     width, height = cell * columns + 0.1, (cell + 0.16 * beneath) * rows + head
     figure = Figure(figsize=(width, height), dpi=DOTS)
-    look = {"family": "monospace", "size": 9, "y": 1 - 0.1 / height, "parse_math": False}
+    look = {"family": typewriter(), "size": 9, "y": 1 - 0.1 / height, **LITERAL}
     figure.suptitle("\n".join(title), **look)
     grid = figure.subplots(
         rows, columns, squeeze=False,
@@ -155,13 +166,20 @@ def draw_pictures(batches: list[tuple], classes: tuple[str, ...], command: str) 
             pixels = picture.clamp(0, 255).round().byte().permute(1, 2, 0).squeeze(-1).numpy()
             axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
-            axes.set_xlabel(describe(target, classes), size=7, labelpad=2, parse_math=False)
+            axes.set_xlabel(describe(target, classes), size=7, labelpad=2, **LITERAL)
             for spine in axes.spines.values():
                 spine.set(color="tab:blue" if column == 0 else "0.8", linewidth=1.5 - (column > 0))
     return figure
 
 
-def describe(target: object, classes: tuple[str, ...]) -> str:
+def typewriter() -> list[str]:
+    """Return the fonts of the command: of one width, and others for letters that it lacks."""
+    from matplotlib import rcParams
+
+    return ["monospace", *rcParams["font.family"]]
+
+
+def describe(target: object, classes: Sequence[str]) -> str:
     """Name a class, the shares of mixed classes, or the values of a regression."""
     if not classes:
         values = target.flatten().tolist()
@@ -175,7 +193,7 @@ def describe(target: object, classes: tuple[str, ...]) -> str:
     )
 
 
-def draw_points(batches: list[tuple], classes: tuple[str, ...], command: str) -> object:
+def draw_points(batches: list[tuple], classes: Sequence[str], command: str) -> object:
     """Draw a panel for each batch: two features, coloured by class, or one and the value."""
     import torch
     from matplotlib import colormaps
@@ -185,7 +203,7 @@ def draw_points(batches: list[tuple], classes: tuple[str, ...], command: str) ->
     columns = min(3, len(batches))
     rows = -(-len(batches) // columns)
     figure = Figure(figsize=(3 * columns + 0.5, 3 * rows + 0.6), dpi=DOTS, layout="constrained")
-    look = {"family": "monospace", "size": 9, "parse_math": False}
+    look = {"family": typewriter(), "size": 9, **LITERAL}
     figure.suptitle("\n".join(wrap(command, 36 * columns)), **look)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     palette = torch.tensor(colormaps["tab10"].colors)

@@ -1,8 +1,9 @@
 """What observes, draws or reports never costs a run its result."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from dlcourse.error import UserError
 
@@ -28,6 +29,29 @@ def warn(text: str, error: Exception) -> None:
     """Log a warning with the reason in one line, and the traceback at level INFO."""
     log.warning("%s: %s", text, reason_of(error))
     log.info("%s", text, exc_info=error)
+
+
+class Droppable:
+    """Passes method calls on to what only looks, until one fails: one warning, and no more calls.
+
+    what: what the warning calls it.
+    """
+
+    def __init__(self, what: str, watched: Any) -> None:
+        self.what, self.watched = what, watched
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            if self.watched is None:
+                return None
+            try:
+                return getattr(self.watched, method)(*arguments, **keywords)
+            except Exception as error:
+                self.watched = None
+                warn(f"{self.what} failed, and is left out from now on", error)
+                return None
+
+        return call
 
 
 def reason_of(error: Exception) -> str:

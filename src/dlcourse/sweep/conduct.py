@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -11,7 +12,7 @@ from omegaconf import DictConfig
 from dlcourse import durable, run_folder
 from dlcourse.command import FAILED, dashboard, own_name
 from dlcourse.error import UserError
-from dlcourse.guard import guarded
+from dlcourse.guard import Droppable, guarded
 from dlcourse.live import working
 from dlcourse.overrides import is_typed_again
 from dlcourse.random_streams import CURRENT
@@ -87,7 +88,8 @@ def conduct(
         search = make_search(plan, folder)
         course = Course(plan, folder, told, search, ranks=all_comparable(plan))
         try:
-            with Progress(course) as progress:
+            with Progress(course) as shown:
+                progress: Any = Droppable("The sweep's screen", shown)
                 if here:
                     run(course, Pool(plan.settings.workers, told.threads, gpus), progress)
                 else:

@@ -1,0 +1,43 @@
+"""What only looks is left out once it fails, with one warning."""
+
+import pytest
+
+from dlcourse.error import UserError
+from dlcourse.guard import Droppable, guarded
+
+
+class Screen:
+    def __init__(self):
+        self.calls = []
+
+    def starts(self, job):
+        self.calls.append(job)
+        if job == "bad":
+            raise ValueError("no such column\nand more")
+
+
+def warnings_of(caplog):
+    return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+
+
+def test_a_screen_that_fails_is_called_no_more(caplog):
+    screen = Screen()
+    progress = Droppable("The screen", screen)
+    for job in ("good", "bad", "good"):
+        progress.starts(job)
+    assert screen.calls == ["good", "bad"]
+    assert warnings_of(caplog) == [
+        "The screen failed, and is left out from now on: ValueError: no such column"
+    ]
+
+
+def test_what_is_guarded_costs_a_warning_with_the_reason_in_one_line(caplog):
+    with guarded("The plot a.png"):
+        raise ValueError("it broke\nand more")
+    assert warnings_of(caplog) == ["The plot a.png failed: ValueError: it broke"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, UserError])
+def test_what_is_meant_to_end_a_command_passes(error):
+    with pytest.raises(error), guarded("The plot a.png", UserError):
+        raise error
