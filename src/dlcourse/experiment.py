@@ -150,7 +150,7 @@ def run_fold(
         every = cfg.get("checkpoint_every")
         observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
         *count, introduced = turn
-        facts = {} if introduced else heading(cfg, whole, runtime, dataset, fold, state)
+        facts = {} if introduced else heading(cfg, whole, runtime, dataset, fold, state, recipe)
         for name, node in cfg.observe.items():
             observers.append(Guarded(name, build(node), folder))
             stack.callback(observers[-1].close)

@@ -5,12 +5,18 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from dlcourse import run_folder
-from dlcourse.core import Dataset, Fold, State
+from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.runtime import Runtime
 
 
 def heading(
-    cfg: DictConfig, folder: Path, runtime: Runtime, dataset: Dataset, fold: Fold, state: State
+    cfg: DictConfig,
+    folder: Path,
+    runtime: Runtime,
+    dataset: Dataset,
+    fold: Fold,
+    state: State,
+    recipe: Recipe,
 ) -> dict[str, str]:
     """Return ``{"model": "lenet, 61,706 parameters", "data": ..., ...}``.
 
@@ -22,11 +28,12 @@ def heading(
     optim = [choices.get("optim") or type(state.optimizer).__name__]
     if "lr" in cfg.optim:
         optim.append(f"learning rate {cfg.optim.lr:g}")
-    batch = "all examples" if cfg.batch_size == "full" else f"{cfg.batch_size}"
     return {
         "model": f"{choices.get('model') or type(state.model).__name__}, {parameters:,} parameters",
         "data": f"{dataset.name}: {len(fold.train):,} train{val}, {len(dataset.test):,} test",
-        "optim": ", ".join([*optim, f"batch size {batch}", f"up to {cfg.max_epochs:g} epochs"]),
+        "optim": ", ".join(
+            [*optim, f"batch size {cfg.batch_size}", f"up to {recipe.max_epochs:g} epochs"]
+        ),
         "device": f"{runtime.describe()}, {runtime.precision}, seed {cfg.seed}",
         "folder": run_folder.shown(folder),
     }

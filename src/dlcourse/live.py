@@ -15,7 +15,7 @@ from unicodedata import east_asian_width
 
 TICK = 0.2  # seconds between two drawings: often enough to be alive, 0.01 % of a core
 AFTER = 0.3  # seconds until a line is drawn at all: what is done by then needs none
-PLAIN = 2.0  # seconds until a line is printed where there is no terminal
+PLAIN = 3.0  # seconds until a line is printed where there is no terminal
 BAR = 24  # columns
 
 Line = Callable[[int], str]

@@ -64,8 +64,9 @@ def start(
 def report(folder: Path, shown: str) -> None:
     """Print how cross-validation went, where everything is, and how to open TensorBoard."""
     with guarded("The summary on the screen"):
-        for line in lines(run_folder.read_result(folder), columns() if on_terminal() else WIDE):
-            print(line)
+        table = lines(run_folder.read_result(folder), columns() if on_terminal() else WIDE)
+        if table:
+            print("\n".join(["", *table]))
         print(f"Results are in {shown}", flush=True)
         if any(folder.glob("**/events.out.tfevents*")):
             print(f"In TensorBoard: {dashboard(shown)}", flush=True)

@@ -161,3 +161,18 @@ def test_work_that_takes_long_says_so_once_off_a_terminal(monkeypatch, capsys):
     with live.working("solving"):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_that_max_time_has_ended_says_so(tmp_path, capsys):
+    from types import SimpleNamespace
+
+    shown = module.Console(tmp_path)
+    shown.recipe = SimpleNamespace(max_epochs=50, monitor="val/accuracy", mode="max")
+    shown.printed = 3
+    result = {"monitor": "val/accuracy", "best": 0.5, "best_epoch": 2, "test": {"loss": 1.0}}
+    for ended_by in ("max_time", "stop"):
+        state = SimpleNamespace(history=[SimpleNamespace(epoch=3)])
+        shown.finish(state, result | {"ended_by": ended_by})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "ended by max_time, after epoch 3 of 50"
+    assert lines[3] == "stopped early: no improvement for 1 epochs"

@@ -96,6 +96,8 @@ class Console(Observer):
         waited = last.epoch - result["best_epoch"]
         if last.epoch < self.recipe.max_epochs and result.get("ended_by", "stop") == "stop":
             self.say(f"stopped early: no improvement for {waited} epochs")
+        if result.get("ended_by") == "max_time":
+            self.say(f"ended by max_time, after epoch {last.epoch} of {self.recipe.max_epochs:g}")
         best = f"{monitor} {number(result['best']).strip()}"
         self.say(f"best epoch {result['best_epoch']} of {last.epoch}  {best}")
         test = [f"{name} {number(value).strip()}" for name, value in result["test"].items()]
