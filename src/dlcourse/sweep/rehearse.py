@@ -103,8 +103,9 @@ class Looks:
             build_all(cfg)
             if self.here:
                 self.once(build(cfg.runtime), "runtime", cfg.runtime)
-            data = self.once(partial(shape_of, cfg), "data", cfg.data)
-            parts = self.once(partial(divide, cfg, data), "split", cfg.data, cfg.split)
+            streams = cfg.random_streams
+            data = self.once(partial(shape_of, cfg), "data", cfg.data, streams)
+            parts = self.once(partial(divide, cfg, data), "split", cfg.data, cfg.split, streams)
             if earlier is not None:
                 refuse_other_data(earlier, divided(data, parts))
             known = (data.input_shape, data.output_size)
