@@ -2,10 +2,10 @@
 
     python scripts/kill_drill.py [runs=20] [sweep_kills=20] [folder=<new folder>] [seed=0]
 
-Every second run is a cross-validation, and some are killed twice. The sweep has twelve jobs, two at
-a time, and is killed again and again. What was not disturbed is compared with each: weights,
-optimizer, history and the sweep's table (times aside) must be the same to the last bit. Ends with
-status 1 if one differs.
+One run in three is a cross-validation, one writes checkpoints within its epochs, and some are
+killed twice. The sweep has twelve jobs, two at a time, and is killed again and again. What was not
+disturbed is compared with each: weights, optimizer, history and the sweep's table (times aside)
+must be the same to the last bit. Ends with status 1 if one differs.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -29,6 +29,14 @@ COMMON = ["optim=adam", "stop=never", "model.dropout=0.2", "augment=[noise]", "s
           "schedule.patience=1"]  # fmt: skip
 PLAIN = ["model=lenet", "max_epochs=25", *COMMON]
 FOLDS = ["model=mlp", "max_epochs=20", "split=stratified_kfold", "split.folds=3", *COMMON]
+STEPS = [
+    "model=mlp",
+    "max_epochs=12",
+    "batch_size=2",
+    "checkpoint_every=100",
+    "average=ema",
+    *COMMON,
+]
 SWEEP = ["-m", "model=mlp", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=3", "max_epochs=150",
          "workers=2", "stop=never", "model.dropout=0.2", "augment=[noise]"]  # fmt: skip
 TIMES = ("seconds", "examples_per_second")
@@ -56,14 +64,14 @@ def main() -> None:
 
 def drill_runs(folder: Path, runs: int, generator: random.Random) -> bool:
     """Disturb runs; return whether all of them ended like one that was not."""
-    kinds = {"plain": PLAIN, "folds": FOLDS}
+    kinds = {"plain": PLAIN, "folds": FOLDS, "steps": STEPS}
     whole = {}
     for kind, choice in kinds.items():
         train(folder / kind, choice)
         whole[kind] = ends(folder / kind)
     equal = 0
     for drill in range(runs):
-        kind = ("plain", "folds")[drill % 2]
+        kind = tuple(kinds)[drill % 3]
         run = folder / f"run{drill}"
         kills = generator.choice([1, 1, 2])
         moments = [disturb(run, kinds[kind], generator) for _ in range(kills)]
@@ -134,7 +142,8 @@ def disturb(run: Path, choice: list[str], generator: random.Random) -> str:
     starting = generator.random() < 0.2
     first, last = epochs_done(run), total(choice) - 3
     least = first if starting else generator.randint(min(first, last), last)
-    delay = generator.uniform(0, 2.5 if starting else 0.08)
+    within = 0.6 if choice is STEPS else 0.08  # seconds, about those of an epoch
+    delay = generator.uniform(0, 2.5 if starting else within)
     process = start(run, choice)
     while epochs_done(run) < least and process.poll() is None:
         time.sleep(0.002)
