@@ -26,7 +26,7 @@ from benchmarks.seat import Seat
 from dlcourse.command import one_message
 from dlcourse.error import UserError
 from dlcourse.run_folder import key_of
-from shapes import own_configs
+from dlcourse.typed import one_run
 
 SECONDS = 1.0  # of an epoch here
 ROUNDS = 5
@@ -57,10 +57,7 @@ def main() -> None:
         return
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a model of the user's own lies where he starts from
-    config_dir = own_configs(words)
-    strange = [word for word in words if word.startswith("-")]
-    if strange:
-        raise UserError(f"{strange[0]} is not for doctor.\nType the words of one run, model=lenet")
+    words, config_dir = one_run(words, "doctor")
 
     from dlcourse.check import check
     from dlcourse.compose import compose, plain

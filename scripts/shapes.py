@@ -23,9 +23,9 @@ from rich.table import Table
 from dlcourse.check import NOT_ARGUMENTS, check
 from dlcourse.command import one_message
 from dlcourse.compose import compose, plain
-from dlcourse.error import UserError
 from dlcourse.facts import PUBLISHED, SIZES, example_shape, target
 from dlcourse.live import working
+from dlcourse.typed import one_run
 
 POOLED_FIRST = (
     "max pooling is computed before the ReLU above it, which gives the same values and takes less "
@@ -39,10 +39,7 @@ def main() -> None:
     if {"-h", "--help"} & set(words):
         print(__doc__.strip())
         return
-    config_dir = own_configs(words)
-    strange = [word for word in words if word.startswith("-")]
-    if strange:
-        raise UserError(f"{strange[0]} is not for shapes.\nType the words of one run, model=vgg16")
+    words, config_dir = one_run(words, "shapes")
     config = plain(compose(words, config_dir))
     check(config)
     cfg = OmegaConf.create(config)
@@ -80,17 +77,6 @@ def frozen(model, cfg: DictConfig):
     """Return a model of which the parameters named by ``optim.freeze`` do not learn."""
     optimizer_of(model, cfg)
     return model
-
-
-def own_configs(words: list[str]) -> str | None:
-    """Take ``--config-dir <folder>`` out of the words and return the folder."""
-    for place, word in enumerate(words):
-        name, equals, folder = word.partition("=")
-        if name in ("--config-dir", "-cd"):
-            taken = words[place : place + (1 if equals else 2)]
-            del words[place : place + len(taken)]
-            return taken[-1] if len(taken) == 2 else folder
-    return None
 
 
 def examples_of(config: dict) -> int | None:

@@ -25,6 +25,7 @@ from dlcourse.command import arguments, number_of, one_message
 from dlcourse.error import UserError
 from dlcourse.live import working
 from dlcourse.plot_text import LITERAL, class_labels, fonts_for, shortened, value_label
+from dlcourse.typed import one_run
 
 LARGEST_BATCH = 512  # batch_size=full would be slow, and mixes no differently
 PICTURES, POINTS = (6, 30), (500, 100_000)  # examples that are shown, and how many may be
@@ -73,19 +74,10 @@ def main() -> None:
 
 def divide(typed: list[str]) -> tuple[list[str], list[str], str | None]:
     """Return this script's own words, those that are train.py's, and the folder of own configs."""
-    own, overrides, config_dir = [], [], None
-    words = iter(typed)
-    for word in words:
-        key, equals, value = word.partition("=")
-        if key == "--config-dir":
-            config_dir = value if equals else next(words, "")
-        elif key in ("examples", "draws") or word in ("-h", "--help"):
-            own.append(word)
-        elif word.startswith("-"):
-            raise UserError(f"{word} is not for a contact sheet.\n{__doc__.strip()}")
-        else:
-            overrides.append(word)
-    return own, overrides, config_dir
+    names = ("examples", "draws", "-h", "--help")
+    own = [word for word in typed if word.partition("=")[0] in names]
+    rest = [word for word in typed if word not in own]
+    return own, *one_run(rest, "a contact sheet")
 
 
 def composed(overrides: list[str], config_dir: str | None) -> tuple:

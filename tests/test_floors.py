@@ -29,8 +29,11 @@ GROUND = {
 }
 SAID = {"command", "live", "own_code", "streams", "told", "zoo"}
 STORED = {"run_folder", "older", "overrides", "trust", "comparable"}
+TYPED = {"installed", "typed", "suggest", "synonyms"}
 BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports", "duration"}
-TORCH_FREE = BEFORE_TORCH | {"error", "durable", "compose", "cli", "start", "report", "guard"}
+TORCH_FREE = (
+    BEFORE_TORCH | TYPED | {"error", "durable", "compose", "cli", "start", "report", "guard"}
+)
 HYDRA = {"cli", "compose", "typed", "experiment", "start", "sweep"}
 
 

@@ -15,7 +15,7 @@ from dlcourse.compose import known_keys, plain
 from dlcourse.error import SHOWN, UserError, bare, nearest
 from dlcourse.suggest import keys_meant, option_meant, unknown_key, unknown_option
 from dlcourse.synonyms import KEYS, OPTIONS
-from dlcourse.typed import read
+from dlcourse.typed import one_run, read
 from dlcourse.zoo import read_choice
 
 RIGHT = {"optim.lr=0.1": ["--lr 0.1", "--lr=0.1", "-lr=0.1", "lr = 0.1", "lr= 0.1", "lr =0.1",
@@ -55,6 +55,13 @@ def test_flags_may_stand_anywhere(words):
     assert args.config_dir == "configs"
     assert {"-m", "--config-dir=configs"} == set(ordered[:2])
     assert args.overrides == ordered[2:] == [word for word in words if not word.startswith("-")]
+
+
+@pytest.mark.parametrize("option", [["--config-dir", "my"], ["--config-dir=my"], ["-cd", "my"]])
+def test_a_script_takes_the_words_of_one_run(option):
+    assert one_run(["model=tiny", *option, "seed=1"], "x") == (["model=tiny", "seed=1"], "my")
+    with pytest.raises(UserError, match=r"^-m is not for shapes"):
+        one_run(["seed=1", "-m"], "shapes")
 
 
 FORGOTTEN = {

@@ -122,8 +122,8 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
         raise UserError(
             f"The sweep in {folder} was begun by an older dlcourse, which divided the data in "
             "another way: its missing jobs could not be compared with those that are done.\n"
-            f"Type python scripts/collect.py {folder} for a table of these, or the sweep's command "
-            "again to start a new one"
+            f"Type {own_name('scripts/collect.py')} {folder} for a table of these, or the sweep's "
+            "command again to start a new one"
         )
     for key, override in typed.items():
         if key not in ("resume", *sweep_record.MAY_CHANGE) and not is_typed_again(key):

@@ -93,8 +93,8 @@ def errors_said() -> Iterator[None]:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             say(
                 f"There is not enough memory: {reason}\n"
-                "Type a smaller batch_size, data.size or model; python scripts/shapes.py with the "
-                "same words tells what a model takes"
+                "Type a smaller batch_size, data.size or model; "
+                f"{own_name('scripts/shapes.py')} with the same overrides shows what a model takes"
             )
         elif own:
             say(own)

@@ -15,6 +15,7 @@ import filelock
 import yaml
 
 from dlcourse import durable
+from dlcourse.command import own_name
 from dlcourse.error import UserError
 from dlcourse.older import completed
 from dlcourse.overrides import check_overrides
@@ -302,7 +303,7 @@ def refuse_diverged(folder: Path) -> None:
     raise UserError(
         f"{failure['reason']}\n"
         "Resuming takes the same steps again and ends the same; the last checkpoint is kept.\n"
-        "Start a new run with a smaller learning rate: python train.py "
+        f"Start a new run with a smaller learning rate: {own_name()} "
         f"{' '.join([*typed, 'optim.lr=<smaller>'])}\n"
         f"If you have corrected your code since, delete {shown(folder / FAILURE)} and resume"
     )

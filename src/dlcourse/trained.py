@@ -8,6 +8,7 @@ from torch import nn
 from dlcourse import run_folder
 from dlcourse.build import build
 from dlcourse.check import check
+from dlcourse.command import own_name
 from dlcourse.core import Standardize
 from dlcourse.error import UserError
 from dlcourse.runtime import Runtime
@@ -24,7 +25,7 @@ def folds_of(folder: Path) -> list[Path]:
     if result is None:
         raise UserError(
             f"{folder} holds no finished run: {run_folder.RESULT} is not in it.\n"
-            f"Name the folder of a run, or go on with it first: python train.py resume={folder}"
+            f"Name the folder of a run, or resume it first: {own_name()} resume={folder}"
         )
     return [folder / fold["name"] for fold in result.get("folds", [{"name": "."}])]
 

@@ -9,6 +9,7 @@ import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -23,6 +24,7 @@ from dlcourse.command import corrected, own_name
 from dlcourse.compose import options_of, quoted
 from dlcourse.error import UserError, nearest
 from dlcourse.kind import Factors, Numbers, Text, Texts
+from dlcourse.own_code import PACKAGE
 from dlcourse.run_folder import key_of
 from dlcourse.suggest import keys_meant
 
@@ -57,6 +59,19 @@ def read(words: Sequence[str]) -> tuple[Namespace, list[str]]:
         if not args.multirun:
             refuse_lists(args.overrides, flags)
     return args, [*flags, *args.overrides]
+
+
+def one_run(words: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
+    """Return the overrides of one run and the folder of ``--config-dir``, for a script.
+
+    purpose: what the script does. Raises UserError for train.py's other flags.
+    """
+    args, right = read(words)
+    flags = right[: len(right) - len(args.overrides)]
+    for flag in flags:
+        if flag.startswith("-") and flag.partition("=")[0] not in ("--config-dir", "-cd"):
+            raise UserError(f"{flag} is not for {purpose}.\nType what one run takes, model=lenet")
+    return args.overrides, args.config_dir
 
 
 def divide(words: Sequence[str], parser: ArgumentParser) -> tuple[list[str], list[str]]:
@@ -210,7 +225,9 @@ def refuse_lists(overrides: list[str], flags: list[str]) -> None:
 
 def typed_again(words: Sequence[str]) -> str:
     """Return a command with other words, as it is typed into a shell."""
-    return " ".join([own_name(), *map(in_shell, words)])
+    script = Path("scripts", Path(sys.argv[0]).name)
+    program = script if (PACKAGE.parents[1] / script).is_file() else "train.py"
+    return " ".join([own_name(str(program)), *map(in_shell, words)])
 
 
 def meaning(word: str) -> str:

@@ -100,13 +100,6 @@ def test_the_classes_known_beforehand_are_those_of_the_sources(compose):
     assert example_shape(compose("data=gates")) is None
 
 
-@pytest.mark.parametrize("option", [["--config-dir", "my"], ["--config-dir=my"], ["-cd", "my"]])
-def test_the_folder_of_the_users_own_configs_is_no_override(option):
-    words = ["model=tiny", *option, "seed=1"]
-    assert script.own_configs(words) == "my"
-    assert words == ["model=tiny", "seed=1"]
-
-
 @pytest.mark.parametrize(
     ("words", "named"),
     [
