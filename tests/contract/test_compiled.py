@@ -17,7 +17,8 @@ from dlcourse.core import Fold, State
 from dlcourse.optim.objective import objective
 
 ATEN = torch.ops.aten
-TOLERANCE = {"fp32": 1e-4, "bf16": 0.05}  # a share of the norm of all gradients
+TOLERANCE = {"fp32": 1e-4, "bf16": 0.15}
+"""Of the norm of all gradients; convnet's in bf16 are 0.107 from those in fp32, uncompiled."""
 LOSSES = sorted(set(options("loss")) - {"mse"})
 
 
