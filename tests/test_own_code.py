@@ -183,3 +183,14 @@ def test_names_that_are_too_long_get_one_message(here):
         assert ended.returncode == 2
         assert "Traceback" not in ended.stderr
         assert len(ended.stderr) < 2500
+
+
+def test_a_yaml_that_lacks_a_key_of_dlcourses_class_is_named(here, tmp_path):
+    (tmp_path / "c/model").mkdir(parents=True)
+    text = "# mine\n_target_: dlcourse.model.mlp.MLP\n_partial_: true\nwidths: [8]\n"
+    (tmp_path / "c/model/mine.yaml").write_text(text)
+    for flags in ([], ["-m", "seed=0,1"]):
+        ended = here("--config-dir", "c", "model=mine", "data.examples=60", *flags)
+        assert ended.returncode == 2
+        assert "lacks its key" in ended.stderr
+        assert "Traceback" not in ended.stderr

@@ -99,7 +99,8 @@ def test_a_nested_run_tests_on_its_outer_fold_and_never_on_the_sets_own(
 
 def test_a_hold_out_keeps_no_predictions(tiny, tmp_path):
     run(tiny("model=mlp"), tmp_path / "run")
-    assert not list((tmp_path / "run").rglob("*.npz"))
+    arrays = [path.name for path in (tmp_path / "run").rglob("*.npz")]
+    assert arrays == [run_folder.DATA]
     assert "ensemble" not in run_folder.read_result(tmp_path / "run")
 
 

@@ -8,6 +8,7 @@ import pytest
 from dlcourse.build import fill
 from dlcourse.error import UserError
 from dlcourse.overrides import check_overrides
+from dlcourse.random_streams import CURRENT
 from dlcourse.sweep.optuna import check_stored_state
 from dlcourse.sweep.record import Record, stored
 from dlcourse.trust import check_trust, own_targets
@@ -123,7 +124,7 @@ def sweep_of(folder: Path, overrides: list[str], **keys: object) -> None:
     record = {
         "words": ["model=mlp", "data.examples=60", "max_epochs=1", "seed=0,1", *overrides],
         "config_dir": None, "identity": "", "method": "grid", "keys": ["seed"], "threads": 1,
-        "monitor": "val/accuracy", "mode": "max", "points": [],
+        "monitor": "val/accuracy", "mode": "max", "points": [], "streams": CURRENT,
     } | keys  # fmt: skip
     (folder / "sweep.json").write_text(json.dumps(record))
 
@@ -158,7 +159,7 @@ def test_a_sweep_from_a_stranger_runs_no_code(here, tmp_path):
 
 def test_configs_that_a_sweep_names_have_to_be_named_again(here, tmp_path):
     (tmp_path / "evil/model").mkdir(parents=True)
-    text = f"# evil\n_target_: dlcourse.model.mlp.MLP\n_partial_: true\nx: {TOUCH}\n"
+    text = f"# evil\ndefaults: [mlp, _self_]\nx: {TOUCH}\n"
     (tmp_path / "evil/model/own.yaml").write_text(text)
     sweep_of(tmp_path / "sweep", ["model=own"], config_dir="evil")
     refused = here("resume=sweep")

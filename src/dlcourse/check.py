@@ -75,7 +75,15 @@ def check(config: dict) -> None:
         if not key.startswith(foreign) or key.split(".")[1] in read_here(key):
             check_key(key, value)
     for rule in RULES:
-        for problem in rule(config):
+        try:
+            problems = list(rule(config))
+        except KeyError as error:  # of a YAML of the user's own that names a class of dlcourse
+            raise UserError(
+                f"A choice of yours calls a class of dlcourse, and lacks its key {error.args[0]}.\n"
+                f"Copy the line with {error.args[0]} from dlcourse's own YAML for this class, or "
+                "take all of it with defaults: [mlp, _self_]"
+            ) from error
+        for problem in problems:
             raise UserError(problem)
 
 

@@ -25,6 +25,10 @@ class DivergedError(Exception):
     only_val = False
 
 
+class PrunedError(Exception):
+    """Ends a trial of a sweep that the sweep gives no chance to become the best."""
+
+
 class OwnCodeError(Exception):
     """Ends a run in which code of the user's own took part in an error, with exit status 1."""
 

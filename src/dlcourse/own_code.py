@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent
 COMMAND = str(PACKAGE / "command.py")
 DLCOURSE = (
     str(PACKAGE) + os.sep,
+    str(PACKAGE.parent / "hydra_plugins") + os.sep,
     str(PACKAGE.parents[1] / "scripts") + os.sep,
     str(PACKAGE.parents[1] / "train.py"),
 )

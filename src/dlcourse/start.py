@@ -9,8 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from dlcourse import run_folder
-from dlcourse.command import dashboard, own_name
-from dlcourse.error import DivergedError, OwnCodeError, UserError
+from dlcourse.command import dashboard, is_out_of_memory, own_name
+from dlcourse.error import DivergedError, OwnCodeError, PrunedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.imports import import_to_stay
 from dlcourse.live import columns, on_terminal, working
@@ -46,11 +46,12 @@ def start(
         print(f"\nStopped. To resume: {again}", file=sys.stderr)
         raise
     except Exception as error:
-        expected = isinstance(error, UserError | DivergedError)
+        expected = isinstance(error, UserError | DivergedError | PrunedError)
         log.info("%s", error, exc_info=not expected)  # into train.log; the caller tells the user
         if fresh and isinstance(error, UserError):
             run_folder.discard(folder)
-        if not expected and not explained(error) and (own := foreign(config)):
+        has_own_message = expected or is_out_of_memory(error) or explained(error)
+        if not has_own_message and (own := foreign(config)):
             raise OwnCodeError(
                 f"{type(error).__name__}: {error}\n"
                 f"{', '.join(own)}, which is not dlcourse's, took part in this run: look at what "

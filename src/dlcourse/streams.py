@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOBase
 from typing import Any, TextIO
 
 from dlcourse import live
@@ -14,6 +15,14 @@ OTHERWISE = {"±": "+-", "━": "=", "─": "-", "│": "|", "…": "...", "×":
 ERRORS = "dlcourse"  # the name of the error handler
 
 
+class Nowhere(TextIOBase):
+    """A text stream that leads nowhere and has nothing to close."""
+
+    def write(self, text: str) -> int:
+        """Drop a text; returns its length."""
+        return len(text)
+
+
 class Steady:
     """A text stream that falls silent where it cannot be written to any more, and never raises.
 
@@ -21,7 +30,7 @@ class Steady:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+        self.stream: TextIO | Nowhere = stream
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
@@ -48,7 +57,7 @@ class Steady:
             os.close(nowhere)
             self.stream.flush()
         except (OSError, ValueError):  # closed, or not a file
-            self.stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            self.stream = Nowhere()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)

@@ -15,6 +15,23 @@ from dlcourse.tracing import Tracing, storage_bytes
 from dlcourse.walk import Layer, walk
 
 
+def attention_flops(
+    query: torch.Size, key: torch.Size, value: torch.Size, *_: object, **__: object
+) -> int:
+    """Return the floating point operations of attention: two matrix products.
+
+    Shapes: query (N, heads, tokens, width), key and value (N, heads, others, width).
+    """
+    batch, heads, tokens, width = query
+    return 2 * batch * heads * tokens * key[-2] * (width + value[-1])
+
+
+ATTENTION_ON_THE_CPU = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops,
+}
+"""What PyTorch's counter does not know in every version."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """The layers in the order in which they ended, and the memory of the whole, in bytes.
@@ -103,7 +120,8 @@ def measure(model: nn.Module, input_shape: tuple[int, ...]) -> Summary:
 def look(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[list[Layer], Tracing]:
     """Run a model on one example in use; return its layers and what was seen of the tensors."""
     inputs = torch.zeros(1, *input_shape)
-    with FlopCounterMode(display=False) as counter, Tracing(inputs) as tracing:
+    counted = FlopCounterMode(display=False, custom_mapping=ATTENTION_ON_THE_CPU)
+    with counted as counter, Tracing(inputs) as tracing:
         return walk(model, inputs, counter, tracing), tracing
 
 

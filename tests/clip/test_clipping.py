@@ -51,7 +51,9 @@ def test_agc_leaves_the_last_linear_layer_as_it_is():
     assert unchanged == [False] * (len(unchanged) - 2) + [True, True]
 
 
-@pytest.mark.parametrize("words", [["clip=norm"], ["clip=value"], ["clip=agc"]])
+@pytest.mark.parametrize(
+    "words", [["clip=norm"], ["clip=value", "clip.max_value=0.01"], ["clip=agc"]]
+)
 def test_clipping_changes_a_run(words, tiny):
     ends = []
     for more in ([], words):

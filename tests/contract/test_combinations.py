@@ -4,12 +4,10 @@ import pytest
 from conftest import composed
 
 from dlcourse import facts
-from dlcourse.check import check
+from dlcourse.check import RULES, check
 from dlcourse.error import UserError
 from dlcourse.layer import picture
-from dlcourse.rules import inputs, measuring, task, training
 
-RULES = (*training.RULES, *task.RULES, *inputs.RULES, *measuring.RULES)
 WRONG = [  # the words, and what the message must name
     (["optim=gd", "batch_size=32"], ["optim=gd", "batch_size=full"]),
     (["optim=lbfgs", "batch_size=32"], ["optim=lbfgs", "batch_size=full"]),
@@ -81,6 +79,12 @@ WRONG = [  # the words, and what the message must name
     (["monitor=val/f2"], ["val/f2", "val/f1"]),
     (["data.examples=5"], ["data.examples=5", "10"]),
     (["split=kfold", "split.folds=2000"], ["split.folds=2000", "1437"]),
+    (["data.standardize=zca", "data.size=96"], ["data.size=96", "data.size=64"]),
+    (["data=moons", "model=mlp", "data.test_examples=null"], ["data.test_examples=1000"]),
+    (["split=nested", "split.outer=3", "split.fold=3"], ["split.fold=3", "split.fold=2"]),
+    (["split=group_kfold"], ["split=group_kfold", "data.group=<column>"]),
+    (["data=diabetes", "split=stratified_kfold"], ["stratified_kfold", "split=kfold"]),
+    (["split=nested", "data.test_examples=50"], ["split=nested", "data.test_examples=null"]),
 ]
 
 

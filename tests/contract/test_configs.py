@@ -12,10 +12,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from dlcourse.bounds import BOUNDS, bounds_of
 from dlcourse.build import locate
 from dlcourse.check import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
-from dlcourse.error import UserError
+from dlcourse.error import UserError, meant
 from dlcourse.experiment import run
 from dlcourse.facts import CLASS_METRICS, FIGURES, SIZES, SMALLEST_PICTURE, VALUE_METRICS
-from dlcourse.kind import Flag, Number, Numbers, Word
+from dlcourse.kind import Flag, Number, Numbers, Texts, Word
 from dlcourse.run_folder import leaves
 
 FILES = sorted(CONFIGS.glob("*/*.yaml"))
@@ -198,6 +198,8 @@ def outside(bounds) -> list:
         wrong.remove([1, 2, 3, 4])
         wrong += [[1] * (bounds.longest + 1)]
         wrong += [[bounds.each.low - 1] * max(bounds.shortest, 1)]
+    if isinstance(bounds, Texts) and bounds.numbers:
+        wrong[1] = [1.5]
     if isinstance(bounds, Word):
         wrong += [bounds.words[0] + "x", 3]
     return [value for value in wrong if not (isinstance(bounds, Flag) and value is True)]
@@ -219,15 +221,22 @@ def test_a_value_out_of_bounds_is_refused_with_its_key(key):
         assert key in message
         assert f"{value}" in message
         assert str(bounds) in message
-        assert f"{key}={bounds.example}" in message
+        close = (
+            meant(value, bounds.words)
+            if isinstance(value, str) and isinstance(bounds, Word)
+            else []
+        )
+        assert f"{key}={close[0] if close else bounds.example}" in message
     typed = OverridesParser.create().parse_override(f"{key}={bounds.example}").value()
     assert bounds.allows(typed), f"the example {bounds.example} is not allowed itself"
 
 
+OF_A_MACHINE = {("runtime", "cuda"), ("runtime", "mps")}
+
 TRAINABLE = [
     (group, option)
     for group, option in CHOICES
-    if group != "model" and option not in NEED_FILES and (group, option) != ("runtime", "cuda")
+    if group != "model" and option not in NEED_FILES and (group, option) not in OF_A_MACHINE
 ]
 
 

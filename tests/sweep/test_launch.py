@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 import types
@@ -159,7 +160,7 @@ def test_a_launcher_gets_all_jobs_and_those_that_failed_are_handed_over_again(
     assert f"resume={shown}" in ended.stderr
 
     (tmp_path / "mended").touch()
-    again = sweep(f"resume={shown}")
+    again = sweep(*shlex.split(ended.stderr.rpartition("train.py ")[2]))
     assert again.returncode == 0, again.stderr
     assert launcher.batches[1:] == [(2, 0)]
     assert len(list(folder.glob("*/result.json"))) == 3
@@ -207,5 +208,5 @@ def test_jobs_go_through_submitit_and_come_back(sweep, tmp_path):
     assert (folder / ".submitit").is_dir()
     assert "has died" in reason(folder / "how-die")
     (tmp_path / "mended").touch()
-    again = sweep(f"resume={folder.relative_to(tmp_path)}")
+    again = sweep(*shlex.split(ended.stderr.rpartition("train.py ")[2]))
     assert again.returncode == 0, again.stderr

@@ -119,7 +119,10 @@ def test_jobs_that_raise_exit_or_die_end_alone_and_only_they_run_again(
     reasons = {
         path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/failure.json")
     }
-    assert "ValueError: this net is broken" in reasons["how-raise_units-9"]["reason"]
+    assert (
+        "ValueError in my_trouble.py, line 14: this net is broken"
+        in reasons["how-raise_units-9"]["reason"]
+    )
     assert "status 3" in reasons["how-exit_units-10"]["reason"]
     assert "SIGKILL" in reasons["how-kill_units-11"]["reason"]
     assert ended.stdout.count("FAILED") == 3

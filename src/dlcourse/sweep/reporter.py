@@ -4,10 +4,7 @@ from math import ceil
 from multiprocessing.connection import Connection
 
 from dlcourse.core import Fold, Observer, Recipe, State
-
-
-class PrunedError(Exception):
-    """Ends a trial that the sweep holds to be hopeless."""
+from dlcourse.error import PrunedError
 
 
 class Reporter(Observer):

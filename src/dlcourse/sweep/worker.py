@@ -13,7 +13,7 @@ from hydra.core.utils import configure_log
 from omegaconf import DictConfig, open_dict
 
 from dlcourse.command import FAILED, INTERRUPTED, WRONG, is_out_of_memory, terminable
-from dlcourse.error import DivergedError, OwnCodeError, UserError
+from dlcourse.error import DivergedError, OwnCodeError, PrunedError, UserError
 from dlcourse.own_code import explained
 from dlcourse.sweep.record import OUTPUT
 
@@ -50,7 +50,7 @@ def work(
     import torch
 
     from dlcourse.start import start
-    from dlcourse.sweep.reporter import PrunedError, Reporter
+    from dlcourse.sweep.reporter import Reporter
 
     torch.set_num_threads(threads)
     try:
