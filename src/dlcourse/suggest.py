@@ -54,7 +54,7 @@ def unknown_key(
     options_of: the options of a group. command: as it is typed.
     """
     known = sorted(set(known))
-    close = keys_meant(key, known)
+    close = sorted(keys_meant(key, known), key=lambda name: value not in options_of(name))
     if close:
         first = close[0]
         value = "".join(option_meant(first, value, options_of(first))[:1]) or value or "<value>"
