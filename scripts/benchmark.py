@@ -13,7 +13,7 @@ Contenders take turns, an epoch each, in a changing order; figures are medians w
 ratios are those of the rounds. repeats: times that everything is begun anew, in fresh processes.
 steps: of an epoch. minutes: each case gets an equal share of those left and begins no model after
 it; a model that has begun is measured to its end, which took cases=speed 160 s on an H100 with 16
-cores, most of it for compiling. Where data.root or cifar is empty, pictures are made up, which
+cores, most of it for compiling. Where data.root or cifar is empty, images are made up, which
 costs the same.
 write: puts each case's part into a document, in place of the one that it had there.
 Lightning and Keras come with pip install 'dlcourse[bench]'; who is missing is left out.

@@ -252,7 +252,7 @@ ROWS = {
     "flip": Row("torchvision hflip", flip, 0),
     "alternating_flip": Row("torchvision hflip, two epochs", alternating_flip, 0),
     "noise": Row("quantiles of the normal distribution", noise, 0.03),
-    "dropout": Row("torch.nn.Dropout on the standardised pictures", dropout, 1e-5),
+    "dropout": Row("torch.nn.Dropout on the standardised images", dropout, 1e-5),
     "crop_flip": Row("torchvision pad, crop and hflip, every place", crop_flip, 0),
     "resized_crop": Row("torchvision resized_crop, antialiased, grey levels", resized, 1),
     "color_jitter": Row("torchvision adjust_*, grey levels", color_jitter, 1),
