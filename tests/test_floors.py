@@ -27,9 +27,9 @@ GROUND = {
     "live",
     "plot_text",
 }
-SAID = {"command", "live", "own_code", "streams", "told", "zoo"}
+SAID = {"command", "installed", "live", "own_code", "streams", "told", "zoo"}
 STORED = {"run_folder", "older", "overrides", "trust", "comparable"}
-TYPED = {"installed", "typed", "suggest", "synonyms"}
+TYPED = {"typed", "suggest", "synonyms"}
 BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports", "duration"}
 TORCH_FREE = (
     BEFORE_TORCH | TYPED | {"error", "durable", "compose", "cli", "start", "report", "guard"}

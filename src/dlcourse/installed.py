@@ -60,6 +60,6 @@ def remedy() -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path as it is typed from here."""
-    inside = Path.cwd() in path.parents
+    """Return a path as it is typed from here: relative if it is below."""
+    inside = Path.cwd() in path.absolute().parents
     return os.path.relpath(path) if inside else str(path)

@@ -9,6 +9,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 
 from dlcourse.error import UserError
+from dlcourse.installed import shown
 
 PACKAGE = Path(__file__).parent
 COMMAND = str(PACKAGE / "command.py")
@@ -46,7 +47,7 @@ def explained(error: BaseException) -> str:
         return ""
     file, line = (error.filename, error.lineno) if in_file else (frames[-1][0], frames[-1].lineno)
     told = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
-    return f"Your code has an error in {shown(file)}, line {line}.\n{told.rstrip()}"
+    return f"Your code has an error in {shown(Path(file))}, line {line}.\n{told.rstrip()}"
 
 
 def is_own(file: str) -> bool:
@@ -54,11 +55,6 @@ def is_own(file: str) -> bool:
     real = os.path.realpath(file)
     foreign = file.startswith("<") or "site-packages" in file or "dist-packages" in file
     return bool(file) and not foreign and not real.startswith(LIBRARIES + DLCOURSE)
-
-
-def shown(file: str) -> str:
-    """Return a file's path, from here if it is below."""
-    return os.path.relpath(file) if Path.cwd() in Path(file).parents else file
 
 
 def not_found(target: str, error: ImportError) -> str:
@@ -102,4 +98,4 @@ def place(function: Callable) -> str:
     file = getattr(module, "__file__", None)
     code = getattr(function, "__code__", None) or getattr(function.__init__, "__code__", None)
     line = f", line {code.co_firstlineno}" if code is not None and code.co_filename == file else ""
-    return f" in {shown(file)}{line}" if file else ""
+    return f" in {shown(Path(file))}{line}" if file else ""

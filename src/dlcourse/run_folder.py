@@ -17,6 +17,7 @@ import yaml
 from dlcourse import durable
 from dlcourse.command import own_name
 from dlcourse.error import UserError
+from dlcourse.installed import shown as shown
 from dlcourse.older import completed
 from dlcourse.overrides import check_overrides
 from dlcourse.overrides import key_of as key_of
@@ -114,12 +115,6 @@ def wait_until_free(folder: Path, seconds: float) -> None:
     if lock.exists():
         with suppress(filelock.Timeout), filelock.FileLock(lock, timeout=seconds):
             pass
-
-
-def shown(folder: Path) -> str:
-    """Return a folder as a person would type it: from where he stands if it lies below."""
-    inside = folder.absolute().is_relative_to(Path.cwd())
-    return os.path.relpath(folder) if inside else str(folder)
 
 
 def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> None:

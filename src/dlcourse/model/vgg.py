@@ -89,7 +89,7 @@ class VGG(nn.Module):
                 nn.Linear(hidden, output_size),
             )
 
-    def class_activation_maps(self, pictures: Tensor) -> Tensor:
+    def class_activation_maps(self, images: Tensor) -> Tensor:
         """Return where the evidence for each class lies, (N, output_size, H', W').
 
         The mean of a class's map and the class's bias add up to its output. Raises UserError where
@@ -100,7 +100,7 @@ class VGG(nn.Module):
                 "Class activation maps need a net that averages its last maps.\n"
                 "Type model.head=average"
             )
-        return class_activation_maps(self.features(pictures), self.classifier[0].weight)
+        return class_activation_maps(self.features(images), self.classifier[0].weight)
 
     def forward(self, pictures: Tensor) -> Tensor:
         maps = self.features(pictures)  # (N, 512, 7, 7) at 224 pixels, (N, 512, 1, 1) at 32; or
