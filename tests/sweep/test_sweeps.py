@@ -257,9 +257,14 @@ def killed(tmp_path_factory, data_root):
     def epochs():
         return sum(len(p.read_text().splitlines()) for p in here.glob("parts/*/history.jsonl"))
 
+    def is_here(link):
+        try:
+            return os.readlink(link) == str(here.resolve())
+        except OSError:  # a process that has ended since it was listed
+            return False
+
     def processes():
-        links = Path("/proc").glob("[0-9]*/cwd")
-        return sum(os.path.realpath(link) == str(here) for link in links)
+        return sum(map(is_here, Path("/proc").glob("[0-9]*/cwd")))
 
     alive = []
     for least, number in ((3, signal.SIGKILL), (14, signal.SIGINT)):
