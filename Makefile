@@ -1,7 +1,7 @@
 # Every target makes .venv and installs what it needs by itself.
 #   make train ARGS="model=mlp optim=sgd"      make dashboard LOGDIR=outputs/sweeps/<a sweep>
 
-.PHONY: train test lint dashboard clean
+.PHONY: train test lint docs dashboard clean
 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
@@ -20,12 +20,18 @@ lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
+# The site: open docs/_build/html/index.html
+docs: $(READY)
+	$(VENV)/bin/python -c "import furo, myst_parser" 2>/dev/null \
+	|| $(VENV)/bin/python -m pip install --quiet --editable ".[docs]"
+	$(VENV)/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
 dashboard: $(READY)
 	$(VENV)/bin/tensorboard --logdir $(LOGDIR)
 
 # outputs/ and data/ are yours: clean leaves them alone.
 clean:
-	rm -rf $(VENV) build dist .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build .ruff_cache .hypothesis
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

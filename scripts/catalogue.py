@@ -1,4 +1,4 @@
-"""Write docs/catalogue.md: every word there is to choose from, read from the configs.
+"""Write docs/catalogue.md: every choice and its options, read from the configs.
 
 python scripts/catalogue.py            writes it
 python scripts/catalogue.py --check    only tells whether it is up to date; exit status 1 if not
@@ -20,13 +20,12 @@ from dlcourse.error import UserError
 
 CATALOGUE = Path(__file__).parents[1] / "docs/catalogue.md"
 HEAD = """\
-# The catalogue
+# Catalogue
 
-Every word that can be typed, from the configs themselves: `python scripts/catalogue.py` writes this
-page. `model=resnet18` on the command line is `configs/model/resnet18.yaml`, and its options are
-`model.<option>=<value>`. What stands in `<...>` follows another key, or an
-environment variable. A **bold** name is chosen
-where nothing is typed.
+Every choice and every option, with its default value. `model=resnet18` on the command line chooses
+`configs/model/resnet18.yaml`; its options are typed as `model.<option>=<value>`. A value in `<...>`
+is that of another option or of an environment variable. A **bold** name is the default of its
+group. This page is written from the configs by `python scripts/catalogue.py`.
 """
 
 
@@ -60,7 +59,7 @@ def catalogue(configs: Path) -> str:
         if choices:
             parts.append(section(group, choices, chosen.get(group, []), settings.get(group) or {}))
     parts.append(f"## The run\n\n{in_code(run_keys(settings))}\n")
-    parts.append("## Words for keys of models\n")
+    parts.append("## Activations, norms and poolings\n")
     parts += [f"`model.{key}=`: {in_code(words)}\n" for key, words in zoo.WORDS.items()]
     return "\n".join(parts)
 
@@ -73,15 +72,22 @@ def section(group: str, choices: list[zoo.Choice], chosen: list[str], common: di
         lines += [f"None, one or several: `'{group}=[{two}]'`.", ""]
     if common:
         options = [f"{group}.{key}={zoo.shown(value)}" for key, value in zoo.leaves(common)]
-        lines += [f"Every one of them takes {in_code(options)}.", ""]
-    lines += ["| word | what | from | options and their defaults |", "|---|---|---|---|"]
+        lines += [f"All of them take {in_code(options)}.", ""]
+    last = "choices" if group == "experiment" else "options and their defaults"
+    lines += [f"| name | what | from | {last} |", "|---|---|---|---|"]
     for choice in choices:
         name = f"**`{choice.name}`**" if choice.name in chosen else f"`{choice.name}`"
         options = in_code([f"{key}={zoo.shown(v)}" for key, v in choice.options.items()])
-        also = f"sets {in_code(choice.sets)}" if choice.sets else ""
+        sets = choice.sets if group != "experiment" else chosen_groups(choice.sets)
+        also = f"sets {in_code(sets)}" if sets else ""
         cells = (name, choice.what, choice.paper, "; ".join(filter(None, (options, also))))
         lines.append(f"| {' | '.join(map(escaped, cells))} |")
     return "\n".join([*lines, ""])
+
+
+def chosen_groups(sets: list[str]) -> list[str]:
+    """Return those of a preset's settings that choose in a group: its options would fill a page."""
+    return [text for text in sets if text.partition("=")[0] in zoo.ORDER]
 
 
 def run_keys(settings: dict) -> list[str]:

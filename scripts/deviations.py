@@ -26,13 +26,13 @@ from dlcourse.error import UserError, nearest
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/references.md"
 HEAD = """\
-# What every choice is held against
+# References and tolerances
 
-`python scripts/deviations.py --markdown` writes this page: for each name the source, the largest
-difference that was measured from it, and the difference that is put up with. The rows are
-`tests/references/`, and a test fails when a name has none or is too far off. Measured on {date} on
-the CPU ({machine}, {cores} cores) with PyTorch {version}; the last digits differ from machine to
-machine.
+Every choice is compared with an independent reference: a library, a paper's formula, or the same
+computation written out by hand. For each name this page has the reference, a bound of the largest
+difference that was measured, and the difference that a test allows. The comparisons are in
+`tests/references/`; a test fails when a name has none. Measured on {date} on the CPU ({machine},
+{cores} cores) with PyTorch {version}. `python scripts/deviations.py --markdown` writes this page.
 """
 
 
@@ -134,6 +134,14 @@ def number(value: float | None) -> str:
     return "" if value is None else "0" if value == 0 else f"{value:.1e}"
 
 
+def bound(row: Measured) -> str:
+    """Return a bound of a deviation: the same on every machine, unlike its digits."""
+    if not row.allowed:
+        return "0"
+    tenth = row.allowed / 10
+    return f"< {number(tenth if row.deviation < tenth else row.allowed)}"
+
+
 def page(rows: list[Measured]) -> str:
     """Return the table as Markdown, a section for each group."""
     import torch
@@ -147,11 +155,11 @@ def page(rows: list[Measured]) -> str:
         )
     ]
     for group in dict.fromkeys(row.group for row in rows):
-        lines += [f"## {group}", "", "| name | held against | deviation | allowed |"]
+        lines += [f"## {group}", "", "| name | compared with | difference | allowed |"]
         lines.append("|---|---|---|---|")
         for row in rows:
             if row.group == group:
-                deviation = f"**{row.problem}**" if row.problem else number(row.deviation)
+                deviation = f"**{row.problem}**" if row.problem else bound(row)
                 reference = row.reference.replace("|", "\\|")
                 lines.append(f"| {row.name} | {reference} | {deviation} | {number(row.allowed)} |")
         lines.append("")

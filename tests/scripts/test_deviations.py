@@ -87,8 +87,21 @@ def test_the_exit_status_tells_whether_all_is_well(table, run):
 def test_the_page_has_a_section_for_each_group_and_a_row_for_each_name(table, tmp_path):
     text = script.page(script.measure("pool", tmp_path))
     assert "## pool" in text
-    assert "| max | a source \\| of [truth] | 1.0e-07 | 1.0e-06 |" in text
+    assert "| max | a source \\| of [truth] | < 1.0e-06 | 1.0e-06 |" in text
     assert "| average | another | **is too far off** | 1.0e-06 |" in text
+
+
+@pytest.mark.parametrize(
+    ("deviation", "allowed", "shown"),
+    [
+        (0.0, 0.0, "0"),
+        (0.0, 1e-6, "< 1.0e-07"),
+        (3e-9, 1e-6, "< 1.0e-07"),
+        (3e-7, 1e-6, "< 1.0e-06"),
+    ],
+)
+def test_the_page_has_bounds_that_do_not_depend_on_the_machine(deviation, allowed, shown):
+    assert script.bound(script.Measured("pool", "max", "", deviation, allowed, "")) == shown
 
 
 def test_the_page_is_written_for_all_groups(table, run, monkeypatch, tmp_path):
