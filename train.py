@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))  # it need not be installed
 
-from dlcourse.installed import require_installed
+from dlcourse.terminal.installed import require_installed
 
 require_installed()
 

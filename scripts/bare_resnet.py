@@ -14,9 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-from dlcourse.bounds import SEED, counted, positive
-from dlcourse.command import arguments, number_of, one_message
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.schema.bounds import SEED, counted, positive
+from dlcourse.terminal.command import arguments, number_of, one_message
 
 SIDE, SHIFT = 32, 4  # of the pictures, in pixels, and by how many they are shifted at most
 

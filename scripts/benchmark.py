@@ -33,9 +33,9 @@ from benchmarks.document import write_part
 from benchmarks.options import Options
 from benchmarks.rounds import say
 from benchmarks.work import WORKS
-from dlcourse.bounds import counted, positive
-from dlcourse.command import arguments, number_of, one_message
-from dlcourse.error import UserError, nearest
+from dlcourse.errors import UserError, nearest
+from dlcourse.schema.bounds import counted, positive
+from dlcourse.terminal.command import arguments, number_of, one_message
 
 DEFAULTS = {
     "cases": "overhead,speed", "models": "", "rounds": "5", "repeats": "1", "cifar": "",

@@ -16,9 +16,9 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from dlcourse.bounds import counted
-from dlcourse.command import arguments, number_of, one_message
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.schema.bounds import counted
+from dlcourse.terminal.command import arguments, number_of, one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 

@@ -52,32 +52,32 @@ def main() -> None:
 def catalogue(configs: Path) -> str:
     """Return the page as Markdown."""
     settings = OmegaConf.to_container(OmegaConf.load(configs / "train.yaml"))
-    chosen = zoo.defaults(configs)
+    chosen = catalogue.defaults(configs)
     parts = [HEAD]
-    for group in zoo.ORDER:
-        choices = [zoo.read_choice(path) for path in zoo.files_of(group, [configs]).values()]
+    for group in catalogue.ORDER:
+        choices = [catalogue.read_choice(path) for path in catalogue.files_of(group, [configs]).values()]
         if choices:
             parts.append(section(group, choices, chosen.get(group, []), settings.get(group) or {}))
     parts.append(f"## The run\n\n{in_code(run_keys(settings))}\n")
     parts.append("## Activations, norms and poolings\n")
-    parts += [f"`model.{key}=`: {in_code(words)}\n" for key, words in zoo.WORDS.items()]
+    parts += [f"`model.{key}=`: {in_code(words)}\n" for key, words in catalogue.WORDS.items()]
     return "\n".join(parts)
 
 
-def section(group: str, choices: list[zoo.Choice], chosen: list[str], common: dict) -> str:
+def section(group: str, choices: list[catalogue.Choice], chosen: list[str], common: dict) -> str:
     """Return a group's heading, contract, common options and table."""
-    lines = [f"## {group}", "", zoo.contract(group), ""]
+    lines = [f"## {group}", "", catalogue.contract(group), ""]
     if group in MULTIPLE:
         two = ",".join([choice.name for choice in choices if choice.name != "none"][:2])
         lines += [f"None, one or several: `'{group}=[{two}]'`.", ""]
     if common:
-        options = [f"{group}.{key}={zoo.shown(value)}" for key, value in zoo.leaves(common)]
+        options = [f"{group}.{key}={catalogue.shown(value)}" for key, value in catalogue.leaves(common)]
         lines += [f"All of them take {in_code(options)}.", ""]
     last = "choices" if group == "experiment" else "options and their defaults"
     lines += [f"| name | what | from | {last} |", "|---|---|---|---|"]
     for choice in choices:
         name = f"**`{choice.name}`**" if choice.name in chosen else f"`{choice.name}`"
-        options = in_code([f"{key}={zoo.shown(v)}" for key, v in choice.options.items()])
+        options = in_code([f"{key}={catalogue.shown(v)}" for key, v in choice.options.items()])
         sets = choice.sets if group != "experiment" else chosen_groups(choice.sets)
         also = f"sets {in_code(sets)}" if sets else ""
         cells = (name, choice.what, choice.paper, "; ".join(filter(None, (options, also))))
@@ -87,13 +87,13 @@ def section(group: str, choices: list[zoo.Choice], chosen: list[str], common: di
 
 def chosen_groups(sets: list[str]) -> list[str]:
     """Return those of a preset's settings that choose in a group: its options would fill a page."""
-    return [text for text in sets if text.partition("=")[0] in zoo.ORDER]
+    return [text for text in sets if text.partition("=")[0] in catalogue.ORDER]
 
 
 def run_keys(settings: dict) -> list[str]:
     """Return the keys that belong to no group, with their defaults."""
     return [
-        f"{key}={zoo.shown(value)}"
+        f"{key}={catalogue.shown(value)}"
         for key, value in settings.items()
         if not isinstance(value, dict) and key != "defaults"
     ]

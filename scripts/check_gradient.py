@@ -19,9 +19,9 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from dlcourse.bounds import SEED
-from dlcourse.command import arguments, number_of, one_message
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.schema.bounds import SEED
+from dlcourse.terminal.command import arguments, number_of, one_message
 
 EXAMPLE = "dlcourse.layer.hand_written.affine_sqnl"
 ALLOWED = 1e-6
@@ -41,7 +41,7 @@ def main() -> None:
 
     import torch
 
-    from dlcourse.layer.gradient_check import analytic_gradients, numeric_gradients
+    from dlcourse.introspect.gradient_check import analytic_gradients, numeric_gradients
 
     generator = torch.Generator().manual_seed(seed)
     drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
@@ -98,7 +98,7 @@ def show(analytic: list, numeric: list) -> float:
     from rich.console import Console
     from rich.table import Table
 
-    from dlcourse.layer.gradient_check import relative_error
+    from dlcourse.introspect.gradient_check import relative_error
 
     table = Table("argument", "shape", "farthest at", "analytic", "numeric", "relative error")
     errors = []

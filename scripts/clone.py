@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from dlcourse.installed import require_installed
+from dlcourse.terminal.installed import require_installed
 
 require_installed()

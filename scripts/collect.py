@@ -14,9 +14,9 @@ import clone  # noqa: F401  (finds src/)
 import sys
 from pathlib import Path
 
-from dlcourse.command import arguments, one_message
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.report.write import write_report
+from dlcourse.terminal.command import arguments, one_message
 
 
 def main() -> None:

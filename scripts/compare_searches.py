@@ -18,9 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from dlcourse.bounds import counted
-from dlcourse.command import arguments, number_of, one_message
-from dlcourse.run_folder import read_result
+from dlcourse.runs.run_folder import read_result
+from dlcourse.schema.bounds import counted
+from dlcourse.terminal.command import arguments, number_of, one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 EPOCHS = 15

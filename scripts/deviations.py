@@ -19,9 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from dlcourse.command import one_message
-from dlcourse.compose import CONFIGS, compose, plain
-from dlcourse.error import UserError, nearest
+from dlcourse.errors import UserError, nearest
+from dlcourse.schema.compose import CONFIGS, compose, plain
+from dlcourse.terminal.command import one_message
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/references.md"

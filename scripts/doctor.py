@@ -23,10 +23,10 @@ from statistics import median
 from benchmarks.machine import cores
 from benchmarks.rounds import AROUND, STEP, quartiles, ratios, spread, take_turns
 from benchmarks.seat import Seat
-from dlcourse.command import one_message
-from dlcourse.error import UserError
-from dlcourse.run_folder import key_of
-from dlcourse.typed import one_run
+from dlcourse.errors import UserError
+from dlcourse.schema.command_line import one_run
+from dlcourse.schema.overrides import key_of
+from dlcourse.terminal.command import one_message
 
 SECONDS = 1.0  # of an epoch here
 ROUNDS = 5
@@ -59,8 +59,8 @@ def main() -> None:
         sys.path.append(os.getcwd())  # a model of the user's own lies where he starts from
     words, config_dir = one_run(words, "doctor")
 
-    from dlcourse.check import check
-    from dlcourse.compose import compose, plain
+    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.validate import check
 
     config = plain(compose(words, config_dir))
     check(config)

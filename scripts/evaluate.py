@@ -11,8 +11,8 @@ import clone  # noqa: F401  (finds src/)
 import sys
 from pathlib import Path
 
-from dlcourse.command import arguments, one_message
-from dlcourse.live import working
+from dlcourse.terminal.command import arguments, one_message
+from dlcourse.terminal.live_line import working
 
 
 def main() -> None:
@@ -21,13 +21,13 @@ def main() -> None:
     words = arguments(sys.argv[1:], defaults, __doc__)
 
     with working("importing PyTorch", plain=False):
-        from dlcourse.build import build, divide, examples_to_test, load_data, make_recipe
         from dlcourse.core import Fold
-        from dlcourse.fingerprint import divided as fingerprint_of
-        from dlcourse.fingerprint import refuse_learned
-        from dlcourse.run_folder import CONFIG
+        from dlcourse.engine.build import build, divide, examples_to_test, load_data, make_recipe
+        from dlcourse.engine.fingerprint import divided as fingerprint_of
+        from dlcourse.engine.fingerprint import refuse_learned
+        from dlcourse.engine.reopen import config_of, folds_of, load_model
+        from dlcourse.runs.run_folder import CONFIG
         from dlcourse.train.evaluate import evaluate
-        from dlcourse.trained import config_of, folds_of, load_model
 
     folder = Path(words["run"])
     folds = folds_of(folder)

@@ -21,8 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from dlcourse.bounds import SEED, counted
-from dlcourse.command import arguments, number_of, one_message
+from dlcourse.schema.bounds import SEED, counted
+from dlcourse.terminal.command import arguments, number_of, one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 COMMON = ["optim=adam", "stop=never", "model.dropout=0.2", "augment=[noise]", "schedule=plateau",

@@ -15,9 +15,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from dlcourse.command import arguments, one_message
-from dlcourse.error import UserError, shown
-from dlcourse.live import working
+from dlcourse.errors import UserError, shown
+from dlcourse.terminal.command import arguments, one_message
+from dlcourse.terminal.live_line import working
 
 BATCH = 256
 
@@ -31,9 +31,9 @@ def main() -> None:
         raise UserError(f"{output} is already there.\nType csv=<a new file>")
 
     with working("importing PyTorch", plain=False):
-        from dlcourse.build import build
-        from dlcourse.run_folder import read_result
-        from dlcourse.trained import config_of, folds_of, load_model
+        from dlcourse.engine.build import build
+        from dlcourse.engine.reopen import config_of, folds_of, load_model
+        from dlcourse.runs.run_folder import read_result
         from dlcourse.view.answer import from_views
 
     folder = Path(words["run"])
@@ -95,8 +95,8 @@ def predict(
     """
     import torch
 
-    from dlcourse.data.picture_file import report, try_pictures
-    from dlcourse.ensemble import average
+    from dlcourse.data.image_file import report, try_pictures
+    from dlcourse.engine.ensemble import average
 
     channels, size, _ = result["input_shape"]
     classes = result["classes"]

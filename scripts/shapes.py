@@ -20,12 +20,12 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from dlcourse.check import NOT_ARGUMENTS, check
-from dlcourse.command import one_message
-from dlcourse.compose import compose, plain
-from dlcourse.facts import PUBLISHED, SIZES, example_shape, target
-from dlcourse.live import working
-from dlcourse.typed import one_run
+from dlcourse.schema.command_line import one_run
+from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.facts import PUBLISHED, SIZES, example_shape, target
+from dlcourse.schema.validate import NOT_ARGUMENTS, check
+from dlcourse.terminal.command import one_message
+from dlcourse.terminal.live_line import working
 
 POOLED_FIRST = (
     "max pooling is computed before the ReLU above it, which gives the same values and takes less "
@@ -47,8 +47,8 @@ def main() -> None:
         cfg.model.weights = None  # their values change nothing here, and may be a long download
 
     with working("importing PyTorch", plain=False):
-        from dlcourse.build import build, load_data
-        from dlcourse.summary import state_bytes, summarize
+        from dlcourse.engine.build import build, load_data
+        from dlcourse.introspect.summary import state_bytes, summarize
 
     known, examples = example_shape(config), examples_of(config)
     if known is None or (examples is None and config["batch_size"] == "full"):
@@ -66,7 +66,7 @@ def main() -> None:
 
 def optimizer_of(model, cfg: DictConfig):
     """Return the optimizer over the parameters that learn."""
-    from dlcourse.build import build
+    from dlcourse.engine.build import build
     from dlcourse.optim.groups import parameter_groups
 
     groups = parameter_groups(model, 0.0, False, {}, cfg.optim.freeze)

@@ -20,12 +20,12 @@ from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
 
-from dlcourse.bounds import counted
-from dlcourse.command import arguments, number_of, one_message
-from dlcourse.error import UserError
-from dlcourse.live import working
-from dlcourse.plot_text import LITERAL, class_labels, fonts_for, shortened, value_label
-from dlcourse.typed import one_run
+from dlcourse.drawing.text import LITERAL, class_labels, fonts_for, shortened, value_label
+from dlcourse.errors import UserError
+from dlcourse.schema.bounds import counted
+from dlcourse.schema.command_line import one_run
+from dlcourse.terminal.command import arguments, number_of, one_message
+from dlcourse.terminal.live_line import working
 
 LARGEST_BATCH = 512  # batch_size=full would be slow, and mixes no differently
 PICTURES, POINTS = (6, 30), (500, 100_000)  # examples that are shown, and how many may be
@@ -42,7 +42,7 @@ def main() -> None:
     cfg, choices = composed(overrides, config_dir)
 
     with working("importing PyTorch and reading the data", plain=False):
-        from dlcourse.build import load_data
+        from dlcourse.engine.build import load_data
 
         dataset = load_data(cfg)
     shape = dataset.input_shape
@@ -84,9 +84,9 @@ def composed(overrides: list[str], config_dir: str | None) -> tuple:
     """Return the config that train.py would have with these words, and the groups' choices."""
     from omegaconf import OmegaConf
 
-    from dlcourse.check import check
     from dlcourse.cli import check_config_dir
-    from dlcourse.compose import compose, plain
+    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.validate import check
 
     check_config_dir(config_dir)
     cfg = compose(overrides, config_dir)
@@ -99,9 +99,9 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
     """Yield inputs and targets of the chosen examples: as they are, then of every draw."""
     import torch
 
-    from dlcourse.build import build, told
     from dlcourse.data.options import standardize
-    from dlcourse.order import random_order, stratified_order
+    from dlcourse.engine.build import build, told
+    from dlcourse.permutations import random_order, stratified_order
     from dlcourse.random_streams import Purpose
     from dlcourse.train.rng import reseed
 
@@ -223,7 +223,7 @@ def write(figure: object, name: str) -> str:
     """Write a figure as PNG and for TensorBoard into a new folder; return the PNG's place."""
     from torch.utils.tensorboard import SummaryWriter
 
-    from dlcourse.run_folder import claim
+    from dlcourse.runs.run_folder import claim
 
     folder = claim(Path("outputs/show") / name)
     figure.savefig(folder / "contact_sheet.png")

@@ -21,8 +21,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlcourse import durable
-from dlcourse.error import UserError
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 RUN = ["model=lenet", "optim=adam", "max_epochs=1", "runtime=cpu"]
@@ -55,8 +55,8 @@ WATCHED = "--watched"  # how this script starts itself
 
 def main() -> None:
     """Read the words, time every command in turn, print the tables and what became of the goals."""
-    from dlcourse.bounds import counted
-    from dlcourse.command import arguments, number_of
+    from dlcourse.schema.bounds import counted
+    from dlcourse.terminal.command import arguments, number_of
 
     defaults = {"rounds": "5", "data": "digits,mnist", "data.root": ""}
     words = arguments(sys.argv[1:], defaults, __doc__)
@@ -130,11 +130,11 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
 
     def start_watched(*arguments: Any, **options: Any) -> float:
         clock.mark("Hydra")
-        from dlcourse.imports import import_to_stay
+        from dlcourse.machine.frozen_import import import_to_stay
 
         import_to_stay("torch")
         clock.mark("torch")
-        experiment = import_to_stay("dlcourse.experiment")
+        experiment = import_to_stay("dlcourse.engine.run")
         clock.mark("experiment")
         load_data = experiment.load_data
 
@@ -152,7 +152,7 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
     try:
         cli.main()
     finally:
-        durable.write_json(Path(told), {"marks": clock.marks, "heavy": clock.heavy})
+        atomic_files.write_json(Path(told), {"marks": clock.marks, "heavy": clock.heavy})
 
 
 class Clock:
@@ -263,7 +263,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == [WATCHED]:
         watched(*sys.argv[2:])
     else:
-        from dlcourse.command import one_message
+        from dlcourse.terminal.command import one_message
 
         with one_message():
             main()

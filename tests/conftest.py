@@ -57,9 +57,9 @@ def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
 
 def prepared(cfg):
     """Return a fresh state, a fold and a recipe as an experiment makes them."""
-    from dlcourse.build import build, divide, load_data, make_recipe, make_state
     from dlcourse.core import Fold
     from dlcourse.data.options import standardize
+    from dlcourse.engine.build import build, divide, load_data, make_recipe, make_state
 
     runtime = build(cfg.runtime)()
     dataset = load_data(cfg)
@@ -109,7 +109,7 @@ def compose(data_root):
 @cache
 def composed(*overrides: str) -> dict:
     """Return a plain config; Hydra takes a tenth of a second, and many tests ask for the same."""
-    from dlcourse.compose import compose, plain
+    from dlcourse.schema.compose import compose, plain
 
     return plain(compose(list(overrides), None))
 

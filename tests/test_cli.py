@@ -254,7 +254,11 @@ def test_a_changed_config_is_refused_on_resume_with_the_keys_named(here):
 def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(here, unfinished):
     path = unfinished / ".hydra/config.yaml"
     whole = path.read_text()
-    for target in ("os.system", "dlcourse.data.cache.log.manager", "dlcourse.durable.write_text"):
+    for target in (
+        "os.system",
+        "dlcourse.data.cache.log.manager",
+        "dlcourse.atomic_files.write_text",
+    ):
         path.write_text(whole.replace("dlcourse.model.mlp.MLP", target))
         ended = here("resume=here")
         assert ended.returncode == 2, target

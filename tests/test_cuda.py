@@ -7,12 +7,12 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from dlcourse import run_folder
-from dlcourse.build import build, load_data, make_recipe, make_state
 from dlcourse.core import Fold, Observer
 from dlcourse.data.options import standardize
-from dlcourse.experiment import run
-from dlcourse.train.capture import Captured
+from dlcourse.engine.build import build, load_data, make_recipe, make_state
+from dlcourse.engine.run import run
+from dlcourse.machine.cuda_graph import Captured
+from dlcourse.runs import run_folder
 from dlcourse.train.fit import fit
 from dlcourse.train.step import gradient_step
 
@@ -195,8 +195,8 @@ def test_a_model_with_dropout_trains_where_its_step_cannot_be_captured(
         loss.item()
         return outputs, loss
 
-    monkeypatch.setattr("dlcourse.build.gradient_step", reads_back)
-    monkeypatch.setattr("dlcourse.build.step_of", lambda cfg: reads_back)
+    monkeypatch.setattr("dlcourse.engine.build.gradient_step", reads_back)
+    monkeypatch.setattr("dlcourse.engine.build.step_of", lambda cfg: reads_back)
     words = [f"model={model}", "model.dropout=0.3", "max_epochs=2", "batch_size=32"]
     run(compose(*GPU, *words), tmp_path / "run")
     assert "without a CUDA graph" in caplog.text

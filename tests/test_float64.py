@@ -7,9 +7,9 @@ import torch
 from conftest import prepared, same
 from torch.nn import functional as F
 
-from dlcourse import durable
+from dlcourse import atomic_files
 from dlcourse.core import Observer
-from dlcourse.experiment import run
+from dlcourse.engine.run import run
 from dlcourse.train.batches import divide
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import fit
@@ -84,7 +84,7 @@ def test_a_stopped_run_resumes_to_the_same_bits_and_a_float32_run_can_start_one(
         run(cfg, tmp_path / "stopped", [Stop()])
     run(cfg, tmp_path / "stopped")
     ends = [
-        durable.load(tmp_path / name / "checkpoints/last.pt")["model"]
+        atomic_files.load(tmp_path / name / "checkpoints/last.pt")["model"]
         for name in ("whole", "stopped")
     ]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])

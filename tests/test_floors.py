@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import dlcourse
-from dlcourse.check import GROUPS
+from dlcourse.schema.validate import GROUPS
 
 PACKAGE = Path(dlcourse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))

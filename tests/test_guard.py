@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.guard import Droppable, guarded
 
 

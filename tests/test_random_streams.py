@@ -14,8 +14,8 @@ from conftest import composed, options
 from omegaconf import OmegaConf
 
 import dlcourse
-from dlcourse.build import divide, load_data
-from dlcourse.order import generator
+from dlcourse.engine.build import divide, load_data
+from dlcourse.permutations import generator
 from dlcourse.random_streams import CURRENT, ONCE_BARE, Purpose, mix, of_version
 
 PACKAGE = Path(dlcourse.__file__).parent

@@ -7,7 +7,7 @@ import torch
 from conftest import prepared
 
 from dlcourse.core import Observer
-from dlcourse.experiment import run
+from dlcourse.engine.run import run
 from dlcourse.train.fit import fit
 
 SMALL = [

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import dlcourse
-from dlcourse.build import build
-from dlcourse.error import UserError
+from dlcourse.engine.build import build
+from dlcourse.errors import UserError
 from dlcourse.runtime import Runtime
 from dlcourse.train import meter
 
@@ -119,7 +119,7 @@ FLOAT64 = {
     ),
     "made on the CPU": (
         "order.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
-        "layer/gradient_check.py", "report/", "sweep/",
+        "introspect/gradient_check.py", "report/", "sweep/",
     ),
     "for runtime.precision=fp64": ("runtime.py", "build.py", "rules/"),
 }  # fmt: skip

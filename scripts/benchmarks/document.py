@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 
 def begin(name: str) -> str:

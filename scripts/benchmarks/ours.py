@@ -11,13 +11,13 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
-from dlcourse.build import build, divide, make_recipe, make_state
 from dlcourse.core import Dataset, Fold, Observer, Recipe, Record, State
 from dlcourse.data.options import standardize
+from dlcourse.engine.autotune import decide
+from dlcourse.engine.build import build, divide, make_recipe, make_state
 from dlcourse.train.checkpoint import Checkpoint
 from dlcourse.train.fit import fit, learning, train_epoch
 from dlcourse.train.rng import INITIAL, reseed
-from dlcourse.tune import decide
 
 
 class Ours:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 
 class Seat:

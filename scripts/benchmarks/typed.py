@@ -14,11 +14,11 @@ from omegaconf import OmegaConf
 from benchmarks.ours import Ours, observers_of
 from benchmarks.phases import measured_epochs
 from benchmarks.seat import wait_for_device
-from dlcourse.build import build_all, load_data
-from dlcourse.check import check
-from dlcourse.compose import compose, plain
 from dlcourse.data.streamed import StreamedSplit
-from dlcourse.tune import USUAL, word
+from dlcourse.engine.autotune import USUAL, word
+from dlcourse.engine.build import build_all, load_data
+from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.validate import check
 
 FEWEST, MOST = 3, 100  # steps between two looks at the clock
 

@@ -63,8 +63,8 @@ def compose_words(words: list[str], root: str | None = None):
     """Compose and check a config as the command line does; raises UserError."""
     from omegaconf import OmegaConf
 
-    from dlcourse.check import check
-    from dlcourse.compose import compose, plain
+    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.validate import check
 
     config = plain(compose(words, None))
     if root:
@@ -82,8 +82,8 @@ def load_pictures(work: Work, options: Options, examples: int = 0):
     """Return a ``Dataset`` with as many pictures as an epoch has, real ones or made-up ones."""
     import torch
 
-    from dlcourse.build import load_data
     from dlcourse.core import Dataset, Split
+    from dlcourse.engine.build import load_data
 
     count = examples or work.examples(options)
     folder = options.root if work.data == "mnist" else options.cifar

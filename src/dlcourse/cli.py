@@ -14,10 +14,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse import run_folder
-from dlcourse.check import SWEEP, check, check_key
-from dlcourse.command import one_message, own_name
-from dlcourse.compose import (
+from dlcourse.engine.job import report, start
+from dlcourse.errors import UserError
+from dlcourse.random_streams import CURRENT
+from dlcourse.runs import run_folder
+from dlcourse.runs.single_process import refuse_copies
+from dlcourse.schema.catalogue import CONFIGS, HELP, overview
+from dlcourse.schema.command_line import read, typed_again
+from dlcourse.schema.compose import (
     compose,
     explain,
     plain,
@@ -25,15 +29,11 @@ from dlcourse.compose import (
     spread,
     sweep_points,
 )
-from dlcourse.error import UserError
-from dlcourse.overrides import is_typed_again, not_typed
-from dlcourse.random_streams import CURRENT
-from dlcourse.ranks import refuse_copies
-from dlcourse.start import report, start
+from dlcourse.schema.overrides import END, is_free, is_typed_again, key_of, not_typed
+from dlcourse.schema.trust import check_trust
+from dlcourse.schema.validate import SWEEP, check, check_key
 from dlcourse.sweep import record as sweep_record
-from dlcourse.trust import check_trust
-from dlcourse.typed import read, typed_again
-from dlcourse.zoo import CONFIGS, HELP, overview
+from dlcourse.terminal.command import one_message, own_name
 
 OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 
@@ -113,7 +113,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
     Raises UserError for an override that would make it another sweep, and for what the folder names
     and may not name: it has to be typed again.
     """
-    typed = {run_folder.key_of(override): override for override in overrides}
+    typed = {key_of(override): override for override in overrides}
     folder = Path(typed.get("resume", "").partition("=")[2].strip("'\""))
     record = sweep_record.read(folder) if "resume" in typed else None
     if record is None:
@@ -143,7 +143,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
             f"If you know it, type {own_name()} resume={folder} {again}"
         )
     dropped = {*typed, "hydra.sweep.dir", "trust"}
-    stored = [word for word in record.words if run_folder.key_of(word) not in dropped]
+    stored = [word for word in record.words if key_of(word) not in dropped]
     return ["-m", *(["--config-dir", config_dir] if config_dir else []), *stored, *overrides]
 
 
@@ -152,7 +152,7 @@ def prepare_sweep(words: list[str], overrides: list[str], config_dir: str | None
 
     Hydra's own sweeper has its jobs checked here; dlcourse's does it by itself.
     """
-    if any(run_folder.key_of(word) == "resume" for word in overrides):
+    if any(key_of(word) == "resume" for word in overrides):
         raise UserError("resume= goes on with one folder, a run's or a sweep's.\nLeave -m out")
     for point in sweep_points(overrides, config_dir):
         config = plain(compose(point, config_dir))
@@ -170,7 +170,7 @@ def prepare_run(
 ) -> Command:
     """Check one run and make or find its folder."""
     for word in overrides:
-        key = run_folder.key_of(word)
+        key = key_of(word)
         if key.split(".")[0] in SWEEP and key != "check":
             raise UserError(
                 f"{word} is for a sweep, and this is one run.\nLeave it out, or type "
@@ -198,7 +198,7 @@ def prepare_run(
         if cfg.check:
             only_check(config)
         wanted = Path(cfg.hydra.run.dir)
-        fresh = not any(run_folder.key_of(word) == "hydra.run.dir" for word in overrides)
+        fresh = not any(key_of(word) == "hydra.run.dir" for word in overrides)
         folder = run_folder.claim(wanted) if fresh else run_folder.make(wanted)
     return Command([*words, f"hydra.run.dir={quoted(str(folder))}"], config, fresh)
 
@@ -221,16 +221,16 @@ def resumed(folder: Path, config: dict, overrides: list[str], config_dir: str | 
     Raises UserError where the command's own words would change it.
     """
     stored = run_folder.stored_config(folder)
-    given = [word for word in overrides if not run_folder.is_free(run_folder.key_of(word))]
+    given = [word for word in overrides if not is_free(key_of(word))]
     if given:
         same = f"random_streams={stored['random_streams']}"  # of an older run not today's default
         earlier = run_folder.without(run_folder.stored_overrides(folder), overrides)
         asked = plain(compose([same, *earlier, *overrides], config_dir))
-        run_folder.refuse_differences(folder, asked, run_folder.END)
-        ends = {run_folder.key_of(word).split(".")[0] for word in given} & set(run_folder.END)
+        run_folder.refuse_differences(folder, asked, END)
+        ends = {key_of(word).split(".")[0] for word in given} & set(END)
         stored |= {key: asked[key] for key in ends}
     stored |= {"resume": config["resume"], "trust": config["trust"]}
-    typed = {run_folder.key_of(word) for word in overrides}
+    typed = {key_of(word) for word in overrides}
     for key in {key.split(".")[0] for key in typed} & {"observe", "checkpoint_every"}:
         stored[key] = config[key]
     for key in ("root", "download"):
@@ -254,6 +254,6 @@ def job_folder(words: ListConfig) -> str:
 
     Words that do not touch the result are left out, and what does not belong in a folder's name.
     """
-    telling = [word for word in words if not run_folder.is_free(run_folder.key_of(word))]
+    telling = [word for word in words if not is_free(key_of(word))]
     joined = "_".join(telling) or "defaults"
     return re.sub(r"[^\w.-]+", "-", joined).strip("-")[:200]

@@ -94,7 +94,7 @@ class Dataset:
     features: the names of a table's columns (D,); empty where the inputs have none.
     verified: whether the examples follow from the config alone: they are made up, or read from
         files with known checksums.
-    fingerprint: what a run remembers of the data; see ``dlcourse.fingerprint``.
+    fingerprint: what a run remembers of the data; see ``dlcourse.engine.fingerprint``.
     """
 
     name: str

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcourse.allocator import keep_memory as keep_freed_memory
 from dlcourse.core import has_float64
-from dlcourse.error import UserError
-from dlcourse.layer.by_convolution import by_convolution
+from dlcourse.errors import UserError
+from dlcourse.machine.linear_by_convolution import by_convolution
+from dlcourse.machine.malloc import keep_memory as keep_freed_memory
 
 OPEN = "auto"  # an option that is still to be decided
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}

@@ -10,9 +10,9 @@ from torchvision.transforms import v2
 from dlcourse.augment import affine as affine_module
 from dlcourse.augment import cutout as cutout_module
 from dlcourse.augment.resized_crop import windows
-from dlcourse.build import build, told
-from dlcourse.error import UserError
-from dlcourse.facts import PICTURE_AUGMENTATIONS, SOFT_TARGETS
+from dlcourse.engine.build import build, told
+from dlcourse.errors import UserError
+from dlcourse.schema.facts import PICTURE_AUGMENTATIONS, SOFT_TARGETS
 
 CLASSES = 10
 RANDOM = [name for name in options("augment") if name != "none"]

@@ -12,8 +12,8 @@ from dlcourse.augment import color, levels
 from dlcourse.augment.operations import OPERATIONS, deal
 from dlcourse.augment.rand_augment import strengths
 from dlcourse.augment.trivial_augment import WIDE
-from dlcourse.build import build
-from dlcourse.error import UserError
+from dlcourse.engine.build import build
+from dlcourse.errors import UserError
 
 NEAREST = InterpolationMode.NEAREST
 TORCHVISION = [

@@ -7,9 +7,9 @@ import torch
 from conftest import options, prepared
 from torch import nn
 
-from dlcourse import run_folder
-from dlcourse.build import build
-from dlcourse.experiment import run
+from dlcourse.engine.build import build
+from dlcourse.engine.run import run
+from dlcourse.runs import run_folder
 from dlcourse.train.checkpoint import Checkpoint, read_best
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import fit

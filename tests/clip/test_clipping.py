@@ -6,8 +6,8 @@ from conftest import options, prepared, same
 from references.clip import ROWS, clipped, gradients, network
 from torch import nn
 
-from dlcourse.build import build
 from dlcourse.clip.agc import agc
+from dlcourse.engine.build import build
 from dlcourse.train.fit import fit
 
 

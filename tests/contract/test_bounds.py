@@ -8,11 +8,11 @@ from omegaconf import DictConfig, OmegaConf
 from test_configs import NEED_FILES, needs, word
 from test_training import DESIGNS, narrow
 
-from dlcourse.bounds import bounds_of
-from dlcourse.check import GROUPS, check
-from dlcourse.error import DivergedError, UserError
-from dlcourse.kind import Choice, Number, Numbers
-from dlcourse.run_folder import leaves
+from dlcourse.errors import DivergedError, UserError
+from dlcourse.schema.bounds import bounds_of
+from dlcourse.schema.kinds import Choice, Number, Numbers
+from dlcourse.schema.overrides import leaves
+from dlcourse.schema.validate import GROUPS, check
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import train_epoch
 

@@ -3,10 +3,10 @@
 import pytest
 from conftest import composed
 
-from dlcourse import facts
-from dlcourse.check import RULES, check
-from dlcourse.error import UserError
-from dlcourse.layer import picture
+from dlcourse.errors import UserError
+from dlcourse.layer import image
+from dlcourse.schema import facts
+from dlcourse.schema.validate import RULES, check
 
 WRONG = [  # the words, and what the message must name
     (["optim=gd", "batch_size=32"], ["optim=gd", "batch_size=full"]),
@@ -104,4 +104,4 @@ def test_every_rule_has_a_command_above_that_breaks_it(rule):
 
 
 def test_pictures_count_as_small_alike_before_and_after_torch_is_imported():
-    assert facts.SMALL_PICTURE == picture.SMALL
+    assert facts.SMALL_PICTURE == image.SMALL

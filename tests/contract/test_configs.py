@@ -9,14 +9,14 @@ import yaml
 from conftest import CONFIGS, options
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dlcourse.bounds import BOUNDS, bounds_of
-from dlcourse.build import locate
-from dlcourse.check import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
-from dlcourse.error import UserError, meant
-from dlcourse.experiment import run
-from dlcourse.facts import CLASS_METRICS, FIGURES, SIZES, SMALLEST_PICTURE, VALUE_METRICS
-from dlcourse.kind import Flag, Number, Numbers, Texts, Word
-from dlcourse.run_folder import leaves
+from dlcourse.engine.build import locate
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError, meant
+from dlcourse.schema.bounds import BOUNDS, bounds_of
+from dlcourse.schema.facts import CLASS_METRICS, FIGURES, SIZES, SMALLEST_PICTURE, VALUE_METRICS
+from dlcourse.schema.kinds import Flag, Number, Numbers, Texts, Word
+from dlcourse.schema.overrides import leaves
+from dlcourse.schema.validate import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
 
 FILES = sorted(CONFIGS.glob("*/*.yaml"))
 CHOICES = [(group, option) for group in GROUPS for option in options(group)]
@@ -112,7 +112,7 @@ def test_a_config_begins_with_what_it_is_and_a_command_that_is_in_order(path, co
 
 def planned(words: list[str]):
     """Return what a sweep's words mean, every job composed and checked."""
-    from dlcourse.compose import compose
+    from dlcourse.schema.compose import compose
     from dlcourse.sweep.plan import make_plan
     from dlcourse.sweep.space import read_spaces
 
@@ -207,7 +207,7 @@ def outside(bounds) -> list:
 
 @pytest.mark.parametrize("key", sorted(set(BOUNDS) - set(ANY_TEXT)))
 def test_a_value_out_of_bounds_is_refused_with_its_key(key):
-    from dlcourse.check import check_key
+    from dlcourse.schema.validate import check_key
 
     bounds = BOUNDS[key]
     if key in ("resume", "trust"):
@@ -264,7 +264,7 @@ def test_every_choice_trains(group, option, tiny, tmp_path):
 def test_the_figures_of_a_metric_are_those_that_check_knows(name, compose):
     import torch
 
-    from dlcourse.build import build
+    from dlcourse.engine.build import build
 
     regression = name in VALUE_METRICS
     cfg = compose(*needs("metric", name), f"metric=[{name}]")
@@ -278,7 +278,7 @@ def test_the_figures_of_a_metric_are_those_that_check_knows(name, compose):
 
 @pytest.mark.parametrize("target", SMALLEST_PICTURE)
 def test_the_smallest_picture_of_a_model_is_the_smallest_it_takes(target, compose):
-    from dlcourse.build import build
+    from dlcourse.engine.build import build
 
     name = next(o for o in options("model") if target in (CONFIGS / f"model/{o}.yaml").read_text())
     model, size = build(compose(f"model={name}").model), SMALLEST_PICTURE[target]
@@ -288,7 +288,7 @@ def test_the_smallest_picture_of_a_model_is_the_smallest_it_takes(target, compos
 
 
 def test_the_sizes_that_check_knows_are_those_of_the_data(compose):
-    from dlcourse.build import load_data
+    from dlcourse.engine.build import load_data
 
     dataset = load_data(compose("data=digits"))
     known = SIZES["dlcourse.data.digits.digits"]

@@ -9,7 +9,8 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse import durable, run_folder
+from dlcourse import atomic_files
+from dlcourse.runs import run_folder
 
 SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")])
 CONTENT = st.recursive(
@@ -37,7 +38,7 @@ def refuse(constant):
 
 def test_nothing_but_durable_writes_json():
     writers = [path.name for path in SOURCES if writes_json(path.read_text())]
-    assert writers == ["durable.py"]
+    assert writers == ["atomic_files.py"]
 
 
 def test_the_search_sees_every_way_to_write_it():
@@ -56,7 +57,7 @@ def test_what_is_not_finite_becomes_null_and_all_else_stays(content):
             return {key: expected(value) for key, value in part.items()}
         return [expected(value) for value in part] if isinstance(part, list) else part
 
-    assert json.loads(durable.to_json(content), parse_constant=refuse) == expected(content)
+    assert json.loads(atomic_files.to_json(content), parse_constant=refuse) == expected(content)
 
 
 def test_an_undefined_metric_is_null_in_the_file_and_nan_where_it_is_read(tmp_path):

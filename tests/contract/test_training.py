@@ -9,16 +9,16 @@ from conftest import CONFIGS, options
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from dlcourse import durable
-from dlcourse.bounds import ACTIVATIONS, NORMS, POOLS
-from dlcourse.build import build as build_node
-from dlcourse.build import load_data, make_recipe, make_state
-from dlcourse.check import check
+from dlcourse import atomic_files
 from dlcourse.core import Fold
 from dlcourse.data.options import standardize
-from dlcourse.error import UserError
-from dlcourse.experiment import run
-from dlcourse.facts import SMALLEST_PICTURE
+from dlcourse.engine.build import build as build_node
+from dlcourse.engine.build import load_data, make_recipe, make_state
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
+from dlcourse.schema.bounds import ACTIVATIONS, NORMS, POOLS
+from dlcourse.schema.facts import SMALLEST_PICTURE
+from dlcourse.schema.validate import check
 
 NARROW = {"width": 8, "hidden": 16}  # so that the largest nets cost milliseconds
 VIT = {"width": 24, "hidden": 16, "heads": 3, "depth": 2}
@@ -53,7 +53,7 @@ def shelf(tmp_path_factory, data_root):
         part = {"pictures": pictures, "targets": torch.arange(200) % classes}
         content = {"train": part, "test": part, "classes": [str(n) for n in range(classes)]}
         (root / ".dlcourse").mkdir(exist_ok=True)
-        durable.save(root / f".dlcourse/{name}.pt", content)
+        atomic_files.save(root / f".dlcourse/{name}.pt", content)
     for number, picture in enumerate(grey[:60, 0]):
         for folder in ("pictures", "notMNIST_small"):
             place = root / folder / "ABCDEFGHIJ"[number % 10]

@@ -17,13 +17,13 @@ import torch
 from conftest import cifar_files, idx_files
 from PIL import Image
 
-from dlcourse import durable
-from dlcourse.build import load_data
+from dlcourse import atomic_files
 from dlcourse.data import emnist
 from dlcourse.data import mnist as mnist_module
 from dlcourse.data.cache import cached
 from dlcourse.data.mnist import kmnist, mnist
-from dlcourse.error import UserError
+from dlcourse.engine.build import load_data
+from dlcourse.errors import UserError
 
 # torchvision leaves its connection open when a download breaks off
 pytestmark = [
@@ -178,7 +178,7 @@ def test_a_damaged_cache_is_named_and_made_again(small_mnist, tmp_path, caplog):
         second = load(tmp_path)
     assert str(cache) in caplog.text
     assert torch.equal(first.train.inputs, second.train.inputs)
-    assert durable.load(cache)["train"]["pictures"].shape == (20, 1, 28, 28)
+    assert atomic_files.load(cache)["train"]["pictures"].shape == (20, 1, 28, 28)
 
 
 def test_where_no_cache_can_be_kept_a_warning_says_so(tmp_path, caplog):
@@ -434,7 +434,7 @@ def test_ready_made_parts_are_used_as_such(tmp_path, compose):
             paint(tmp_path / f"{part}/dog/{number}.png", 20)
     dataset = pictures(compose, tmp_path)
     assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (18, 6, 4)
-    from dlcourse.build import divide
+    from dlcourse.engine.build import divide
 
     cfg = compose("data=image_folder")
     (part,) = divide(cfg, dataset)
@@ -490,7 +490,7 @@ def test_pictures_of_every_kind_are_read(mode, folder, compose):
 
 
 def test_sixteen_bits_of_grey_are_scaled_and_not_cut(tmp_path):
-    from dlcourse.data.picture_file import read_picture
+    from dlcourse.data.image_file import read_picture
 
     Image.fromarray(np.full((8, 8), 32_896, dtype=np.uint16)).save(tmp_path / "deep.png")
     assert read_picture(tmp_path / "deep.png", 8, 1).ravel().tolist() == [128] * 64

@@ -4,8 +4,8 @@ import pytest
 import torch
 from conftest import prepared
 
-from dlcourse.build import divide, load_data
-from dlcourse.error import UserError
+from dlcourse.engine.build import divide, load_data
+from dlcourse.errors import UserError
 from dlcourse.train.fit import fit
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from dlcourse.build import load_data
 from dlcourse.core import Dataset, Split
 from dlcourse.data.options import keep_examples, keep_test_examples, randomize_labels, standardize
-from dlcourse.error import UserError
+from dlcourse.engine.build import load_data
+from dlcourse.errors import UserError
 
 
 def made(examples=90, classes=3, ready_val=0):
@@ -186,8 +186,8 @@ def test_any_data_set_is_tested_on_fewer_examples(compose):
     [["data=moons", "data.test_examples=null"], ["split=nested", "data.test_examples=100"]],
 )
 def test_what_the_number_cannot_mean_is_refused(words, compose):
-    from dlcourse.check import check
-    from dlcourse.compose import plain
+    from dlcourse.schema.compose import plain
+    from dlcourse.schema.validate import check
 
     with pytest.raises(UserError, match="test_examples"):
         check(plain(compose(*words)))

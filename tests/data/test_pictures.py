@@ -6,8 +6,8 @@ import torch
 from conftest import idx_files
 from PIL import Image
 
-from dlcourse.build import load_data
-from dlcourse.data.picture import CHUNK, convert, luma
+from dlcourse.data.image import CHUNK, convert, luma
+from dlcourse.engine.build import load_data
 
 
 def random_pictures(count, channels, height, width):

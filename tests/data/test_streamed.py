@@ -7,13 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.build import load_data
 from dlcourse.core import Split
 from dlcourse.data.options import standardize
 from dlcourse.data.streamed import StreamedSplit
 from dlcourse.data.workers import map_ahead
-from dlcourse.error import UserError
-from dlcourse.experiment import run
+from dlcourse.engine.build import load_data
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.build import load_data
 from dlcourse.data.csv import csv as load_table
 from dlcourse.data.table import SEPARATORS, is_number, read_table
-from dlcourse.error import UserError
+from dlcourse.engine.build import load_data
+from dlcourse.errors import UserError
 
 PEOPLE = """age,height,city,smokes
 31,1.70,Ulm,no

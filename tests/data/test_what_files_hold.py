@@ -13,13 +13,13 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.build import load_data
-from dlcourse.data import listing, picture_file
+from dlcourse.data import image_file, listing
 from dlcourse.data.csv import csv
 from dlcourse.data.fetch import fetch
+from dlcourse.data.image_file import NOTES, read_picture
 from dlcourse.data.image_folder import image_folder
-from dlcourse.data.picture_file import NOTES, read_picture
-from dlcourse.error import UserError
+from dlcourse.engine.build import load_data
+from dlcourse.errors import UserError
 
 SIDE = 16
 RAMP = np.arange(256).reshape(SIDE, SIDE)
@@ -238,15 +238,15 @@ def test_every_reader_refuses_what_has_no_meaning_and_names_the_file(
     with pytest.raises(UserError) as caught:
         READERS[reader](top, caplog, capsys)
     assert reason in str(caught.value)
-    assert picture_file.shown(name) in str(caught.value)
+    assert image_file.shown(name) in str(caught.value)
 
 
 def test_a_report_counts_and_names_files():
     paths, notes = list("abcdef"), [["deep"], ["deep", "frames"], ["deep"], ["deep"], [], []]
-    line = picture_file.report(paths, notes)
+    line = image_file.report(paths, notes)
     assert line.startswith("4 of 6 images have more than 8 bits")
     assert "(a, b, c, and 1 more); 1 of 6 images have several frames" in line
-    assert picture_file.report(paths, [[]] * 6) == ""
+    assert image_file.report(paths, [[]] * 6) == ""
 
 
 def test_what_is_left_out_is_counted_in_one_line(tmp_path, caplog):
@@ -318,7 +318,7 @@ def test_a_cache_is_made_again_when_the_rules_of_reading_change(tmp_path, monkey
     images, _ = listing.list_pictures(top)
     before = listing.fingerprint(images)
     assert listing.fingerprint(images) == before
-    monkeypatch.setattr(listing, "RULES", picture_file.RULES + 1)
+    monkeypatch.setattr(listing, "RULES", image_file.RULES + 1)
     assert listing.fingerprint(images) != before
     monkeypatch.undo()
     monkeypatch.setattr(listing.PIL, "__version__", "0.0")
@@ -331,8 +331,8 @@ def test_damaged_orientation_costs_the_orientation_alone(tmp_path, monkeypatch):
     def broken(image, in_place):
         raise SyntaxError("not a TIFF file")
 
-    monkeypatch.setattr(picture_file.ImageOps, "exif_transpose", broken)
-    pixels, notes = picture_file.decode(tmp_path / "1.png", SIDE, 1)
+    monkeypatch.setattr(image_file.ImageOps, "exif_transpose", broken)
+    pixels, notes = image_file.decode(tmp_path / "1.png", SIDE, 1)
     assert np.array_equal(pixels[0], MARK)
     assert notes == ["exif"]
 

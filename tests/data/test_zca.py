@@ -7,17 +7,19 @@ from conftest import prepared
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from dlcourse import durable, facts, run_folder
-from dlcourse.build import build, load_data, make_recipe
-from dlcourse.check import check
-from dlcourse.compose import plain
+from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Split, Standardize, Whiten
 from dlcourse.data.options import standardize
 from dlcourse.data.whitening import MOST_WHITENED, whiten
-from dlcourse.error import UserError
-from dlcourse.experiment import run
+from dlcourse.engine.build import build, load_data, make_recipe
+from dlcourse.engine.reopen import load_model
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.schema import facts
+from dlcourse.schema.compose import plain
+from dlcourse.schema.validate import check
 from dlcourse.train.evaluate import evaluate
-from dlcourse.trained import load_model
 
 
 def correlated_images(examples=300, shape=(2, 3, 3)):
@@ -119,7 +121,9 @@ def test_a_run_keeps_its_map_for_evaluation_and_resumes_to_the_same_weights(tiny
     with pytest.raises(KeyboardInterrupt):
         run(cfg, tmp_path / "stopped", [Stop()])
     run(cfg, tmp_path / "stopped")
-    last = [durable.load(tmp_path / name / "checkpoints/last.pt") for name in ("run", "stopped")]
+    last = [
+        atomic_files.load(tmp_path / name / "checkpoints/last.pt") for name in ("run", "stopped")
+    ]
     for name, weights in last[0]["model"].items():
         assert torch.equal(weights, last[1]["model"][name])
     model, map_ = load_model(cfg, build(cfg.runtime)(), tmp_path / "run")
@@ -136,9 +140,9 @@ def test_weights_of_an_older_run_are_read_with_their_map(tiny, tmp_path):
     cfg = tiny("model=mlp", "max_epochs=1")
     run(cfg, tmp_path / "run")
     path = tmp_path / "run/checkpoints/best.pt"
-    content = durable.load(path)
+    content = atomic_files.load(path)
     del content["whitened"]
-    durable.save(path, content)
+    atomic_files.save(path, content)
     assert type(load_model(cfg, build(cfg.runtime)(), tmp_path / "run")[1]) is Standardize
 
 

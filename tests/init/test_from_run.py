@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import torch
 
-from dlcourse.build import build, load_data, make_state
-from dlcourse.error import UserError
-from dlcourse.experiment import run
+from dlcourse.engine.build import build, load_data, make_state
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
 
 
 @pytest.fixture

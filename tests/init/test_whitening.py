@@ -6,9 +6,9 @@ from conftest import prepared, same
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.build import build, load_data, make_state
-from dlcourse.error import UserError
-from dlcourse.experiment import run
+from dlcourse.engine.build import build, load_data, make_state
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
 from dlcourse.init import whitening as whitening_module
 from dlcourse.init.whitening import whitening
 

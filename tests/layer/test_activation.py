@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from dlcourse.bounds import ACTIVATION
-from dlcourse.bounds import ACTIVATIONS as WORDS
-from dlcourse.check import check_key
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.activation import ACTIVATIONS, activation_layer, centred_gain, gain, pieces
+from dlcourse.schema.bounds import ACTIVATION
+from dlcourse.schema.bounds import ACTIVATIONS as WORDS
+from dlcourse.schema.validate import check_key
 
 X = np.linspace(-4, 4, 41)
 WITH_NUMBERS = ["leaky_relu:0.2", "elu:0.3", "rrelu:0.1:0.3", "saturation:2", "maxout:3"]

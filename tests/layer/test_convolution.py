@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.convolution import (
     filter_pictures,
     output_size,

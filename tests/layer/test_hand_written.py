@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from dlcourse.introspect.gradient_check import analytic_gradients, numeric_gradients, relative_error
 from dlcourse.layer.activation import sqnl
-from dlcourse.layer.gradient_check import analytic_gradients, numeric_gradients, relative_error
 from dlcourse.layer.hand_written import Affine, HandWritten, SquareNonlinearity, affine_sqnl
 
 

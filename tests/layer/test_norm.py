@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from dlcourse.bounds import NORMS as WORDS
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.norm import NORMS, norm_layer
+from dlcourse.schema.bounds import NORMS as WORDS
 
 
 def test_the_checks_know_every_norm():

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dlcourse.bounds import POOLS as WORDS
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.pool import POOLS, PoolFirst, pool_layer
+from dlcourse.schema.bounds import POOLS as WORDS
 
 WINDOWS = [  # size, stride, padding, ceil_mode, side
     (2, None, 0, False, 6),

@@ -7,8 +7,8 @@ import torch
 from conftest import options
 from torch.nn import functional as F
 
-from dlcourse.build import build
-from dlcourse.facts import CLASS_LOSSES, SOFT_LOSSES
+from dlcourse.engine.build import build
+from dlcourse.schema.facts import CLASS_LOSSES, SOFT_LOSSES
 
 NAMES = options("loss")
 RIGHT, WRONG = torch.tensor([[2.0, 0.5, -1.0]]), torch.tensor([[0.5, 2.0, -1.0]])
@@ -117,7 +117,7 @@ def test_beyond_the_margin_nothing_is_lost(name, compose):
 
 @pytest.mark.parametrize("name", options("loss"))
 def test_what_is_only_evaluated_is_measured_without_label_smoothing(compose, name):
-    from dlcourse.build import build, plain_loss
+    from dlcourse.engine.build import build, plain_loss
 
     outputs, targets = torch.randn(7, 5), torch.randint(5, (7,))
     cfg = compose(f"loss={name}", "model=linear")

@@ -7,12 +7,12 @@ from omegaconf import OmegaConf
 from references.model_classic import CLASSIC, RESNET, difference, published
 from torch import nn
 
-from dlcourse.build import build
-from dlcourse.check import check
-from dlcourse.error import UserError
-from dlcourse.facts import SMALLEST_PICTURE
+from dlcourse.engine.build import build
+from dlcourse.errors import UserError
+from dlcourse.introspect.summary import summarize
 from dlcourse.model.resnet_cifar import PaddedShortcut
-from dlcourse.summary import summarize
+from dlcourse.schema.facts import SMALLEST_PICTURE
+from dlcourse.schema.validate import check
 
 DESIGNS = ("alexnet", "vgg11", "googlenet", "resnet18", "resnet50", "resnet20", "plain20")
 SMALL_NETS = ("lenet_caffe", "convnet")

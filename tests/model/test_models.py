@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.bounds import ACTIVATIONS, NORMS
-from dlcourse.build import build
-from dlcourse.error import UserError
+from dlcourse.engine.build import build
+from dlcourse.errors import UserError
+from dlcourse.schema.bounds import ACTIVATIONS, NORMS
 
 
 def make(compose, shape, outputs, *words):

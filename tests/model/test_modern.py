@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.bounds import ACTIVATIONS
-from dlcourse.build import build
-from dlcourse.error import UserError
-from dlcourse.facts import NO_MAXOUT
+from dlcourse.engine.build import build
+from dlcourse.errors import UserError
 from dlcourse.model.nfnet import ScaledConv2d
+from dlcourse.schema.bounds import ACTIVATIONS
+from dlcourse.schema.facts import NO_MAXOUT
 
 SMALL = {  # so that every activation can be tried in milliseconds
     "vit": ["model.width=24", "model.depth=1", "model.hidden=16"],

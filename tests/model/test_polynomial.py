@@ -5,10 +5,10 @@ import pytest
 import torch
 from conftest import prepared
 
-from dlcourse import run_folder
-from dlcourse.build import build, load_data
-from dlcourse.experiment import run
-from dlcourse.told import lines
+from dlcourse.engine.build import build, load_data
+from dlcourse.engine.run import run
+from dlcourse.runs import run_folder
+from dlcourse.runs.messages import lines
 from dlcourse.train.fit import fit
 
 FIGURE = (

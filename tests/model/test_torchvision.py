@@ -11,8 +11,8 @@ from conftest import prepared
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.build import build
-from dlcourse.error import UserError
+from dlcourse.engine.build import build
+from dlcourse.errors import UserError
 from dlcourse.train.fit import rest_what_is_frozen, train_epoch
 
 NAME = "shufflenet_v2_x0_5"  # 1.4 million weights

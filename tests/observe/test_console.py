@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse import live
-from dlcourse.experiment import run
-from dlcourse.live import cells, duration
+from dlcourse.engine.run import run
 from dlcourse.observe import console as module
 from dlcourse.observe.epoch_line import epoch_line, number
+from dlcourse.terminal import live_line
+from dlcourse.terminal.live_line import cells, duration
 
 METRICS = {
     "train/loss": 0.0458, "train/accuracy": 0.98742, "val/loss": 0.0993, "val/accuracy": 0.9652,
@@ -152,13 +152,13 @@ def test_a_duration_is_short(seconds, said):
 
 
 def test_work_that_takes_long_says_so_once_off_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(live, "PLAIN", 0.01)
-    with live.working("solving", 10) as advance:
+    monkeypatch.setattr(live_line, "PLAIN", 0.01)
+    with live_line.working("solving", 10) as advance:
         advance(3)
         sleep(0.1)
     assert capsys.readouterr().err == "solving ...\n"
-    monkeypatch.setattr(live, "PLAIN", 10.0)
-    with live.working("solving"):
+    monkeypatch.setattr(live_line, "PLAIN", 10.0)
+    with live_line.working("solving"):
         pass
     assert capsys.readouterr().err == ""
 

@@ -4,7 +4,7 @@ import pytest
 from conftest import options
 
 from dlcourse.core import Observer
-from dlcourse.experiment import run
+from dlcourse.engine.run import run
 from dlcourse.observe.guarded import Guarded
 
 MOMENTS = ("make", "start", "watch", "in the batches", "epoch", "finish", "close")
@@ -52,7 +52,7 @@ class Failing(Observer):
 def test_an_observer_that_raises_costs_one_warning_and_not_the_result(
     moment, tiny, tmp_path, caplog, monkeypatch
 ):
-    from dlcourse.run_folder import read_result
+    from dlcourse.runs.run_folder import read_result
 
     plain = tiny("model=mlp", "observe=[]", "max_epochs=2", "batch_size=16")
     run(plain, tmp_path / "plain")
@@ -156,7 +156,7 @@ def test_every_observer_is_guarded(tiny, tmp_path, monkeypatch):
 
     made = []
     monkeypatch.setattr(
-        "dlcourse.experiment.Guarded", lambda name, make, folder: made.append(name) or Nothing()
+        "dlcourse.engine.run.Guarded", lambda name, make, folder: made.append(name) or Nothing()
     )
     names = sorted(options("observe"))
     run(tiny("model=mlp", f"observe=[{','.join(names)}]", "max_epochs=1"), tmp_path / "run")

@@ -8,7 +8,7 @@ from conftest import options
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dlcourse.core import Record
-from dlcourse.experiment import run
+from dlcourse.engine.run import run
 from dlcourse.observe.console import Console
 from dlcourse.observe.history import History
 from dlcourse.observe.tensorboard import TensorBoard
@@ -29,7 +29,7 @@ def finished(tmp_path_factory):
     """Return the folder of a run that TensorBoard and the history have watched."""
     from omegaconf import OmegaConf
 
-    from dlcourse.compose import compose, plain
+    from dlcourse.schema.compose import compose, plain
 
     folder = tmp_path_factory.mktemp("watched")
     words = [f"data.root={folder}/data", "data.examples=60", "max_epochs=3", "model=mlp"]

@@ -5,11 +5,11 @@ import torch
 from conftest import prepared
 from references.optim import Fixed
 
-from dlcourse import run_folder
-from dlcourse.build import build
-from dlcourse.error import UserError
-from dlcourse.experiment import run
+from dlcourse.engine.build import build
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
 from dlcourse.optim.closed_form import ClosedForm, solve
+from dlcourse.runs import run_folder
 from dlcourse.train.fit import fit
 
 

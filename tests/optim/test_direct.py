@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.optim.direct import Direct, quicken
+from dlcourse.machine.fused_step import Direct, quicken
 
 MAKERS = {
     "adam": lambda g: torch.optim.Adam(g, lr=0.01, weight_decay=0.1, fused=True),

@@ -8,7 +8,7 @@ from conftest import prepared, same
 from torch import nn
 
 from dlcourse.core import Observer
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.train.checkpoint import Checkpoint, restore
 from dlcourse.train.fit import fit

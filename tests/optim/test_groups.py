@@ -5,7 +5,7 @@ import torch
 from conftest import prepared
 from torch import nn
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.regularizer.l2 import l2
 from dlcourse.train.fit import fit

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import options, prepared
 
-from dlcourse.facts import NO_LOSS_SCALING
+from dlcourse.schema.facts import NO_LOSS_SCALING
 
 SCALE = 1024.0
 

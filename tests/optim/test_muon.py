@@ -5,9 +5,9 @@ import torch
 from conftest import prepared
 from torch import nn
 
-from dlcourse.build import build
-from dlcourse.check import NOT_ARGUMENTS
+from dlcourse.engine.build import build
 from dlcourse.optim.muon import orthogonalize
+from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.fit import fit
 
 

@@ -8,7 +8,7 @@ import torch
 from conftest import options, prepared, same
 from references.optim import ROWS, adam, follow
 
-from dlcourse import durable
+from dlcourse import atomic_files
 from dlcourse.train.fit import fit
 
 SMALL = ("model=mlp", "model.widths=[8]", "data.size=8", "batch_size=30")
@@ -40,8 +40,8 @@ def test_an_optimizer_goes_on_from_a_file_to_the_same_weights(name, tiny, tmp_pa
         state, _, _ = prepared(cfg)
         state.model.load_state_dict(first.model.state_dict())
         if epochs == 4:
-            durable.save(tmp_path / "state.pt", first.optimizer.state_dict())
-            state.optimizer.load_state_dict(durable.load(tmp_path / "state.pt"))
+            atomic_files.save(tmp_path / "state.pt", first.optimizer.state_dict())
+            state.optimizer.load_state_dict(atomic_files.load(tmp_path / "state.pt"))
             state.history = list(first.history)
         run_until(state, fold, recipe, epochs)
         first = state

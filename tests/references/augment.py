@@ -10,7 +10,7 @@ from torchvision.transforms import InterpolationMode, autoaugment, v2
 from torchvision.transforms.v2 import functional as V
 
 from dlcourse.augment import affine, resized_crop
-from dlcourse.build import build, told
+from dlcourse.engine.build import build, told
 
 COUNT = 64
 BILINEAR, NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST

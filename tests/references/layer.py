@@ -9,6 +9,7 @@ from scipy import ndimage
 from torch import nn
 from torch.nn import functional as F
 
+from dlcourse.introspect.receptive_field import Window, receptive_field
 from dlcourse.layer.convolution import (
     filter_pictures,
     output_size,
@@ -19,7 +20,6 @@ from dlcourse.layer.convolution import (
 )
 from dlcourse.layer.hand_written import HandWritten, affine_sqnl
 from dlcourse.layer.kernels import KERNELS
-from dlcourse.layer.receptive_field import Window, receptive_field
 
 SETTINGS = list(itertools.product((1, 2, 3, 5), (1, 2, 3), (0, 1, 2), (1, 2)))
 

@@ -9,8 +9,8 @@ from scipy import special
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.build import build
-from dlcourse.check import NOT_ARGUMENTS
+from dlcourse.engine.build import build
+from dlcourse.schema.validate import NOT_ARGUMENTS
 
 VIT = {  # torchvision's names to ours, one after the other
     "encoder.layers.encoder_layer_": "blocks.", "encoder.pos_embedding": "positions",

@@ -9,8 +9,8 @@ from references.row import Row
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.build import build
-from dlcourse.check import NOT_ARGUMENTS
+from dlcourse.engine.build import build
+from dlcourse.schema.validate import NOT_ARGUMENTS
 
 STEPS = 6
 CURVATURE = np.array([1.0, 4.0, 0.3])

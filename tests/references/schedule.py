@@ -6,9 +6,9 @@ import torch
 from references.row import Row
 from torch.optim import lr_scheduler as torchs
 
-from dlcourse.build import build
-from dlcourse.check import NOT_ARGUMENTS
+from dlcourse.engine.build import build
 from dlcourse.schedule.warmup import warmup
+from dlcourse.schema.validate import NOT_ARGUMENTS
 
 EPOCHS, STEPS, CLIMB = 12, 10, 2  # epochs, steps of each, epochs of warm-up
 

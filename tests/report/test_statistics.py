@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dlcourse.facts import FIGURES as FIGURES_OF
-from dlcourse.facts import RANGES
 from dlcourse.report.statistics import Paired, Spread, between, paired, spread
+from dlcourse.schema.facts import FIGURES as FIGURES_OF
+from dlcourse.schema.facts import RANGES
 
 FIGURES = [0.91, 0.94, 0.92, 0.97]
 

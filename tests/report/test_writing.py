@@ -8,7 +8,7 @@ import sys
 import pytest
 from run_folders import held_out, write_run, write_sweep
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.report.write import write_report
 
 

@@ -8,10 +8,10 @@ from conftest import options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.build import build
-from dlcourse.check import NOT_ARGUMENTS
+from dlcourse.engine.build import build
 from dlcourse.schedule.one_cycle import one_cycle
 from dlcourse.schedule.warmup import START, warmup
+from dlcourse.schema.validate import NOT_ARGUMENTS
 
 EPOCHS = 12
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
@@ -52,7 +52,9 @@ class Here:
 @pytest.fixture
 def here(monkeypatch):
     monkeypatch.setattr("benchmarks.seat.Seat", Here)
-    monkeypatch.setattr("dlcourse.tune.FEW", 1e9)  # no trial of seconds before a step or two
+    monkeypatch.setattr(
+        "dlcourse.engine.autotune.FEW", 1e9
+    )  # no trial of seconds before a step or two
 
 
 @pytest.fixture

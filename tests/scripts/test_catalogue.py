@@ -5,13 +5,13 @@ import importlib.util
 import pytest
 from conftest import CONFIGS, ROOT, options
 
-from dlcourse.bounds import ACTIVATIONS
-from dlcourse.check import GROUPS
+from dlcourse.schema.bounds import ACTIVATIONS
+from dlcourse.schema.validate import GROUPS
 
 SPEC = importlib.util.spec_from_file_location("catalogue", ROOT / "scripts/catalogue.py")
 script = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(script)
-TEXT = script.catalogue(CONFIGS)
+TEXT = script.page(CONFIGS)
 
 
 def test_the_catalogue_is_up_to_date():

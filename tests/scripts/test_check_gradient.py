@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import ROOT
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 SPEC = importlib.util.spec_from_file_location("check", ROOT / "scripts/check_gradient.py")
 script = importlib.util.module_from_spec(SPEC)

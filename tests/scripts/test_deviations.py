@@ -10,7 +10,7 @@ from conftest import ROOT, options
 from references.groups import GROUPS, expected
 from references.row import Row
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 SPEC = importlib.util.spec_from_file_location("deviations", ROOT / "scripts/deviations.py")
 script = importlib.util.module_from_spec(SPEC)

@@ -6,8 +6,8 @@ import re
 import pytest
 from conftest import ROOT
 
-from dlcourse.build import load_data
-from dlcourse.facts import example_shape
+from dlcourse.engine.build import load_data
+from dlcourse.schema.facts import example_shape
 
 SPEC = importlib.util.spec_from_file_location("shapes", ROOT / "scripts/shapes.py")
 script = importlib.util.module_from_spec(SPEC)

@@ -62,7 +62,7 @@ def test_a_sheet_has_a_row_for_each_example_and_a_column_for_each_draw(show, tmp
 
 
 def test_the_first_column_is_the_data_and_the_draws_are_what_training_sees(show, compose):
-    from dlcourse.build import load_data
+    from dlcourse.engine.build import load_data
 
     pictures = load_data(compose()).train.inputs[:, 0]
     drawn = shown(show("augment=flip", "augment.flip.probability=1", "examples=2", "draws=1"))
@@ -120,9 +120,9 @@ def test_a_wrong_word_gets_one_message(words, named, show, capsys, tmp_path):
 
 
 def made_up(monkeypatch, dataset):
-    import dlcourse.build
+    import dlcourse.engine.build
 
-    monkeypatch.setattr(dlcourse.build, "load_data", lambda cfg: dataset)
+    monkeypatch.setattr(dlcourse.engine.build, "load_data", lambda cfg: dataset)
 
 
 def test_pictures_in_colour_and_mixed_values_are_shown(show, monkeypatch):

@@ -7,10 +7,10 @@ from conftest import composed
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dlcourse.check import check
-from dlcourse.error import UserError
-from dlcourse.order import whole_groups
+from dlcourse.errors import UserError
+from dlcourse.permutations import whole_groups
 from dlcourse.random_streams import Purpose
+from dlcourse.schema.validate import check
 from dlcourse.split.group_kfold import group_kfold
 from dlcourse.split.holdout import holdout
 from dlcourse.split.kfold import kfold

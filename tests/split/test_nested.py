@@ -7,8 +7,8 @@ from conftest import composed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.check import check
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.schema.validate import check
 from dlcourse.split.kfold import kfold
 from dlcourse.split.nested import nested
 

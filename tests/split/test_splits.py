@@ -7,8 +7,8 @@ from conftest import options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.error import UserError
-from dlcourse.order import random_order, stratified_order
+from dlcourse.errors import UserError
+from dlcourse.permutations import random_order, stratified_order
 from dlcourse.random_streams import Purpose
 from dlcourse.split.group_kfold import group_kfold
 from dlcourse.split.holdout import holdout

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 
-from dlcourse.compose import CONFIGS, compose, spread
+from dlcourse.schema.compose import CONFIGS, compose, spread
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import Job, Names
 from dlcourse.sweep.owners import Owners

@@ -3,7 +3,7 @@
 import pytest
 from planning import planned
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.sweep.compared import all_comparable, refuse_incomparable
 
 LOSS = ("monitor=val/loss", "mode=min")

@@ -5,8 +5,8 @@ import json
 import pytest
 from planning import Told, course_of, end, finish
 
-from dlcourse.error import UserError
-from dlcourse.run_folder import PRUNED
+from dlcourse.errors import UserError
+from dlcourse.runs.run_folder import PRUNED
 from dlcourse.sweep import record
 from dlcourse.sweep.search import Listed, Trial
 

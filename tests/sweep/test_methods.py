@@ -8,7 +8,7 @@ import pytest
 from planning import spaces_of
 from scipy import stats
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.sweep.grid import grid
 from dlcourse.sweep.one_at_a_time import one_at_a_time
 from dlcourse.sweep.random import random

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from planning import owners_of
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.sweep.optuna import JOURNAL, Study, check_search, imported, mend
 from dlcourse.sweep.record import Record
 

@@ -3,7 +3,7 @@
 import pytest
 from planning import owners_of, planned
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.sweep.grid import grid
 from dlcourse.sweep.owners import distinct
 

@@ -3,8 +3,8 @@
 import pytest
 from planning import SMALL, planned
 
-from dlcourse.compose import compose, plain, spread
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.schema.compose import compose, plain, spread
 from dlcourse.sweep import plan as plan_module
 from dlcourse.sweep.policy import Policy, read_policy
 from dlcourse.sweep.record import MAY_CHANGE, values_of

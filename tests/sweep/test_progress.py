@@ -3,10 +3,10 @@
 import pytest
 from planning import Told, course_of, end
 
-from dlcourse.live import cells
 from dlcourse.sweep import progress as progress_module
 from dlcourse.sweep.progress import Progress, job_line
 from dlcourse.sweep.search import Trial
+from dlcourse.terminal.live_line import cells
 
 POINTS = [(f"lr={number}",) for number in range(12)]
 

@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from planning import loader, spaces_of
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.sweep.space import DIGITS, Space, read_spaces
 
 LISTS = {

@@ -6,9 +6,9 @@ import pytest
 import torch
 from conftest import options, prepared, same
 
-from dlcourse import durable
+from dlcourse import atomic_files
 from dlcourse.core import Observer
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.train import fit as fit_module
 from dlcourse.train.checkpoint import Checkpoint, read_best, restore
 from dlcourse.train.fit import fit
@@ -70,7 +70,7 @@ def test_a_stopped_run_ends_bitwise_like_one_that_was_not(optim, epoch, tiny, tm
     assert history(whole) == history(parts)
     for name in ("last.pt", "best.pt"):
         first, second = (
-            durable.load(tmp_path / run / "checkpoints" / name) for run in ("whole", "parts")
+            atomic_files.load(tmp_path / run / "checkpoints" / name) for run in ("whole", "parts")
         )
         for a, b in zip(first["model"].values(), second["model"].values(), strict=True):
             assert torch.equal(a, b)
@@ -141,7 +141,7 @@ def test_without_a_checkpoint_the_state_stays_fresh(tiny, tmp_path):
 def test_any_flipped_bit_and_any_missing_end_is_noticed(tmp_path):
     path = tmp_path / "some.pt"
     content = {"model": {"weight": torch.randn(2000)}, "history": [[1, {"val/loss": 0.5}]]}
-    durable.save(path, content)
+    atomic_files.save(path, content)
     whole = path.read_bytes()
     generator = random.Random(0)
     noticed = unchanged = 0
@@ -150,8 +150,8 @@ def test_any_flipped_bit_and_any_missing_end_is_noticed(tmp_path):
         damaged[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
         path.write_bytes(damaged)
         try:
-            loaded = durable.load(path)
-        except durable.DamagedFileError:
+            loaded = atomic_files.load(path)
+        except atomic_files.DamagedFileError:
             noticed += 1
         else:  # a bit that carries nothing, such as a date inside the archive
             assert torch.equal(loaded["model"]["weight"], content["model"]["weight"])
@@ -160,21 +160,21 @@ def test_any_flipped_bit_and_any_missing_end_is_noticed(tmp_path):
     assert noticed > 4 * unchanged
     for length in (0, 1, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(durable.DamagedFileError):
-            durable.load(path)
+        with pytest.raises(atomic_files.DamagedFileError):
+            atomic_files.load(path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "some.pt"
-    durable.save(path, {"number": 1})
+    atomic_files.save(path, {"number": 1})
 
     def fail(file):
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        durable.write(path, fail)
-    assert durable.load(path) == {"number": 1}
+        atomic_files.write(path, fail)
+    assert atomic_files.load(path) == {"number": 1}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -186,8 +186,8 @@ class Bomb:
 def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"model": Bomb()}, tmp_path / "bomb.pt")
-    with pytest.raises(durable.DamagedFileError):
-        durable.load(tmp_path / "bomb.pt")
+    with pytest.raises(atomic_files.DamagedFileError):
+        atomic_files.load(tmp_path / "bomb.pt")
     assert not (tmp_path / "bomb.txt").exists()
 
 

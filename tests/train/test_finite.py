@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from dlcourse import durable, run_folder
-from dlcourse.error import DivergedError, UserError
+from dlcourse import atomic_files
+from dlcourse.errors import DivergedError, UserError
+from dlcourse.runs import run_folder
 from dlcourse.train import fit as fit_module
 from dlcourse.train.checkpoint import Checkpoint, read_best, restore
 from dlcourse.train.finite import FIRST_SCALE, infinite_buffers, not_finite, refuse_untrained
@@ -57,7 +58,9 @@ def trained(cfg, folder):
 
 
 def kept(folder):
-    return {name: durable.load(folder / "checkpoints" / name) for name in ("last.pt", "best.pt")}
+    return {
+        name: atomic_files.load(folder / "checkpoints" / name) for name in ("last.pt", "best.pt")
+    }
 
 
 @pytest.mark.parametrize(
@@ -169,9 +172,9 @@ def test_initial_weights_and_restored_ones_that_are_not_finite_are_refused(tiny,
     fit(state, fold, recipe, [Checkpoint(tmp_path / "run")])
     for name in ("last.pt", "best.pt"):
         path = tmp_path / "run/checkpoints" / name
-        content = durable.load(path)
+        content = atomic_files.load(path)
         content["model"]["output.bias"][0] = math.nan
-        durable.save(path, content)
+        atomic_files.save(path, content)
     state, fold, recipe = prepared(cfg)
     with pytest.raises(UserError, match=r"best\.pt holds weights .* finite: output\.bias"):
         read_best(state.model, tmp_path / "run")

@@ -8,7 +8,7 @@ from conftest import prepared, same
 from torch.nn import functional as F
 
 from dlcourse.core import Observer
-from dlcourse.error import DivergedError
+from dlcourse.errors import DivergedError
 from dlcourse.train.batches import divide
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import fit
@@ -256,8 +256,8 @@ def test_validation_and_test_losses_are_plain_whatever_training_minimises(tiny, 
 
 
 def run_result(cfg, folder):
-    from dlcourse.experiment import run
-    from dlcourse.run_folder import read_result
+    from dlcourse.engine.run import run
+    from dlcourse.runs.run_folder import read_result
 
     run(cfg, folder)
     return read_result(folder)

@@ -5,9 +5,9 @@ import torch
 from conftest import prepared, same
 from torch import nn
 
-from dlcourse import run_folder
-from dlcourse.error import UserError
-from dlcourse.experiment import run
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
 from dlcourse.train.evaluate import measure
 from dlcourse.train.fit import fit
 from dlcourse.view.answer import from_views

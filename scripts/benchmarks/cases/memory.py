@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.options import Options
 from benchmarks.rounds import say, table
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 TITLE = "Memory"
 GPU = False

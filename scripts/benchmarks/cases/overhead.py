@@ -20,7 +20,7 @@ from benchmarks.options import Options
 from benchmarks.rounds import ratios, say, spread, table, take_turns
 from benchmarks.seat import wait_for_device
 from benchmarks.work import BATCH, WITHOUT_VALIDATION, WORKS, compose_work, load_pictures
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 TITLE = "The loop against one written by hand"
 GPU = True
@@ -141,7 +141,7 @@ class ByHand:
     def __init__(self, cfg, ours) -> None:
         import torch
 
-        from dlcourse.train.capture import uncaptured
+        from dlcourse.machine.cuda_graph import uncaptured
 
         self.model = ours.state.model
         self.seed = cfg.seed

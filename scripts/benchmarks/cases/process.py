@@ -12,7 +12,7 @@ from time import perf_counter
 from benchmarks.options import Options
 from benchmarks.rounds import ratios, say, spread, table, take_turns
 from benchmarks.work import BATCH, WITHOUT_VALIDATION
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 TITLE = "Whole processes"
 GPU = False

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.options import Options
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 TITLE = "Start-up"
 GPU = False

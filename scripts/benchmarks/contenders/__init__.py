@@ -30,7 +30,7 @@ class MissingError(Exception):
 
 def known() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return the contenders whose config words there are in this version."""
-    from dlcourse.compose import options_of
+    from dlcourse.schema.compose import options_of
 
     groups = {"runtime": options_of("runtime", None)}
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.augment.picture import as_pictures
+from dlcourse.augment.image import as_pictures
 
 
 def brightness(pictures: Tensor, factor: Tensor) -> Tensor:

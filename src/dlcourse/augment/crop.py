@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 
 def crop(inputs: Tensor, targets: Tensor, *, padding: int, mode: str) -> tuple[Tensor, Tensor]:

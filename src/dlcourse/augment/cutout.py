@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from dlcourse.augment.picture import as_pictures
-from dlcourse.error import UserError
+from dlcourse.augment.image import as_pictures
+from dlcourse.errors import UserError
 
 
 def cutout(inputs: Tensor, targets: Tensor, *, length: int) -> tuple[Tensor, Tensor]:

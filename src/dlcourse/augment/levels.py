@@ -6,7 +6,7 @@ Pictures are (N, C, H, W), uint8 or floats from 0 to 255, and come back in their
 import torch
 from torch import Tensor
 
-from dlcourse.augment.picture import as_pictures
+from dlcourse.augment.image import as_pictures
 from dlcourse.core import WHITE
 
 LEVELS = 256

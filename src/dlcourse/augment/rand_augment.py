@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.augment.operations import Strength, change_each
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 SHIFT = 150 / 331  # share of the picture: AutoAugment shifted ImageNet's 331 pixels by up to 150
 

@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import make_blobs
 
 from dlcourse.core import Dataset, Split
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.random_streams import Purpose, mix
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from dlcourse import durable
+from dlcourse import atomic_files
 
 FOLDER = ".dlcourse"  # inside data.root
 
@@ -21,15 +21,15 @@ def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "
     """
     path = root / FOLDER / f"{name}.pt"
     try:
-        return durable.load(path)
+        return atomic_files.load(path)
     except FileNotFoundError:
         pass
-    except durable.DamagedFileError as error:
+    except atomic_files.DamagedFileError as error:
         log.warning("%s; it is made again", error)
     content = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        durable.save(path, content)
+        atomic_files.save(path, content)
         for old in path.parent.glob(f"{replaces}.pt") if replaces else ():
             if old != path:
                 old.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ import torch
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
 from dlcourse.data.fetch import fetch
-from dlcourse.data.picture import convert
+from dlcourse.data.image import convert
 
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",

@@ -20,7 +20,7 @@ from dlcourse.data.table import (
     number_column,
     read_table,
 )
-from dlcourse.error import UserError, shown
+from dlcourse.errors import UserError, shown
 
 LEAST_GROUPS = 3  # one each to train, to validate and to test on
 

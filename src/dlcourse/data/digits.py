@@ -7,7 +7,7 @@ import torch
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
 from dlcourse.data.held_back import hold_back
-from dlcourse.data.picture import convert
+from dlcourse.data.image import convert
 
 TEST_EXAMPLES = 360  # a fifth of the 1,797
 

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from dlcourse.error import UserError
-from dlcourse.live import live
+from dlcourse.errors import UserError
+from dlcourse.terminal.live_line import live
 
 
 def fetch(

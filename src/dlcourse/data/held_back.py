@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from dlcourse.core import Split
-from dlcourse.order import random_order, stratified_order, whole_groups
+from dlcourse.permutations import random_order, stratified_order, whole_groups
 from dlcourse.random_streams import Purpose
 
 TEST_SEED = 0  # the test part is the same in every run

@@ -11,8 +11,8 @@ from torch import Tensor
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
 from dlcourse.data.fetch import fetch
-from dlcourse.data.picture import convert
-from dlcourse.error import UserError
+from dlcourse.data.image import convert
+from dlcourse.errors import UserError
 
 BYTES = 8  # the code of uint8 in an IDX file's header
 

@@ -11,14 +11,14 @@ from torch import Tensor
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
 from dlcourse.data.held_back import TEST_SEED
+from dlcourse.data.image_file import first_of, look_at, report, try_pictures
 from dlcourse.data.listing import class_of, fingerprint, list_pictures
-from dlcourse.data.picture_file import first_of, look_at, report, try_pictures
 from dlcourse.data.streamed import PictureFiles, StreamedSplit
 from dlcourse.data.workers import map_ahead
-from dlcourse.error import UserError, shown
-from dlcourse.live import working
-from dlcourse.order import stratified_order
+from dlcourse.errors import UserError, shown
+from dlcourse.permutations import stratified_order
 from dlcourse.random_streams import Purpose
+from dlcourse.terminal.live_line import working
 
 PIECE = 64  # pictures that a worker reads at a time when all are read
 GIB = 2**30

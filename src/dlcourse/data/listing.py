@@ -9,8 +9,8 @@ from pathlib import Path
 
 import PIL
 
-from dlcourse.data.picture_file import RULES, has_image_bytes
-from dlcourse.error import UserError, shown
+from dlcourse.data.image_file import RULES, has_image_bytes
+from dlcourse.errors import UserError, shown
 
 SUFFIXES = {
     ".apng", ".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx",

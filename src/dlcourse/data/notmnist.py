@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dlcourse.core import Dataset
 from dlcourse.data.image_folder import image_folder
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 
 def notmnist(

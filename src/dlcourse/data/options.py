@@ -6,8 +6,8 @@ import torch
 
 from dlcourse.core import WHITE, Dataset, Split, Standardize, has_float64
 from dlcourse.data.whitening import whiten
-from dlcourse.error import UserError
-from dlcourse.order import generator, random_order, stratified_order
+from dlcourse.errors import UserError
+from dlcourse.permutations import generator, random_order, stratified_order
 from dlcourse.random_streams import Purpose
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard deviation, RGB

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from dlcourse.core import Dataset, Split
-from dlcourse.order import generator
+from dlcourse.permutations import generator
 from dlcourse.random_streams import Purpose
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.error import UserError
-from dlcourse.order import generator
+from dlcourse.errors import UserError
+from dlcourse.permutations import generator
 from dlcourse.random_streams import Purpose
 
 OUTER, INNER = 6.5, 0.5  # radii at which an arm begins and ends

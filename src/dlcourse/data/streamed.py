@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Split
-from dlcourse.data.picture_file import read_pictures
+from dlcourse.data.image_file import read_pictures
 from dlcourse.data.workers import map_ahead
 
 FEW = 500  # pictures that are read before workers would have started

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlcourse.error import UserError, did_you_mean, nearest, shown
+from dlcourse.errors import UserError, did_you_mean, nearest, shown
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
 LARGEST = float(np.finfo(np.float32).max)

@@ -3,7 +3,7 @@
 import torch
 
 from dlcourse.core import Split, Whiten, has_float64
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 CHUNK = 1024  # examples that are turned to float64 at a time
 MOST_WHITENED = 4096  # inputs of an example; facts.py has it as well

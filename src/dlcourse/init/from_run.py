@@ -4,8 +4,8 @@ from pathlib import Path
 
 from torch import nn
 
-from dlcourse import durable
-from dlcourse.error import UserError
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
 
 BEST = "checkpoints/best.pt"
 
@@ -44,13 +44,13 @@ def from_run(model: nn.Module, *, run: str) -> None:
 def read(run: Path) -> dict:
     """Return the best weights in a run's folder."""
     try:
-        return durable.load(run / BEST)["model"]
+        return atomic_files.load(run / BEST)["model"]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             f"init.run={run} holds no weights: {BEST} is not in it.\n"
             "Type init.run=<folder of a run>, in cross-validation <folder>/fold0"
         ) from error
-    except (durable.DamagedFileError, KeyError) as error:
+    except (atomic_files.DamagedFileError, KeyError) as error:
         raise UserError(f"init.run={run} cannot be read: {error}.\nTrain it again") from error
 
 

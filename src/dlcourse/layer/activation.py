@@ -7,7 +7,7 @@ from inspect import isfunction, signature
 import torch
 from torch import Tensor, nn
 
-from dlcourse.error import UserError, nearest
+from dlcourse.errors import UserError, nearest
 
 
 class Elementwise(nn.Module):

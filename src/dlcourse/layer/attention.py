@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 SHORT = 256
 """Up to so many tokens the CPU multiplies matrices one after the other. In bf16 PyTorch's fused

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 
 def output_size(

@@ -4,7 +4,7 @@ import math
 
 from torch import nn
 
-from dlcourse.error import UserError, nearest
+from dlcourse.errors import UserError, nearest
 
 NORMS = ("none", "batch", "layer", "instance", "group")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.error import UserError, nearest
+from dlcourse.errors import UserError, nearest
 
 POOLS = ("max", "average", "sum", "stochastic")
 

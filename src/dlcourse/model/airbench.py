@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.image import picture_shape
 from dlcourse.layer.norm import batch_norm
-from dlcourse.layer.picture import picture_shape
 from dlcourse.layer.pool import pool_layer
 
 PATCH = 2  # side of the first filters

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.grid import GridAverage
+from dlcourse.layer.image import is_small, picture_shape
 from dlcourse.layer.norm import norm_layer
-from dlcourse.layer.picture import is_small, picture_shape
 from dlcourse.layer.pool import PoolFirst, pool_layer
 
 MIN_SIZE = 15  # the last pooling then sees 3 x 3

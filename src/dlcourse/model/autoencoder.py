@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer, pieces
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer, pieces
+from dlcourse.layer.image import is_small, picture_shape
 from dlcourse.layer.norm import norm_layer
-from dlcourse.layer.picture import is_small, picture_shape
 from dlcourse.layer.pool import pool_layer
 
 MIN_SIZE = 6  # the last blocks then see 2 x 2

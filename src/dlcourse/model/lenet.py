@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer, pieces
+from dlcourse.layer.image import picture_shape
 from dlcourse.layer.norm import norm_layer
-from dlcourse.layer.picture import picture_shape
 from dlcourse.layer.pool import PoolFirst, pool_layer
 
 MIN_SIZE = 28

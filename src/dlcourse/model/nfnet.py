@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer, centred_gain
-from dlcourse.layer.picture import is_small, picture_shape
+from dlcourse.layer.image import is_small, picture_shape
 
 MIN_SIZE = 8
 EPS = 1e-4  # the least variance that filters are divided by

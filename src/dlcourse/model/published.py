@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 import torch
 from torch import nn
 
-from dlcourse.error import UserError, nearest
+from dlcourse.errors import UserError, nearest
 
 OWN_DEFAULTS = {  # nets with a second classifier half way, and with a slow draw of weights
     name: {"aux_logits": False, "init_weights": False} for name in ("googlenet", "inception_v3")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer
+from dlcourse.layer.image import is_small, picture_shape
 from dlcourse.layer.norm import norm_layer
-from dlcourse.layer.picture import is_small, picture_shape
 
 MIN_SIZE = 9  # the last stage then sees 2 x 2
 

@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer
-from dlcourse.layer.picture import picture_shape
+from dlcourse.layer.image import picture_shape
 from dlcourse.model.resnet import Block, convolution, two_layers
 
 MIN_SIZE = 5  # the last stage then sees 2 x 2

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer
-from dlcourse.layer.picture import picture_shape
+from dlcourse.layer.image import picture_shape
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}  # how many vectors of its size a memory is made of
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.layer.activation import activation_layer, pieces
-from dlcourse.layer.picture import picture_shape
+from dlcourse.layer.image import picture_shape
 from dlcourse.layer.pool import pool_layer
 from dlcourse.model.lenet import LeNet5
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.error import UserError
-from dlcourse.layer.picture import picture_shape
+from dlcourse.errors import UserError
+from dlcourse.layer.image import picture_shape
 from dlcourse.model.published import published, weights_of
 
 CLASSES = 1000  # of ImageNet, on which all the published weights were trained

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.class_activation import class_activation_maps
 from dlcourse.layer.grid import GridAverage
+from dlcourse.layer.image import is_small, picture_shape
 from dlcourse.layer.norm import norm_layer
-from dlcourse.layer.picture import is_small, picture_shape
 from dlcourse.layer.pool import PoolFirst, pool_layer
 
 MIN_SIZE = 17  # the last block then sees 2 x 2

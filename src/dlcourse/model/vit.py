@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.attention import SelfAttention
-from dlcourse.layer.picture import is_small, picture_shape
+from dlcourse.layer.image import is_small, picture_shape
 
 MIN_SIZE = 4  # one patch of a small picture
 EPS = 1e-6  # added to the variance in layer norm, as published

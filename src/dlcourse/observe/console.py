@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, best_epoch
-from dlcourse.live import bar, columns, duration, fitting, live, on_terminal
 from dlcourse.observe.epoch_line import epoch_line, number
+from dlcourse.terminal.live_line import bar, columns, duration, fitting, live, on_terminal
 
 ALL = 100  # a run of up to this many epochs prints a line for each of them
 EVERY = 0.2  # seconds between two lines of a longer run, at least

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from dlcourse.live import cells, clipped
+from dlcourse.terminal.live_line import cells, clipped
 
 SHORT = {"accuracy": "acc", "average_precision": "AP", "noise_std": "noise"}
 """Names where the full one makes the line too long."""

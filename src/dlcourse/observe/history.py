@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dlcourse import durable
+from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Recipe, Record, State
 
 
@@ -19,7 +19,7 @@ class History(Observer):
         self.path = folder / "history.jsonl"
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
-        durable.write_text(self.path, "".join(map(line, state.history)))
+        atomic_files.write_text(self.path, "".join(map(line, state.history)))
 
     def epoch(self, state: State) -> None:
         with open(self.path, "a", encoding="utf-8") as file:
@@ -28,4 +28,4 @@ class History(Observer):
 
 def line(record: Record) -> str:
     """Return a record as a line of JSON."""
-    return durable.to_json({"epoch": record.epoch, **record.metrics}) + "\n"
+    return atomic_files.to_json({"epoch": record.epoch, **record.metrics}) + "\n"

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from dlcourse.plot_text import LITERAL, add_legend, class_labels
+from dlcourse.drawing.text import LITERAL, add_legend, class_labels
 
 COLOURS = (  # Petroff, "Accessible color sequences for data visualization", 2021, ten colours
     "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#717581", "#a96b59", "#e76300", "#92dadd",

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from dlcourse.core import Fold, Observer, Recipe, State
+from dlcourse.drawing.text import fonts_for
 from dlcourse.guard import guarded
-from dlcourse.plot_text import fonts_for
 
 log = logging.getLogger(__name__)
 

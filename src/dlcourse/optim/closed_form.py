@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Recipe, State, at_least_float32, has_float64
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 
 class ClosedForm(torch.optim.Optimizer):

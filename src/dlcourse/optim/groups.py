@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from torch import Tensor, nn
 
-from dlcourse.error import UserError, nearest
+from dlcourse.errors import UserError, nearest
 
 
 def parameter_groups(

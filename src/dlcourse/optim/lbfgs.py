@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Recipe, State
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.optim.objective import buffers_kept, draws_returned, objective
 
 

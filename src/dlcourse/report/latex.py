@@ -1,6 +1,6 @@
 """The ranking as a LaTeX table."""
 
-from dlcourse.plot_text import visible
+from dlcourse.drawing.text import visible
 from dlcourse.report.keys import split_keys
 from dlcourse.report.points import Point
 from dlcourse.report.rows import OPTIONS, header, more, rows

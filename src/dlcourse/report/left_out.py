@@ -1,7 +1,7 @@
 """Runs that have no result, and why."""
 
 from dlcourse.report.run import FAILED, NOT_STARTED, PRUNED, UNFINISHED, Run
-from dlcourse.run_folder import shown
+from dlcourse.runs.run_folder import shown
 
 LISTED = 10
 """So many of those without a reason are named; failed ones are all named."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from dlcourse import durable
-from dlcourse.error import UserError
-from dlcourse.run_folder import shown
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
+from dlcourse.runs.run_folder import shown
 
 TEXTS = {"csv": "results.csv", "markdown": "results.md", "latex": "results.tex"}
 PICTURES = ("main_effects.png", "heat_map.png", "learning_rate.png", "importances.png")
@@ -52,7 +52,7 @@ class Places:
         """Write one file; raises UserError where that cannot be."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            durable.write(path, fill)
+            atomic_files.write(path, fill)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be written: {error.strerror or error}.\n"

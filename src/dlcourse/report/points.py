@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlcourse.facts import range_of
 from dlcourse.report.run import DONE, Run
 from dlcourse.report.statistics import Spread, spread
+from dlcourse.schema.facts import range_of
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import math
 from collections import Counter
 
-from dlcourse.comparable import data_of, loss_of
 from dlcourse.report.points import Point
+from dlcourse.schema.comparable import data_of, loss_of
 
 
 def rank(points: list[Point]) -> list[Point]:

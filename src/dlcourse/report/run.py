@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcourse import run_folder
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.schema.overrides import is_free, key_of, leaves
 
 DONE, FAILED, PRUNED = "done", "failed", "pruned"
 UNFINISHED, NOT_STARTED = "not finished", "not started"
@@ -110,7 +111,7 @@ def stored_values(folder: Path) -> dict[str, Any]:
     """Return every option that a run has stored, the choices of the groups among them."""
     if not (folder / run_folder.CONFIG).exists():
         return {}
-    config = dict(run_folder.leaves(run_folder.stored_config(folder)))
+    config = dict(leaves(run_folder.stored_config(folder)))
     return config | run_folder.stored_choices(folder)
 
 
@@ -118,5 +119,5 @@ def stored_typed(folder: Path) -> tuple[str, ...]:
     """Return the keys that a run's own command named."""
     if not (folder / run_folder.OVERRIDES).exists():
         return ()
-    keys = map(run_folder.key_of, run_folder.stored_overrides(folder) or [])
-    return tuple(key for key in keys if not run_folder.is_free(key))
+    keys = map(key_of, run_folder.stored_overrides(folder) or [])
+    return tuple(key for key in keys if not is_free(key))

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from dlcourse import run_folder
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.report.run import Run, read_run
+from dlcourse.runs import run_folder
 
 
 def find_runs(folders: list[Path]) -> list[Run]:

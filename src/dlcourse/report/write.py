@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dlcourse.comparable import data_of, differing, loss_of, words_of
-from dlcourse.error import UserError
+from dlcourse.drawing.text import fonts_for
+from dlcourse.errors import UserError
 from dlcourse.guard import guarded
-from dlcourse.plot_text import fonts_for
 from dlcourse.report import comparison, nested
 from dlcourse.report.csv_table import csv_table
 from dlcourse.report.grouping import group_points
@@ -20,7 +19,8 @@ from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import find_runs
 from dlcourse.report.screen import fitted, screen
 from dlcourse.report.written import option
-from dlcourse.run_folder import shown
+from dlcourse.runs.run_folder import shown
+from dlcourse.schema.comparable import data_of, differing, loss_of, words_of
 
 MOST_DATA = 10  # data sets of which the best is named
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from dlcourse import durable
+from dlcourse import atomic_files
 from dlcourse.report.points import Point
 from dlcourse.report.statistics import Spread
 
@@ -45,7 +45,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool | list | dict) or value is None:
-        return durable.to_json(value, default=str, ensure_ascii=False)
+        return atomic_files.to_json(value, default=str, ensure_ascii=False)
     return str(value)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dlcourse.error import UserError
-from dlcourse.order import random_order
+from dlcourse.errors import UserError
+from dlcourse.permutations import random_order
 from dlcourse.random_streams import Purpose
 
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from dlcourse.error import UserError
-from dlcourse.order import random_order
+from dlcourse.errors import UserError
+from dlcourse.permutations import random_order
 from dlcourse.random_streams import Purpose
 from dlcourse.split.part import Part, rotate
 

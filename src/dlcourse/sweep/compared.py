@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 
-from dlcourse.comparable import (
+from dlcourse.errors import UserError
+from dlcourse.schema.comparable import (
     SMOOTHING,
     data_of,
     differing,
@@ -11,7 +12,6 @@ from dlcourse.comparable import (
     other_monitor,
     words_of,
 )
-from dlcourse.error import UserError
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.plan import Plan
 

@@ -9,13 +9,13 @@ from typing import Any
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from dlcourse import durable, run_folder
-from dlcourse.command import FAILED, dashboard, own_name
-from dlcourse.error import UserError
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
 from dlcourse.guard import Droppable, guarded
-from dlcourse.live import working
-from dlcourse.overrides import is_typed_again
 from dlcourse.random_streams import CURRENT
+from dlcourse.runs import run_folder
+from dlcourse.schema.overrides import is_free, is_typed_again, key_of, leaves
+from dlcourse.schema.trust import to_type
 from dlcourse.sweep import record
 from dlcourse.sweep.compared import all_comparable, refuse_incomparable
 from dlcourse.sweep.course import Course
@@ -30,7 +30,8 @@ from dlcourse.sweep.rehearse import Finding, rehearse
 from dlcourse.sweep.search import Listed, Search
 from dlcourse.sweep.show import show_plan
 from dlcourse.sweep.space import read_spaces
-from dlcourse.trust import to_type
+from dlcourse.terminal.command import FAILED, dashboard, own_name
+from dlcourse.terminal.live_line import working
 
 IN_PROCESSES = "BasicLauncher"  # Hydra's default, in whose place the pool runs the jobs
 
@@ -114,9 +115,7 @@ def place_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
     """Return the folder of this sweep, or what to call a new one, and whether it was typed."""
     if master.resume is not None:
         return Path(master.resume), True
-    typed = any(
-        run_folder.key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra
-    )
+    typed = any(key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra)
     wanted = Path(master.hydra.sweep.dir)
     keys = in_a_folder("_".join(shortened(plan.keys).values()))[:60]
     return (wanted if typed or not keys else wanted.with_name(f"{wanted.name}-{keys}")), typed
@@ -186,8 +185,8 @@ def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
 
 def data_of(config: dict) -> str:
     """Return what decides in a config which data a job has, wherever they lie."""
-    leaves = run_folder.leaves({key: config[key] for key in ("data", "split", "random_streams")})
-    return durable.to_json([(key, value) for key, value in leaves if not run_folder.is_free(key)])
+    values = leaves({key: config[key] for key in ("data", "split", "random_streams")})
+    return atomic_files.to_json([(key, value) for key, value in values if not is_free(key)])
 
 
 def make_search(plan: Plan, folder: Path) -> Search:
@@ -216,7 +215,7 @@ def resuming(folder: Path, plan: Plan, own: Sequence[str]) -> str:
     again = [own_name(), f"resume={run_folder.shown(folder)}"]
     trust = to_type({"jobs": [job.config for jobs in plan.jobs for job in jobs]})
     again += [trust] if trust else []
-    again += [word for word in own if is_typed_again(run_folder.key_of(word))]
+    again += [word for word in own if is_typed_again(key_of(word))]
     storage = plan.settings.options.get("storage")
     again += [f"sweep.storage={record.without_password(storage)}"] if storage else []
     if plan.config_dir:

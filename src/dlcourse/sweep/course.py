@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from math import ceil, isnan
 from pathlib import Path
 
-from dlcourse import run_folder
-from dlcourse.error import UserError
-from dlcourse.run_folder import FAILURE, PRUNED
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.runs.run_folder import FAILURE, PRUNED
 from dlcourse.sweep import record
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.plan import Plan

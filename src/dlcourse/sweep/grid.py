@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.sweep.space import Space
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse import run_folder
-from dlcourse.check import check
-from dlcourse.compose import compose, plain
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.overrides import key_of
+from dlcourse.schema.validate import check
 from dlcourse.sweep.owners import Point
 
 LONGEST = 120  # characters of a folder's name
@@ -49,7 +50,7 @@ class Job:
     @property
     def telling(self) -> list[str]:
         """The keys of its words."""
-        return [run_folder.key_of(word) for word in self.words]
+        return [key_of(word) for word in self.words]
 
     def inside(self, sweep: Path) -> "Job":
         """Return the same job with its folder in that of the sweep."""
@@ -69,11 +70,11 @@ class Names:
 
     def keep(self, name: str, words: Point) -> None:
         """Take in a name that was given in an earlier command."""
-        self.taken[name] = tuple(sorted(words, key=run_folder.key_of))
+        self.taken[name] = tuple(sorted(words, key=key_of))
 
     def name(self, words: Point) -> str:
         """Return ``optim-sgd_lr-0.1`` for ``("optim=sgd", "optim.lr=0.1")``, in whatever order."""
-        words = tuple(sorted(words, key=run_folder.key_of))
+        words = tuple(sorted(words, key=key_of))
         parts = []
         for word in words:
             key, _, value = word.partition("=")

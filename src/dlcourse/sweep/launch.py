@@ -15,15 +15,15 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
-from dlcourse import run_folder
-from dlcourse.command import own_name
-from dlcourse.compose import quoted
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.schema.compose import quoted
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.launched import Answer, carry_out, reason_of
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.record import OUTPUT
+from dlcourse.terminal.command import own_name
 
 EVERY = 1.0  # seconds between two looks at the jobs' folders
 BROUGHT = ("DLCOURSE_DATA",)  # variables that a job has to have

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
-from dlcourse.error import DivergedError, UserError
+from dlcourse.errors import DivergedError, UserError
 from dlcourse.sweep.worker import speak_into
 
 

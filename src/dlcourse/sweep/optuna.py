@@ -16,7 +16,7 @@ from time import sleep
 from typing import Any
 from zlib import crc32
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.random_streams import Purpose, mix
 from dlcourse.sweep import record
 from dlcourse.sweep.owners import Owners

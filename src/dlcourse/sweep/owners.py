@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from dlcourse.check import GROUPS
-from dlcourse.compose import compose, plain
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
+from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.validate import GROUPS
 from dlcourse.sweep.space import Space
 
 Point = tuple[str, ...]

@@ -7,10 +7,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse.check import SWEEP, check_key
-from dlcourse.compose import plain
-from dlcourse.error import UserError
-from dlcourse.run_folder import key_of, leaves
+from dlcourse.errors import UserError
+from dlcourse.schema.compose import plain
+from dlcourse.schema.overrides import key_of, leaves
+from dlcourse.schema.trust import check_trust
+from dlcourse.schema.validate import SWEEP, check_key
 from dlcourse.sweep.grid import grid
 from dlcourse.sweep.job import Job, Names, make_jobs
 from dlcourse.sweep.one_at_a_time import one_at_a_time
@@ -20,7 +21,6 @@ from dlcourse.sweep.random import random
 from dlcourse.sweep.record import identity_of
 from dlcourse.sweep.space import Space
 from dlcourse.sweep.zip import zip as zip_lists
-from dlcourse.trust import check_trust
 
 LISTS = {"grid": grid, "zip": zip_lists, "one_at_a_time": one_at_a_time}
 SHOWN = 10  # problems, and jobs of each, in one message

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 
 class Policy(NamedTuple):

@@ -1,6 +1,6 @@
 """Jobs in processes on this machine."""
 
-from dlcourse import run_folder
+from dlcourse.runs import run_folder
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.pool import PATIENCE, Place, Pool, reason_of
 from dlcourse.sweep.progress import Progress

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from dlcourse import run_folder
-from dlcourse.live import cells, clipped, columns, duration, fitting, on_terminal
+from dlcourse.runs import run_folder
 from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import Job
+from dlcourse.terminal.live_line import cells, clipped, columns, duration, fitting, on_terminal
 
 UNLIMITED = 10_000  # columns, where there is no terminal
 LABEL = 12  # columns of a job's label that are always shown

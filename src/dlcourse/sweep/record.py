@@ -10,10 +10,11 @@ from typing import Any
 
 import filelock
 
-from dlcourse import durable, run_folder
-from dlcourse.error import UserError
-from dlcourse.overrides import check_overrides
-from dlcourse.run_folder import FAILURE, SWEEP
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.runs.run_folder import FAILURE, SWEEP
+from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
 
 OUTPUT = "output.txt"
 MAY_CHANGE = ("workers", "on_error", "check", "sweep.trials", "sweep.draws", "data.root", "trust")
@@ -42,16 +43,12 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write it down, whole or not at all."""
-        durable.write_json(folder / SWEEP, asdict(self), indent=1)
+        atomic_files.write_json(folder / SWEEP, asdict(self), indent=1)
 
 
 def stored(overrides: Sequence[str]) -> list[str]:
     """Return the overrides of a sweep as they are written down: no ``resume``, and no password."""
-    return [
-        without_password(override)
-        for override in overrides
-        if run_folder.key_of(override) != "resume"
-    ]
+    return [without_password(override) for override in overrides if key_of(override) != "resume"]
 
 
 def without_password(address: str) -> str:
@@ -92,10 +89,8 @@ def identity_of(config: dict, words: Sequence[str]) -> str:
     config: plain, of the words that are the same in every job. words: the ones that vary, and
     those of the sweep itself.
     """
-    shared = [
-        (key, value) for key, value in run_folder.leaves(config) if not run_folder.is_free(key)
-    ]
-    text = durable.to_json([sorted(map(str, shared)), sorted(words)])
+    shared = [(key, value) for key, value in leaves(config) if not is_free(key)]
+    text = atomic_files.to_json([sorted(map(str, shared)), sorted(words)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -165,7 +160,7 @@ def write_failure(folder: Path, reason: str, status: int | None, attempts: int) 
 def write_note(folder: Path, name: str, told: dict) -> None:
     """Write ``failure.json`` or ``pruned.json`` into a job's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    durable.write_json(folder / name, told, indent=1)
+    atomic_files.write_json(folder / name, told, indent=1)
 
 
 def values_of(words: Sequence[str]) -> dict[str, str]:

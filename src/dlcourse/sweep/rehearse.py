@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse import durable
-from dlcourse.error import UserError
-from dlcourse.facts import PUBLISHED
-from dlcourse.own_code import explained
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
+from dlcourse.schema.facts import PUBLISHED
 from dlcourse.sweep.pool import ending
 from dlcourse.sweep.worker import die_with_the_sweep
+from dlcourse.terminal.user_code import explained
 
 
 class Finding(NamedTuple):
@@ -96,8 +96,8 @@ class Looks:
 
     def at(self, cfg: DictConfig, earlier: Path | None = None) -> Finding:
         """Return what is found out about one config."""
-        from dlcourse.build import build, build_all, divide
-        from dlcourse.fingerprint import divided, refuse_other_data
+        from dlcourse.engine.build import build, build_all, divide
+        from dlcourse.engine.fingerprint import divided, refuse_other_data
 
         try:
             build_all(cfg)
@@ -120,8 +120,8 @@ class Looks:
 
     def once(self, find: Callable[[], Any], *parts: Any) -> Any:
         """Return what ``find`` finds, or raise its error again."""
-        key = durable.to_json([OmegaConf.to_container(part) if OmegaConf.is_config(part) else part
-                               for part in parts])  # fmt: skip
+        plain = [OmegaConf.to_container(p) if OmegaConf.is_config(p) else p for p in parts]
+        key = atomic_files.to_json(plain)
         if key not in self.seen:
             try:
                 self.seen[key] = find()
@@ -136,8 +136,8 @@ def shape_of(cfg: DictConfig) -> Any:
     """Read the data, and return the data set with its targets and without its inputs."""
     import torch
 
-    from dlcourse.build import load_data
     from dlcourse.core import Split
+    from dlcourse.engine.build import load_data
 
     data = load_data(cfg)
     none = torch.empty(0, *data.input_shape)
@@ -148,8 +148,8 @@ def shape_of(cfg: DictConfig) -> Any:
 
 def count(cfg: DictConfig, inputs: tuple[int, ...], outputs: int) -> int:
     """Return the parameters of a model; published weights are not fetched for it."""
-    from dlcourse.build import make_model
-    from dlcourse.summary import made_without_values
+    from dlcourse.engine.build import make_model
+    from dlcourse.introspect.summary import made_without_values
 
     node = cfg.model.copy()
     if node._target_ == PUBLISHED:

@@ -4,7 +4,7 @@ from math import ceil
 from multiprocessing.connection import Connection
 
 from dlcourse.core import Fold, Observer, Recipe, State
-from dlcourse.error import PrunedError
+from dlcourse.errors import PrunedError
 
 
 class Reporter(Observer):

@@ -8,11 +8,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
-from dlcourse.bounds import bounds_of
-from dlcourse.check import SWEEP
-from dlcourse.error import UserError
-from dlcourse.kind import Number
-from dlcourse.run_folder import is_free
+from dlcourse.errors import UserError
+from dlcourse.schema.bounds import bounds_of
+from dlcourse.schema.kinds import Number
+from dlcourse.schema.overrides import is_free
+from dlcourse.schema.validate import SWEEP
 
 DIGITS = 6  # of a number drawn from an interval
 

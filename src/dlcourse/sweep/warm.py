@@ -4,14 +4,14 @@ It only imports: no random number is drawn, no thread is started, no device is t
 job finds what it would find in a process of its own that was started afresh.
 """
 
-from dlcourse.imports import import_to_stay
+from dlcourse.machine.frozen_import import import_to_stay
 
 for name in (
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
     "sklearn.datasets",
     "torch.utils.tensorboard",
-    "dlcourse.experiment",
-    "dlcourse.start",
+    "dlcourse.engine.run",
+    "dlcourse.engine.job",
 ):
     import_to_stay(name)

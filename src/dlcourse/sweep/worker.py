@@ -12,10 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, open_dict
 
-from dlcourse.command import FAILED, INTERRUPTED, WRONG, is_out_of_memory, terminable
-from dlcourse.error import DivergedError, OwnCodeError, PrunedError, UserError
-from dlcourse.own_code import explained
+from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
 from dlcourse.sweep.record import OUTPUT
+from dlcourse.terminal.command import FAILED, INTERRUPTED, WRONG, is_out_of_memory, terminable
+from dlcourse.terminal.user_code import explained
 
 ORPHAN = 3  # exit status of a job whose sweep has gone
 
@@ -49,7 +49,7 @@ def work(
     configure_log(cfg.hydra.job_logging, cfg.hydra.verbose)
     import torch
 
-    from dlcourse.start import start
+    from dlcourse.engine.job import start
     from dlcourse.sweep.reporter import Reporter
 
     torch.set_num_threads(threads)

@@ -3,7 +3,7 @@
 import builtins
 from collections.abc import Iterator, Sequence
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.sweep.grid import refuse_intervals
 from dlcourse.sweep.space import Space
 

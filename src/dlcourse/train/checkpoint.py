@@ -4,9 +4,9 @@ from pathlib import Path
 
 from torch import nn
 
-from dlcourse import durable
+from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, Whiten, best_epoch
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 from dlcourse.train.finite import infinite_buffers, refuse_infinite
 from dlcourse.train.midway import Every
 
@@ -42,7 +42,7 @@ class Checkpoint(Observer):
                 "scale": self.fold.standardize.scale,
                 "whitened": isinstance(self.fold.standardize, Whiten),
             }
-            durable.save(self.folder / BEST, best)
+            atomic_files.save(self.folder / BEST, best)
         self.save(state)
 
     def midway(self, state: State) -> None:
@@ -50,7 +50,7 @@ class Checkpoint(Observer):
 
     def save(self, state: State) -> None:
         """Write ``last.pt``."""
-        durable.save(self.folder / LAST, pack(state))
+        atomic_files.save(self.folder / LAST, pack(state))
         if self.every is not None:
             self.every.restart()
 
@@ -128,10 +128,10 @@ def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
 def load(path: Path) -> dict:
     """Read a checkpoint; raises UserError where it is missing or damaged."""
     try:
-        return durable.load(path)
+        return atomic_files.load(path)
     except FileNotFoundError as error:
         raise UserError(f"The checkpoint {path} is not there; train first.") from error
-    except durable.DamagedFileError as error:
+    except atomic_files.DamagedFileError as error:
         raise UserError(
             f"{error}.\nThe run cannot go on from it: delete the file to start this run (or this "
             "fold) afresh"

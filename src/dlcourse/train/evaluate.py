@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Recipe, Split, Standardize, at_least_float32
-from dlcourse.live import working
+from dlcourse.terminal.live_line import working
+from dlcourse.train.batch_runner import Round
 from dlcourse.train.meter import Meter
-from dlcourse.train.round import Round
 
 EVALUATION_BATCH = 512  # without gradients there is room for more than a training batch
 

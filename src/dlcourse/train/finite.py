@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import State
-from dlcourse.error import DivergedError, UserError
+from dlcourse.errors import DivergedError, UserError
 
 FIRST_SCALE = 2.0**16  # PyTorch's, of an fp16 loss
 SMALLEST_SCALE = 1e-4

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
+from dlcourse.train.batch_runner import Round
 from dlcourse.train.batches import all_steps, divide, steps_left
 from dlcourse.train.evaluate import look_over, looking
 from dlcourse.train.finite import (
@@ -20,7 +21,6 @@ from dlcourse.train.finite import (
 )
 from dlcourse.train.midway import draws, restore_draws
 from dlcourse.train.rng import epoch_order, reseed
-from dlcourse.train.round import Round
 
 CUT = "share_of_epoch"
 """A record's share of an epoch, where ``max_time`` ended the very first one."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcourse import durable
+from dlcourse import atomic_files
 from dlcourse.core import Metric, at_least_float32, has_float64
 from dlcourse.guard import guarded
 
@@ -108,7 +108,7 @@ class Meter:
         for metric in self.metrics:
             with guarded(f"The report of {type(metric).__name__} on all test examples"):
                 report = metric.full(at_least_float32(outputs), targets)
-                durable.to_json(report)
+                atomic_files.to_json(report)
                 found |= report
         return found
 

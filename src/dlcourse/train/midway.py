@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlcourse.duration import seconds
+from dlcourse.schema.duration import seconds
 
 
 class Every:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcourse.order import generator
+from dlcourse.permutations import generator
 from dlcourse.random_streams import Purpose, mix
 
 INITIAL = -1  # the "epoch" in which initial weights are drawn

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.error import UserError
+from dlcourse.errors import UserError
 
 
 def shift(pictures: Tensor, *, pixels: int) -> list[tuple[float, Tensor]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dlcourse.plot_text import LITERAL, value_label
+from dlcourse.drawing.text import LITERAL, value_label
 from dlcourse.report.picture.levels import Scale, around_base, scale_of, scales
 from dlcourse.report.picture.look import empty_figure, plain, scale_x
 from dlcourse.report.points import Point

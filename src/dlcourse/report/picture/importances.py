@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from dlcourse.plot_text import LITERAL, value_label
+from dlcourse.drawing.text import LITERAL, value_label
 from dlcourse.report.picture.look import COLOURS, empty_figure, plain
 
 

@@ -6,7 +6,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlcourse.plot_text import add_legend, value_label
+from dlcourse.drawing.text import add_legend, value_label
 from dlcourse.report.picture.levels import RATE, Scale, around_base, scale_of, scales
 from dlcourse.report.picture.look import (
     COLOURS,

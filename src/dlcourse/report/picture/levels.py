@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dlcourse.facts import range_of
 from dlcourse.report.points import Point, overlap
 from dlcourse.report.statistics import Spread, spread
 from dlcourse.report.written import number_of, option
+from dlcourse.schema.facts import range_of
 
 RATE = "optim.lr"
 MANY = 8  # of more numbers, most of which occur once, every point is drawn by itself

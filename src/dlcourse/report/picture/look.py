@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from dlcourse.plot_text import LITERAL, value_label
+from dlcourse.drawing.text import LITERAL, value_label
 from dlcourse.report.picture.levels import Scale
 from dlcourse.report.points import Point
 from dlcourse.report.statistics import LEAST, Spread

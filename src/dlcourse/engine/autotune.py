@@ -1,0 +1,148 @@
+"""What makes no difference but to the speed, tried out on the run's own model."""
+
+import gc
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from dlcourse.core import Dataset, Fold, Recipe, State
+from dlcourse.engine.build import make_recipe, make_state, step_of
+from dlcourse.runs import run_folder
+from dlcourse.runtime import OPEN, Runtime
+from dlcourse.terminal.live_line import working
+from dlcourse.train.batches import all_steps
+from dlcourse.train.fit import learning, rest_what_is_frozen
+from dlcourse.train.step import gradient_step
+
+USUAL = {"channels_last": True, "linear": "products"}
+"""What is taken without a measurement, in runs that end before one would pay."""
+PLAIN = {"channels_last": False, "linear": "products"}
+FEW, SHORT = 1_000_000, 30.0
+"""A run that looks at fewer examples, or takes fewer seconds, is not worth a measurement. The first
+is the same on a busy machine: small runs end with the same weights each time, killed or not."""
+SHARE, LONGEST = 0.01, 10.0
+"""A comparison takes 1 % of the time that the run will take, and 10 seconds at most."""
+GAIN = 1.03
+"""Three quarters of the pairs of steps have to be faster by more than this: less may be chance."""
+
+log = logging.getLogger(__name__)
+
+
+def settle(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, folder: Path) -> None:
+    """Decide what ``runtime`` leaves open, and write it into the run's folder.
+
+    A run that goes on takes what is written there, so that it ends as if it had not been stopped;
+    all folds of a run take the same.
+    """
+    if not undecided(runtime):
+        return
+    found = run_folder.read_picks(folder)
+    if found is None:
+        found = decide(cfg, runtime, dataset, fold)
+        run_folder.write_picks(folder, found)
+    runtime.pick(found["picked"])
+
+
+def undecided(runtime: Runtime) -> list[str]:
+    """Return the options that are left open."""
+    return [name for name in USUAL if getattr(runtime, name) == OPEN]
+
+
+def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> dict[str, dict]:
+    """Measure the open options where a run is long enough for it; else take what is usual.
+
+    Returns ``{"picked": {option: value}, "measured": {option: how many times as fast}}``.
+    """
+    options = undecided(runtime)
+    looks = len(fold.train) * cfg.max_epochs
+    ordinary = step_of(cfg) is gradient_step and not runtime.compile
+    if options and ordinary and looks >= FEW and fold.train.device.type == "cpu":
+        with working("runtime=auto measures what is faster"):
+            found = measured(cfg, runtime, dataset, fold, options)
+        gc.collect()  # of the models that were tried: they and their optimizers are in cycles
+        return found
+    return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
+
+
+def measured(
+    cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, options: list[str]
+) -> dict[str, dict]:
+    """Race one option after the other against PyTorch as it comes; say what won, and return it."""
+    started = perf_counter()
+
+    def ready(picks: dict[str, Any]) -> tuple[Callable[[], float], State, Recipe]:
+        """Return a timed step of a fresh model with these picks, and what it works on."""
+        runtime.pick(picks)
+        state = make_state(cfg, runtime, dataset, fold)
+        recipe = make_recipe(cfg, runtime, dataset, fold)
+        rest_what_is_frozen(state.model.train())
+        training = learning(state, fold, recipe)
+        first = torch.arange(min(recipe.batch_size, len(fold.train)))
+        (batch,) = fold.train.ahead([first])
+
+        def step() -> float:
+            begun = perf_counter()
+            training.take(*batch)
+            return perf_counter() - begun
+
+        return step, state, recipe
+
+    picked = {name: PLAIN[name] for name in options}
+    now, state, recipe = ready(picked)
+    now()
+    steps = all_steps(len(fold.train), recipe.batch_size, cfg.max_epochs)
+    seconds = steps * min(now() for _ in range(3))
+    if seconds < SHORT:
+        return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
+    gains = {}
+    for name, value in others(options, dataset.input_shape, state.model):
+        tried = picked | {name: value}
+        then, *_ = ready(tried)
+        ratios = race(now, then, min(LONGEST, SHARE * seconds))
+        gains[f"{name}={word(value)}"] = median(ratios)
+        if ratios[len(ratios) // 4] > GAIN:
+            now, picked = then, tried
+    if gains:
+        told = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
+        kept = " ".join(f"{name}={word(value)}" for name, value in picked.items())
+        took = perf_counter() - started
+        line = f"runtime: {kept} (a training step with {told}; {took:.1f} s of trial)"
+        log.info(line)
+        print(line, flush=True)
+    return {"picked": picked, "measured": gains}
+
+
+def others(
+    options: list[str], input_shape: tuple[int, ...], model: nn.Module
+) -> list[tuple[str, Any]]:
+    """Return the options, with values other than PyTorch's, that can matter to a model."""
+    kinds = {type(layer) for layer in model.modules()}
+    matter = {
+        "channels_last": (len(input_shape) == 3 and nn.Conv2d in kinds, True),
+        "linear": (nn.Linear in kinds, "convolution"),
+    }
+    return [(name, matter[name][1]) for name in options if matter[name][0]]
+
+
+def race(now: Callable[[], float], then: Callable[[], float], seconds: float) -> list[float]:
+    """Return how many times as fast the second step is, sorted, from pairs of steps.
+
+    The two are taken in turn for so long, and three times at least.
+    """
+    then(), now()
+    pairs: list[tuple[float, float]] = []
+    while sum(map(sum, pairs)) < seconds or len(pairs) < 3:
+        pairs.append((now(), then()))
+    return sorted(one / other for one, other in pairs)
+
+
+def word(value: Any) -> str:
+    """Return a value as it is typed."""
+    return str(value).lower()

@@ -1,0 +1,39 @@
+"""What the folds of a cross-validation say together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from dlcourse.core import Dataset
+from dlcourse.engine import predictions
+from dlcourse.engine.build import make_metrics, plain_loss
+from dlcourse.engine.ensemble import average
+from dlcourse.engine.result import figures
+from dlcourse.split.part import Part, tested_alike
+
+
+def put_together(
+    cfg: DictConfig, dataset: Dataset, parts: Sequence[Part], folder: Path
+) -> dict[str, dict]:
+    """Write the rows of all folds into one file and return what follows from their predictions.
+
+    ``out_of_fold`` are the loss and the metrics over the validation examples of all folds, each
+    judged by a model that has not seen it. ``ensemble`` are those of the folds' models asked as one
+    on the test part; there are none where the folds do not test on the same examples.
+
+    Reference: Stone, "Cross-validatory choice and assessment of statistical predictions", J. R.
+    Stat. Soc. B 36, 1974; Hansen, Salamon, "Neural network ensembles", IEEE PAMI 12(10), 1990.
+    """
+    folds = [predictions.read(folder / part.name) for part in parts]
+    rows = predictions.pool(folds)
+    predictions.write_pooled(folder, rows)
+    loss, metrics = plain_loss(cfg), list(make_metrics(cfg).values())
+    out_of_fold = figures(rows["outputs"], rows["targets"], loss, metrics)
+    ensemble = {}
+    if tested_alike(parts):
+        outputs = torch.stack([fold.test_outputs for fold in folds])  # (folds, N, K)
+        mean = average(outputs, cfg.loss._target_, classes=bool(dataset.classes)).float()
+        ensemble = figures(mean, folds[0].test_targets, loss, metrics)
+    return {"out_of_fold": out_of_fold, "ensemble": ensemble}

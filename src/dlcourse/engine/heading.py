@@ -1,0 +1,39 @@
+"""What a run is, in a few lines, before it starts."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from dlcourse.core import Dataset, Fold, Recipe, State
+from dlcourse.runs import run_folder
+from dlcourse.runtime import Runtime
+
+
+def heading(
+    cfg: DictConfig,
+    folder: Path,
+    runtime: Runtime,
+    dataset: Dataset,
+    fold: Fold,
+    state: State,
+    recipe: Recipe,
+) -> dict[str, str]:
+    """Return ``{"model": "lenet, 61,706 parameters", "data": ..., ...}``.
+
+    folder: of the run. dataset: with the examples to test on.
+    """
+    choices = run_folder.stored_choices(folder)
+    parameters = sum(parameter.numel() for parameter in state.model.parameters())
+    val = f", {len(fold.val):,} val" if fold.val is not None else ""
+    optim = [choices.get("optim") or type(state.optimizer).__name__]
+    if "lr" in cfg.optim:
+        optim.append(f"learning rate {cfg.optim.lr:g}")
+    return {
+        "model": f"{choices.get('model') or type(state.model).__name__}, {parameters:,} parameters",
+        "data": f"{dataset.name}: {len(fold.train):,} train{val}, {len(dataset.test):,} test",
+        "optim": ", ".join(
+            [*optim, f"batch size {cfg.batch_size}", f"up to {recipe.max_epochs:g} epochs"]
+        ),
+        "device": f"{runtime.describe()}, {runtime.precision}, seed {cfg.seed}",
+        "folder": run_folder.shown(folder),
+    }

@@ -1,0 +1,77 @@
+"""What the models of a cross-validation put out, kept so that no model need run again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
+from dlcourse.train.meter import Meter
+
+FOLD, POOLED = "predictions.npz", "out_of_fold.npz"
+
+
+class Predictions(NamedTuple):
+    """The outputs of a fold's best weights, as float32 on the CPU.
+
+    position: where its validation examples lie in the training part.
+    """
+
+    position: Tensor  # (n,)
+    outputs: Tensor  # (n, K)
+    targets: Tensor  # (n,) classes, or (n, K) values
+    test_outputs: Tensor  # (m, K)
+    test_targets: Tensor  # (m,) or (m, K)
+
+
+def gather(position: Tensor, val: Meter | None, test: Meter) -> Predictions:
+    """Put together what two meters have kept; without a validation part there are no rows of it."""
+    test_outputs, test_targets = test.everything()
+    outputs, targets = val.everything() if val else (test_outputs[:0], test_targets[:0])
+    return Predictions(position.cpu(), outputs.float(), targets, test_outputs.float(), test_targets)
+
+
+def write(folder: Path, made: Predictions) -> None:
+    """Keep a fold's predictions in its folder."""
+    arrays = {name: values.numpy() for name, values in made._asdict().items()}
+    atomic_files.save_arrays(folder / FOLD, **arrays)
+
+
+def are_there(folder: Path) -> bool:
+    """Return whether a fold's predictions have been written."""
+    return (folder / FOLD).exists()
+
+
+def read(folder: Path) -> Predictions:
+    """Return a fold's predictions; raises UserError where they are damaged."""
+    try:
+        arrays = atomic_files.load_arrays(folder / FOLD)
+        return Predictions(**{name: torch.from_numpy(values) for name, values in arrays.items()})
+    except (atomic_files.DamagedFileError, TypeError) as error:
+        raise UserError(
+            f"{folder / FOLD} cannot be read: {error}.\nDelete it, and resume the run"
+        ) from error
+
+
+def pool(folds: Sequence[Predictions]) -> dict[str, Tensor]:
+    """Return one row for every example that a fold has validated on, fold after fold.
+
+    That is ``position``, ``fold``, ``outputs`` and ``targets``; an example that several folds have
+    validated on has several rows.
+    """
+    numbers = [torch.full_like(fold.position, number) for number, fold in enumerate(folds)]
+    return {
+        "position": torch.cat([fold.position for fold in folds]),
+        "fold": torch.cat(numbers),
+        "outputs": torch.cat([fold.outputs for fold in folds]),
+        "targets": torch.cat([fold.targets for fold in folds]),
+    }
+
+
+def write_pooled(folder: Path, rows: dict[str, Tensor]) -> None:
+    """Keep the rows of all folds in the run's folder."""
+    arrays = {name: values.numpy() for name, values in rows.items()}
+    atomic_files.save_arrays(folder / POOLED, **arrays)

@@ -1,0 +1,161 @@
+"""What a run leaves behind: the content of ``result.json``."""
+
+import logging
+import platform
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dlcourse import __version__
+from dlcourse.core import Dataset, Fold, Metric, Recipe, Standardize, State, best_epoch
+from dlcourse.runs.run_folder import DIVERGED
+from dlcourse.runtime import Runtime
+from dlcourse.train.fit import ended_by
+from dlcourse.train.meter import Meter
+
+log = logging.getLogger(__name__)
+
+
+def describe(
+    state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime, tested: Meter
+) -> dict:
+    """Put together a fold's result: the best epoch's metrics, the test's, and how it came about."""
+    test = part_of(tested.read("test"), "test")
+    weights = coefficients(state.model, fold.standardize, dataset.input_shape)
+    return so_far(state, recipe, fold, dataset, runtime) | {"test": test} | tested.full() | weights
+
+
+def describe_divergence(
+    state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime, reason: str
+) -> dict:
+    """Put together what the epochs before a validation loss that is not finite were worth.
+
+    Nothing of it is tested.
+    """
+    diverged = {"ended_by": DIVERGED, "reason": reason.split("\n")[0]}
+    return so_far(state, recipe, fold, dataset, runtime) | diverged
+
+
+def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime) -> dict:
+    """Put together what the epochs of a history, one at least, were worth."""
+    best = best_epoch(state.history, recipe.monitor, recipe.mode)
+    figures = state.history[best - 1].metrics
+    seconds = sum(record.metrics["seconds"] for record in state.history)
+    looks = sum(  # at examples; the last epoch may be a part of one
+        record.metrics["seconds"] * record.metrics["examples_per_second"]
+        for record in state.history
+    )
+    return {
+        "monitor": recipe.monitor,
+        "mode": recipe.mode,
+        "best": figures[recipe.monitor],
+        "best_epoch": best,
+        "epochs": len(state.history),
+        "ended_by": ended_by(state, recipe),
+        "val": part_of(figures, "val"),
+        "test": {},
+        "train": part_of(figures, "train"),
+        "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
+        "examples": {
+            "train": len(fold.train),
+            "val": 0 if fold.val is None else len(fold.val),
+            "test": len(dataset.test),
+        },
+        "seconds": seconds,
+        "examples_per_second": looks / seconds,
+        "seed": recipe.seed,
+        "data": dataset.name,
+        "task": dataset.task,
+        "input_shape": list(dataset.input_shape),
+        "output_size": dataset.output_size,
+        "classes": list(dataset.classes),
+        "plain_loss": True,  # val and test loss are without label smoothing; older ones were not
+        "device": runtime.describe(),
+        "versions": {
+            "dlcourse": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def coefficients(
+    model: nn.Module, standardize: Standardize, input_shape: tuple[int, ...]
+) -> dict[str, list]:
+    """Return those of a polynomial of one input, w_0 first, for each output; nothing of others."""
+    if not hasattr(model, "coefficients") or input_shape != (1,):
+        return {}
+    with torch.no_grad():
+        return {"coefficients": model.coefficients(standardize.mean, standardize.scale).tolist()}
+
+
+def part_of(figures: dict[str, float], split: str) -> dict[str, float]:
+    """Return ``{"loss": ...}`` out of ``{"val/loss": ..., "train/loss": ...}`` for ``val``."""
+    return {
+        name.removeprefix(f"{split}/"): figure
+        for name, figure in figures.items()
+        if name.startswith(f"{split}/")
+    }
+
+
+def summarize(results: list[dict], names: list[str]) -> dict:
+    """Put folds together: mean and sample standard deviation of every figure.
+
+    The deviation is that over the folds, with one less than their number below (numpy's ddof 1), as
+    reports over folds and seeds give it; of a single fold it is 0.
+    """
+    columns = {
+        f"{split}/{name}": [result[split][name] for result in results]
+        for split in ("val", "test")
+        for name in results[0][split]
+    }
+    own = ("best", "best_epoch", "epochs", "ended_by", "val", "test", "examples", "seconds")
+    shared = (
+        "monitor", "mode", "parameters", "seed", "data", "task", "input_shape",
+        "output_size", "classes", "options",
+    )  # fmt: skip
+    return {
+        **{key: results[0][key] for key in shared},
+        "best": float(np.mean([result["best"] for result in results])),
+        "mean": {name: float(np.mean(values)) for name, values in columns.items()},
+        "std": {name: deviation(values) for name, values in columns.items()},
+        "folds": [
+            {"name": name, **{key: result[key] for key in own}}
+            for name, result in zip(names, results, strict=True)
+        ],
+        "plain_loss": all(result.get("plain_loss", False) for result in results),
+        "seconds": sum(result["seconds"] for result in results),
+        "device": results[-1]["device"],
+        "versions": results[-1]["versions"],
+    }
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Return the sample standard deviation, 0 of a single value."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def figures(
+    outputs: Tensor,
+    targets: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    metrics: Sequence[Metric],
+) -> dict[str, float]:
+    """Return the mean loss and all metrics of outputs (N, K); nothing where there are none.
+
+    A metric that cannot be computed, perhaps one of the user's own, is left out with a warning: at
+    the end of a long run it must not cost the rest.
+    """
+    if not len(targets):
+        return {}
+    found = {"loss": float(loss(outputs, targets))}
+    for metric in metrics:
+        try:
+            sums = metric.measure(outputs, targets).double()
+            found |= metric.report(sums, len(targets))
+        except Exception:  # whatever a metric makes of outputs that are not one model's
+            name = type(metric).__name__
+            log.warning("%s cannot be told of all folds together", name, exc_info=True)
+    return found

@@ -1,0 +1,101 @@
+"""A run whose end is moved: more epochs, more time, or another rule for early stopping."""
+
+import logging
+import math
+import os
+from collections.abc import Iterator
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.core import Record, scores
+from dlcourse.engine.build import build, make_schedule
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.train.checkpoint import FOLDER, history_of
+from dlcourse.train.fit import CUT
+
+log = logging.getLogger(__name__)
+
+
+def move_the_end(cfg: DictConfig, folder: Path, typed: list[str]) -> None:
+    """Let a run, finished or not, continue to another end; its stored config becomes this one.
+
+    Results that are there are kept as ``result.previous.json`` until there are new ones. They go
+    first: a process that is killed in between leaves a run that has yet to be tested.
+
+    typed: the command's overrides. Raises UserError where the run has passed the new end already.
+    """
+    old = OmegaConf.create(run_folder.stored_config(folder))
+    notes: dict[str, None] = {}
+    for place in places(folder):
+        history = history_of(place)
+        refuse_what_is_past(cfg, old, history)
+        notes |= dict.fromkeys(differences(cfg, old, history))
+    for place in (folder, *places(folder)):
+        if run_folder.read_result(place) is not None:
+            os.replace(place / run_folder.RESULT, place / run_folder.PREVIOUS)
+    run_folder.replace_config(folder, OmegaConf.to_container(cfg, resolve=True), typed)
+    for note in notes:
+        log.info(note)
+        print(note, flush=True)
+
+
+def places(folder: Path) -> list[Path]:
+    """Return the folders of a run that hold checkpoints: its own, or those of its folds."""
+    return sorted(path.parent for path in (folder / FOLDER, *folder.glob(f"fold*/{FOLDER}"))
+                  if path.is_dir())  # fmt: skip
+
+
+def refuse_what_is_past(cfg: DictConfig, old: DictConfig, history: list[Record]) -> None:
+    """Raise UserError where training has gone further than the new end."""
+    done = min(len(history), old.max_epochs)
+    if cfg.max_epochs < done:
+        raise UserError(
+            f"max_epochs={cfg.max_epochs} is less than the {done:g} epochs that are done.\n"
+            f"Type a max_epochs above {done:g}, or start a new run"
+        )
+    if stop_of(cfg) == stop_of(old):
+        return
+    stop, past = build(cfg.stop), scores(history, cfg.monitor, cfg.mode)
+    for epoch in range(1, len(history)):
+        if stop(past[:epoch]):
+            raise UserError(
+                f"With this stop the run would have ended after epoch {epoch}, and {len(history)} "
+                "are done.\nType a larger stop.patience, stop=never, or start a new run"
+            )
+
+
+def stop_of(cfg: DictConfig) -> Any:
+    """Return the rule for early stopping as a plain value."""
+    return OmegaConf.to_container(cfg.stop, resolve=True)
+
+
+def differences(cfg: DictConfig, old: DictConfig, history: list[Record]) -> Iterator[str]:
+    """Yield in what the continued run differs from one that had the new end from the start."""
+    new, before, done = cfg.max_epochs, old.max_epochs, len(history)
+    if any(CUT in record.metrics for record in history):
+        yield "Epoch 1 was cut by max_time, and stays so."
+    if new == before or not history:
+        return
+    past = scores(history, cfg.monitor, cfg.mode)
+    schedule, earlier = make_schedule(cfg), make_schedule(old)
+    moments = [step / 4 for step in range(math.ceil(4 * min(done, before)))]
+    if any(
+        schedule(at, new, past[: int(at)]) != earlier(at, before, past[: int(at)]) for at in moments
+    ):
+        rate = schedule(done, new, past)
+        yield (
+            f"The schedule depends on max_epochs: epochs 1 to {done} had the learning rates for "
+            f"max_epochs={before}, and epoch {done + 1} starts with {rate:g} times optim.lr. A run "
+            f"with max_epochs={new} from the start would end differently."
+        )
+    if done > before:
+        yield f"Epoch {done} was cut by max_epochs={before}, and stays so."
+    if "steps" in signature(build(cfg.average).func).parameters:
+        yield (
+            "The average of the weights depends on max_epochs: a run with "
+            f"max_epochs={new} from the start would end differently."
+        )

@@ -1,0 +1,238 @@
+"""One experiment: from a config over its folds to a result."""
+
+import logging
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.core import Dataset, Fold, Observer
+from dlcourse.data.options import standardize
+from dlcourse.engine import fingerprint, predictions
+from dlcourse.engine.autotune import settle
+from dlcourse.engine.build import (
+    build,
+    build_all,
+    divide,
+    examples_to_test,
+    load_data,
+    make_recipe,
+    make_state,
+)
+from dlcourse.engine.cross_validation import put_together
+from dlcourse.engine.heading import heading
+from dlcourse.engine.result import describe, describe_divergence, summarize
+from dlcourse.engine.resume import move_the_end
+from dlcourse.errors import DivergedError, UserError
+from dlcourse.guard import guarded
+from dlcourse.observe.guarded import Guarded
+from dlcourse.runs import run_folder
+from dlcourse.runtime import Runtime
+from dlcourse.schema.duration import seconds
+from dlcourse.schema.overrides import is_free, key_of, leaves
+from dlcourse.split.part import Part
+from dlcourse.terminal.live_line import working
+from dlcourse.train.checkpoint import Checkpoint, begun, read_best, restore
+from dlcourse.train.evaluate import measure
+from dlcourse.train.finite import refuse_infinite_test
+from dlcourse.train.fit import fit
+from dlcourse.train.midway import Every
+
+log = logging.getLogger(__name__)
+
+MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
+"""What a run is told by in TensorBoard and in tables, besides what was typed."""
+
+
+def run(
+    cfg: DictConfig,
+    folder: Path,
+    watching: Sequence[Observer] = (),
+    telling: Sequence[str] | None = None,
+) -> float:
+    """Carry out one experiment in its folder and return ``monitor``'s best value.
+
+    watching: observers besides those of the config. telling: the keys that set this run apart from
+    others; None for the main choices and whatever was typed.
+
+    A finished run returns at once, a stopped one goes on, and a new one starts. In
+    cross-validation the value is the mean over the folds. Raises UserError for what a config
+    cannot mean, and DivergedError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with run_folder.locked(folder):
+        typed = record(cfg, folder)
+        moved = run_folder.end_moved(folder, plain_config(cfg))
+        result = run_folder.read_result(folder)
+        if result is None or moved:
+            try:
+                result = carry_out(cfg, folder, watching, telling, typed if moved else None)
+            except DivergedError as error:
+                run_folder.write_divergence(folder, str(error))
+                raise
+        return result["best"]
+
+
+def carry_out(
+    cfg: DictConfig,
+    folder: Path,
+    watching: Sequence[Observer],
+    telling: Sequence[str] | None,
+    moving: list[str] | None,
+) -> dict:
+    """Train and test every fold that is not done yet and write down the result.
+
+    moving: the overrides of a command that moves the run's end; None where it stays.
+    """
+    build_all(cfg)
+    runtime: Runtime = build(cfg.runtime)()
+    with working("reading the data"):
+        dataset = load_data(cfg)
+    parts = divide(cfg, dataset)
+    recognize(folder, dataset, parts)
+    if moving is not None:
+        move_the_end(cfg, folder, moving)
+    options = chosen_options(cfg, folder, telling)
+    results, introduced = [], False
+    for number, part in enumerate(parts, 1):
+        place = folder / part.name
+        place.mkdir(exist_ok=True)
+        result = run_folder.read_result(place)
+        if result is None or not (part.name == "." or predictions.are_there(place)):
+            turn = (number, len(parts), introduced)
+            result = run_fold(cfg, runtime, dataset, part, options, place, folder, watching, turn)
+            introduced = True
+        results.append(result)
+    if parts[0].name == ".":
+        return results[0]
+    names = [part.name for part in parts]
+    result = summarize(results, names)
+    with guarded("What all folds predict together", UserError):
+        result |= put_together(cfg, dataset, parts, folder)
+    run_folder.write_result(folder, result)
+    return result
+
+
+def run_fold(
+    cfg: DictConfig,
+    runtime: Runtime,
+    dataset: Dataset,
+    part: Part,
+    options: dict,
+    folder: Path,
+    whole: Path,
+    watching: Sequence[Observer],
+    turn: tuple[int, int, bool],
+) -> dict:
+    """Train one fold to its end, test its best weights once, and write down its result.
+
+    whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
+    number of folds, and whether the observers have been given the facts about the run already.
+
+    In cross-validation the outputs on its validation and test examples are written as well. The
+    result is written before the observers have their last turn, so that none of them can cost it.
+    """
+    train = dataset.train.subset(part.train).to(runtime.device)
+    val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
+    how = cfg.data.standardize
+    with working(f"computing data.standardize={how}"):
+        own = standardize(train, how, cfg.data.zca_epsilon, runtime.dtype)
+        fold = Fold(part.name, train, val, own)
+    dataset = replace(dataset, test=examples_to_test(dataset, part))
+    settle(cfg, runtime, dataset, fold, whole)
+    state = restore(make_state(cfg, runtime, dataset, None if begun(folder) else fold), folder)
+    recipe = make_recipe(cfg, runtime, dataset, fold)
+    recipe = replace(recipe, max_seconds=share_of_time(cfg, turn[1]))
+    with ExitStack() as stack:
+        every = cfg.get("checkpoint_every")
+        observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
+        *count, introduced = turn
+        facts = {} if introduced else heading(cfg, whole, runtime, dataset, fold, state, recipe)
+        for name, node in cfg.observe.items():
+            observers.append(Guarded(name, build(node), folder))
+            stack.callback(observers[-1].close)
+            observers[-1].introduce(facts, *count)
+        observers += watching  # after those that write, so that they may end the run
+        try:
+            fit(state, fold, recipe, observers)
+            epoch, _ = read_best(state.model, folder)
+            test = dataset.test.to(runtime.device)
+            meter = measure(state.model, test, fold.standardize, recipe, keep=True)
+            refuse_infinite_test(meter.read("test"), epoch, fold.name)
+        except DivergedError as error:
+            if state.history and error.only_val:
+                told = describe_divergence(state, recipe, fold, dataset, runtime, str(error))
+                run_folder.write_result(folder, told | {"options": options})
+            raise
+        if part.name != ".":
+            val_meter = val and measure(state.model, val, fold.standardize, recipe, keep=True)
+            with guarded(f"Writing the predictions of {part.name}"):
+                predictions.write(folder, predictions.gather(part.val, val_meter, meter))
+        result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}
+        run_folder.write_result(folder, result)
+        for observer in observers:
+            observer.finish(state, result)
+    return result
+
+
+def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
+    """Remember a run's data; raises UserError where it was begun with others."""
+    known = fingerprint.divided(dataset, parts)
+    fingerprint.refuse_other_data(folder, known)
+    if not (folder / run_folder.DATA).exists():
+        if any(begun(folder / part.name) for part in parts):
+            log.warning(
+                "This run was begun before dlcourse recorded the data of a run: whether they are "
+                "still the same cannot be checked"
+            )
+        fingerprint.write(folder, known)
+
+
+def share_of_time(cfg: DictConfig, folds: int) -> float:
+    """Return how many seconds a fold may train: each has the same share of ``max_time``."""
+    limit = seconds(cfg.get("max_time"))
+    return math.inf if limit is None else limit / folds
+
+
+def record(cfg: DictConfig, folder: Path) -> list[str]:
+    """Write the config into the run's folder, or compare it with the one that is there.
+
+    Only the end of training may differ. Returns the overrides of this command.
+    """
+    hydra, overrides = "", []
+    if HydraConfig.initialized():
+        own = OmegaConf.masked_copy(HydraConfig.instance().cfg, "hydra")
+        hydra, overrides = OmegaConf.to_yaml(own), list(own.hydra.overrides.task)
+    run_folder.record(folder, plain_config(cfg), overrides, hydra)
+    return overrides
+
+
+def plain_config(cfg: DictConfig) -> dict:
+    """Return a config as a plain dict without interpolations."""
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    return config
+
+
+def chosen_options(
+    cfg: DictConfig, folder: Path, telling: Sequence[str] | None
+) -> dict[str, str | float]:
+    """Return what tells this run from others, the main choices and whatever was typed by default.
+
+    For example ``{"data": "digits", "model": "lenet", "optim": "adam", "optim.lr": 0.001, ...}``.
+    """
+    values = dict(leaves(OmegaConf.to_container(cfg, resolve=True)))
+    values |= run_folder.stored_choices(folder)
+    if telling is None:
+        typed = map(key_of, run_folder.stored_overrides(folder))
+        telling = [*MAIN_OPTIONS, *(key for key in typed if not is_free(key))]
+    return {key: plain(values[key]) for key in dict.fromkeys(telling) if key in values}
+
+
+def plain(value: Any) -> str | float:
+    """Return a value as TensorBoard takes it: a number, a truth value or a word."""
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,92 @@
+"""Follows a forward pass from layer to layer and notes what each of them does."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from dlcourse.introspect.tracer import Fields, Tracing
+
+
+@dataclass
+class Layer:
+    """A layer as it ran on one example, without the layers inside it.
+
+    name: dotted, as in the weights' names. output: its shape without the batch; empty where it
+    did not run. multiply_adds: of matrix products, convolutions and attention. activation: bytes
+    of what it made. seen: receptive fields along rows and columns; None where there is none.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    output: tuple[int, ...] = ()
+    multiply_adds: int = 0
+    activation: int = 0
+    seen: Fields | None = None
+
+
+@dataclass
+class Frame:
+    """A layer while it runs: what had been used before it, and what the layers inside it use."""
+
+    before: tuple[int, int]
+    inside: Iterable[int] = (0, 0)
+    holds: bool = False
+
+
+def walk(
+    model: nn.Module, inputs: Tensor, counter: FlopCounterMode, tracing: Tracing
+) -> list[Layer]:
+    """Run a model; return its layers, those with parameters that did not run at the end.
+
+    What is counted is a layer's own, without the layers inside it. A layer that only holds others
+    is left out, one that adds up paths or takes pieces together is there.
+    """
+    names = {module: name for name, module in model.named_modules()}
+    layers: dict[nn.Module, Layer] = {}
+    counted: set[Tensor] = set()
+    stack = [Frame((0, 0))]
+
+    def used() -> tuple[int, int]:
+        return counter.get_total_flops() // 2, tracing.made  # an addition and a multiplication
+
+    def enter(module: nn.Module, arguments: tuple) -> None:
+        stack.append(Frame(used()))
+
+    def leave(module: nn.Module, arguments: tuple, outputs: object) -> None:
+        frame, now = stack.pop(), used()
+        whole = [after - before for after, before in zip(now, frame.before, strict=True)]
+        own = [total - part for total, part in zip(whole, frame.inside, strict=True)]
+        stack[-1].holds = True
+        stack[-1].inside = [a + b for a, b in zip(stack[-1].inside, whole, strict=True)]
+        parameters = count(module.parameters(recurse=not frame.holds), counted)
+        if frame.holds and not any(own) and not parameters and module not in layers:
+            return
+        layer = layers.setdefault(module, Layer(names[module], type(module).__name__, parameters))
+        layer.multiply_adds += own[0]
+        layer.activation += own[1]
+        made = next((leaf for leaf in tree_leaves(outputs) if isinstance(leaf, Tensor)), None)
+        if made is not None:
+            layer.output, layer.seen = tuple(made.shape[1:]), getattr(made, "seen", None)
+
+    handles = [module.register_forward_pre_hook(enter) for module in names]
+    handles += [module.register_forward_hook(leave) for module in names]
+    try:
+        model(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    for module, name in names.items():
+        if parameters := count(module.parameters(recurse=False), counted):
+            layers[module] = Layer(name, type(module).__name__, parameters)
+    return list(layers.values())
+
+
+def count(parameters: Iterable[Tensor], counted: set[Tensor]) -> int:
+    """Return how many numbers the parameters have that were not counted before."""
+    fresh = {parameter for parameter in parameters if parameter not in counted}
+    counted |= fresh
+    return sum(parameter.numel() for parameter in fresh)

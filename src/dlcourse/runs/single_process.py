@@ -1,0 +1,36 @@
+"""One process for each run: what starts several copies of a command is refused."""
+
+import sys
+from collections.abc import Mapping
+
+from dlcourse.errors import UserError
+from dlcourse.terminal.command import own_name
+
+STARTERS = {
+    "torchrun": ("WORLD_SIZE", "RANK"),
+    "mpirun": ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    "mpiexec": ("PMI_SIZE", "PMI_RANK"),
+    "srun": ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
+}
+"""Programs that start copies, with the variables in which each copy finds their number and its own.
+Slurm sets this number for what srun has started, and not for the script that calls it."""
+
+
+def refuse_copies(environment: Mapping[str, str]) -> None:
+    """Raise UserError where this command is one of several copies; others than the first just end.
+
+    Each copy would carry out the same run.
+    """
+    for starter, (size, rank) in STARTERS.items():
+        if not (environment.get(size, "").isdecimal() and environment.get(rank, "").isdecimal()):
+            continue
+        copies = int(environment[size])
+        if copies > 1 and int(environment[rank]) > 0:
+            sys.exit(2)
+        if copies > 1:
+            raise UserError(
+                f"{starter} has started {copies} copies of this command ({size}={copies}), and "
+                "dlcourse trains a model in one process: each would carry out the same run.\n"
+                f"Type {own_name()} without {starter}, or start 1 copy; in a sweep (-m), "
+                "workers=2 runs two jobs at a time"
+            )

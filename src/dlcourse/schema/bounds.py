@@ -1,0 +1,277 @@
+"""What every key of a config may hold: one table by key name.
+
+A test fails when a file in ``configs/`` has a number, a word or a truth value that is not here.
+"""
+
+from typing import Any
+
+from dlcourse.schema.kinds import (
+    Choice,
+    Device,
+    Duration,
+    Factors,
+    Flag,
+    Function,
+    Kind,
+    Number,
+    Numbers,
+    Text,
+    Texts,
+    Word,
+)
+
+ACTIVATIONS = (
+    "identity", "heaviside", "sign", "sigmoid", "tanh", "arctan", "relu", "leaky_relu", "rrelu",
+    "prelu", "elu", "gelu", "gelu_tanh", "softplus", "softsign", "isru", "isrlu", "sqnl",
+    "bipolar_relu", "gaussian", "saturation", "silu", "selu", "maxout",
+)  # fmt: skip
+NORMS = ("none", "batch", "layer", "instance", "group")
+POOLS = ("max", "average", "sum", "stochastic")
+
+
+def share(example: float, *, below: bool = False) -> Number:
+    """Return the bounds of a share or a probability: from 0 to 1, perhaps without 1 itself."""
+    return Number(0, 1, example, below=below)
+
+
+def positive(example: float, high: float = 1000) -> Number:
+    """Return the bounds of a number above 0."""
+    return Number(0, high, example, above=True)
+
+
+def counted(low: int, high: int, example: int | str, **more: Any) -> Number:
+    """Return the bounds of a whole number."""
+    return Number(low, high, example, whole=True, **more)
+
+
+ACTIVATION = Function(
+    ACTIVATIONS,
+    {
+        "leaky_relu": {"slope": share(0.2)},
+        "rrelu": {"lower": share(0.1), "upper": share(0.3)},
+        "prelu": {"slope": share(0.1)},
+        "elu": {"alpha": positive(0.3, 100)},
+        "softplus": {"beta": positive(2.0, 100)},
+        "isru": {"alpha": positive(3.0, 100)},
+        "isrlu": {"alpha": positive(3.0, 100)},
+        "saturation": {"bound": positive(2.0)},
+        "maxout": {"pieces": counted(2, 100, 5)},
+    },
+)
+SEED = counted(0, 2**32 - 1, 0)
+MANY = 1_000_000_000
+
+BOUNDS: dict[str, Kind] = {
+    # the run
+    "seed": SEED,
+    "max_epochs": Number(0, 1_000_000, 50, above=True),
+    "max_time": Duration("30m"),
+    "checkpoint_every": Duration("10m", steps=True),
+    "batch_size": counted(1, MANY, 64, words=("full",)),
+    "monitor": Text("val/accuracy"),
+    "mode": Word(("max", "min")),
+    "seeds": counted(1, 100_000, 5),
+    "check": Flag(),
+    "draws": counted(1, 100_000, 20),
+    "trials": counted(1, 1_000_000, 30),
+    "sampler": Word(("tpe", "random", "cmaes", "qmc")),
+    "pruner": Word(("median", "halving", "hyperband", "none")),
+    "startup": counted(1, 100_000, 10),
+    "sweep.patience": counted(1, 1_000_000, 5),
+    "storage": Text("sqlite:///study.db", empty=True),
+    "study": Text("my_study", empty=True),
+    "resume": Text("outputs/<date>/<run>", empty=True),
+    "trust": Texts("[my_model]"),
+    "random_streams": counted(1, 2, 2),
+    # data
+    "root": Text("data"),
+    "reconstruct": Flag(),
+    "examples": counted(2, MANY, 1000, empty=True),
+    "random_labels": share(0.5),
+    "standardize": Word(("channel", "pixel", "none", "imagenet", "zca")),
+    "zca_epsilon": Number(0, 1000, 1e-5),
+    "size": counted(1, 4096, 28),
+    "download": Flag(),
+    "folder": Text("."),
+    "memory": Number(0, 1_000_000, 4.0),
+    "data.workers": counted(0, 1000, 2),
+    "workers": counted(1, 4096, 2),
+    "channels": Choice((1, 3)),
+    "data.part": Word(("balanced", "letters", "digits", "byclass", "bymerge", "mnist")),
+    "damaged": Word(("refuse", "skip")),
+    "test_fraction": Number(0, 1, 0.2, above=True, below=True),
+    "train_examples": counted(2, 10_000_000, 1000),
+    "test_examples": counted(2, 10_000_000, 1000, empty=True),
+    "data.noise": Number(0, 1000, 0.1),
+    "data.spacing": Word(("random", "even")),
+    "data.std": Number(0, 1000, 1.0),
+    "gate": Word(("and", "or", "xor", "nand", "nor", "xnor")),
+    "data.factor": Number(0, 1, 0.5, above=True, below=True),
+    "data.centers": counted(2, 1000, 3),
+    "data.classes": counted(2, 1000, 2),
+    "turns": positive(3.0, 100),
+    "data.weights": Numbers(Number(-1_000_000, 1_000_000, 2.0), 1, 1000, "[2,-3,0.5]"),
+    "data.bias": Number(-1_000_000, 1_000_000, 1.0),
+    "data.file": Text("table.csv"),
+    "data.target": Text("species", numbers=True),
+    "data.features": Texts("[age,height]", empty=True, numbers=True),
+    "data.group": Text("patient", empty=True, numbers=True),
+    "data.task": Word(("classification", "regression")),
+    "separator": Word(("comma", "semicolon", "tab", "space")),
+    # model
+    "widths": Numbers(counted(1, 1_000_000, 128), 0, 1000, "[256,128]"),
+    "hidden": counted(1, 1_000_000, 256),
+    "head": Word(("dense", "average")),
+    "cell": Word(("rnn", "gru", "lstm")),
+    "dilation": counted(1, 1000, 2),
+    "model.padding": Word(("valid", "same")),
+    "patch": counted(1, 4096, 4, empty=True),
+    "heads": counted(1, 1000, 4),
+    "positions": Word(("learned", "sinusoidal", "sinusoidal_1d")),
+    "order": counted(0, 100, 3),
+    "model.gamma": Number(0, 1_000_000, 0.5, above=True, empty=True),
+    "model.alpha": Number(0, 1, 0.2, above=True),
+    "model.name": Text("resnet18"),
+    "model.weights": Text("DEFAULT", empty=True),
+    "model.freeze": counted(0, 1000, "backbone", words=("none", "backbone")),
+    "model.size": counted(1, 4096, 224, empty=True),
+    "activation": ACTIVATION,
+    "conv_activation": Flag(),
+    "norm": Word(NORMS),
+    "pool": Word(POOLS),
+    "dropout": share(0.5, below=True),
+    "hidden_dropout": share(0.5, below=True),
+    "width": counted(1, 100_000, 64),
+    "depth": counted(1, 100_000, 20),
+    "blocks": Numbers(counted(1, 10_000, 2), 4, 4, "[2,2,2,2]"),
+    "bottleneck": Flag(),
+    "convolutions": Numbers(counted(1, 10_000, 2), 5, 5, "[2,2,3,3,3]"),
+    "skip": Flag(),
+    "residual": Flag(),
+    "model.scale": positive(0.11),
+    "norm_momentum": Number(0, 1, 0.4, above=True),
+    "norm_eps": Number(0, 1, 1e-12, above=True),
+    "norm_weight": Flag(),
+    "units": counted(1, 100_000, 24),
+    "candidates": counted(1, 100_000, 8),
+    "candidate_steps": counted(1, 1_000_000, 200),
+    "output_steps": counted(1, 1_000_000, 200),
+    # optim
+    "lr": positive(0.001),
+    "momentum": share(0.9, below=True),
+    "dampening": share(0.0),
+    "nesterov": Flag(),
+    "amsgrad": Flag(),
+    "weight_decay": Number(0, 1000, 0.0001),
+    "decay_all": Flag(),
+    "fused": Flag(),
+    "betas": Numbers(share(0.9, below=True), 2, 2, "[0.9,0.999]"),
+    "alpha": share(0.99, below=True),
+    "rho": share(0.9, below=True),
+    "eps": positive(1e-8, 1),
+    "lr_decay": Number(0, 1000, 0.0),
+    "initial_accumulator_value": Number(0, 1000, 0.0),
+    "momentum_decay": share(0.004),
+    "newton_schulz_steps": counted(1, 100, 5),
+    "optim.precision": Word(("weights", "bf16")),
+    "renormalize": Flag(),
+    "rest": Word(("adamw", "nesterov")),
+    "rest_lr": positive(0.0003),
+    "rest_momentum": share(0.85, below=True),
+    "max_iter": counted(1, 1_000_000, 20),
+    "history_size": counted(1, 10_000, 10),
+    "line_search_fn": Word(("strong_wolfe", "none")),
+    "tolerance_grad": Number(0, 1, 1e-7),
+    "tolerance_change": Number(0, 1, 1e-9),
+    "ridge": Number(0, 1_000_000_000, 0.1),
+    "freeze": Texts("[features.*]"),
+    "apart": Texts("[classifier.4.*]"),
+    "rates": Factors(),
+    "decays": Factors("[*.bias:0]"),
+    "freeze_after": Factors("[features.0.bias:3]", 1_000_000, "epoch"),
+    "freeze_until": Factors("[features.*:2]", 1_000_000, "epoch"),
+    # average
+    "decay": share(0.999, below=True),
+    "every": counted(1, 1_000_000, 5),
+    "power": Number(0, 100, 0.0),
+    # schedule
+    "warmup": Number(0, 1_000_000, 2.0),
+    "step_size": counted(1, 1_000_000, 10),
+    "gamma": Number(0, 1, 0.5, above=True),
+    "rate": Number(0, 1000, 0.1),
+    "final": share(0.0),
+    "pct_start": Number(0, 1, 0.3, above=True, below=True),
+    "div_factor": Number(1, 1_000_000, 25),
+    "final_div_factor": Number(1, 1e12, 10_000),
+    "anneal_strategy": Word(("cos", "linear")),
+    "three_phase": Flag(),
+    "schedule.patience": counted(0, 1_000_000, 5),
+    # init, regularizer, augment, clip, loss, metric
+    "init.run": Text("outputs/<date>/<run>", empty=True),
+    "init.rest": Word(("default", "dirac")),
+    "init.value": Number(-1000, 1000, 0.01),
+    "init.std": Number(0, 1000, 0.01),
+    "init.low": Number(-1000, 1000, -0.05),
+    "init.high": Number(-1000, 1000, 0.05),
+    "strength": Number(0, 1_000_000, 0.0001),
+    "elastic_net.ratio": share(0.5),
+    "lp.p": Number(1, 100, 1.5),
+    "max_norm.limit": positive(3.0, 1_000_000),
+    "all_parameters": Flag(),
+    "probability": share(0.5),
+    "dropout.probability": share(0.2, below=True),
+    "padding": counted(0, 512, 4),
+    "crop.mode": Word(("zeros", "reflect")),
+    "noise.std": Number(0, 1000, 0.1),
+    "resized_crop.scale": Numbers(Number(0, 1, 0.5, above=True), 2, 2, "[0.5,1.0]"),
+    "resized_crop.ratio": Numbers(Number(0.01, 100, 1.0), 2, 2, "[0.75,1.333]"),
+    "brightness": share(0.4),
+    "contrast": share(0.4),
+    "saturation": share(0.4),
+    "hue": Number(0, 0.5, 0.1),
+    "degrees": Number(0, 180, 10),
+    "translate": share(0.1),
+    "affine.scale": Numbers(Number(0.01, 100, 1.0), 2, 2, "[0.9,1.1]"),
+    "shear": Number(0, 80, 5),
+    "cutout.length": counted(1, 4096, 16),
+    "mixup.alpha": positive(1.0),
+    "cutmix.alpha": positive(1.0),
+    "num_magnitude_bins": counted(2, 1000, 31),
+    "num_ops": counted(1, 100, 2),
+    "magnitude": counted(0, 999, 9),
+    "max_norm": positive(1.0, 1_000_000),
+    "max_value": positive(0.5, 1_000_000),
+    "clipping": positive(0.01),
+    "label_smoothing": share(0.1, below=True),
+    "margin": positive(1.0),
+    "k": counted(1, 1_000_000, 5),
+    "bins": counted(2, 100_000, 15),
+    "training": Flag(),
+    # view, stop, split, runtime
+    "pixels": counted(1, 512, 1),
+    "stop.patience": counted(1, 1_000_000, 10),
+    "min_delta": Number(0, 1_000_000, 0.0),
+    "fraction": share(0.2, below=True),
+    "folds": counted(2, 1_000_000, 5),
+    "repeats": counted(1, 1000, 3),
+    "outer": counted(2, 1_000_000, 5),
+    "inner": counted(2, 1_000_000, 5),
+    "split.fold": counted(0, 999_999, 0),
+    "stratified": Flag(),
+    "device": Device(),
+    "precision": Word(("fp32", "bf16", "fp16", "fp64")),
+    "threads": counted(1, 4096, 2, empty=True),
+    "channels_last": Flag(words=("auto",)),
+    "linear": Word(("auto", "products", "convolution")),
+    "keep_memory": Flag(),
+    "graph": Flag(),
+    "compile": Flag(),
+    "deterministic": Flag(),
+}
+
+
+def bounds_of(key: str) -> Kind | None:
+    """Return what a dotted key may hold: the entry for its longest known ending, or None."""
+    parts = key.split(".")
+    endings = (".".join(parts[start:]) for start in range(len(parts)))
+    return next((BOUNDS[ending] for ending in endings if ending in BOUNDS), None)

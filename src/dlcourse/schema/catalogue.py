@@ -1,0 +1,171 @@
+"""What there is to choose from, read from the configs' own headers; imports no torch."""
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from omegaconf import OmegaConf
+
+from dlcourse.schema.bounds import ACTIVATION, NORMS, POOLS
+from dlcourse.schema.validate import GROUPS, MULTIPLE
+
+HERE = Path(__file__).parents[1]
+CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] / "configs"
+"""In a wheel the configs are in the package, in a clone next to ``src/``."""
+
+HELP = """\
+dlcourse trains: every idea of a deep-learning course is one word on the command line.
+
+  python train.py model=lenet optim=adam                    one run
+  python train.py -m model=mlp,lenet optim=sgd,adam         every combination
+  python train.py -m optim=sgd,adam seeds=5 workers=2       each over five seeds, two jobs at a time
+  python train.py -m optim=sgd,adam check=true              only look at what would run
+  python train.py split=stratified_kfold split.folds=5      cross-validation
+  python train.py resume=<folder>                           go on with a run or a sweep
+  python train.py model=resnet20 --cfg job                  every key of such a run, and its value
+  python train.py --config-dir my_configs model=my_model    your own
+  python train.py --hydra-help                              Hydra's own options
+"""
+
+ORDER = ("data", *(group for group in GROUPS if group != "data"), "sweep", "experiment")
+WORDS = {  # for keys of models
+    "activation": tuple(map(ACTIVATION.spelled, ACTIVATION.words)),
+    "norm": NORMS,
+    "pool": POOLS,
+}
+PRESETS = "Presets: cited experiments that set several groups at once."
+WIDTH = 110
+PAPER = re.compile(r"\s*\(([^()]*\b(?:1[6-9]|20)\d\d\b[^()]*)\)\.?$")  # the last parenthesis
+
+
+class Choice(NamedTuple):
+    """One file in ``configs/``: its name and what its header and its keys say.
+
+    what: one line without the paper. options: dotted keys below the group and their defaults.
+    sets: what else it chooses, ``loss=mse``.
+    """
+
+    name: str
+    what: str
+    paper: str
+    options: dict[str, object]
+    sets: list[str]
+
+
+def overview(folders: list[Path]) -> str:
+    """List every group with a line for each choice; of equal names that of the later folder counts.
+
+    folders: of configs; the first one has ``train.yaml``, whose choices are marked with a star.
+    """
+    chosen = defaults(folders[0])
+    lines = []
+    for group in ORDER:
+        files = files_of(group, folders)
+        if not files:
+            continue
+        several = "=[<none, one or several>]" if group in MULTIPLE else "=<one of these>"
+        lines += ["", f"{group}{several}"]
+        column = max(len(name) for name in files) + 1
+        for name, path in files.items():
+            star = "*" if name in chosen.get(group, ()) else " "
+            lines.append(f"{star} {name:{column}} {fitted(header(path), WIDTH - column - 3)}")
+    lines += ["", "model.<key>=<one of these>, for models that have the key"]
+    for key, words in WORDS.items():
+        indent = " " * 13
+        lines += textwrap.wrap(", ".join(words), WIDTH, initial_indent=f"  {key:10} ",
+                               subsequent_indent=indent)  # fmt: skip
+    return "\n".join([*lines, "", "* is chosen where nothing is typed."]).strip()
+
+
+def files_of(group: str, folders: list[Path]) -> dict[str, Path]:
+    """Return a group's config files by name, in alphabetical order with numbers by their size."""
+    found = {path.stem: path for top in folders for path in (top / group).glob("[!_]*.yaml")}
+    return {name: found[name] for name in sorted(found, key=natural)}
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ``resnet18`` before ``resnet110``."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def header(path: Path) -> str:
+    """Return the first line of a config that says what it is; empty if there is none."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if "@package" not in line:
+            return line.lstrip("# ").rstrip()
+    return ""
+
+
+def fitted(text: str, width: int) -> str:
+    """Shorten a header to a width: first its paper goes, then its last words."""
+    if len(text) > width:
+        text = PAPER.sub(".", text)
+    return textwrap.shorten(text, width, placeholder=" ...")
+
+
+def defaults(configs: Path) -> dict[str, list[str]]:
+    """Return what ``train.yaml`` chooses in each group."""
+    chosen = {}
+    for entry in OmegaConf.to_container(OmegaConf.load(configs / "train.yaml"))["defaults"]:
+        if isinstance(entry, dict):
+            for group, names in entry.items():
+                if not group.startswith("override "):
+                    chosen[group] = names if isinstance(names, list) else [names]
+    return chosen
+
+
+def read_choice(path: Path) -> Choice:
+    """Read a config file: its header, its options with their defaults, and what else it sets."""
+    group = path.parent.name
+    text = header(path)
+    paper = PAPER.search(text)
+    content = OmegaConf.to_container(OmegaConf.load(path)) or {}
+    options, sets = {}, []
+    for entry in content.pop("defaults", []):
+        if isinstance(entry, dict):
+            sets += [f"{key.removeprefix('override /')}={shown(v)}" for key, v in entry.items()]
+        elif entry != "_self_":
+            options |= read_choice(path.with_name(f"{entry}.yaml")).options
+    own = content if "@package _global_" not in path.read_text() else content.pop(group, {})
+    if own is not content:
+        sets += [f"{key}={shown(value)}" for key, value in leaves(content)]
+    options |= dict(leaves(own))
+    what = PAPER.sub("", text).rstrip(".")
+    return Choice(path.stem, what, paper[1] if paper else "", options, sets)
+
+
+def leaves(tree: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the dotted keys that can be typed, with their values."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        elif not str(key).startswith("_"):
+            yield f"{prefix}{key}", value
+
+
+def shown(value: object) -> str:
+    """Return a value as it is typed; of an interpolation, the key that it follows."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(map(shown, value))}]"
+    if isinstance(value, str) and value.startswith("${"):
+        return re.sub(r"^\$\{(?:oc\.\w+:)?([^,}]*).*$", r"<\1>", value)
+    return str(value)
+
+
+def contract(group: str) -> str:
+    """Return the first paragraph of what a group's code says of itself."""
+    if group == "experiment":
+        return PRESETS
+    path = HERE / group / "__init__.py"
+    source = path if path.exists() else HERE / f"{group}.py"
+    told = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return " ".join(told.split("\n\n")[0].split()).replace("``", "`")

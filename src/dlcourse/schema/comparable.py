@@ -1,0 +1,107 @@
+"""Which runs' values of ``monitor`` can be compared; imports no torch."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from dlcourse.schema.facts import FIGURES
+from dlcourse.schema.overrides import leaves
+
+SMOOTHING = "loss.label_smoothing"
+
+SAME_LOSS = {"dlcourse.loss.nll.nll": "dlcourse.loss.cross_entropy.cross_entropy"}
+"""Losses that have the value of another one."""
+
+SAME_DATA = (
+    "root", "download", "seed", "examples", "train_examples", "test_examples", "test_fraction",
+    "standardize", "size", "channels", "features", "group", "memory", "workers", "damaged",
+)  # fmt: skip
+"""Keys of ``data`` that leave the question the same: how many examples, how they are read."""
+
+SAME_RECONSTRUCTION = (
+    "root", "download", "seed", "examples", "memory", "workers", "damaged", "standardize",
+)  # fmt: skip
+"""The same where the inputs are the targets."""
+
+OWN_FILES = ("dlcourse.data.csv.csv", "dlcourse.data.image_folder.image_folder")
+"""Data that are what lies in ``data.root``."""
+
+
+def flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a nested config by its dotted keys."""
+    return dict(leaves(dict(config)))
+
+
+def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the loss with its options, on which a value of ``monitor`` depends.
+
+    Label smoothing is one of them: validation and test losses are measured without it, and so
+    favour models that were trained without it. Empty where ``monitor`` is no loss.
+    values: every option by its dotted key; ``plain_loss`` is False for results of an older
+    dlcourse, which measured them with label smoothing.
+    """
+    if not str(values.get("monitor", "")).endswith("/loss"):
+        return ()
+    parts = {
+        key: text(value)
+        for key, value in values.items()
+        if key.startswith("loss.") and key != "loss._partial_"
+    }
+    name = parts.get("loss._target_")
+    if name in SAME_LOSS:
+        parts["loss._target_"] = SAME_LOSS[name]
+    if parts.get(SMOOTHING) == "0":
+        del parts[SMOOTHING]
+    if SMOOTHING in parts and values.get("plain_loss") is False:
+        parts["loss.measured"] = "smoothed"
+    return tuple(sorted(parts.items()))
+
+
+def data_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return what says which examples and targets a value of ``monitor`` was measured on.
+
+    A figure of the training part is measured on examples as the augmentations change them.
+    """
+    same = SAME_RECONSTRUCTION if values.get("data.reconstruct") else SAME_DATA
+    name = str(values.get("data._target_", ""))
+    if name in OWN_FILES or not name.startswith("dlcourse."):
+        same = [key for key in same if key != "root"]
+    leave_out = {f"data.{key}" for key in same}
+    groups = ("data.", "augment.") if str(values.get("monitor")).startswith("train/") else "data."
+    parts = {
+        key: text(value)
+        for key, value in values.items()
+        if key.startswith(groups) and key not in leave_out and not key.endswith("._partial_")
+    }
+    return tuple(sorted(parts.items()))
+
+
+def text(value: Any) -> str:
+    """Return a value so that 1 and 1.0 are the same."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:.12g}"
+    return str(value)
+
+
+def differing(some: Collection[tuple[tuple[str, str], ...]]) -> list[str]:
+    """Return the keys in which several of ``loss_of`` or ``data_of`` differ."""
+    keys = list(dict.fromkeys(key for parts in some for key, _ in parts))
+    return [key for key in keys if len({dict(parts).get(key) for parts in some}) > 1]
+
+
+def words_of(parts: tuple[tuple[str, str], ...], keys: Collection[str]) -> str:
+    """Return some of ``loss_of`` or ``data_of`` as overrides, ``loss=hinge loss.margin=2``."""
+    named = dict(parts)
+    words = []
+    for key in keys:
+        value = named.get(key, "0" if key == SMOOTHING else "null")
+        name = key.removesuffix("._target_")
+        words.append(f"{name}={value if name == key else value.rpartition('.')[2]}")
+    return " ".join(words)
+
+
+def other_monitor(config: Mapping[str, Any]) -> str:
+    """Return the overrides that choose a monitor which does not depend on the loss."""
+    for name in config["metric"]:
+        for figure, better in FIGURES.get(name, {}).items():
+            return f"monitor=val/{figure} mode={better}"
+    return "'metric=[accuracy]' monitor=val/accuracy mode=max"

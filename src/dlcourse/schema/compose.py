@@ -1,0 +1,217 @@
+"""Configs composed with Hydra before Hydra runs anything, and its errors said in one message."""
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+
+import yaml
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from dlcourse.errors import UserError
+from dlcourse.schema.catalogue import CONFIGS
+from dlcourse.schema.overrides import key_of, leaves
+from dlcourse.schema.suggest import unknown_key, unknown_option
+from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP
+from dlcourse.terminal.command import own_name
+
+LAUNCHERS = {
+    "submitit_slurm": "dlcourse[slurm]",
+    "submitit_local": "dlcourse[slurm]",
+    "ray": "dlcourse[ray]",
+    "joblib": "hydra-joblib-launcher",
+}
+"""Hydra's launchers that are plugins, and what brings them."""
+
+
+def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
+    """Compose the config of one job, Hydra's own part included; raises UserError."""
+    search_path = create_config_search_path(str(CONFIGS))
+    assert isinstance(search_path, ConfigSearchPathImpl)
+    if config_dir is not None:
+        own = f"file://{os.path.abspath(config_dir)}"
+        search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
+    running = GlobalHydra.instance().hydra  # of the sweep whose jobs are composed
+    GlobalHydra.instance().clear()
+    try:
+        composer = Hydra.create_main_hydra2("train", search_path)
+        cfg = composer.compose_config(
+            "train", overrides, RunMode.RUN, from_shell=True, with_log_configuration=False
+        )
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
+        GlobalHydra.instance().clear()
+        raise broken_yaml(config_dir) or explain(error, overrides, config_dir) from error
+    except (YAMLError, OSError, AttributeError, AssertionError, RecursionError) as error:
+        GlobalHydra.instance().clear()
+        broken = broken_yaml(config_dir)
+        if broken is None and not isinstance(error, OSError):
+            raise
+        raise broken or UserError(f"{error.strerror or error}\nType shorter names") from error
+    finally:
+        GlobalHydra.instance().hydra = running
+    for group in set(GROUPS) - set(MULTIPLE) - set(cfg.hydra.runtime.choices):
+        known = ", ".join(sorted(options_of(group, config_dir)))
+        raise UserError(f"{group} takes exactly one choice.\nType {group}=<one of {known}>")
+    refuse_no_target(cfg, config_dir)
+    return cfg
+
+
+def broken_yaml(config_dir: str | None) -> UserError | None:
+    """Return what is wrong with a YAML file of the user's own that cannot be read, if one is so."""
+    for path in sorted(Path(config_dir).rglob("*.yaml")) if config_dir else ():
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or str(error)
+            hint = "indent with spaces, not with tabs" if "\\t" in problem else "type key: value"
+            return UserError(f"{path}{place}: this is not YAML: {problem}.\nIn it, {hint}")
+        except (OSError, ValueError) as error:
+            return UserError(f"{path} cannot be read: {error}")
+        if content is not None and not isinstance(content, dict):
+            return UserError(
+                f"{path}, line 1: it holds {content!r:.40}, and a config holds keys.\n"
+                "Type key: value on each line, first _target_: my_module.MyClass"
+            )
+    return None
+
+
+def refuse_no_target(cfg: DictConfig, config_dir: str | None) -> None:
+    """Raise UserError where a choice of the user's own does not name what it calls."""
+    for group in GROUPS if config_dir else ():
+        several, node = group in MULTIPLE, cfg.get(group)
+        name = "*" if several else str(cfg.hydra.runtime.choices[group])
+        files = sorted(map(str, Path(config_dir or "").glob(f"{group}/{name}.yaml")))
+        nodes = list((node or {}).values()) if several else [node]
+        targets = [one.get("_target_") if isinstance(one, DictConfig) else None for one in nodes]
+        if files and not all(isinstance(target, str) for target in targets):
+            text = "<its own name>:\n    _target_" if several else "_target_"
+            raise broken_yaml(config_dir) or UserError(
+                f"{' or '.join(files)} does not say what {group} calls: there is no _target_ that "
+                f"names it.\nType into it {text}: my_module.my_{group}"
+            )
+
+
+def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]]:
+    """Return the words of every job of a grid; a sweep of another kind is not looked into."""
+    try:
+        parser = OverridesParser.create()
+        parsed = parser.parse_overrides(spread(overrides, overrides))
+        fixed = [word.input_line for word in parsed if not word.is_sweep_override()]
+        cfg = compose(fixed, config_dir)
+        if not str(cfg.hydra.sweeper.get("_target_", "")).endswith("BasicSweeper"):
+            return []
+        params = cfg.hydra.sweeper.get("params") or {}
+        swept = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+        batches = BasicSweeper.split_arguments([*swept, *parsed], None)
+    except HydraException as error:
+        raise explain(error, overrides, config_dir) from error
+    return [list(point) for batch in batches for point in batch]
+
+
+def plain(cfg: DictConfig) -> dict:
+    """Return what a job is: a config without Hydra's part, a sweep's and interpolations.
+
+    Raises UserError.
+    """
+    try:
+        # some of Hydra's own keys exist while a job runs, and not before
+        keys = [key for key in cfg if key not in ("hydra", *SWEEP)]
+        config = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
+    except OmegaConfBaseException as error:
+        raise explain(error) from error
+    for key, value in leaves(config):
+        if "${" in str(value):
+            raise UserError(
+                f"{key}={value}: ${{ begins a reference to another key, and no text may have it.\n"
+                "Type another value; rename a file or folder that is called so"
+            )
+    return config
+
+
+def explain(
+    error: Exception, overrides: list[str] | None = None, config_dir: str | None = None
+) -> UserError:
+    """Say in one message what Hydra found wrong with a command's words."""
+    if isinstance(error, MissingConfigException):
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher" and option in LAUNCHERS:
+            return UserError(
+                f"hydra/launcher={option} is a plugin that is not installed.\n"
+                f"Type pip install '{LAUNCHERS[option]}', or leave it out and type workers=2"
+            )
+        known = {*options_of(group, config_dir), *(error.options or [])}
+        known = [name for name in known if not name.startswith("_")]
+        return UserError(unknown_option(group, option, known, group in MULTIPLE))
+    if isinstance(error, OverrideParseException):
+        return UserError(
+            f"{error.override} is not understood: {str(error).splitlines()[0]}.\n"
+            "Type key=value without spaces; quote lists for the shell: 'augment=[crop,flip]'"
+        )
+    text = str(error)
+    unknown = re.search(r"Could not override '([^'@]+)'", text)
+    if unknown:
+        key = unknown[1]
+        known = known_keys(overrides or [], config_dir)
+        typed = next((word for word in overrides or [] if key_of(word) == key), "")
+        options = partial(options_of, config_dir=config_dir)
+        value = typed.partition("=")[2]
+        return UserError(unknown_key(key, value, known, options, own_name()))
+    lines = [line for line in text.splitlines() if line.strip()]
+    cause = f" ({str(error.__cause__).splitlines()[0]})" if str(error.__cause__ or "") else ""
+    command = f"\nin {' '.join(overrides)}" if overrides else ""
+    return UserError(" ".join(lines[:2]) + cause + command)
+
+
+def options_of(group: str, config_dir: str | None) -> list[str]:
+    """Return the options of a group, those of the user's own folder included."""
+    folders = [CONFIGS, *([Path(config_dir)] if config_dir else [])]
+    return [path.stem for folder in folders for path in (folder / group).glob("[!_]*.yaml")]
+
+
+def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
+    """Return every group and every key that there are with the choices that were typed."""
+    choices = [word for word in overrides if key_of(word) in GROUPS]
+    cfg = compose(choices, config_dir)
+    own = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SWEEP)))
+    keys = (key for part in (plain(cfg), own) for key, _ in leaves(part))
+    groups = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
+    public = [key for key in keys if not any(part.startswith("_") for part in key.split("."))]
+    return [*groups, *public]
+
+
+def quoted(text: str) -> str:
+    """Return a text as one value in Hydra's grammar, whatever characters are in it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    return f"'{escaped}'"
+
+
+def spread(words: list[str], overrides: list[str]) -> list[str]:
+    """Let a word belong to those options alone that have its key.
+
+    ``optim=sgd,momentum optim.momentum=0.5`` becomes a list of one value, ``choice(0.5)``: Hydra
+    composes what is not in a list before any option of the other list is chosen.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    swept = {word.key_or_group for word in parsed if word.is_sweep_override()}
+    replaced = {
+        word.input_line: f"{word.get_key_element()}=choice({word.get_value_element_as_str()})"
+        for word in parsed
+        if not word.is_sweep_override()
+        and not word.is_delete()
+        and (word.package or word.key_or_group.split(".")[0] in swept)
+        and "." in word.key_or_group
+    }
+    return [replaced.get(word, word) for word in words]

@@ -1,0 +1,301 @@
+"""Kinds of values that a key of a config may hold."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dlcourse.schema.duration import seconds
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite number within bounds.
+
+    whole: no fraction. above, below: the bound itself is excluded. words: what may stand instead.
+    empty: ``null`` may stand instead. example: what a message suggests to type.
+    """
+
+    low: float
+    high: float
+    example: float | str
+    whole: bool = False
+    above: bool = False
+    below: bool = False
+    empty: bool = False
+    words: tuple[str, ...] = ()
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is within these bounds."""
+        if value is None:
+            return self.empty
+        if isinstance(value, str):
+            return value in self.words
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            return False
+        low = value > self.low if self.above else value >= self.low
+        high = value < self.high if self.below else value <= self.high
+        return low and high and math.isfinite(value)  # of huge integers it is not known
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        low = f"above {self.low:,}" if self.above else f"of at least {self.low:,}"
+        high = f"below {self.high:,}" if self.below else f"at most {self.high:,}"
+        others = [*self.words, *(["null"] if self.empty else [])]
+        return " or ".join([f"{kind} {low} and {high}", *others])
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A list of numbers, each within the same bounds."""
+
+    each: Number
+    shortest: int
+    longest: int
+    example: str
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is such a list."""
+        fits = isinstance(value, list | tuple) and self.shortest <= len(value) <= self.longest
+        return fits and all(self.each.allows(number) for number in value)
+
+    def __str__(self) -> str:
+        lengths = {self.shortest, self.longest}
+        count = " to ".join(f"{length:,}" for length in sorted(lengths))
+        return f"a list of {count} numbers, each {self.each}"
+
+
+@dataclass(frozen=True)
+class Word:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def example(self) -> str:
+        """What a message suggests to type."""
+        return self.words[0]
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is one of the words."""
+        return isinstance(value, str) and value in self.words
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.words)}"
+
+
+@dataclass(frozen=True)
+class Function(Word):
+    """One of a few words, some of which may have numbers behind colons: ``leaky_relu:0.2``.
+
+    numbers: what those of a word are called and may be, ``{"leaky_relu": {"slope": Number(...)}}``.
+        All of them are given or none; several are in ascending order.
+    """
+
+    numbers: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
+
+    @property
+    def example(self) -> str:
+        """What a message suggests to type."""
+        word = self.words[0]
+        bounds = self.numbers.get(word, {}).values()
+        return ":".join([word, *(str(bound.example) for bound in bounds)])
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is one of the words, alone or with all of its numbers."""
+        if not isinstance(value, str) or ":" not in value:
+            return super().allows(value)
+        word, *texts = value.split(":")
+        bounds = self.numbers.get(word, {}).values()
+        given = [as_number(text) for text in texts]
+        fits = len(given) == len(bounds) and all(
+            bound.allows(number) for bound, number in zip(bounds, given, strict=True)
+        )
+        return fits and given == sorted(given)
+
+    def closer(self, value: Any) -> "Function":
+        """Return what is allowed of the word that a value begins with, or of all words."""
+        word, colon, _ = str(value).partition(":")
+        return replace(self, words=(word,)) if colon and word in self.words else self
+
+    def spelled(self, word: str) -> str:
+        """Return a word and what may stand behind it, ``leaky_relu[:<slope>]``."""
+        names = "".join(f":<{name}>" for name in self.numbers.get(word, {}))
+        return f"{word}[{names}]" if names else word
+
+    def __str__(self) -> str:
+        if len(self.words) > 1:
+            return f"one of {', '.join(map(self.spelled, self.words))}"
+        (word,) = self.words
+        bounds = [f"{name} {bound}" for name, bound in self.numbers.get(word, {}).items()]
+        if not bounds:
+            return f"{word} without a number"
+        ascending = ", in ascending order" if len(bounds) > 1 else ""
+        return f"{self.spelled(word)} with {' and '.join(bounds)}{ascending}"
+
+
+def as_number(text: str) -> int | float | None:
+    """Return the number that a text is; None if it is none."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
+
+
+@dataclass(frozen=True)
+class Device:
+    """``auto``, ``cpu``, ``cuda``, one of several GPUs, ``cuda:1``, or ``mps`` for Apple's."""
+
+    example: str = "auto"
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value names a device."""
+        if not isinstance(value, str):
+            return False
+        name, _, number = value.partition(":")
+        return value in ("auto", "cpu", "cuda", "mps") or (name == "cuda" and number.isdecimal())
+
+    def __str__(self) -> str:
+        return "auto, cpu, cuda, cuda:<number> or mps"
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A time above 0, such as ``30m``, or ``null``; a number without a unit is in seconds.
+
+    steps: a number without a unit is a whole number of steps.
+    """
+
+    example: str
+    steps: bool = False
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is a duration."""
+        if self.steps and isinstance(value, int | float):
+            return isinstance(value, int) and not isinstance(value, bool) and value > 0
+        return value is None or seconds(value) is not None
+
+    def __str__(self) -> str:
+        plain = "a number of steps" if self.steps else "a number of seconds"
+        return f"a time with a unit (90s, 30m, 2h, 1d), {plain}, or null"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false.
+
+    words: what may stand instead.
+    """
+
+    example: str = "true"
+    words: tuple[str, ...] = ()
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is true or false."""
+        return isinstance(value, bool) or (isinstance(value, str) and value in self.words)
+
+    def __str__(self) -> str:
+        return " or ".join(["true", "false", *self.words])
+
+
+QUOTED = """one that looks like a number or like true goes in quotes, '"2.5"'"""
+
+
+def is_text(value: Any, numbers: bool) -> bool:
+    """Return whether a value is a text that is not empty, or a whole number where it may be."""
+    if isinstance(value, str):
+        return value != ""
+    return numbers and type(value) is int  # a truth value is an int as well
+
+
+@dataclass(frozen=True)
+class Text:
+    """Any text, such as the name of a folder; or ``null`` if it may be ``empty``.
+
+    numbers: a whole number may stand instead, such as the name of a column.
+    """
+
+    example: str
+    empty: bool = False
+    numbers: bool = False
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is text and not empty."""
+        return is_text(value, self.numbers) or (value is None and self.empty)
+
+    def __str__(self) -> str:
+        return f"a text{' or null' if self.empty else ''} ({QUOTED})"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A list of texts; or ``null`` if it may be ``empty``.
+
+    numbers: whole numbers may stand among them.
+    """
+
+    example: str
+    empty: bool = False
+    numbers: bool = False
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is such a list."""
+        if value is None:
+            return self.empty
+        if not isinstance(value, list | tuple):
+            return False
+        return all(is_text(text, self.numbers) or text == "" for text in value)
+
+    def __str__(self) -> str:
+        return f"a list of names{' or null' if self.empty else ''} ({QUOTED})"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few whole numbers."""
+
+    numbers: tuple[int, ...]
+
+    @property
+    def example(self) -> int:
+        """What a message suggests to type."""
+        return self.numbers[0]
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is one of the numbers."""
+        return type(value) is int and value in self.numbers  # a truth value is an int as well
+
+    def __str__(self) -> str:
+        return " or ".join(map(str, self.numbers))
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A list of patterns, each with a factor, or another number, behind a colon."""
+
+    example: str = "[features.*:0.1]"
+    high: float = 1000
+    called: str = "factor"
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is such a list, with numbers from 0 to ``high``."""
+        if not isinstance(value, list | tuple):
+            return False
+        for text in value:
+            pattern, colon, factor = str(text).rpartition(":")
+            try:
+                if not (pattern and colon and 0 <= float(factor) <= self.high):
+                    return False
+            except ValueError:
+                return False
+        return True
+
+    def __str__(self) -> str:
+        return f"a list of <name with *>:<{self.called} from 0 to {self.high:,}>"
+
+
+Kind = (
+    Number | Numbers | Word | Function | Device | Duration | Flag | Text | Texts | Choice | Factors
+)

@@ -1,0 +1,74 @@
+"""Overrides as text, and which of those that a folder holds may be used."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dlcourse.errors import UserError
+
+OVERRIDE = re.compile(r"[+~]{0,2}[a-zA-Z][\w./:@-]*(=|$)")
+KEPT_OF_HYDRA = ("hydra.sweep.dir=", "hydra/launcher=")
+TYPED_AGAIN = ("hydra.launcher", "sweep.storage")
+"""Options that can run a shell's commands, or write to any file or address."""
+
+FREE = ("resume", "trust", "observe", "checkpoint_every", "data.root", "data.download")
+"""Keys that may differ when a run is continued, because they do not touch its result."""
+
+END = ("max_epochs", "max_time", "stop")
+"""Keys that only move the end of a run: it can be continued with others."""
+
+
+def key_of(override: str) -> str:
+    """Return the key of an override: ``optim.lr`` of ``+optim.lr=0.1``."""
+    return override.split("=")[0].lstrip("+~")
+
+
+def check_overrides(overrides: object, path: Path) -> list[str]:
+    """Return the overrides that a file holds; raises UserError for what cannot be one.
+
+    Flags are refused, for the command line would take them for its own. So are overrides of Hydra's
+    keys, but for those that a sweep's folder may name: where it is, and by which launcher it runs.
+    """
+    if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
+        raise UserError(f"{path} does not hold a list of overrides, key=value each")
+    for override in overrides:
+        key = key_of(override)
+        of_hydra = re.search(r"(^|[@:])hydra\b", key)
+        kept = override.startswith(KEPT_OF_HYDRA) or is_typed_again(key)
+        if not OVERRIDE.match(override) or (of_hydra and not kept):
+            raise UserError(
+                f"{path} holds {override!r}, which is not an override that dlcourse stores.\n"
+                "The file has been changed since, or comes from another program"
+            )
+    return overrides
+
+
+def is_typed_again(key: str) -> bool:
+    """Return whether an option is not taken from a folder, but has to be typed each time."""
+    return any(key == name or key.startswith(f"{name}.") for name in TYPED_AGAIN)
+
+
+def not_typed(overrides: Sequence[str], typed: Sequence[str]) -> list[str]:
+    """Return the stored overrides that have to be typed again and are not among those typed."""
+    keys = {key_of(override) for override in typed}
+    return [one for one in overrides if is_typed_again(key_of(one)) and key_of(one) not in keys]
+
+
+def is_free(key: str) -> bool:
+    """Return whether a key may differ when a run is continued."""
+    return is_among(key, FREE)
+
+
+def is_among(key: str, keys: tuple[str, ...]) -> bool:
+    """Return whether a key, or one above it, is among some keys."""
+    return any(key == one or key.startswith(f"{one}.") for one in keys)
+
+
+def leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every ``("optim.lr", 0.1)`` of a nested config; lists and empty dicts are values."""
+    if isinstance(config, dict) and config:
+        for key, value in config.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, config

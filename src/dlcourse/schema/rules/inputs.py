@@ -1,0 +1,244 @@
+"""What models, augmentations and files ask of the inputs."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dlcourse.schema.facts import (
+    MOST_WHITENED,
+    NO_MAXOUT,
+    PICTURE_AUGMENTATIONS,
+    PICTURE_VIEWS,
+    SMALL_PICTURE,
+    TABLES,
+    smallest_picture,
+    target,
+)
+
+
+def model_fits_the_inputs(config: dict) -> Iterator[str]:
+    """Convolutions need pictures, and pictures large enough for them."""
+    smallest = smallest_picture(config)
+    size = config["data"].get("size")
+    name = target(config, "model").split(".")[-1]
+    if smallest is not None and target(config, "data") in TABLES:
+        yield (
+            f"{name} needs pictures, and this data set is a table of numbers.\n"
+            "Type model=mlp, or choose a data set of pictures"
+        )
+    elif smallest is not None and size is not None and size < smallest:
+        yield (
+            f"{name} needs pictures of {smallest} x {smallest} or more, got data.size={size}.\n"
+            f"Type data.size={smallest}, or choose another model"
+        )
+
+
+def patches_fill_the_picture(config: dict) -> Iterator[str]:
+    """A vision transformer cuts its pictures into whole patches."""
+    size, model = config["data"].get("size"), config["model"]
+    if target(config, "model") != "dlcourse.model.vit.ViT" or size is None:
+        return
+    patch = model["patch"] or (4 if size < SMALL_PICTURE else 16)
+    if size % patch:
+        yield (
+            f"model.patch={patch} does not divide pictures of data.size={size}.\n"
+            f"Type data.size={size // patch * patch + patch}, or a model.patch that divides it"
+        )
+
+
+def whitening_is_small_enough(config: dict) -> Iterator[str]:
+    """The matrix of all pairs of pixels must fit into memory, and its eigenvectors be found."""
+    data = config["data"]
+    if data["standardize"] == "zca" and "size" in data and "channels" in data:
+        count = data["channels"] * data["size"] ** 2
+        if count > MOST_WHITENED:
+            largest = math.isqrt(MOST_WHITENED // data["channels"])
+            yield (
+                f"data.standardize=zca decorrelates at most {MOST_WHITENED:,} inputs, and images "
+                f"of data.size={data['size']} have {count:,}.\n"
+                f"Type data.size={largest} or less, or data.standardize=pixel"
+            )
+
+
+def published_weights_stay(config: dict) -> Iterator[str]:
+    """An initializer would draw over them."""
+    published = config["model"].get("weights") if "name" in config["model"] else None
+    default = target(config, "init") == "dlcourse.init.default.default"
+    if target(config, "model").startswith("dlcourse.") and published and not default:
+        name = target(config, "init").split(".")[-1]
+        yield (
+            f"init={name} would draw over the published weights of model.weights={published}.\n"
+            "Type init=default, or model.weights=null"
+        )
+
+
+def augmentation_fits_the_inputs(config: dict) -> Iterator[str]:
+    """Only pictures can be mirrored and shifted."""
+    wrong = [name for name in config["augment"] if name in PICTURE_AUGMENTATIONS]
+    if wrong and target(config, "data") in TABLES:
+        yield (
+            f"augment={wrong[0]} is for pictures, and this data set is a table of numbers.\n"
+            "Type 'augment=[noise]', 'augment=[mixup]' or 'augment=[]'"
+        )
+
+
+def augmentation_options_fit(config: dict) -> Iterator[str]:
+    """A square must lie in the picture, and a strength among its levels."""
+    size = config["data"].get("size")
+    length = config["augment"].get("cutout", {}).get("length")
+    if size is not None and length is not None and length > size:
+        yield (
+            f"augment.cutout.length={length} covers more than a picture of data.size={size}.\n"
+            f"Type augment.cutout.length={max(size // 2, 1)}"
+        )
+    options = config["augment"].get("rand_augment", {})
+    bins = options.get("num_magnitude_bins")
+    if bins is not None and options["magnitude"] >= bins:
+        yield (
+            f"augment.rand_augment.magnitude={options['magnitude']} is not one of "
+            f"{bins} levels, which are counted from 0.\n"
+            f"Type augment.rand_augment.magnitude={bins - 1} or less"
+        )
+
+
+def mirrors_are_large_enough(config: dict) -> Iterator[str]:
+    """A picture can be mirrored about its border once."""
+    size, crop = config["data"].get("size"), config["augment"].get("crop", {})
+    asked = {"augment.crop.padding": crop["padding"]} if crop.get("mode") == "reflect" else {}
+    if "shift" in config["view"]:
+        asked["view.shift.pixels"] = config["view"]["shift"].get("pixels", 0)
+    for key, pixels in asked.items():
+        if size is not None and pixels >= size:
+            yield (
+                f"{key}={pixels} is more than a picture of data.size={size} can mirror.\n"
+                f"Type {key}={size - 1} or less"
+            )
+
+
+def views_are_of_pictures(config: dict) -> Iterator[str]:
+    """Numbers of a table have no mirror image, and one that is an answer would not fit."""
+    own = [name for name in config["view"] if name in PICTURE_VIEWS]
+    if own and target(config, "data") in TABLES:
+        yield (
+            f"view={own[0]} is for pictures, and this data set is a table of numbers.\n"
+            "Type 'view=[]'"
+        )
+    elif own and config["data"]["reconstruct"]:
+        yield (
+            f"view={own[0]} asks for another picture than the one to be rebuilt with "
+            "data.reconstruct=true.\nType 'view=[]'"
+        )
+
+
+def targets_that_are_pictures_stay(config: dict) -> Iterator[str]:
+    """A moved picture would have to be rebuilt where it was."""
+    moved = [name for name in config["augment"] if name in PICTURE_AUGMENTATIONS]
+    if config["data"]["reconstruct"] and moved:
+        yield (
+            f"augment={moved[0]} changes the inputs, and with data.reconstruct=true the targets "
+            "stay as they were.\nType 'augment=[noise]', which an autoencoder learns to take away"
+        )
+
+
+def norm_fits_the_model(config: dict) -> Iterator[str]:
+    """Some averages would be over a single number."""
+    norm = config["model"].get("norm")
+    if norm == "instance" and target(config, "model") == "dlcourse.model.mlp.MLP":
+        yield (
+            "model.norm=instance averages over a picture's pixels, and an MLP's units have none.\n"
+            "Type model.norm=layer"
+        )
+    single = [width for width in mlp_widths(config) if one_value_to_average(norm, width)]
+    if single:
+        yield (
+            f"model.norm={norm} would average over single values, which leaves nothing of them, in "
+            f"a layer of {single[0]} unit{'s' if single[0] > 1 else ''}.\n"
+            "Type other model.widths, for example 'model.widths=[16]', or model.norm=none"
+        )
+    if norm == "batch" and config["batch_size"] == 1:
+        yield (
+            "model.norm=batch averages over a batch, and batch_size=1 leaves nothing to average.\n"
+            "Type batch_size=2 or more, or model.norm=layer"
+        )
+
+
+def mlp_widths(config: dict) -> list[int]:
+    """Return how many values each norm of an MLP looks at."""
+    model = config["model"]
+    if target(config, "model") != "dlcourse.model.mlp.MLP":
+        return []
+    name, _, number = str(model["activation"]).partition(":")
+    return [width * (int(number or 2) if name == "maxout" else 1) for width in model["widths"]]
+
+
+def one_value_to_average(norm: str, values: int) -> bool:
+    """Return whether a norm of a layer of single values has but one in each of its averages."""
+    return (norm == "layer" and values == 1) or (norm == "group" and values in (1, 2, 4, 8))
+
+
+def maxout_has_its_pieces(config: dict) -> Iterator[str]:
+    """Some activations take what no single layer has made for them."""
+    activation = config["model"].get("activation")
+    name = NO_MAXOUT.get(target(config, "model"))
+    if name and str(activation).split(":")[0] == "maxout":
+        yield (
+            f"model.activation={activation} takes the largest of several values that the layer "
+            f"before it makes for each unit, and model={name} has activations without such a "
+            "layer.\nType another model.activation, or model=mlp, model=convnet or model=vgg11"
+        )
+
+
+def picture_folder_exists(config: dict) -> Iterator[str]:
+    """A folder of one's own cannot be downloaded."""
+    data = config["data"]
+    if target(config, "data") == "dlcourse.data.image_folder.image_folder":
+        folder = Path(data["root"]).expanduser() / data["folder"]
+        if not os.path.isdir(folder):
+            yield (
+                f"The image folder {folder} is not there, or may not be looked into.\n"
+                "Type data.root=<folder>, a folder with one folder of images per class"
+            )
+
+
+def a_range_goes_upwards(config: dict) -> Iterator[str]:
+    """Of a range of initial weights the lower end is the smaller one."""
+    low, high = config["init"].get("low"), config["init"].get("high")
+    if target(config, "init") == "dlcourse.init.uniform.uniform" and not low < high:
+        bound = abs(high) or 0.05
+        yield (
+            f"init=uniform draws weights between init.low={low} and init.high={high}, of which the "
+            f"first must be the smaller one.\nType init.low={-bound} init.high={bound}"
+        )
+
+
+def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
+    """Its weights are read before the first step."""
+    if target(config, "init") != "dlcourse.init.from_run.from_run":
+        return
+    run = config["init"].get("run")
+    if run is None:
+        yield "init=from_run takes its weights from a finished run.\nType init.run=<its folder>"
+    elif not (Path(run) / "checkpoints/best.pt").exists():
+        yield (
+            f"init.run={run} holds no weights: checkpoints/best.pt is not in it.\n"
+            "Type init.run=<folder of a run>, in cross-validation <folder>/fold0"
+        )
+
+
+RULES = (
+    model_fits_the_inputs,
+    patches_fill_the_picture,
+    whitening_is_small_enough,
+    published_weights_stay,
+    augmentation_fits_the_inputs,
+    augmentation_options_fit,
+    mirrors_are_large_enough,
+    views_are_of_pictures,
+    targets_that_are_pictures_stay,
+    norm_fits_the_model,
+    maxout_has_its_pieces,
+    picture_folder_exists,
+    a_range_goes_upwards,
+    the_run_to_start_from_is_there,
+)

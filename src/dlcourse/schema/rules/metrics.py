@@ -1,0 +1,86 @@
+"""What is measured, and whether there is something to measure it on."""
+
+from collections.abc import Iterator
+
+from dlcourse.errors import nearest
+from dlcourse.schema.facts import FIGURES, NESTED, SIZES, target
+
+
+def monitor_is_measured(config: dict) -> Iterator[str]:
+    """The best epoch, early stopping and sweeps need the monitored figure."""
+    monitor, mode = config["monitor"], config["mode"]
+    known = {f"{split}/loss": "min" for split in ("train", "val")}
+    for name, metric in config["metric"].items():
+        splits = ("train", "val") if metric.get("training") else ("val",)
+        # of a user's own metric we know no direction
+        for figure, better in FIGURES.get(name, {name: mode}).items():
+            known |= {f"{split}/{figure}": better for split in splits}
+    if monitor not in known:
+        yield (
+            f"monitor={monitor} is not measured in this run; {nearest(monitor, known)}.\n"
+            "Type one of them, or add a metric"
+        )
+    elif known[monitor] != mode:
+        yield (
+            f"mode={mode} would take the worst {monitor} for the best.\n"
+            f"Type monitor={monitor} mode={known[monitor]}"
+        )
+
+
+def monitor_needs_validation(config: dict) -> Iterator[str]:
+    """Without a validation part nothing can be chosen by it."""
+    if config["split"].get("fraction") == 0 and config["monitor"].startswith("val/"):
+        yield (
+            f"split.fraction=0 leaves no validation part, and monitor={config['monitor']} and "
+            "stop need one.\n"
+            "Type split.fraction=0.2, or stop=never monitor=train/loss mode=min"
+        )
+
+
+def stopping_needs_validation(config: dict) -> Iterator[str]:
+    """Early stopping on the training loss would never see overfitting."""
+    patient = target(config, "stop") == "dlcourse.stop.patience.patience"
+    if patient and config["split"].get("fraction") == 0:
+        yield (
+            "stop=patience needs a validation part, and split.fraction=0 leaves none.\n"
+            "Type split.fraction=0.2, or stop=never"
+        )
+
+
+def examples_suffice(config: dict) -> Iterator[str]:
+    """There must be so many examples, and one for each class."""
+    data = config["data"]
+    known, classes = SIZES.get(data.get("_target_"), (data.get("train_examples"), 2))
+    kept = data["examples"]
+    least = max(classes, 2)
+    if kept and known and not least <= kept <= known:
+        among = f" in {classes} classes" if classes else ""
+        yield (
+            f"data.examples={kept} cannot be kept of {known} training examples{among}.\n"
+            f"Type a number from {least} to {known}"
+        )
+
+
+def test_examples_are_there(config: dict) -> Iterator[str]:
+    """Made-up data need a number; the outer fold of nested folds is not shortened."""
+    data = config["data"]
+    made_up = "train_examples" in data
+    if made_up and data["test_examples"] is None:
+        yield (
+            "data.test_examples=null leaves open how many examples to make.\n"
+            "Type data.test_examples=1000"
+        )
+    if not made_up and data["test_examples"] is not None and target(config, "split") == NESTED:
+        yield (
+            f"data.test_examples={data['test_examples']} shortens the test part of the data, and "
+            "split=nested tests on its outer fold.\nType data.test_examples=null"
+        )
+
+
+RULES = (
+    test_examples_are_there,
+    monitor_needs_validation,
+    stopping_needs_validation,
+    monitor_is_measured,
+    examples_suffice,
+)

@@ -1,0 +1,175 @@
+"""What optimizers, schedules and the runtime ask of other keys."""
+
+from collections.abc import Iterator
+
+from dlcourse.schema.facts import (
+    FULL_BATCH,
+    NO_LOSS_SCALING,
+    OWN_LENGTH,
+    OWN_STEP_MODELS,
+    SOLVABLE,
+    target,
+)
+
+IDLE = {
+    "clip": "dlcourse.clip.none.none",
+    "schedule": "dlcourse.schedule.constant.constant",
+    "average": "dlcourse.average.none.NoAverage",
+}
+
+
+def some_methods_take_everything(config: dict) -> Iterator[str]:
+    """On mini-batches they would be other methods, or none at all."""
+    batch_size = config["batch_size"]
+    for group in ("optim", "model"):
+        name = target(config, group)
+        if name in FULL_BATCH and batch_size != "full":
+            yield (
+                f"{group}={FULL_BATCH[name]} takes the whole training part in one step, got "
+                f"batch_size={batch_size}.\nType batch_size=full, or choose another {group}"
+            )
+
+
+def nesterov_needs_momentum(config: dict) -> Iterator[str]:
+    """Nesterov's method looks ahead along the momentum."""
+    optim = config["optim"]
+    if optim.get("nesterov") and not optim.get("momentum"):
+        yield (
+            "optim=nesterov needs a momentum above 0, got "
+            f"optim.momentum={optim.get('momentum')}.\n"
+            "Type optim.momentum=0.9, or optim=sgd for no momentum"
+        )
+    if optim.get("nesterov") and optim.get("dampening"):
+        yield "optim=nesterov allows no dampening.\nType optim.dampening=0"
+
+
+def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
+    """Least squares has a closed form for the last layer alone, and only for squared errors."""
+    if target(config, "optim") != "dlcourse.optim.closed_form.ClosedForm":
+        return
+    model = target(config, "model")
+    if model.startswith("dlcourse.") and model not in SOLVABLE:
+        yield (
+            f"optim=closed_form solves models that are linear in their weights, and "
+            f"{model.split('.')[-1]} is not.\nType model=linear, model=polynomial or model=kernel"
+        )
+    if target(config, "loss") != "dlcourse.loss.mse.mse":
+        yield "optim=closed_form minimises squared errors.\nType loss=mse"
+    if config["augment"] or config["regularizer"]:
+        yield (
+            "optim=closed_form knows of no regularizer and no augment.\n"
+            "Type 'regularizer=[]' 'augment=[]'; optim.ridge=0.1 penalises large weights"
+        )
+    for group, idle in IDLE.items():
+        if target(config, group) != idle:
+            yield (
+                f"optim=closed_form arrives in one step, and {group} would have no effect.\n"
+                f"Type {group}={idle.split('.')[2]}"
+            )
+
+
+def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
+    """What bends its steps afterwards spoils its estimate of the curvature."""
+    if target(config, "optim") != "dlcourse.optim.lbfgs.LBFGS":
+        return
+    if target(config, "clip") != IDLE["clip"]:
+        yield "optim=lbfgs chooses its steps' length itself and does not clip.\nType clip=none"
+    if target(config, "average") == "dlcourse.average.lookahead.Lookahead":
+        yield (
+            "average=lookahead moves the weights behind the back of optim=lbfgs.\n"
+            "Type average=none, or another optim"
+        )
+    if "max_norm" in config["regularizer"]:
+        yield (
+            "regularizer=max_norm moves the weights behind the back of optim=lbfgs.\n"
+            "Type 'regularizer=[l2]', or another optim"
+        )
+
+
+def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
+    """Two that both bring a training step cannot be combined, nor a model that grows averaged."""
+    model = target(config, "model")
+    if model not in OWN_STEP_MODELS:
+        return
+    if target(config, "optim") in NO_LOSS_SCALING:
+        yield (
+            f"model={OWN_STEP_MODELS[model]} has a training step of its own, and so has this "
+            "optimizer.\nType optim=adam"
+        )
+    if target(config, "average") != IDLE["average"]:
+        yield (
+            f"model={OWN_STEP_MODELS[model]} grows while it learns, and what grows has no "
+            "average.\nType average=none"
+        )
+    if config["optim"]["freeze"]:
+        yield (f"model={OWN_STEP_MODELS[model]} freezes its units itself.\nType optim.freeze=[]")
+
+
+def frozen_parts_learn_in_some_epochs(config: dict) -> Iterator[str]:
+    """What thaws after the end never learns; and some methods know of no learning rates."""
+    optim, epochs = config["optim"], config["max_epochs"]
+    for text in optim["freeze_until"]:
+        pattern, _, epoch = text.rpartition(":")
+        if float(epoch) >= epochs:
+            yield (
+                f"optim.freeze_until=[{text}] leaves nothing of max_epochs={epochs} to learn in.\n"
+                f"Type 'optim.freeze=[{pattern}]', or an epoch below {epochs}"
+            )
+    wanted = [key for key in ("freeze_after", "freeze_until") if optim[key]]
+    for group in ("optim", "model") if wanted else ():
+        name = target(config, group)
+        if name in OWN_LENGTH:
+            yield (
+                f"{group}={name.split('.')[2]} has no learning rate that could rest in some "
+                f"epochs.\nType optim.{wanted[0]}=[], or another {group}"
+            )
+
+
+def warmup_fits_the_epochs(config: dict) -> Iterator[str]:
+    """The schedule proper needs some epochs as well."""
+    epochs, length = config["max_epochs"], config["schedule"].get("warmup", 0)
+    if length >= epochs:
+        yield (
+            f"schedule.warmup={length} epochs leave nothing of max_epochs={epochs}.\n"
+            f"Type a schedule.warmup below {epochs}"
+        )
+
+
+def three_phases_need_room(config: dict) -> Iterator[str]:
+    """The way up and the way back down are equally long."""
+    schedule = config["schedule"]
+    if schedule.get("three_phase") and schedule["pct_start"] >= 0.5:
+        yield (
+            f"schedule.three_phase=true leaves no third phase at schedule.pct_start="
+            f"{schedule['pct_start']}.\nType schedule.pct_start=0.3, or schedule.three_phase=false"
+        )
+
+
+def precisions_need_their_device(config: dict) -> Iterator[str]:
+    """fp16 on the CPU is slow and bf16 is there for it; Apple's GPUs know no float64."""
+    runtime = config["runtime"]
+    precision, device = runtime.get("precision"), runtime.get("device")
+    if precision == "fp64" and device == "mps":
+        yield "runtime.precision=fp64 is not known to Apple's GPUs.\nType runtime=cpu"
+    if precision != "fp16":
+        return
+    if device in ("cpu", "mps"):
+        yield "runtime.precision=fp16 needs CUDA.\nType runtime.precision=bf16"
+    if target(config, "optim") in NO_LOSS_SCALING or target(config, "model") in OWN_STEP_MODELS:
+        yield (
+            "runtime.precision=fp16 scales the loss of a single backward pass, and this training "
+            "step has several or none.\nType runtime.precision=bf16"
+        )
+
+
+RULES = (
+    some_methods_take_everything,
+    nesterov_needs_momentum,
+    closed_form_solves_what_is_linear,
+    lbfgs_sees_one_smooth_function,
+    models_with_a_step_of_their_own_keep_it,
+    frozen_parts_learn_in_some_epochs,
+    warmup_fits_the_epochs,
+    three_phases_need_room,
+    precisions_need_their_device,
+)

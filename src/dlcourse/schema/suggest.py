@@ -1,0 +1,69 @@
+"""Which key or option may be meant by one that there is not."""
+
+from collections.abc import Callable, Iterable
+
+from dlcourse.errors import SHOWN, bare, by_likeness, meant, nearest
+from dlcourse.schema.synonyms import KEYS, OPTIONS
+
+
+def option_meant(group: str, option: str, known: Iterable[str]) -> list[str]:
+    """Return the options of a group that may be meant, the likeliest first, at most three."""
+    known = sorted(set(known))
+    same = [other for other in known if bare(other) == bare(option)]
+    other = OPTIONS.get(group, {}).get(bare(option))
+    if same or other not in known:
+        return same or meant(option, known)
+    return [other]
+
+
+def unknown_option(group: str, option: str, known: Iterable[str], several: bool) -> str:
+    """Say that a group has no such option, and what to type; several: it takes a list of them."""
+    close = option_meant(group, option, known)
+    guess = close[0] if close else "<one of them>"
+    typed = f"'{group}=[{guess}]'" if several else f"{group}={guess}"
+    return f"{group}={option} is not there; {nearest(option, known, close)}.\nType {typed}"
+
+
+def keys_meant(key: str, known: Iterable[str]) -> list[str]:
+    """Return what may be meant by a key that there is not, the likeliest first, at most three.
+
+    Each is a key or, where the name itself says the value, an override: ``cuda`` is
+    ``runtime.device=cuda``.
+    """
+    known = sorted(set(known))
+    group, _, last = key.rpartition(".")
+    other = KEYS.get(bare(key)) or KEYS.get(bare(last))
+    same = [name for name in known if bare(name) == bare(key)]
+    ends = [name for name in known if bare(name.rpartition(".")[2]) == bare(last)]
+    inside = [name for name in ends if group and name.startswith(f"{group}.")]
+    if same or inside:
+        return (same or inside)[:3]
+    if other and (not group or not ends or other in ends):
+        return [other]
+    inside = [name for name in known if group and name.startswith(f"{group}.")]
+    return ends[:3] or meant(
+        key, inside or [name for name in known if bool(group) == ("." in name)]
+    )
+
+
+def unknown_key(
+    key: str, value: str, known: Iterable[str], options_of: Callable[[str], list[str]], command: str
+) -> str:
+    """Say that there is no such key and what to type instead.
+
+    options_of: the options of a group. command: as it is typed.
+    """
+    known = sorted(set(known))
+    close = sorted(keys_meant(key, known), key=lambda name: value not in options_of(name))
+    if close:
+        first = close[0]
+        value = "".join(option_meant(first, value, options_of(first))[:1]) or value or "<value>"
+        whole = first if "=" in first else f"{first}={value}"
+        guess = " or ".join(close)
+        return f"{key} is not a key of this config; did you mean {guess}?\nType {whole}"
+    inside = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
+    shown = by_likeness(key, inside or [name for name in known if "." not in name])[:SHOWN]
+    return (
+        f"{key} is not a key of this config; the nearest are {', '.join(shown)}.\n"
+        f"{command} --help lists the groups; add --cfg job to see every key"
+    )

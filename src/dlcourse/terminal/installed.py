@@ -1,0 +1,65 @@
+"""Whether this Python has what dlcourse needs; the first module that a clone's commands import.
+
+It needs nothing but the standard library, and its syntax is that of old Pythons.
+"""
+
+import os
+import shlex
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+CLONE = SOURCE.parent
+OLDEST = (3, 11)
+NEEDED = {
+    "torch": "torch", "torchvision": "torchvision", "hydra": "hydra-core", "omegaconf": "omegaconf",
+    "tensorboard": "tensorboard", "numpy": "numpy", "sklearn": "scikit-learn", "scipy": "scipy",
+    "matplotlib": "matplotlib", "PIL": "pillow", "rich": "rich", "filelock": "filelock",
+}  # fmt: skip
+"""What pyproject.toml depends on: the module and what pip calls it."""
+
+
+def require_installed() -> None:
+    """End the command with one message and status 2 if this Python lacks a dependency.
+
+    Child processes find the package where this process has found it.
+    """
+    own = [str(SOURCE), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(own))
+    if sys.version_info < OLDEST:
+        problem = "dlcourse needs Python {}.{} or newer".format(*OLDEST)
+    else:
+        missing = [name for module, name in NEEDED.items() if find_spec(module) is None]
+        if not missing:
+            return
+        problem = "This Python lacks " + ", ".join(missing)
+    version = ".".join(map(str, sys.version_info[:3]))
+    print(f"dlcourse: {problem} ({sys.executable}, {version}).\n{remedy()}", file=sys.stderr)
+    sys.exit(2)
+
+
+def remedy() -> str:
+    """Return what to type: into the environment that make has made, or one of two ways to it."""
+    folder, activate = ("Scripts", "") if os.name == "nt" else ("bin", "source ")
+    environment = CLONE / ".venv" / folder
+    python = next(environment.glob("python*"), None)
+    if python is not None and Path(sys.prefix).resolve() != (CLONE / ".venv").resolve():
+        words = [shown(environment / "python"), *sys.argv]
+        return (
+            "  There is an environment in .venv. Activate it and type the command again:\n"
+            f"    {activate}{shown(environment / 'activate')}\n"
+            f"  or type\n    {' '.join(map(shlex.quote, words))}"
+        )
+    where = "" if Path.cwd() == CLONE else f", in {CLONE}"
+    return (
+        f"  Two ways to install what dlcourse needs{where}:\n"
+        "    make train              makes an environment in .venv, installs into it, and trains\n"
+        "    pip install -e .        installs into the Python whose pip it is"
+    )
+
+
+def shown(path: Path) -> str:
+    """Return a path as it is typed from here: relative if it is below."""
+    inside = Path.cwd() in path.absolute().parents
+    return os.path.relpath(path) if inside else str(path)

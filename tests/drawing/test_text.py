@@ -1,0 +1,111 @@
+"""Names are drawn letter by letter: no formula, no hidden label, no box for a missing letter."""
+
+import io
+import warnings
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from dlcourse.drawing.text import (
+    LITERAL,
+    add_legend,
+    class_labels,
+    families_with,
+    fonts_for,
+    is_drawable,
+    value_label,
+)
+from dlcourse.observe.pictures import draw_confusion, draw_per_class, draw_precision_recall
+
+AWKWARD = [
+    "$", "$$", "$x^2$", "_background_", "__", "50 %", "a\\b", "a\\$b", "two\nlines", "\t",
+    "x" * 300, "猫", "犬", "日本語の長い名前", "שלום", "हिन्दी", "ไทย", "😀", "é", "\udcff", "[red]",
+    "<b>", "&amp;", " ", "",
+]  # fmt: skip
+"""Class names that matplotlib would read as something else, or has no letters for."""
+
+
+def full(count):
+    """Return what metrics report of so many classes."""
+    curve = {"recall": [0.5, 1.0], "precision": [0.5, 0.6]}
+    shares = [0.5] * count
+    per_class = dict.fromkeys(("precision", "recall", "f1"), shares) | {"support": [1] * count}
+    areas = {"per_class": shares, "macro": 0.5, "curves": [curve] * count}
+    return {"per_class": per_class, "average_precision": areas}
+
+
+def written(figure):
+    """Draw a figure for good; a warning of matplotlib's is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.savefig(io.BytesIO(), format="png", dpi=20)
+    return figure
+
+
+def draw_all(names):
+    count = len(names)
+    table = [[1] * count for _ in range(count)]
+    with fonts_for(names):
+        return [
+            written(draw_confusion(table, names)),
+            written(draw_precision_recall(full(count), names)),
+            written(draw_per_class(full(count), names)),
+        ]
+
+
+def test_awkward_class_names_are_drawn_without_a_warning():
+    draw_all(AWKWARD)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.text(max_size=12), min_size=2, max_size=4))
+def test_any_class_names_are_drawn_without_a_warning(names):
+    with fonts_for(names):
+        labels, note = class_labels(names)
+        figure = Figure(figsize=(1, 1), dpi=20)
+        figure.text(0, 0, "".join([*labels, note, *map(value_label, names)]), **LITERAL)
+        written(figure)
+
+
+def test_names_that_a_font_has_are_drawn_as_they_are():
+    names = ["$", "$$", "$x^2$", "_background_", "50 %", "a\\$b"]
+    confusion, curves, classes = draw_all(names)
+    shown = confusion.axes[0].get_yticklabels()
+    assert [text.get_text() for text in shown] == names
+    assert not any(text.get_parse_math() for text in shown)
+    legend = [text.get_text() for text in curves.legends[0].get_texts()]
+    assert legend == [f"{name}  0.500" for name in names]
+    rows = [text.get_text() for text in classes.axes[0].get_yticklabels()]
+    assert rows == [f"{name}  (1)" for name in names]
+
+
+def test_a_name_without_a_font_becomes_the_number_of_its_class():
+    letter = "\U000e0100"  # a variation selector, which no font draws by itself
+    labels, note = class_labels(["cat", f"{letter}"])
+    assert labels == ["cat", "class 1"]
+    assert "result.json" in note
+    assert class_labels(["cat", "dog"]) == (["cat", "dog"], "")
+
+
+def test_names_that_are_alike_once_shortened_have_their_numbers():
+    labels, _ = class_labels(["a" * 20 + "b" + "a" * 20, "a" * 20 + "c" + "a" * 20, "dog"])
+    assert len(set(labels)) == 3
+    assert labels[0].startswith("0 ")
+
+
+def test_letters_are_looked_for_in_every_installed_font():
+    letter = "\u2a74"  # in fonts for formulas that come with matplotlib
+    assert not is_drawable(letter)
+    assert len(families_with({letter})) == 1
+    with fonts_for([letter]):
+        assert is_drawable(letter)
+
+
+def test_a_legend_has_every_name():
+    figure = Figure()
+    axes = figure.add_subplot()
+    entries = [(axes.plot([0, 1])[0], name) for name in ("_a", "$b$", "c")]
+    legend = add_legend(figure, entries)
+    assert [text.get_text() for text in legend.get_texts()] == ["_a", "$b$", "c"]
+    assert len(axes.get_legend_handles_labels()[0]) == 2  # the control: matplotlib hides the first

@@ -1,0 +1,121 @@
+"""``runtime=auto`` tries out what makes no difference but to the speed, and keeps to it."""
+
+import json
+
+import pytest
+from conftest import prepared
+from torch import nn
+
+from dlcourse.engine import autotune
+from dlcourse.engine.autotune import PLAIN, USUAL, others, race, settle
+from dlcourse.engine.build import build
+from dlcourse.engine.run import run
+from dlcourse.runs import run_folder
+
+
+@pytest.fixture
+def at_hand(tiny):
+    """Return what ``settle`` is told of a small run, and its runtime."""
+    cfg = tiny("model=lenet", "data.examples=100", "runtime.precision=fp32")
+    _, fold, _ = prepared(cfg)
+    from dlcourse.engine.build import load_data
+
+    return cfg, build(cfg.runtime)(), load_data(cfg), fold
+
+
+def test_a_short_run_takes_what_is_usual_without_a_trial(at_hand, tmp_path, capsys):
+    settle(*at_hand, tmp_path)
+    runtime = at_hand[1]
+    assert {"channels_last": runtime.channels_last, "linear": runtime.linear} == USUAL
+    assert json.loads((tmp_path / "runtime.json").read_text()) == {"picked": USUAL, "measured": {}}
+    assert capsys.readouterr().out == ""
+
+
+def test_whether_a_small_run_is_measured_does_not_hang_on_its_seconds(
+    at_hand, tmp_path, monkeypatch
+):
+    cfg, *others_ = at_hand
+    cfg.max_epochs = 500
+    monkeypatch.setattr(autotune, "SHORT", 0)  # as on a machine so busy that it would take hours
+    monkeypatch.setattr(autotune, "measured", None)
+    settle(cfg, *others_, tmp_path)
+    assert run_folder.read_picks(tmp_path) == {"picked": USUAL, "measured": {}}
+    assert autotune.FEW > 1797 * 500, "the digits are a small run"
+
+
+def test_a_long_run_is_measured_and_what_is_faster_is_kept(at_hand, tmp_path, capsys, monkeypatch):
+    gains = iter([1.5, 0.4])
+    race = lambda now, then, seconds: (now(), then(), [next(gains)])[2]  # noqa: E731
+    monkeypatch.setattr(autotune, "race", race)
+    monkeypatch.setattr(autotune, "FEW", 0)
+    monkeypatch.setattr(autotune, "SHORT", 0)
+    settle(*at_hand, tmp_path)
+    picks = {"channels_last": True, "linear": "products"}
+    measured = {"channels_last=true": 1.5, "linear=convolution": 0.4}
+    assert run_folder.read_picks(tmp_path) == {"picked": picks, "measured": measured}
+    line = capsys.readouterr().out
+    assert "channels_last=true linear=products" in line
+    assert "channels_last=true 1.50x, linear=convolution 0.40x" in line
+
+
+def test_what_was_picked_is_taken_when_the_run_goes_on(at_hand, tmp_path, monkeypatch):
+    picks = {"channels_last": False, "linear": "convolution"}
+    run_folder.write_picks(tmp_path, {"picked": picks, "measured": {}})
+    monkeypatch.setattr(autotune, "measured", None)
+    settle(*at_hand, tmp_path)
+    assert at_hand[1].channels_last is False
+    assert at_hand[1].linear == "convolution"
+
+
+def test_plain_picks_nothing_and_writes_nothing(compose, tmp_path):
+    words = ["data.examples=60", "max_epochs=1", "observe=[]", "runtime=plain"]
+    run(compose(*words, "runtime.device=cpu"), tmp_path / "run")
+    assert not (tmp_path / "run/runtime.json").exists()
+
+
+def test_a_trial_changes_nothing_of_the_training(tiny, tmp_path, monkeypatch):
+    cfg = tiny("model=lenet", "model.dropout=0.3", "data.examples=100")
+    run(cfg, tmp_path / "usual")
+    monkeypatch.setattr(autotune, "FEW", 0)
+    monkeypatch.setattr(autotune, "SHORT", 0)
+    monkeypatch.setattr(autotune, "race", lambda now, then, seconds: (then(), [2.0])[1])
+    monkeypatch.setattr(autotune, "others", lambda *_: [("channels_last", True)])
+    run(cfg, tmp_path / "tried")
+    assert run_folder.read_picks(tmp_path / "tried")["measured"]
+    one, other = (run_folder.read_result(tmp_path / name) for name in ("usual", "tried"))
+    assert one["test"] == other["test"]
+    assert one["best"] == other["best"]
+
+
+def test_only_options_that_can_matter_are_tried():
+    assert others(list(USUAL), (3, 8, 8), nn.Sequential(nn.Conv2d(3, 3, 1))) == [
+        ("channels_last", True)
+    ]
+    assert others(list(USUAL), (5,), nn.Sequential(nn.Linear(5, 2))) == [("linear", "convolution")]
+    assert others(["linear"], (5,), nn.Sequential(nn.Conv1d(5, 2, 1))) == []
+
+
+def test_a_race_tells_how_many_times_as_fast():
+    steps = iter([9.0, 0.1, 0.2, 0.3])  # the first one of each is not counted
+    assert race(lambda: 0.3, lambda: next(steps), 1.0) == pytest.approx([1, 1.5, 3])
+    assert len(race(lambda: 0.3, lambda: 0.1, 2.0)) == 5
+    assert PLAIN.keys() == USUAL.keys()
+
+
+@pytest.mark.parametrize(
+    ("ratios", "kept"), [([0.9, 1.2, 1.3, 1.4, 1.5], True), ([0.9, 1.2, 1.3], False)]
+)
+def test_what_may_be_faster_by_chance_is_not_kept(ratios, kept, at_hand, tmp_path, monkeypatch):
+    monkeypatch.setattr(autotune, "race", lambda now, then, seconds: ratios)
+    monkeypatch.setattr(autotune, "FEW", 0)
+    monkeypatch.setattr(autotune, "SHORT", 0)
+    settle(*at_hand, tmp_path)
+    picked = {"channels_last": True, "linear": "convolution"} if kept else PLAIN
+    assert run_folder.read_picks(tmp_path)["picked"] == picked
+
+
+def test_the_runtime_takes_its_picks(compose):
+    runtime = build(compose("runtime=cpu").runtime)()
+    runtime.pick({"linear": "convolution"})
+    model = runtime.place(nn.Sequential(nn.Linear(4, 2)), (4,))
+    assert type(model[0]).__name__ == "LinearByConvolution"

@@ -1,0 +1,182 @@
+"""An experiment keeps its protocol: choose by validation, test once, folds apart."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dlcourse.engine import run as engine
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+
+
+def test_folds_are_put_together_as_numpy_does(tiny, tmp_path):
+    cfg = tiny("model=mlp", "split=stratified_kfold", "split.folds=3", "data.examples=90")
+    best = run(cfg, tmp_path / "run")
+    result = run_folder.read_result(tmp_path / "run")
+    folds = [run_folder.read_result(tmp_path / f"run/fold{i}") for i in range(3)]
+    accuracies = [fold["val"]["accuracy"] for fold in folds]
+    assert best == result["best"] == np.mean(accuracies)
+    assert result["mean"]["val/accuracy"] == np.mean(accuracies)
+    assert result["std"]["val/accuracy"] == np.std(accuracies, ddof=1)
+    assert result["mean"]["test/loss"] == np.mean([fold["test"]["loss"] for fold in folds])
+    assert sum(fold["examples"]["val"] for fold in folds) == 90
+    assert [fold["name"] for fold in result["folds"]] == ["fold0", "fold1", "fold2"]
+
+
+def test_every_fold_begins_with_a_fresh_model_and_its_own_standardisation(
+    tiny, tmp_path, monkeypatch
+):
+    begun = []
+    true_fit = engine.fit
+
+    def watched_fit(state, fold, recipe, observers):
+        weights = {name: value.clone() for name, value in state.model.state_dict().items()}
+        begun.append((weights, len(state.history), fold))
+        return true_fit(state, fold, recipe, observers)
+
+    monkeypatch.setattr(engine, "fit", watched_fit)
+    run(tiny("model=mlp", "split=kfold", "split.folds=3"), tmp_path / "run")
+    first = begun[0][0]
+    for weights, epochs, fold in begun:
+        assert epochs == 0
+        assert all(torch.equal(weights[name], first[name]) for name in first)
+        pixels = fold.train.inputs.double()
+        assert fold.standardize.mean.item() == pytest.approx(pixels.mean().item(), rel=1e-5)
+
+
+def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypatch):
+    measured = []
+    true_measure, true_fit = engine.measure, engine.fit
+
+    def watched_measure(model, examples, *more, **named):
+        measured.append(len(examples))
+        return true_measure(model, examples, *more, **named)
+
+    def watched_fit(*words):
+        assert not measured
+        return true_fit(*words)
+
+    monkeypatch.setattr(engine, "measure", watched_measure)
+    monkeypatch.setattr(engine, "fit", watched_fit)
+    run(tiny("model=mlp"), tmp_path / "run")
+    assert measured == [360]
+
+
+def test_other_test_data_change_nothing_but_the_test_figures(tiny, tmp_path, monkeypatch):
+    from dlcourse.engine import build
+
+    cfg = tiny("model=mlp")
+    run(cfg, tmp_path / "first")
+    true_load = build.load_data
+
+    def spoiled(cfg):
+        dataset = true_load(cfg)
+        dataset.test.inputs.zero_()
+        return dataset
+
+    monkeypatch.setattr(engine, "load_data", spoiled)
+    run(cfg, tmp_path / "second")
+    first, second = (run_folder.read_result(tmp_path / name) for name in ("first", "second"))
+    assert first["test"] != second["test"]
+    for key in ("best", "best_epoch", "val"):
+        assert first[key] == second[key]
+
+
+def test_the_test_figures_are_those_of_the_best_epoch(tiny, tmp_path):
+    """With a rate that ruins the weights later, the last epoch is far from the best one."""
+    cfg = tiny("model=mlp", "max_epochs=6", "optim=sgd", "optim.lr=3", "data.examples=300")
+    run(cfg, tmp_path / "run")
+    result = run_folder.read_result(tmp_path / "run")
+    lines = (tmp_path / "run/history.jsonl").read_text().splitlines()
+    history = [json.loads(line)["val/accuracy"] for line in lines]
+    assert result["best"] == max(history) == history[result["best_epoch"] - 1]
+
+
+def test_the_same_config_gives_the_same_result_and_another_seed_another(tiny, tmp_path):
+    results = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        run(tiny("model=mlp", "model.dropout=0.2", f"seed={seed}"), tmp_path / name)
+        results.append(run_folder.read_result(tmp_path / name)["test"]["loss"])
+    assert results[0] == results[1] != results[2]
+
+
+def test_another_seed_leaves_the_split_as_it_is(tiny, tmp_path, monkeypatch):
+    parts = []
+    true_fit = engine.fit
+
+    def watched_fit(state, fold, *more):
+        parts.append(fold.val.inputs.clone())
+        return true_fit(state, fold, *more)
+
+    monkeypatch.setattr(engine, "fit", watched_fit)
+    for seed in (0, 1):
+        run(tiny("model=mlp", f"seed={seed}"), tmp_path / str(seed))
+    run(tiny("model=mlp", "split.seed=1"), tmp_path / "other")
+    assert torch.equal(parts[0], parts[1])
+    assert not torch.equal(parts[0], parts[2])
+
+
+def test_training_on_everything_without_validation(tiny, tmp_path):
+    words = ["split.fraction=0", "stop=never", "monitor=train/loss", "mode=min"]
+    run(tiny("model=mlp", *words), tmp_path / "run")
+    result = run_folder.read_result(tmp_path / "run")
+    assert result["examples"] == {"train": 60, "val": 0, "test": 360}
+    assert result["val"] == {}
+
+
+def test_a_regression_reports_r2_and_rmse(compose, tmp_path):
+    words = ["data=sine", "data.train_examples=200", "max_epochs=60", "optim.lr=0.02", "observe=[]"]
+    run(compose(*words, "batch_size=32", "data.noise=0.05"), tmp_path / "run")
+    result = run_folder.read_result(tmp_path / "run")
+    assert result["monitor"] == "val/loss"
+    assert result["test"]["r2"] > 0.8
+    assert result["test"]["rmse"] == pytest.approx(result["test"]["loss"] ** 0.5, rel=1e-5)
+
+
+def test_an_mlp_learns_the_moons_and_a_linear_model_does_not(compose, tmp_path):
+    for model, low, high in (("mlp", 0.97, 1), ("linear", 0.8, 0.92)):
+        words = ["data=moons", f"model={model}", "observe=[]", "optim.lr=0.01", "max_epochs=40"]
+        run(compose(*words), tmp_path / model)
+        accuracy = run_folder.read_result(tmp_path / model)["test"]["accuracy"]
+        assert low <= accuracy <= high
+
+
+def test_random_labels_are_fitted_and_do_not_generalise(tiny, tmp_path):
+    words = ["data.random_labels=1", "max_epochs=60", "stop=never", "optim.lr=0.005"]
+    run(tiny("model=mlp", *words), tmp_path / "run")
+    lines = (tmp_path / "run/history.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["train/accuracy"] > 0.95
+    assert run_folder.read_result(tmp_path / "run")["test"]["accuracy"] < 0.35
+
+
+def test_a_finished_fold_is_not_trained_again(tiny, tmp_path, monkeypatch):
+    cfg = tiny("model=mlp", "split=kfold", "split.folds=3")
+    run(cfg, tmp_path / "run")
+    before = run_folder.read_result(tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    monkeypatch.setattr(engine, "run_fold", None)
+    run(cfg, tmp_path / "run")
+    assert run_folder.read_result(tmp_path / "run") == before
+
+
+def test_another_config_in_the_same_folder_is_refused(tiny, tmp_path):
+    run(tiny("model=mlp"), tmp_path / "run")
+    with pytest.raises(UserError, match="seed: 0 -> 5"):
+        run(tiny("model=mlp", "seed=5"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_number_of_threads_is_an_option(threads, tiny, tmp_path):
+    run(tiny("model=linear", f"runtime.threads={threads}"), tmp_path / "run")
+    assert torch.get_num_threads() == threads
+    assert f"{threads} threads" in run_folder.read_result(tmp_path / "run")["device"]
+
+
+def test_deterministic_is_switched_on_and_off_again(tiny, tmp_path):
+    run(tiny("model=linear", "runtime.deterministic=true"), tmp_path / "one")
+    assert torch.are_deterministic_algorithms_enabled()
+    run(tiny("model=linear"), tmp_path / "two")
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -1,0 +1,222 @@
+"""What is said of a model is what the papers say, what a count by hand gives, and what it takes."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from dlcourse.engine.build import build
+from dlcourse.introspect.receptive_field import ReceptiveField
+from dlcourse.introspect.summary import measure, state_bytes, summarize
+from dlcourse.layer.hand_written import HandWritten
+from dlcourse.layer.pool import pool_layer
+from dlcourse.schema.validate import NOT_ARGUMENTS
+
+PICTURE = (3, 16, 16)
+
+
+def rows(*layers: nn.Module, shape=PICTURE) -> list:
+    """Return what is said of layers in a row."""
+    return summarize(lambda: nn.Sequential(*layers), shape).layers
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "multiply_adds", "field"),
+    [
+        ("alexnet", 61_100_840, 714_188_480, 195),
+        ("vgg16", 138_357_544, 15_470_264_320, 212),
+        ("resnet18", 11_689_512, 1_814_073_344, 435),
+        ("vit_base", 86_567_656, None, 16),
+    ],
+)
+def test_the_figures_of_papers_and_of_torchvision_at_224(
+    name, parameters, multiply_adds, field, compose
+):
+    """Araujo, Norris and Sim 2019 for the fields; VGG's by hand: 15.5 G."""
+    make = build(compose(f"model={name}").model)
+    summary = summarize(lambda: make((3, 224, 224), 1000), (3, 224, 224))
+    assert summary.parameters == parameters
+    assert multiply_adds in (None, summary.multiply_adds)
+    assert max(layer.seen[0].size for layer in summary.layers if layer.seen) == field
+
+
+def test_lenets_multiply_adds_by_hand(compose):
+    make = build(compose("model=lenet").model)
+    summary = summarize(lambda: make((1, 32, 32), 10), (1, 32, 32))
+    convolutions = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 6 * 25
+    assert summary.multiply_adds == convolutions + 400 * 120 + 120 * 84 + 84 * 10 == 416_520
+    assert summary.parameters == 61_706
+    assert [layer.name for layer in summary.layers if layer.parameters] == [
+        "features.0", "features.3", "classifier.0", "classifier.2", "classifier.4"
+    ]  # fmt: skip
+
+
+def test_groups_save_multiply_adds():
+    shared, depthwise = nn.Conv2d(3, 6, 3), nn.Conv2d(3, 6, 3, groups=3)
+    assert rows(shared)[0].multiply_adds == 14 * 14 * 6 * 3 * 9
+    assert rows(depthwise)[0].multiply_adds == 14 * 14 * 6 * 9
+
+
+@pytest.mark.parametrize("kind", ["ours", "encoder"])
+def test_attention_counts_and_the_map_of_many_tokens_takes_no_memory(kind):
+    from dlcourse.layer.attention import SHORT, SelfAttention
+
+    tokens, width = SHORT + 44, 16
+    layer = {
+        "ours": lambda: SelfAttention(width, 2),
+        "encoder": lambda: nn.TransformerEncoderLayer(width, 2, 32, batch_first=True),
+    }[kind]
+    summary = summarize(layer, (tokens, width))
+    pairs = 2 * tokens * tokens * width  # queries with keys, and their shares of the values
+    perceptron = 0 if kind == "ours" else 2 * tokens * width * 32
+    assert summary.multiply_adds == 4 * tokens * width * width + pairs + perceptron
+    if kind == "ours":
+        assert summary.forward < 4 * tokens * tokens * 2
+
+
+def test_no_memory_is_taken():
+    summary = summarize(lambda: nn.Linear(10**6, 10**7), (10**6,))  # 40 terabytes
+    assert summary.weights == summary.gradients == 4 * (10**13 + 10**7)
+    assert summary.multiply_adds == 10**13
+
+
+class Chooses(nn.Module):
+    """Looks at a value, as no model without values can."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.register_buffer("rounds", torch.tensor(3))
+
+    def forward(self, inputs):
+        for _ in range(int(self.rounds)):
+            inputs = self.layer(inputs)
+        return inputs
+
+
+def test_a_model_that_looks_at_values_is_run_with_them_and_shared_weights_count_once():
+    (layer,) = summarize(Chooses, (4,)).layers
+    assert (layer.name, layer.parameters, layer.multiply_adds) == ("layer", 20, 3 * 16)
+
+
+class Paths(nn.Module):
+    """Three paths of different lengths, added up; one layer never runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Conv2d(3, 3, 1)
+        self.three = nn.Conv2d(3, 3, 3, padding=1)
+        self.five = nn.Conv2d(3, 3, 5, padding=2)
+        self.idle = nn.Linear(2, 2)
+
+    def forward(self, maps):
+        return self.one(maps) + self.three(maps) + self.five(maps)
+
+
+def test_where_paths_meet_the_largest_field_counts_and_idle_layers_come_last():
+    layers = summarize(Paths, PICTURE).layers
+    assert [layer.name for layer in layers] == ["one", "three", "five", "", "idle"]
+    assert [layer.seen and layer.seen[0].size for layer in layers] == [1, 3, 5, 5, None]
+    assert layers[-1].output == ()
+    assert layers[-1].parameters == 6
+    assert layers[3].activation == 2 * 3 * 16 * 16 * 4  # two sums
+
+
+class Sub(nn.Module):
+    """A shortcut as in He et al. 2015: every second place, from the second on, and two to pad."""
+
+    def forward(self, maps):
+        return F.pad(maps[:, :, 1::2, ::2], [2, 0, 0, 0])
+
+
+def test_the_field_follows_slices_padding_and_windows_of_other_shapes():
+    (layer,) = rows(Sub())
+    assert layer.seen == (ReceptiveField(1, 2, 1), ReceptiveField(1, 2, -4))
+    layers = rows(nn.Conv2d(3, 4, (1, 7)), nn.AvgPool2d(2), nn.MaxPool2d(3, 1, dilation=2))
+    assert [tuple(field.size for field in layer.seen) for layer in layers] == [
+        (1, 7), (2, 8), (10, 16)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["max", "average", "sum", "stochastic"])
+def test_every_pooling_has_the_field_of_its_window(name):
+    layers = rows(nn.Conv2d(3, 4, 3), pool_layer(name, 3, 2, 1), nn.Conv2d(4, 4, 3))
+    assert [layer.seen[0] for layer in layers] == [
+        ReceptiveField(3, 1, 0), ReceptiveField(5, 2, -1), ReceptiveField(9, 2, -1)
+    ]  # fmt: skip
+
+
+class Gate(nn.Module):
+    """Looks at the whole picture and scales every map by it."""
+
+    def forward(self, maps):
+        return maps * maps.mean((2, 3), keepdim=True).sigmoid()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Flatten(),
+        Gate(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.ConvTranspose2d(3, 3, 3, padding=1),
+        nn.Upsample(scale_factor=2),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_there_is_no_field_where_the_view_is_no_fixed_window(layer):
+    assert [row.seen for row in rows(layer, nn.Identity())] == [None, None]
+
+
+class Inception(nn.Module):
+    """Paths of different windows, stacked, and a shortcut around all of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.paths = nn.ModuleList(
+            [nn.Conv2d(4, 1, 1), nn.Conv2d(4, 1, (5, 3), padding=(2, 1)), nn.AvgPool2d(3, 1, 1)]
+        )
+
+    def forward(self, maps):
+        return torch.cat([path(maps) for path in self.paths], 1)[:, :4] + maps
+
+
+def test_the_field_is_where_the_gradient_reaches():
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2, 1), Inception(), pool_layer("sum", 2), Inception(), nn.Conv2d(4, 1, 2)
+    )
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 0.1)
+    inputs = torch.ones(1, 3, 60, 60, requires_grad=True)
+    net(inputs)[0, 0, 6, 6].backward()
+    seen = measure(net, (3, 60, 60)).layers[-1].seen
+    for field, over in zip(seen, (2, 1), strict=True):
+        reached = inputs.grad[0, 0].sum(over - 1).nonzero().flatten()
+        first = field.start + 6 * field.jump
+        assert (int(reached[0]), int(reached[-1])) == (first, first + field.size - 1)
+
+
+def test_what_autograd_keeps_is_what_the_allocator_gives_out(compose):
+    model = build(compose("model=convnet").model)((1, 28, 28), 10)
+    batch = 8
+    expected = measure(model, (1, 28, 28)).saved * batch
+    inputs = torch.zeros(batch, 1, 28, 28)
+    model.train()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        outputs = model(inputs)
+    events = profiler.profiler.kineto_results.events()
+    taken = sum(event.nbytes() for event in events if event.name() == "[memory]")
+    outputs.sum().backward()
+    assert taken + inputs.nbytes == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("optim", "copies"), [("sgd", 0), ("momentum", 1), ("adam", 2), ("amsgrad", 3), ("lbfgs", None)]
+)
+def test_the_optimizers_state_counts_in_copies_of_the_weights(optim, copies, compose):
+    node = build(compose(f"optim={optim}").optim, *NOT_ARGUMENTS["optim"])
+    found = state_bytes(
+        lambda model: node([{"params": list(model.parameters())}]), lambda: HandWritten(100, 100)
+    )
+    assert found == (copies if copies is None else pytest.approx(copies * 4 * 10_100, rel=0.001))

@@ -1,0 +1,111 @@
+"""A captured step does what the step itself does; here, without a GPU, a graph is a call."""
+
+import dataclasses
+import logging
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import prepared, same
+
+from dlcourse.machine import cuda_graph
+from dlcourse.machine.cuda_graph import WARM_UP, Captured, captured
+from dlcourse.train.fit import fit
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """Let a recording be a call with the recorded batch, and count replays."""
+    replays = []
+
+    def recorded(function, batch):
+        return lambda: (replays.append(1), function(*batch))
+
+    monkeypatch.setattr(cuda_graph, "aside", lambda function, batch: function(*batch))
+    monkeypatch.setattr(cuda_graph, "recorded", recorded)
+    return replays
+
+
+@pytest.mark.parametrize("words", [
+    ["optim=adam", "schedule=cosine"],
+    ["optim=nesterov", "schedule=cosine", "optim.weight_decay=0.01"],
+    ["optim=sgd", "average=ema", "clip=norm"],
+    ["optim=muon"],
+])  # fmt: skip
+def test_replayed_training_ends_with_the_same_weights_and_figures(words, graphs, tiny):
+    cfg = tiny("model=lenet", "model.dropout=0.2", "data.examples=100", "augment=[crop]", *words)
+    runs = []
+    for how in (cuda_graph.uncaptured, captured):
+        state, fold, recipe = prepared(cfg)
+        runs.append(fit(state, fold, dataclasses.replace(recipe, capture=how)))
+    assert graphs
+    if words[0] in ("optim=adam", "optim=muon"):  # divide a rate that a graph holds in float32
+        for one, other in zip(*(run.model.parameters() for run in runs), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    else:
+        assert same(runs[0].model, runs[1].model)
+        assert same(runs[0].averaged, runs[1].averaged)
+    for one, other in zip(runs[0].history, runs[1].history, strict=True):
+        figures = {name: f for name, f in one.metrics.items() if name[:2] in ("tr", "va", "lr")}
+        assert figures == pytest.approx({name: other.metrics[name] for name in figures}, rel=1e-4)
+
+
+def test_batches_of_another_size_are_not_replayed(graphs):
+    seen = []
+    call = Captured(lambda batch: seen.append(batch.tolist()))
+    batches = [torch.arange(n, n + size) for n, size in enumerate([2] * (WARM_UP + 2) + [1, 2])]
+    for batch in batches:
+        call(batch)
+    assert seen == [batch.tolist() for batch in batches]
+    assert len(graphs) == 3
+
+
+def test_what_cannot_be_captured_goes_on_and_says_so_once(monkeypatch, caplog):
+    def fail(function, batch):
+        try:
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        finally:  # as the end of the capture does
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(cuda_graph, "aside", lambda function, batch: function(*batch))
+    monkeypatch.setattr(cuda_graph, "recorded", fail)
+    seen = []
+    call = Captured(lambda batch: seen.append(batch))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(WARM_UP + 3):
+            call(torch.zeros(2))
+    assert len(seen) == WARM_UP + 3
+    assert [r.getMessage() for r in caplog.records] == [
+        "Continuing without a CUDA graph, for it cannot be captured: operation not permitted "
+        "when stream is capturing"
+    ]
+
+
+@pytest.mark.parametrize("optim", ["adagrad", "sam", "lbfgs"])
+def test_an_optimizer_that_counts_on_the_cpu_is_not_captured(optim, tiny, caplog):
+    state = prepared(tiny("model=mlp", f"optim={optim}"))[0]
+    function = print
+    with caplog.at_level(logging.WARNING):
+        result = captured(function, state)
+    if result is function:
+        assert "without a CUDA graph" in caplog.text
+    else:
+        assert optim == "sam"  # fused; but its own step is never captured
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_capture_that_fails_is_cleaned_up_after_and_no_other(fails, monkeypatch):
+    def function(batch):
+        if fails:
+            raise RuntimeError("operation not permitted")
+
+    cleaned = []
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay="replay"))
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "stream")
+    monkeypatch.setattr(torch.cuda, "graph", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(cuda_graph, "clean_up", lambda *what: cleaned.append(what))
+    with pytest.raises(RuntimeError, match="not permitted") if fails else nullcontext():
+        assert cuda_graph.recorded(function, (torch.zeros(2),)) == "replay"
+    assert cleaned == ([("stream", (0, 1))] if fails else [])

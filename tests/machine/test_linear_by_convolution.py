@@ -1,0 +1,36 @@
+"""A linear layer computed as a convolution is the same layer."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from dlcourse.machine.linear_by_convolution import LinearByConvolution, by_convolution
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5), (5,)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_outputs_and_gradients_agree(shape, bias):
+    usual = nn.Sequential(nn.Linear(5, 4, bias=bias), nn.Tanh()).double()
+    other = copy.deepcopy(usual)
+    by_convolution(other)
+    assert type(other[0]) is LinearByConvolution
+    assert other.state_dict().keys() == usual.state_dict().keys()
+    inputs = torch.randn(shape, dtype=torch.float64)
+    given = [inputs.clone().requires_grad_(True) for _ in range(2)]
+    for model, own in zip((usual, other), given, strict=True):
+        model(own).square().sum().backward()
+    torch.testing.assert_close(other(inputs), usual(inputs))
+    torch.testing.assert_close(given[1].grad, given[0].grad)
+    for one, two in zip(usual.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(two.grad, one.grad)
+
+
+def test_subclasses_are_left_alone():
+    class Own(nn.Linear):
+        pass
+
+    model = nn.Sequential(Own(2, 2))
+    by_convolution(model)
+    assert type(model[0]) is Own

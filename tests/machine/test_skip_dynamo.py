@@ -1,0 +1,77 @@
+"""Optimizers do without PyTorch's compiler what they do with it."""
+
+import gc
+import sys
+
+import torch
+from torch.optim import Optimizer, optimizer
+
+from dlcourse.machine.frozen_import import import_to_stay
+from dlcourse.machine.skip_dynamo import leave_the_compiler_out
+
+
+def probe() -> type[Optimizer]:
+    """Return a new optimizer with methods wrapped as PyTorch wraps its own, and one otherwise."""
+
+    class Probe(Optimizer):
+        def __init__(self, differentiable=False):
+            self.defaults = {"differentiable": differentiable}
+
+        @optimizer._use_grad_for_differentiable
+        def step(self, closure=None):
+            """Say whether gradients are recorded, and what came."""
+            return torch.is_grad_enabled(), closure
+
+        @torch._disable_dynamo
+        def zero_grad(self, set_to_none=True):
+            return set_to_none
+
+        @torch.no_grad()
+        def other(self):
+            return torch.is_grad_enabled()
+
+    return Probe
+
+
+def test_only_the_wrappers_that_import_the_compiler_are_taken_away():
+    made = probe()
+    bare, other = made.zero_grad.__wrapped__, made.other
+    leave_the_compiler_out()
+    assert made.zero_grad is bare
+    assert made.other is other
+    assert made().step(3) == (False, 3)
+    assert made(differentiable=True).step(closure=4) == (True, 4)
+    assert made.step.__doc__.startswith("Say")
+    again = made.step
+    leave_the_compiler_out()
+    assert made.step is again
+    assert not hasattr(Optimizer.add_param_group, "__wrapped__")
+
+
+def test_where_pytorch_has_no_such_wrappers_nothing_is_changed(monkeypatch):
+    made = probe()
+    kept = made.zero_grad
+    monkeypatch.delattr(torch, "_disable_dynamo")
+    monkeypatch.delattr(optimizer, "_use_grad_for_differentiable")
+    leave_the_compiler_out()
+    assert made.zero_grad is kept
+
+
+def test_what_is_imported_to_stay_is_out_of_the_collectors_sight(tmp_path, monkeypatch):
+    (tmp_path / "much_code.py").write_text(
+        "import gc\nON, ALL = gc.isenabled(), [[] for _ in 'ab']\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    gc.unfreeze()
+    try:
+        module = import_to_stay("much_code")
+        assert not module.ON
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+        assert not any(thing is module.ALL for thing in gc.get_objects())
+        gc.unfreeze()
+        assert import_to_stay("much_code") is module
+        assert gc.get_freeze_count() == 0, "frozen again"
+    finally:
+        gc.freeze()
+        del sys.modules["much_code"]

@@ -1,0 +1,61 @@
+"""Configs written before some keys were there."""
+
+from copy import deepcopy
+
+import pytest
+import yaml
+from conftest import CONFIGS, options
+from omegaconf import OmegaConf
+
+from dlcourse.runs.migrate import EVERY, OF_A_CLASS, OF_A_GROUP, completed
+
+
+def older(config: dict) -> dict:
+    """Return a config as it was written before the later keys were there."""
+    config = {key: value for key, value in config.items() if key not in EVERY}
+    for group, keys in OF_A_GROUP.items():
+        config[group] = {key: value for key, value in config[group].items() if key not in keys}
+    return {key: without_later(value) for key, value in config.items()}
+
+
+def without_later(node):
+    if not isinstance(node, dict):
+        return node
+    later = OF_A_CLASS.get(node.get("_target_"), {})
+    return {key: without_later(value) for key, value in node.items() if key not in later}
+
+
+def nodes_of(path) -> list[dict]:
+    """Return the nodes of a config file that name a class or a function."""
+    found, left = [], [yaml.safe_load(path.read_text())]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            left += node.values()
+            found += [node] if "_target_" in node else []
+    return found
+
+
+@pytest.mark.parametrize("optim", options("optim"))
+def test_an_older_config_gets_the_keys_of_today(optim, compose):
+    words = [f"optim={optim}", "augment=[crop]", "runtime.linear=products", "runtime.graph=false"]
+    words += ["random_streams=1"]
+    today = OmegaConf.to_container(compose(*words))
+    before = older(today)
+    kept = deepcopy(before)
+    assert before != today
+    assert completed(before) == today
+    assert before == kept, "the config that came in was changed"
+    assert completed(today) == today
+
+
+def test_every_key_that_is_filled_in_is_one_of_today(compose):
+    today = compose()
+    assert set(EVERY) <= set(today)
+    for group, keys in OF_A_GROUP.items():
+        assert set(keys) <= set(today[group])
+    nodes = [node for path in CONFIGS.glob("*/*.yaml") for node in nodes_of(path)]
+    for name, keys in OF_A_CLASS.items():
+        own = [node for node in nodes if node["_target_"] == name]
+        assert own, f"{name} is in no config"
+        assert all(set(keys) <= set(node) for node in own)

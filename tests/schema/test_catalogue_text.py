@@ -1,0 +1,110 @@
+"""What there is to choose from is read from the configs, the user's own included."""
+
+import pytest
+from conftest import CONFIGS, options
+
+from dlcourse.schema.catalogue import (
+    ORDER,
+    Choice,
+    contract,
+    defaults,
+    files_of,
+    fitted,
+    overview,
+    read_choice,
+    shown,
+)
+from dlcourse.schema.validate import GROUPS, MULTIPLE
+
+TEXT = overview([CONFIGS])
+
+
+def sections() -> dict[str, list[str]]:
+    """Return the lines of each group in the overview."""
+    parts = [part.splitlines() for part in TEXT.split("\n\n")]
+    return {part[0].split("=")[0]: part[1:] for part in parts if "=" in part[0]}
+
+
+def test_every_group_is_in_the_overview_once_and_the_presets_come_last():
+    assert set(ORDER) == {*GROUPS, "sweep", "experiment"}
+    assert list(sections())[:-1] == [*ORDER]
+    assert ORDER[-1] == "experiment"
+
+
+@pytest.mark.parametrize("group", ORDER)
+def test_every_choice_has_one_line_that_fits(group):
+    lines = sections()[group]
+    assert sorted(line[2:].split()[0] for line in lines) == options(group)
+    assert max(map(len, lines)) <= 110
+    assert all(len(line.split()) > 3 for line in lines)
+
+
+def test_the_stars_mark_what_train_yaml_chooses(compose):
+    for group, names in defaults(CONFIGS).items():
+        starred = [line.split()[1] for line in sections()[group] if line.startswith("*")]
+        assert starred == sorted(name for name in names if name)
+        if group in MULTIPLE:
+            assert set(starred) == set(compose()[group])
+
+
+def test_numbers_in_names_sort_by_size():
+    names = [*files_of("model", [CONFIGS])]
+    assert names.index("resnet18") < names.index("resnet50") < names.index("resnet110")
+
+
+def test_a_users_own_configs_are_listed_and_go_before_ours(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/wide.yaml").write_text("# A wide one (Me 2024).\n_target_: my_model.Wide\n")
+    (tmp_path / "model/lenet.yaml").write_text("_target_: my_model.LeNet\nbroken: [\n")
+    text = overview([CONFIGS, tmp_path])
+    assert "wide" in text
+    assert "A wide one (Me 2024)." in text
+    assert "LeNet-5: two convolutions" not in text
+
+
+def test_a_choice_is_read_with_its_paper_its_options_and_what_it_brings_along(tmp_path):
+    (tmp_path / "optim").mkdir()
+    path = tmp_path / "optim/heavy.yaml"
+    path.write_text(
+        "# @package _global_\n# Heavy: it rolls (on x) (Ball 1964).\n# python train.py\n"
+        "defaults:\n  - override /loss: mse\n  - override /metric: [rmse, r2]\nbatch_size: full\n"
+        "optim:\n  _target_: my.Heavy\n  _partial_: true\n  lr: 1.0e-4\n  betas: [0.9, 1]\n"
+        "  sign: ${oc.select:model.activation,relu}\n  deep: {er: null}\n"
+    )
+    assert read_choice(path) == Choice(
+        name="heavy",
+        what="Heavy: it rolls (on x)",
+        paper="Ball 1964",
+        options={
+            "lr": 1e-4,
+            "betas": [0.9, 1],
+            "sign": "${oc.select:model.activation,relu}",
+            "deep.er": None,
+        },
+        sets=["loss=mse", "metric=[rmse,r2]", "batch_size=full"],
+    )
+
+
+def test_a_choice_built_on_another_has_its_options():
+    cpu = read_choice(CONFIGS / "runtime/cpu.yaml")
+    assert cpu.options["device"] == "cpu"
+    assert cpu.options["precision"] == "fp32"
+
+
+def test_values_are_shown_as_they_are_typed():
+    values = [None, True, 0.5, [1, "a"], "word", "${oc.select:model.activation,relu}", "${seed}"]
+    assert list(map(shown, values)) == [
+        "null", "true", "0.5", "[1,a]", "word", "<model.activation>", "<seed>"
+    ]  # fmt: skip
+
+
+def test_a_long_header_loses_its_paper_first_and_then_its_last_words():
+    text = "A convolutional network with two layers (LeCun 1998)."
+    assert fitted(text, 60) == text
+    assert fitted(text, 45) == "A convolutional network with two layers."
+    assert fitted(text, 30) == "A convolutional network ..."
+
+
+@pytest.mark.parametrize("group", ORDER)
+def test_every_group_says_what_it_is(group):
+    assert len(contract(group)) > 30

@@ -1,0 +1,210 @@
+"""What users type in other ways than dlcourse's: understood, or one message with what to type."""
+
+import shlex
+
+import pytest
+import yaml
+from conftest import CONFIGS, options
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlcourse.errors import SHOWN, UserError, bare, nearest
+from dlcourse.schema.bounds import bounds_of
+from dlcourse.schema.catalogue import read_choice
+from dlcourse.schema.command_line import one_run, read
+from dlcourse.schema.compose import compose as composed
+from dlcourse.schema.compose import known_keys, plain
+from dlcourse.schema.suggest import keys_meant, option_meant, unknown_key, unknown_option
+from dlcourse.schema.synonyms import KEYS, OPTIONS
+from dlcourse.schema.validate import GROUPS, MULTIPLE, check
+from dlcourse.terminal.command import arguments, corrected
+
+RIGHT = {"optim.lr=0.1": ["--lr 0.1", "--lr=0.1", "-lr=0.1", "lr = 0.1", "lr= 0.1", "lr =0.1",
+                          "lr:0.1", "--optim.lr 0.1", "--optim.lr=0.1", "optim.lr 0.1",
+                          "optim.lr = 0.1", "--learning-rate 0.1"],
+         "model=lenet": ["lenet", "model lenet", "--model lenet", "model = lenet", "model:lenet"],
+         "optim=adam": ["adam", "--optimizer adam"],
+         "max_epochs=5": ["--epochs 5", "max_epochs 5"],
+         "runtime.device=cuda": ["--cuda"]}  # fmt: skip
+
+
+def refused(*words: str) -> str:
+    with pytest.raises(UserError) as error:
+        read(words)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"), [(typed, right) for right, all_ in RIGHT.items() for typed in all_]
+)
+def test_another_way_to_type_an_option_is_answered_with_the_right_command(typed, right):
+    message = refused("seed=1", *typed.split(), "batch_size=8")
+    assert message.endswith(f"seed=1 {right} batch_size=8")
+
+
+def test_a_list_with_spaces_is_answered_with_the_right_command():
+    assert refused("augment=[crop,", "flip]").endswith("'augment=[crop,flip]'")
+    assert refused("augment=[crop", ",", "flip", "]", "seed=1").endswith(
+        "'augment=[crop,flip]' seed=1"
+    )
+
+
+@given(st.permutations(["--config-dir=configs", "-m", "seed=1", "optim=sgd,adam"]))
+def test_flags_may_stand_anywhere(words):
+    args, ordered = read(words)
+    assert args.multirun
+    assert args.config_dir == "configs"
+    assert {"-m", "--config-dir=configs"} == set(ordered[:2])
+    assert args.overrides == ordered[2:] == [word for word in words if not word.startswith("-")]
+
+
+@pytest.mark.parametrize("option", [["--config-dir", "my"], ["--config-dir=my"], ["-cd", "my"]])
+def test_a_script_takes_the_words_of_one_run(option):
+    assert one_run(["model=tiny", *option, "seed=1"], "x") == (["model=tiny", "seed=1"], "my")
+    with pytest.raises(UserError, match=r"^-m is not for shapes"):
+        one_run(["seed=1", "-m"], "shapes")
+
+
+FORGOTTEN = {
+    "optim=sgd,adam": ["train.py -m optim=sgd,adam"],
+    "optim.lr=range(1,3)": ["train.py -m 'optim.lr=range(1,3)'"],
+    "augment=crop,flip": ["train.py -m augment=crop,flip", "'augment=[crop,flip]'"],
+    "model.widths=8,4": ["train.py -m model.widths=8,4", "'model.widths=[8,4]'"],
+    "data.root=a,b": ["train.py -m data.root=a,b", "\"data.root='a,b'\""],
+    "observe=console,history": ["'observe=[console,history]'"],
+}
+
+
+@pytest.mark.parametrize(("word", "named"), FORGOTTEN.items())
+def test_a_forgotten_m_is_named_with_the_whole_command(word, named):
+    message = refused(word)
+    assert "-m" in message
+    for command in named:
+        assert command in message
+
+
+@pytest.mark.parametrize("text", ["ü", "~/data", "my data", "a{b}", "it's", "a(b", "!x", 'a"b'])
+def test_any_text_can_be_typed_as_the_message_says(text):
+    """As it is, or in the quotes that the message names, which the shell and Hydra take off."""
+    try:
+        args, _ = read([f"data.root={text}"])
+    except UserError as error:
+        args, _ = read(shlex.split(str(error).rpartition("For this text type ")[2]))
+    assert composed(args.overrides, None).data.root == text
+
+
+def test_a_text_that_looks_like_a_reference_is_refused():
+    for typed in ("data.root=a${b", r"data.root='a\${b'"):
+        with pytest.raises(UserError):
+            plain(composed(read([typed])[0].overrides, None))
+
+
+IMPOSSIBLE = [
+    "--cfg job --run", "--info --resolve", "--cfg other", "--config-dir", "~max_epochs",
+    "~optim.lr", "~augment", "optim=${oc.select:x}", "-m optim=sgd,${x}", "--config-name x",
+    "=3", "zzz",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", IMPOSSIBLE)
+def test_what_hydra_would_answer_with_a_traceback_gets_one_message(typed):
+    message = refused(*typed.split())
+    assert len(message.splitlines()) <= 3
+    assert "usage" not in message
+
+
+@pytest.mark.parametrize("group", OPTIONS)
+def test_every_other_name_of_an_option_leads_to_one_that_there_is(group):
+    for other, option in OPTIONS[group].items():
+        assert option in options(group)
+        assert other == bare(other)
+        assert other not in map(bare, options(group))
+        assert option_meant(group, other, options(group)) == [option]
+
+
+@pytest.fixture(scope="module")
+def keys() -> set[str]:
+    """Return every key that there is with some choice."""
+    found = {*GROUPS, *known_keys(["model=mlp", "split=kfold", "metric=[]"], None), "hydra.run.dir"}
+    for group in {*GROUPS} - {*MULTIPLE}:
+        for name in options(group):
+            choice = read_choice(CONFIGS / group / f"{name}.yaml")
+            found |= {f"{group}.{key}" for key in choice.options}
+    return found
+
+
+def test_every_other_name_of_a_key_leads_to_one_that_there_is(keys):
+    for other, target in KEYS.items():
+        key, equals, value = target.partition("=")
+        assert other == bare(other)
+        assert key in keys, other
+        if equals:
+            allowed = bounds_of(key)
+            typed = yaml.safe_load(value)
+            assert value in options(key) if key in GROUPS else allowed.allows(typed), target
+        assert keys_meant(other, GROUPS) == [target] or other in map(bare, GROUPS)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_suggestions_ignore_case_and_signs(group):
+    for name in options(group):
+        for typed in (name.upper(), name.replace("_", "-"), name.title().replace("_", "")):
+            assert option_meant(group, typed, options(group))[0] == name
+
+
+@settings(max_examples=30)
+@given(st.text(max_size=12), st.lists(st.text("abc_", min_size=1, max_size=6), max_size=30))
+def test_there_are_some_suggestions_and_never_more_than_ten(word, known):
+    for text in (nearest(word, known), unknown_option("model", word, known, False)):
+        allowed = text.partition("Allowed: ")[2].split(".\n")[0].split(" and ")[0]
+        assert ("nothing is allowed" in text) == (not known)
+        assert not known or 1 <= len(allowed.split(", ")) <= min(SHOWN, len(set(known)))
+        assert "; ." not in text
+    assert "; ." not in unknown_key(word, "1", [*known, "seed"], lambda key: [], "train.py")
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("lr=0.1", "optim.lr=0.1"), ("optim.learning_rate=0.1", "optim.lr=0.1"),
+     ("optimizer=Adam", "optim=adam"), ("dataset=MNIST", "data=mnist"), ("Seed=3", "seed=3"),
+     ("data.lr=1", "optim.lr=1"), ("dropout=0.5", "model.dropout=0.5"),
+     ("model=LeNet-5", "model=lenet"), ("init=kaiming", "init=he_normal"),
+     ("model.activation=ReLU", "model.activation=relu"), ("augment=[Crop]", "'augment=[crop]'")],
+)  # fmt: skip
+def test_the_fields_other_names_are_answered_with_ours(typed, answer):
+    with pytest.raises(UserError) as error:
+        check(plain(composed([typed], None)))
+    assert str(error.value).splitlines()[-1].endswith(f" {answer}")
+
+
+def test_no_private_key_is_suggested():
+    assert not [key for key in known_keys([], None) if "_target_" in key or "_partial_" in key]
+
+
+def test_options_of_ones_own_are_suggested(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/wide.yaml").write_text("_target_: my.Wide\n")
+    with pytest.raises(UserError, match=r"did you mean wide\?.*\nType model=wide"):
+        composed(["model=wyde"], str(tmp_path))
+
+
+USAGE = "Measure.\n\n    python scripts/evaluate.py run=<folder>\n\nMore.\n"
+
+
+@pytest.mark.parametrize("typed", ["--run x", "--run=x", "run = x", "run x", "run:x"])
+def test_a_scripts_words_typed_in_another_way_are_answered_with_the_right_command(typed):
+    with pytest.raises(UserError, match=r"scripts/evaluate\.py run=x$"):
+        arguments(typed.split(), {"run": None}, USAGE)
+
+
+def test_a_scripts_unknown_word_is_answered_with_the_keys():
+    with pytest.raises(UserError, match=r"did you mean run\?") as error:
+        arguments(["rum=x"], {"run": None, "trust": ""}, USAGE)
+    assert str(error.value).endswith("    python scripts/evaluate.py run=<folder>")
+    assert "More." not in str(error.value)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.from_regex(r"[a-z]{1,3}(\.[a-z]{1,3})?=[a-z0-9.]{1,3}", fullmatch=True)))
+def test_right_words_stay_as_they_are(words):
+    assert corrected(words, ["a"]) == words

@@ -1,0 +1,78 @@
+"""How a command ends when something goes wrong that no rule could foresee."""
+
+import errno
+import os
+
+import pytest
+import torch
+
+from dlcourse.terminal.command import one_message
+
+
+def too_much_in_python():
+    raise MemoryError("Unable to allocate 30 GiB for an array")
+
+
+def too_much_in_pytorch():
+    torch.empty(2**46, dtype=torch.float64)
+
+
+def too_much_on_a_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+
+def too_much_without_a_word():
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [too_much_in_python, too_much_in_pytorch, too_much_on_a_gpu, too_much_without_a_word],
+)
+def test_a_lack_of_memory_is_told_in_one_message(ask, capsys):
+    with pytest.raises(SystemExit) as ended, one_message():
+        ask()
+    assert ended.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith("dlcourse: There is not enough memory: ")
+    assert "batch_size" in message
+
+
+def test_an_error_of_the_program_itself_is_not_hidden():
+    with pytest.raises(RuntimeError, match="a slip"), one_message():
+        raise RuntimeError("a slip")
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "advice"),
+    [
+        (errno.EACCES, 2, "the right to read"),
+        (errno.EROFS, 2, "the right to read"),
+        (errno.ENAMETOOLONG, 2, "a shorter name"),
+        (errno.ENOSPC, 1, "Make room on the disk"),
+    ],
+)
+@pytest.mark.parametrize("behind", [False, True], ids=["plain", "behind another error"])
+def test_a_file_that_the_system_refuses_is_named_in_one_message(
+    number, status, advice, behind, capsys
+):
+    def ask():
+        try:
+            raise OSError(number, os.strerror(number), "run/caf\udce9.log")
+        except OSError as error:
+            if not behind:
+                raise
+            raise ValueError("Unable to configure handler 'file'") from error
+
+    with pytest.raises(SystemExit) as ended, one_message():
+        ask()
+    assert ended.value.code == status
+    message = capsys.readouterr().err
+    assert message.startswith("dlcourse: A file or folder cannot be used: run/caf\\xe9.log: ")
+    assert advice in message
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "a slip", "x"), ValueError("a slip")])
+def test_other_errors_of_the_system_and_of_values_are_not_hidden(error):
+    with pytest.raises(type(error), match="a slip"), one_message():
+        raise error

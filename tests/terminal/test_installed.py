@@ -1,0 +1,81 @@
+"""A clone whose package is not installed, and a Python that lacks what dlcourse needs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from conftest import ROOT
+
+from dlcourse.terminal.installed import NEEDED
+
+COMMANDS = [ROOT / "train.py", *sorted((ROOT / "scripts").glob("*.py"))]
+
+
+def with_modules(folder, *modules: str) -> dict[str, str]:
+    """Return the environment of a Python that has these modules, all empty."""
+    folder.mkdir()
+    for name in modules:
+        (folder / f"{name}.py").touch()
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
+
+
+def ended(command, environment, *, cwd):
+    # -S: nothing that is installed is found, neither dlcourse nor its dependencies
+    return subprocess.run([sys.executable, "-S", str(command), "--help"], cwd=cwd,
+                          env=environment, capture_output=True, text=True, timeout=60)  # fmt: skip
+
+
+def test_every_dependency_is_looked_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    assert names == set(NEEDED.values())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.name)
+def test_every_command_names_what_is_missing(command, tmp_path):
+    result = ended(command, with_modules(tmp_path / "has", "torch"), cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "lacks torchvision, hydra-core, omegaconf" in result.stderr
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+def test_each_missing_dependency_is_named_with_the_two_ways_to_install(missing, tmp_path):
+    clone = tmp_path / "clone"
+    (clone / "src/dlcourse").mkdir(parents=True)
+    shutil.copy(ROOT / "train.py", clone)
+    for name in ("__init__.py", "installed.py"):
+        shutil.copy(ROOT / "src/dlcourse" / name, clone / "src/dlcourse")
+    environment = with_modules(tmp_path / "has", *(set(NEEDED) - {missing}))
+    result = ended(clone / "train.py", environment, cwd=tmp_path)
+    assert result.returncode == 2
+    first, *ways = result.stderr.splitlines()
+    assert first.startswith(f"dlcourse: This Python lacks {NEEDED[missing]} (")
+    assert "make train" in ways[1]
+    assert "pip install -e ." in ways[2]
+    (clone / ".venv/bin").mkdir(parents=True)
+    (clone / ".venv/bin/python").touch()
+    there = ended(clone / "train.py", environment, cwd=clone).stderr
+    assert "source .venv/bin/activate" in there
+    assert f".venv/bin/python {clone / 'train.py'} --help" in there
+
+
+@pytest.mark.parametrize("name", ["train.py", "scripts/doctor.py", "scripts/predict.py"])
+def test_a_command_runs_the_package_next_to_it(name):
+    """Look where each would import dlcourse from, from another folder."""
+    code = (
+        "import runpy, sys; sys.argv[:] = [sys.argv[1], '--help']\n"
+        "sys.path[0] = sys.argv[0].rpartition('/')[0]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='read')\n"
+        "finally: import dlcourse, os; print(dlcourse.__file__, os.environ['PYTHONPATH'])"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    words = [sys.executable, "-c", code, str(ROOT / name)]
+    result = subprocess.run(words, cwd="/", env=environment,
+                            capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
+    source = ROOT / "src"
+    assert result.stdout.split() == [str(source / "dlcourse/__init__.py"), str(source)]

@@ -1,0 +1,122 @@
+"""A command whose surroundings are strange: streams, encodings, variables, folders."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dlcourse.terminal.command import one_message
+from dlcourse.terminal.streams import Steady
+
+SAY = (
+    "import os, sys; from dlcourse.terminal.command import one_message\n"
+    "with one_message():\n"
+    "    print('5 ± 1 ━━── 猫 ' + os.fsdecode(b'\\xe9'), flush=True)\n"
+    "    print('noted', file=sys.stderr); print('again')\n"
+    "    import subprocess; child = 'import sys; sys.stdout.fileno() + sys.stderr.fileno()'\n"
+    "    subprocess.run([sys.executable, '-S', '-c', child], check=True)\n"
+    "    open('file', 'w').write('done')"
+)
+
+
+def ended(tmp_path, shell, **variables):
+    """Run a command that prints, by a shell's redirections; return how it ended."""
+    command = ["bash", "-c", f'"$0" -c "$1" {shell}', sys.executable, SAY]
+    environment = {"PATH": os.environ["PATH"], **variables}
+    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    "shell",
+    [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>&1", "| true", ">&2 2>&-"],
+)
+def test_a_command_comes_to_its_end_whatever_becomes_of_its_streams(shell, tmp_path):
+    process = ended(tmp_path, f"{shell}; exit ${{PIPESTATUS[0]}}")
+    assert process.returncode == 0, process.stderr
+    assert (tmp_path / "file").read_text() == "done", "and nothing that was printed is in it"
+    assert b"Traceback" not in process.stderr + process.stdout
+    assert b"Exception ignored" not in process.stderr
+
+
+def test_without_care_the_same_command_fails(tmp_path):
+    command = [sys.executable, "-c", "print('5 ± 1'); open('file', 'w').write('done')"]
+    environment = {"PYTHONIOENCODING": "ascii"}
+    assert subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True).returncode
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("ascii", b"5 +- 1 ==-- \\u732b \xe9\n"),
+        ("latin-1", b"5 \xb1 1 ==-- \\u732b \\udce9\n"),
+        ("cp1252", b"5 \xb1 1 ==-- \\u732b \\udce9\n"),
+        ("utf-8", "5 ± 1 ━━── 猫 ".encode() + b"\xe9\n"),
+    ],
+)
+def test_what_an_encoding_lacks_is_written_another_way(encoding, said, tmp_path):
+    process = ended(tmp_path, "", PYTHONIOENCODING=encoding)
+    assert process.stdout == said + b"again\n"
+    assert process.returncode == 0
+
+
+def test_a_stream_that_breaks_leads_nowhere_for_everybody(tmp_path):
+    reader, writer = os.pipe()
+    stream = Steady(os.fdopen(writer, "w"))
+    assert stream.write("heard\n") == 6
+    stream.flush()
+    os.close(reader)
+    stream.write("lost\n")
+    stream.flush()
+    os.write(stream.fileno(), b"by a library, without Python")
+    stream.stream.close()
+    stream.write("lost\n")
+    stream.flush()
+    stream.stream.close()
+
+
+def test_a_command_leaves_the_streams_as_they_were(monkeypatch):
+    own = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", own)
+    with one_message():
+        print("said")
+    assert sys.stdout is own
+    assert own.getvalue() == "said\n"
+
+
+def test_streams_that_are_not_there_at_all_are_no_reason_to_fail(monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    with one_message():
+        print("said")
+        assert [sys.stdout.fileno(), sys.stderr.fileno()] == [1, 2]
+
+
+@pytest.mark.parametrize("value", ["", "0", "00", "wide", "-3", "８"])
+def test_a_width_that_is_none_is_not_taken(value, monkeypatch):
+    monkeypatch.setenv("COLUMNS", value)
+    with one_message():
+        assert "COLUMNS" not in os.environ
+
+
+def test_other_programs_variables_do_not_reach_matplotlib_and_the_data(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://not_there")
+    monkeypatch.setenv("DLCOURSE_DATA", "")
+    monkeypatch.setenv("COLUMNS", "97")
+    with one_message():
+        assert os.environ["MPLBACKEND"] == "agg"
+        assert "DLCOURSE_DATA" not in os.environ
+        assert os.environ["COLUMNS"] == "97"
+
+
+def test_a_deleted_folder_gets_one_message(tmp_path, capsys, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SystemExit) as end, one_message():
+        raise AssertionError("never")
+    monkeypatch.chdir(tmp_path)
+    assert end.value.code == 2
+    assert "has been deleted" in capsys.readouterr().err
