@@ -1,8 +1,8 @@
 """Train torchvision's ResNet-18 by a loop without a framework, to compare real runs with.
 
-    python scripts/bare_resnet.py folder=<pictures> [epochs=3] [lr=0.1] [batch_size=128] [seed=0]
+    python scripts/bare_resnet.py folder=<images> [epochs=3] [lr=0.1] [batch_size=128] [seed=0]
 
-``folder`` has train/ and test/, each with one folder of 32 x 32 pictures per class. Everything is
+``folder`` has train/ and test/, each with one folder of 32 x 32 images per class. Everything is
 done as in `python train.py data=image_folder 'augment=[crop_flip]' optim=nesterov schedule=cosine`,
 but with torch and torchvision alone. Prints the test accuracy and the seconds of every epoch.
 """
@@ -15,14 +15,15 @@ import time
 from pathlib import Path
 
 from dlcourse.errors import UserError
+from dlcourse.schema.arguments import arguments, number_of
 from dlcourse.schema.bounds import SEED, counted, positive
-from dlcourse.terminal.command import arguments, number_of, one_message
+from dlcourse.terminal.command import one_message
 
-SIDE, SHIFT = 32, 4  # of the pictures, in pixels, and by how many they are shifted at most
+SIDE, SHIFT = 32, 4  # of the images, in pixels, and by how many they are shifted at most
 
 
 def main() -> None:
-    """Read the words and the pictures, train, test after every epoch."""
+    """Read the words and the images, train, test after every epoch."""
     defaults = {"folder": None, "epochs": "3", "lr": "0.1", "batch_size": "128", "seed": "0"}
     words = arguments(sys.argv[1:], defaults, __doc__)
     epochs = number_of(words, "epochs", counted(1, 100_000, 3))
@@ -68,9 +69,9 @@ def main() -> None:
 
 
 def read(folder: Path):
-    """Return the pictures (N, 3, 32, 32) of a folder as floats and their classes (N,).
+    """Return the images (N, 3, 32, 32) of a folder as floats and their classes (N,).
 
-    Raises UserError for a folder without such pictures.
+    Raises UserError for a folder without such images.
     """
     import torch
     from torchvision.datasets import ImageFolder
@@ -78,16 +79,16 @@ def read(folder: Path):
 
     try:
         inputs, targets = zip(*ImageFolder(folder, transform=pil_to_tensor), strict=True)
-    except OSError as error:  # of a class without a picture, and of a damaged picture, too
+    except OSError as error:  # of a class without an image, and of a damaged image, too
         raise UserError(
-            f"{folder} does not have a folder of pictures for each class: "
+            f"{folder} does not have a folder of images for each class: "
             f"{error.strerror or error}.\n"
             "Type folder=<a folder with train/ and test/>"
         ) from error
-    sizes = {tuple(picture.shape[1:]) for picture in inputs} - {(SIDE, SIDE)}
+    sizes = {tuple(image.shape[1:]) for image in inputs} - {(SIDE, SIDE)}
     if sizes:
         height, width = min(sizes)
-        raise UserError(f"{folder} has pictures of {height} x {width}, and not {SIDE} x {SIDE}.")
+        raise UserError(f"{folder} has images of {height} x {width}, and not {SIDE} x {SIDE}.")
     return torch.stack(inputs).float(), torch.tensor(targets)
 
 

@@ -1,11 +1,11 @@
 """Measure dlcourse against other ways to do the same, on this machine.
 
     python scripts/benchmark.py [cases=overhead,speed] [models=lenet,mlp,...] [rounds=5] [repeats=1]
-        [data.root=<folder of MNIST>] [cifar=<folder of pictures>] [device=auto] [threads=]
+        [data.root=<folder of MNIST>] [cifar=<folder of images>] [device=auto] [threads=]
         [steps=] [without=Keras,...] [minutes=] [write=docs/benchmarks.md]
     python scripts/benchmark.py --gpu          the cases for CUDA, as far as 7 minutes reach
 
-cases: start_up, overhead (our loop against one by hand), speed (pictures/s beside loops that people
+cases: start_up, overhead (our loop against one by hand), speed (images/s beside loops that people
 write, Lightning and Keras), process (whole processes), scaling, profile (where the time goes),
 memory. Models: lenet, mlp, resnet20, resnet18, vit; each case has its own if none are typed.
 
@@ -34,8 +34,9 @@ from benchmarks.options import Options
 from benchmarks.rounds import say
 from benchmarks.work import WORKS
 from dlcourse.errors import UserError, nearest
+from dlcourse.schema.arguments import arguments, number_of
 from dlcourse.schema.bounds import counted, positive
-from dlcourse.terminal.command import arguments, number_of, one_message
+from dlcourse.terminal.command import one_message
 
 DEFAULTS = {
     "cases": "overhead,speed", "models": "", "rounds": "5", "repeats": "1", "cifar": "",

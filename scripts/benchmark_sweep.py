@@ -17,8 +17,9 @@ from pathlib import Path
 from time import perf_counter
 
 from dlcourse.errors import UserError
+from dlcourse.schema.arguments import arguments, number_of
 from dlcourse.schema.bounds import counted
-from dlcourse.terminal.command import arguments, number_of, one_message
+from dlcourse.terminal.command import one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 

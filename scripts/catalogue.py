@@ -10,13 +10,13 @@ import re
 import sys
 from pathlib import Path
 
+from dlcourse.command import one_message
+from dlcourse.error import UserError
 from omegaconf import OmegaConf
 
-from dlcourse import zoo
-from dlcourse.check import MULTIPLE
-from dlcourse.command import one_message
-from dlcourse.compose import CONFIGS
-from dlcourse.error import UserError
+from dlcourse.schema import catalogue
+from dlcourse.schema.compose import CONFIGS
+from dlcourse.schema.validate import MULTIPLE
 
 CATALOGUE = Path(__file__).parents[1] / "docs/catalogue.md"
 HEAD = """\
@@ -55,7 +55,9 @@ def catalogue(configs: Path) -> str:
     chosen = catalogue.defaults(configs)
     parts = [HEAD]
     for group in catalogue.ORDER:
-        choices = [catalogue.read_choice(path) for path in catalogue.files_of(group, [configs]).values()]
+        choices = [
+            catalogue.read_choice(path) for path in catalogue.files_of(group, [configs]).values()
+        ]
         if choices:
             parts.append(section(group, choices, chosen.get(group, []), settings.get(group) or {}))
     parts.append(f"## The run\n\n{in_code(run_keys(settings))}\n")
@@ -71,7 +73,9 @@ def section(group: str, choices: list[catalogue.Choice], chosen: list[str], comm
         two = ",".join([choice.name for choice in choices if choice.name != "none"][:2])
         lines += [f"None, one or several: `'{group}=[{two}]'`.", ""]
     if common:
-        options = [f"{group}.{key}={catalogue.shown(value)}" for key, value in catalogue.leaves(common)]
+        options = [
+            f"{group}.{key}={catalogue.shown(value)}" for key, value in catalogue.leaves(common)
+        ]
         lines += [f"All of them take {in_code(options)}.", ""]
     last = "choices" if group == "experiment" else "options and their defaults"
     lines += [f"| name | what | from | {last} |", "|---|---|---|---|"]

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from importlib import import_module
 
 from dlcourse.errors import UserError
+from dlcourse.schema.arguments import arguments, number_of
 from dlcourse.schema.bounds import SEED
-from dlcourse.terminal.command import arguments, number_of, one_message
+from dlcourse.terminal.command import one_message
 
 EXAMPLE = "dlcourse.layer.hand_written.affine_sqnl"
 ALLOWED = 1e-6

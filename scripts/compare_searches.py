@@ -19,8 +19,9 @@ import time
 from pathlib import Path
 
 from dlcourse.runs.run_folder import read_result
+from dlcourse.schema.arguments import arguments, number_of
 from dlcourse.schema.bounds import counted
-from dlcourse.terminal.command import arguments, number_of, one_message
+from dlcourse.terminal.command import one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 EPOCHS = 15

@@ -148,14 +148,14 @@ def changes(config: dict, facts: dict) -> list[Change]:
                   for n in counts]  # fmt: skip
     if config["optim"].get("fused") is False:
         found.append(Change("", ("optim.fused=true",), "the same steps"))
-    if runtime["channels_last"] is False and facts["pictures"]:
+    if runtime["channels_last"] is False and facts["images"]:
         found.append(Change("", ("runtime.channels_last=true",), "the same but for rounding"))
     if facts["cpu"] and not runtime["keep_memory"]:
         found.append(Change("", ("runtime.keep_memory=true",), "the same weights"))
     if not facts["cpu"] and not runtime["graph"]:
         found.append(Change("", ("runtime.graph=true",), "the same steps"))
     if facts["streamed"] and config["data"].get("workers") != cores():
-        found.append(Change("", (f"data.workers={cores()}",), "the same pictures"))
+        found.append(Change("", (f"data.workers={cores()}",), "the same images"))
     if not runtime["compile"]:
         compiled = "the same but for rounding; each run first compiles for half a minute"
         found.append(Change("", ("runtime.compile=true",), compiled))
@@ -214,7 +214,7 @@ def advice(gains: dict[Change, list[float]], phases: dict[str, float], facts: di
     if phases["data"] / inside > MUCH and facts["streamed"]:
         room = ceil(10 * facts["gibibytes"]) / 10
         lines.append(
-            f"data.memory={room}: waiting for pictures takes {phases['data'] / inside:.0%} of a "
+            f"data.memory={room}: waiting for images takes {phases['data'] / inside:.0%} of a "
             f"step, and all of them need {facts['gibibytes']:.2f} GiB"
         )
     if phases["augment"] / inside > MUCH:

@@ -11,7 +11,8 @@ import clone  # noqa: F401  (finds src/)
 import sys
 from pathlib import Path
 
-from dlcourse.terminal.command import arguments, one_message
+from dlcourse.schema.arguments import arguments
+from dlcourse.terminal.command import one_message
 from dlcourse.terminal.live_line import working
 
 

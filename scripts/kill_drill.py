@@ -21,8 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from dlcourse.schema.arguments import arguments, number_of
 from dlcourse.schema.bounds import SEED, counted
-from dlcourse.terminal.command import arguments, number_of, one_message
+from dlcourse.terminal.command import one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 COMMON = ["optim=adam", "stop=never", "model.dropout=0.2", "augment=[noise]", "schedule=plateau",

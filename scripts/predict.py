@@ -1,8 +1,8 @@
-"""Classify pictures with a finished run's best weights.
+"""Classify images with a finished run's best weights.
 
     python scripts/predict.py run=<folder> images=<file or folder> [csv=<file>] [trust=<module>]
 
-Prints CSV, or writes it to a file: the picture, its class, that class's probability, then the
+Prints CSV, or writes it to a file: the image, its class, that class's probability, then the
 probability of every class. Several files: images=a.png,b.png. In cross-validation the folds'
 models are asked as one, as for the ensemble in result.json. Images are read by the rules of
 data=image_folder (docs/data.md), made grey and resized as the model needs them.
@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dlcourse.errors import UserError, shown
-from dlcourse.terminal.command import arguments, one_message
+from dlcourse.schema.arguments import arguments
+from dlcourse.terminal.command import one_message
 from dlcourse.terminal.live_line import working
 
 BATCH = 256
@@ -40,17 +41,15 @@ def main() -> None:
     folds = folds_of(folder)
     result = read_result(folder)
     if len(result["input_shape"]) != 3 or not result["classes"]:
-        raise UserError(
-            f"{folder} is no classifier of pictures; it was trained on {result['data']}"
-        )
-    pictures = list_pictures(words["images"])
+        raise UserError(f"{folder} is no classifier of images; it was trained on {result['data']}")
+    images = list_images(words["images"])
     cfg = config_of(folder, words["trust"])
     runtime = build(cfg.runtime)()
     models = [load_model(cfg, runtime, place) for place in folds]
     views = [build(node) for node in cfg.view.values()]
     ask = from_views(views, runtime.prepare(tuple(result["input_shape"])))
-    with working("classifying images", len(pictures)) as advance:
-        rows = predict(models, ask, pictures, result, runtime, cfg.loss._target_, advance)
+    with working("classifying images", len(images)) as advance:
+        rows = predict(models, ask, images, result, runtime, cfg.loss._target_, advance)
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:
@@ -59,7 +58,7 @@ def main() -> None:
         print(f"{len(rows) - 1} predictions are in {output}")
 
 
-def list_pictures(words: str) -> list[Path]:
+def list_images(words: str) -> list[Path]:
     """Return the named files, or all images in the named folder and below."""
     from dlcourse.data.listing import images_below
 
@@ -81,30 +80,30 @@ def list_pictures(words: str) -> list[Path]:
 def predict(
     models: list,
     ask: Callable,
-    pictures: list[Path],
+    images: list[Path],
     result: dict,
     runtime: object,
     loss: str,
     advance: Callable[[int], None] = lambda images: None,
 ) -> list[list[str]]:
-    """Return a header and a row for each picture.
+    """Return a header and a row for each image.
 
-    ask: returns a model's outputs for standardised pictures.
+    ask: returns a model's outputs for standardised images.
     loss: the target of the loss that the models were trained with. advance: is given the number of
         images that are done.
     """
     import torch
 
-    from dlcourse.data.image_file import report, try_pictures
+    from dlcourse.data.image_file import report, try_images
     from dlcourse.engine.ensemble import average
 
     channels, size, _ = result["input_shape"]
     classes = result["classes"]
     rows = [["image", "class", "probability", *classes]]
     notes: list[list[str]] = []
-    for start in range(0, len(pictures), BATCH):
-        paths = pictures[start : start + BATCH]
-        pixels, problems, noted = try_pictures(paths, size, channels)
+    for start in range(0, len(images), BATCH):
+        paths = images[start : start + BATCH]
+        pixels, problems, noted = try_images(paths, size, channels)
         for problem in filter(None, problems):
             raise UserError(problem)
         notes += noted
@@ -120,7 +119,7 @@ def predict(
             best = int(share.argmax())
             numbers = [f"{value:.6f}" for value in share.tolist()]
             rows.append([shown(path), classes[best], numbers[best], *numbers])
-    said = report(pictures, notes)
+    said = report(images, notes)
     if said:
         print(said, file=sys.stderr)
     return rows

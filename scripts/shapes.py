@@ -7,7 +7,7 @@ Takes the words of train.py and starts nothing. Neither the data nor memory for 
 there: the model runs on one fake example. Multiply-adds are those of matrix products, convolutions
 and attention. The receptive field is that of a unit along rows and columns, its jump the distance
 to its neighbour's, in pixels; where paths meet it covers all of them; after a linear layer,
-attention or a gate that looks at the whole picture there is none. A layer's memory is what it
+attention or a gate that looks at the whole image there is none. A layer's memory is what it
 makes for one example. All numbers count 4 bytes, as in fp32.
 """
 

@@ -22,13 +22,14 @@ from textwrap import wrap
 
 from dlcourse.drawing.text import LITERAL, class_labels, fonts_for, shortened, value_label
 from dlcourse.errors import UserError
+from dlcourse.schema.arguments import arguments, number_of
 from dlcourse.schema.bounds import counted
 from dlcourse.schema.command_line import one_run
-from dlcourse.terminal.command import arguments, number_of, one_message
+from dlcourse.terminal.command import one_message
 from dlcourse.terminal.live_line import working
 
 LARGEST_BATCH = 512  # batch_size=full would be slow, and mixes no differently
-PICTURES, POINTS = (6, 30), (500, 100_000)  # examples that are shown, and how many may be
+IMAGES, POINTS = (6, 30), (500, 100_000)  # examples that are shown, and how many may be
 MOST_DRAWS = 30
 LONGEST = 2000  # letters of the command that are shown
 DOTS = 150  # to an inch
@@ -48,16 +49,16 @@ def main() -> None:
     shape = dataset.input_shape
     if len(shape) != 3 and shape[0] > 2:
         raise UserError(
-            f"data={choices['data']} is a table of {shape[0]} features, and there is no picture "
-            "of it.\nType data=moons, data=sine or a data set of pictures"
+            f"data={choices['data']} is a table of {shape[0]} features, and there is no image "
+            "of it.\nType data=moons, data=sine or a data set of images"
         )
-    default, most = PICTURES if len(shape) == 3 else POINTS
+    default, most = IMAGES if len(shape) == 3 else POINTS
     default = min(default, len(dataset.train))
     words["examples"] = words["examples"] or str(default)
     examples = number_of(words, "examples", counted(1, most, 6))
     batches = list(draw(cfg, dataset, examples, draws))
     command = "python scripts/show.py " + " ".join(map(shlex.quote, sys.argv[1:]))
-    sheet = draw_pictures if len(shape) == 3 else draw_points
+    sheet = draw_images if len(shape) == 3 else draw_points
     names = "-".join(cfg.augment) or "none"
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     with fonts_for([*dataset.classes, command]):
@@ -131,7 +132,7 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
             yield changed[0][:examples], changed[1][:examples]
 
 
-def draw_pictures(batches: list[tuple], classes: Sequence[str], command: str) -> object:
+def draw_images(batches: list[tuple], classes: Sequence[str], command: str) -> object:
     """Draw a row for each example, a column for each batch, and the targets beneath."""
     from matplotlib.figure import Figure
 
@@ -152,10 +153,10 @@ def draw_pictures(batches: list[tuple], classes: Sequence[str], command: str) ->
             "hspace": 0.06 + 0.17 * beneath / cell,
         },
     )  # fmt: skip
-    for column, (pictures, targets) in enumerate(batches):
+    for column, (images, targets) in enumerate(batches):
         grid[0, column].set_title(f"draw {column}" if column else "as it is", size=8)
-        for axes, picture, target in zip(grid[:, column], pictures, targets, strict=True):
-            pixels = picture.clamp(0, 255).round().byte().permute(1, 2, 0).squeeze(-1).numpy()
+        for axes, image, target in zip(grid[:, column], images, targets, strict=True):
+            pixels = image.clamp(0, 255).round().byte().permute(1, 2, 0).squeeze(-1).numpy()
             axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
             axes.set_xlabel(describe(target, classes), size=7, labelpad=2, **LITERAL)

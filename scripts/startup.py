@@ -55,8 +55,8 @@ WATCHED = "--watched"  # how this script starts itself
 
 def main() -> None:
     """Read the words, time every command in turn, print the tables and what became of the goals."""
+    from dlcourse.schema.arguments import arguments, number_of
     from dlcourse.schema.bounds import counted
-    from dlcourse.terminal.command import arguments, number_of
 
     defaults = {"rounds": "5", "data": "digits,mnist", "data.root": ""}
     words = arguments(sys.argv[1:], defaults, __doc__)

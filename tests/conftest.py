@@ -33,17 +33,17 @@ def idx_files() -> dict[str, bytes]:
     """Return a small set in MNIST's format."""
     random, files = np.random.default_rng(0), {}
     for part, count in {"train": 20, "t10k": 10}.items():
-        pictures = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         labels = (np.arange(count) % 10).astype(np.uint8)
         files[f"{part}-images-idx3-ubyte"] = (
-            struct.pack(">4i", 2051, count, 28, 28) + pictures.tobytes()
+            struct.pack(">4i", 2051, count, 28, 28) + images.tobytes()
         )
         files[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, count) + labels.tobytes()
     return files
 
 
 def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
-    """Return a small set in CIFAR's format: files with ten pictures each, as pickles.
+    """Return a small set in CIFAR's format: files with ten images each, as pickles.
 
     labels: the keys under which each file has labels; those of the first are 0 to 9.
     """

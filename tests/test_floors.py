@@ -1,49 +1,28 @@
-"""Nothing imports what lies on its own floor or above: the loop no model, a leaf no other leaf."""
+"""Every package imports only from floors below its own."""
 
 import ast
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
+from floors import FLOORS, GROUPS, floor_of, may_import, page
 
 import dlcourse
-from dlcourse.schema.validate import GROUPS
 
 PACKAGE = Path(dlcourse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-GUARDED = {"guard", "plot_text"}
-LEAVES = set(GROUPS) - {"runtime"}
-GROUND = {
-    "core",
-    "error",
-    "durable",
-    "duration",
-    "order",
-    "random_streams",
-    "allocator",
-    "runtime",
-    "layer",
-    "light",
-    "guard",
-    "live",
-    "plot_text",
-}
-SAID = {"command", "installed", "live", "own_code", "streams", "told", "zoo"}
-STORED = {"run_folder", "older", "overrides", "trust", "comparable"}
-TYPED = {"typed", "suggest", "synonyms"}
-BEFORE_TORCH = SAID | STORED | {"kind", "bounds", "facts", "rules", "check", "imports", "duration"}
-TORCH_FREE = (
-    BEFORE_TORCH | TYPED | {"error", "durable", "compose", "cli", "start", "report", "guard"}
-)
-HYDRA = {"cli", "compose", "typed", "experiment", "start", "sweep"}
+TORCH_FREE = {"errors", "atomic_files", "guard", "terminal", "schema", "runs", "report", "cli"}
+HEAVY = {"torch", "torchvision", "numpy", "scipy", "sklearn", "matplotlib"}
+HYDRA = {"cli", "schema", "engine", "sweep"}
 
 
-def noun(path: Path) -> str:
-    """Return the file or folder that a path is in: ``model`` or ``experiment``."""
+def package_of(path: Path) -> str:
+    """Return the package, or the module at the top, that a file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
-    """Return the names of all imported modules; ``at_once``: of those outside of functions."""
+    """Return the names of all imported modules; ``at_once``: of those outside functions."""
     tree = ast.parse(path.read_text())
     found = set()
     inside = {
@@ -59,82 +38,92 @@ def imports(path: Path, *, at_once: bool = False) -> set[str]:
             found |= {name.name for name in node.names}
         if isinstance(node, ast.ImportFrom):
             found |= {f"{node.module}.{name.name}" for name in node.names} | {node.module}
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= module_named(node.value)
     return found
 
 
-def own(path: Path) -> set[str]:
-    """Return the nouns of dlcourse that a file imports."""
-    return {name.split(".")[1] for name in imports(path) if name.startswith("dlcourse.")}
+def module_named(text: str) -> set[str]:
+    """Return the module that a string such as ``"dlcourse.engine.run"`` names, if there is one."""
+    path = PACKAGE.parent / text.replace(".", "/")
+    is_module = text.startswith("dlcourse.") and path.with_suffix(".py").is_file()
+    return {text} if is_module else set()
 
 
-def allowed(path: Path) -> set[str]:
-    """Return the nouns that a file on its floor may import."""
-    here = noun(path)
-    if here in GROUND:
-        return (
-            GROUND
-            if here in ("layer", "runtime")
-            else {"error", "core", "durable", "random_streams"}
-        )
-    if here in LEAVES:
-        return GROUND | {here}
-    if here == "train":
-        return GROUND | {"train"}
-    if here == "report":
-        return {
-            "report",
-            "run_folder",
-            "durable",
-            "error",
-            "kind",
-            "bounds",
-            "command",
-            "comparable",
-            "facts",
-            "guard",
-            "live",
-            "plot_text",
-        }
-    if here in BEFORE_TORCH:
-        return BEFORE_TORCH | {"error", "durable"}
-    everything = {noun(file) for file in FILES}
-    return everything - {"cli"} if here != "cli" else everything
+def imported_packages(path: Path) -> set[str]:
+    """Return the packages of dlcourse that a file imports."""
+    names = {name.split(".")[1] for name in imports(path) if name.startswith("dlcourse.")}
+    return names - {"__version__"}
+
+
+def wrong_imports(path: Path, package: str) -> set[str]:
+    """Return what a file of a package imports and may not import."""
+    return {name for name in imported_packages(path) if not may_import(package, name)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_imports_only_what_lies_below_it(path):
-    assert own(path) - {"__version__"} <= allowed(path)
+def test_a_file_imports_only_from_the_floors_below(path):
+    assert not wrong_imports(path, package_of(path))
+
+
+@pytest.mark.parametrize(
+    ("package", "line"),
+    [
+        ("train", "from dlcourse.model.mlp import MLP"),
+        ("introspect", "from dlcourse.sweep.plan import Plan"),
+        ("model", "from dlcourse.optim.muon import Muon"),
+        ("core", "from dlcourse.train.fit import fit"),
+        ("schema", "from dlcourse.runs.run_folder import CONFIG"),
+        ("engine", "from dlcourse import cli"),
+        ("engine", "run = import_module('dlcourse.cli')"),
+        ("report", "def late():\n    from dlcourse.sweep.plan import Plan"),
+    ],
+)
+def test_a_planted_wrong_import_is_found(package, line, tmp_path):
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(f"{line}\n")
+    assert wrong_imports(wrong, package)
+
+
+def test_every_package_stands_on_exactly_one_floor():
+    packages = {package_of(path) for path in FILES} - {"__init__"}
+    listed = [name for floor in FLOORS for name in floor.packages]
+    assert sorted(listed) == sorted(packages)
+
+
+def test_the_groups_of_the_configs_stand_on_the_floor_of_groups():
+    from dlcourse.schema.validate import GROUPS as CONFIG_GROUPS
+
+    assert set(CONFIG_GROUPS) - {"runtime"} == set(GROUPS)
+    assert {floor_of(group) for group in GROUPS} == {2}
+
+
+def test_the_page_of_floors_is_up_to_date():
+    written = (ROOT / "docs/floors.md").read_text()
+    assert written == page(), "docs/floors.md is stale: type python tests/floors.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_command_line_and_the_experiment_know_hydra(path):
+def test_only_composing_and_running_know_hydra(path):
     knows = any(name.split(".")[0] == "hydra" for name in imports(path))
-    assert not knows or noun(path) in HYDRA
+    assert not knows or package_of(path) in HYDRA
 
 
 @pytest.mark.parametrize("name", sorted(TORCH_FREE))
 def test_what_runs_before_the_checks_imports_no_torch(name):
-    heavy = {"torch", "torchvision", "numpy", "scipy", "sklearn", "matplotlib"}
-    paths = [path for path in FILES if noun(path) == name and path.parent.name != "picture"]
+    paths = [path for path in FILES if package_of(path) == name and path.parent.name != "plots"]
     assert paths
     for path in paths:
-        assert not {n.split(".")[0] for n in imports(path, at_once=True)} & heavy
+        assert not {n.split(".")[0] for n in imports(path, at_once=True)} & HEAVY, path
 
 
-def test_pictures_are_imported_only_when_they_are_drawn():
+def test_plots_are_imported_only_when_they_are_drawn():
     for path in FILES:
-        if path.parent.name != "picture":
+        if path.parent.name != "plots":
             named = imports(path, at_once=True)
-            assert not any(name.startswith("dlcourse.report.picture") for name in named), path
+            assert not any(name.startswith("dlcourse.report.plots") for name in named), path
 
 
-def test_opening_a_group_imports_nothing():
-    for path in PACKAGE.glob("*/__init__.py"):
+def test_opening_a_package_imports_nothing():
+    for path in PACKAGE.rglob("*/__init__.py"):
         assert not imports(path), path
-
-
-def test_the_test_of_floors_sees_an_import_that_is_wrong(tmp_path):
-    wrong = tmp_path / "wrong.py"
-    wrong.write_text("from dlcourse.model.mlp import MLP\n")
-    assert own(wrong) == {"model"}
-    assert "model" not in allowed(PACKAGE / "train/fit.py")

@@ -15,17 +15,17 @@ from dlcourse.runtime import Runtime
 from dlcourse.train import meter
 
 PLAIN, NHWC = "runtime.channels_last=false", "runtime.channels_last=true"
-PICTURES = (7, 1, 28, 28)
+IMAGES = (7, 1, 28, 28)
 
 
 def gradients(cfg, weights: dict) -> dict:
-    """Return a model's gradients, by name, of a sum over its outputs for some pictures."""
+    """Return a model's gradients, by name, of a sum over its outputs for some images."""
     runtime = build(cfg.runtime)()
-    model = build(cfg.model)(PICTURES[1:], 10)
+    model = build(cfg.model)(IMAGES[1:], 10)
     model.load_state_dict(weights)
-    runtime.place(model, PICTURES[1:])
-    pictures = torch.randn(PICTURES, generator=torch.Generator().manual_seed(0))
-    model(runtime.prepare(PICTURES[1:])(pictures)).square().sum().backward()
+    runtime.place(model, IMAGES[1:])
+    images = torch.randn(IMAGES, generator=torch.Generator().manual_seed(0))
+    model(runtime.prepare(IMAGES[1:])(images)).square().sum().backward()
     return {name: weight.grad for name, weight in model.named_parameters()}
 
 
@@ -34,7 +34,7 @@ def gradients(cfg, weights: dict) -> dict:
 )
 def test_narrow_shortcuts_learn_the_same_in_both_memory_orders(words, compose):
     torch.set_num_threads(2)
-    weights = build(compose(*words).model)(PICTURES[1:], 10).state_dict()
+    weights = build(compose(*words).model)(IMAGES[1:], 10).state_dict()
     plain, nhwc = (
         gradients(compose("runtime=cpu", *words, order), weights) for order in (PLAIN, NHWC)
     )
@@ -115,13 +115,14 @@ def test_metrics_are_computed_on_the_cpu_where_the_device_has_no_float64(monkeyp
 FLOAT64 = {
     "has_float64": ("data/options.py", "augment/mixing.py", "optim/closed_form.py", "core.py"),
     "metrics, which the meter moves to the CPU": (
-        "metric/", "train/meter.py", "result.py", "ensemble.py", "together.py", "predictions.py",
+        "metric/", "train/meter.py", "engine/result.py", "engine/ensemble.py",
+        "engine/cross_validation.py", "engine/predictions.py",
     ),
     "made on the CPU": (
-        "order.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
+        "permutations.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
         "introspect/gradient_check.py", "report/", "sweep/",
     ),
-    "for runtime.precision=fp64": ("runtime.py", "build.py", "rules/"),
+    "for runtime.precision=fp64": ("runtime.py", "engine/build.py", "schema/rules/"),
 }  # fmt: skip
 
 

@@ -74,7 +74,7 @@ class ResNet20(nn.Module):
 
 
 def make_resnet18() -> nn.Module:
-    """Make torchvision's ResNet-18 with the stem that 32 x 32 pictures are given."""
+    """Make torchvision's ResNet-18 with the stem that 32 x 32 images are given."""
     from torchvision.models import resnet18
 
     net = resnet18(num_classes=10)

@@ -9,7 +9,7 @@ class Options:
     """What a benchmark is told.
 
     models: names of ``work.WORKS``; none: each case takes its own.
-    root, cifar: where MNIST and a folder of CIFAR-10's pictures lie; empty: pictures are made up.
+    root, cifar: where MNIST and a folder of CIFAR-10's images lie; empty: images are made up.
     steps: of every epoch; 0: as each model's work says.
     until: on ``time.perf_counter``; nothing new is begun after it.
     """

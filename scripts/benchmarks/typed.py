@@ -56,7 +56,7 @@ class Typed:
             "batch": recipe.batch_size,
             "examples": len(train),
             "steps": ceil(len(train) / recipe.batch_size),
-            "pictures": len(shape) == 4,
+            "images": len(shape) == 4,
             "streamed": isinstance(train, StreamedSplit),
             "gibibytes": sum(
                 torch.Size(split.inputs.shape).numel()

@@ -1,4 +1,4 @@
-"""What is trained: models, their pictures, and how many steps make an epoch here."""
+"""What is trained: models, their images, and how many steps make an epoch here."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ SIZES = {"mnist": 60_000, "cifar": 50_000}
 
 @dataclass(frozen=True)
 class Work:
-    """A model on pictures.
+    """A model on images.
 
     data: ``mnist`` or ``cifar``. model: the words that choose it. optim: ``adam`` or ``nesterov``.
     steps: of an epoch in the benchmark, so that a round stays short.
-    augment: each picture is shifted by up to 4 pixels and perhaps mirrored.
+    augment: each image is shifted by up to 4 pixels and perhaps mirrored.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Work:
         ]
 
     def examples(self, options: Options) -> int:
-        """Return how many pictures an epoch has."""
+        """Return how many images an epoch has."""
         return min((options.steps or self.steps) * BATCH, SIZES[self.data])
 
 
@@ -78,8 +78,8 @@ def compose_work(work: Work, options: Options, *words: str):
     return compose_words([*work.words(options), *words], options.root)
 
 
-def load_pictures(work: Work, options: Options, examples: int = 0):
-    """Return a ``Dataset`` with as many pictures as an epoch has, real ones or made-up ones."""
+def load_images(work: Work, options: Options, examples: int = 0):
+    """Return a ``Dataset`` with as many images as an epoch has, real ones or made-up ones."""
     import torch
 
     from dlcourse.core import Dataset, Split
@@ -92,12 +92,12 @@ def load_pictures(work: Work, options: Options, examples: int = 0):
         shape = SHAPES[work.data]
 
         def made_up(count: int) -> Split:
-            pictures = torch.randint(256, (count, *shape), dtype=torch.uint8, generator=generator)
-            return Split(pictures, torch.arange(count) % 10)
+            images = torch.randint(256, (count, *shape), dtype=torch.uint8, generator=generator)
+            return Split(images, torch.arange(count) % 10)
 
         return Dataset("made up", made_up(count), made_up(500), tuple("0123456789"))
     words = ["data=mnist"] if work.data == "mnist" else ["data=image_folder"]
     dataset = load_data(compose_words(words, folder))
     order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))
-    train = dataset.train.subset(order[:count])  # a folder's pictures lie class by class
+    train = dataset.train.subset(order[:count])  # a folder's images lie class by class
     return Dataset(dataset.name, train, dataset.test, dataset.classes)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-WHITE = 255.0  # the largest value of a uint8 picture
+WHITE = 255.0  # the largest value of a uint8 image
 
 
 def has_float64(device: torch.device) -> bool:
@@ -28,7 +28,7 @@ def at_least_float32(values: Tensor) -> Tensor:
 class Split:
     """Examples that belong together: one part of a data set.
 
-    inputs: (N, C, H, W) uint8 pictures or (N, D) float features.
+    inputs: (N, C, H, W) uint8 images or (N, D) float features.
     targets: (N,) int64 classes, or (N, K) float values of a regression.
     contents: (N,) int64 on the CPU, a digest of the file that each example was read from; None
         where the inputs themselves are compared.
@@ -89,7 +89,7 @@ class Dataset:
 
     classes: the names of the classes, in the order of the targets; empty for a regression.
     ready_val: how many examples at the end of ``train`` are a ready-made validation part.
-    groups: (N,) int64, the group of every training example, such as the patient a picture is of;
+    groups: (N,) int64, the group of every training example, such as the patient an image is of;
         None where examples do not belong together.
     features: the names of a table's columns (D,); empty where the inputs have none.
     verified: whether the examples follow from the config alone: they are made up, or read from

@@ -31,7 +31,7 @@ class Runtime:
     precision: ``fp32``, ``bf16`` or ``fp16``, the last two through autocast with weights in fp32;
         or ``fp64``, weights included.
     threads: of the CPU; None leaves PyTorch's choice.
-    channels_last: keep pictures and filters in NHWC memory order.
+    channels_last: keep images and filters in NHWC memory order.
     linear: what computes linear layers on the CPU, matrix ``products`` or a ``convolution``.
     keep_memory: on the CPU, keep what a step frees for the next one.
     graph: replay each training step on CUDA as one graph.

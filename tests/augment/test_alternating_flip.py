@@ -1,4 +1,4 @@
-"""Every picture is seen both ways in two epochs, whatever the batches and the order."""
+"""Every image is seen both ways in two epochs, whatever the batches and the order."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ EVERY = torch.arange(4000)
 
 
 def flipped(index, epoch, seed=0):
-    """Return which of some pictures come out mirrored."""
+    """Return which of some images come out mirrored."""
     one = torch.tensor([[[[0, 1]]]]).expand(len(index), -1, -1, -1)
     after, _ = alternating_flip(one, None, index=index, epoch=torch.tensor(epoch), seed=seed)
     return after[:, 0, 0, 0] == 1

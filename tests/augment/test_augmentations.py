@@ -1,4 +1,4 @@
-"""Every example draws for itself, and pictures stay what they were but for what is said."""
+"""Every example draws for itself, and images stay what they were but for what is said."""
 
 from types import SimpleNamespace
 
@@ -12,14 +12,14 @@ from dlcourse.augment import cutout as cutout_module
 from dlcourse.augment.resized_crop import windows
 from dlcourse.engine.build import build, told
 from dlcourse.errors import UserError
-from dlcourse.schema.facts import PICTURE_AUGMENTATIONS, SOFT_TARGETS
+from dlcourse.schema.facts import IMAGE_AUGMENTATIONS, SOFT_TARGETS
 
 CLASSES = 10
 RANDOM = [name for name in options("augment") if name != "none"]
 RETURNS_FLOATS = ("noise", "mixup", "dropout")
 
 
-def pictures(count=64, dtype=torch.uint8, shape=(3, 20, 24)):
+def images(count=64, dtype=torch.uint8, shape=(3, 20, 24)):
     generator = torch.Generator().manual_seed(0)
     return torch.randint(1, 256, (count, *shape), generator=generator).to(dtype)
 
@@ -42,9 +42,9 @@ def augmentation(compose, name, *more):
 @pytest.mark.parametrize("name", [name for name in RANDOM if name != "alternating_flip"])
 def test_an_augmentation_is_the_same_after_the_same_seed_and_differs_by_example(name, compose):
     augment = augmentation(compose, name)
-    same = pictures(1).expand(64, 3, 20, 24)
-    if name in SOFT_TARGETS:  # of two equal pictures there is no mixture
-        same = pictures(64)
+    same = images(1).expand(64, 3, 20, 24)
+    if name in SOFT_TARGETS:  # of two equal images there is no mixture
+        same = images(64)
     ends = []
     for _ in range(2):
         torch.manual_seed(3)
@@ -56,11 +56,11 @@ def test_an_augmentation_is_the_same_after_the_same_seed_and_differs_by_example(
 
 
 @pytest.mark.parametrize("name", options("augment"))
-def test_a_picture_keeps_its_size_its_type_and_the_original(name, compose):
+def test_an_image_keeps_its_size_its_type_and_the_original(name, compose):
     augment = augmentation(compose, name)
     for count, shape in ((16, (1, 28, 28)), (16, (3, 17, 33)), (1, (3, 20, 20))):
         for dtype in (torch.uint8, torch.float32):
-            before = pictures(count, dtype, shape)
+            before = images(count, dtype, shape)
             kept, targets = before.clone(), torch.arange(count) % CLASSES
             after, new_targets = augment(before, targets)
             assert after.shape == before.shape
@@ -75,7 +75,7 @@ def test_a_picture_keeps_its_size_its_type_and_the_original(name, compose):
 @pytest.mark.parametrize("name", RANDOM)
 def test_no_augmentation_waits_for_the_gpu(name, compose):
     augment = augmentation(compose, name)
-    batch = pictures().cuda(), (torch.arange(64) % CLASSES).cuda()
+    batch = images().cuda(), (torch.arange(64) % CLASSES).cuda()
     augment(*batch)  # the first time may wait for libraries
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -85,16 +85,16 @@ def test_no_augmentation_waits_for_the_gpu(name, compose):
     assert after.device.type == "cuda"
 
 
-def test_which_augmentations_need_pictures_is_known(compose):
-    others = {*RANDOM} - {*PICTURE_AUGMENTATIONS, "crop_flip"}
-    assert len(others) == len(RANDOM) - len(PICTURE_AUGMENTATIONS) - 1
+def test_which_augmentations_need_images_is_known(compose):
+    others = {*RANDOM} - {*IMAGE_AUGMENTATIONS, "crop_flip"}
+    assert len(others) == len(RANDOM) - len(IMAGE_AUGMENTATIONS) - 1
     for name in others:
         after, _ = augmentation(compose, name)(torch.randn(8, 2), torch.arange(8))
         assert after.shape == (8, 2)
 
 
-def test_flip_mirrors_about_half_of_the_pictures(compose):
-    before = pictures()
+def test_flip_mirrors_about_half_of_the_images(compose):
+    before = images()
     after, _ = augmentation(compose, "flip")(before, None)
     assert 15 < (after == before.flip(-1)).flatten(1).all(1).sum() < 49
 
@@ -102,30 +102,30 @@ def test_flip_mirrors_about_half_of_the_pictures(compose):
 @pytest.mark.parametrize("probability", [0, 1])
 def test_flip_obeys_its_probability(probability, compose):
     flip = augmentation(compose, "flip", f"augment.flip.probability={probability}")
-    before = pictures()
+    before = images()
     expected = before.flip(-1) if probability else before
     assert torch.equal(flip(before, None)[0], expected)
 
 
 def test_crop_reaches_every_place_within_the_padding(compose):
     crop = augmentation(compose, "crop", "augment.crop.padding=1")
-    after, _ = crop(pictures(1).expand(200, -1, -1, -1), None)
-    assert len({tuple(picture.flatten().tolist()) for picture in after}) == 9
+    after, _ = crop(images(1).expand(200, -1, -1, -1), None)
+    assert len({tuple(image.flatten().tolist()) for image in after}) == 9
 
 
 def test_a_reflecting_crop_takes_every_place_out_of_torchs_mirrored_frame(compose):
     words = ["augment.crop.padding=2", "augment.crop.mode=reflect"]
-    one = pictures(1, shape=(3, 6, 9))
+    one = images(1, shape=(3, 6, 9))
     after, _ = augmentation(compose, "crop", *words)(one.expand(400, -1, -1, -1), None)
     framed = torch.nn.functional.pad(one[0].float(), [2] * 4, mode="reflect").byte()
     places = {framed[:, y : y + 6, x : x + 9].numpy().tobytes() for y in range(5) for x in range(5)}
-    assert {picture.numpy().tobytes() for picture in after} == places
+    assert {image.numpy().tobytes() for image in after} == places
 
 
 def test_a_crop_is_told_that_it_has_no_mirror_image_of_so_many_pixels(compose):
     words = ["augment.crop.padding=6", "augment.crop.mode=reflect"]
     with pytest.raises(UserError, match=r"augment\.crop\.padding=5"):
-        augmentation(compose, "crop", *words)(pictures(2, shape=(3, 6, 9)), None)
+        augmentation(compose, "crop", *words)(images(2, shape=(3, 6, 9)), None)
 
 
 def test_noise_has_the_stated_size_for_features(compose):
@@ -150,9 +150,9 @@ def test_none_is_no_augmentation(word, compose):
     assert compose(word).augment == {}
 
 
-def test_a_window_of_the_whole_picture_is_the_picture(compose):
+def test_a_window_of_the_whole_image_is_the_image(compose):
     words = ["augment.resized_crop.scale=[1,1]", "augment.resized_crop.ratio=[1.2,1.2]"]
-    before = pictures()
+    before = images()
     after, _ = augmentation(compose, "resized_crop", *words)(before, None)
     assert torch.equal(after, before)
 
@@ -177,10 +177,10 @@ def test_where_no_window_fits_the_largest_one_in_the_middle_is_taken(shape):
     assert place == [theirs[key] for key in ("left", "top", "width", "height")]
 
 
-def test_an_affine_map_without_strength_is_the_picture(compose):
+def test_an_affine_map_without_strength_is_the_image(compose):
     zero = [f"augment.affine.{key}=0" for key in ("degrees", "translate", "shear")]
     affine = augmentation(compose, "affine", *zero, "augment.affine.scale=[1,1]")
-    before = pictures()
+    before = images()
     assert torch.equal(affine(before, None)[0], before)
 
 
@@ -214,13 +214,13 @@ def test_cutout_hides_one_square_and_nothing_else():
 
 
 def test_cutout_paints_with_the_mean_of_the_batch_channel_by_channel(compose):
-    before = pictures()
+    before = images()
     after, _ = augmentation(compose, "cutout")(before, None)
     mean = before.float().mean((0, 2, 3)).round()
     painted = (after != before).any(1)
     assert torch.equal(after.permute(0, 2, 3, 1)[painted].float().unique(dim=0)[0], mean)
 
 
-def test_a_cutout_larger_than_the_picture_is_refused(compose):
+def test_a_cutout_larger_than_the_image_is_refused(compose):
     with pytest.raises(UserError, match=r"Type augment\.cutout\.length=4"):
-        augmentation(compose, "cutout")(pictures(4, shape=(1, 8, 8)), None)
+        augmentation(compose, "cutout")(images(4, shape=(1, 8, 8)), None)

@@ -32,8 +32,8 @@ def test_mixup_of_a_table_lies_on_the_line_between_two_rows(dtype):
 
 def test_cutmix_of_a_regression_mixes_values_by_area():
     white = torch.tensor([0.0, 1.0]).repeat(32)
-    pictures = (255 * white).byte().view(-1, 1, 1, 1).expand(-1, 1, 10, 10)
-    after, values = cutmix(pictures, white[:, None], classes=0, alpha=1.0)
+    images = (255 * white).byte().view(-1, 1, 1, 1).expand(-1, 1, 10, 10)
+    after, values = cutmix(images, white[:, None], classes=0, alpha=1.0)
     assert torch.allclose(values[:, 0], after.float().mean((1, 2, 3)) / 255, atol=1e-6)
 
 
@@ -51,7 +51,7 @@ def test_every_example_mixes_in_a_share_of_its_own():
     assert len({round(value, 5) for value in after.diagonal().tolist()}) > 50
 
 
-def test_a_rectangle_has_the_shape_of_the_picture_and_the_area_asked_for():
+def test_a_rectangle_has_the_shape_of_the_image_and_the_area_asked_for():
     blank = torch.zeros(500, 1, 40, 80)
     covered = rectangles(blank, torch.full((500,), 0.25))
     areas = covered.float().mean((1, 2, 3))

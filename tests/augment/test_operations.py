@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from references.augment import from_the_nearest, picture
+from references.augment import from_the_nearest, image
 from torchvision.transforms import InterpolationMode, autoaugment
 from torchvision.transforms.v2 import functional as V
 
@@ -41,9 +41,9 @@ def test_an_operation_is_torchvisions_at_the_same_strength(space, name):
     assert torch.equal(own.round() if name == "posterize" else own, theirs)
     if signed:
         own, theirs = torch.cat([own, -own]), torch.cat([theirs, -theirs])
-    after = OPERATIONS[name](picture().expand(len(own), -1, -1, -1), own)
+    after = OPERATIONS[name](image().expand(len(own), -1, -1, -1), own)
     for mine, magnitude in zip(after, theirs.tolist(), strict=True):
-        other = autoaugment._apply_op(picture(), NAMES[name], magnitude, NEAREST, None)
+        other = autoaugment._apply_op(image(), NAMES[name], magnitude, NEAREST, None)
         assert (mine.int() - other.int()).abs().max() <= 1
 
 
@@ -63,7 +63,7 @@ def test_an_operation_is_torchvisions_at_the_same_strength(space, name):
 def test_on_floats_nothing_is_rounded_and_the_formula_is_torchvisions(
     ours, theirs, number, channels
 ):
-    floats = picture().float()[None, :channels]
+    floats = image().float()[None, :channels]
     numbers = [] if number is None else [number]
     mine = ours(
         floats, *(torch.tensor([255 * n if ours is levels.solarize else n]) for n in numbers)
@@ -72,7 +72,7 @@ def test_on_floats_nothing_is_rounded_and_the_formula_is_torchvisions(
 
 
 def test_floats_are_posterized_and_equalized_as_whole_levels_are():
-    whole = picture()[None]
+    whole = image()[None]
     for bits in (2, 5, 8):
         number = torch.tensor([bits])
         expected = levels.posterize(whole, number).float()
@@ -81,9 +81,9 @@ def test_floats_are_posterized_and_equalized_as_whole_levels_are():
 
 
 @pytest.mark.parametrize("change", [color.saturation, color.hue])
-def test_saturation_and_hue_leave_grey_pictures_as_they_are(change):
+def test_saturation_and_hue_leave_grey_images_as_they_are(change):
     number = torch.tensor([0.4])
-    one_channel = picture()[None, :1]
+    one_channel = image()[None, :1]
     assert torch.equal(change(one_channel, number), one_channel)
     three_equal = one_channel.expand(-1, 3, -1, -1)
     assert (change(three_equal, number).int() - three_equal.int()).abs().max() <= 1
@@ -95,7 +95,7 @@ def test_a_third_of_the_colour_circle_turns_red_into_green():
     assert color.hue(red, torch.tensor([0.5])).flatten().tolist() == [10, 200, 200]
 
 
-def test_pictures_of_one_value_and_of_two_pixels_survive_every_operation():
+def test_images_of_one_value_and_of_two_pixels_survive_every_operation():
     for shape in ((4, 3, 6, 6), (4, 1, 1, 2)):
         flat = torch.full(shape, 77, dtype=torch.uint8)
         for operation in OPERATIONS.values():
@@ -114,7 +114,7 @@ def test_every_example_draws_one_operation_and_all_are_equally_likely():
 
 def test_the_reference_sees_an_operation_that_torchvision_does_not_have(compose):
     """The control of the comparison with all results that torchvision can have."""
-    assert from_the_nearest(compose, ["augment=[trivial_augment]"], [picture()]) > 1
+    assert from_the_nearest(compose, ["augment=[trivial_augment]"], [image()]) > 1
 
 
 def test_rand_augment_is_one_operation_after_the_other(compose):
@@ -122,7 +122,7 @@ def test_rand_augment_is_one_operation_after_the_other(compose):
     one = build(
         compose("augment=[rand_augment]", "augment.rand_augment.num_ops=1").augment.rand_augment
     )
-    before = picture().expand(64, -1, -1, -1)
+    before = image().expand(64, -1, -1, -1)
     torch.manual_seed(1)
     together, _ = both(before, None)
     torch.manual_seed(1)
@@ -133,28 +133,28 @@ def test_a_magnitude_beyond_the_last_bin_is_refused(compose):
     words = ["augment=[rand_augment]", "augment.rand_augment.magnitude=31"]
     augment = build(compose(*words).augment.rand_augment)
     with pytest.raises(UserError, match=r"magnitude=30 or less"):
-        augment(picture()[None], None)
+        augment(image()[None], None)
 
 
-def test_color_jitter_without_strength_is_the_picture(compose):
+def test_color_jitter_without_strength_is_the_image(compose):
     keys = ("brightness", "contrast", "saturation", "hue")
     words = [f"augment.color_jitter.{key}=0" for key in keys]
     jitter = build(compose("augment=[color_jitter]", *words).augment.color_jitter)
-    assert torch.equal(jitter(picture()[None], None)[0], picture()[None])
+    assert torch.equal(jitter(image()[None], None)[0], image()[None])
 
 
 def test_the_order_of_color_jitter_is_drawn(compose):
-    """With factors that hardly differ, two orders would give nearly the same pictures."""
+    """With factors that hardly differ, two orders would give nearly the same images."""
     words = ["augment.color_jitter.hue=0", "augment.color_jitter.contrast=0"]
     jitter = build(compose("augment=[color_jitter]", *words).augment.color_jitter)
     orders = set()
     for seed in range(20):
         torch.manual_seed(seed)
-        after, _ = jitter(picture()[None].float(), None)
+        after, _ = jitter(image()[None].float(), None)
         torch.manual_seed(seed)
         order = [number for number in torch.randperm(4).tolist() if number in (0, 2)]
         factors = dict(zip(order, 1 + 0.4 * (2 * torch.rand(2, 1) - 1), strict=True))
-        expected = picture()[None].float()
+        expected = image()[None].float()
         for number in order:
             change = color.brightness if number == 0 else color.saturation
             expected = change(expected, factors[number])

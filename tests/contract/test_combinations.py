@@ -103,5 +103,5 @@ def test_every_rule_has_a_command_above_that_breaks_it(rule):
     assert any(list(rule(composed(*words))) for words, _ in WRONG)
 
 
-def test_pictures_count_as_small_alike_before_and_after_torch_is_imported():
-    assert facts.SMALL_PICTURE == image.SMALL
+def test_images_count_as_small_alike_before_and_after_torch_is_imported():
+    assert facts.SMALL_IMAGE == image.SMALL

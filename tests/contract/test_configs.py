@@ -13,7 +13,7 @@ from dlcourse.engine.build import locate
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError, meant
 from dlcourse.schema.bounds import BOUNDS, bounds_of
-from dlcourse.schema.facts import CLASS_METRICS, FIGURES, SIZES, SMALLEST_PICTURE, VALUE_METRICS
+from dlcourse.schema.facts import CLASS_METRICS, FIGURES, SIZES, SMALLEST_IMAGE, VALUE_METRICS
 from dlcourse.schema.kinds import Flag, Number, Numbers, Texts, Word
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.validate import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
@@ -97,10 +97,10 @@ def test_a_config_begins_with_what_it_is_and_a_command_that_is_in_order(path, co
     assert len(header[0]) > 20
     command = next(line for line in header if "python train.py" in line)
     words = shlex.split(command.split("python train.py")[1].split("   ")[0])
-    pictures = tmp_path / "my_pictures"
-    pictures.mkdir()
+    images = tmp_path / "my_images"
+    images.mkdir()
     a_run(tmp_path / "my_run")
-    for name in ("my_pictures", "my_run"):
+    for name in ("my_images", "my_run"):
         words = [w.replace(name, str(tmp_path / name)) for w in words if w != "-m"]
     if path.parent.name == "sweep":
         assert planned(words).jobs
@@ -276,12 +276,12 @@ def test_the_figures_of_a_metric_are_those_that_check_knows(name, compose):
     )
 
 
-@pytest.mark.parametrize("target", SMALLEST_PICTURE)
-def test_the_smallest_picture_of_a_model_is_the_smallest_it_takes(target, compose):
+@pytest.mark.parametrize("target", SMALLEST_IMAGE)
+def test_the_smallest_image_of_a_model_is_the_smallest_it_takes(target, compose):
     from dlcourse.engine.build import build
 
     name = next(o for o in options("model") if target in (CONFIGS / f"model/{o}.yaml").read_text())
-    model, size = build(compose(f"model={name}").model), SMALLEST_PICTURE[target]
+    model, size = build(compose(f"model={name}").model), SMALLEST_IMAGE[target]
     model((1, size, size), 10)
     with pytest.raises(UserError, match=f"data.size={size}"):
         model((1, size - 1, size - 1), 10)

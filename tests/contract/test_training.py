@@ -11,13 +11,14 @@ from PIL import Image
 
 from dlcourse import atomic_files
 from dlcourse.core import Fold
+from dlcourse.data.cache import IMAGES
 from dlcourse.data.options import standardize
 from dlcourse.engine.build import build as build_node
 from dlcourse.engine.build import load_data, make_recipe, make_state
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.schema.bounds import ACTIVATIONS, NORMS, POOLS
-from dlcourse.schema.facts import SMALLEST_PICTURE
+from dlcourse.schema.facts import SMALLEST_IMAGE
 from dlcourse.schema.validate import check
 
 NARROW = {"width": 8, "hidden": 16}  # so that the largest nets cost milliseconds
@@ -49,16 +50,16 @@ def shelf(tmp_path_factory, data_root):
     sets = {"mnist": 10, "fashion_mnist": 10, "kmnist": 10, "emnist_balanced": 47}
     sets |= {"cifar10": 10, "cifar100": 100}
     for name, classes in sets.items():
-        pictures = colour if name.startswith("cifar") else grey
-        part = {"pictures": pictures, "targets": torch.arange(200) % classes}
+        images = colour if name.startswith("cifar") else grey
+        part = {IMAGES: images, "targets": torch.arange(200) % classes}
         content = {"train": part, "test": part, "classes": [str(n) for n in range(classes)]}
         (root / ".dlcourse").mkdir(exist_ok=True)
         atomic_files.save(root / f".dlcourse/{name}.pt", content)
-    for number, picture in enumerate(grey[:60, 0]):
-        for folder in ("pictures", "notMNIST_small"):
+    for number, image in enumerate(grey[:60, 0]):
+        for folder in ("images", "notMNIST_small"):
             place = root / folder / "ABCDEFGHIJ"[number % 10]
             place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture.numpy()).save(place / f"{number}.png")
+            Image.fromarray(image.numpy()).save(place / f"{number}.png")
     with open(root / "table.csv", "w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["a", "b", "target"])
@@ -72,7 +73,7 @@ def composed(shelf):
 
     def from_words(*words: str) -> DictConfig:
         more = [f"data.root={shelf}", "runtime=cpu", "observe=[]"]
-        more += ["data.folder=pictures"] if "data=image_folder" in words else []
+        more += ["data.folder=images"] if "data=image_folder" in words else []
         return OmegaConf.create(conftest.composed(*words, *more))
 
     return from_words
@@ -145,9 +146,9 @@ def test_a_model_trains_two_steps_on_every_data_set_it_can_take(model, data, com
         own = load_data(cfg) if cfg.data.reconstruct else dataset(data)
         two_steps(narrow(cfg), own)
     else:
-        tables = "TABLE" if len(dataset(data).input_shape) == 1 else "PICTURES"
+        tables = "TABLE" if len(dataset(data).input_shape) == 1 else "IMAGES"
         regression = dataset(data).task == "regression"
-        assert tables == "TABLE" or regression, "every model takes pictures of 28 and 32 pixels"
+        assert tables == "TABLE" or regression, "every model takes images of 28 and 32 pixels"
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -201,13 +202,13 @@ def test_a_design_trains_in_half_precision_with_weights_that_stay_whole(model, c
     assert {weight.dtype for weight in weights} == {torch.float32}
 
 
-@pytest.mark.parametrize("model", [DESIGNS[path] for path in SMALLEST_PICTURE])
-def test_every_norm_leaves_something_of_two_of_the_smallest_pictures(model, composed):
+@pytest.mark.parametrize("model", [DESIGNS[path] for path in SMALLEST_IMAGE])
+def test_every_norm_leaves_something_of_two_of_the_smallest_images(model, composed):
     """Where a norm averages over a single value, nothing is left of it, or torch refuses."""
     base = narrow(together(composed, model, "digits"))
     if base.model.get("depth", 0) >= 20:
         base.model.depth = 8
-    side = SMALLEST_PICTURE[base.model._target_]
+    side = SMALLEST_IMAGE[base.model._target_]
     for norm in NORMS if "norm" in base.model else ():
         base.model.norm = norm
         net = build_node(base.model)((1, side, side), 10).train()

@@ -1,4 +1,4 @@
-"""Data on disk: downloaded whole or not at all, damage noticed and named, own pictures read."""
+"""Data on disk: downloaded whole or not at all, damage noticed and named, own images read."""
 
 import gzip
 import hashlib
@@ -20,6 +20,7 @@ from PIL import Image
 from dlcourse import atomic_files
 from dlcourse.data import emnist
 from dlcourse.data import mnist as mnist_module
+from dlcourse.data.cache import IMAGES as CACHED_IMAGES
 from dlcourse.data.cache import cached
 from dlcourse.data.mnist import kmnist, mnist
 from dlcourse.engine.build import load_data
@@ -178,7 +179,7 @@ def test_a_damaged_cache_is_named_and_made_again(small_mnist, tmp_path, caplog):
         second = load(tmp_path)
     assert str(cache) in caplog.text
     assert torch.equal(first.train.inputs, second.train.inputs)
-    assert atomic_files.load(cache)["train"]["pictures"].shape == (20, 1, 28, 28)
+    assert atomic_files.load(cache)["train"][CACHED_IMAGES].shape == (20, 1, 28, 28)
 
 
 def test_where_no_cache_can_be_kept_a_warning_says_so(tmp_path, caplog):
@@ -273,7 +274,7 @@ IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
         (IMAGES, idx_files()[LABELS], "does not begin as an IDX file of 3"),
         (IMAGES, idx_files()[IMAGES][:-1], r"has 15,695 bytes and should have the sizes \[20"),
         (IMAGES, idx_files()[IMAGES] + b"x", r"has 15,697 bytes"),
-        (IMAGES, idx_files()[IMAGES.replace("train", "t10k")], "has 10 pictures and .* 20 labels"),
+        (IMAGES, idx_files()[IMAGES.replace("train", "t10k")], "has 10 images and .* 20 labels"),
         (LABELS, idx_files()[LABELS][:-1] + b"\x0a", "labels that are not from 0 to 9"),
     ],
     ids=["empty", "cut header", "text", "labels", "cut", "longer", "other part", "strange label"],
@@ -335,7 +336,7 @@ def test_emnist_is_downloaded_once_for_all_its_parts(small_emnist, tmp_path):
     assert small_emnist["requests"] == 2 * requests
 
 
-def test_the_pictures_of_emnist_stand_upright(small_emnist, tmp_path):
+def test_the_images_of_emnist_stand_upright(small_emnist, tmp_path):
     dataset = load_emnist(tmp_path, "balanced")
     lying = np.frombuffer(idx_files()[IMAGES], np.uint8, offset=16).reshape(20, 28, 28)
     assert np.array_equal(dataset.train.inputs[:, 0], lying.swapaxes(1, 2))
@@ -354,7 +355,7 @@ def test_notmnist_says_what_to_put_where(tmp_path, compose):
         load_data(compose("data=notmnist", f"data.root={tmp_path}"))
 
 
-def test_the_damaged_pictures_of_notmnist_are_left_out(tmp_path, compose, caplog):
+def test_the_damaged_images_of_notmnist_are_left_out(tmp_path, compose, caplog):
     for letter in "ABCDEFGHIJ":
         for number in range(5):
             paint(tmp_path / f"notMNIST_small/{letter}/{number}.png", number, mode="L")
@@ -373,55 +374,55 @@ def test_the_damaged_pictures_of_notmnist_are_left_out(tmp_path, compose, caplog
         load_data(compose(*words, "data.damaged=refuse"))
 
 
-def test_a_class_of_damaged_pictures_alone_is_named(folder, compose):
+def test_a_class_of_damaged_images_alone_is_named(folder, compose):
     for path in folder.glob("cat/*.png"):
         path.write_bytes(b"")
     with pytest.raises(UserError, match="No image of cat"):
-        pictures(compose, folder, "data.damaged=skip")
+        images(compose, folder, "data.damaged=skip")
 
 
 def paint(path, shade, *, mode="RGB", size=(12, 10)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.new("L", size, shade)
-    (picture if mode == "L" else picture.convert(mode)).save(path)
+    image = Image.new("L", size, shade)
+    (image if mode == "L" else image.convert(mode)).save(path)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a folder with ten pictures in each of two classes."""
+    """Return a folder with ten images in each of two classes."""
     for number in range(10):
         paint(tmp_path / f"pets/cat/{number}.png", 200 + number)
         paint(tmp_path / f"pets/dog é/{number}.jpg", 20)
     paint(tmp_path / "pets/cat/.hidden.png", 1)
-    (tmp_path / "pets/notes.txt").write_text("not a picture")
-    (tmp_path / "pets/cat/notes.txt").write_text("not a picture")
+    (tmp_path / "pets/notes.txt").write_text("not an image")
+    (tmp_path / "pets/cat/notes.txt").write_text("not an image")
     return tmp_path / "pets"
 
 
-def pictures(compose, folder, *words):
+def images(compose, folder, *words):
     return load_data(compose("data=image_folder", *words, f"data.root='{folder}'"))
 
 
-def test_a_folder_of_pictures_is_a_data_set(folder, compose):
-    dataset = pictures(compose, folder)
+def test_a_folder_of_images_is_a_data_set(folder, compose):
+    dataset = images(compose, folder)
     assert dataset.classes == ("cat", "dog é")
     assert (len(dataset.train), len(dataset.test)) == (16, 4)
     assert dataset.input_shape == (3, 32, 32)
     for split in (dataset.train, dataset.test):
         assert torch.bincount(split.targets).tolist() == [len(split) // 2] * 2
-        for picture, target in zip(split.inputs, split.targets, strict=True):
-            assert (picture.float().mean() > 100) == (target == 0)
+        for image, target in zip(split.inputs, split.targets, strict=True):
+            assert (image.float().mean() > 100) == (target == 0)
 
 
 def test_grey_and_any_size(folder, compose):
-    assert pictures(compose, folder, "data.channels=1", "data.size=9").input_shape == (1, 9, 9)
+    assert images(compose, folder, "data.channels=1", "data.size=9").input_shape == (1, 9, 9)
 
 
-def test_the_decoded_pictures_are_cached_until_one_changes(folder, compose):
-    pictures(compose, folder)
+def test_the_decoded_images_are_cached_until_one_changes(folder, compose):
+    images(compose, folder)
     (cache,) = (folder / ".dlcourse").glob("*.pt")
     paint(folder / "cat/new.png", 250)
-    dataset = pictures(compose, folder)
+    dataset = images(compose, folder)
     assert len(dataset.train) + len(dataset.test) == 21
     (new,) = (folder / ".dlcourse").glob("*.pt")  # the old one, of the same files, is removed
     assert new != cache
@@ -432,7 +433,7 @@ def test_ready_made_parts_are_used_as_such(tmp_path, compose):
         for number in range(count):
             paint(tmp_path / f"{part}/cat/{number}.png", 200)
             paint(tmp_path / f"{part}/dog/{number}.png", 20)
-    dataset = pictures(compose, tmp_path)
+    dataset = images(compose, tmp_path)
     assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (18, 6, 4)
     from dlcourse.engine.build import divide
 
@@ -446,23 +447,22 @@ def test_ready_made_parts_without_validation(tmp_path, compose):
         for number in range(5):
             paint(tmp_path / f"{part}/cat/{number}.png", 200)
             paint(tmp_path / f"{part}/dog/{number}.png", 20)
-    dataset = pictures(compose, tmp_path)
+    dataset = images(compose, tmp_path)
     assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (10, 0, 10)
 
 
-def test_without_a_test_folder_the_test_part_comes_from_the_training_pictures_alone(
+def test_without_a_test_folder_the_test_part_comes_from_the_training_images_alone(
     tmp_path, compose
 ):
     for part, shades in {"train": range(20), "val": range(100, 110)}.items():
         for shade in shades:
             paint(tmp_path / part / "ab"[shade % 2] / f"{shade}.png", shade)
-    dataset = pictures(compose, tmp_path, "data.channels=1")
+    dataset = images(compose, tmp_path, "data.channels=1")
     learned, tested = (
-        {picture.max().item() for picture in split.inputs}
-        for split in (dataset.train, dataset.test)
+        {image.max().item() for image in split.inputs} for split in (dataset.train, dataset.test)
     )
     assert dataset.ready_val == 10
-    assert [picture.max().item() for picture in dataset.train.inputs[-10:]] == sorted(
+    assert [image.max().item() for image in dataset.train.inputs[-10:]] == sorted(
         range(100, 110), key=lambda shade: shade % 2
     )
     assert len(tested) == 4
@@ -474,26 +474,26 @@ def test_a_class_that_is_not_trained_on_is_named(tmp_path, compose):
     for place in ("train/cat", "train/dog", "test/cat", "test/bird"):
         paint(tmp_path / place / "1.png", 9)
     with pytest.raises(UserError, match="bird"):
-        pictures(compose, tmp_path)
+        images(compose, tmp_path)
 
 
-def test_a_damaged_picture_is_named(folder, compose):
+def test_a_damaged_image_is_named(folder, compose):
     (folder / "cat/3.png").write_bytes((folder / "cat/3.png").read_bytes()[:40])
     with pytest.raises(UserError, match=r"3\.png cannot be read"):
-        pictures(compose, folder)
+        images(compose, folder)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
-def test_pictures_of_every_kind_are_read(mode, folder, compose):
+def test_images_of_every_kind_are_read(mode, folder, compose):
     paint(folder / "cat/other.tif", 255, mode=mode)
-    assert len(pictures(compose, folder).train) == 17
+    assert len(images(compose, folder).train) == 17
 
 
 def test_sixteen_bits_of_grey_are_scaled_and_not_cut(tmp_path):
-    from dlcourse.data.image_file import read_picture
+    from dlcourse.data.image_file import read_image
 
     Image.fromarray(np.full((8, 8), 32_896, dtype=np.uint16)).save(tmp_path / "deep.png")
-    assert read_picture(tmp_path / "deep.png", 8, 1).ravel().tolist() == [128] * 64
+    assert read_image(tmp_path / "deep.png", 8, 1).ravel().tolist() == [128] * 64
 
 
 @pytest.mark.parametrize("classes", [[], ["cat"]])
@@ -501,10 +501,10 @@ def test_fewer_than_two_classes_are_refused(classes, tmp_path, compose):
     for name in classes:
         paint(tmp_path / name / "1.png", 9)
     with pytest.raises(UserError, match="at least 2"):
-        pictures(compose, tmp_path)
+        images(compose, tmp_path)
 
 
 def test_an_empty_class_is_named(folder, compose):
     (folder / "bird").mkdir()
     with pytest.raises(UserError, match="bird"):
-        pictures(compose, folder)
+        images(compose, folder)

@@ -57,10 +57,10 @@ def test_random_values_of_a_regression_come_from_other_examples():
 
 
 def test_pixels_are_standardised_as_scikit_learn_does():
-    pictures = torch.randint(256, (60, 2, 5, 5), dtype=torch.uint8)
-    pictures[:, 0, 0, 0] = 7  # never varies
-    ours = standardize(Split(pictures, torch.zeros(60)), "pixel")(pictures)
-    theirs = StandardScaler().fit_transform(pictures.flatten(1).double().numpy())
+    images = torch.randint(256, (60, 2, 5, 5), dtype=torch.uint8)
+    images[:, 0, 0, 0] = 7  # never varies
+    ours = standardize(Split(images, torch.zeros(60)), "pixel")(images)
+    theirs = StandardScaler().fit_transform(images.flatten(1).double().numpy())
     np.testing.assert_allclose(ours.flatten(1), theirs, atol=1e-4)
 
 
@@ -74,8 +74,8 @@ def test_features_are_standardised_as_scikit_learn_does():
 
 @pytest.mark.parametrize("examples", [10, 5000])
 def test_channels_get_mean_zero_and_variance_one(examples):
-    pictures = torch.randint(256, (examples, 3, 4, 4), dtype=torch.uint8)
-    outputs = standardize(Split(pictures, torch.zeros(examples)), "channel")(pictures)
+    images = torch.randint(256, (examples, 3, 4, 4), dtype=torch.uint8)
+    outputs = standardize(Split(images, torch.zeros(examples)), "channel")(images)
     assert outputs.dtype == torch.float32
     torch.testing.assert_close(outputs.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
     variance = outputs.var((0, 2, 3), correction=0)
@@ -91,9 +91,9 @@ def test_standardising_leaves_the_data_alone(how, dtype):
     assert torch.equal(inputs, before)
 
 
-def test_none_brings_pictures_to_zero_and_one_and_leaves_features_alone():
-    pictures = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
-    outputs = standardize(Split(pictures, torch.zeros(3)), "none")(pictures)
+def test_none_brings_images_to_zero_and_one_and_leaves_features_alone():
+    images = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
+    outputs = standardize(Split(images, torch.zeros(3)), "none")(images)
     assert outputs.flatten().tolist() == pytest.approx([0, 0.2, 1])
     table = torch.randn(5, 2)
     assert torch.equal(standardize(Split(table, torch.zeros(5)), "none")(table), table)
@@ -103,11 +103,11 @@ def test_none_brings_pictures_to_zero_and_one_and_leaves_features_alone():
 @given(st.integers(0, 1000))
 def test_the_standardisation_does_not_depend_on_validation_data(seed):
     generator = torch.Generator().manual_seed(seed)
-    pictures = torch.randint(256, (30, 1, 3, 3), generator=generator, dtype=torch.uint8)
-    everything = Split(pictures, torch.zeros(30))
+    images = torch.randint(256, (30, 1, 3, 3), generator=generator, dtype=torch.uint8)
+    everything = Split(images, torch.zeros(30))
     train = everything.subset(torch.arange(20))
     before = standardize(train, "channel")
-    pictures[20:] = 0
+    images[20:] = 0
     after = standardize(everything.subset(torch.arange(20)), "channel")
     assert torch.equal(before.mean, after.mean)
     assert torch.equal(before.scale, after.scale)
@@ -136,7 +136,7 @@ def test_a_fifth_of_the_digits_class_by_class_is_held_back(compose):
     assert counts.max() <= 38
 
 
-def test_the_size_of_pictures_is_an_option(compose):
+def test_the_size_of_images_is_an_option(compose):
     assert load_data(compose("data=digits", "data.size=40")).input_shape == (1, 40, 40)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of any size, grey or in colour, whatever a set comes with."""
+"""Images of any size, grey or in colour, whatever a set comes with."""
 
 import numpy as np
 import pytest
@@ -10,40 +10,40 @@ from dlcourse.data.image import CHUNK, convert, luma
 from dlcourse.engine.build import load_data
 
 
-def random_pictures(count, channels, height, width):
+def random_images(count, channels, height, width):
     return torch.randint(256, (count, channels, height, width), dtype=torch.uint8)
 
 
 def test_grey_is_pillows_to_the_last_bit():
-    pictures = random_pictures(4, 3, 200, 200)
-    for ours, picture in zip(luma(pictures), pictures, strict=True):
-        theirs = Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).convert("L")
+    images = random_images(4, 3, 200, 200)
+    for ours, image in zip(luma(images), images, strict=True):
+        theirs = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).convert("L")
         assert np.array_equal(ours[0], np.array(theirs))
 
 
 @pytest.mark.parametrize("size", [5, 17, 28, 41, 64])
 def test_resizing_is_pillows_but_for_rounding(size):
-    pictures = random_pictures(3, 1, 28, 28)
-    for ours, picture in zip(convert(pictures, size, 1), pictures, strict=True):
-        theirs = Image.fromarray(picture[0].numpy()).resize((size, size), Image.Resampling.BILINEAR)
+    images = random_images(3, 1, 28, 28)
+    for ours, image in zip(convert(images, size, 1), images, strict=True):
+        theirs = Image.fromarray(image[0].numpy()).resize((size, size), Image.Resampling.BILINEAR)
         assert np.abs(ours[0].int().numpy() - np.array(theirs, dtype=int)).max() <= 1
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 3), (3, 1), (3, 3)])
 @pytest.mark.parametrize("size", [6, 9])
 def test_every_size_and_both_numbers_of_channels_can_be_had(before, after, size):
-    pictures = random_pictures(CHUNK + 3, before, 6, 6)
-    converted = convert(pictures, size, after)
+    images = random_images(CHUNK + 3, before, 6, 6)
+    converted = convert(images, size, after)
     assert converted.shape == (CHUNK + 3, after, size, size)
     assert converted.dtype == torch.uint8
-    assert torch.equal(converted[-3:], convert(pictures[-3:], size, after))
+    assert torch.equal(converted[-3:], convert(images[-3:], size, after))
     if before == 1:
         assert torch.equal(converted[:, :1].expand_as(converted), converted)
 
 
-def test_pictures_that_are_as_asked_are_not_copied():
-    pictures = random_pictures(2, 3, 6, 6)
-    assert convert(pictures, 6, 3) is pictures
+def test_images_that_are_as_asked_are_not_copied():
+    images = random_images(2, 3, 6, 6)
+    assert convert(images, 6, 3) is images
 
 
 @pytest.mark.parametrize("channels", [1, 3])

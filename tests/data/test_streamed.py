@@ -1,4 +1,4 @@
-"""Pictures that stay on the disk give the same batches and the same weights as in memory."""
+"""Images that stay on the disk give the same batches and the same weights as in memory."""
 
 import dataclasses
 
@@ -17,20 +17,20 @@ from dlcourse.errors import UserError
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Return a folder of 36 pictures of noise in three classes, darker from class to class."""
+def images(tmp_path):
+    """Return a folder of 36 images of noise in three classes, darker from class to class."""
     random = np.random.default_rng(0)
     for number in range(36):
         pixels = random.integers(0, 255 - 80 * (number % 3), (20, 24, 3)).astype(np.uint8)
-        folder = tmp_path / "pictures" / "abc"[number % 3]
+        folder = tmp_path / "images" / "abc"[number % 3]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(folder / f"{number}.png")
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
-def words(pictures, memory, workers=0):
+def words(images, memory, workers=0):
     return [
-        "data=image_folder", f"data.root={pictures}", "data.size=16", f"data.memory={memory}",
+        "data=image_folder", f"data.root={images}", "data.size=16", f"data.memory={memory}",
         f"data.workers={workers}", "observe=[history]", "batch_size=8", "max_epochs=2",
         "model=mlp", "model.widths=[16]", "augment=[flip,crop,alternating_flip]", "runtime=cpu",
     ]  # fmt: skip
@@ -47,9 +47,9 @@ def whole(split):
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_a_streamed_part_holds_the_pixels_of_one_in_memory(part, pictures, compose):
-    kept = getattr(loaded(compose, pictures, 1), part)
-    streamed = getattr(loaded(compose, pictures, 0), part)
+def test_a_streamed_part_holds_the_pixels_of_one_in_memory(part, images, compose):
+    kept = getattr(loaded(compose, images, 1), part)
+    streamed = getattr(loaded(compose, images, 0), part)
     assert type(kept) is Split
     assert isinstance(streamed, StreamedSplit)
     assert len(streamed) == len(kept)
@@ -62,17 +62,17 @@ def test_a_streamed_part_holds_the_pixels_of_one_in_memory(part, pictures, compo
 
 
 @pytest.mark.parametrize("how", ["channel", "pixel", "none", "imagenet", "zca"])
-def test_a_streamed_part_is_standardised_alike(how, pictures, compose):
-    first, second = (standardize(loaded(compose, pictures, memory).train, how) for memory in (1, 0))
+def test_a_streamed_part_is_standardised_alike(how, images, compose):
+    first, second = (standardize(loaded(compose, images, memory).train, how) for memory in (1, 0))
     assert torch.equal(first.mean, second.mean)
     assert torch.equal(first.scale, second.scale)
 
 
 def test_training_from_the_disk_by_workers_ends_with_the_weights_of_training_in_memory(
-    pictures, compose, tmp_path, caplog
+    images, compose, tmp_path, caplog
 ):
     for name, memory, workers in (("kept", 1, 0), ("streamed", 0, 2)):
-        run(compose(*words(pictures, memory, workers)), tmp_path / name)
+        run(compose(*words(images, memory, workers)), tmp_path / name)
     kept, streamed = (
         torch.load(tmp_path / name / "checkpoints/last.pt")["model"]
         for name in ("kept", "streamed")
@@ -81,21 +81,21 @@ def test_training_from_the_disk_by_workers_ends_with_the_weights_of_training_in_
     assert "data.memory=0" in caplog.text
 
 
-def test_folds_and_fewer_examples_are_taken_from_streamed_pictures_too(pictures, compose, tmp_path):
+def test_folds_and_fewer_examples_are_taken_from_streamed_images_too(images, compose, tmp_path):
     more = ["split=stratified_kfold", "split.folds=2", "data.examples=20", "max_epochs=1"]
-    run(compose(*words(pictures, 0), *more), tmp_path / "run")
+    run(compose(*words(images, 0), *more), tmp_path / "run")
     assert (tmp_path / "run/fold1/result.json").exists()
 
 
-def test_a_damaged_picture_is_named_before_training_even_if_it_is_streamed(pictures, compose):
-    (pictures / "a/0.png").write_bytes(b"no picture")
+def test_a_damaged_image_is_named_before_training_even_if_it_is_streamed(images, compose):
+    (images / "a/0.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"0\.png"):
-        loaded(compose, pictures, 0)
+        loaded(compose, images, 0)
 
 
-def test_reconstruction_needs_the_pictures_in_memory(pictures, compose):
+def test_reconstruction_needs_the_images_in_memory(images, compose):
     with pytest.raises(UserError, match=r"data\.memory"):
-        load_data(compose(*words(pictures, 0), "data.reconstruct=true", "metric=[rmse]"))
+        load_data(compose(*words(images, 0), "data.reconstruct=true", "metric=[rmse]"))
 
 
 def test_workers_hand_on_results_in_order_and_errors_as_they_are():

@@ -16,7 +16,7 @@ from PIL import Image
 from dlcourse.data import image_file, listing
 from dlcourse.data.csv import csv
 from dlcourse.data.fetch import fetch
-from dlcourse.data.image_file import NOTES, read_picture
+from dlcourse.data.image_file import NOTES, read_image
 from dlcourse.data.image_folder import image_folder
 from dlcourse.engine.build import load_data
 from dlcourse.errors import UserError
@@ -202,7 +202,7 @@ def by_predict(top, caplog, capsys):
         seen.append(batch)
         return batch.flatten(1)[:, :2].float()
 
-    (found,) = script.list_pictures(str(top / "train/a"))
+    (found,) = script.list_images(str(top / "train/a"))
     result = {"input_shape": [1, SIDE, SIDE], "classes": ["a", "b"]}
     runtime = SimpleNamespace(device="cpu", autocast=torch.no_grad)
     models = [(None, lambda batch: batch)]
@@ -315,7 +315,7 @@ def test_files_of_a_set_without_permission_are_named(tmp_path, monkeypatch):
 
 def test_a_cache_is_made_again_when_the_rules_of_reading_change(tmp_path, monkeypatch):
     top = folder_with("1.png", array(RAMP, np.uint8), tmp_path)
-    images, _ = listing.list_pictures(top)
+    images, _ = listing.list_images(top)
     before = listing.fingerprint(images)
     assert listing.fingerprint(images) == before
     monkeypatch.setattr(listing, "RULES", image_file.RULES + 1)
@@ -341,7 +341,7 @@ def test_a_small_image_of_many_is_read_by_its_own_rules_whatever_came_before(tmp
     for name in ("alpha.png", "plain.png", "floats.tif"):
         HOLDS[name][0](tmp_path / name)
     for name in ("alpha.png", "plain.png", "floats.tif", "plain.png", "alpha.png"):
-        assert np.array_equal(read_picture(tmp_path / name, SIDE, 1)[0], HOLDS[name][1])
+        assert np.array_equal(read_image(tmp_path / name, SIDE, 1)[0], HOLDS[name][1])
 
 
 def table(folder, text, **options):

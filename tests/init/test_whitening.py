@@ -1,4 +1,4 @@
-"""The first layer whitens the training pictures of its own fold, once."""
+"""The first layer whitens the training images of its own fold, once."""
 
 import pytest
 import torch
@@ -18,9 +18,9 @@ SMALL = [
 ]  # fmt: skip
 
 
-def answers(layer, pictures):
+def answers(layer, images):
     """Return the mean of all products of two answers (filters, filters), without the biases."""
-    maps = F.conv2d(pictures, layer.weight)  # (N, filters, H, W)
+    maps = F.conv2d(images, layer.weight)  # (N, filters, H, W)
     rows = maps.movedim(1, 3).flatten(0, 2)
     return (rows.T @ rows / len(rows)).detach()
 
@@ -37,12 +37,10 @@ def test_the_answers_of_the_first_filters_are_uncorrelated_and_of_unit_size(tiny
 
 
 def test_the_largest_direction_comes_first_and_a_small_layer_takes_the_first_ones():
-    pictures = torch.randn(200, 2, 9, 9) * torch.tensor([1.0, 5.0]).view(2, 1, 1)
+    images = torch.randn(200, 2, 9, 9) * torch.tensor([1.0, 5.0]).view(2, 1, 1)
     model = nn.Conv2d(2, 5, 2)
     drawn = model.weight[4].clone()
-    whitening(
-        model, inputs=lambda count: pictures.split(90), examples=200, eps=1e-6, rest="default"
-    )
+    whitening(model, inputs=lambda count: images.split(90), examples=200, eps=1e-6, rest="default")
     weight = model.weight.detach()
     assert (weight[:2, 1].square().sum((1, 2)) > 100 * weight[:2, 0].square().sum((1, 2))).all()
     assert torch.equal(weight[2:4], -weight[:2])
@@ -60,7 +58,7 @@ def test_it_is_the_same_every_time_and_differs_by_seed_and_by_fold(tiny):
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_a_run_that_goes_on_looks_at_no_pictures_and_ends_alike(tiny, tmp_path, monkeypatch):
+def test_a_run_that_goes_on_looks_at_no_images_and_ends_alike(tiny, tmp_path, monkeypatch):
     words = [*SMALL, "average=ema"]
     run(tiny(*words, "max_epochs=2"), tmp_path / "straight")
     run(tiny(*words, "max_epochs=1"), tmp_path / "parts")

@@ -13,10 +13,10 @@ from dlcourse.layer.hand_written import HandWritten
 from dlcourse.layer.pool import pool_layer
 from dlcourse.schema.validate import NOT_ARGUMENTS
 
-PICTURE = (3, 16, 16)
+IMAGE = (3, 16, 16)
 
 
-def rows(*layers: nn.Module, shape=PICTURE) -> list:
+def rows(*layers: nn.Module, shape=IMAGE) -> list:
     """Return what is said of layers in a row."""
     return summarize(lambda: nn.Sequential(*layers), shape).layers
 
@@ -115,7 +115,7 @@ class Paths(nn.Module):
 
 
 def test_where_paths_meet_the_largest_field_counts_and_idle_layers_come_last():
-    layers = summarize(Paths, PICTURE).layers
+    layers = summarize(Paths, IMAGE).layers
     assert [layer.name for layer in layers] == ["one", "three", "five", "", "idle"]
     assert [layer.seen and layer.seen[0].size for layer in layers] == [1, 3, 5, 5, None]
     assert layers[-1].output == ()
@@ -148,7 +148,7 @@ def test_every_pooling_has_the_field_of_its_window(name):
 
 
 class Gate(nn.Module):
-    """Looks at the whole picture and scales every map by it."""
+    """Looks at the whole image and scales every map by it."""
 
     def forward(self, maps):
         return maps * maps.mean((2, 3), keepdim=True).sigmoid()

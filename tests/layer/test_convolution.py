@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from dlcourse.errors import UserError
 from dlcourse.layer.convolution import (
-    filter_pictures,
+    filter_images,
     output_size,
     overlap,
     toeplitz,
@@ -87,20 +87,20 @@ def test_the_counts_of_a_kernel_of_three_at_stride_two():
 )
 def test_plain_areas_stay_plain_under_every_kernel_up_to_the_border(name, total):
     assert KERNELS[name].shape == (3, 3)
-    pictures = torch.full((2, 3, 6, 5), 7.0)
-    torch.testing.assert_close(filter_pictures(pictures, KERNELS[name]), pictures * total)
+    images = torch.full((2, 3, 6, 5), 7.0)
+    torch.testing.assert_close(filter_images(images, KERNELS[name]), images * total)
 
 
 def test_every_channel_is_filtered_by_itself():
-    pictures = torch.rand(2, 3, 6, 5)
-    outputs = filter_pictures(pictures, KERNELS["emboss"])
+    images = torch.rand(2, 3, 6, 5)
+    outputs = filter_images(images, KERNELS["emboss"])
     for channel in range(3):
-        alone = filter_pictures(pictures[:, [channel]], KERNELS["emboss"])
+        alone = filter_images(images[:, [channel]], KERNELS["emboss"])
         torch.testing.assert_close(outputs[:, [channel]], alone)
 
 
-def test_edges_are_found_where_the_picture_changes_and_only_there():
-    pictures = torch.zeros(1, 1, 5, 8)
-    pictures[..., 4:] = 1
-    columns = filter_pictures(pictures, KERNELS["edge"])[0, 0]
+def test_edges_are_found_where_the_image_changes_and_only_there():
+    images = torch.zeros(1, 1, 5, 8)
+    images[..., 4:] = 1
+    columns = filter_images(images, KERNELS["edge"])[0, 0]
     assert columns.tolist() == [[0, 0, 0, 1, -1, 0, 0, 0]] * 5

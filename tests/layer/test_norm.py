@@ -15,7 +15,7 @@ def test_the_checks_know_every_norm():
 @pytest.mark.parametrize("name", ["batch", "layer", "group"])
 @pytest.mark.parametrize("channels", [1, 6, 10, 84])
 def test_a_norm_takes_vectors_of_any_width(name, channels):
-    assert norm_layer(name, channels, pictures=False)(torch.randn(4, channels)).shape == (
+    assert norm_layer(name, channels, images=False)(torch.randn(4, channels)).shape == (
         4,
         channels,
     )
@@ -23,14 +23,14 @@ def test_a_norm_takes_vectors_of_any_width(name, channels):
 
 def test_none_changes_nothing():
     x = torch.randn(2, 3)
-    assert norm_layer("none", 3, pictures=False)(x) is x
+    assert norm_layer("none", 3, images=False)(x) is x
 
 
 def test_instance_norm_of_single_numbers_is_refused():
     with pytest.raises(UserError, match="norm=layer"):
-        norm_layer("instance", 4, pictures=False)
+        norm_layer("instance", 4, images=False)
 
 
 def test_an_unknown_norm_is_refused_with_the_nearest():
     with pytest.raises(UserError, match="did you mean batch"):
-        norm_layer("bach", 4, pictures=True)
+        norm_layer("bach", 4, images=True)

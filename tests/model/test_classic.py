@@ -1,4 +1,4 @@
-"""The classic convolutional nets beyond their references: sizes, options, small pictures."""
+"""The classic convolutional nets beyond their references: sizes, options, small images."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.introspect.summary import summarize
 from dlcourse.model.resnet_cifar import PaddedShortcut
-from dlcourse.schema.facts import SMALLEST_PICTURE
+from dlcourse.schema.facts import SMALLEST_IMAGE
 from dlcourse.schema.validate import check
 
 DESIGNS = ("alexnet", "vgg11", "googlenet", "resnet18", "resnet50", "resnet20", "plain20")
@@ -87,11 +87,11 @@ def test_vgg16_with_averages_has_15_million_parameters_and_a_map_of_14_by_14_for
 @pytest.mark.parametrize("size", [32, 70])
 def test_the_mean_of_a_class_activation_map_and_the_bias_are_the_output(size):
     model = make("vgg11", (3, size, size), 5, head="average", norm="batch").eval()
-    pictures = torch.randn(2, 3, size, size)
-    maps = model.class_activation_maps(pictures)
+    images = torch.randn(2, 3, size, size)
+    maps = model.class_activation_maps(images)
     bias = model.classifier[0].bias
-    torch.testing.assert_close(maps.mean((2, 3)) + bias, model(pictures))
-    features, weight = model.features(pictures), model.classifier[0].weight
+    torch.testing.assert_close(maps.mean((2, 3)) + bias, model(images))
+    features, weight = model.features(images), model.classifier[0].weight
     by_hand = sum(weight[3, c] * features[1, c] for c in range(features.shape[1]))
     torch.testing.assert_close(maps[1, 3], by_hand)
 
@@ -118,9 +118,7 @@ def test_a_dilated_convnet_sees_further_with_the_same_weights(
 
 
 @pytest.mark.parametrize(("dilation", "smallest"), [(1, 6), (2, 10), (5, 22)])
-def test_the_smallest_picture_of_a_dilated_convnet_is_known_before_torch(
-    dilation, smallest, compose
-):
+def test_the_smallest_image_of_a_dilated_convnet_is_known_before_torch(dilation, smallest, compose):
     words = ("model=convnet", f"model.dilation={dilation}")
     cfg = compose(*words, f"data.size={smallest}")
     check(OmegaConf.to_container(cfg))
@@ -166,7 +164,7 @@ def test_a_net_is_torchvisions_at_other_large_sizes_too(name, settings, compose)
 
 @pytest.mark.parametrize("name", [*DESIGNS, *SMALL_NETS])
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (2, 41, 29), (3, 63, 70), (3, 64, 97)])
-def test_a_net_takes_pictures_of_any_size_from_28_and_any_colour(name, shape):
+def test_a_net_takes_images_of_any_size_from_28_and_any_colour(name, shape):
     model = make(name, shape, 7).eval()
     with torch.inference_mode():
         assert model(torch.randn(2, *shape)).shape == (2, 7)
@@ -174,8 +172,8 @@ def test_a_net_takes_pictures_of_any_size_from_28_and_any_colour(name, shape):
 
 @pytest.mark.parametrize("name", [*DESIGNS, *SMALL_NETS])
 @pytest.mark.parametrize("norm", ["batch", "instance", "layer", "group"])
-def test_a_net_learns_from_the_smallest_picture_it_takes_with_every_norm(name, norm):
-    side = SMALLEST_PICTURE[config(name)["_target_"]]
+def test_a_net_learns_from_the_smallest_image_it_takes_with_every_norm(name, norm):
+    side = SMALLEST_IMAGE[config(name)["_target_"]]
     model = make(name, (1, side, side), norm=norm)
     model(torch.randn(2, 1, side, side)).square().sum().backward()
     gradients = [p.grad.abs().sum() for p in model.parameters()]
@@ -192,13 +190,13 @@ def test_a_net_learns_from_the_smallest_picture_it_takes_with_every_norm(name, n
         ("googlenet", (3, 224, 224), (24, 28, 28)),
     ],
 )
-def test_the_stem_for_small_pictures_does_not_shrink_them(name, shape, maps):
+def test_the_stem_for_small_images_does_not_shrink_them(name, shape, maps):
     model = make(name, shape).eval()
     with torch.inference_mode():
         assert model.stem(torch.randn(1, *shape)).shape == (1, *maps)
 
 
-def test_small_pictures_get_smaller_filters_and_fewer_hidden_units():
+def test_small_images_get_smaller_filters_and_fewer_hidden_units():
     with torch.device("meta"):
         small, large = (make("alexnet", (3, side, side), width=64) for side in (63, 64))
     assert [net.features[0].kernel_size for net in (small, large)] == [(5, 5), (11, 11)]
@@ -216,11 +214,11 @@ def test_width_sets_the_maps_of_the_first_convolution(name):
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg11", "googlenet", *SMALL_NETS])
 def test_each_pooling_gives_outputs_of_its_own(name):
-    pictures, outputs = torch.rand(2, 1, 28, 28), []
+    images, outputs = torch.rand(2, 1, 28, 28), []
     for pool in ("max", "average", "sum", "stochastic"):
         torch.manual_seed(0)
         with torch.no_grad():
-            outputs.append(make(name, (1, 28, 28), pool=pool).eval()(pictures))
+            outputs.append(make(name, (1, 28, 28), pool=pool).eval()(images))
     pairs = [(a, b) for i, a in enumerate(outputs) for b in outputs[:i]]
     assert not any(torch.equal(a, b) for a, b in pairs)
 
@@ -277,7 +275,7 @@ def test_a_net_for_cifar10_has_6n_plus_2_layers(depth, suggested):
 
 @pytest.mark.parametrize("name", [*DESIGNS, "vgg19", "resnet34", *SMALL_NETS])
 def test_a_refusal_names_the_model_that_was_typed(name):
-    with pytest.raises(UserError, match=f"model={name} needs pictures"):
+    with pytest.raises(UserError, match=f"model={name} needs images"):
         make(name, (4,))
-    with pytest.raises(UserError, match=f"model={name} needs pictures of"):
+    with pytest.raises(UserError, match=f"model={name} needs images of"):
         make(name, (1, 4, 4))

@@ -57,7 +57,7 @@ def test_a_model_trains_two_steps_with_every_activation(name, compose):
 
 
 @pytest.mark.parametrize("name", SIZED)
-def test_a_model_takes_small_large_and_oblong_pictures(name, compose):
+def test_a_model_takes_small_large_and_oblong_images(name, compose):
     build_model = build(compose(f"model={name}", *SMALL.get(name, [])).model)
     for shape in SHAPES:
         size = outputs_for(name, shape)
@@ -74,7 +74,7 @@ def test_dropout_is_there_where_it_is_asked_for(name, compose):
 
 
 @pytest.mark.parametrize("name", ["vit", "rnn", "stn", "nfnet", "airbench", "torchvision"])
-def test_a_model_of_pictures_refuses_a_table(name, compose):
+def test_a_model_of_images_refuses_a_table(name, compose):
     with pytest.raises(UserError, match="model=mlp"):
         make(compose, name, (4,), 2)
 
@@ -99,7 +99,7 @@ def test_a_vit_takes_patches_of_4_pixels_below_64_and_of_16_above(compose):
         ((3, 8, 8), "16", r"data\.size=16 or model\.patch=8"),
     ],
 )
-def test_a_vit_refuses_pictures_that_leave_pixels_over(shape, patch, remedy, compose):
+def test_a_vit_refuses_images_that_leave_pixels_over(shape, patch, remedy, compose):
     with pytest.raises(UserError, match=remedy):
         make(compose, "vit", shape, 10, f"model.patch={patch}")
 
@@ -151,9 +151,9 @@ def test_a_vit_knows_where_a_patch_lies_by_its_position_alone(positions, compose
     nn.init.normal_(model.output.weight)
     if positions == "none at all":
         model.positions.data.zero_()
-    pictures = torch.randn(2, 1, 8, 8)
-    exchanged = torch.cat([pictures[:, :, 4:], pictures[:, :, :4]], dim=2)
-    same = torch.allclose(model(pictures), model(exchanged), atol=1e-5)
+    images = torch.randn(2, 1, 8, 8)
+    exchanged = torch.cat([images[:, :, 4:], images[:, :, :4]], dim=2)
+    same = torch.allclose(model(images), model(exchanged), atol=1e-5)
     assert same == (positions == "none at all")
 
 
@@ -179,20 +179,20 @@ def test_a_vit_starts_without_an_opinion(compose):
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_an_rnn_remembers_its_first_row(cell, compose):
     model = make(compose, "rnn", (1, 28, 28), 10, f"model.cell={cell}")
-    pictures = torch.randn(2, 1, 28, 28)
-    changed = pictures.clone()
+    images = torch.randn(2, 1, 28, 28)
+    changed = images.clone()
     changed[:, :, 0] = 0
-    assert not torch.equal(model(pictures), model(changed))
+    assert not torch.equal(model(images), model(changed))
 
 
 def test_an_rnn_without_a_memory_sees_the_last_row_alone(compose):
     model = make(compose, "rnn", (1, 28, 28), 10)
-    pictures = torch.randn(2, 1, 28, 28)
-    changed = pictures.clone()
+    images = torch.randn(2, 1, 28, 28)
+    changed = images.clone()
     changed[:, :, :-1] = 0
-    assert not torch.equal(model(pictures), model(changed)), "the control: it does remember"
+    assert not torch.equal(model(images), model(changed)), "the control: it does remember"
     model.recurrent.weight.data.zero_()
-    assert torch.equal(model(pictures), model(changed))
+    assert torch.equal(model(images), model(changed))
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
@@ -202,12 +202,12 @@ def test_open_gates_keep_what_was_there_and_closed_ones_take_the_new_row(cell, c
     model.recurrent.weight.data.zero_()
     gates = model.input.bias.data.unflatten(0, (-1, 5))
     gates[1] = 100.0 if cell == "gru" else -100.0
-    pictures = torch.randn(2, 1, 28, 28)
-    changed = pictures.clone()
+    images = torch.randn(2, 1, 28, 28)
+    changed = images.clone()
     changed[:, :, :-1] = 0
-    assert torch.equal(model(pictures), model(changed))
+    assert torch.equal(model(images), model(changed))
     if cell == "gru":
-        torch.testing.assert_close(model(pictures), model.output.bias.expand(2, 10))
+        torch.testing.assert_close(model(images), model.output.bias.expand(2, 10))
 
 
 # the spatial transformer
@@ -218,24 +218,24 @@ def test_a_spatial_transformer_is_the_identity_at_the_start_whatever_is_drawn(in
     cfg = compose("model=stn", f"init={init}")
     model = build(cfg.model)((1, 28, 28), 10)
     build(cfg.init)(model)
-    pictures = torch.randn(3, 1, 28, 28)
-    assert torch.equal(model.affine(pictures), torch.eye(2, 3).expand(3, 2, 3))
-    torch.testing.assert_close(model.transform(pictures), pictures, atol=5e-5, rtol=0)
+    images = torch.randn(3, 1, 28, 28)
+    assert torch.equal(model.affine(images), torch.eye(2, 3).expand(3, 2, 3))
+    torch.testing.assert_close(model.transform(images), images, atol=5e-5, rtol=0)
 
 
-def test_a_spatial_transformer_learns_to_move_pictures(compose):
+def test_a_spatial_transformer_learns_to_move_images(compose):
     model = make(compose, "stn", (1, 28, 28), 10)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    pictures, aims = torch.zeros(8, 1, 28, 28), torch.zeros(8, 1, 28, 28)
+    images, aims = torch.zeros(8, 1, 28, 28), torch.zeros(8, 1, 28, 28)
     for number in range(8):
-        pictures[number, :, 8 + number : 12 + number, 8:12] = 1
+        images[number, :, 8 + number : 12 + number, 8:12] = 1
     aims[:, :, 12:16, 8:12] = 1
-    before = F.mse_loss(model.transform(pictures), aims).item()
+    before = F.mse_loss(model.transform(images), aims).item()
     for _ in range(60):
         optimizer.zero_grad()
-        F.mse_loss(model.transform(pictures), aims).backward()
+        F.mse_loss(model.transform(images), aims).backward()
         optimizer.step()
-    assert F.mse_loss(model.transform(pictures), aims).item() < before / 2
+    assert F.mse_loss(model.transform(images), aims).item() < before / 2
 
 
 # the autoencoder

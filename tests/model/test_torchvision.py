@@ -139,20 +139,20 @@ def test_networks_of_every_build_get_a_new_output_layer(name, size, compose):
     assert names == []
 
 
-def test_pictures_that_a_network_cannot_take_are_refused_with_the_size_for_them(compose):
+def test_images_that_a_network_cannot_take_are_refused_with_the_size_for_them(compose):
     words = ["model=torchvision", "model.name=inception_v3"]
-    with pytest.raises(UserError, match=r"no pictures of 28 x 28(?s:.*)model\.size=299"):
+    with pytest.raises(UserError, match=r"no images of 28 x 28(?s:.*)model\.size=299"):
         build(compose(*words).model)((1, 28, 28), 10)
     with pytest.raises(UserError, match=r"1 or 3 channels, got 2"):
         make(compose, shape=(2, 28, 28))
 
 
-def test_pictures_are_resized_and_grey_ones_become_three_equal_channels(compose):
-    pictures = torch.randn(2, 1, 28, 28)
+def test_images_are_resized_and_grey_ones_become_three_equal_channels(compose):
+    images = torch.randn(2, 1, 28, 28)
     model = make(compose, "model.size=56").eval()
-    colours = F.interpolate(pictures.repeat(1, 3, 1, 1), (56, 56), mode="bilinear")
+    colours = F.interpolate(images.repeat(1, 3, 1, 1), (56, 56), mode="bilinear")
     expected = model.backbone(colours)
-    torch.testing.assert_close(model.features(pictures), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model.features(images), expected, atol=1e-5, rtol=1e-5)
 
 
 def learn(model):

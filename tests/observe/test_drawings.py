@@ -1,4 +1,4 @@
-"""The pictures show the numbers that they were given, for few classes and for many."""
+"""The plots show the numbers that they were given, for few classes and for many."""
 
 import io
 
@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from dlcourse.metric.average_precision import AveragePrecision
 from dlcourse.metric.calibration import Calibration
 from dlcourse.metric.confusion import Confusion
-from dlcourse.observe.pictures import (
+from dlcourse.observe.plots import (
     COLOURS,
     GREY,
     MANY_ROWS,
@@ -35,7 +35,7 @@ def told(classes):
 
 
 def draw(name, full, names):
-    """Return one of the four pictures."""
+    """Return one of the four plots."""
     return {
         "confusion": lambda: draw_confusion(full["confusion"], names),
         "precision_recall": lambda: draw_precision_recall(full, names),
@@ -46,7 +46,7 @@ def draw(name, full, names):
 
 @pytest.mark.parametrize("classes", [2, 10, 100])
 @pytest.mark.parametrize("name", ["confusion", "precision_recall", "reliability", "per_class"])
-def test_a_picture_of_two_ten_or_a_hundred_classes_is_no_larger_than_a_screen(name, classes):
+def test_a_plot_of_two_ten_or_a_hundred_classes_is_no_larger_than_a_screen(name, classes):
     file = io.BytesIO()
     draw(name, *told(classes)).savefig(file, dpi=50)
     file.seek(0)

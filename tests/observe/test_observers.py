@@ -76,17 +76,17 @@ def test_the_hparams_tab_has_the_options_and_the_best_figure(finished):
 def test_the_graph_and_the_confusion_matrix_are_drawn(finished):
     reader = events(finished)
     assert b"Linear" in reader.Graph().SerializeToString()
-    (picture,) = reader.Images("test/confusion")
-    assert picture.width > 300
+    (plot,) = reader.Images("test/confusion")
+    assert plot.width > 300
 
 
-def test_every_picture_has_a_name_that_no_curve_has_and_is_shown(tiny, tmp_path):
+def test_every_plot_has_a_name_that_no_curve_has_and_is_shown(tiny, tmp_path):
     metrics = "metric=[accuracy,confusion,average_precision,calibration]"
     run(tiny("model=mlp", metrics, "observe=[tensorboard]", "max_epochs=1"), tmp_path / "run")
     tags = events(tmp_path / "run").Tags()
-    pictures = {"test/confusion", "test/per_class", "test/precision_recall", "test/calibration"}
-    assert set(tags["images"]) == pictures
-    assert not pictures & set(tags["scalars"])
+    plots = {"test/confusion", "test/per_class", "test/precision_recall", "test/calibration"}
+    assert set(tags["images"]) == plots
+    assert not plots & set(tags["scalars"])
 
 
 def test_a_model_that_cannot_be_traced_is_named_and_training_goes_on(

@@ -1,4 +1,4 @@
-"""Augmentations against torchvision's functions, which take one picture at a time."""
+"""Augmentations against torchvision's functions, which take one image at a time."""
 
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ COUNT = 64
 BILINEAR, NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST
 
 
-def picture(side: int = 32, seed: int = 0) -> Tensor:
+def image(side: int = 32, seed: int = 0) -> Tensor:
     """Return colours (3, side, side) that run into each other, with some noise."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, 6, 6, generator=generator) * 255
@@ -25,9 +25,9 @@ def picture(side: int = 32, seed: int = 0) -> Tensor:
     return noisy.clamp(0, 255).byte()
 
 
-def pictures(side: int = 32) -> Tensor:
-    """Return different pictures (COUNT, 3, side, side)."""
-    return torch.stack([picture(side, seed) for seed in range(COUNT)])
+def images(side: int = 32) -> Tensor:
+    """Return different images (COUNT, 3, side, side)."""
+    return torch.stack([image(side, seed) for seed in range(COUNT)])
 
 
 def augment(
@@ -54,7 +54,7 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
 def from_the_nearest(compose: Callable, words: list[str], candidates: Iterable[Tensor]) -> float:
     """Return how far any draw is from the nearest of all results that torchvision can have.
 
-    candidates: the first is the picture itself.
+    candidates: the first is the image itself.
     """
     all_of_them = torch.stack(list(candidates)).short()
     one = all_of_them[0].byte()
@@ -65,28 +65,28 @@ def from_the_nearest(compose: Callable, words: list[str], candidates: Iterable[T
 
 
 def crops(one: Tensor, padding: int = 4, mode: str = "constant") -> list[Tensor]:
-    """Return the picture and all its crops out of a black frame, or a mirrored one."""
+    """Return the image and all its crops out of a black frame, or a mirrored one."""
     framed, places = V.pad(one, padding, padding_mode=mode), range(2 * padding + 1)
     return [one, *(V.crop(framed, y, x, *one.shape[1:]) for y in places for x in places)]
 
 
 def none(compose: Callable) -> float:
-    return difference(augment(compose, ["augment=none"], pictures())[0], pictures())
+    return difference(augment(compose, ["augment=none"], images())[0], images())
 
 
 def crop(compose: Callable) -> float:
     words = ["augment=[crop]", "augment.crop.mode=reflect"]
-    mirrored = from_the_nearest(compose, words, crops(picture(), mode="reflect"))
-    return max(mirrored, from_the_nearest(compose, words[:1], crops(picture())))
+    mirrored = from_the_nearest(compose, words, crops(image(), mode="reflect"))
+    return max(mirrored, from_the_nearest(compose, words[:1], crops(image())))
 
 
 def flip(compose: Callable) -> float:
-    return from_the_nearest(compose, ["augment=[flip]"], [picture(), V.hflip(picture())])
+    return from_the_nearest(compose, ["augment=[flip]"], [image(), V.hflip(image())])
 
 
 def alternating_flip(compose: Callable) -> float:
-    """Return how far two epochs are from showing every picture both ways, half of them at first."""
-    words, before = ["augment=[alternating_flip]"], pictures()
+    """Return how far two epochs are from showing every image both ways, half of them at first."""
+    words, before = ["augment=[alternating_flip]"], images()
     first, second = (augment(compose, words, before, epoch=epoch)[0] for epoch in (3, 4))
     mirrored = (first == V.hflip(before)).flatten(1).all(1).view(-1, 1, 1, 1)
     assert COUNT / 4 < mirrored.sum() < 3 * COUNT / 4
@@ -95,7 +95,7 @@ def alternating_flip(compose: Callable) -> float:
 
 
 def crop_flip(compose: Callable) -> float:
-    candidates = crops(picture())
+    candidates = crops(image())
     candidates += [V.hflip(one) for one in candidates]
     return from_the_nearest(compose, ["augment=[crop_flip]"], candidates)
 
@@ -111,7 +111,7 @@ def noise(compose: Callable) -> float:
 
 def dropout(compose: Callable) -> float:
     """Compare standardised inputs with torch's layer in front of a model, in deviations."""
-    before = pictures()
+    before = images()
     mean, std = (fold(before.double(), (0, 2, 3)) for fold in (torch.mean, torch.std))
     mean, std = mean.view(3, 1, 1).float(), std.view(3, 1, 1).float()
     after, _ = augment(compose, ["augment=[dropout]"], before, mean=mean)
@@ -122,7 +122,7 @@ def dropout(compose: Callable) -> float:
 
 
 def resized(compose: Callable) -> float:
-    before = pictures()
+    before = images()
     after, _ = augment(compose, ["augment=[resized_crop]"], before)
     torch.manual_seed(5)
     windows = resized_crop.windows(before, (0.08, 1.0), (3 / 4, 4 / 3))
@@ -142,7 +142,7 @@ def color_jitter(compose: Callable) -> float:
         "saturation": (V.adjust_saturation, 1.0, 0.4),
         "hue": (V.adjust_hue, 0.0, 0.1),
     }
-    before, deviations = pictures(), []
+    before, deviations = images(), []
     for name, (function, middle, strength) in functions.items():
         others = [f"augment.color_jitter.{other}=0" for other in functions if other != name]
         after, _ = augment(compose, ["augment=[color_jitter]", *others], before)
@@ -155,7 +155,7 @@ def color_jitter(compose: Callable) -> float:
 
 
 def affine_(compose: Callable) -> float:
-    before = pictures()
+    before = images()
     after, _ = augment(compose, ["augment=[affine]"], before)
     torch.manual_seed(5)
     drawn = affine.draw(before, 10, 0.1, (0.9, 1.1), 5)
@@ -170,7 +170,7 @@ def affine_(compose: Callable) -> float:
 
 
 def cutout(compose: Callable) -> float:
-    one, side, half = picture(20), 20, 8
+    one, side, half = image(20), 20, 8
     mean = one.float().mean((1, 2), keepdim=True).round().byte()
     candidates = [one]
     for y in range(-half, side - half):
@@ -183,7 +183,7 @@ def cutout(compose: Callable) -> float:
 
 def mixup(compose: Callable) -> float:
     """Read partner and share from the targets, and let torchvision mix each pair."""
-    before, labels = pictures(8), torch.arange(COUNT)
+    before, labels = images(8), torch.arange(COUNT)
     after, targets = augment(compose, ["augment=[mixup]"], before, labels)
     deviations = [difference(targets.sum(1), torch.ones(COUNT))]
     for own in range(COUNT):
@@ -201,7 +201,7 @@ def mixup(compose: Callable) -> float:
 
 
 def cutmix(compose: Callable) -> float:
-    """Read the rectangle from pictures of one colour each, and let torchvision mix each pair."""
+    """Read the rectangle from images of one colour each, and let torchvision mix each pair."""
     labels, side = torch.arange(COUNT), 20
     before = labels.byte().view(-1, 1, 1, 1).expand(-1, 3, side, side)
     after, targets = augment(compose, ["augment=[cutmix]"], before, labels)
@@ -224,8 +224,8 @@ def cutmix(compose: Callable) -> float:
 
 
 def policy(space: dict, bins: Iterable[int]) -> list[Tensor]:
-    """Return every result that a policy of torchvision can have on the one picture."""
-    one, results = picture(), []
+    """Return every result that a policy of torchvision can have on the one image."""
+    one, results = image(), []
     for name, (magnitudes, signed) in space.items():
         wanted = [magnitudes[i].item() for i in bins] if magnitudes.ndim else [0.0]
         wanted += [-magnitude for magnitude in wanted] if signed else []
@@ -247,7 +247,7 @@ def rand_augment(compose: Callable) -> float:
 
 
 ROWS = {
-    "none": Row("the pictures themselves", none, 0),
+    "none": Row("the images themselves", none, 0),
     "crop": Row("torchvision pad and crop, every place", crop, 0),
     "flip": Row("torchvision hflip", flip, 0),
     "alternating_flip": Row("torchvision hflip, two epochs", alternating_flip, 0),

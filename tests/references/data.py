@@ -109,22 +109,22 @@ def cifar(name, source, labels, key, classes):
 
 
 def folder(name, mode, words):
-    """Return the deviation of a picture folder from Pillow's own reading of its files."""
+    """Return the deviation of an image folder from Pillow's own reading of its files."""
 
     def deviation(compose):
         random, rows = np.random.default_rng(0), []
         with tempfile.TemporaryDirectory() as root:
             for target, letter in enumerate(LETTERS):
-                place = Path(root, "pictures", letter)
+                place = Path(root, "images", letter)
                 place.mkdir(parents=True)
                 for number in range(5):
                     pixels = random.integers(0, 256, (28, 28, 3), dtype=np.uint8)
                     Image.fromarray(pixels).save(place / f"{number}.png")
-                    picture = Image.fromarray(pixels).convert(mode)
-                    picture = picture.resize((20, 20), Image.Resampling.BILINEAR)
-                    planes = np.array(picture).reshape(20, 20, -1).transpose(2, 0, 1)
+                    image = Image.fromarray(pixels).convert(mode)
+                    image = image.resize((20, 20), Image.Resampling.BILINEAR)
+                    planes = np.array(image).reshape(20, 20, -1).transpose(2, 0, 1)
                     rows.append([*planes.ravel(), target])
-            words_here = [*words, "data.size=20", "data.workers=0", "data.folder=pictures"]
+            words_here = [*words, "data.size=20", "data.workers=0", "data.folder=images"]
             dataset = load_data(compose(f"data={name}", *words_here, f"data.root={root}"))
         assert dataset.classes == tuple(LETTERS)
         return furthest(examples(dataset), in_order(np.array(rows)))

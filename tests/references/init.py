@@ -143,21 +143,16 @@ def dirac(compose):
 
 def whitening(compose):
     """Compare the second moments of all answers, patch by patch in numpy, with l / (l + eps)."""
-    pictures = np.random.default_rng(0).normal(size=(40, 3, 9, 8))
-    pictures[:, 1:] += 2 * pictures[:, :-1]
-    pictures = pictures.astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(40, 3, 9, 8))
+    images[:, 1:] += 2 * images[:, :-1]
+    images = images.astype(np.float32)
     patches = np.array(
-        [
-            one[:, y : y + 2, x : x + 2].ravel()
-            for one in pictures
-            for y in range(8)
-            for x in range(7)
-        ]
+        [one[:, y : y + 2, x : x + 2].ravel() for one in images for y in range(8) for x in range(7)]
     ).astype(np.float64)
     values = np.linalg.eigvalsh(patches.T @ patches / len(patches))[::-1]
     layer = nn.Conv2d(3, 24, 2)
     cfg = compose("init=whitening", "init.eps=0.1")
-    build(cfg.init)(layer, inputs=lambda count: torch.from_numpy(pictures).split(15))
+    build(cfg.init)(layer, inputs=lambda count: torch.from_numpy(images).split(15))
     answers = patches @ layer.weight.detach().double().numpy().reshape(24, 12).T
     products = answers.T @ answers / len(answers)
     expected = np.diag(values / (values + 0.1))

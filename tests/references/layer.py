@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from dlcourse.introspect.receptive_field import Window, receptive_field
 from dlcourse.layer.convolution import (
-    filter_pictures,
+    filter_images,
     output_size,
     overlap,
     toeplitz,
@@ -97,22 +97,22 @@ def fields(compose) -> float:
 
 
 def filtered(name: str, theirs) -> float:
-    picture = drawn(12, 10)
-    ours = filter_pictures(picture[None, None], KERNELS[name].double())[0, 0].numpy()
-    return float(np.abs(ours - theirs(picture.numpy())).max())
+    image = drawn(12, 10)
+    ours = filter_images(image[None, None], KERNELS[name].double())[0, 0].numpy()
+    return float(np.abs(ours - theirs(image.numpy())).max())
 
 
-def laplacian(picture: np.ndarray) -> np.ndarray:
-    return ndimage.laplace(picture, mode="nearest")
+def laplacian(image: np.ndarray) -> np.ndarray:
+    return ndimage.laplace(image, mode="nearest")
 
 
-def embossed(picture: np.ndarray) -> np.ndarray:
-    """The picture, plus slopes down, to the right, and twice along the diagonal."""
-    around = np.pad(picture, 1, mode="edge")
+def embossed(image: np.ndarray) -> np.ndarray:
+    """The image, plus slopes down, to the right, and twice along the diagonal."""
+    around = np.pad(image, 1, mode="edge")
     upper, middle, lower = slice(None, -2), slice(1, -1), slice(2, None)
     slopes = around[lower, middle] - around[upper, middle]
     slopes = slopes + around[middle, lower] - around[middle, upper]
-    return picture + slopes + 2 * (around[lower, lower] - around[upper, upper])
+    return image + slopes + 2 * (around[lower, lower] - around[upper, upper])
 
 
 def own_layer(compose) -> float:
@@ -157,19 +157,19 @@ ROWS = {
         0.0,
     ),
     "sharpen": Row(
-        "the picture minus scipy.ndimage.laplace",
-        lambda compose: filtered("sharpen", lambda picture: picture - laplacian(picture)),
+        "the image minus scipy.ndimage.laplace",
+        lambda compose: filtered("sharpen", lambda image: image - laplacian(image)),
         1e-12,
     ),
     "emboss": Row(
-        "differences of shifted pictures in numpy",
+        "differences of shifted images in numpy",
         lambda compose: filtered("emboss", embossed),
         1e-12,
     ),
     "blur": Row(
         "scipy.ndimage.uniform_filter; 1/9 in single precision",
         lambda compose: filtered(
-            "blur", lambda picture: ndimage.uniform_filter(picture, 3, mode="nearest")
+            "blur", lambda image: ndimage.uniform_filter(image, 3, mode="nearest")
         ),
         1e-7,
     ),

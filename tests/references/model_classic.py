@@ -88,9 +88,9 @@ def difference(
     state = theirs.state_dict()
     state = in_order(ours, state) if names is None else renamed(state, names)
     ours.load_state_dict(state, assign=True)
-    pictures = torch.randn(1, *shape, generator=torch.Generator().manual_seed(1))
+    images = torch.randn(1, *shape, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        expected, found = theirs(pictures), ours(pictures)
+        expected, found = theirs(images), ours(images)
     assert expected.std() > 0.01, "outputs that are all alike would prove nothing"
     return float((found - expected).abs().max())
 

@@ -60,16 +60,16 @@ def vit(
     with torch.device("meta"):
         ours = build(compose(f"model={name}").model)((3, pixels, pixels), 1000).eval()
     ours.load_state_dict(state, assign=True)
-    pictures = torch.randn(1, 3, pixels, pixels)
+    images = torch.randn(1, 3, pixels, pixels)
     with torch.inference_mode():
-        return apart(ours(pictures), theirs(pictures))
+        return apart(ours(images), theirs(images))
 
 
 def rnn(compose) -> float:
     """Compare each cell with torch's, by the names of its weights; our biases are sums of two."""
     largest = 0.0
-    pictures = torch.randn(4, 3, 28, 20)
-    rows = torch.stack([pictures[:, :, row].flatten(1) for row in range(28)], dim=1)
+    images = torch.randn(4, 3, 28, 20)
+    rows = torch.stack([images[:, :, row].flatten(1) for row in range(28)], dim=1)
     for cell, kind in {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}.items():
         ours = make(compose, "rnn", (3, 28, 20), 10, f"model.cell={cell}")
         theirs = kind(60, 128, batch_first=True)
@@ -82,14 +82,14 @@ def rnn(compose) -> float:
         }
         theirs.load_state_dict(weights)
         states, _ = theirs(rows)
-        largest = max(largest, apart(ours(pictures), ours.output(states[:, -1]).detach()))
+        largest = max(largest, apart(ours(images), ours.output(states[:, -1]).detach()))
     return largest
 
 
-def sampled(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return a picture (C, H, W) sampled where an affine map (2, 3) of its grid points."""
-    _, height, width = picture.shape
-    result = np.empty_like(picture)
+def sampled(image: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return an image (C, H, W) sampled where an affine map (2, 3) of its grid points."""
+    _, height, width = image.shape
+    result = np.empty_like(image)
     for row in range(height):
         for column in range(width):
             x, y = (2 * column + 1) / width - 1, (2 * row + 1) / height - 1
@@ -98,25 +98,25 @@ def sampled(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
             y = np.clip(((y + 1) * height - 1) / 2, 0, height - 1)
             left, top = min(int(x), width - 2), min(int(y), height - 2)
             across, down = x - left, y - top
-            upper = picture[:, top, left] * (1 - across) + picture[:, top, left + 1] * across
-            lower = picture[:, top + 1, left] * (1 - across)
-            lower = lower + picture[:, top + 1, left + 1] * across
+            upper = image[:, top, left] * (1 - across) + image[:, top, left + 1] * across
+            lower = image[:, top + 1, left] * (1 - across)
+            lower = lower + image[:, top + 1, left + 1] * across
             result[:, row, column] = upper * (1 - down) + lower * down
     return result
 
 
 def stn(compose) -> float:
-    """Compare with the pictures themselves at the start, then with a turn sampled by hand."""
+    """Compare with the images themselves at the start, then with a turn sampled by hand."""
     model = build(compose("model=stn").model)((2, 28, 30), 10)
-    pictures = torch.randn(2, 2, 28, 30)
-    at_start = apart(model.transform(pictures), pictures)
-    model, pictures = model.double(), pictures.double()
+    images = torch.randn(2, 2, 28, 30)
+    at_start = apart(model.transform(images), images)
+    model, images = model.double(), images.double()
     nn.init.normal_(model.map_weight)
     model.map_bias.data = torch.tensor([0.8, -0.6, 0.1, 0.6, 0.8, -0.2]).double()
-    maps = model.affine(pictures).detach().numpy()
-    assert np.abs(maps[0] - maps[1]).max() > 0.01, "every picture should have a map of its own"
-    by_hand = [sampled(*both) for both in zip(pictures.numpy(), maps, strict=True)]
-    return max(at_start, apart(model.transform(pictures), np.stack(by_hand)))
+    maps = model.affine(images).detach().numpy()
+    assert np.abs(maps[0] - maps[1]).max() > 0.01, "every image should have a map of its own"
+    by_hand = [sampled(*both) for both in zip(images.numpy(), maps, strict=True)]
+    return max(at_start, apart(model.transform(images), np.stack(by_hand)))
 
 
 def autoencoder(compose) -> float:
@@ -200,8 +200,8 @@ def nfnet(compose) -> float:
         bias = torch.from_numpy(weights[f"{name}.bias"])
         return F.conv2d(maps, filters, bias, stride, weight.shape[-1] // 2)
 
-    pictures = torch.randn(2, 3, 32, 32, dtype=torch.float64)
-    maps = conv(pictures, "stem.0", 1.0)
+    images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    maps = conv(images, "stem.0", 1.0)
     # two blocks each of 32, 64 and 128 maps; a stage's first block sets the variance back to 1
     expected_variance = [1, 1.04, 1.08, 1.04, 1.08, 1.04]
     for number, variance in enumerate(expected_variance):
@@ -212,7 +212,7 @@ def nfnet(compose) -> float:
         branch = F.relu(conv(signal, f"{block}.conv1", relu_gain, stride))
         maps = maps + 0.2 * conv(branch, f"{block}.conv2", relu_gain)
     pooled = F.relu(maps).mean((2, 3)).numpy()
-    return apart(model(pictures), pooled @ weights["output.weight"].T + weights["output.bias"])
+    return apart(model(images), pooled @ weights["output.weight"].T + weights["output.bias"])
 
 
 def airbench(compose) -> float:
@@ -225,7 +225,7 @@ def airbench(compose) -> float:
         model = make(compose, "airbench", (3, 32, 32), 10, *words).double().train()
         assert sum(weight.numel() for weight in model.parameters()) == count
         weights, depth = arrays(model), 3 if words else 2
-        pictures = torch.randn(3, 3, 32, 32, dtype=torch.float64)
+        images = torch.randn(3, 3, 32, 32, dtype=torch.float64)
 
         def conv(maps: np.ndarray, name: str, padding: int, weights: dict = weights) -> np.ndarray:
             filters = torch.from_numpy(weights[name])
@@ -240,7 +240,7 @@ def airbench(compose) -> float:
             return maps * special.ndtr(maps)
 
         bias = weights["whitening.bias"][:, None, None]
-        maps = gelu(conv(pictures.numpy(), "whitening.weight", 0) + bias)  # (N, 24, 31, 31)
+        maps = gelu(conv(images.numpy(), "whitening.weight", 0) + bias)  # (N, 24, 31, 31)
         for number in range(3):
             group = f"groups.{number}"
             maps = conv(maps, f"{group}.convolutions.0.weight", 1)
@@ -252,7 +252,7 @@ def airbench(compose) -> float:
                             f"{group}.norms.{more}")  # fmt: skip
                 maps = gelu(maps + first if words and more == depth - 1 else maps)
         outputs = maps.max((2, 3)) @ weights["output.weight"].T / 9
-        worst = max(worst, apart(model(pictures), outputs))
+        worst = max(worst, apart(model(images), outputs))
         running = model.groups[2].norms[1].running_mean
         assert running.abs().max() > 0
     return worst
@@ -267,8 +267,8 @@ def torchvision(compose) -> float:
     theirs.fc = nn.Identity()
     torch.manual_seed(0)
     ours = build(compose("model=torchvision").model)((1, 64, 64), 10).eval()
-    pictures = torch.randn(2, 1, 64, 64)
-    return apart(ours.features(pictures), theirs(torch.cat([pictures] * 3, dim=1)).detach())
+    images = torch.randn(2, 1, 64, 64)
+    return apart(ours.features(images), theirs(torch.cat([images] * 3, dim=1)).detach())
 
 
 def vit_row(name: str, pixels: int, patch: int, size: tuple[int, ...], parameters: int) -> Row:

@@ -28,15 +28,15 @@ def by_hand(name: str, maps: np.ndarray, scale: np.ndarray, shift: np.ndarray) -
 
 
 def deviation(name: str, compose) -> float:
-    """Return the largest difference on pictures, and on vectors where the norm takes them."""
+    """Return the largest difference on images, and on vectors where the norm takes them."""
     random = np.random.default_rng(0)
     scale, shift = random.normal(size=(2, SHAPE[1]))
     largest = 0.0
-    for pictures in (True, False):
-        if name == "instance" and not pictures:
+    for images in (True, False):
+        if name == "instance" and not images:
             continue
-        maps = random.normal(2, 3, SHAPE if pictures else SHAPE[:2])
-        layer = norm_layer(name, SHAPE[1], pictures=pictures).double()
+        maps = random.normal(2, 3, SHAPE if images else SHAPE[:2])
+        layer = norm_layer(name, SHAPE[1], images=images).double()
         layer.weight.data, layer.bias.data = torch.from_numpy(scale), torch.from_numpy(shift)
         outputs = layer(torch.from_numpy(maps)).detach().numpy()
         expected = by_hand(name, maps.reshape(*SHAPE[:2], -1), scale, shift).reshape(maps.shape)
@@ -46,7 +46,7 @@ def deviation(name: str, compose) -> float:
 
 def unchanged(compose) -> float:
     maps = torch.randn(SHAPE)
-    return float((norm_layer("none", SHAPE[1], pictures=True)(maps) - maps).abs().max())
+    return float((norm_layer("none", SHAPE[1], images=True)(maps) - maps).abs().max())
 
 
 AVERAGES = {

@@ -17,16 +17,16 @@ class Bent(nn.Module):
         super().__init__()
         self.weight = torch.randn(3 * 6 * 7, 4, dtype=torch.float64)
 
-    def forward(self, pictures):
-        return (pictures.flatten(1) @ self.weight).tanh()
+    def forward(self, images):
+        return (images.flatten(1) @ self.weight).tanh()
 
 
 def answer(compose, *words):
-    """Return pictures (5, 3, 6, 7), a model and its answer by the views of a config."""
+    """Return images (5, 3, 6, 7), a model and its answer by the views of a config."""
     torch.manual_seed(0)
-    pictures, model = torch.randn(5, 3, 6, 7).double(), Bent()
+    images, model = torch.randn(5, 3, 6, 7).double(), Bent()
     views = [build(node) for node in compose(*words).view.values()]
-    return pictures, model, from_views(views, torch.Tensor.contiguous)(model, pictures)
+    return images, model, from_views(views, torch.Tensor.contiguous)(model, images)
 
 
 def apart(ours, theirs):
@@ -34,24 +34,24 @@ def apart(ours, theirs):
 
 
 def none(compose):
-    pictures, model, ours = answer(compose, "view=none")
-    return apart(ours, model(pictures))
+    images, model, ours = answer(compose, "view=none")
+    return apart(ours, model(images))
 
 
 def mirror(compose):
-    pictures, model, ours = answer(compose, "view=[mirror]")
-    return apart(ours, (model(pictures) + model(V.hflip(pictures))) / 2)
+    images, model, ours = answer(compose, "view=[mirror]")
+    return apart(ours, (model(images) + model(V.hflip(images))) / 2)
 
 
 def shift(compose):
     """Compare with numpy's frame: shifts alone, and the six views of shifts, then mirror images."""
-    pictures, model, ours = answer(compose, "view=[shift]", "view.shift.pixels=2")
-    framed = np.pad(pictures.numpy(), [(0, 0), (0, 0), (2, 2), (2, 2)], mode="reflect")
+    images, model, ours = answer(compose, "view=[shift]", "view.shift.pixels=2")
+    framed = np.pad(images.numpy(), [(0, 0), (0, 0), (2, 2), (2, 2)], mode="reflect")
     shifted = [torch.from_numpy(framed[..., k : k + 6, k : k + 7].copy()) for k in (0, 4)]
-    alone = apart(ours, model(pictures) / 2 + sum(model(some) for some in shifted) / 4)
+    alone = apart(ours, model(images) / 2 + sum(model(some) for some in shifted) / 4)
     words = ["view=[shift,mirror]", "view.shift.pixels=2"]
     *_, ours = answer(compose, *words)
-    six = [(1 / 4, pictures)] + [(1 / 8, some) for some in shifted]
+    six = [(1 / 4, images)] + [(1 / 8, some) for some in shifted]
     theirs = sum(w * (model(some) + model(V.hflip(some))) for w, some in six)
     return max(alone, apart(ours, theirs))
 

@@ -217,8 +217,8 @@ def test_values_stand_in_every_table_as_they_are(tmp_path):
     [
         ("dlcourse.report.write.screen", "The table on the screen", "results.csv"),
         ("dlcourse.report.write.latex", "results.tex", "results.md"),
-        ("dlcourse.report.picture.pictures.draw_main_effects", "main_effects", "results.csv"),
-        ("dlcourse.report.picture.pictures.draw_heat_map", "heat_map.png", "main_effects.png"),
+        ("dlcourse.report.plots.all_plots.draw_main_effects", "main_effects", "results.csv"),
+        ("dlcourse.report.plots.all_plots.draw_heat_map", "heat_map.png", "main_effects.png"),
     ],
 )
 def test_a_part_that_cannot_be_made_costs_one_warning(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcourse.errors import SHOWN, UserError, bare, nearest
+from dlcourse.schema.arguments import arguments, corrected
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.catalogue import read_choice
 from dlcourse.schema.command_line import one_run, read
@@ -17,7 +18,6 @@ from dlcourse.schema.compose import known_keys, plain
 from dlcourse.schema.suggest import keys_meant, option_meant, unknown_key, unknown_option
 from dlcourse.schema.synonyms import KEYS, OPTIONS
 from dlcourse.schema.validate import GROUPS, MULTIPLE, check
-from dlcourse.terminal.command import arguments, corrected
 
 RIGHT = {"optim.lr=0.1": ["--lr 0.1", "--lr=0.1", "-lr=0.1", "lr = 0.1", "lr= 0.1", "lr =0.1",
                           "lr:0.1", "--optim.lr 0.1", "--optim.lr=0.1", "optim.lr 0.1",

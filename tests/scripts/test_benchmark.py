@@ -1,4 +1,4 @@
-"""The benchmark's own code, on a few made-up pictures: the ratios themselves are not asserted."""
+"""The benchmark's own code, on a few made-up images: the ratios themselves are not asserted."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ from benchmarks.nets import NETS, count, make_net
 from benchmarks.options import Options
 from benchmarks.ours import initial_model
 from benchmarks.seat import Seat
-from benchmarks.work import SHAPES, WORKS, compose_work, load_pictures
+from benchmarks.work import SHAPES, WORKS, compose_work, load_images
 
 COMPILED = ("dlcourse compiled", "dlcourse bf16 compiled")  # for which a compiler takes 10 seconds
 FEW = Options(device="cpu", steps=2, rounds=2, models=("mlp",), without=COMPILED)
@@ -68,7 +68,7 @@ def no_peers(monkeypatch):
 @pytest.mark.parametrize("name", NETS)
 def test_a_net_by_hand_is_the_same_function_as_ours(name):
     work = WORKS[name]
-    ours = initial_model(compose_work(work, FEW), load_pictures(work, FEW))
+    ours = initial_model(compose_work(work, FEW), load_images(work, FEW))
     with torch.no_grad():
         for parameter in ours.parameters():
             if not parameter.any():
@@ -89,26 +89,26 @@ def test_the_tutorials_batch_is_that_of_the_tensors():
     task = tutorial.Task(WORKS["mlp"], options)
     batch, labels = next(iter(tutorial.loader(task)))
     mean, std = task.mean.view(-1, 1, 1), task.std.view(-1, 1, 1)
-    inputs = (task.pictures.float() / 255 - mean) / std
+    inputs = (task.images.float() / 255 - mean) / std
     first = (inputs == batch[0]).flatten(1).float().mean(1).argmax()
     torch.testing.assert_close(inputs[first], batch[0])
     assert labels[0] == task.labels[first]
     assert abs(batch.mean()) < 1e-2
 
 
-def test_the_obvious_crop_shifts_and_mirrors_each_picture_by_itself():
-    pictures = torch.randn(6, 2, 8, 8)
-    changed = obvious.crop_and_flip(pictures)
-    padded = torch.nn.functional.pad(pictures, [4] * 4)
+def test_the_obvious_crop_shifts_and_mirrors_each_image_by_itself():
+    images = torch.randn(6, 2, 8, 8)
+    changed = obvious.crop_and_flip(images)
+    padded = torch.nn.functional.pad(images, [4] * 4)
     places = set()
-    for number, picture in enumerate(changed):
+    for number, image in enumerate(changed):
         found = [
             (row, column, mirrored)
             for row in range(9)
             for column in range(9)
             for mirrored in (False, True)
             if torch.equal(
-                picture.flip(-1) if mirrored else picture,
+                image.flip(-1) if mirrored else image,
                 padded[number, :, row : row + 8, column : column + 8],
             )
         ]
@@ -139,7 +139,7 @@ def test_speed_has_a_row_for_everyone_and_says_who_is_missing(here, no_peers):
     for name in contenders.known().keys() - set(COMPILED):
         assert (f"| {name} |" in found) == (name not in ("Lightning", "Keras"))
     assert found.count("pip install 'dlcourse[bench]'") == 2
-    assert "made-up pictures" in found
+    assert "made-up images" in found
 
 
 def test_speed_goes_on_without_a_contender_that_fails(here, no_peers, monkeypatch):
@@ -152,7 +152,7 @@ def test_speed_goes_on_without_a_contender_that_fails(here, no_peers, monkeypatc
     assert "| tutorial loop |" in found
 
 
-def test_speed_trains_on_augmented_pictures(here):
+def test_speed_trains_on_augmented_images(here):
     options = Options(device="cpu", steps=1, rounds=1, models=("resnet20",),
                       without=("Lightning", "Keras", "dlcourse bf16", *COMPILED))  # fmt: skip
     (found,) = speed.measure(options)
@@ -180,10 +180,10 @@ def test_the_clocks_are_taken_away_again():
     assert torch.autograd.backward is before
 
 
-def test_scaling_counts_pictures_for_every_size():
-    found = scaling.pictures("mlp", "batch", {"batch_size=16": ["batch_size=16"]}, FEW)
+def test_scaling_counts_images_for_every_size():
+    found = scaling.images("mlp", "batch", {"batch_size=16": ["batch_size=16"]}, FEW)
     assert "batch_size=16" in found
-    assert "pictures |" in scaling.data_sizes("mlp", FEW)
+    assert "images |" in scaling.data_sizes("mlp", FEW)
 
 
 def test_memory_is_that_of_the_process_alone():

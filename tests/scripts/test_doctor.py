@@ -12,7 +12,7 @@ import doctor
 from benchmarks.rounds import AROUND, STEP
 
 PHASES = dict.fromkeys((*STEP, *AROUND), 0.0) | {"forward": 6.0, "backward": 4.0}
-FACTS = {"streamed": False, "examples": 1000, "cpu": True, "threads": 1, "pictures": True}
+FACTS = {"streamed": False, "examples": 1000, "cpu": True, "threads": 1, "images": True}
 
 
 @pytest.fixture
@@ -85,9 +85,9 @@ def test_advice_names_what_takes_much_of_an_epoch(phase, named):
     assert line.startswith(named)
 
 
-def test_waiting_for_pictures_is_advised_on_where_they_are_read_anew():
+def test_waiting_for_images_is_advised_on_where_they_are_read_anew():
     phases = PHASES | {"data": 5.0}
     facts = FACTS | {"streamed": True, "gibibytes": 1.21}
     assert doctor.advice({}, phases, FACTS) == []
     (line,) = doctor.advice({}, phases, facts)
-    assert line.startswith("data.memory=1.3: waiting for pictures takes 33%")
+    assert line.startswith("data.memory=1.3: waiting for images takes 33%")

@@ -52,7 +52,7 @@ def test_evaluate_measures_a_nested_run_on_its_outer_fold(tiny, command, tmp_pat
 
 
 def digits_as_files(compose, folder, count=20):
-    """Write test digits as pictures; return their classes by file."""
+    """Write test digits as images; return their classes by file."""
     folder.mkdir()
     test = load_data(compose("data=digits")).test
     classes = {}
@@ -66,8 +66,8 @@ def digits_as_files(compose, folder, count=20):
 @pytest.mark.parametrize("kind", ["trained", "folds"])
 def test_predict_names_classes_and_probabilities(kind, request, compose, command, tmp_path):
     folder = request.getfixturevalue(kind)
-    classes = digits_as_files(compose, tmp_path / "pictures")
-    ended = command(f"run={folder}", f"images={tmp_path / 'pictures'}", script="scripts/predict.py")
+    classes = digits_as_files(compose, tmp_path / "images")
+    ended = command(f"run={folder}", f"images={tmp_path / 'images'}", script="scripts/predict.py")
     assert ended.returncode == 0, ended.stderr
     rows = list(csv.DictReader(ended.stdout.splitlines()))
     assert [row["image"] for row in rows] == sorted(classes)
@@ -84,8 +84,8 @@ def test_predict_names_classes_and_probabilities(kind, request, compose, command
 def test_predict_asks_the_folds_as_one_like_the_result(loss, tiny, compose, command, tmp_path):
     words = ["split=kfold", "split.folds=2", "model=mlp", "optim.lr=0.01", f"loss={loss}"]
     run(tiny(*words), tmp_path / "run")
-    classes = digits_as_files(compose, tmp_path / "pictures", 360)
-    words = [f"run={tmp_path / 'run'}", f"images={tmp_path / 'pictures'}"]
+    classes = digits_as_files(compose, tmp_path / "images", 360)
+    words = [f"run={tmp_path / 'run'}", f"images={tmp_path / 'images'}"]
     ended = command(*words, script="scripts/predict.py")
     rows = list(csv.DictReader(ended.stdout.splitlines()))
     hits = sum(row["class"] == classes[row["image"]] for row in rows)
@@ -94,8 +94,8 @@ def test_predict_asks_the_folds_as_one_like_the_result(loss, tiny, compose, comm
 
 
 def test_predict_writes_a_new_file_and_no_old_one(trained, compose, command, tmp_path):
-    picture = next(iter(digits_as_files(compose, tmp_path / "pictures", 1)))
-    words = [f"run={trained}", f"images={picture}", "csv=out.csv"]
+    image = next(iter(digits_as_files(compose, tmp_path / "images", 1)))
+    words = [f"run={trained}", f"images={image}", "csv=out.csv"]
     assert command(*words, script="scripts/predict.py").returncode == 0
     before = (tmp_path / "out.csv").read_text()
     again = command(*words, script="scripts/predict.py")
@@ -170,7 +170,7 @@ def test_collect_ranks_by_validation_and_shows_what_varies(tiny, command, tmp_pa
 
 
 def test_collect_writes_where_it_is_told_and_over_nobodys_file(trained, command, tmp_path):
-    words = ["run", "csv=a.csv", "markdown=a.md", "latex=a.tex", "pictures=drawn"]
+    words = ["run", "csv=a.csv", "markdown=a.md", "latex=a.tex", "plots=drawn"]
     assert command(*words, script="scripts/collect.py").returncode == 0
     assert {path.name for path in tmp_path.glob("a.*")} == {"a.csv", "a.md", "a.tex"}
     assert not (trained / "results.csv").exists()

@@ -48,14 +48,14 @@ def test_lenets_table_and_totals(shapes):
     assert "416,520 multiply-adds forward for one example" in text
     assert "largest receptive field: 16 pixels" in text
     weights, saved = 61_706 * 4 / 1024, 47.0
-    forward = 4 * (784 + 4704 + 1176) + 8 * 1176  # picture, maps, pooled maps and where they were
+    forward = 4 * (784 + 4704 + 1176) + 8 * 1176  # image, maps, pooled maps and where they were
     in_use, training = re.findall(r"memory for a batch of 100 in \w+: ([\d.]+) MiB", text)
     assert forward / 1024 == pytest.approx(35.2, abs=0.1)
     assert float(in_use) == pytest.approx((weights + 100 * 35.2) / 1024, abs=0.1)
     assert float(training) == pytest.approx((4 * weights + 100 * saved) / 1024, abs=0.1)
 
 
-def test_downloads_and_memory_are_not_needed_for_a_large_net_on_large_pictures(shapes):
+def test_downloads_and_memory_are_not_needed_for_a_large_net_on_large_images(shapes):
     text = shapes("data=cifar10", "data.size=224", "model=alexnet", "batch_size=full", "optim=sgd")
     assert "AlexNet: 3 x 224 x 224 in, 10 out" in text
     assert "largest receptive field: 195 pixels" in text

@@ -54,8 +54,8 @@ def test_a_sheet_has_a_row_for_each_example_and_a_column_for_each_draw(show, tmp
     (folder,) = (tmp_path / "outputs/show").iterdir()
     assert folder.name.endswith("-digits_crop-flip")
     assert f"{folder.relative_to(tmp_path)}/contact_sheet.png" in capsys.readouterr().out
-    with Image.open(folder / "contact_sheet.png") as picture:
-        assert picture.width > 400
+    with Image.open(folder / "contact_sheet.png") as image:
+        assert image.width > 400
     reader = EventAccumulator(str(folder / "tensorboard"))
     reader.Reload()
     assert reader.Tags()["images"] == ["contact_sheet"]
@@ -64,11 +64,11 @@ def test_a_sheet_has_a_row_for_each_example_and_a_column_for_each_draw(show, tmp
 def test_the_first_column_is_the_data_and_the_draws_are_what_training_sees(show, compose):
     from dlcourse.engine.build import load_data
 
-    pictures = load_data(compose()).train.inputs[:, 0]
+    images = load_data(compose()).train.inputs[:, 0]
     drawn = shown(show("augment=flip", "augment.flip.probability=1", "examples=2", "draws=1"))
     for before, after in zip(drawn[0::2], drawn[1::2], strict=True):
         before, after = torch.as_tensor(before), torch.as_tensor(after)
-        assert (pictures == before).flatten(1).all(1).any()
+        assert (images == before).flatten(1).all(1).any()
         assert torch.equal(after, before.flip(-1))
 
 
@@ -106,7 +106,7 @@ def test_points_are_drawn_as_points(words, show):
         (["examples=many"], "examples=many is not allowed"),
         (["data.examples=10", "examples=11"], "examples=10 or less"),
         (["augment=flop"], "did you mean flip"),
-        (["data=moons", "augment=flip"], "is for pictures"),
+        (["data=moons", "augment=flip"], "is for images"),
         (["-m", "seed=1,2"], "-m is not for a contact sheet"),
         (["--config-dir", "no/such"], "no/such"),
     ],
@@ -125,9 +125,9 @@ def made_up(monkeypatch, dataset):
     monkeypatch.setattr(dlcourse.engine.build, "load_data", lambda cfg: dataset)
 
 
-def test_pictures_in_colour_and_mixed_values_are_shown(show, monkeypatch):
-    pictures = torch.randint(256, (20, 3, 30, 40), dtype=torch.uint8)
-    part = Split(pictures, torch.arange(20.0).view(-1, 1))
+def test_images_in_colour_and_mixed_values_are_shown(show, monkeypatch):
+    images = torch.randint(256, (20, 3, 30, 40), dtype=torch.uint8)
+    part = Split(images, torch.arange(20.0).view(-1, 1))
     made_up(monkeypatch, Dataset("angles", part, part))
     figure = show("augment=cutmix", "examples=2", "draws=2")
     assert shown(figure)[0].shape == (30, 40, 3)

@@ -196,13 +196,13 @@ def test_a_search_goes_on_with_more_trials(sweep, tmp_path):
         assert ("optim.momentum" in values) == (values["optim"] == "sgd")
 
 
-def test_a_job_that_streams_its_pictures_ends(sweep, tmp_path):
+def test_a_job_that_streams_its_images_ends(sweep, tmp_path):
     for name in "ab":
-        (tmp_path / f"pictures/train/{name}").mkdir(parents=True)
+        (tmp_path / f"images/train/{name}").mkdir(parents=True)
         for number in range(8):
-            picture = Image.new("L", (8, 8), 10 * number + 100 * (name == "b"))
-            picture.save(tmp_path / f"pictures/train/{name}/{number}.png")
-    words = ["data=image_folder", "data.root=pictures", "data.size=8", "data.channels=1",
+            image = Image.new("L", (8, 8), 10 * number + 100 * (name == "b"))
+            image.save(tmp_path / f"images/train/{name}/{number}.png")
+    words = ["data=image_folder", "data.root=images", "data.size=8", "data.channels=1",
              "data.memory=0", "data.workers=1"]  # fmt: skip
     ended = sweep("-m", *words, *SMALL[1:], "max_epochs=1", "seed=0,1")
     assert ended.returncode == 0, ended.stdout + ended.stderr

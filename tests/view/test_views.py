@@ -29,10 +29,10 @@ def test_views_change_what_is_validated_and_not_what_is_learned(tiny):
 
 def test_a_model_that_sees_no_difference_gives_its_own_answer():
     model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    pictures = torch.randn(2, 3, 4, 4)
+    images = torch.randn(2, 3, 4, 4)
     mirror = lambda some: [(0.5, some), (0.5, some.flip(-1))]  # noqa: E731
     ask = from_views([mirror, mirror], torch.Tensor.contiguous)
-    torch.testing.assert_close(ask(model, pictures), model(pictures))
+    torch.testing.assert_close(ask(model, images), model(images))
 
 
 def test_the_final_test_is_that_of_the_views(tiny, tmp_path):

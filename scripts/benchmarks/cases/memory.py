@@ -1,6 +1,6 @@
 """Memory against the size of the data: whole processes, ours and a bare loop's.
 
-Ours keeps all pictures of the file that are trained on; so does the loop. A folder's pictures are
+Ours keeps all images of the file that are trained on; so does the loop. A folder's images are
 kept in memory or, where they need more than ``data.memory``, read anew in every epoch.
 """
 
@@ -43,13 +43,13 @@ def measure(options: Options) -> Iterator[str]:
             for kind, memory in (("in memory", "4.0"), ("read anew", "0.0001")):
                 command = ours(size, *folder, f"data.memory={memory}")
                 rows.append([f"train.py, folder {kind}", f"{size:,}", mebibytes(command)])
-    columns = ("command", "training pictures", "peak MiB")
-    note = "Of several processes the largest counts: those that read pictures are smaller."
+    columns = ("command", "training images", "peak MiB")
+    note = "Of several processes the largest counts: those that read images are smaller."
     yield f"{table(columns, rows)}\n\n{note}"
 
 
 def ours(size: int, *words: str) -> list[str]:
-    """Return the command that trains an epoch on so many pictures."""
+    """Return the command that trains an epoch on so many images."""
     return [str(SCRIPTS.parent / "train.py"), *words, f"data.examples={size}", "max_epochs=1"]
 
 

@@ -19,7 +19,7 @@ from time import perf_counter
 from benchmarks.options import Options
 from benchmarks.rounds import ratios, say, spread, table, take_turns
 from benchmarks.seat import wait_for_device
-from benchmarks.work import BATCH, WITHOUT_VALIDATION, WORKS, compose_work, load_pictures
+from benchmarks.work import BATCH, WITHOUT_VALIDATION, WORKS, compose_work, load_images
 from dlcourse.errors import UserError
 
 TITLE = "The loop against one written by hand"
@@ -58,7 +58,7 @@ def row(name: str, kind: str, words: list[str], options: Options) -> list[str]:
 
     work = WORKS[name]
     cfg = compose_work(work, options, *PICKED, *words)
-    dataset = load_pictures(work, options)
+    dataset = load_images(work, options)
     times: dict[str, list[float]] = {"dlcourse": [], "by hand": []}
     for _ in range(options.repeats):
         ours = Ours(cfg, dataset)
@@ -162,7 +162,7 @@ class ByHand:
             self.index = torch.zeros(BATCH, dtype=torch.int64, device=device)
 
     def epoch(self, number: int) -> None:
-        """Train once over all pictures; validate if there is a validation part."""
+        """Train once over all images; validate if there is a validation part."""
         import torch
         from torch.nn import functional as F
 
@@ -227,7 +227,7 @@ class ByHand:
         )
 
     def batch(self, split, index) -> tuple:
-        """Return normalised pictures (N, C, H, W) in the model's memory order, and classes (N,)."""
+        """Return normalised images (N, C, H, W) in the model's memory order, and classes (N,)."""
         import torch
 
         inputs = torch.sub(split.inputs.index_select(0, index), self.mean).mul_(self.scale)

@@ -10,7 +10,7 @@ from time import perf_counter
 from benchmarks.options import Options
 from benchmarks.rounds import AROUND, STEP, say, table
 from benchmarks.seat import wait_for_device
-from benchmarks.work import WORKS, compose_work, load_pictures
+from benchmarks.work import WORKS, compose_work, load_images
 
 TITLE = "Where the time goes"
 GPU = True
@@ -54,7 +54,7 @@ def profile(name: str, options: Options) -> tuple[dict[str, float], float]:
 
     work = WORKS[name]
     cfg = compose_work(work, options)
-    ours = Ours(cfg, load_pictures(work, options))
+    ours = Ours(cfg, load_images(work, options))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         observers = observers_of(cfg, folder, stack)

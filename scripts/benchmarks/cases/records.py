@@ -30,13 +30,13 @@ ON_THE_CPU = ("mnist_99",)
 
 
 def measure(options: Options) -> Iterator[str]:
-    """Yield a table of accuracies and times; recipes without their pictures are left out."""
+    """Yield a table of accuracies and times; recipes without their images are left out."""
     rows, out = [], []
     for name, (data, words) in RECIPES.items():
         folder = options.root if data == "mnist" else options.cifar
         if not folder:
             key = "data.root" if data == "mnist" else "cifar"
-            out.append(f"{name} is left out: it needs the pictures; type {key}=<folder>.")
+            out.append(f"{name} is left out: it needs the images; type {key}=<folder>.")
         elif options.device != "cuda" and name not in ON_THE_CPU:
             out.append(f"{name} is for a GPU; it can be typed alone on a CPU.")
         elif options.late():

@@ -10,7 +10,7 @@ from benchmarks.cases.overhead import timed
 from benchmarks.cases.process import wall
 from benchmarks.options import Options
 from benchmarks.rounds import say, spread, table, take_turns
-from benchmarks.work import WITHOUT_VALIDATION, WORKS, compose_work, load_pictures
+from benchmarks.work import WITHOUT_VALIDATION, WORKS, compose_work, load_images
 
 TITLE = "How the time grows"
 GPU = True
@@ -24,13 +24,13 @@ DIGITS = ["model=mlp", "data=digits", "max_epochs=5"]
 
 
 def measure(options: Options) -> Iterator[str]:
-    """Yield tables of pictures a second, and of wall times of whole processes."""
+    """Yield tables of images a second, and of wall times of whole processes."""
     for name in options.chosen("mlp", "lenet"):
         cases = {f"batch_size={size}": [f"batch_size={size}"] for size in BATCHES}
-        yield pictures(name, "batch", cases, options)
+        yield images(name, "batch", cases, options)
         if name == "mlp":
             cases = {f"model.widths=[{width}]": [f"model.widths=[{width}]"] for width in WIDTHS}
-            yield pictures(name, "width of the hidden layer", cases, options)
+            yield images(name, "width of the hidden layer", cases, options)
         yield data_sizes(name, options)
         if options.late():
             break
@@ -39,12 +39,12 @@ def measure(options: Options) -> Iterator[str]:
         yield jobs(options)
 
 
-def pictures(name: str, what: str, cases: dict[str, list[str]], options: Options) -> str:
-    """Return pictures a second of our loop with each case's words, taking turns."""
+def images(name: str, what: str, cases: dict[str, list[str]], options: Options) -> str:
+    """Return images a second of our loop with each case's words, taking turns."""
     from benchmarks.ours import Ours
 
     work = WORKS[name]
-    dataset = load_pictures(work, options)
+    dataset = load_images(work, options)
     # behind the work's own words only what those do not have: Hydra takes a key once
     players = {}
     for case, words in cases.items():
@@ -58,15 +58,15 @@ def pictures(name: str, what: str, cases: dict[str, list[str]], options: Options
 
 
 def data_sizes(name: str, options: Options) -> str:
-    """Return pictures a second of our loop on more and more data."""
+    """Return images a second of our loop on more and more data."""
     from benchmarks.ours import Ours
 
     work = WORKS[name]
     cfg = compose_work(work, options, *WITHOUT_VALIDATION)
     all_of_them = max(SIZES) if not options.steps else work.examples(options)
-    dataset = load_pictures(work, options, all_of_them)
-    sizes = {f"{size:,} pictures": size for size in SIZES if size <= len(dataset.train)}
-    sizes = sizes or {f"{len(dataset.train):,} pictures": len(dataset.train)}
+    dataset = load_images(work, options, all_of_them)
+    sizes = {f"{size:,} images": size for size in SIZES if size <= len(dataset.train)}
+    sizes = sizes or {f"{len(dataset.train):,} images": len(dataset.train)}
     players = {case: timed(Ours(cfg, dataset, size).epoch) for case, size in sizes.items()}
     return in_turn(f"**{name}, data**", players, sizes, options)
 
@@ -81,7 +81,7 @@ def in_turn(head: str, players: dict, examples: dict[str, int], options: Options
         [case, spread([examples[case] / figure for figure in figures], ",.0f")]
         for case, figures in seconds.items()
     ]
-    return f"{head}\n\n{table(('', 'pictures/s (quartiles)'), rows)}"
+    return f"{head}\n\n{table(('', 'images/s (quartiles)'), rows)}"
 
 
 def same_key(word: str, words: list[str]) -> bool:

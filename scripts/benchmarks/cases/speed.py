@@ -1,7 +1,7 @@
-"""Pictures a second while training: ours, loops that people write, Lightning and Keras.
+"""Images a second while training: ours, loops that people write, Lightning and Keras.
 
 Every contender sits in a process of its own and trains the same net from the same initial weights
-(Keras: from its own) on the same pictures. They take turns, an epoch each, in a changing order.
+(Keras: from its own) on the same images. They take turns, an epoch each, in a changing order.
 The peak is that of the process, or on a GPU that of the memory it reserved there.
 """
 
@@ -13,7 +13,7 @@ from benchmarks.options import Options
 from benchmarks.rounds import ratios, say, spread, table, take_turns
 from benchmarks.work import BATCH, WORKS
 
-TITLE = "Pictures a second"
+TITLE = "Images a second"
 GPU = True
 
 
@@ -93,15 +93,15 @@ def written(name: str, options: Options, seconds: dict, peaks: dict, out: list[s
         ])  # fmt: skip
     columns = [
         "contender",
-        "pictures/s (quartiles)",
+        "images/s (quartiles)",
         *(f"{ours} is … times as fast" for ours in shown),
         "peak MiB (of a GPU, its own)",
     ]
     real = options.root if work.data == "mnist" else options.cifar
-    pictures = {"mnist": "MNIST", "cifar": "CIFAR-10"}[work.data] if real else "made-up pictures"
+    images = {"mnist": "MNIST", "cifar": "CIFAR-10"}[work.data] if real else "made-up images"
     extra = ", shifted and mirrored" if work.augment else ""
     head = (
-        f"**{name}** on {pictures}{extra}: epochs of {-(-examples // BATCH)} steps of {BATCH}, "
+        f"**{name}** on {images}{extra}: epochs of {-(-examples // BATCH)} steps of {BATCH}, "
         f"{work.optim}, {len(seconds[BASE])} epochs each"
     )
     return "\n\n".join([head, table(columns, rows), *out])

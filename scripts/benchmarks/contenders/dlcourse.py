@@ -2,7 +2,7 @@
 
 from benchmarks.options import Options
 from benchmarks.ours import Ours
-from benchmarks.work import WITHOUT_VALIDATION, Work, compose_work, load_pictures
+from benchmarks.work import WITHOUT_VALIDATION, Work, compose_work, load_images
 
 
 class Contender(Ours):
@@ -10,4 +10,4 @@ class Contender(Ours):
 
     def __init__(self, work: Work, options: Options, words: tuple[str, ...]) -> None:
         cfg = compose_work(work, options, *WITHOUT_VALIDATION, *words)
-        super().__init__(cfg, load_pictures(work, options))
+        super().__init__(cfg, load_images(work, options))

@@ -1,4 +1,4 @@
-"""What the contenders without dlcourse share: the net, the optimizer, the pictures."""
+"""What the contenders without dlcourse share: the net, the optimizer, the images."""
 
 import torch
 from torch import nn
@@ -6,21 +6,21 @@ from torch import nn
 from benchmarks.nets import count, make_net
 from benchmarks.options import Options
 from benchmarks.ours import device_of, initial_model
-from benchmarks.work import Work, compose_work, load_pictures
+from benchmarks.work import Work, compose_work, load_images
 from dlcourse.data.options import standardize
 
 
 class Task:
-    """Pictures in memory and a net with our initial weights.
+    """Images in memory and a net with our initial weights.
 
-    mean, std: (C,) of the training pictures, of values from 0 to 1.
+    mean, std: (C,) of the training images, of values from 0 to 1.
     """
 
     def __init__(self, work: Work, options: Options) -> None:
         self.work = work
         self.device = device_of(options.device)
-        self.dataset = load_pictures(work, options)
-        self.pictures, self.labels = self.dataset.train.inputs, self.dataset.train.targets
+        self.dataset = load_images(work, options)
+        self.images, self.labels = self.dataset.train.inputs, self.dataset.train.targets
         map_ = standardize(self.dataset.train, "channel")
         self.mean, self.std = map_.mean.flatten() / 255, 1 / map_.scale.flatten() / 255
         ours = initial_model(compose_work(work, options), self.dataset)

@@ -12,23 +12,23 @@ SHIFT = 4  # pixels
 
 
 class Contender(Task):
-    """uint8 pictures, float() / 255, NCHW, zero_grad first; the loss is read once an epoch."""
+    """uint8 images, float() / 255, NCHW, zero_grad first; the loss is read once an epoch."""
 
     def __init__(self, work: Work, options: Options, words: tuple[str, ...]) -> None:
         super().__init__(work, options)
         self.net.to(self.device)
         self.update = self.optimizer()
-        self.pictures, self.labels = self.pictures.to(self.device), self.labels.to(self.device)
+        self.images, self.labels = self.images.to(self.device), self.labels.to(self.device)
         self.mean = self.mean.view(-1, 1, 1).to(self.device)
         self.std = self.std.view(-1, 1, 1).to(self.device)
 
     def epoch(self, number: int) -> None:
-        """Train once over all pictures."""
+        """Train once over all images."""
         self.net.train()
         total = torch.zeros((), device=self.device)
         for index in torch.randperm(len(self.labels), device=self.device).split(BATCH):
             self.update.zero_grad()
-            inputs = self.pictures[index].float() / 255
+            inputs = self.images[index].float() / 255
             if self.work.augment:
                 inputs = crop_and_flip(inputs)
             inputs = (inputs - self.mean) / self.std
@@ -41,15 +41,15 @@ class Contender(Task):
 
 
 def crop_and_flip(inputs: Tensor) -> Tensor:
-    """Shift each picture (N, C, H, W) by up to 4 pixels, zeros beyond; mirror half of them."""
+    """Shift each image (N, C, H, W) by up to 4 pixels, zeros beyond; mirror half of them."""
     count, channels, height, width = inputs.shape
     device = inputs.device
     padded = F.pad(inputs, [SHIFT] * 4)
     top, left = torch.randint(2 * SHIFT + 1, (2, count, 1), device=device)
     rows = top + torch.arange(height, device=device)  # (N, H)
     columns = left + torch.arange(width, device=device)  # (N, W)
-    picture = torch.arange(count, device=device).view(-1, 1, 1, 1)
+    image = torch.arange(count, device=device).view(-1, 1, 1, 1)
     channel = torch.arange(channels, device=device).view(1, -1, 1, 1)
-    cropped = padded[picture, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    cropped = padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
     mirrored = torch.rand(count, device=device) < 0.5
     return torch.where(mirrored.view(-1, 1, 1, 1), cropped.flip(-1), cropped)

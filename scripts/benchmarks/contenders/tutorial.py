@@ -1,4 +1,4 @@
-"""The loop of the tutorials: a data set with transforms picture by picture, and a DataLoader."""
+"""The loop of the tutorials: a data set with transforms image by image, and a DataLoader."""
 
 from collections.abc import Callable
 
@@ -13,15 +13,15 @@ from benchmarks.options import Options
 from benchmarks.work import BATCH, Work
 
 
-class Pictures(TorchDataset):
+class Images(TorchDataset):
     """Arrays (N, H, W) or (N, H, W, 3) as torchvision's MNIST and CIFAR10 hold them.
 
-    A picture becomes a PIL image, goes through the transforms, and comes with its class.
+    An image becomes a PIL image, goes through the transforms, and comes with its class.
     """
 
-    def __init__(self, pictures: Tensor, labels: Tensor, transform: Callable) -> None:
-        grey = pictures.shape[1] == 1
-        self.data = (pictures[:, 0] if grey else pictures.permute(0, 2, 3, 1)).contiguous().numpy()
+    def __init__(self, images: Tensor, labels: Tensor, transform: Callable) -> None:
+        grey = images.shape[1] == 1
+        self.data = (images[:, 0] if grey else images.permute(0, 2, 3, 1)).contiguous().numpy()
         self.targets = labels.tolist()
         self.transform = transform
 
@@ -39,8 +39,8 @@ def loader(task: Task) -> DataLoader:
         steps += [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
     mean, std = task.mean.tolist(), task.std.tolist()
     steps += [transforms.ToTensor(), transforms.Normalize(mean, std)]
-    pictures = Pictures(task.pictures, task.labels, transforms.Compose(steps))
-    return DataLoader(pictures, batch_size=BATCH, shuffle=True)
+    images = Images(task.images, task.labels, transforms.Compose(steps))
+    return DataLoader(images, batch_size=BATCH, shuffle=True)
 
 
 class Contender(Task):
@@ -54,7 +54,7 @@ class Contender(Task):
         self.loader = loader(self)
 
     def epoch(self, number: int) -> None:
-        """Train once over all pictures."""
+        """Train once over all images."""
         self.net.train()
         running_loss = 0.0
         for inputs, labels in self.loader:

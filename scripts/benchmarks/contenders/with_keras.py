@@ -25,7 +25,7 @@ class Contender(Task):
         super().__init__(work, options)
         keras.config.set_image_data_format("channels_first")
         self.inputs = (
-            ((self.pictures.float() / 255 - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1))
+            ((self.images.float() / 255 - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1))
             .contiguous()
             .numpy()
         )
@@ -48,7 +48,7 @@ class Contender(Task):
         self.model.compile(optimizer, loss)
 
     def epoch(self, number: int) -> None:
-        """Train once over all pictures."""
+        """Train once over all images."""
         self.model.fit(self.inputs, self.targets, batch_size=BATCH, epochs=1, verbose=0)
 
 
@@ -59,8 +59,8 @@ class Crop(layers.Layer):
         super().__init__()
         self.crop = layers.RandomCrop(32, 32)
 
-    def call(self, pictures):
-        return self.crop(pictures, training=True)
+    def call(self, images):
+        return self.crop(images, training=True)
 
     def compute_output_shape(self, shape):
         return (*shape[:2], 32, 32)
@@ -114,7 +114,7 @@ def resnet20(maps):
 
 
 def resnet18(maps):
-    """ResNet-18 with the stem for 32 x 32 pictures and shortcuts of option B."""
+    """ResNet-18 with the stem for 32 x 32 images and shortcuts of option B."""
     maps, inputs = layers.ReLU()(convolution(maps, 64, 3, 1)), 64
     for filters in (64, 128, 256, 512):
         for block in range(2):

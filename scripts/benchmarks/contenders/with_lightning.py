@@ -55,7 +55,7 @@ class Contender(Task):
         self.loader = loader(self)
 
     def epoch(self, number: int) -> float:
-        """Train once over all pictures; return the seconds between the epoch's two hooks."""
+        """Train once over all images; return the seconds between the epoch's two hooks."""
         trainer = lightning.Trainer(
             max_epochs=1,
             logger=False,

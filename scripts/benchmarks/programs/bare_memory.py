@@ -1,4 +1,4 @@
-"""An MLP on so many MNIST pictures, bare: python bare_memory.py <folder> <pictures>."""
+"""An MLP on so many MNIST images, bare: python bare_memory.py <folder> <images>."""
 
 import gzip
 import sys
@@ -26,9 +26,9 @@ def main(root: str, count: int) -> None:
     raw = Path(root) / "MNIST/raw"
     parts = []
     for name in ("train", "t10k"):
-        pictures = torch.from_numpy(read(raw, f"{name}-images-idx3-ubyte", 16).copy())
+        images = torch.from_numpy(read(raw, f"{name}-images-idx3-ubyte", 16).copy())
         labels = torch.from_numpy(read(raw, f"{name}-labels-idx1-ubyte", 8).copy()).long()
-        parts.append((pictures.view(-1, 784), labels))
+        parts.append((images.view(-1, 784), labels))
     (inputs, targets), (test, test_targets) = parts
     inputs, targets = inputs[:count].clone(), targets[:count].clone()
     mean, std = 33.3, 78.6

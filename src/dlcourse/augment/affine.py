@@ -15,7 +15,7 @@ def affine(
     scale: tuple[float, float],
     shear: float,
 ) -> tuple[Tensor, Tensor]:
-    """Turn, shift, scale and shear each picture (N, C, H, W) about its middle; black comes in.
+    """Turn, shift, scale and shear each image (N, C, H, W) about its middle; black comes in.
 
     degrees: the largest turn either way. translate: the largest shift, a share of width and height.
     scale: the smallest and the largest factor. shear: how many degrees upright lines may lean.
@@ -31,16 +31,16 @@ def affine(
 
 
 def draw(
-    pictures: Tensor, degrees: float, translate: float, scale: tuple[float, float], shear: float
+    images: Tensor, degrees: float, translate: float, scale: tuple[float, float], shear: float
 ) -> dict[str, Tensor]:
     """Return what ``warp`` takes, evenly spread over the allowed ranges, (N,) of each."""
-    count, _, height, width = pictures.shape
-    angle, right, down, lean = 2 * torch.rand(4, count, device=pictures.device) - 1
+    count, _, height, width = images.shape
+    angle, right, down, lean = 2 * torch.rand(4, count, device=images.device) - 1
     smallest, largest = scale
     return {
         "angle": (degrees * angle).deg2rad(),
         "right": translate * width * right,
         "down": translate * height * down,
-        "scale": smallest + (largest - smallest) * torch.rand(count, device=pictures.device),
+        "scale": smallest + (largest - smallest) * torch.rand(count, device=images.device),
         "shear_x": (shear * lean).deg2rad().tan(),
     }

@@ -12,11 +12,11 @@ MULTIPLIERS = (73_244_475, 1_540_483_477)  # odd, below 2^31: products of two st
 def alternating_flip(
     inputs: Tensor, targets: Tensor, *, index: Tensor, epoch: Tensor, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Mirror half of the pictures (N, C, H, W) in the first epoch, and in each later the others.
+    """Mirror half of the images (N, C, H, W) in the first epoch, and in each later the others.
 
-    In the first epoch chance decides for every picture; from then on each one changes sides, so
-    that two epochs in a row show all pictures both ways. Drawn anew in every epoch, half of the
-    pictures would be seen as in the epoch before.
+    In the first epoch chance decides for every image; from then on each one changes sides, so
+    that two epochs in a row show all images both ways. Drawn anew in every epoch, half of the
+    images would be seen as in the epoch before.
 
     index: the examples' positions (N,). epoch: a number, counted from 0. It is a function of these
     and the seed, and draws nothing.

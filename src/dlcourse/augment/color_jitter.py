@@ -15,11 +15,11 @@ def color_jitter(
     saturation: float,
     hue: float,
 ) -> tuple[Tensor, Tensor]:
-    """Change how bright, contrasting, colourful and coloured each picture (N, C, H, W) is.
+    """Change how bright, contrasting, colourful and coloured each image (N, C, H, W) is.
 
     The first three draw a factor between 1 - strength and 1 + strength, hue a part of the colour
-    circle between -strength and strength, anew for each picture. Saturation and hue leave grey
-    pictures as they are.
+    circle between -strength and strength, anew for each image. Saturation and hue leave grey
+    images as they are.
 
     Reference: Howard, "Some improvements on deep convolutional neural network based image
     classification", 2013, section 2; hue as in torchvision's ``ColorJitter``.

@@ -8,15 +8,15 @@ from dlcourse.errors import UserError
 
 
 def crop(inputs: Tensor, targets: Tensor, *, padding: int, mode: str) -> tuple[Tensor, Tensor]:
-    """Shift each picture (N, C, H, W) by up to ``padding`` pixels, down or up and right or left.
+    """Shift each image (N, C, H, W) by up to ``padding`` pixels, down or up and right or left.
 
-    It is a crop of the old size out of the picture with a frame, at a place of its own for every
-    picture.
+    It is a crop of the old size out of the image with a frame, at a place of its own for every
+    image.
 
-    mode: the frame is black with ``zeros``; with ``reflect`` the picture goes on in it as in a
+    mode: the frame is black with ``zeros``; with ``reflect`` the image goes on in it as in a
         mirror, whose axis is the outermost row or column.
 
-    Raises UserError where a picture is too small to fill a frame with its mirror image.
+    Raises UserError where an image is too small to fill a frame with its mirror image.
 
     Reference: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016,
     section 4.2; mirrored as in Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.
@@ -29,7 +29,7 @@ def crop(inputs: Tensor, targets: Tensor, *, padding: int, mode: str) -> tuple[T
     if mode == "reflect":
         if padding >= min(height, width):
             raise UserError(
-                f"augment.crop.padding={padding} is more than pictures of {height} x {width} can "
+                f"augment.crop.padding={padding} is more than images of {height} x {width} can "
                 f"mirror.\nType augment.crop.padding={min(height, width) - 1} or less"
             )
         rows, columns = mirrored(rows - padding, height), mirrored(columns - padding, width)

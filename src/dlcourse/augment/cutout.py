@@ -3,17 +3,17 @@
 import torch
 from torch import Tensor
 
-from dlcourse.augment.image import as_pictures
+from dlcourse.augment.image import as_images
 from dlcourse.errors import UserError
 
 
 def cutout(inputs: Tensor, targets: Tensor, *, length: int) -> tuple[Tensor, Tensor]:
-    """Paint a square of ``length`` pixels to a side over each picture (N, C, H, W).
+    """Paint a square of ``length`` pixels to a side over each image (N, C, H, W).
 
     Its middle may lie on any pixel, so that part of it may lie outside. Its colour is the mean of
-    the batch, channel by channel, which is near 0 once the pictures are standardised.
+    the batch, channel by channel, which is near 0 once the images are standardised.
 
-    Raises UserError for a square larger than the picture.
+    Raises UserError for a square larger than the image.
 
     Reference: DeVries, Taylor, "Improved regularization of convolutional neural networks with
     cutout", 2017.
@@ -22,17 +22,17 @@ def cutout(inputs: Tensor, targets: Tensor, *, length: int) -> tuple[Tensor, Ten
     height, width = inputs.shape[-2:]
     if length > min(height, width):
         raise UserError(
-            f"augment.cutout.length={length} is more than pictures of {height} x {width} have.\n"
+            f"augment.cutout.length={length} is more than images of {height} x {width} have.\n"
             f"Type augment.cutout.length={max(min(height, width) // 2, 1)}"
         )
-    mean = as_pictures(inputs.float().mean((0, 2, 3), keepdim=True), inputs.dtype)
+    mean = as_images(inputs.float().mean((0, 2, 3), keepdim=True), inputs.dtype)
     return torch.where(squares(inputs, length), mean, inputs), targets
 
 
-def squares(pictures: Tensor, length: int) -> Tensor:
-    """Return where a square at a random place covers each picture, (N, 1, H, W)."""
-    count, _, height, width = pictures.shape
-    device = pictures.device
+def squares(images: Tensor, length: int) -> Tensor:
+    """Return where a square at a random place covers each image, (N, 1, H, W)."""
+    count, _, height, width = images.shape
+    device = images.device
     top = torch.randint(height, (count, 1), device=device) - length // 2
     left = torch.randint(width, (count, 1), device=device) - length // 2
     rows = torch.arange(height, device=device) - top  # (N, H)

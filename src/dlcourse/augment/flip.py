@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def flip(inputs: Tensor, targets: Tensor, *, probability: float) -> tuple[Tensor, Tensor]:
-    """Mirror each picture (N, C, H, W) left to right with the given probability.
+    """Mirror each image (N, C, H, W) left to right with the given probability.
 
     Reference: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional
     neural networks", NIPS 2012, section 4.1.

@@ -1,14 +1,14 @@
-"""Pictures turned, shifted, scaled and sheared, each by numbers of its own."""
+"""Images turned, shifted, scaled and sheared, each by numbers of its own."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.augment.image import as_pictures
+from dlcourse.augment.image import as_images
 
 
 def warp(
-    pictures: Tensor,
+    images: Tensor,
     interpolation: str,
     *,
     angle: Tensor | float = 0.0,
@@ -19,15 +19,15 @@ def warp(
     shear_y: Tensor | float = 0.0,
     about_corner: bool = False,
 ) -> Tensor:
-    """Shear, scale, turn and then shift pictures (N, C, H, W); black comes in.
+    """Shear, scale, turn and then shift images (N, C, H, W); black comes in.
 
-    Each number is the same for all, or (N,) with one for each picture. angle: clockwise, in
+    Each number is the same for all, or (N,) with one for each image. angle: clockwise, in
     radians. right, down: in pixels. shear_x, shear_y: tangents of the angles by which the
-    picture's y and x axes lean. interpolation: ``nearest`` or ``bilinear``. The fixed point is the
-    picture's middle, or its upper left corner.
+    image's y and x axes lean. interpolation: ``nearest`` or ``bilinear``. The fixed point is the
+    image's middle, or its upper left corner.
     """
-    count, _, height, width = pictures.shape
-    zero = torch.zeros(count, device=pictures.device)
+    count, _, height, width = images.shape
+    zero = torch.zeros(count, device=images.device)
     angle, shear_x, shear_y = zero + angle, zero + shear_x, zero + shear_y
     cos, sin = angle.cos(), angle.sin()
     # Where a pixel's colour comes from: the inverse of shift * turn * scale * shear y * shear x.
@@ -41,14 +41,14 @@ def warp(
     # affine_grid counts from -1 to 1 along both sides, whatever their lengths
     rows = [xx, xy * height / width, x * 2 / width, yx * width / height, yy, y * 2 / height]
     matrices = torch.stack(rows, dim=1).view(count, 2, 3)
-    grid = F.affine_grid(matrices, list(pictures.shape), align_corners=False)  # (N, H, W, 2)
-    return sample(pictures, grid, interpolation)
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)  # (N, H, W, 2)
+    return sample(images, grid, interpolation)
 
 
-def sample(pictures: Tensor, grid: Tensor, interpolation: str) -> Tensor:
-    """Return pictures (N, C, H', W') whose colours come from the places in ``grid``.
+def sample(images: Tensor, grid: Tensor, interpolation: str) -> Tensor:
+    """Return images (N, C, H', W') whose colours come from the places in ``grid``.
 
     grid: (N, H', W', 2), x and y from -1 to 1; outside of that is black.
     """
-    values = F.grid_sample(pictures.float(), grid, mode=interpolation, align_corners=False)
-    return as_pictures(values, pictures.dtype)
+    values = F.grid_sample(images.float(), grid, mode=interpolation, align_corners=False)
+    return as_images(values, images.dtype)

@@ -1,4 +1,4 @@
-"""Pictures that come out of a computation with floats."""
+"""Images that come out of a computation with floats."""
 
 import torch
 from torch import Tensor
@@ -6,8 +6,8 @@ from torch import Tensor
 from dlcourse.core import WHITE
 
 
-def as_pictures(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return floats from black to white in the type of the pictures they come from.
+def as_images(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return floats from black to white in the type of the images they come from.
 
     What lies beyond black or white is cut; for uint8 the values are rounded.
     """

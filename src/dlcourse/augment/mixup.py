@@ -8,7 +8,7 @@ from dlcourse.augment.mixing import mixed, partners, shares, soft
 def mixup(inputs: Tensor, targets: Tensor, *, classes: int, alpha: float) -> tuple[Tensor, Tensor]:
     """Mix each example with another one of the batch, inputs and targets in the same share.
 
-    Inputs, pictures or features, come back as floats. Classes (N,) come back as probabilities
+    Inputs, images or features, come back as floats. Classes (N,) come back as probabilities
     (N, classes), the values (N, K) of a regression as mixed values. The share that stays is drawn
     from Beta(alpha, alpha): 1 makes all shares equally likely, a small alpha mixes little.
 

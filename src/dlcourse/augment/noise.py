@@ -9,12 +9,12 @@ from dlcourse.core import WHITE
 def noise(inputs: Tensor, targets: Tensor, *, std: float) -> tuple[Tensor, Tensor]:
     """Add Gaussian noise to every input and return floats.
 
-    std: for uint8 pictures a fraction of the way from black to white, else in the features' unit.
+    std: for uint8 images a fraction of the way from black to white, else in the features' unit.
 
     Reference: Sietsma, Dow, "Creating artificial neural networks that generalize", Neural
     Networks 4, 1991; Bishop, "Training with noise is equivalent to Tikhonov regularization",
     Neural Computation 7, 1995.
     """
-    pictures = inputs.dim() == 4
+    images = inputs.dim() == 4
     floats = inputs.float()
-    return floats + torch.randn_like(floats) * (std * WHITE if pictures else std), targets
+    return floats + torch.randn_like(floats) * (std * WHITE if images else std), targets

@@ -10,29 +10,29 @@ from dlcourse.augment import color, levels
 from dlcourse.augment.geometry import warp
 
 OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "identity": lambda pictures, _: pictures,
-    "shear_x": lambda pictures, tangent: nearest(pictures, shear_x=tangent, about_corner=True),
-    "shear_y": lambda pictures, tangent: nearest(pictures, shear_y=tangent, about_corner=True),
-    "translate_x": lambda pictures, pixels: nearest(pictures, right=pixels.trunc()),
-    "translate_y": lambda pictures, pixels: nearest(pictures, down=pixels.trunc()),
-    "rotate": lambda pictures, degrees: nearest(pictures, angle=-degrees.deg2rad()),
-    "brightness": lambda pictures, change: color.brightness(pictures, 1 + change),
-    "color": lambda pictures, change: color.saturation(pictures, 1 + change),
-    "contrast": lambda pictures, change: color.contrast(pictures, 1 + change),
-    "sharpness": lambda pictures, change: color.sharpness(pictures, 1 + change),
-    "posterize": lambda pictures, bits: levels.posterize(pictures, bits.round()),
+    "identity": lambda images, _: images,
+    "shear_x": lambda images, tangent: nearest(images, shear_x=tangent, about_corner=True),
+    "shear_y": lambda images, tangent: nearest(images, shear_y=tangent, about_corner=True),
+    "translate_x": lambda images, pixels: nearest(images, right=pixels.trunc()),
+    "translate_y": lambda images, pixels: nearest(images, down=pixels.trunc()),
+    "rotate": lambda images, degrees: nearest(images, angle=-degrees.deg2rad()),
+    "brightness": lambda images, change: color.brightness(images, 1 + change),
+    "color": lambda images, change: color.saturation(images, 1 + change),
+    "contrast": lambda images, change: color.contrast(images, 1 + change),
+    "sharpness": lambda images, change: color.sharpness(images, 1 + change),
+    "posterize": lambda images, bits: levels.posterize(images, bits.round()),
     "solarize": levels.solarize,
-    "auto_contrast": lambda pictures, _: levels.stretch(pictures),
-    "equalize": lambda pictures, _: levels.equalize(pictures),
+    "auto_contrast": lambda images, _: levels.stretch(images),
+    "equalize": lambda images, _: levels.equalize(images),
 }
-"""Functions of pictures (N, C, H, W) and one strength (N,) for each."""
+"""Functions of images (N, C, H, W) and one strength (N,) for each."""
 
 
 @dataclass(frozen=True)
 class Strength:
     """The strengths of an operation, from the weakest to the strongest.
 
-    signed: half of the pictures get its negative.
+    signed: half of the images get its negative.
     """
 
     weakest: float = 0.0
@@ -49,22 +49,22 @@ class Strength:
 
 
 def change_each(
-    pictures: Tensor,
+    images: Tensor,
     strengths: Mapping[str, Strength],
     steps: int,
     draw: Callable[[int, torch.device], Tensor],
 ) -> Tensor:
-    """Carry out one operation on each picture (N, C, H, W), all equally likely.
+    """Carry out one operation on each image (N, C, H, W), all equally likely.
 
     strengths: the operations there are, and how strong they get. steps: from the weakest to the
-    strongest. draw: (count, device) -> which of the steps each of ``count`` pictures gets.
+    strongest. draw: (count, device) -> which of the steps each of ``count`` images gets.
     """
-    changed = torch.empty_like(pictures)
-    places = deal(len(pictures), len(strengths), pictures.device)
+    changed = torch.empty_like(images)
+    places = deal(len(images), len(strengths), images.device)
     for (name, strength), place in zip(strengths.items(), places, strict=True):
         if len(place):
-            amount = strength.at(draw(len(place), pictures.device), steps)
-            changed[place] = OPERATIONS[name](pictures[place], amount)
+            amount = strength.at(draw(len(place), images.device), steps)
+            changed[place] = OPERATIONS[name](images[place], amount)
     return changed
 
 
@@ -78,6 +78,6 @@ def deal(examples: int, operations: int, device: torch.device) -> tuple[Tensor, 
     return torch.randperm(examples, device=device).split(counts.tolist())
 
 
-def nearest(pictures: Tensor, **how: Tensor | bool) -> Tensor:
-    """Warp pictures, every pixel taking the colour of the nearest one."""
-    return warp(pictures, "nearest", **how)
+def nearest(images: Tensor, **how: Tensor | bool) -> Tensor:
+    """Warp images, every pixel taking the colour of the nearest one."""
+    return warp(images, "nearest", **how)

@@ -13,11 +13,11 @@ TRIES = 10
 def resized_crop(
     inputs: Tensor, targets: Tensor, *, scale: tuple[float, float], ratio: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
-    """Enlarge a window of each picture (N, C, H, W) to the whole of it, bilinearly.
+    """Enlarge a window of each image (N, C, H, W) to the whole of it, bilinearly.
 
-    scale: the smallest and the largest share of the picture's area. ratio: the smallest and the
+    scale: the smallest and the largest share of the image's area. ratio: the smallest and the
     largest width over height; its logarithm is evenly spread. A window is never larger than the
-    picture, so that nothing is made smaller and no antialiasing is needed.
+    image, so that nothing is made smaller and no antialiasing is needed.
 
     Reference: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich, "Going
     deeper with convolutions", CVPR 2015, section 6; default values as in torchvision's
@@ -33,14 +33,14 @@ def resized_crop(
     return sample(inputs, grid, "bilinear"), targets
 
 
-def windows(pictures: Tensor, scale: tuple[float, float], ratio: tuple[float, float]) -> Tensor:
-    """Draw left, top, width and height of a window for each picture: (4, N) whole numbers.
+def windows(images: Tensor, scale: tuple[float, float], ratio: tuple[float, float]) -> Tensor:
+    """Draw left, top, width and height of a window for each image: (4, N) whole numbers.
 
-    Ten windows are drawn for each, and the first that fits into the picture is taken. Where none
+    Ten windows are drawn for each, and the first that fits into the image is taken. Where none
     does, it is the largest in the middle with an allowed ratio.
     """
-    count, _, height, width = pictures.shape
-    area, shape = torch.rand(2, count, TRIES, device=pictures.device)
+    count, _, height, width = images.shape
+    area, shape = torch.rand(2, count, TRIES, device=images.device)
     area = height * width * (scale[0] + (scale[1] - scale[0]) * area)
     narrow, broad = map(math.log, ratio)
     shape = (narrow + (broad - narrow) * shape).exp()
@@ -50,7 +50,7 @@ def windows(pictures: Tensor, scale: tuple[float, float], ratio: tuple[float, fl
     found = fits.any(1)
     wide = wide.gather(1, first)[:, 0].where(found, min(width, round(height * ratio[1])))
     high = high.gather(1, first)[:, 0].where(found, min(height, round(width / ratio[0])))
-    spot = torch.rand(2, count, device=pictures.device)
+    spot = torch.rand(2, count, device=images.device)
     left = (spot[0] * (width - wide + 1)).floor().where(found, ((width - wide) / 2).floor())
     top = (spot[1] * (height - high + 1)).floor().where(found, ((height - high) / 2).floor())
     return torch.stack([left, top, wide, high])
@@ -59,7 +59,7 @@ def windows(pictures: Tensor, scale: tuple[float, float], ratio: tuple[float, fl
 def across(start: Tensor, length: Tensor, side: int) -> Tensor:
     """Return where ``side`` pixels spread over a stretch come from, (N, side) from -1 to 1.
 
-    start, length: of each picture's stretch, (N,) in pixels. Nothing beyond its first and its last
+    start, length: of each image's stretch, (N,) in pixels. Nothing beyond its first and its last
     pixel is looked at.
     """
     start, length = start[:, None], length[:, None]

@@ -26,11 +26,11 @@ WIDE = {
 def trivial_augment(
     inputs: Tensor, targets: Tensor, *, num_magnitude_bins: int
 ) -> tuple[Tensor, Tensor]:
-    """Carry out one operation of 14 on each picture (N, C, H, W) at a strength of its own.
+    """Carry out one operation of 14 on each image (N, C, H, W) at a strength of its own.
 
     num_magnitude_bins: how many strengths there are, evenly spaced, all equally likely. Pixels are
     taken from the nearest place and black comes in, as in torchvision's ``TrivialAugmentWide``.
-    Shifts reach 32 pixels, so that small pictures can leave their frame; the paper has them so.
+    Shifts reach 32 pixels, so that small images can leave their frame; the paper has them so.
 
     Reference: Mueller, Hutter, "TrivialAugment: tuning-free yet state-of-the-art data
     augmentation", ICCV 2021, the wide search space.

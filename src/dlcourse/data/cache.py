@@ -7,6 +7,7 @@ from pathlib import Path
 from dlcourse import atomic_files
 
 FOLDER = ".dlcourse"  # inside data.root
+IMAGES = "pictures"  # the key of the images in a cache's file
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import cached
+from dlcourse.data.cache import IMAGES, cached
 from dlcourse.data.fetch import fetch
 from dlcourse.data.image import convert
 
@@ -15,7 +15,7 @@ CLASSES = (
 
 
 def cifar10(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
-    """Return 50,000 training and 10,000 test pictures (N, channels, size, size) in ten classes.
+    """Return 50,000 training and 10,000 test images (N, channels, size, size) in ten classes.
 
     Files: ``cifar-10-batches-py`` in ``root``, as torchvision lays them out. They are pickles, and
     none is opened before its MD5 sum was found right. Raises UserError where they are damaged, or
@@ -28,7 +28,7 @@ def cifar10(*, root: Path, seed: int, size: int, channels: int, download: bool) 
 
 
 def cifar100(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
-    """Return 50,000 training and 10,000 test pictures (N, channels, size, size) in 100 classes.
+    """Return 50,000 training and 10,000 test images (N, channels, size, size) in 100 classes.
 
     The classes are the fine ones. Files: ``cifar-100-python`` in ``root``; otherwise like
     ``cifar10``.
@@ -43,7 +43,7 @@ def _dataset(
     name: str, content: dict, classes: tuple[str, ...], size: int, channels: int
 ) -> Dataset:
     train, test = (
-        Split(convert(content[part]["pictures"], size, channels), content[part]["targets"])
+        Split(convert(content[part][IMAGES], size, channels), content[part]["targets"])
         for part in ("train", "test")
     )
     return Dataset(name=name, train=train, test=test, classes=classes, verified=True)
@@ -65,7 +65,7 @@ def _read(root: Path, source: str, name: str, download: bool) -> dict:
     parts = {"train": dataset(root, train=True), "test": dataset(root, train=False)}
     content: dict = {
         part: {
-            "pictures": torch.from_numpy(set_.data).permute(0, 3, 1, 2).contiguous(),
+            IMAGES: torch.from_numpy(set_.data).permute(0, 3, 1, 2).contiguous(),
             "targets": torch.tensor(set_.targets),
         }
         for part, set_ in parts.items()

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import cached
+from dlcourse.data.cache import IMAGES, cached
 from dlcourse.data.held_back import hold_back
 from dlcourse.data.image import convert
 
@@ -13,7 +13,7 @@ TEST_EXAMPLES = 360  # a fifth of the 1,797
 
 
 def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
-    """Return 1,437 training and 360 test pictures (N, channels, size, size) of handwritten digits.
+    """Return 1,437 training and 360 test images (N, channels, size, size) of handwritten digits.
 
     The set comes without a test part, so a fifth of it, class by class, is always held back.
 
@@ -21,7 +21,7 @@ def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
     scikit-learn carries the test part of that collection.
     """
     content = cached(root, "digits", _read)
-    everything = Split(convert(content["pictures"], size, channels), content["targets"])
+    everything = Split(convert(content[IMAGES], size, channels), content["targets"])
     train, test = hold_back(everything, TEST_EXAMPLES, classes=True)
     return Dataset(
         name="digits", train=train, test=test, classes=tuple("0123456789"), verified=True
@@ -34,6 +34,6 @@ def _read() -> dict:
     source = load_digits()
     grey = torch.from_numpy(source.images)  # (1797, 8, 8), 0 to 16
     return {
-        "pictures": (grey * 255 / 16).round().byte().unsqueeze(1),
+        IMAGES: (grey * 255 / 16).round().byte().unsqueeze(1),
         "targets": torch.from_numpy(source.target).long(),
     }

@@ -21,9 +21,9 @@ CLASSES = {
 def emnist(
     *, root: Path, seed: int, part: str, size: int, channels: int, download: bool
 ) -> Dataset:
-    """Return pictures (N, channels, size, size) of one part of EMNIST, upright.
+    """Return images (N, channels, size, size) of one part of EMNIST, upright.
 
-    part: ``balanced`` has 112,800 training and 18,800 test pictures of 47 classes, ``letters``
+    part: ``balanced`` has 112,800 training and 18,800 test images of 47 classes, ``letters``
         124,800 and 20,800 of 26, ``digits`` 240,000 and 40,000 of 10, ``byclass`` 697,932 and
         116,323 of 62, ``bymerge`` the same in 47, ``mnist`` 60,000 and 10,000 of 10.
 
@@ -33,8 +33,8 @@ def emnist(
 
     Reference: Cohen, Afshar, Tapson, van Schaik, "EMNIST: extending MNIST to handwritten letters",
     IJCNN 2017.
-    Departs from it: the files' pictures are transposed and the letters counted from 1; here the
-    pictures stand upright and every part counts from 0.
+    Departs from it: the files' images are transposed and the letters counted from 1; here the
+    images stand upright and every part counts from 0.
     """
 
     def from_its_source(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Picture sets in the IDX format of MNIST."""
+"""Image sets in the IDX format of MNIST."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import cached
+from dlcourse.data.cache import IMAGES, cached
 from dlcourse.data.fetch import fetch
 from dlcourse.data.image import convert
 from dlcourse.errors import UserError
@@ -24,7 +24,7 @@ class Source(NamedTuple):
     prefixes: what the names of the files of the training and of the test part begin with.
     md5, also: as ``fetch`` takes them; a sum that is missing is not known.
     first: the label of the first class.
-    transposed: whether the pictures lie on their sides, mirrored.
+    transposed: whether the images lie on their sides, mirrored.
     """
 
     name: str
@@ -45,7 +45,7 @@ def idx(
     size: int,
     channels: int,
 ) -> Dataset:
-    """Return the pictures (N, channels, size, size) of a set, fetched and decoded where needed."""
+    """Return the images (N, channels, size, size) of a set, fetched and decoded where needed."""
 
     def make() -> dict:
         files = [file for prefix in source.prefixes for file in names(prefix)]
@@ -57,35 +57,35 @@ def idx(
 
     content = cached(root, source.name, make)
     train, test = (
-        Split(convert(content[part]["pictures"], size, channels), content[part]["targets"])
+        Split(convert(content[part][IMAGES], size, channels), content[part]["targets"])
         for part in ("train", "test")
     )
     return Dataset(name=source.name, train=train, test=test, classes=source.classes, verified=True)
 
 
 def names(prefix: str) -> tuple[str, str]:
-    """Return the files of one part: its pictures and its labels."""
+    """Return the files of one part: its images and its labels."""
     return f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
 
 
 def read_part(root: Path, source: Source, prefix: str) -> dict[str, Tensor]:
-    """Return a part's pictures (N, 1, H, W), upright, and its targets (N,), counted from 0.
+    """Return a part's images (N, 1, H, W), upright, and its targets (N,), counted from 0.
 
     Raises UserError for a damaged file and for files that do not belong together.
     """
-    images, labels = (root / source.folder / file for file in names(prefix))
-    pictures, targets = read_idx(images, 3), read_idx(labels, 1).long() - source.first
-    if len(pictures) != len(targets):
+    image_file, label_file = (root / source.folder / file for file in names(prefix))
+    images, targets = read_idx(image_file, 3), read_idx(label_file, 1).long() - source.first
+    if len(images) != len(targets):
         raise UserError(
-            f"{images} has {len(pictures)} pictures and {labels} {len(targets)} labels.\n"
+            f"{image_file} has {len(images)} images and {label_file} {len(targets)} labels.\n"
             "Delete both, and the next start downloads them again"
         )
     if not ((targets >= 0) & (targets < len(source.classes))).all():
         last = source.first + len(source.classes) - 1
-        raise damaged(labels, f"it has labels that are not from {source.first} to {last}")
+        raise damaged(label_file, f"it has labels that are not from {source.first} to {last}")
     if source.transposed:
-        pictures = pictures.transpose(1, 2).contiguous()
-    return {"pictures": pictures.unsqueeze(1), "targets": targets}
+        images = images.transpose(1, 2).contiguous()
+    return {IMAGES: images.unsqueeze(1), "targets": targets}
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:

@@ -1,43 +1,43 @@
-"""Pictures as tensors."""
+"""Images as tensors."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CHUNK = 1024  # pictures that are turned to floats at a time
+CHUNK = 1024  # images that are turned to floats at a time
 
 
-def convert(pictures: Tensor, size: int, channels: int) -> Tensor:
-    """Bring uint8 pictures (N, C, H, W) to (N, channels, size, size).
+def convert(images: Tensor, size: int, channels: int) -> Tensor:
+    """Bring uint8 images (N, C, H, W) to (N, channels, size, size).
 
     They are resized bilinearly and antialiased. One channel of three is their luma; three of one
     are three times the same.
     """
-    if pictures.shape[1:] == (channels, size, size):
-        return pictures
-    converted = torch.empty(len(pictures), channels, size, size, dtype=torch.uint8)
-    for target, source in zip(converted.split(CHUNK), pictures.split(CHUNK), strict=True):
+    if images.shape[1:] == (channels, size, size):
+        return images
+    converted = torch.empty(len(images), channels, size, size, dtype=torch.uint8)
+    for target, source in zip(converted.split(CHUNK), images.split(CHUNK), strict=True):
         if channels < source.shape[1]:
             source = luma(source)
         target.copy_(resize(source, size))  # from one channel to three it is repeated
     return converted
 
 
-def luma(pictures: Tensor) -> Tensor:
-    """Return the brightness (N, 1, H, W) of uint8 pictures (N, 3, H, W) as Pillow computes it.
+def luma(images: Tensor) -> Tensor:
+    """Return the brightness (N, 1, H, W) of uint8 images (N, 3, H, W) as Pillow computes it.
 
     Reference: ITU-R Recommendation BT.601: 0.299 red + 0.587 green + 0.114 blue, here in steps of
     1 / 65,536.
     """
-    red, green, blue = pictures.int().split(1, dim=1)  # each (N, 1, H, W)
+    red, green, blue = images.int().split(1, dim=1)  # each (N, 1, H, W)
     return ((19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16).byte()
 
 
-def resize(pictures: Tensor, size: int) -> Tensor:
-    """Bring uint8 pictures (N, C, H, W) to (N, C, size, size), bilinear and antialiased."""
-    if pictures.shape[-2:] == (size, size):
-        return pictures
+def resize(images: Tensor, size: int) -> Tensor:
+    """Bring uint8 images (N, C, H, W) to (N, C, size, size), bilinear and antialiased."""
+    if images.shape[-2:] == (size, size):
+        return images
     resized = F.interpolate(
-        pictures.float(), (size, size), mode="bilinear", align_corners=False, antialias=True
+        images.float(), (size, size), mode="bilinear", align_corners=False, antialias=True
     )
     return resized.round().clamp(0, 255).byte()

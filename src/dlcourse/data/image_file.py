@@ -28,7 +28,7 @@ NOTES = {
 """What a file can hold that pixels of 8 bits cannot, and what is made of it."""
 
 
-def read_picture(path: Path | str, size: int, channels: int) -> np.ndarray:
+def read_image(path: Path | str, size: int, channels: int) -> np.ndarray:
     """Return one image as uint8 (channels, size, size), cropped to a square in the middle.
 
     Raises UserError naming a damaged one, and one whose values have no known black and white.
@@ -37,7 +37,7 @@ def read_picture(path: Path | str, size: int, channels: int) -> np.ndarray:
 
 
 def decode(path: Path | str, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
-    """Return one image as ``read_picture`` does, and the keys of the NOTES that are true of it."""
+    """Return one image as ``read_image`` does, and the keys of the NOTES that are true of it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's; what they warn of is noted here
@@ -136,31 +136,31 @@ def scale(image: Image.Image) -> Image.Image:
     return Image.fromarray((values * (255 / white)).round().astype(np.uint8))
 
 
-def read_pictures(paths: Sequence[Path | str], size: int, channels: int) -> np.ndarray:
+def read_images(paths: Sequence[Path | str], size: int, channels: int) -> np.ndarray:
     """Return images as uint8 (N, channels, size, size)."""
-    return np.stack([read_picture(path, size, channels) for path in paths])
+    return np.stack([read_image(path, size, channels) for path in paths])
 
 
-def try_pictures(
+def try_images(
     paths: list[str], size: int, channels: int
 ) -> tuple[np.ndarray, list[str], list[list[str]]]:
     """Return the images that can be read; for every path what is wrong or "", and its notes."""
-    pictures, problems, notes = [np.empty((0, channels, size, size), np.uint8)], [], []
+    images, problems, notes = [np.empty((0, channels, size, size), np.uint8)], [], []
     for path in paths:
         try:
             pixels, noted = decode(path, size, channels)
-            pictures.append(pixels[None])
+            images.append(pixels[None])
             problems.append("")
         except UserError as error:
             noted = []
             problems.append(str(error))
         notes.append(noted)
-    return np.concatenate(pictures), problems, notes
+    return np.concatenate(images), problems, notes
 
 
 def look_at(paths: list[str], size: int, channels: int) -> tuple[list[str], list[list[str]]]:
     """Return for every path what is wrong with its image, or "", and its notes."""
-    return try_pictures(paths, size, channels)[1:]
+    return try_images(paths, size, channels)[1:]
 
 
 def report(paths: Sequence[Path | str], notes: Iterable[Sequence[str]]) -> str:

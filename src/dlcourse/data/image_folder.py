@@ -1,4 +1,4 @@
-"""A user's own pictures."""
+"""A user's own images."""
 
 import hashlib
 import logging
@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import cached
+from dlcourse.data.cache import IMAGES, cached
 from dlcourse.data.held_back import TEST_SEED
-from dlcourse.data.image_file import first_of, look_at, report, try_pictures
-from dlcourse.data.listing import class_of, fingerprint, list_pictures
-from dlcourse.data.streamed import PictureFiles, StreamedSplit
+from dlcourse.data.image_file import first_of, look_at, report, try_images
+from dlcourse.data.listing import class_of, fingerprint, list_images
+from dlcourse.data.streamed import ImageFiles, StreamedSplit
 from dlcourse.data.workers import map_ahead
 from dlcourse.errors import UserError, shown
 from dlcourse.permutations import stratified_order
 from dlcourse.random_streams import Purpose
 from dlcourse.terminal.live_line import working
 
-PIECE = 64  # pictures that a worker reads at a time when all are read
+PIECE = 64  # images that a worker reads at a time when all are read
 GIB = 2**30
 
 log = logging.getLogger(__name__)
@@ -55,10 +55,10 @@ def image_folder(
     Raises UserError for a folder without two classes of images as well.
     """
     top = root / folder
-    listing, left_out = list_pictures(top)
+    listing, left_out = list_images(top)
     paths = [path for part in listing.values() for path in part]
-    files = PictureFiles(tuple(map(str, paths)), size, channels, workers)
-    pictures, problems, notes, contents = load(files, memory, top, fingerprint(listing))
+    files = ImageFiles(tuple(map(str, paths)), size, channels, workers)
+    images, problems, notes, contents = load(files, memory, top, fingerprint(listing))
     report_damage(problems, paths, damaged)
     for line in filter(None, (left_out, report(paths, notes))):
         log.warning("%s", line)
@@ -66,12 +66,12 @@ def image_folder(
     number = {name: position for position, name in enumerate(classes)}
     whole = [position for position, problem in enumerate(problems) if not problem]
     targets = torch.tensor([number[class_of(paths[position])] for position in whole])
-    kind = Split if isinstance(pictures, Tensor) else StreamedSplit
+    kind = Split if isinstance(images, Tensor) else StreamedSplit
     counts, start = {}, 0
     for part, some in listing.items():
         counts[part] = sum(start <= position < start + len(some) for position in whole)
         start += len(some)
-    train, test = divide(kind(pictures, targets, contents[whole]), counts, test_fraction)
+    train, test = divide(kind(images, targets, contents[whole]), counts, test_fraction)
     return Dataset(
         name=shown(top.resolve().name),
         train=train,
@@ -82,8 +82,8 @@ def image_folder(
 
 
 def load(
-    files: PictureFiles, memory: float, top: Path, word: str
-) -> tuple[Tensor | PictureFiles, list[str], list[list[str]], Tensor]:
+    files: ImageFiles, memory: float, top: Path, word: str
+) -> tuple[Tensor | ImageFiles, list[str], list[list[str]], Tensor]:
     """Return the images that can be read; for every file what is wrong or "", notes and a digest.
 
     They are decoded once and kept, or if they are too large only looked at, once.
@@ -94,7 +94,7 @@ def load(
         content = cached(
             top, f"decoded-{name}", lambda: decode(files), replaces=f"decoded-{kind}-*"
         )
-        return tuple(content[key] for key in ("pictures", "problems", "notes", "contents"))
+        return tuple(content[key] for key in (IMAGES, "problems", "notes", "contents"))
     log.warning(
         "%d images of %d x %d need %.2g GiB, more than data.memory=%g: they are read again in "
         "every epoch", len(files.paths), files.size, files.size, size / GIB, memory,
@@ -104,27 +104,27 @@ def load(
     return files[whole], content["problems"], content["notes"], content["contents"]
 
 
-def decode(files: PictureFiles) -> dict:
+def decode(files: ImageFiles) -> dict:
     """Read all images into one tensor (N, C, size, size), leaving out those that are damaged."""
-    pictures = torch.empty(files.shape, dtype=torch.uint8)
+    images = torch.empty(files.shape, dtype=torch.uint8)
     problems: list[str] = []
     notes: list[list[str]] = []
     done = 0
-    read = map_ahead(try_pictures, files.pieces(PIECE), files.workers_for_all())
+    read = map_ahead(try_images, files.pieces(PIECE), files.workers_for_all())
     with working("reading images", len(files.paths)) as advance:
         for pixels, wrong, noted in read:
-            pictures[done : done + len(pixels)] = torch.from_numpy(pixels)
+            images[done : done + len(pixels)] = torch.from_numpy(pixels)
             done += len(pixels)
             problems += wrong
             notes += noted
             advance(len(wrong))
-    if done < len(pictures):
-        pictures = pictures[:done].clone()  # a view would be saved with what lies behind it
+    if done < len(images):
+        images = images[:done].clone()  # a view would be saved with what lies behind it
     contents = digests(files.paths)
-    return {"pictures": pictures, "problems": problems, "notes": notes, "contents": contents}
+    return {IMAGES: images, "problems": problems, "notes": notes, "contents": contents}
 
 
-def look(files: PictureFiles) -> dict:
+def look(files: ImageFiles) -> dict:
     """Return for every file what is wrong with it, or "", and its notes."""
     seen = []
     with working("looking at images", len(files.paths)) as advance:
@@ -153,25 +153,25 @@ def digest_of(path: str) -> int:
     return int.from_bytes(made, "little", signed=True)
 
 
-def divide(pictures: Split, counts: dict[str, int], test_fraction: float) -> tuple[Split, Split]:
+def divide(images: Split, counts: dict[str, int], test_fraction: float) -> tuple[Split, Split]:
     """Return the training part, with a ready-made validation part at its end, and the test part.
 
-    counts: how many pictures ``train``, ``val`` and ``test`` have, in which order they lie. Where
-    there is no test part, it is taken out of the training pictures alone.
+    counts: how many images ``train``, ``val`` and ``test`` have, in which order they lie. Where
+    there is no test part, it is taken out of the training images alone.
     """
     learn, choose = counts["train"], counts.get("val", 0)
     if counts.get("test"):
         cut = learn + choose
-        return pictures.stretch(0, cut), pictures.stretch(cut, len(pictures))
-    order = stratified_order(pictures.targets[:learn], TEST_SEED, Purpose.TEST_PART)
+        return images.stretch(0, cut), images.stretch(cut, len(images))
+    order = stratified_order(images.targets[:learn], TEST_SEED, Purpose.TEST_PART)
     held = round(learn * test_fraction)
     if not 0 < held < learn:
         raise UserError(
-            f"data.test_fraction={test_fraction} of {learn} pictures leaves {held} to "
-            "test on.\nType another fraction, or add pictures"
+            f"data.test_fraction={test_fraction} of {learn} images leaves {held} to "
+            "test on.\nType another fraction, or add images"
         )
     kept = torch.cat([order[held:].sort().values, torch.arange(learn, learn + choose)])
-    return pictures.subset(kept), pictures.subset(order[:held])
+    return images.subset(kept), images.subset(order[:held])
 
 
 def report_damage(problems: list[str], paths: list[Path], damaged: str) -> None:

@@ -22,7 +22,7 @@ SYSTEM_FILES = {"desktop.ini", "thumbs.db"}  # that a system puts into folders o
 Listing = dict[str, list[Path]]
 
 
-def list_pictures(top: Path) -> tuple[Listing, str]:
+def list_images(top: Path) -> tuple[Listing, str]:
     """Return the images of each part, ``train``, ``val`` and ``test`` as far as there, sorted.
 
     The second value is one line that counts the files that are left out, "" without any.

@@ -22,7 +22,7 @@ FASHION_MD5 = {
 
 
 def mnist(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
-    """Return 60,000 training and 10,000 test pictures (N, channels, size, size) of digits.
+    """Return 60,000 training and 10,000 test images (N, channels, size, size) of digits.
 
     Files: ``MNIST/raw`` in ``root``, as torchvision lays them out. Raises UserError where they are
     damaged, or missing and not to be had.
@@ -35,7 +35,7 @@ def mnist(*, root: Path, seed: int, size: int, channels: int, download: bool) ->
 
 
 def fashion_mnist(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
-    """Return 60,000 training and 10,000 test pictures (N, channels, size, size) of clothes.
+    """Return 60,000 training and 10,000 test images (N, channels, size, size) of clothes.
 
     Files: ``FashionMNIST/raw`` in ``root``; otherwise like ``mnist``.
 
@@ -51,7 +51,7 @@ def fashion_mnist(*, root: Path, seed: int, size: int, channels: int, download: 
 
 
 def kmnist(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
-    """Return 60,000 training and 10,000 test pictures (N, channels, size, size) of ten hiragana.
+    """Return 60,000 training and 10,000 test images (N, channels, size, size) of ten hiragana.
 
     They are cursive characters (kuzushiji) of old Japanese books. Files: ``KMNIST/raw`` in
     ``root``; otherwise like ``mnist``, but only the sums of the archives are known, which

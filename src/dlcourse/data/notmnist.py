@@ -20,7 +20,7 @@ def notmnist(
     memory: float,
     workers: int,
 ) -> Dataset:
-    """Return pictures (N, channels, size, size) of letters; ``test_fraction`` of each to test on.
+    """Return images (N, channels, size, size) of letters; ``test_fraction`` of each to test on.
 
     The published small set has about 19,000 files of 28 x 28 grey pixels, two of which cannot be
     read. It is not downloaded: ``root / folder`` holds its folders A to J. Raises UserError where

@@ -80,10 +80,10 @@ def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
 
 
 def reconstruct(dataset: Dataset) -> Dataset:
-    """Make every example its own target (N, D): pictures from 0 to 1, features as they are.
+    """Make every example its own target (N, D): images from 0 to 1, features as they are.
 
     The classes are gone, so that an autoencoder is a regression. Raises UserError where the
-    pictures are streamed, because the targets are kept in memory.
+    images are streamed, because the targets are kept in memory.
 
     Reference: Bourlard, Kamp, "Auto-association by multilayer perceptrons and singular value
     decomposition", Biological Cybernetics 59, 1988.
@@ -92,7 +92,7 @@ def reconstruct(dataset: Dataset) -> Dataset:
     def with_itself(part: Split) -> Split:
         if type(part) is not Split:
             raise UserError(
-                "data.reconstruct=true keeps all pictures in memory, and these are streamed.\n"
+                "data.reconstruct=true keeps all images in memory, and these are streamed.\n"
                 "Type a larger data.memory, or a smaller data.size"
             )
         targets = part.inputs.flatten(1).float()
@@ -108,8 +108,8 @@ def standardize(
 ) -> Standardize:
     """Return the map to mean 0 and standard deviation 1 over the given training part.
 
-    how: ``channel`` takes one mean for each channel of pictures (N, C, H, W) or each feature of
-    (N, D); ``pixel`` one for each pixel of each channel; ``none`` only brings pictures to [0, 1];
+    how: ``channel`` takes one mean for each channel of images (N, C, H, W) or each feature of
+    (N, D); ``pixel`` one for each pixel of each channel; ``none`` only brings images to [0, 1];
     ``zca`` decorrelates the inputs as well, see ``whiten``; epsilon is for it alone;
     ``imagenet`` takes the channels' published figures, with which torchvision's weights were
     trained.

@@ -1,4 +1,4 @@
-"""Pictures that stay on the disk until their batch comes."""
+"""Images that stay on the disk until their batch comes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Split
-from dlcourse.data.image_file import read_pictures
+from dlcourse.data.image_file import read_images
 from dlcourse.data.workers import map_ahead
 
-FEW = 500  # pictures that are read before workers would have started
+FEW = 500  # images that are read before workers would have started
 
 
 @dataclass(frozen=True)
-class PictureFiles:
-    """Pictures (N, channels, size, size) as the files that they are in."""
+class ImageFiles:
+    """Images (N, channels, size, size) as the files that they are in."""
 
     paths: tuple[str, ...]
     size: int
@@ -29,10 +29,10 @@ class PictureFiles:
 
     @property
     def shape(self) -> torch.Size:
-        """What the shape would be of all pictures in one tensor."""
+        """What the shape would be of all images in one tensor."""
         return torch.Size((len(self.paths), self.channels, self.size, self.size))
 
-    def __getitem__(self, index: slice | Tensor) -> PictureFiles:
+    def __getitem__(self, index: slice | Tensor) -> ImageFiles:
         paths = self.paths[index] if isinstance(index, slice) else self.some(index)
         return dataclasses.replace(self, paths=tuple(paths))
 
@@ -42,7 +42,7 @@ class PictureFiles:
             yield list(self.paths[start : start + length]), self.size, self.channels
 
     def workers_for_all(self) -> int:
-        """Return how many workers are worth starting to read every picture once."""
+        """Return how many workers are worth starting to read every image once."""
         return self.workers if len(self.paths) > FEW else 0
 
     def some(self, index: Tensor) -> list[str]:
@@ -52,12 +52,12 @@ class PictureFiles:
 
 @dataclass(frozen=True)
 class StreamedSplit(Split):
-    """A split whose pictures are read by worker processes, batch by batch, a little ahead.
+    """A split whose images are read by worker processes, batch by batch, a little ahead.
 
     The batches are those of a split in memory, pixel for pixel.
     """
 
-    inputs: PictureFiles
+    inputs: ImageFiles
 
     def to(self, device: torch.device) -> StreamedSplit:
         """Return the same examples with batches that come to lie on the given device."""
@@ -67,9 +67,7 @@ class StreamedSplit(Split):
         """Yield each piece's positions (batch,) and its raw inputs, on the device."""
         files, pieces = self.inputs, list(pieces)
         tasks = ((files.some(index), files.size, files.channels) for index in pieces)
-        for index, pixels in zip(
-            pieces, map_ahead(read_pictures, tasks, files.workers), strict=True
-        ):
+        for index, pixels in zip(pieces, map_ahead(read_images, tasks, files.workers), strict=True):
             yield index, torch.from_numpy(pixels).to(self.device)
 
     def fetch(self, index: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Worker processes that read pictures ahead of the training step; imports no torch."""
+"""Worker processes that read images ahead of the training step; imports no torch."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""A first layer that whitens patches of the training pictures."""
+"""A first layer that whitens patches of the training images."""
 
 from collections.abc import Callable, Iterable
 
@@ -31,7 +31,7 @@ def whitening(
     are left out, filters beyond twice the directions keep what ``rest`` drew, and the bias is zero.
     They may learn; ``optim.freeze=[<name of the layer>.weight]`` keeps them.
 
-    inputs: yields so many standardised training pictures, some (n, C, H, W) at a time.
+    inputs: yields so many standardised training images, some (n, C, H, W) at a time.
     examples: how many of them are looked at. eps: added to the eigenvalues.
     rest: what draws all other layers, ``default`` or ``dirac``.
 
@@ -56,10 +56,10 @@ def whitening(
         nn.init.zeros_(layer.bias)
 
 
-def second_moments(pictures: Iterable[Tensor], size: tuple[int, int]) -> Tensor:
-    """Return the mean of x x' over all patches x of a size in pictures (n, C, H, W), as float64."""
+def second_moments(images: Iterable[Tensor], size: tuple[int, int]) -> Tensor:
+    """Return the mean of x x' over all patches x of a size in images (n, C, H, W), as float64."""
     total, count = 0.0, 0
-    for some in pictures:
+    for some in images:
         patches = F.unfold(some, size)  # (n, C kh kw, places)
         total = total + torch.einsum("nip,njp->ij", patches, patches).double()
         count += len(some) * patches.shape[2]

@@ -1,4 +1,4 @@
-"""Where in a picture the evidence for a class lies."""
+"""Where in an image the evidence for a class lies."""
 
 import torch
 from torch import Tensor

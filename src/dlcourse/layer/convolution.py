@@ -93,14 +93,14 @@ def overlap(kernel: int, stride: int, size: int) -> Tensor:
     return transposed_convolution(torch.ones(size, size), torch.ones(kernel, kernel), stride).long()
 
 
-def filter_pictures(pictures: Tensor, kernel: Tensor) -> Tensor:
-    """Cross-correlate each channel of float pictures (N, C, H, W) with one kernel of odd sides.
+def filter_images(images: Tensor, kernel: Tensor) -> Tensor:
+    """Cross-correlate each channel of float images (N, C, H, W) with one kernel of odd sides.
 
-    The shape stays: pictures are continued beyond their border by its nearest pixels.
+    The shape stays: images are continued beyond their border by its nearest pixels.
     """
     height, width = kernel.shape
-    channels = pictures.shape[1]
+    channels = images.shape[1]
     edge = [width // 2, width // 2, height // 2, height // 2]
-    padded = F.pad(pictures, edge, mode="replicate")  # (N, C, H + h - 1, W + w - 1)
-    filters = kernel.to(pictures).expand(channels, 1, height, width)
+    padded = F.pad(images, edge, mode="replicate")  # (N, C, H + h - 1, W + w - 1)
+    filters = kernel.to(images).expand(channels, 1, height, width)
     return F.conv2d(padded, filters, groups=channels)  # (N, C, H, W)

@@ -1,29 +1,29 @@
-"""What every picture model asks of its inputs."""
+"""What every image model asks of its inputs."""
 
 from dlcourse.errors import UserError
 
-SMALL = 64  # pictures with a shorter side than this get a stem that does not shrink them at once
+SMALL = 64  # images with a shorter side than this get a stem that does not shrink them at once
 
 
-def picture_shape(model: str, input_shape: tuple[int, ...], smallest: int) -> tuple[int, int, int]:
+def image_shape(model: str, input_shape: tuple[int, ...], smallest: int) -> tuple[int, int, int]:
     """Return (channels, height, width) of a model's inputs.
 
-    Raises UserError for inputs that are no pictures, and for a side below ``smallest`` pixels.
+    Raises UserError for inputs that are no images, and for a side below ``smallest`` pixels.
     """
     if len(input_shape) != 3:
         raise UserError(
-            f"model={model} needs pictures (channels, height, width), got {input_shape}.\n"
-            "Type model=mlp, or choose a data set of pictures"
+            f"model={model} needs images (channels, height, width), got {input_shape}.\n"
+            "Type model=mlp, or choose a data set of images"
         )
     channels, height, width = input_shape
     if min(height, width) < smallest:
         raise UserError(
-            f"model={model} needs pictures of {smallest} x {smallest} or more, "
+            f"model={model} needs images of {smallest} x {smallest} or more, "
             f"got {height} x {width}.\nType data.size={smallest}"
         )
     return channels, height, width
 
 
 def is_small(height: int, width: int) -> bool:
-    """Return whether pictures are as small as MNIST's or CIFAR's rather than ImageNet's."""
+    """Return whether images are as small as MNIST's or CIFAR's rather than ImageNet's."""
     return min(height, width) < SMALL

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 KERNELS: dict[str, Tensor] = {
-    # the picture minus its Laplacian: weights sum to 1, so plain areas stay
+    # the image minus its Laplacian: weights sum to 1, so plain areas stay
     "sharpen": torch.tensor([[0.0, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]]),
-    # the picture plus its slope towards the lower right: light seems to come from the upper left
+    # the image plus its slope towards the lower right: light seems to come from the upper left
     "emboss": torch.tensor([[-2.0, -1.0, 0.0], [-1.0, 1.0, 1.0], [0.0, 1.0, 2.0]]),
     # the mean of nine pixels
     "blur": torch.full((3, 3), 1 / 9),

@@ -9,10 +9,10 @@ from dlcourse.errors import UserError, nearest
 NORMS = ("none", "batch", "layer", "instance", "group")
 
 
-def norm_layer(name: str, channels: int, *, pictures: bool) -> nn.Module:
+def norm_layer(name: str, channels: int, *, images: bool) -> nn.Module:
     """Make a normalisation with a learned scale and shift for every channel.
 
-    Maps (N, channels, H, W) to the same if ``pictures``, else (N, channels). ``batch`` averages
+    Maps (N, channels, H, W) to the same if ``images``, else (N, channels). ``batch`` averages
     over the batch, ``layer`` over an example, ``instance`` over a channel of an example, ``group``
     over gcd(channels, 8) groups of channels of an example.
 
@@ -25,16 +25,16 @@ def norm_layer(name: str, channels: int, *, pictures: bool) -> nn.Module:
     if name == "none":
         return nn.Identity()
     if name == "batch":
-        return nn.BatchNorm2d(channels) if pictures else nn.BatchNorm1d(channels)
+        return nn.BatchNorm2d(channels) if images else nn.BatchNorm1d(channels)
     if name == "layer":
         return nn.GroupNorm(1, channels)
     if name == "group":
         return nn.GroupNorm(math.gcd(channels, 8), channels)
-    if name == "instance" and pictures:
+    if name == "instance" and images:
         return nn.InstanceNorm2d(channels, affine=True)
     if name == "instance":
         raise UserError(
-            "norm=instance averages over a picture's pixels, and this layer has none.\n"
+            "norm=instance averages over an image's pixels, and this layer has none.\n"
             "Type model.norm=layer, or choose a convolutional model"
         )
     raise UserError(f"norm={name} is not known; {nearest(name, NORMS)}")

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 class LinearByConvolution(nn.Linear):
     """Does what ``nn.Linear`` does, through the CPU's kernels for convolutions.
 
-    Maps (..., in_features) to (..., out_features): the rows are the pixels of one picture, and
+    Maps (..., in_features) to (..., out_features): the rows are the pixels of one image, and
     the weights a 1 x 1 filter; in NHWC order nothing has to be copied. Equal up to rounding. It is
     for processors on which PyTorch's matrix product, MKL's, is the slower of the two.
     """

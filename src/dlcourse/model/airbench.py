@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer
-from dlcourse.layer.image import picture_shape
+from dlcourse.layer.image import image_shape
 from dlcourse.layer.norm import batch_norm
 from dlcourse.layer.pool import pool_layer
 
@@ -14,7 +14,7 @@ PATCH = 2  # side of the first filters
 
 
 class Group(nn.Module):
-    """Convolves, halves the picture, normalises; then convolves and normalises again.
+    """Convolves, halves the image, normalises; then convolves and normalises again.
 
     Maps (N, C, H, W) to (N, width, H / 2, W / 2), rounded down. All convolutions are 3 x 3 and
     keep the size; a norm and an activation follow each.
@@ -54,26 +54,26 @@ class Group(nn.Module):
 
 
 class AirBench(nn.Module):
-    """Classifies small pictures by a whitening layer and three groups of 3 x 3 convolutions.
+    """Classifies small images by a whitening layer and three groups of 3 x 3 convolutions.
 
     Input (N, C, H, W) with H and W at least 9, output (N, output_size). The first layer has 2 x 2
     filters, two for each number of a patch: 24 for colours; ``init=whitening`` is meant for it.
-    Pictures of 32 x 32 become 31, 15, 7 and 3 pixels wide, and at last 1. At the widths 64, 256,
+    Images of 32 x 32 become 31, 15, 7 and 3 pixels wide, and at last 1. At the widths 64, 256,
     256 there are 1,972,792 parameters for 3 channels and 10 classes, the norms' fixed weights of 1
     among them.
 
-    widths: of the groups, three of them by default; each halves the picture. depth: convolutions
+    widths: of the groups, three of them by default; each halves the image. depth: convolutions
         in each. residual: see ``Group``.
     scale: a factor of the outputs, so that large weights make small ones.
     norm_momentum: of the norms' statistics, the share that a new batch has. norm_eps: added to the
     variance. norm_weight: whether norms learn a factor, or only a shift.
 
-    Raises UserError without a group, for smaller pictures and for inputs that are no pictures.
+    Raises UserError without a group, for smaller images and for inputs that are no images.
 
     Reference: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", arXiv 2404.00498, 2024,
     section 3.1; ``widths=[128,512,512] depth=3 residual=true`` is the net for 96 %, with the
     last activation behind the sum as in its author's later code.
-    Departs from it: pictures of other sizes are pooled as a whole at the end.
+    Departs from it: images of other sizes are pooled as a whole at the end.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class AirBench(nn.Module):
             raise UserError(
                 "model=airbench needs a group of convolutions.\nType model.widths=[64,256,256]"
             )
-        channels, *_ = picture_shape("airbench", input_shape, PATCH - 1 + 2 ** len(widths))
+        channels, *_ = image_shape("airbench", input_shape, PATCH - 1 + 2 ** len(widths))
         norm = {"momentum": norm_momentum, "eps": norm_eps, "weight": norm_weight}
         filters = 2 * channels * PATCH**2
         self.whitening = nn.Conv2d(channels, filters, PATCH)
@@ -110,8 +110,8 @@ class AirBench(nn.Module):
         self.output = nn.Linear(widths[-1], output_size, bias=False)
         self.scale = scale
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.activation(self.whitening(pictures))  # (N, 24, H - 1, W - 1)
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.activation(self.whitening(images))  # (N, 24, H - 1, W - 1)
         maps = self.groups(maps)  # (N, 256, 3, 3) at 32 pixels
         # amax would split its gradient between equal maxima, which a compiled model computes twice,
         # rounded and not, and finds in no place at all: 0 / 0

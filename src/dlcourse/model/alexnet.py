@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.grid import GridAverage
-from dlcourse.layer.image import is_small, picture_shape
+from dlcourse.layer.image import image_shape, is_small
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.pool import PoolFirst, pool_layer
 
@@ -12,18 +12,18 @@ MIN_SIZE = 15  # the last pooling then sees 3 x 3
 
 
 class AlexNet(nn.Module):
-    """Classifies pictures with five convolutions, three poolings and three linear layers.
+    """Classifies images with five convolutions, three poolings and three linear layers.
 
     Input (N, C, H, W) with H and W at least 15, output (N, output_size). 61,100,840 parameters
     for 224 x 224 x 3 and 1000 classes: those of torchvision's ``alexnet``, under the same names.
 
-    Pictures with a side below 64 pixels get 5 x 5 filters with stride 1 in the first layer in
+    Images with a side below 64 pixels get 5 x 5 filters with stride 1 in the first layer in
     place of 11 x 11 with stride 4, an average over the last maps in place of a grid of 6 x 6, and
     512 hidden units in place of 4096.
 
     width: maps of the first convolution; all other maps and the hidden units grow with it.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional
     neural networks", NeurIPS 2012, in the form of Krizhevsky, "One weird trick for parallelizing
@@ -44,7 +44,7 @@ class AlexNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, *sides = picture_shape("alexnet", input_shape, MIN_SIZE)
+        channels, *sides = image_shape("alexnet", input_shape, MIN_SIZE)
         small = is_small(*sides)
         size, stride, grid, hidden = (5, 1, 1, 8 * width) if small else (11, 4, 6, 64 * width)
 
@@ -54,7 +54,7 @@ class AlexNet(nn.Module):
             padding = 2 if size > 3 else 1
             layers = [nn.Conv2d(inputs, each * maps, size, stride, padding)]
             if norm != "none":
-                layers.append(norm_layer(norm, each * maps, pictures=True))
+                layers.append(norm_layer(norm, each * maps, images=True))
             return [*layers, activation_layer(activation)]
 
         def drop() -> list[nn.Module]:
@@ -81,7 +81,7 @@ class AlexNet(nn.Module):
             nn.Linear(hidden, output_size),
         )
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.features(pictures)  # (N, 256, 6, 6) at 224 pixels, (N, 256, 3, 3) at 32
-        maps = self.average(maps)  # (N, 256, 6, 6) or, for small pictures, (N, 256, 1, 1)
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.features(images)  # (N, 256, 6, 6) at 224 pixels, (N, 256, 3, 3) at 32
+        maps = self.average(maps)  # (N, 256, 6, 6) or, for small images, (N, 256, 1, 1)
         return self.classifier(maps.flatten(1))  # (N, output_size)

@@ -12,7 +12,7 @@ class Autoencoder(nn.Module):
     """Squeezes inputs through one hidden layer and rebuilds them from it.
 
     Input (N, *input_shape) of D values, output (N, D): the same values again. The rows of
-    the hidden layer's weights (hidden, D) are its features and can be drawn as pictures.
+    the hidden layer's weights (hidden, D) are its features and can be drawn as images.
 
     hidden: units of the hidden layer. dropout: on the hidden units; 0.5 makes the features local.
 

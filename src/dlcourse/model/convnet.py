@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer, pieces
-from dlcourse.layer.image import picture_shape
+from dlcourse.layer.image import image_shape
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.pool import PoolFirst, pool_layer
 
@@ -11,7 +11,7 @@ MIN_SIZE = 6  # the pooling then sees 2 x 2
 
 
 class ConvNet(nn.Module):
-    """Classifies pictures with two convolutions, one pooling and two linear layers.
+    """Classifies images with two convolutions, one pooling and two linear layers.
 
     Input (N, C, H, W) with H and W at least 6 (without padding, and with dilation d, 4 d + 2),
     output (N, output_size). Convolutions of 32 and 64 maps without padding take 28 pixels to 26 and
@@ -20,12 +20,12 @@ class ConvNet(nn.Module):
 
     dilation: the distance, in pixels, between the pixels that neighbouring weights of a filter see;
         a filter then covers 2 dilation + 1 pixels to a side, with as many weights.
-    padding: ``valid`` for none, or ``same`` for as much as keeps the maps as large as the picture.
+    padding: ``valid`` for none, or ``same`` for as much as keeps the maps as large as the image.
     dropout: after the pooling. hidden_dropout: after the hidden units.
 
-    With ``norm=instance`` the hidden units, which are no pictures, go without.
+    With ``norm=instance`` the hidden units, which are no images, go without.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller images and for inputs that are no images.
 
     Reference: the MNIST example of Keras (Chollet and others, 2015, ``mnist_cnn.py``), with the
     batch normalisation of Ioffe, Szegedy, "Batch normalization", ICML 2015. Dilation: Yu, Koltun,
@@ -47,14 +47,14 @@ class ConvNet(nn.Module):
     ) -> None:
         super().__init__()
         lost = 4 * dilation if padding == "valid" else 0  # by both convolutions, from each side
-        channels, *sides = picture_shape("convnet", input_shape, max(MIN_SIZE, lost + 2))
+        channels, *sides = image_shape("convnet", input_shape, max(MIN_SIZE, lost + 2))
         rows, columns = ((side - lost) // 2 for side in sides)
 
         each = pieces(activation)
 
-        def after(outputs: int, *, pictures: bool) -> list[nn.Module]:
-            absent = norm == "none" or (norm == "instance" and not pictures)
-            layers = [] if absent else [norm_layer(norm, each * outputs, pictures=pictures)]
+        def after(outputs: int, *, images: bool) -> list[nn.Module]:
+            absent = norm == "none" or (norm == "instance" and not images)
+            layers = [] if absent else [norm_layer(norm, each * outputs, images=images)]
             return [*layers, activation_layer(activation)]
 
         def convolution(inputs: int, maps: int) -> nn.Module:
@@ -66,20 +66,20 @@ class ConvNet(nn.Module):
 
         self.features = PoolFirst(
             convolution(channels, 32),
-            *after(32, pictures=True),
+            *after(32, images=True),
             convolution(32, 64),
-            *after(64, pictures=True),
+            *after(64, images=True),
             pool_layer(pool, 2),
             *drop(dropout),
         )
         self.hidden = nn.Sequential(
             nn.Linear(64 * rows * columns, each * 128),
-            *after(128, pictures=False),
+            *after(128, images=False),
             *drop(hidden_dropout),
         )
         self.output = nn.Linear(128, output_size)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.features(pictures)  # (N, 64, 12, 12) at 28 pixels
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.features(images)  # (N, 64, 12, 12) at 28 pixels
         units = self.hidden(maps.flatten(1))  # (N, 128)
         return self.output(units)  # (N, output_size)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer, pieces
-from dlcourse.layer.image import is_small, picture_shape
+from dlcourse.layer.image import image_shape, is_small
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.pool import pool_layer
 
@@ -51,17 +51,17 @@ class Inception(nn.Module):
 
 
 class GoogLeNet(nn.Module):
-    """Classifies pictures with a stem, nine Inception blocks and one linear layer.
+    """Classifies images with a stem, nine Inception blocks and one linear layer.
 
     Input (N, C, H, W) with H and W at least 6, output (N, output_size). For 224 x 224 x 3 and 1000
     classes it has the 6,624,904 parameters of torchvision's ``googlenet(aux_logits=False)``.
 
-    Pictures with a side below 64 pixels get a stem of stride 1 without poolings, its first filters
+    Images with a side below 64 pixels get a stem of stride 1 without poolings, its first filters
     3 x 3 in place of 7 x 7: 28 pixels reach the first block as 28 x 28 maps, as 224 pixels do.
 
     width: maps of the first convolution; all others grow with it.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich, "Going
     deeper with convolutions", CVPR 2015, table 1.
@@ -83,7 +83,7 @@ class GoogLeNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, *sides = picture_shape("googlenet", input_shape, MIN_SIZE)
+        channels, *sides = image_shape("googlenet", input_shape, MIN_SIZE)
 
         def scaled(maps: int) -> int:
             return max(1, maps * width // 64)
@@ -92,7 +92,7 @@ class GoogLeNet(nn.Module):
             filters, bias = pieces(activation) * maps, norm == "none"
             layers = nn.Sequential(nn.Conv2d(inputs, filters, size, stride, size // 2, bias=bias))
             if norm != "none":
-                layers.append(norm_layer(norm, filters, pictures=True))
+                layers.append(norm_layer(norm, filters, images=True))
                 layers[-1].eps = 1e-3  # as torchvision's
             return layers.append(activation_layer(activation))
 
@@ -120,8 +120,8 @@ class GoogLeNet(nn.Module):
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
         self.output = nn.Linear(self.inception5[-1].outputs, output_size)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.stem(pictures)  # (N, 192, 28, 28) at 224 or 28 pixels
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.stem(images)  # (N, 192, 28, 28) at 224 or 28 pixels
         maps = self.pool3(self.inception3(maps))  # (N, 480, 14, 14)
         maps = self.pool4(self.inception4(maps))  # (N, 832, 7, 7)
         maps = self.inception5(maps)  # (N, 1024, 7, 7)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer, pieces
-from dlcourse.layer.image import picture_shape
+from dlcourse.layer.image import image_shape
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.pool import PoolFirst, pool_layer
 
@@ -11,13 +11,13 @@ MIN_SIZE = 28
 
 
 class LeNet5(nn.Module):
-    """Classifies pictures with two convolutions, two poolings and three linear layers.
+    """Classifies images with two convolutions, two poolings and three linear layers.
 
-    Input (N, C, H, W) with H and W at least 28, output (N, output_size). Pictures below 32 pixels
+    Input (N, C, H, W) with H and W at least 28, output (N, output_size). Images below 32 pixels
     are padded by 2 in the first convolution, as the paper pads MNIST. 61,706 parameters for one
     channel of 28 x 28 or 32 x 32 and ten classes.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller images and for inputs that are no images.
 
     Reference: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
     recognition", Proc. IEEE 86(11), 1998, section II.B.
@@ -37,7 +37,7 @@ class LeNet5(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, height, width = picture_shape("lenet", input_shape, MIN_SIZE)
+        channels, height, width = image_shape("lenet", input_shape, MIN_SIZE)
         padding = 2 if min(height, width) < 32 else 0
         rows, columns = (((size + 2 * padding - 4) // 2 - 4) // 2 for size in (height, width))
 
@@ -46,7 +46,7 @@ class LeNet5(nn.Module):
         def block(inputs: int, maps: int, padding: int) -> list[nn.Module]:
             layers = [nn.Conv2d(inputs, each * maps, 5, padding=padding)]
             if norm != "none":
-                layers.append(norm_layer(norm, each * maps, pictures=True))
+                layers.append(norm_layer(norm, each * maps, images=True))
             return [*layers, activation_layer(activation), pool_layer(pool, 2)]
 
         def dense(inputs: int, units: int) -> list[nn.Module]:
@@ -62,6 +62,6 @@ class LeNet5(nn.Module):
             *dense(84, output_size),
         )
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.features(pictures)  # (N, 16, 5, 5) at 28 or 32 pixels
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.features(images)  # (N, 16, 5, 5) at 28 or 32 pixels
         return self.classifier(maps.flatten(1))  # (N, output_size)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer, pieces
-from dlcourse.layer.image import picture_shape
+from dlcourse.layer.image import image_shape
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.pool import PoolFirst, pool_layer
 
@@ -11,7 +11,7 @@ MIN_SIZE = 16  # the last pooling then sees 2 x 2
 
 
 class LeNetCaffe(nn.Module):
-    """Classifies pictures with two convolutions, two poolings and two linear layers.
+    """Classifies images with two convolutions, two poolings and two linear layers.
 
     Input (N, C, H, W) with H and W at least 16, output (N, output_size). 20 and 50 maps of 5 x 5
     filters; 800 features at 28 x 28; 431,080 parameters for one channel of 28 x 28 and ten
@@ -21,7 +21,7 @@ class LeNetCaffe(nn.Module):
         it does not: the 500 hidden units are the only ones with an activation, and what is not
         linear about the convolutions is the max pooling.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Jia, Shelhamer, Donahue, Karayev, Long, Girshick, Guadarrama, Darrell, "Caffe:
     convolutional architecture for fast feature embedding", ACM Multimedia 2014, and its file
@@ -42,7 +42,7 @@ class LeNetCaffe(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, *sides = picture_shape("lenet_caffe", input_shape, MIN_SIZE)
+        channels, *sides = image_shape("lenet_caffe", input_shape, MIN_SIZE)
         rows, columns = (((side - 4) // 2 - 4) // 2 for side in sides)
 
         each = pieces(activation)
@@ -51,7 +51,7 @@ class LeNetCaffe(nn.Module):
             filters = each * maps if conv_activation else maps
             layers = [nn.Conv2d(inputs, filters, 5)]
             if norm != "none":
-                layers.append(norm_layer(norm, filters, pictures=True))
+                layers.append(norm_layer(norm, filters, images=True))
             if conv_activation:
                 layers.append(activation_layer(activation))
             return [*layers, pool_layer(pool, 2)]
@@ -64,7 +64,7 @@ class LeNetCaffe(nn.Module):
             self.hidden.append(nn.Dropout(dropout))
         self.output = nn.Linear(500, output_size)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.features(pictures)  # (N, 50, 4, 4) at 28 pixels
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.features(images)  # (N, 50, 4, 4) at 28 pixels
         units = self.hidden(maps.flatten(1))  # (N, 500)
         return self.output(units)  # (N, output_size)

@@ -40,7 +40,7 @@ class MLP(nn.Module):
         for inputs, outputs in pairwise(sizes):
             self.hidden.append(nn.Linear(inputs, each * outputs))
             if norm != "none":
-                self.hidden.append(norm_layer(norm, each * outputs, pictures=False))
+                self.hidden.append(norm_layer(norm, each * outputs, images=False))
             self.hidden.append(activation_layer(activation))
             if dropout > 0:
                 self.hidden.append(nn.Dropout(dropout))

@@ -9,26 +9,26 @@ from torch.nn import functional as F
 
 from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer, centred_gain
-from dlcourse.layer.image import is_small, picture_shape
+from dlcourse.layer.image import image_shape, is_small
 
 MIN_SIZE = 8
 EPS = 1e-4  # the least variance that filters are divided by
 
 
 class NFNet(nn.Module):
-    """Classifies pictures with residual blocks whose signals keep their size by design.
+    """Classifies images with residual blocks whose signals keep their size by design.
 
     Input (N, C, H, W) with H and W at least 8, output (N, output_size). Where another net
     normalises what it computes, this one standardises its filters, divides the input of each
     block by the standard deviation that theory expects there, and adds ``alpha`` times the
     block's result. The variance is 1 at the start of a stage and grows by alpha^2 with each
-    block; a stage's first block sets it back. Pictures of 64 pixels and more are shrunk by 4 in
+    block; a stage's first block sets it back. Images of 64 pixels and more are shrunk by 4 in
     the stem.
 
-    widths: maps of each stage; every stage but the first halves the picture.
+    widths: maps of each stage; every stage but the first halves the image.
     depth: blocks per stage. dropout: before the output layer.
 
-    Raises UserError for smaller pictures, for inputs that are no pictures and without widths.
+    Raises UserError for smaller images, for inputs that are no images and without widths.
 
     Reference: Brock, De, Smith, "Characterizing signal propagation to close the performance gap in
     unnormalized ResNets", ICLR 2021; Brock, De, Smith, Simonyan, "High-performance large-scale
@@ -49,7 +49,7 @@ class NFNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, height, width = picture_shape("nfnet", input_shape, MIN_SIZE)
+        channels, height, width = image_shape("nfnet", input_shape, MIN_SIZE)
         if not widths:
             raise UserError(
                 "model=nfnet has a stage for each of its widths, got model.widths=[].\n"
@@ -77,8 +77,8 @@ class NFNet(nn.Module):
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
         self.output = nn.Linear(maps, output_size)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.activation(self.blocks(self.stem(pictures)))  # (N, widths[-1], H', W')
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.activation(self.blocks(self.stem(images)))  # (N, widths[-1], H', W')
         return self.output(self.dropout(maps.mean((2, 3))))  # (N, output_size)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer
-from dlcourse.layer.image import is_small, picture_shape
+from dlcourse.layer.image import image_shape, is_small
 from dlcourse.layer.norm import norm_layer
 
 MIN_SIZE = 9  # the last stage then sees 2 x 2
@@ -17,7 +17,7 @@ def convolution(inputs: int, maps: int, size: int, stride: int, norm: str) -> li
     The norm's shift takes the place of a bias.
     """
     layer = nn.Conv2d(inputs, maps, size, stride, padding=size // 2, bias=norm == "none")
-    return [layer] if norm == "none" else [layer, norm_layer(norm, maps, pictures=True)]
+    return [layer] if norm == "none" else [layer, norm_layer(norm, maps, images=True)]
 
 
 def two_layers(inputs: int, maps: int, stride: int, activation: str, norm: str) -> nn.Sequential:
@@ -67,20 +67,20 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Classifies pictures with a stem, four stages of residual blocks and one linear layer.
+    """Classifies images with a stem, four stages of residual blocks and one linear layer.
 
     Input (N, C, H, W) with H and W at least 9, output (N, output_size). For 224 x 224 x 3 and 1000
     classes it has the parameters of torchvision's ``resnet18``, ``34`` and ``50``: 11,689,512,
     21,797,672 and 25,557,032.
 
-    Pictures with a side below 64 pixels get a first convolution of 3 x 3 with stride 1 in place of
+    Images with a side below 64 pixels get a first convolution of 3 x 3 with stride 1 in place of
     7 x 7 with stride 2, and no max pooling after it.
 
     blocks: how many in each of the four stages. bottleneck: whether a block is 1x1-3x3-1x1.
     width: maps of the first convolution; all others grow with it.
     skip: without it, blocks have no shortcuts: a plain network.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller images and for inputs that are no images.
 
     Reference: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016,
     table 1, with shortcuts of option B.
@@ -103,7 +103,7 @@ class ResNet(nn.Module):
         super().__init__()
         layers_of, depth = (bottleneck_layers, 3) if bottleneck else (two_layers, 2)
         name = f"resnet{depth * sum(blocks) + 2}"
-        channels, *sides = picture_shape(name, input_shape, MIN_SIZE)
+        channels, *sides = image_shape(name, input_shape, MIN_SIZE)
         size, stride = (3, 1) if is_small(*sides) else (7, 2)
 
         self.stem = nn.Sequential(
@@ -126,8 +126,8 @@ class ResNet(nn.Module):
                 inputs = maps
         self.output = nn.Linear(inputs, output_size)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.stem(pictures)  # (N, 64, 56, 56) at 224 pixels, (N, 64, 32, 32) at 32
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.stem(images)  # (N, 64, 56, 56) at 224 pixels, (N, 64, 32, 32) at 32
         maps = self.stages(maps)  # (N, 512, 7, 7) at 224 pixels, (N, 512, 4, 4) at 32
         features = maps.mean((2, 3))  # (N, 512), or 2048 after bottlenecks
         return self.output(features)  # (N, output_size)

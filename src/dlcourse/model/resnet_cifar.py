@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer
-from dlcourse.layer.image import picture_shape
+from dlcourse.layer.image import image_shape
 from dlcourse.model.resnet import Block, convolution, two_layers
 
 MIN_SIZE = 5  # the last stage then sees 2 x 2
@@ -23,18 +23,18 @@ class PaddedShortcut(nn.Module):
 
 
 class ResNetCifar(nn.Module):
-    """Classifies small pictures with 6 n + 2 layers: three stages of n residual blocks.
+    """Classifies small images with 6 n + 2 layers: three stages of n residual blocks.
 
     Input (N, C, H, W) with H and W at least 5, output (N, output_size). The stages have 16, 32 and
-    64 maps of 32 x 32, 16 x 16 and 8 x 8 pixels where the picture has 32 x 32. For its 3 channels
+    64 maps of 32 x 32, 16 x 16 and 8 x 8 pixels where the image has 32 x 32. For its 3 channels
     and 10 classes, 20, 32, 44, 56 and 110 layers have 0.27, 0.46, 0.66, 0.85 and 1.7 million
-    parameters, with or without shortcuts. Large pictures get no other stem.
+    parameters, with or without shortcuts. Large images get no other stem.
 
     depth: the number of layers with weights, 6 n + 2.
     width: maps of the first stage; the others have twice and four times as many.
     skip: without it, blocks have no shortcuts: a plain network with the same weights.
 
-    Raises UserError for another depth, for smaller pictures and for inputs that are no pictures.
+    Raises UserError for another depth, for smaller images and for inputs that are no images.
 
     Reference: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016,
     section 4.2, with shortcuts of option A.
@@ -54,7 +54,7 @@ class ResNetCifar(nn.Module):
     ) -> None:
         super().__init__()
         name = f"{'resnet' if skip else 'plain'}{depth}"
-        channels, *_ = picture_shape(name, input_shape, MIN_SIZE)
+        channels, *_ = image_shape(name, input_shape, MIN_SIZE)
         blocks, rest = divmod(depth - 2, 6)
         if blocks < 1 or rest:
             nearest = 6 * max(1, round((depth - 2) / 6)) + 2
@@ -78,8 +78,8 @@ class ResNetCifar(nn.Module):
                 inputs = maps
         self.output = nn.Linear(inputs, output_size)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.stem(pictures)  # (N, 16, H, W)
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.stem(images)  # (N, 16, H, W)
         maps = self.stages(maps)  # (N, 64, H / 4, W / 4), rounded up
         features = maps.mean((2, 3))  # (N, 64)
         return self.output(features)  # (N, output_size)

@@ -1,17 +1,17 @@
-"""Recurrent networks, reading a picture row by row."""
+"""Recurrent networks, reading an image row by row."""
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer
-from dlcourse.layer.image import picture_shape
+from dlcourse.layer.image import image_shape
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}  # how many vectors of its size a memory is made of
 
 
 class RNN(nn.Module):
-    """Reads a picture from its top row to its bottom row and classifies what it remembers.
+    """Reads an image from its top row to its bottom row and classifies what it remembers.
 
     Input (N, C, H, W), output (N, output_size). Row t is a vector x_t of C W values, and the last
     memory makes the output. With f the activation, s the sigmoid and * number by number, the memory
@@ -28,7 +28,7 @@ class RNN(nn.Module):
 
     cell: which of the three. hidden: numbers in the memory. dropout: on the last memory.
 
-    Raises UserError for inputs that are no pictures.
+    Raises UserError for inputs that are no images.
 
     Reference: Elman, "Finding structure in time", Cognitive Science 14, 1990; Hochreiter,
     Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, with the forget gate of Gers,
@@ -50,7 +50,7 @@ class RNN(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, _, width = picture_shape("rnn", input_shape, 1)
+        channels, _, width = image_shape("rnn", input_shape, 1)
         self.cell = cell
         self.input = nn.Linear(channels * width, GATES[cell] * hidden)
         self.recurrent = nn.Linear(hidden, GATES[cell] * hidden, bias=cell == "gru")
@@ -58,8 +58,8 @@ class RNN(nn.Module):
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
         self.output = nn.Linear(hidden, output_size)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        rows = pictures.transpose(1, 2).flatten(2)  # (N, H, C W)
+    def forward(self, images: Tensor) -> Tensor:
+        rows = images.transpose(1, 2).flatten(2)  # (N, H, C W)
         seen = self.input(rows).unbind(1)  # H times (N, gates hidden): no row waits for another
         remember = {"rnn": self.vanilla, "gru": self.gated, "lstm": self.long_short_term}
         return self.output(self.dropout(remember[self.cell](seen)))  # (N, output_size)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.layer.activation import activation_layer, pieces
-from dlcourse.layer.image import picture_shape
+from dlcourse.layer.image import image_shape
 from dlcourse.layer.pool import pool_layer
 from dlcourse.model.lenet import LeNet5
 
@@ -14,16 +14,16 @@ MAPS = 20  # of both convolutions of the localisation net, and its hidden units
 
 
 class SpatialTransformer(nn.Module):
-    """Shifts, turns, scales and shears each picture as it sees fit, then classifies it.
+    """Shifts, turns, scales and shears each image as it sees fit, then classifies it.
 
     Input (N, C, H, W) with H and W at least 28, output (N, output_size). A small localisation net
-    looks at the picture and gives the six numbers of an affine map; the picture is sampled anew
+    looks at the image and gives the six numbers of an affine map; the image is sampled anew
     on the grid that this map makes of its own. At the start the map is the identity, whatever
     ``init`` draws: its weights are plain parameters that no initializer touches.
 
     pool: in both nets. norm, dropout: in LeNet-5.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Jaderberg, Simonyan, Zisserman, Kavukcuoglu, "Spatial transformer networks",
     NeurIPS 2015.
@@ -42,7 +42,7 @@ class SpatialTransformer(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, height, width = picture_shape("stn", input_shape, MIN_SIZE)
+        channels, height, width = image_shape("stn", input_shape, MIN_SIZE)
         rows, columns = ((size // 2 - 4) // 2 - 4 for size in (height, width))
         seen = pieces(activation) * MAPS
         self.localisation = nn.Sequential(
@@ -62,15 +62,15 @@ class SpatialTransformer(nn.Module):
             input_shape, output_size, activation=activation, pool=pool, norm=norm, dropout=dropout
         )
 
-    def affine(self, pictures: Tensor) -> Tensor:
-        """Return the map of each picture (N, 2, 3), from output to input places in [-1, 1]."""
-        seen = self.localisation(pictures)  # (N, 20)
+    def affine(self, images: Tensor) -> Tensor:
+        """Return the map of each image (N, 2, 3), from output to input places in [-1, 1]."""
+        seen = self.localisation(images)  # (N, 20)
         return (seen @ self.map_weight + self.map_bias).unflatten(1, (2, 3))
 
-    def transform(self, pictures: Tensor) -> Tensor:
-        """Return pictures (N, C, H, W) as the classifier gets to see them."""
-        places = F.affine_grid(self.affine(pictures), pictures.shape, align_corners=False)
-        return F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
+    def transform(self, images: Tensor) -> Tensor:
+        """Return images (N, C, H, W) as the classifier gets to see them."""
+        places = F.affine_grid(self.affine(images), images.shape, align_corners=False)
+        return F.grid_sample(images, places, padding_mode="border", align_corners=False)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.classifier(self.transform(pictures))  # (N, output_size)
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(self.transform(images))  # (N, output_size)

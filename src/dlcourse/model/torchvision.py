@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.errors import UserError
-from dlcourse.layer.image import picture_shape
+from dlcourse.layer.image import image_shape
 from dlcourse.model.published import published, weights_of
 
 CLASSES = 1000  # of ImageNet, on which all the published weights were trained
@@ -13,9 +13,9 @@ CONTAINERS = ("features", "encoder", "layers", "blocks", "trunk_output")  # of a
 
 
 class Torchvision(nn.Module):
-    """Classifies pictures with a published network and a new output layer.
+    """Classifies images with a published network and a new output layer.
 
-    Input (N, C, H, W) with 1 or 3 channels, output (N, output_size). Grey pictures become three
+    Input (N, C, H, W) with 1 or 3 channels, output (N, output_size). Grey images become three
     equal channels. The network's last layer, which knew ImageNet's 1000 classes, makes way for
     ``output``; all before it is ``backbone``. SqueezeNet's last layer is a convolution, and
     ``output`` follows the pooling behind it.
@@ -23,10 +23,10 @@ class Torchvision(nn.Module):
     name: as in ``torchvision.models.list_models()``. weights: None for random ones, ``DEFAULT``
     for the best published ones, or the name of an older set, ``IMAGENET1K_V1``.
     freeze: ``backbone`` trains the output layer only, a number N all behind the first N blocks.
-    size: pixels to a side to which pictures are resized first; None leaves them.
+    size: pixels to a side to which images are resized first; None leaves them.
 
     Raises UserError for an unknown name, for weights that cannot be had, for more blocks than
-    there are, and for pictures that the network cannot take.
+    there are, and for images that the network cannot take.
 
     Reference: each network's paper is named in torchvision's documentation.
     """
@@ -42,10 +42,10 @@ class Torchvision(nn.Module):
         size: int | None,
     ) -> None:
         super().__init__()
-        channels, height, width = picture_shape("torchvision", input_shape, 1)
+        channels, height, width = image_shape("torchvision", input_shape, 1)
         if channels not in (1, 3):
             raise UserError(
-                f"model=torchvision takes pictures of 1 or 3 channels, got {channels}.\n"
+                f"model=torchvision takes images of 1 or 3 channels, got {channels}.\n"
                 "Type data.channels=3"
             )
         self.size = size
@@ -55,32 +55,32 @@ class Torchvision(nn.Module):
             block.requires_grad_(False)
         self.try_out(name, torch.zeros(1, channels, height, width))
 
-    def try_out(self, name: str, picture: Tensor) -> None:
-        """Look at one picture; raises UserError where the network cannot."""
+    def try_out(self, name: str, image: Tensor) -> None:
+        """Look at one image; raises UserError where the network cannot."""
         self.eval()
         try:
             with torch.no_grad():
-                self(picture)
+                self(image)
         except (RuntimeError, ValueError, AssertionError) as error:
-            _, _, height, width = picture.shape
+            _, _, height, width = image.shape
             trained_on = weights_of(name)["DEFAULT"].transforms().crop_size[0]
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise UserError(
-                f"torchvision's {name} takes no pictures of {self.size or height} x "
+                f"torchvision's {name} takes no images of {self.size or height} x "
                 f"{self.size or width}: {reason}\n"
                 f"Type model.size={trained_on}, to which they are then resized"
             ) from error
         self.train()
 
-    def features(self, pictures: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         """Return what the output layer sees (N, features)."""
         if self.size is not None:
             side = (self.size, self.size)
-            pictures = F.interpolate(pictures, side, mode="bilinear", antialias=True)
-        return self.backbone(pictures.expand(-1, 3, -1, -1)).flatten(1)
+            images = F.interpolate(images, side, mode="bilinear", antialias=True)
+        return self.backbone(images.expand(-1, 3, -1, -1)).flatten(1)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.output(self.features(pictures))  # (N, output_size)
+    def forward(self, images: Tensor) -> Tensor:
+        return self.output(self.features(images))  # (N, output_size)
 
 
 def cut_head(net: nn.Module) -> int:

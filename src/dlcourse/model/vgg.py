@@ -8,7 +8,7 @@ from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.class_activation import class_activation_maps
 from dlcourse.layer.grid import GridAverage
-from dlcourse.layer.image import is_small, picture_shape
+from dlcourse.layer.image import image_shape, is_small
 from dlcourse.layer.norm import norm_layer
 from dlcourse.layer.pool import PoolFirst, pool_layer
 
@@ -16,14 +16,14 @@ MIN_SIZE = 17  # the last block then sees 2 x 2
 
 
 class VGG(nn.Module):
-    """Classifies pictures with five blocks of convolutions and three linear layers.
+    """Classifies images with five blocks of convolutions and three linear layers.
 
     Input (N, C, H, W) with H and W at least 17, output (N, output_size). Each block ends with a
     pooling that halves the sides. For 224 x 224 x 3 and 1000 classes it has the parameters of
     torchvision's ``vgg11`` to ``vgg19``, under the same names (138,357,544 in VGG-16), and with
     ``norm=batch`` those of ``vgg11_bn`` to ``vgg19_bn``.
 
-    Pictures with a side below 64 pixels: poolings also take windows that stick out at the border,
+    Images with a side below 64 pixels: poolings also take windows that stick out at the border,
     so that five of them fit; the classifier gets an average over the last maps in place of a grid
     of 7 x 7, and 512 hidden units in place of 4096.
 
@@ -34,7 +34,7 @@ class VGG(nn.Module):
         behind: 15,227,688 parameters in VGG-16 for 1000 classes. It has no dropout, and class
         activation maps say where it looks.
 
-    Raises UserError for smaller pictures and for inputs that are no pictures.
+    Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Simonyan, Zisserman, "Very deep convolutional networks for large-scale image
     recognition", ICLR 2015, configurations A, B, D and E; the other head after Zhou, Khosla,
@@ -57,7 +57,7 @@ class VGG(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, *sides = picture_shape(f"vgg{sum(convolutions) + 3}", input_shape, MIN_SIZE)
+        channels, *sides = image_shape(f"vgg{sum(convolutions) + 3}", input_shape, MIN_SIZE)
         small = is_small(*sides)
         grid, hidden = (1, 8 * width) if small or head == "average" else (7, 64 * width)
 
@@ -69,7 +69,7 @@ class VGG(nn.Module):
             for _ in range(count):
                 self.features.append(nn.Conv2d(inputs, each * maps, 3, padding=1))
                 if norm != "none":
-                    self.features.append(norm_layer(norm, each * maps, pictures=True))
+                    self.features.append(norm_layer(norm, each * maps, images=True))
                 self.features.append(activation_layer(activation))
                 inputs = maps
             if head == "dense" or block < len(convolutions) - 1:
@@ -102,8 +102,8 @@ class VGG(nn.Module):
             )
         return class_activation_maps(self.features(images), self.classifier[0].weight)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.features(pictures)  # (N, 512, 7, 7) at 224 pixels, (N, 512, 1, 1) at 32; or
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.features(images)  # (N, 512, 7, 7) at 224 pixels, (N, 512, 1, 1) at 32; or
         # (N, 512, 14, 14) and (N, 512, 2, 2) without the last pooling
-        maps = self.average(maps)  # (N, 512, 7, 7) or, for small pictures, (N, 512, 1, 1)
+        maps = self.average(maps)  # (N, 512, 7, 7) or, for small images, (N, 512, 1, 1)
         return self.classifier(maps.flatten(1))  # (N, output_size)

@@ -1,4 +1,4 @@
-"""The Vision Transformer: a picture as a sequence of patches."""
+"""The Vision Transformer: an image as a sequence of patches."""
 
 import math
 
@@ -8,27 +8,27 @@ from torch import Tensor, nn
 from dlcourse.errors import UserError
 from dlcourse.layer.activation import activation_layer, pieces
 from dlcourse.layer.attention import SelfAttention
-from dlcourse.layer.image import is_small, picture_shape
+from dlcourse.layer.image import image_shape, is_small
 
-MIN_SIZE = 4  # one patch of a small picture
+MIN_SIZE = 4  # one patch of a small image
 EPS = 1e-6  # added to the variance in layer norm, as published
 
 
 class ViT(nn.Module):
-    """Cuts a picture into patches, lets them attend to each other, and reads a class token.
+    """Cuts an image into patches, lets them attend to each other, and reads a class token.
 
     Input (N, C, H, W) with H and W multiples of the patch, output (N, output_size). With width
     768, depth 12, 12 heads and patches of 16 it is ViT-B/16: 86,567,656 parameters at 224 x 224
     and 1000 classes.
 
-    patch: its side in pixels; None takes 4 for pictures below 64 pixels, else 16.
+    patch: its side in pixels; None takes 4 for images below 64 pixels, else 16.
     width: numbers per token. hidden: units of the MLP in each block.
     positions: ``learned``; ``sinusoidal``: fixed waves of the row and the column; or
         ``sinusoidal_1d``: fixed waves of the place in the sequence, row after row.
     dropout: on the embedded tokens and after every dense layer but the attention's first.
 
-    Raises UserError for pictures that do not divide into patches, for a width that does not
-    divide among the heads, and for inputs that are no pictures.
+    Raises UserError for images that do not divide into patches, for a width that does not
+    divide among the heads, and for inputs that are no images.
 
     Reference: Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021. The sinusoidal
     positions in two dimensions are those of Chen, Xie, He, "An empirical study of training
@@ -51,7 +51,7 @@ class ViT(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        channels, height, width_in_pixels = picture_shape("vit", input_shape, MIN_SIZE)
+        channels, height, width_in_pixels = image_shape("vit", input_shape, MIN_SIZE)
         if patch is None:
             patch = 4 if is_small(height, width_in_pixels) else 16
         rows, columns = grid(height, width_in_pixels, patch)
@@ -82,8 +82,8 @@ class ViT(nn.Module):
         nn.init.zeros_(self.embedding.bias)
         nn.init.zeros_(self.output.weight)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        patches = self.embedding(pictures).flatten(2).transpose(1, 2)  # (N, patches, width)
+    def forward(self, images: Tensor) -> Tensor:
+        patches = self.embedding(images).flatten(2).transpose(1, 2)  # (N, patches, width)
         first = self.class_token.expand(len(patches), -1, -1)
         tokens = torch.cat([first, patches], dim=1) + self.positions  # (N, 1 + patches, width)
         tokens = self.norm(self.blocks(self.dropout(tokens)))
@@ -129,7 +129,7 @@ def grid(height: int, width: int, patch: int) -> tuple[int, int]:
         fitting = max(side for side in range(1, patch) if height % side == width % side == 0)
         other = f" or model.patch={fitting}" if fitting > 1 else ""
         raise UserError(
-            f"model=vit cuts pictures into patches of {patch} x {patch}, and {height} x {width} "
+            f"model=vit cuts images into patches of {patch} x {patch}, and {height} x {width} "
             f"leaves pixels over.\nType data.size={math.ceil(max(height, width) / patch) * patch}"
             f"{other}"
         )

@@ -1,4 +1,4 @@
-"""Curves and pictures for TensorBoard."""
+"""Curves and plots for TensorBoard."""
 
 import logging
 import warnings
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class TensorBoard(Observer):
-    """Draws every figure of the history, the graph, pictures of the test and the HParams entry.
+    """Draws every figure of the history, the graph, plots of the test and the HParams entry.
 
     The x axis counts epochs. A resumed run opens a new event file that takes the place of
     whatever the old one holds from there on.
@@ -97,14 +97,14 @@ def plots_of(result: dict) -> dict[str, Callable[[], Any]]:
     """
     if not {"confusion", "per_class", "average_precision", "calibration"} & set(result):
         return {}
-    from dlcourse.observe import pictures  # matplotlib, 0.2 s
+    from dlcourse.observe import plots  # matplotlib, 0.2 s
 
     classes = result["classes"]
     plots = {
-        "confusion": partial(pictures.draw_confusion, result.get("confusion"), classes),
-        "per_class": partial(pictures.draw_per_class, result, classes),
-        "average_precision": partial(pictures.draw_precision_recall, result, classes),
-        "calibration": partial(pictures.draw_reliability, result),
+        "confusion": partial(plots.draw_confusion, result.get("confusion"), classes),
+        "per_class": partial(plots.draw_per_class, result, classes),
+        "average_precision": partial(plots.draw_precision_recall, result, classes),
+        "calibration": partial(plots.draw_reliability, result),
     }
     shown = {"average_precision": "precision_recall"}
     return {shown.get(name, name): draw for name, draw in plots.items() if name in result}

@@ -1,4 +1,4 @@
-"""The report on a sweep or on any runs: on the screen, as tables in three formats, as pictures."""
+"""The report on a sweep or on any runs: on the screen, as tables in three formats, as plots."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,7 +39,7 @@ def write_report(
     """Say how the runs below folders compare, and write it down in the folder ``where``.
 
     importances: the share of each key in what the figure depends on, to be drawn.
-    named: other places, ``{"csv": file, "markdown": file, "latex": file, "pictures": folder}``.
+    named: other places, ``{"csv": file, "markdown": file, "latex": file, "plots": folder}``.
     Raises UserError where nothing has finished, a run's file is damaged, or a file outside of
     the folders would be written over.
     """
@@ -137,12 +137,12 @@ def draw(points: list[Point], importances: Mapping[str, float], places: Places) 
     if len(points) < 2 and not importances:
         return
     with guarded("Drawing the plots", UserError):
-        from dlcourse.report.picture.pictures import pictures  # matplotlib takes its time
+        from dlcourse.report.plots.all_plots import plots  # matplotlib takes its time
 
         keys = swept_keys(points)
         with fonts_for(option(point, key) for point in points for key in keys):
-            for name, draw in pictures(points, keys, importances).items():
+            for name, draw in plots(points, keys, importances).items():
                 with guarded(f"The plot {name}", UserError):
                     figure = draw()
                     if figure is not None:
-                        places.write_picture(name, figure)
+                        places.write_plot(name, figure)

@@ -19,13 +19,14 @@ from hydra.errors import HydraException
 
 from dlcourse import __version__
 from dlcourse.errors import UserError, nearest
+from dlcourse.schema.arguments import corrected
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.compose import options_of, quoted
 from dlcourse.schema.kinds import Factors, Numbers, Text, Texts
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.suggest import keys_meant
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP, TOP_LEVEL
-from dlcourse.terminal.command import corrected, own_name
+from dlcourse.terminal.command import own_name
 from dlcourse.terminal.user_code import PACKAGE
 
 SYNTAX = re.compile(r"[\[\]{}()'\"$,\\\n=]")  # what Hydra's grammar gives a meaning in a value

@@ -39,11 +39,11 @@ TABLES = (
     "dlcourse.data.spirals.spirals",
     "dlcourse.data.csv.csv",
 )
-PICTURE_AUGMENTATIONS = (
+IMAGE_AUGMENTATIONS = (
     "flip", "alternating_flip", "crop", "resized_crop", "color_jitter", "affine", "cutout",
     "cutmix", "trivial_augment", "rand_augment",
 )  # fmt: skip
-PICTURE_VIEWS = ("mirror", "shift")
+IMAGE_VIEWS = ("mirror", "shift")
 SOFT_TARGETS = ("mixup", "cutmix")
 CLASS_MODELS = ("dlcourse.model.perceptron.Perceptron",)
 FULL_BATCH = {  # take the whole training part in one step, and their names
@@ -96,8 +96,8 @@ NO_MAXOUT = {  # models whose activations follow sums of paths or memories, and 
 }
 PUBLISHED = "dlcourse.model.torchvision.Torchvision"  # its weights may be a long download
 MOST_WHITENED = 4096  # inputs of an example; their matrix then takes 64 MiB
-SMALL_PICTURE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
-SMALLEST_PICTURE = {  # sides in pixels; a model that stands here takes nothing but pictures
+SMALL_IMAGE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
+SMALLEST_IMAGE = {  # sides in pixels; a model that stands here takes nothing but images
     "dlcourse.model.lenet.LeNet5": 28,
     "dlcourse.model.lenet_caffe.LeNetCaffe": 16,
     "dlcourse.model.convnet.ConvNet": 6,
@@ -146,9 +146,9 @@ def target(config: dict, group: str) -> str:
     return config.get(group, {}).get("_target_", "")
 
 
-def smallest_picture(config: dict) -> int | None:
-    """Return the side in pixels from which on a model takes pictures; None for any inputs."""
-    model, smallest = config["model"], SMALLEST_PICTURE.get(target(config, "model"))
+def smallest_image(config: dict) -> int | None:
+    """Return the side in pixels from which on a model takes images; None for any inputs."""
+    model, smallest = config["model"], SMALLEST_IMAGE.get(target(config, "model"))
     if smallest is not None and model.get("padding") == "valid" and "dilation" in model:
         return max(smallest, 4 * model["dilation"] + 2)
     return smallest
@@ -162,9 +162,9 @@ def is_regression(config: dict) -> bool:
 
 
 def example_shape(config: dict) -> tuple[tuple[int, int, int], int] | None:
-    """Return (channels, size, size) of one picture and the number of outputs; None if unknown.
+    """Return (channels, size, size) of one image and the number of outputs; None if unknown.
 
-    It is known of the sets of pictures that come ready-made, before their files are there.
+    It is known of the sets of images that come ready-made, before their files are there.
     """
     data = config["data"]
     _, classes = SIZES.get(target(config, "data"), (0, 0))

@@ -199,7 +199,7 @@ def make_search(plan: Plan, folder: Path) -> Search:
 
 
 def tell(folder: Path, search: Search) -> None:
-    """Print the table, write it and the pictures into the sweep's folder, and say where to look."""
+    """Print the table, write it and the images into the sweep's folder, and say where to look."""
     from dlcourse.report.write import write_report
 
     importances = getattr(search, "importances", lambda: None)()

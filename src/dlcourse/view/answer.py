@@ -21,8 +21,8 @@ def from_views(
     if not views:
         return lambda model, inputs: model(prepare(inputs))
 
-    def ask(model: nn.Module, pictures: Tensor) -> Tensor:
-        seen = [(1.0, pictures)]
+    def ask(model: nn.Module, images: Tensor) -> Tensor:
+        seen = [(1.0, images)]
         for view in views:
             seen = [(a * b, after) for a, before in seen for b, after in view(before)]
         return sum(weight * at_least_float32(model(prepare(some))) for weight, some in seen)

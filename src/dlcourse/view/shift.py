@@ -1,4 +1,4 @@
-"""A picture and two small shifts of it."""
+"""An image and two small shifts of it."""
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -6,23 +6,23 @@ from torch.nn import functional as F
 from dlcourse.errors import UserError
 
 
-def shift(pictures: Tensor, *, pixels: int) -> list[tuple[float, Tensor]]:
-    """Return the pictures (N, C, H, W), and shifted down right and up left by so many pixels.
+def shift(images: Tensor, *, pixels: int) -> list[tuple[float, Tensor]]:
+    """Return the images (N, C, H, W), and shifted down right and up left by so many pixels.
 
-    The pictures themselves weigh one half, the two shifts a quarter each. What comes in is the
-    picture's mirror image, whose axis is the outermost row or column.
+    The images themselves weigh one half, the two shifts a quarter each. What comes in is the
+    image's mirror image, whose axis is the outermost row or column.
 
-    Raises UserError where a picture is too small to mirror so many pixels.
+    Raises UserError where an image is too small to mirror so many pixels.
 
     Reference: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", arXiv 2404.00498, 2024,
     section 3.5.
     """
-    height, width = pictures.shape[-2:]
+    height, width = images.shape[-2:]
     if pixels >= min(height, width):
         raise UserError(
-            f"view.shift.pixels={pixels} is more than pictures of {height} x {width} can mirror.\n"
+            f"view.shift.pixels={pixels} is more than images of {height} x {width} can mirror.\n"
             f"Type view.shift.pixels={min(height, width) - 1} or less"
         )
-    framed = F.pad(pictures, [pixels] * 4, mode="reflect")  # (N, C, H + 2p, W + 2p)
+    framed = F.pad(images, [pixels] * 4, mode="reflect")  # (N, C, H + 2p, W + 2p)
     first, last = framed[..., :height, :width], framed[..., 2 * pixels :, 2 * pixels :]
-    return [(0.5, pictures), (0.25, first), (0.25, last)]
+    return [(0.5, images), (0.25, first), (0.25, last)]

@@ -6,43 +6,43 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlcourse.schema.facts import (
+    IMAGE_AUGMENTATIONS,
+    IMAGE_VIEWS,
     MOST_WHITENED,
     NO_MAXOUT,
-    PICTURE_AUGMENTATIONS,
-    PICTURE_VIEWS,
-    SMALL_PICTURE,
+    SMALL_IMAGE,
     TABLES,
-    smallest_picture,
+    smallest_image,
     target,
 )
 
 
 def model_fits_the_inputs(config: dict) -> Iterator[str]:
-    """Convolutions need pictures, and pictures large enough for them."""
-    smallest = smallest_picture(config)
+    """Convolutions need images, and images large enough for them."""
+    smallest = smallest_image(config)
     size = config["data"].get("size")
     name = target(config, "model").split(".")[-1]
     if smallest is not None and target(config, "data") in TABLES:
         yield (
-            f"{name} needs pictures, and this data set is a table of numbers.\n"
-            "Type model=mlp, or choose a data set of pictures"
+            f"{name} needs images, and this data set is a table of numbers.\n"
+            "Type model=mlp, or choose a data set of images"
         )
     elif smallest is not None and size is not None and size < smallest:
         yield (
-            f"{name} needs pictures of {smallest} x {smallest} or more, got data.size={size}.\n"
+            f"{name} needs images of {smallest} x {smallest} or more, got data.size={size}.\n"
             f"Type data.size={smallest}, or choose another model"
         )
 
 
-def patches_fill_the_picture(config: dict) -> Iterator[str]:
-    """A vision transformer cuts its pictures into whole patches."""
+def patches_fill_the_image(config: dict) -> Iterator[str]:
+    """A vision transformer cuts its images into whole patches."""
     size, model = config["data"].get("size"), config["model"]
     if target(config, "model") != "dlcourse.model.vit.ViT" or size is None:
         return
-    patch = model["patch"] or (4 if size < SMALL_PICTURE else 16)
+    patch = model["patch"] or (4 if size < SMALL_IMAGE else 16)
     if size % patch:
         yield (
-            f"model.patch={patch} does not divide pictures of data.size={size}.\n"
+            f"model.patch={patch} does not divide images of data.size={size}.\n"
             f"Type data.size={size // patch * patch + patch}, or a model.patch that divides it"
         )
 
@@ -74,22 +74,22 @@ def published_weights_stay(config: dict) -> Iterator[str]:
 
 
 def augmentation_fits_the_inputs(config: dict) -> Iterator[str]:
-    """Only pictures can be mirrored and shifted."""
-    wrong = [name for name in config["augment"] if name in PICTURE_AUGMENTATIONS]
+    """Only images can be mirrored and shifted."""
+    wrong = [name for name in config["augment"] if name in IMAGE_AUGMENTATIONS]
     if wrong and target(config, "data") in TABLES:
         yield (
-            f"augment={wrong[0]} is for pictures, and this data set is a table of numbers.\n"
+            f"augment={wrong[0]} is for images, and this data set is a table of numbers.\n"
             "Type 'augment=[noise]', 'augment=[mixup]' or 'augment=[]'"
         )
 
 
 def augmentation_options_fit(config: dict) -> Iterator[str]:
-    """A square must lie in the picture, and a strength among its levels."""
+    """A square must lie in the image, and a strength among its levels."""
     size = config["data"].get("size")
     length = config["augment"].get("cutout", {}).get("length")
     if size is not None and length is not None and length > size:
         yield (
-            f"augment.cutout.length={length} covers more than a picture of data.size={size}.\n"
+            f"augment.cutout.length={length} covers more than an image of data.size={size}.\n"
             f"Type augment.cutout.length={max(size // 2, 1)}"
         )
     options = config["augment"].get("rand_augment", {})
@@ -103,7 +103,7 @@ def augmentation_options_fit(config: dict) -> Iterator[str]:
 
 
 def mirrors_are_large_enough(config: dict) -> Iterator[str]:
-    """A picture can be mirrored about its border once."""
+    """An image can be mirrored about its border once."""
     size, crop = config["data"].get("size"), config["augment"].get("crop", {})
     asked = {"augment.crop.padding": crop["padding"]} if crop.get("mode") == "reflect" else {}
     if "shift" in config["view"]:
@@ -111,29 +111,28 @@ def mirrors_are_large_enough(config: dict) -> Iterator[str]:
     for key, pixels in asked.items():
         if size is not None and pixels >= size:
             yield (
-                f"{key}={pixels} is more than a picture of data.size={size} can mirror.\n"
+                f"{key}={pixels} is more than an image of data.size={size} can mirror.\n"
                 f"Type {key}={size - 1} or less"
             )
 
 
-def views_are_of_pictures(config: dict) -> Iterator[str]:
+def views_are_of_images(config: dict) -> Iterator[str]:
     """Numbers of a table have no mirror image, and one that is an answer would not fit."""
-    own = [name for name in config["view"] if name in PICTURE_VIEWS]
+    own = [name for name in config["view"] if name in IMAGE_VIEWS]
     if own and target(config, "data") in TABLES:
         yield (
-            f"view={own[0]} is for pictures, and this data set is a table of numbers.\n"
-            "Type 'view=[]'"
+            f"view={own[0]} is for images, and this data set is a table of numbers.\nType 'view=[]'"
         )
     elif own and config["data"]["reconstruct"]:
         yield (
-            f"view={own[0]} asks for another picture than the one to be rebuilt with "
+            f"view={own[0]} asks for another image than the one to be rebuilt with "
             "data.reconstruct=true.\nType 'view=[]'"
         )
 
 
-def targets_that_are_pictures_stay(config: dict) -> Iterator[str]:
-    """A moved picture would have to be rebuilt where it was."""
-    moved = [name for name in config["augment"] if name in PICTURE_AUGMENTATIONS]
+def targets_that_are_images_stay(config: dict) -> Iterator[str]:
+    """A moved image would have to be rebuilt where it was."""
+    moved = [name for name in config["augment"] if name in IMAGE_AUGMENTATIONS]
     if config["data"]["reconstruct"] and moved:
         yield (
             f"augment={moved[0]} changes the inputs, and with data.reconstruct=true the targets "
@@ -146,7 +145,7 @@ def norm_fits_the_model(config: dict) -> Iterator[str]:
     norm = config["model"].get("norm")
     if norm == "instance" and target(config, "model") == "dlcourse.model.mlp.MLP":
         yield (
-            "model.norm=instance averages over a picture's pixels, and an MLP's units have none.\n"
+            "model.norm=instance averages over an image's pixels, and an MLP's units have none.\n"
             "Type model.norm=layer"
         )
     single = [width for width in mlp_widths(config) if one_value_to_average(norm, width)]
@@ -189,7 +188,7 @@ def maxout_has_its_pieces(config: dict) -> Iterator[str]:
         )
 
 
-def picture_folder_exists(config: dict) -> Iterator[str]:
+def image_folder_exists(config: dict) -> Iterator[str]:
     """A folder of one's own cannot be downloaded."""
     data = config["data"]
     if target(config, "data") == "dlcourse.data.image_folder.image_folder":
@@ -228,17 +227,17 @@ def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
 
 RULES = (
     model_fits_the_inputs,
-    patches_fill_the_picture,
+    patches_fill_the_image,
     whitening_is_small_enough,
     published_weights_stay,
     augmentation_fits_the_inputs,
     augmentation_options_fit,
     mirrors_are_large_enough,
-    views_are_of_pictures,
-    targets_that_are_pictures_stay,
+    views_are_of_images,
+    targets_that_are_images_stay,
     norm_fits_the_model,
     maxout_has_its_pieces,
-    picture_folder_exists,
+    image_folder_exists,
     a_range_goes_upwards,
     the_run_to_start_from_is_there,
 )

@@ -1,4 +1,4 @@
-"""Pictures of what the metrics' ``full`` tells; each returns a figure of its own.
+"""Plots of what the metrics' ``full`` tells; each returns a figure of its own.
 
 The colours can be told apart by the colour-blind, and nothing is said by colour alone.
 """
@@ -32,8 +32,8 @@ def draw_confusion(counts: list[list[int]], classes: list[str]) -> Figure:
     side = min(3.2 + 0.45 * size, 12)
     figure = Figure(figsize=(side, 0.92 * side), layout="constrained")
     axes = figure.add_subplot(xlabel="predicted", ylabel="true")
-    picture = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-    bar = figure.colorbar(picture, shrink=0.8, label="share of the true class")
+    plot = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+    bar = figure.colorbar(plot, shrink=0.8, label="share of the true class")
     bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1], labels=["0", "1 %", "5 %", "20 %", "50 %", "100 %"])
     axes.tick_params(length=0)
     if size <= 100:

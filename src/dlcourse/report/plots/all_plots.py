@@ -5,15 +5,15 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from dlcourse.report.picture.heat_map import draw_heat_map
-from dlcourse.report.picture.importances import draw_importances
-from dlcourse.report.picture.learning_rate import draw_learning_rate
-from dlcourse.report.picture.levels import diverged, usable
-from dlcourse.report.picture.main_effects import draw_main_effects
+from dlcourse.report.plots.heat_map import draw_heat_map
+from dlcourse.report.plots.importances import draw_importances
+from dlcourse.report.plots.learning_rate import draw_learning_rate
+from dlcourse.report.plots.levels import diverged, usable
+from dlcourse.report.plots.main_effects import draw_main_effects
 from dlcourse.report.points import Point
 
 
-def pictures(
+def plots(
     points: Sequence[Point], keys: Sequence[str], importances: Mapping[str, float]
 ) -> dict[str, Callable[[], Figure | None]]:
     """Return what draws each plot, by the name of its file; None comes where it makes no sense."""

@@ -1,4 +1,4 @@
-"""What a key's values have come to: the numbers behind the pictures."""
+"""What a key's values have come to: the numbers behind the plots."""
 
 import math
 from collections.abc import Sequence

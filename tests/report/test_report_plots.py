@@ -1,12 +1,12 @@
-"""Pictures have the panels, lines and cells that the points ask for."""
+"""Plots have the panels, lines and cells that the points ask for."""
 
 import pytest
 from run_folders import held_out, write_run
 
 from dlcourse.report.grouping import group_points
 from dlcourse.report.keys import swept_keys
-from dlcourse.report.picture.levels import around_base, marginal, scale_of
-from dlcourse.report.picture.pictures import pictures
+from dlcourse.report.plots.all_plots import plots
+from dlcourse.report.plots.levels import around_base, marginal, scale_of
 from dlcourse.report.runs import find_runs
 
 
@@ -18,7 +18,7 @@ def points_of(folder, *table):
 
 
 def drawn(points, importances=None):
-    made = pictures(points, swept_keys(points), importances or {})
+    made = plots(points, swept_keys(points), importances or {})
     figures = {name: draw() for name, draw in made.items()}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
@@ -37,7 +37,7 @@ def grid(tmp_path):
     )
 
 
-def test_a_grid_has_all_pictures(grid):
+def test_a_grid_has_all_plots(grid):
     figures = drawn(grid, {"optim": 0.8, "optim.lr": 0.2})
     assert set(figures) == {
         "main_effects.png", "heat_map.png", "learning_rate.png", "importances.png",
@@ -99,7 +99,7 @@ def test_a_point_that_is_nan_is_not_drawn(tmp_path):
     assert len(figure.axes[0].lines[0].get_xdata()) == 2
 
 
-def test_a_single_point_has_no_picture(tmp_path):
+def test_a_single_point_has_no_plot(tmp_path):
     assert drawn(points_of(tmp_path, ("optim.lr=0.1", 0.5))) == {}
 
 

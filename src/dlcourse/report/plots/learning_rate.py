@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.text import add_legend, value_label
-from dlcourse.report.picture.levels import RATE, Scale, around_base, scale_of, scales
-from dlcourse.report.picture.look import (
+from dlcourse.report.plots.levels import RATE, Scale, around_base, scale_of, scales
+from dlcourse.report.plots.look import (
     COLOURS,
     DASHES,
     MARKERS,

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dlcourse.drawing.text import LITERAL, value_label
-from dlcourse.report.picture.levels import Scale, around_base, scale_of, scales
-from dlcourse.report.picture.look import empty_figure, plain, scale_x
+from dlcourse.report.plots.levels import Scale, around_base, scale_of, scales
+from dlcourse.report.plots.look import empty_figure, plain, scale_x
 from dlcourse.report.points import Point
 from dlcourse.report.ranking import by_data
 from dlcourse.report.statistics import spread
@@ -71,8 +71,8 @@ def draw_cells(
     axes.set_ylabel(value_label(down.key), **LITERAL)
     axes.set_facecolor("#eceef0")
     colours = "viridis_r" if point.mode == "min" else "viridis"
-    picture = axes.imshow(table, cmap=colours, aspect="auto")
-    figure.colorbar(picture, label=point.monitor)
+    plot = axes.imshow(table, cmap=colours, aspect="auto")
+    figure.colorbar(plot, label=point.monitor)
     names = [value_label(level.name) for level in across.levels]
     axes.set_xticks(range(len(names)), names, **LITERAL)
     rows = [value_label(level.name) for level in down.levels]
@@ -84,7 +84,7 @@ def draw_cells(
     gone = {(option(one, down.key), option(one, across.key)) for one in lost}
     cells = [(x, y, mean) for y, row in enumerate(table) for x, mean in enumerate(row)]
     for x, y, mean in cells:
-        light = not math.isnan(mean) and sum(picture.to_rgba(mean)[:3]) > 1.4
+        light = not math.isnan(mean) and sum(plot.to_rgba(mean)[:3]) > 1.4
         text = written(mean)
         if math.isnan(mean):
             text = "diverged" if (down.levels[y].name, across.levels[x].name) in gone else "–"
@@ -124,7 +124,7 @@ def draw_scatter(points: Sequence[Point], first: Scale, second: Scale) -> Figure
     along, up, means = zip(*dots, strict=True)
     colours = "viridis_r" if points[0].mode == "min" else "viridis"
     look = {"s": 46, "edgecolors": "#717581", "linewidths": 0.5}
-    picture = axes.scatter(along, up, c=means, cmap=colours, **look)
-    figure.colorbar(picture, label=points[0].monitor)
+    plot = axes.scatter(along, up, c=means, cmap=colours, **look)
+    figure.colorbar(plot, label=points[0].monitor)
     plain(axes)
     return figure

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.text import LITERAL, value_label
-from dlcourse.report.picture.look import COLOURS, empty_figure, plain
+from dlcourse.report.plots.look import COLOURS, empty_figure, plain
 
 
 def draw_importances(shares: Mapping[str, float]) -> Figure | None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlcourse.report.picture.levels import Scale, scales
-from dlcourse.report.picture.look import (
+from dlcourse.report.plots.levels import Scale, scales
+from dlcourse.report.plots.look import (
     COLOURS,
     DOT,
     draw_repeats,

@@ -1,4 +1,4 @@
-"""How the pictures look: colours that the colour-blind can tell apart, axes, ticks."""
+"""How the plots look: colours that the colour-blind can tell apart, axes, ticks."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from dlcourse.drawing.text import LITERAL, value_label
-from dlcourse.report.picture.levels import Scale
+from dlcourse.report.plots.levels import Scale
 from dlcourse.report.points import Point
 from dlcourse.report.statistics import LEAST, Spread
 from dlcourse.report.written import number_of, option

@@ -1,0 +1,1 @@
+"""From a config to objects, folds and a result."""

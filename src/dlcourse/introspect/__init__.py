@@ -1,0 +1,1 @@
+"""Looking into a network: layers, shapes, receptive fields, gradients."""

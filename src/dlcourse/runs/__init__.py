@@ -1,0 +1,1 @@
+"""A run's folder: its files, who may use it, and configs of older versions; imports no torch."""

@@ -1,0 +1,1 @@
+"""The terminal: messages, streams, and the one live line."""
