@@ -10,8 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-from dlcourse.command import one_message
-from dlcourse.error import UserError
+from dlcourse.terminal.command import one_message
+from dlcourse.errors import UserError
 from omegaconf import OmegaConf
 
 from dlcourse.schema import catalogue
@@ -37,7 +37,7 @@ def main() -> None:
         return
     if words not in ([], ["--check"]):
         raise UserError(f"{' '.join(words)} is not understood.\n{__doc__.strip()}")
-    text = catalogue(CONFIGS)
+    text = page(CONFIGS)
     if not words:
         CATALOGUE.write_text(text, encoding="utf-8")
         print(f"{CATALOGUE} is written")
@@ -49,12 +49,13 @@ def main() -> None:
         sys.exit(1)
 
 
-def catalogue(configs: Path) -> str:
+def page(configs: Path) -> str:
     """Return the page as Markdown."""
     settings = OmegaConf.to_container(OmegaConf.load(configs / "train.yaml"))
     chosen = catalogue.defaults(configs)
     parts = [HEAD]
     for group in catalogue.ORDER:
+        files = catalogue.files_of(group, [configs])
         choices = [
             catalogue.read_choice(path) for path in catalogue.files_of(group, [configs]).values()
         ]

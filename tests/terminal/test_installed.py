@@ -50,8 +50,8 @@ def test_each_missing_dependency_is_named_with_the_two_ways_to_install(missing, 
     shutil.copy(ROOT / "train.py", clone)
     for name in ("__init__.py", "terminal/__init__.py", "terminal/installed.py"):
         (clone / "src/dlcourse" / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / "src/dlcourse" / name, clone / "src/dlcourse")
         shutil.copy(ROOT / "src/dlcourse" / name, clone / "src/dlcourse" / name)
+    environment = with_modules(tmp_path / "has", *(set(NEEDED) - {missing}))
     result = ended(clone / "train.py", environment, cwd=tmp_path)
     assert result.returncode == 2
     first, *ways = result.stderr.splitlines()
