@@ -10,13 +10,13 @@ import re
 import sys
 from pathlib import Path
 
-from dlcourse.terminal.command import one_message
-from dlcourse.errors import UserError
 from omegaconf import OmegaConf
 
+from dlcourse.errors import UserError
 from dlcourse.schema import catalogue
 from dlcourse.schema.compose import CONFIGS
 from dlcourse.schema.validate import MULTIPLE
+from dlcourse.terminal.command import one_message
 
 CATALOGUE = Path(__file__).parents[1] / "docs/catalogue.md"
 HEAD = """\
@@ -55,7 +55,6 @@ def page(configs: Path) -> str:
     chosen = catalogue.defaults(configs)
     parts = [HEAD]
     for group in catalogue.ORDER:
-        files = catalogue.files_of(group, [configs])
         choices = [
             catalogue.read_choice(path) for path in catalogue.files_of(group, [configs]).values()
         ]
