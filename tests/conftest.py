@@ -83,6 +83,28 @@ hypothesis.settings.register_profile("same", derandomize=True, deadline=None, da
 hypothesis.settings.load_profile("same")
 
 
+SLOW = (
+    "contract", "references", "scripts", "sweep", "test_cli.py", "test_float64.py",
+    "test_lessons.py", "test_random_streams.py", "test_records.py", "data/test_made_up.py",
+    "data/test_streamed.py", "engine/test_fingerprint.py", "engine/test_predictions.py",
+    "engine/test_resume.py", "engine/test_run.py", "model/test_classic.py", "model/test_modern.py",
+    "model/test_torchvision.py", "observe/test_observers.py", "terminal/test_user_code.py",
+    "train/test_checkpoint.py", "train/test_finite.py", "train/test_loop.py",
+    "train/test_midway.py",
+)  # fmt: skip
+"""Tests that start processes or train many models: `make quick` leaves them out."""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the slow tests; a name in SLOW that is no longer a file or folder is an error."""
+    slow = [Path(__file__).parent / name for name in SLOW]
+    missing = [str(path) for path in slow if not path.exists()]
+    assert not missing, f"SLOW in tests/conftest.py names what does not exist: {missing}"
+    for item in items:
+        if any(item.path == path or path in item.path.parents for path in slow):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_finish():
     """Spare the garbage collector what collecting has made: a tenth of all time."""
     gc.freeze()
