@@ -1,0 +1,175 @@
+"""Every command in README and docs is in order: the checks of a run pass, without training."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from conftest import CONFIGS, ROOT
+
+from dlcourse.errors import UserError
+from dlcourse.schema.command_line import read
+from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.validate import check, check_key
+from dlcourse.sweep.space import Space, read_spaces
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OVERRIDES = {"train", "sweep", "show", "shapes", "doctor"}
+"""Subcommands that take the options of a run."""
+OTHERS = {"evaluate", "predict", "collect", "check-gradient", "catalogue"}
+NOT_CHECKED = (
+    "resume=",
+    "hydra/launcher=",
+    "hydra.launcher.",
+    "+hydra.launcher.",
+    "seeds=",
+    "check=",
+)
+"""What needs a folder of a run or a plugin, or changes no job."""
+FILLED = "my_images"
+
+
+FILE = re.compile(r"^```(?:yaml|python)\n# (\S+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+"""A file on a page: its name in the first line."""
+
+
+class Documented(NamedTuple):
+    """A command on a page. message: what the page shows as its error; empty if it is in order."""
+
+    page: str
+    text: str
+    message: str
+
+
+def commands(page: Path) -> Iterator[Documented]:
+    """Yield the commands in a page's blocks without a language and in its code in the text."""
+    text = page.read_text(encoding="utf-8")
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if language:
+            continue
+        lines = block.replace("\\\n", " ").splitlines()
+        for number, line in enumerate(lines):
+            message = ""
+            after = lines[number + 1] if number + 1 < len(lines) else ""
+            if line.startswith("$ ") and after.startswith("dlcourse: "):
+                message = after.removeprefix("dlcourse: ")
+            if re.match(r"(\$ )?(dlcourse|python|make|pip) \S", line):
+                words = " ".join(line.removeprefix("$ ").split())
+                yield Documented(page.name, words, message)
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for code in re.findall(r"`((?:dlcourse|python|make|pip) [^`]+)`", outside):
+        if "<name>" in code:
+            continue  # not a command, but the pattern of many
+        yield Documented(page.name, " ".join(code.split()), "")
+
+
+ALL = list({c.text.removesuffix(" check=true"): c for p in PAGES for c in commands(p)}.values())
+RUNS = [c for c in ALL if c.text.startswith("dlcourse ") and c.text.split()[1] in OVERRIDES]
+REST = [c for c in ALL if c not in RUNS]
+
+
+def named(command: Documented) -> str:
+    return f"{command.page}: {command.text}"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return an empty folder to start from, with the files that the pages speak of."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("my_images", "my_tables"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "my_mnist/checkpoints").mkdir(parents=True)
+    (tmp_path / "my_mnist/checkpoints/best.pt").touch()
+    for page in PAGES:
+        for name, content in FILE.findall(page.read_text(encoding="utf-8")):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+    return tmp_path
+
+
+def filled(text: str) -> list[str]:
+    """Return a command's words, with a name in the place of what the reader has to fill in."""
+    return [word for word in shlex.split(re.sub(r"<[^>]*>", FILLED, text)) if word != "…"]
+
+
+def words_of(text: str) -> list[str]:
+    """Return those of a command's options that can be checked here."""
+    words = filled(text)[2:]
+    return [word for word in words if not word.startswith(NOT_CHECKED) and word != FILLED]
+
+
+def examine(text: str) -> None:
+    """Check the runs that a command would start; raises UserError."""
+    sweep = text.split()[1] == "sweep"
+    args, _ = read([*(["-m"] if sweep else []), *words_of(text)])
+    if args.help or args.hydra_help:
+        return
+    if args.multirun:
+        examine_sweep(*read_spaces(args.overrides, args.config_dir), args.config_dir)
+    else:
+        check(plain(compose(args.overrides, args.config_dir)))
+
+
+def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None) -> None:
+    """Check the job of the first values, and every other value by itself: that is ten times faster.
+
+    Raises UserError.
+    """
+    values = {space.key: space.values or (space.at(0), space.at(1)) for space in spaces}
+    first = [f"{key}={some[0]}" for key, some in values.items()]
+    check(plain(compose([*fixed, *first], config_dir)))
+    for key, some in values.items():
+        for value in some[1:]:
+            if (CONFIGS / key).is_dir():
+                assert (CONFIGS / key / f"{value}.yaml").exists()
+            else:
+                check_key(key, yaml.safe_load(value.replace("\\:", ":")))
+
+
+@pytest.mark.parametrize("command", RUNS, ids=named)
+def test_a_documented_run_passes_the_checks(command, folder):
+    if not command.message:
+        examine(command.text)
+        return
+    with pytest.raises(UserError) as raised:
+        examine(command.text)
+    assert str(raised.value).split("; did")[0] == command.message.split("; did")[0]
+
+
+@pytest.mark.parametrize("command", REST, ids=named)
+def test_a_documented_command_of_another_kind_exists(command):
+    program, first, *rest = filled(command.text)
+    if program == "dlcourse":
+        assert first in OTHERS
+        file = ROOT / "scripts" / f"{first.replace('-', '_')}.py"
+        known = file.read_text(encoding="utf-8")
+        module = ROOT / "src/dlcourse/commands" / file.name
+        known += module.read_text(encoding="utf-8") if module.exists() else ""
+        assert all(f"{word.partition('=')[0]}=" in known for word in rest if "=" in word)
+    elif program == "make":
+        assert re.search(rf"^{first}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif program == "python" and first.endswith(".py"):
+        assert (ROOT / first).exists()
+    else:
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        for extra in re.findall(r"(?:dlcourse|\.)\[(\w+)\]", command.text):
+            assert extra in extras["optional-dependencies"]
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(links) > 10
+    assert all((ROOT / link).exists() for link in links if "://" not in link)
+
+
+def test_the_readme_names_every_choice_of_the_groups_it_lists():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for group in ("data", "optim", "schedule", "loss", "augment", "split", "metric", "sweep"):
+        names = {path.stem for path in (CONFIGS / group).glob("[!_]*.yaml")} - {"none"}
+        assert not [name for name in names if f"`{name}`" not in text]
