@@ -60,7 +60,7 @@ def main() -> None:
 
 def list_images(words: str) -> list[Path]:
     """Return the named files, or all images in the named folder and below."""
-    from dlcourse.data.listing import images_below
+    from dlcourse.data.scan import images_below
 
     whole = Path(words)
     if whole.is_dir():

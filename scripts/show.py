@@ -100,7 +100,7 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
     """Yield inputs and targets of the chosen examples: as they are, then of every draw."""
     import torch
 
-    from dlcourse.data.options import standardize
+    from dlcourse.data.transforms import standardize
     from dlcourse.engine.build import build, told
     from dlcourse.permutations import random_order, stratified_order
     from dlcourse.random_streams import Purpose

@@ -58,7 +58,7 @@ def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
 def prepared(cfg):
     """Return a fresh state, a fold and a recipe as an experiment makes them."""
     from dlcourse.core import Fold
-    from dlcourse.data.options import standardize
+    from dlcourse.data.transforms import standardize
     from dlcourse.engine.build import build, divide, load_data, make_recipe, make_state
 
     runtime = build(cfg.runtime)()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dlcourse.core import Fold, Observer
-from dlcourse.data.options import standardize
+from dlcourse.data.transforms import standardize
 from dlcourse.engine.build import build, load_data, make_recipe, make_state
 from dlcourse.engine.run import run
 from dlcourse.machine.cuda_graph import Captured

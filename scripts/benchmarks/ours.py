@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from dlcourse.core import Dataset, Fold, Observer, Recipe, Record, State
-from dlcourse.data.options import standardize
+from dlcourse.data.transforms import standardize
 from dlcourse.engine.autotune import decide
 from dlcourse.engine.build import build, divide, make_recipe, make_state
 from dlcourse.train.checkpoint import Checkpoint

@@ -12,7 +12,7 @@ from PIL import Image
 from dlcourse import atomic_files
 from dlcourse.core import Fold
 from dlcourse.data.cache import IMAGES
-from dlcourse.data.options import standardize
+from dlcourse.data.transforms import standardize
 from dlcourse.engine.build import build as build_node
 from dlcourse.engine.build import load_data, make_recipe, make_state
 from dlcourse.engine.run import run

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from dlcourse.core import Split
-from dlcourse.data.options import standardize
 from dlcourse.data.streamed import StreamedSplit
+from dlcourse.data.transforms import standardize
 from dlcourse.data.workers import map_ahead
 from dlcourse.engine.build import load_data
 from dlcourse.engine.run import run

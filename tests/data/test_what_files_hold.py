@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.data import image_file, listing
+from dlcourse.data import image_file, scan
 from dlcourse.data.csv import csv
-from dlcourse.data.fetch import fetch
+from dlcourse.data.download import ensure_files
 from dlcourse.data.image_file import NOTES, read_image
 from dlcourse.data.image_folder import image_folder
 from dlcourse.engine.build import load_data
@@ -297,7 +297,7 @@ def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
     def forbidden(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(listing.os, "scandir", forbidden)
+    monkeypatch.setattr(scan.os, "scandir", forbidden)
     with pytest.raises(UserError, match=r"(?s)cannot be read: .*Permission denied.*right to read"):
         data_set(top)
 
@@ -310,19 +310,19 @@ def test_files_of_a_set_without_permission_are_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr("builtins.open", forbidden)
     with pytest.raises(UserError, match=r"(?s)The set cannot be read: .*denied.*right to read"):
-        fetch("The set", tmp_path, {"a": "0"}, None)
+        ensure_files("The set", tmp_path, {"a": "0"}, None)
 
 
 def test_a_cache_is_made_again_when_the_rules_of_reading_change(tmp_path, monkeypatch):
     top = folder_with("1.png", array(RAMP, np.uint8), tmp_path)
-    images, _ = listing.list_images(top)
-    before = listing.fingerprint(images)
-    assert listing.fingerprint(images) == before
-    monkeypatch.setattr(listing, "RULES", image_file.RULES + 1)
-    assert listing.fingerprint(images) != before
+    images, _ = scan.list_images(top)
+    before = scan.fingerprint(images)
+    assert scan.fingerprint(images) == before
+    monkeypatch.setattr(scan, "RULES", image_file.RULES + 1)
+    assert scan.fingerprint(images) != before
     monkeypatch.undo()
-    monkeypatch.setattr(listing.PIL, "__version__", "0.0")
-    assert listing.fingerprint(images) != before
+    monkeypatch.setattr(scan.PIL, "__version__", "0.0")
+    assert scan.fingerprint(images) != before
 
 
 def test_damaged_orientation_costs_the_orientation_alone(tmp_path, monkeypatch):

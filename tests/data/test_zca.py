@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Split, Standardize, Whiten
-from dlcourse.data.options import standardize
+from dlcourse.data.transforms import standardize
 from dlcourse.data.whitening import MOST_WHITENED, whiten
 from dlcourse.engine.build import build, load_data, make_recipe
 from dlcourse.engine.reopen import load_model

@@ -7,7 +7,7 @@ import torch
 from conftest import prepared, same
 
 from dlcourse.core import Dataset, Fold, Record, Split
-from dlcourse.data.options import standardize
+from dlcourse.data.transforms import standardize
 from dlcourse.engine.build import build, make_recipe, make_state
 from dlcourse.model.cascade import error_left, install
 from dlcourse.train.checkpoint import Checkpoint, restore

@@ -7,7 +7,7 @@ from benchmarks.nets import count, make_net
 from benchmarks.options import Options
 from benchmarks.ours import device_of, initial_model
 from benchmarks.work import Work, compose_work, load_images
-from dlcourse.data.options import standardize
+from dlcourse.data.transforms import standardize
 
 
 class Task:

@@ -6,7 +6,7 @@ import torch
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import IMAGES, cached
-from dlcourse.data.fetch import fetch
+from dlcourse.data.download import ensure_files
 from dlcourse.data.image import convert
 
 CLASSES = (
@@ -61,7 +61,7 @@ def _read(root: Path, source: str, name: str, download: bool) -> dict:
 
     files = dict([*dataset.train_list, *dataset.test_list])
     files[dataset.meta["filename"]] = dataset.meta["md5"]
-    fetch(name, root / dataset.base_folder, files, from_its_source if download else None)
+    ensure_files(name, root / dataset.base_folder, files, from_its_source if download else None)
     parts = {"train": dataset(root, train=True), "test": dataset(root, train=False)}
     content: dict = {
         part: {

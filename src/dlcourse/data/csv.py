@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.held_back import hold_back, hold_back_groups
 from dlcourse.data.table import (
     MISSING,
     Table,
@@ -20,6 +19,7 @@ from dlcourse.data.table import (
     number_column,
     read_table,
 )
+from dlcourse.data.test_split import split_off_test, split_off_test_groups
 from dlcourse.errors import UserError, shown
 
 LEAST_GROUPS = 3  # one each to train, to validate and to test on
@@ -79,9 +79,9 @@ def csv(
         )
     everything, name = Split(inputs, targets), shown(table.path.stem)
     if groups is None:
-        train, test = hold_back(everything, held, classes=bool(classes))
+        train, test = split_off_test(everything, held, classes=bool(classes))
     else:
-        train, test, groups = hold_back_groups(everything, groups, held)
+        train, test, groups = split_off_test_groups(everything, groups, held)
     return Dataset(
         name=name, train=train, test=test, classes=classes, groups=groups, features=tuple(chosen)
     )

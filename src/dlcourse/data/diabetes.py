@@ -6,7 +6,7 @@ import torch
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
-from dlcourse.data.held_back import hold_back
+from dlcourse.data.test_split import split_off_test
 
 TEST_EXAMPLES = 89  # a fifth of the 442
 
@@ -25,7 +25,7 @@ def diabetes(*, root: Path, seed: int) -> Dataset:
     """
     content = cached(root, "diabetes", _read)
     everything = Split(content["features"], content["targets"])
-    train, test = hold_back(everything, TEST_EXAMPLES, classes=False)
+    train, test = split_off_test(everything, TEST_EXAMPLES, classes=False)
     return Dataset(name="diabetes", train=train, test=test, verified=True)
 
 

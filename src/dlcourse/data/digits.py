@@ -6,8 +6,8 @@ import torch
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import IMAGES, cached
-from dlcourse.data.held_back import hold_back
 from dlcourse.data.image import convert
+from dlcourse.data.test_split import split_off_test
 
 TEST_EXAMPLES = 360  # a fifth of the 1,797
 
@@ -22,7 +22,7 @@ def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
     """
     content = cached(root, "digits", _read)
     everything = Split(convert(content[IMAGES], size, channels), content["targets"])
-    train, test = hold_back(everything, TEST_EXAMPLES, classes=True)
+    train, test = split_off_test(everything, TEST_EXAMPLES, classes=True)
     return Dataset(
         name="digits", train=train, test=test, classes=tuple("0123456789"), verified=True
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import IMAGES, cached
-from dlcourse.data.fetch import fetch
+from dlcourse.data.download import ensure_files
 from dlcourse.data.image import convert
 from dlcourse.errors import UserError
 
@@ -22,7 +22,7 @@ class Source(NamedTuple):
 
     folder: where they lie in ``data.root``.
     prefixes: what the names of the files of the training and of the test part begin with.
-    md5, also: as ``fetch`` takes them; a sum that is missing is not known.
+    md5, also: as ``ensure_files`` takes them; a sum that is missing is not known.
     first: the label of the first class.
     transposed: whether the images lie on their sides, mirrored.
     """
@@ -51,7 +51,7 @@ def idx(
         files = [file for prefix in source.prefixes for file in names(prefix)]
         sums = {file: source.md5.get(file) for file in files}
         folder = root / source.folder
-        fetch(folder.parent.name, folder, sums, download, source.also)
+        ensure_files(folder.parent.name, folder, sums, download, source.also)
         parts = zip(("train", "test"), source.prefixes, strict=True)
         return {part: read_part(root, source, prefix) for part, prefix in parts}
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import IMAGES, cached
-from dlcourse.data.held_back import TEST_SEED
 from dlcourse.data.image_file import first_of, look_at, report, try_images
-from dlcourse.data.listing import class_of, fingerprint, list_images
+from dlcourse.data.scan import class_of, fingerprint, list_images
 from dlcourse.data.streamed import ImageFiles, StreamedSplit
+from dlcourse.data.test_split import TEST_SEED
 from dlcourse.data.workers import map_ahead
 from dlcourse.errors import UserError, shown
 from dlcourse.permutations import stratified_order

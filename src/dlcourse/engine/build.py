@@ -13,7 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, Split, State
-from dlcourse.data.options import keep_examples, keep_test_examples, randomize_labels, reconstruct
+from dlcourse.data.transforms import (
+    keep_examples,
+    keep_test_examples,
+    randomize_labels,
+    reconstruct,
+)
 from dlcourse.engine import fingerprint
 from dlcourse.errors import UserError, nearest
 from dlcourse.machine.cuda_graph import captured, uncaptured

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.core import Dataset, Fold, Observer
-from dlcourse.data.options import standardize
+from dlcourse.data.transforms import standardize
 from dlcourse.engine import fingerprint, predictions
 from dlcourse.engine.autotune import settle
 from dlcourse.engine.build import (

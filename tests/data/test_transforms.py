@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.options import keep_examples, keep_test_examples, randomize_labels, standardize
+from dlcourse.data.transforms import (
+    keep_examples,
+    keep_test_examples,
+    randomize_labels,
+    standardize,
+)
 from dlcourse.engine.build import load_data
 from dlcourse.errors import UserError
 

@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.terminal.live_line import live
 
 
-def fetch(
+def ensure_files(
     name: str,
     folder: Path,
     md5: Mapping[str, str | None],

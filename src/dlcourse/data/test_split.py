@@ -9,7 +9,7 @@ from dlcourse.random_streams import Purpose
 TEST_SEED = 0  # the test part is the same in every run
 
 
-def hold_back(everything: Split, examples: int, *, classes: bool) -> tuple[Split, Split]:
+def split_off_test(everything: Split, examples: int, *, classes: bool) -> tuple[Split, Split]:
     """Return the training part and a test part of the given size, the same in every run.
 
     classes: whether the targets are classes, whose shares then are the same in both parts.
@@ -21,7 +21,7 @@ def hold_back(everything: Split, examples: int, *, classes: bool) -> tuple[Split
     return everything.subset(order[examples:]), everything.subset(order[:examples])
 
 
-def hold_back_groups(
+def split_off_test_groups(
     everything: Split, groups: Tensor, examples: int
 ) -> tuple[Split, Split, Tensor]:
     """Return the training part, a test part of whole groups, and the training part's groups.
