@@ -94,7 +94,7 @@ def predict(
     """
     import torch
 
-    from dlcourse.data.image_file import report, try_images
+    from dlcourse.data.image_file import describe_notes, try_images
     from dlcourse.engine.ensemble import average
 
     channels, size, _ = result["input_shape"]
@@ -119,7 +119,7 @@ def predict(
             best = int(share.argmax())
             numbers = [f"{value:.6f}" for value in share.tolist()]
             rows.append([shown(path), classes[best], numbers[best], *numbers])
-    said = report(images, notes)
+    said = describe_notes(images, notes)
     if said:
         print(said, file=sys.stderr)
     return rows

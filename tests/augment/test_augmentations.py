@@ -185,7 +185,7 @@ def test_an_affine_map_without_strength_is_the_image(compose):
 
 
 def test_affine_maps_fill_their_ranges_and_black_comes_in(compose):
-    drawn = affine_module.draw(torch.zeros(5000, 1, 10, 20), 10, 0.1, (0.9, 1.2), 5)
+    drawn = affine_module.draw_affine(torch.zeros(5000, 1, 10, 20), 10, 0.1, (0.9, 1.2), 5)
     ends = {name: (value.min().item(), value.max().item()) for name, value in drawn.items()}
     assert ends["angle"] == pytest.approx((-0.1745, 0.1745), rel=0.01)
     assert ends["right"] == pytest.approx((-2, 2), rel=0.01)

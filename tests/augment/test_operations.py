@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as V
 from dlcourse.augment import color, levels
 from dlcourse.augment.operations import OPERATIONS, deal
 from dlcourse.augment.rand_augment import strengths
-from dlcourse.augment.trivial_augment import WIDE
+from dlcourse.augment.trivial_augment import WIDE_SPACE
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 
@@ -22,7 +22,7 @@ TORCHVISION = [
 ]  # fmt: skip
 NAMES = dict(zip(OPERATIONS, TORCHVISION, strict=True))
 SPACES = {
-    "trivial": (WIDE, autoaugment.TrivialAugmentWide()._augmentation_space(31)),
+    "trivial": (WIDE_SPACE, autoaugment.TrivialAugmentWide()._augmentation_space(31)),
     "rand": (strengths(32, 32), autoaugment.RandAugment()._augmentation_space(31, (32, 32))),
 }
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dlcourse import atomic_files
 from dlcourse.core import Fold
-from dlcourse.data.cache import IMAGES
+from dlcourse.data.cache import IMAGES_KEY
 from dlcourse.data.transforms import standardize
 from dlcourse.engine.build import build as build_node
 from dlcourse.engine.build import load_data, make_recipe, make_state
@@ -51,7 +51,7 @@ def shelf(tmp_path_factory, data_root):
     sets |= {"cifar10": 10, "cifar100": 100}
     for name, classes in sets.items():
         images = colour if name.startswith("cifar") else grey
-        part = {IMAGES: images, "targets": torch.arange(200) % classes}
+        part = {IMAGES_KEY: images, "targets": torch.arange(200) % classes}
         content = {"train": part, "test": part, "classes": [str(n) for n in range(classes)]}
         (root / ".dlcourse").mkdir(exist_ok=True)
         atomic_files.save(root / f".dlcourse/{name}.pt", content)

@@ -20,7 +20,7 @@ from PIL import Image
 from dlcourse import atomic_files
 from dlcourse.data import emnist
 from dlcourse.data import mnist as mnist_module
-from dlcourse.data.cache import IMAGES as CACHED_IMAGES
+from dlcourse.data.cache import IMAGES_KEY as CACHED_IMAGES
 from dlcourse.data.cache import cached
 from dlcourse.data.mnist import kmnist, mnist
 from dlcourse.engine.build import load_data
@@ -262,19 +262,27 @@ def test_a_wrong_archive_of_such_a_set_is_not_taken(small_kmnist, tmp_path):
     assert list((tmp_path / "KMNIST/raw").iterdir()) == []
 
 
-IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+IMAGE_FILE, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        (IMAGES, b"", "does not begin as an IDX file"),
-        (IMAGES, b"\0\0\x08\x03", "does not begin as an IDX file"),
-        (IMAGES, b"not what was meant at all", "does not begin as an IDX file"),
-        (IMAGES, idx_files()[LABELS], "does not begin as an IDX file of 3"),
-        (IMAGES, idx_files()[IMAGES][:-1], r"has 15,695 bytes and should have the sizes \[20"),
-        (IMAGES, idx_files()[IMAGES] + b"x", r"has 15,697 bytes"),
-        (IMAGES, idx_files()[IMAGES.replace("train", "t10k")], "has 10 images and .* 20 labels"),
+        (IMAGE_FILE, b"", "its header is no IDX header"),
+        (IMAGE_FILE, b"\0\0\x08\x03", "its header is no IDX header"),
+        (IMAGE_FILE, b"not what was meant at all", "its header is no IDX header"),
+        (IMAGE_FILE, idx_files()[LABELS], "its header is no IDX header of 3"),
+        (
+            IMAGE_FILE,
+            idx_files()[IMAGE_FILE][:-1],
+            r"has 15,695 bytes and should have the sizes \[20",
+        ),
+        (IMAGE_FILE, idx_files()[IMAGE_FILE] + b"x", r"has 15,697 bytes"),
+        (
+            IMAGE_FILE,
+            idx_files()[IMAGE_FILE.replace("train", "t10k")],
+            "has 10 images and .* 20 labels",
+        ),
         (LABELS, idx_files()[LABELS][:-1] + b"\x0a", "labels that are not from 0 to 9"),
     ],
     ids=["empty", "cut header", "text", "labels", "cut", "longer", "other part", "strange label"],
@@ -294,7 +302,7 @@ def test_a_damaged_file_without_a_known_sum_is_noticed(file, content, message, t
 def emnist_files() -> dict[str, bytes]:
     """Return all parts of a small EMNIST; the letters' labels count from 1."""
     files = {}
-    for part in emnist.CLASSES:
+    for part in emnist.PART_CLASSES:
         for name, content in idx_files().items():
             file = name.replace("train", f"emnist-{part}-train")
             file = file.replace("t10k", f"emnist-{part}-test")
@@ -338,16 +346,16 @@ def test_emnist_is_downloaded_once_for_all_its_parts(small_emnist, tmp_path):
 
 def test_the_images_of_emnist_stand_upright(small_emnist, tmp_path):
     dataset = load_emnist(tmp_path, "balanced")
-    lying = np.frombuffer(idx_files()[IMAGES], np.uint8, offset=16).reshape(20, 28, 28)
+    lying = np.frombuffer(idx_files()[IMAGE_FILE], np.uint8, offset=16).reshape(20, 28, 28)
     assert np.array_equal(dataset.train.inputs[:, 0], lying.swapaxes(1, 2))
 
 
-@pytest.mark.parametrize("part", emnist.CLASSES)
+@pytest.mark.parametrize("part", emnist.PART_CLASSES)
 def test_the_classes_of_emnist_are_torchvisions(part):
     from torchvision.datasets import EMNIST
 
     theirs = [name for name in EMNIST.classes_split_dict[part] if name != "N/A"]
-    assert list(emnist.CLASSES[part]) == theirs
+    assert list(emnist.PART_CLASSES[part]) == theirs
 
 
 def test_notmnist_says_what_to_put_where(tmp_path, compose):

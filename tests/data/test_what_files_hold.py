@@ -243,10 +243,10 @@ def test_every_reader_refuses_what_has_no_meaning_and_names_the_file(
 
 def test_a_report_counts_and_names_files():
     paths, notes = list("abcdef"), [["deep"], ["deep", "frames"], ["deep"], ["deep"], [], []]
-    line = image_file.report(paths, notes)
+    line = image_file.describe_notes(paths, notes)
     assert line.startswith("4 of 6 images have more than 8 bits")
     assert "(a, b, c, and 1 more); 1 of 6 images have several frames" in line
-    assert image_file.report(paths, [[]] * 6) == ""
+    assert image_file.describe_notes(paths, [[]] * 6) == ""
 
 
 def test_what_is_left_out_is_counted_in_one_line(tmp_path, caplog):
@@ -318,7 +318,7 @@ def test_a_cache_is_made_again_when_the_rules_of_reading_change(tmp_path, monkey
     images, _ = scan.list_images(top)
     before = scan.fingerprint(images)
     assert scan.fingerprint(images) == before
-    monkeypatch.setattr(scan, "RULES", image_file.RULES + 1)
+    monkeypatch.setattr(scan, "READER_VERSION", image_file.READER_VERSION + 1)
     assert scan.fingerprint(images) != before
     monkeypatch.undo()
     monkeypatch.setattr(scan.PIL, "__version__", "0.0")
@@ -332,7 +332,7 @@ def test_damaged_orientation_costs_the_orientation_alone(tmp_path, monkeypatch):
         raise SyntaxError("not a TIFF file")
 
     monkeypatch.setattr(image_file.ImageOps, "exif_transpose", broken)
-    pixels, notes = image_file.decode(tmp_path / "1.png", SIDE, 1)
+    pixels, notes = image_file.decode_image(tmp_path / "1.png", SIDE, 1)
     assert np.array_equal(pixels[0], MARK)
     assert notes == ["exif"]
 
@@ -413,7 +413,7 @@ def test_cells_that_stand_for_nothing_and_headers_of_numbers_are_reported(tmp_pa
     table(tmp_path, rows("1,NA", "2,b"))
     assert "column y: 6 cells are NA" in caplog.text
     table(tmp_path, rows("5.1,0", "4.9,1", header="5.2,0"), target="0")
-    assert "line 1, 5.2, 0, is taken for the names of the columns" in caplog.text
+    assert "line 1, 5.2, 0, is read as the names of the columns" in caplog.text
     caplog.clear()
     table(tmp_path, rows("5.1,0", "4.9,1", header="1,2"), target=2)
     table(tmp_path, rows("5.1,a", "4.9,b", header="2019,y"))

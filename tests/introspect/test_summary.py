@@ -60,9 +60,9 @@ def test_groups_save_multiply_adds():
 
 @pytest.mark.parametrize("kind", ["ours", "encoder"])
 def test_attention_counts_and_the_map_of_many_tokens_takes_no_memory(kind):
-    from dlcourse.layer.attention import SHORT, SelfAttention
+    from dlcourse.layer.attention import SHORT_SEQUENCE, SelfAttention
 
-    tokens, width = SHORT + 44, 16
+    tokens, width = SHORT_SEQUENCE + 44, 16
     layer = {
         "ours": lambda: SelfAttention(width, 2),
         "encoder": lambda: nn.TransformerEncoderLayer(width, 2, 32, batch_first=True),

@@ -10,7 +10,7 @@ from dlcourse.errors import UserError
 from dlcourse.layer.convolution import (
     filter_images,
     output_size,
-    overlap,
+    overlap_counts,
     toeplitz,
     transposed_convolution,
     transposed_output_size,
@@ -71,7 +71,7 @@ def test_the_transposed_matrix_is_the_gradient_and_not_the_inverse():
 
 @pytest.mark.parametrize(("kernel", "even"), [(2, True), (3, False), (4, True), (5, False)])
 def test_a_stride_of_two_is_a_checkerboard_where_it_does_not_divide_the_kernel(kernel, even):
-    counts = overlap(kernel, 2, 8)
+    counts = overlap_counts(kernel, 2, 8)
     middle = counts[kernel:-kernel, kernel:-kernel]
     assert (len(middle.unique()) == 1) is even
     assert counts.sum() == 8 * 8 * kernel * kernel  # every write is counted once
@@ -79,7 +79,7 @@ def test_a_stride_of_two_is_a_checkerboard_where_it_does_not_divide_the_kernel(k
 
 def test_the_counts_of_a_kernel_of_three_at_stride_two():
     side = torch.tensor([1, 1, 2, 1, 2, 1, 1])
-    assert torch.equal(overlap(3, 2, 3), side[:, None] * side)
+    assert torch.equal(overlap_counts(3, 2, 3), side[:, None] * side)
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ def test_folds_have_a_heading_each_and_one_introduction(tiny, tmp_path, monkeypa
 
 
 def test_many_short_epochs_print_few_lines_and_log_all(tiny, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(module, "ALL", 5)
-    monkeypatch.setattr(module, "EVERY", 1000.0)
+    monkeypatch.setattr(module, "EVERY_EPOCH_UP_TO", 5)
+    monkeypatch.setattr(module, "PRINT_INTERVAL", 1000.0)
     lines, said = shown_by(tiny, tmp_path, monkeypatch, capsys, "max_epochs=8")
     assert [line[:9] for line in lines if line.startswith("epoch")] == ["epoch 1/8", "epoch 8/8"]
     assert sum(line.startswith("epoch") for line in said) == 8

@@ -158,7 +158,7 @@ def affine_(compose: Callable) -> float:
     before = images()
     after, _ = augment(compose, ["augment=[affine]"], before)
     torch.manual_seed(5)
-    drawn = affine.draw(before, 10, 0.1, (0.9, 1.1), 5)
+    drawn = affine.draw_affine(before, 10, 0.1, (0.9, 1.1), 5)
     angle = drawn["angle"].rad2deg().tolist()
     shear = drawn["shear_x"].atan().rad2deg().tolist()
     shift = torch.stack([drawn["right"], drawn["down"]], dim=1).tolist()

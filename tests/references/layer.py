@@ -13,7 +13,7 @@ from dlcourse.introspect.receptive_field import Window, receptive_field
 from dlcourse.layer.convolution import (
     filter_images,
     output_size,
-    overlap,
+    overlap_counts,
     toeplitz,
     transposed_convolution,
     transposed_output_size,
@@ -73,7 +73,7 @@ def transposed(compose) -> float:
     for size, stride in itertools.product((2, 3, 4), (1, 2, 3)):
         ones = torch.ones(1, 1, 4, 4)
         theirs = F.conv_transpose2d(ones, torch.ones(1, 1, size, size), None, stride)
-        apart = max(apart, largest(overlap(size, stride, 4), theirs[0, 0]))
+        apart = max(apart, largest(overlap_counts(size, stride, 4), theirs[0, 0]))
     return apart
 
 

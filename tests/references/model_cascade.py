@@ -5,7 +5,7 @@ import torch
 from references.row import Row
 
 from dlcourse.engine.build import build
-from dlcourse.model.cascade import candidate_values, scores
+from dlcourse.model.cascade import candidate_scores, candidate_values
 
 
 def cascade(compose):
@@ -14,7 +14,7 @@ def cascade(compose):
     x, error = random.normal(size=(30, 5)), random.normal(size=(30, 2))
     model = build(compose("model=cascade", "model.units=2", "model.candidates=4").model)((3,), 2)
     model = model.double()
-    ours = scores(candidate_values(model, torch.tensor(x)), torch.tensor(error))
+    ours = candidate_scores(candidate_values(model, torch.tensor(x)), torch.tensor(error))
     slope, offset = torch.autograd.grad(ours.sum(), list(model.candidates.parameters()))
 
     w, b = (parameter.detach().numpy() for parameter in model.candidates.parameters())

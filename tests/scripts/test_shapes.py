@@ -89,10 +89,10 @@ def test_the_shapes_known_beforehand_are_those_of_the_data(more, compose):
 
 
 def test_the_classes_known_beforehand_are_those_of_the_sources(compose):
-    from dlcourse.data.emnist import CLASSES
+    from dlcourse.data.emnist import PART_CLASSES
 
     config = compose("data=emnist")
-    for part, classes in CLASSES.items():
+    for part, classes in PART_CLASSES.items():
         config.data.part = part
         assert example_shape(config) == ((1, 28, 28), len(classes))
     assert example_shape(compose("data=cifar100")) == ((3, 32, 32), 100)

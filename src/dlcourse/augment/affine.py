@@ -26,11 +26,11 @@ def affine(
     torchvision's ``RandomAffine``.
     Departs from it: shifts are not rounded to whole pixels.
     """
-    drawn = draw(inputs, degrees, translate, scale, shear)
+    drawn = draw_affine(inputs, degrees, translate, scale, shear)
     return warp(inputs, "bilinear", **drawn), targets
 
 
-def draw(
+def draw_affine(
     images: Tensor, degrees: float, translate: float, scale: tuple[float, float], shear: float
 ) -> dict[str, Tensor]:
     """Return what ``warp`` takes, evenly spread over the allowed ranges, (N,) of each."""

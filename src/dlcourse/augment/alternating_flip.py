@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dlcourse.random_streams import Purpose, mix
 
-LARGE = 2**31 - 1
+LOW_31_BITS = 2**31 - 1
 MULTIPLIERS = (73_244_475, 1_540_483_477)  # odd, below 2^31: products of two stay below 2^62
 
 
@@ -36,7 +36,7 @@ def coins(index: Tensor, seed: int) -> Tensor:
     Reference: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014,
     section 3, whose mixing function has the same two operations on 64 bits.
     """
-    mixed = (index ^ mix(seed, 0, Purpose.FLIPS)) & LARGE
+    mixed = (index ^ mix(seed, 0, Purpose.FLIPS)) & LOW_31_BITS
     for multiplier in MULTIPLIERS:
-        mixed = (mixed ^ (mixed >> 15)) * multiplier & LARGE
+        mixed = (mixed ^ (mixed >> 15)) * multiplier & LOW_31_BITS
     return (mixed ^ (mixed >> 16)) & 1

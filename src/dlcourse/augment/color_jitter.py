@@ -34,10 +34,10 @@ def color_jitter(
     for number in torch.randperm(len(changes)).tolist():
         change, middle, strength = changes[number]
         if strength > 0:
-            inputs = change(inputs, middle + strength * between(len(inputs), inputs.device))
+            inputs = change(inputs, middle + strength * draw_signed(len(inputs), inputs.device))
     return inputs, targets
 
 
-def between(count: int, device: torch.device) -> Tensor:
+def draw_signed(count: int, device: torch.device) -> Tensor:
     """Return numbers (count,) between -1 and 1, all equally likely."""
     return 2 * torch.rand(count, device=device) - 1

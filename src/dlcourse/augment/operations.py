@@ -11,11 +11,11 @@ from dlcourse.augment.geometry import warp
 
 OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "identity": lambda images, _: images,
-    "shear_x": lambda images, tangent: nearest(images, shear_x=tangent, about_corner=True),
-    "shear_y": lambda images, tangent: nearest(images, shear_y=tangent, about_corner=True),
-    "translate_x": lambda images, pixels: nearest(images, right=pixels.trunc()),
-    "translate_y": lambda images, pixels: nearest(images, down=pixels.trunc()),
-    "rotate": lambda images, degrees: nearest(images, angle=-degrees.deg2rad()),
+    "shear_x": lambda images, tangent: warp_nearest(images, shear_x=tangent, about_corner=True),
+    "shear_y": lambda images, tangent: warp_nearest(images, shear_y=tangent, about_corner=True),
+    "translate_x": lambda images, pixels: warp_nearest(images, right=pixels.trunc()),
+    "translate_y": lambda images, pixels: warp_nearest(images, down=pixels.trunc()),
+    "rotate": lambda images, degrees: warp_nearest(images, angle=-degrees.deg2rad()),
     "brightness": lambda images, change: color.brightness(images, 1 + change),
     "color": lambda images, change: color.saturation(images, 1 + change),
     "contrast": lambda images, change: color.contrast(images, 1 + change),
@@ -78,6 +78,6 @@ def deal(examples: int, operations: int, device: torch.device) -> tuple[Tensor, 
     return torch.randperm(examples, device=device).split(counts.tolist())
 
 
-def nearest(images: Tensor, **how: Tensor | bool) -> Tensor:
+def warp_nearest(images: Tensor, **how: Tensor | bool) -> Tensor:
     """Warp images, every pixel taking the colour of the nearest one."""
     return warp(images, "nearest", **how)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dlcourse.augment.operations import Strength, change_each
 
-WIDE = {
+WIDE_SPACE = {
     "identity": Strength(),
     "shear_x": Strength(0, 0.99, signed=True),
     "shear_y": Strength(0, 0.99, signed=True),
@@ -39,4 +39,4 @@ def trivial_augment(
     def draw(count: int, device: torch.device) -> Tensor:
         return torch.randint(num_magnitude_bins, (count,), device=device)
 
-    return change_each(inputs, WIDE, num_magnitude_bins, draw), targets
+    return change_each(inputs, WIDE_SPACE, num_magnitude_bins, draw), targets

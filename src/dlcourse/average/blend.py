@@ -12,7 +12,7 @@ def still_copy(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def blend(averaged: nn.Module, model: nn.Module, share: float) -> None:
+def blend_weights(averaged: nn.Module, model: nn.Module, share: float) -> None:
     """Make averaged <- (1 - share) averaged + share model.
 
     Norm statistics are averaged like weights; what is not a float (their count of batches) is

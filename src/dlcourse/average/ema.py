@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from dlcourse.average.blend import blend, still_copy
+from dlcourse.average.blend import blend_weights, still_copy
 
 
 class EMA:
@@ -27,4 +27,4 @@ class EMA:
 
     def update(self, averaged: nn.Module, model: nn.Module, step: int) -> None:
         """Move the average towards the model."""
-        blend(averaged, model, 1 - min(self.decay, (1 + step) / (10 + step)))
+        blend_weights(averaged, model, 1 - min(self.decay, (1 + step) / (10 + step)))

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from dlcourse.average.blend import blend, still_copy, tensors
+from dlcourse.average.blend import blend_weights, still_copy, tensors
 
 
 class Lookahead:
@@ -37,6 +37,6 @@ class Lookahead:
         done = step + 1
         if done % self.every and done != self.steps:
             return
-        blend(averaged, model, 1 - self.decay * (done / self.steps) ** self.power)
+        blend_weights(averaged, model, 1 - self.decay * (done / self.steps) ** self.power)
         slow, fast = tensors(averaged), tensors(model)
         torch._foreach_copy_([fast[name] for name in slow], list(slow.values()))

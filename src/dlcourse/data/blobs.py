@@ -1,4 +1,4 @@
-"""Round clouds of points."""
+"""Gaussian clusters of points."""
 
 from pathlib import Path
 
@@ -20,9 +20,9 @@ def blobs(
     centers: int,
     std: float,
 ) -> Dataset:
-    """Return points (N, 2) of normal distributions around random centres, a class each.
+    """Generate points (N, 2) from normal distributions around random centres, one class each.
 
-    centers: how many; they are uniform in the square from -10 to 10, and both parts share them.
+    centers: the number of centres, drawn uniformly from [-10, 10]^2 and shared by both parts.
     std: standard deviation of every distribution, on both coordinates.
 
     Raises UserError for fewer training examples than centres.
@@ -36,7 +36,9 @@ def blobs(
     places = draws.uniform(-10, 10, (centers, 2))
 
     def draw(examples: int) -> Split:
-        points, classes = make_blobs(examples, centers=places, cluster_std=std, random_state=draws)
+        points, classes, *_ = make_blobs(
+            examples, centers=places, cluster_std=std, random_state=draws
+        )
         return Split(torch.from_numpy(points).float(), torch.from_numpy(classes).long())
 
     return Dataset(

@@ -1,4 +1,4 @@
-"""Decoded data sets, kept so that later starts take milliseconds."""
+"""A cache of decoded data sets, so that later starts take milliseconds."""
 
 import logging
 from collections.abc import Callable
@@ -6,21 +6,22 @@ from pathlib import Path
 
 from dlcourse import atomic_files
 
-FOLDER = ".dlcourse"  # inside data.root
-IMAGES = "pictures"  # the key of the images in a cache's file
+CACHE_FOLDER = ".dlcourse"  # inside data.root
+IMAGES_KEY = "pictures"  # of the images in a cache file, as in the files of earlier versions
 
 log = logging.getLogger(__name__)
 
 
 def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "") -> dict:
-    """Return what ``make`` returns: from the cache if it is there and whole, else by making it.
+    """Return the result of ``make``, read from the cache if there is an intact one.
 
-    A damaged cache is named in a warning and made again. Where nothing can be written, a warning
-    says so and the data are decoded at every start.
+    A damaged cache file is reported in a warning and written again. If the folder cannot be written
+    to, a warning says so and the data are decoded at every start.
 
-    replaces: a pattern of the names of older caches of the same files, which are then removed.
+    root: the data folder; the cache file is ``.dlcourse/<name>.pt`` in it.
+    replaces: a glob pattern for older cache files of the same data, which are then removed.
     """
-    path = root / FOLDER / f"{name}.pt"
+    path = root / CACHE_FOLDER / f"{name}.pt"
     try:
         return atomic_files.load(path)
     except FileNotFoundError:

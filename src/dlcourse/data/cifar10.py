@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import IMAGES, cached
+from dlcourse.data.cache import IMAGES_KEY, cached
 from dlcourse.data.download import ensure_files
 from dlcourse.data.image import convert
 
-CLASSES = (
+CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 
@@ -17,14 +17,15 @@ CLASSES = (
 def cifar10(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
     """Return 50,000 training and 10,000 test images (N, channels, size, size) in ten classes.
 
-    Files: ``cifar-10-batches-py`` in ``root``, as torchvision lays them out. They are pickles, and
-    none is opened before its MD5 sum was found right. Raises UserError where they are damaged, or
-    missing and not to be had.
+    Files: ``cifar-10-batches-py`` in ``root``, laid out as by torchvision. They are pickle files,
+    so each one's MD5 sum is checked before it is opened.
+
+    Raises UserError for damaged files, and for missing ones that cannot be downloaded.
 
     Reference: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """
     content = cached(root, "cifar10", lambda: _read(root, "CIFAR10", "CIFAR-10", download))
-    return _dataset("cifar10", content, CLASSES, size, channels)
+    return _dataset("cifar10", content, CIFAR10_CLASSES, size, channels)
 
 
 def cifar100(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
@@ -43,14 +44,14 @@ def _dataset(
     name: str, content: dict, classes: tuple[str, ...], size: int, channels: int
 ) -> Dataset:
     train, test = (
-        Split(convert(content[part][IMAGES], size, channels), content[part]["targets"])
+        Split(convert(content[part][IMAGES_KEY], size, channels), content[part]["targets"])
         for part in ("train", "test")
     )
     return Dataset(name=name, train=train, test=test, classes=classes, verified=True)
 
 
 def _read(root: Path, source: str, name: str, download: bool) -> dict:
-    """Fetch and read the set that torchvision calls ``source``."""
+    """Download the set that torchvision calls ``source`` if it is missing, and read it."""
     import torchvision.datasets  # 1 s, and only before there is a cache
 
     dataset = getattr(torchvision.datasets, source)
@@ -65,7 +66,7 @@ def _read(root: Path, source: str, name: str, download: bool) -> dict:
     parts = {"train": dataset(root, train=True), "test": dataset(root, train=False)}
     content: dict = {
         part: {
-            IMAGES: torch.from_numpy(set_.data).permute(0, 3, 1, 2).contiguous(),
+            IMAGES_KEY: torch.from_numpy(set_.data).permute(0, 3, 1, 2).contiguous(),
             "targets": torch.tensor(set_.targets),
         }
         for part, set_ in parts.items()

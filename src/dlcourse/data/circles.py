@@ -1,4 +1,4 @@
-"""Two circles, one in the other."""
+"""Two concentric circles of points."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def circles(
     noise: float,
     factor: float,
 ) -> Dataset:
-    """Return points (N, 2) on a circle of radius 1 and on a smaller one inside it, a class each.
+    """Generate points (N, 2) on a circle of radius 1 and on a smaller one inside, one class each.
 
     noise: standard deviation of the Gaussian noise on both coordinates.
     factor: radius of the smaller circle, in (0, 1).

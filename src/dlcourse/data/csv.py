@@ -1,4 +1,4 @@
-"""A user's own table."""
+"""A user's own table in a CSV file."""
 
 import logging
 import re
@@ -22,9 +22,9 @@ from dlcourse.data.table import (
 from dlcourse.data.test_split import split_off_test, split_off_test_groups
 from dlcourse.errors import UserError, shown
 
-LEAST_GROUPS = 3  # one each to train, to validate and to test on
+LEAST_GROUPS = 3  # one each for training, validation and test
 
-WHOLE = re.compile(r"(?<=\d)\.0*$")  # the end of a whole number written as 2.0
+WHOLE_NUMBER_END = re.compile(r"(?<=\d)\.0*$")  # the end of a whole number written as 2.0
 
 log = logging.getLogger(__name__)
 
@@ -43,23 +43,24 @@ def csv(
 ) -> Dataset:
     """Return the rows of a table: features (N, D) and a target column, classes or values.
 
-    ``test_fraction`` of the rows is held back, class by class, the same in every run. The classes
-    are the different cells of the target column, in numeric order if all of them are numbers. A
-    warning names the columns of numbers that lose digits as 32-bit floats, and cells such as NA
-    that are taken for classes.
+    ``test_fraction`` of the rows, in each class the same share, becomes the test part, the same
+    rows in every run. The classes are the distinct cells of the target column, in numeric order if
+    all of them are numbers. Warnings name the columns whose numbers lose digits as 32-bit floats,
+    and cells such as NA that count as classes.
 
     file: a CSV file in ``root`` whose first line names the columns.
     target: the column to predict.
     features: the columns to predict it from; None takes all but ``target`` and ``group``.
-    group: a column that names what rows belong together, such as a patient: none of its groups is
-        on both sides of a split, and the rows held back are whole groups, whatever their classes.
+    group: a column that says which rows belong together, for example the patient. All rows of a
+        group are on the same side of every split; the test part then consists of whole groups, and
+        the shares of the classes are not balanced.
     task: ``classification`` or ``regression``.
-    separator: ``comma``, ``semicolon``, ``tab`` or ``space`` between the cells.
+    separator: between the cells, ``comma``, ``semicolon``, ``tab`` or ``space``.
 
-    Raises UserError, with the line and the column, for what cannot be meant.
+    Raises UserError, with the line and the column, for a table or options that make no sense.
     """
     table = read_table(root / file, separator)
-    target, group = str(target), None if group is None else str(group)  # a column may be called 2
+    target, group = str(target), None if group is None else str(group)  # a name such as 2 is an int
     features = None if features is None else [str(name) for name in features]
     chosen = _chosen(table, target, features, group)
     groups = None if group is None else _groups(table, group, target)  # (N,)
@@ -88,7 +89,7 @@ def csv(
 
 
 def report_lost_digits(table: Table, names: Sequence[str]) -> None:
-    """Name the columns whose numbers differ by less than 32-bit floats can tell apart."""
+    """Warn of columns whose numbers differ by less than the precision of 32-bit floats."""
     found = [(name, lost_digits(table, name)) for name in names]
     lost = ", ".join(f"{name} ({example})" for name, example in found if example)
     if lost:
@@ -101,7 +102,7 @@ def report_lost_digits(table: Table, names: Sequence[str]) -> None:
 def _chosen(
     table: Table, target: str, features: Sequence[str] | None, group: str | None
 ) -> list[str]:
-    """Return the columns to predict from; raises UserError where there are none to be meant."""
+    """Return the feature columns; raises UserError if there are none, or if they make no sense."""
     others = [name for name in table.header if name not in (target, group)]
     chosen = others if features is None else list(features)
     if not chosen:
@@ -111,7 +112,7 @@ def _chosen(
         )
     if target in chosen:
         raise UserError(
-            f"data.features has {target}, which is what is to be predicted.\n"
+            f"data.features has {target}, which is the column to predict.\n"
             "Leave it out, or type another data.target"
         )
     twice = [name for name in chosen if chosen.count(name) > 1]
@@ -125,15 +126,15 @@ def _groups(table: Table, group: str, target: str) -> Tensor:
     cells = column(table, group, "data.group")
     if group == target:
         raise UserError(
-            f"data.group={group} is also what is to be predicted.\n"
+            f"data.group={group} is also the column to predict.\n"
             "Type another data.group, or data.group=null"
         )
     values = _values(table, group, cells)
     order = sorted(set(values))
     if len(order) < LEAST_GROUPS:
         raise UserError(
-            f"{shown(table.path)}, column {group}: the rows are of {len(order)} groups, and to "
-            f"train, validate and test on different ones takes {LEAST_GROUPS}.\n"
+            f"{shown(table.path)}, column {group}: the rows belong to {len(order)} groups, and "
+            f"training, validation and test need at least {LEAST_GROUPS}.\n"
             "Type another data.group, or data.group=null"
         )
     number = {value: position for position, value in enumerate(order)}
@@ -141,10 +142,10 @@ def _groups(table: Table, group: str, target: str) -> Tensor:
 
 
 def _values(table: Table, name: str, cells: list[str]) -> list:
-    """Return cells as numbers if all of them are: 1 and 1.0 are then the same.
+    """Return the cells as numbers if all of them are numbers, so that 1 and 1.0 are equal.
 
-    Raises UserError where one number is written in another way, for ``1`` and ``01``, ``10`` and
-    ``1E1`` may be different codes.
+    Raises UserError if a number is written in two ways, such as ``1`` and ``01`` or ``10`` and
+    ``1E1``, because these may be different codes.
     """
     if not all(map(is_number, cells)):
         return cells
@@ -152,7 +153,7 @@ def _values(table: Table, name: str, cells: list[str]) -> list:
     first: dict[Decimal, tuple[str, int]] = {}
     for value, cell, line in zip(values, cells, table.lines, strict=True):
         other, above = first.setdefault(value, (cell, line))
-        if other != cell and WHOLE.sub("", other) != WHOLE.sub("", cell):
+        if other != cell and WHOLE_NUMBER_END.sub("", other) != WHOLE_NUMBER_END.sub("", cell):
             raise UserError(
                 f"{shown(table.path)}, column {name}: {other} (line {above}) and {cell} (line "
                 f"{line}) are one number, written in two ways.\nWrite them alike if they are the "
@@ -165,7 +166,7 @@ def _classes(table: Table, target: str) -> tuple[Tensor, tuple[str, ...]]:
     """Return the class (N,) of every row and the names of the classes."""
     cells = column(table, target, "data.target")
     values = _values(table, target, cells)
-    written = dict(zip(reversed(values), reversed(cells), strict=True))  # as it comes first
+    written = dict(zip(reversed(values), reversed(cells), strict=True))  # as first written
     order = sorted(written)
     if len(order) == 1:
         raise UserError(
@@ -180,7 +181,7 @@ def _classes(table: Table, target: str) -> tuple[Tensor, tuple[str, ...]]:
         )
     for cell in sorted({cell for cell in cells if cell.lower() in MISSING}):
         log.warning(
-            "%s, column %s: %d cells are %s, which is taken for the name of a class",
+            "%s, column %s: %d cells are %s, which counts as a class",
             shown(table.path), target, cells.count(cell), cell,
         )  # fmt: skip
     number = {value: position for position, value in enumerate(order)}

@@ -1,6 +1,7 @@
-"""The diabetes progression data inside scikit-learn."""
+"""The diabetes progression data that come with scikit-learn."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,16 +13,16 @@ TEST_EXAMPLES = 89  # a fifth of the 442
 
 
 def diabetes(*, root: Path, seed: int) -> Dataset:
-    """Return 353 training and 89 test patients: ten features (N, 10) and the disease (N, 1).
+    """Return 353 training and 89 test patients: ten features (N, 10), disease progression (N, 1).
 
     The features are age, sex, body mass index, blood pressure and six blood values, each in its
-    own unit; the target is the progression a year later, from 25 to 346. The set comes without a
-    test part, so a fifth of it is always held back.
+    own unit; the target is the progression of the disease after one year, from 25 to 346. The set
+    has no test part of its own: always the same fifth of it is used.
 
     Reference: Efron, Hastie, Johnstone, Tibshirani, "Least angle regression", Annals of Statistics
     32(2), 2004.
-    Departs from scikit-learn's default: its features are scaled by figures of the whole set, the
-    test part included; these are as they were measured.
+    Departs from scikit-learn's default, which scales the features by statistics of the whole set,
+    the test part included; these are the measured values.
     """
     content = cached(root, "diabetes", _read)
     everything = Split(content["features"], content["targets"])
@@ -32,7 +33,7 @@ def diabetes(*, root: Path, seed: int) -> Dataset:
 def _read() -> dict:
     from sklearn.datasets import load_diabetes  # 0.7 s, and only before there is a cache
 
-    source = load_diabetes(scaled=False)
+    source: Any = load_diabetes(scaled=False)
     return {
         "features": torch.from_numpy(source.data).float(),
         "targets": torch.from_numpy(source.target).float().unsqueeze(1),

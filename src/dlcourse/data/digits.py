@@ -1,11 +1,12 @@
-"""The digits inside scikit-learn."""
+"""The handwritten digits that come with scikit-learn."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import IMAGES, cached
+from dlcourse.data.cache import IMAGES_KEY, cached
 from dlcourse.data.image import convert
 from dlcourse.data.test_split import split_off_test
 
@@ -15,13 +16,13 @@ TEST_EXAMPLES = 360  # a fifth of the 1,797
 def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
     """Return 1,437 training and 360 test images (N, channels, size, size) of handwritten digits.
 
-    The set comes without a test part, so a fifth of it, class by class, is always held back.
+    The set has no test part of its own: always the same fifth of every class is used.
 
     Reference: Alpaydin, Kaynak, "Optical recognition of handwritten digits", UCI repository, 1998;
-    scikit-learn carries the test part of that collection.
+    scikit-learn includes the test part of that collection.
     """
     content = cached(root, "digits", _read)
-    everything = Split(convert(content[IMAGES], size, channels), content["targets"])
+    everything = Split(convert(content[IMAGES_KEY], size, channels), content["targets"])
     train, test = split_off_test(everything, TEST_EXAMPLES, classes=True)
     return Dataset(
         name="digits", train=train, test=test, classes=tuple("0123456789"), verified=True
@@ -31,9 +32,9 @@ def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
 def _read() -> dict:
     from sklearn.datasets import load_digits  # 0.7 s, and only before there is a cache
 
-    source = load_digits()
+    source: Any = load_digits()
     grey = torch.from_numpy(source.images)  # (1797, 8, 8), 0 to 16
     return {
-        IMAGES: (grey * 255 / 16).round().byte().unsqueeze(1),
+        IMAGES_KEY: (grey * 255 / 16).round().byte().unsqueeze(1),
         "targets": torch.from_numpy(source.target).long(),
     }

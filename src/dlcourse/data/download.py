@@ -1,4 +1,4 @@
-"""Files of public data sets: found, verified, downloaded where missing."""
+"""Find, verify and download the files of public data sets."""
 
 import hashlib
 import os
@@ -19,17 +19,18 @@ def ensure_files(
     download: Callable[[Path], Path] | None,
     also: Iterable[str] = (),
 ) -> None:
-    """Make sure that ``folder`` holds every file named in ``md5``, whole.
+    """Make sure that ``folder`` holds every file named in ``md5``, undamaged.
 
-    What is missing is downloaded into a folder aside, verified there and only then moved to its
-    final name, so an interrupted download leaves nothing behind that looks like data.
+    Missing files are downloaded into a temporary folder, verified there and only then moved to
+    their final names, so that an interrupted download leaves nothing that looks like data.
 
-    md5: the sum of every file; None where it is not known, and only the file's presence counts.
-    download: fetches the set into the folder it is given and returns where the files then lie;
-        None forbids it.
-    also: files that are not asked for, but are kept if they come along with a download.
+    name: of the data set, for messages.
+    md5: the MD5 sum of every file; None if it is not known: then the file only has to exist.
+    download: downloads the set into the given folder and returns the folder with the files; None
+        forbids a download.
+    also: further files to keep if the download includes them.
 
-    Raises UserError where a file is damaged, or missing and not to be had.
+    Raises UserError for a damaged file, and for missing files that cannot be downloaded.
     """
     try:
         missing = [file for file in md5 if not (folder / file).exists()]
@@ -56,34 +57,34 @@ def ensure_files(
         raise UserError(f"{name} is not in {folder}, and data.download is false.\n{remedy}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
+        temporary = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
     except OSError as error:
         raise UserError(f"{name} cannot be downloaded to {folder}: {error}.\n{remedy}") from error
     try:
         print(f"Downloading {name} to {folder}", file=sys.stderr, flush=True)
-        with live(lambda columns: ""):  # torchvision has a bar of its own
-            fetched = download(aside)
+        with live(lambda columns: ""):  # torchvision shows a progress bar of its own
+            downloaded = download(temporary)
         for file in missing:
-            if not whole(fetched / file, md5[file]):
-                raise UserError(f"The {file} that was downloaded is not the one that {name} has.")
-        extra = [file for file in also if file not in md5 and (fetched / file).is_file()]
+            if not whole(downloaded / file, md5[file]):
+                raise UserError(f"The downloaded {file} has another MD5 sum than that of {name}.")
+        extra = [file for file in also if file not in md5 and (downloaded / file).is_file()]
         for file in [*missing, *extra]:
-            os.replace(fetched / file, folder / file)
+            os.replace(downloaded / file, folder / file)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"{name} is not in {folder} and could not be downloaded: {reason}\n{remedy}"
         ) from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def whole(path: Path, md5: str | None) -> bool:
-    """Return whether a file is there and, where its MD5 sum is known, has it."""
-    return path.is_file() and (md5 is None or digest(path) == md5)
+    """Return whether a file exists and, if its MD5 sum is known, matches it."""
+    return path.is_file() and (md5 is None or md5_of(path) == md5)
 
 
-def digest(path: Path) -> str:
-    """Return a file's MD5 sum, which is what the data sets' owners publish."""
+def md5_of(path: Path) -> str:
+    """Return a file's MD5 sum, the checksum that the data sets' authors publish."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

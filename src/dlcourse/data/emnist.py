@@ -4,15 +4,16 @@ import string
 from pathlib import Path
 
 from dlcourse.core import Dataset
-from dlcourse.data.idx import Source, idx, names
+from dlcourse.data.idx import IdxFiles, idx, names
 
-ALL = string.digits + string.ascii_uppercase + string.ascii_lowercase
-MERGED = "".join(c for c in ALL if c not in "cijklmopsuvwxyz")  # as small as large, but for size
-CLASSES = {
+CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+ALIKE = "cijklmopsuvwxyz"  # small letters that look like their capitals
+MERGED = "".join(character for character in CHARACTERS if character not in ALIKE)
+PART_CLASSES = {
     "balanced": MERGED,
-    "letters": string.ascii_lowercase,  # a small and a large letter are one class
+    "letters": string.ascii_lowercase,  # a letter and its capital are one class
     "digits": string.digits,
-    "byclass": ALL,
+    "byclass": CHARACTERS,
     "bymerge": MERGED,
     "mnist": string.digits,
 }
@@ -21,20 +22,22 @@ CLASSES = {
 def emnist(
     *, root: Path, seed: int, part: str, size: int, channels: int, download: bool
 ) -> Dataset:
-    """Return images (N, channels, size, size) of one part of EMNIST, upright.
+    """Return upright images (N, channels, size, size) of one of the parts of EMNIST.
 
     part: ``balanced`` has 112,800 training and 18,800 test images of 47 classes, ``letters``
         124,800 and 20,800 of 26, ``digits`` 240,000 and 40,000 of 10, ``byclass`` 697,932 and
         116,323 of 62, ``bymerge`` the same in 47, ``mnist`` 60,000 and 10,000 of 10.
 
-    Files: ``EMNIST/raw`` in ``root``, as torchvision lays them out. One archive has all parts, and
-    all are kept once it is downloaded; torchvision verifies its sum, those of the files in it are
-    not known. Raises UserError where files are damaged, or missing and not to be had.
+    Files: ``EMNIST/raw`` in ``root``, laid out as by torchvision. One archive holds all parts, and
+    all are kept once it is downloaded. torchvision checks the archive's MD5 sum; those of the files
+    in it are not known.
+
+    Raises UserError for damaged files, and for missing ones that cannot be downloaded.
 
     Reference: Cohen, Afshar, Tapson, van Schaik, "EMNIST: extending MNIST to handwritten letters",
     IJCNN 2017.
-    Departs from it: the files' images are transposed and the letters counted from 1; here the
-    images stand upright and every part counts from 0.
+    Departs from it: the files hold transposed images and count the letters from 1; here the images
+    are upright and every part counts its classes from 0.
     """
 
     def from_its_source(folder: Path) -> Path:
@@ -43,15 +46,15 @@ def emnist(
         EMNIST(folder, split=part, download=True)
         return folder / "EMNIST/raw"
 
-    source = Source(
+    source = IdxFiles(
         name=f"emnist_{part}",
         folder="EMNIST/raw",
         prefixes=(f"emnist-{part}-train", f"emnist-{part}-test"),
-        classes=tuple(CLASSES[part]),
+        classes=tuple(PART_CLASSES[part]),
         md5={},
         also=tuple(
             file
-            for other in CLASSES
+            for other in PART_CLASSES
             for split in ("train", "test")
             for file in names(f"emnist-{other}-{split}")
         ),

@@ -1,4 +1,4 @@
-"""Logic gates."""
+"""Truth tables of logic gates."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import torch
 
 from dlcourse.core import Dataset, Split
 
-TRUTH = {  # the output for the inputs 00, 01, 10 and 11
+TRUTH = {  # outputs for the inputs 00, 01, 10 and 11
     "and": (0, 0, 0, 1),
     "or": (0, 1, 1, 1),
     "xor": (0, 1, 1, 0),
@@ -17,13 +17,13 @@ TRUTH = {  # the output for the inputs 00, 01, 10 and 11
 
 
 def gates(*, root: Path, seed: int, gate: str) -> Dataset:
-    """Return the truth table of a gate: its four inputs (4, 2), 0 or 1, and their classes (4,).
+    """Return the truth table of a gate: four inputs (4, 2) of 0 and 1, and their classes (4,).
 
-    The table is all there is, so its four rows are the training part, the ready-made validation
-    part and the test part at once: what is asked is whether a model can represent the gate.
+    The four rows are training, validation and test part at once: the question is whether a model
+    can represent the gate.
 
-    gate: ``and``, ``or``, ``nand`` and ``nor`` can be separated by a line, ``xor`` and ``xnor``
-        cannot.
+    gate: ``and``, ``or``, ``nand`` and ``nor`` are linearly separable, ``xor`` and
+        ``xnor`` are not.
 
     Reference: Minsky, Papert, "Perceptrons", MIT Press, 1969.
     """

@@ -1,4 +1,4 @@
-"""Image sets in the IDX format of MNIST."""
+"""Image data sets in the IDX format of MNIST."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import IMAGES, cached
+from dlcourse.data.cache import IMAGES_KEY, cached
 from dlcourse.data.download import ensure_files
 from dlcourse.data.image import convert
 from dlcourse.errors import UserError
@@ -17,14 +17,14 @@ from dlcourse.errors import UserError
 BYTES = 8  # the code of uint8 in an IDX file's header
 
 
-class Source(NamedTuple):
-    """A set in IDX files.
+class IdxFiles(NamedTuple):
+    """The files of a data set in IDX format.
 
-    folder: where they lie in ``data.root``.
-    prefixes: what the names of the files of the training and of the test part begin with.
-    md5, also: as ``ensure_files`` takes them; a sum that is missing is not known.
+    folder: their folder in ``data.root``.
+    prefixes: how the file names of the training part and of the test part begin.
+    md5, also: see ``ensure_files``; a file without an entry in ``md5`` has no known sum.
     first: the label of the first class.
-    transposed: whether the images lie on their sides, mirrored.
+    transposed: whether rows and columns of the stored images are exchanged.
     """
 
     name: str
@@ -38,14 +38,14 @@ class Source(NamedTuple):
 
 
 def idx(
-    source: Source,
+    source: IdxFiles,
     download: Callable[[Path], Path] | None,
     *,
     root: Path,
     size: int,
     channels: int,
 ) -> Dataset:
-    """Return the images (N, channels, size, size) of a set, fetched and decoded where needed."""
+    """Return the images (N, channels, size, size) of a set, downloaded and decoded if needed."""
 
     def make() -> dict:
         files = [file for prefix in source.prefixes for file in names(prefix)]
@@ -57,18 +57,18 @@ def idx(
 
     content = cached(root, source.name, make)
     train, test = (
-        Split(convert(content[part][IMAGES], size, channels), content[part]["targets"])
+        Split(convert(content[part][IMAGES_KEY], size, channels), content[part]["targets"])
         for part in ("train", "test")
     )
     return Dataset(name=source.name, train=train, test=test, classes=source.classes, verified=True)
 
 
 def names(prefix: str) -> tuple[str, str]:
-    """Return the files of one part: its images and its labels."""
+    """Return the file names of one part: its images and its labels."""
     return f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
 
 
-def read_part(root: Path, source: Source, prefix: str) -> dict[str, Tensor]:
+def read_part(root: Path, source: IdxFiles, prefix: str) -> dict[str, Tensor]:
     """Return a part's images (N, 1, H, W), upright, and its targets (N,), counted from 0.
 
     Raises UserError for a damaged file and for files that do not belong together.
@@ -82,17 +82,19 @@ def read_part(root: Path, source: Source, prefix: str) -> dict[str, Tensor]:
         )
     if not ((targets >= 0) & (targets < len(source.classes))).all():
         last = source.first + len(source.classes) - 1
-        raise damaged(label_file, f"it has labels that are not from {source.first} to {last}")
+        raise damaged_file(label_file, f"it has labels that are not from {source.first} to {last}")
     if source.transposed:
         images = images.transpose(1, 2).contiguous()
-    return {IMAGES: images.unsqueeze(1), "targets": targets}
+    return {IMAGES_KEY: images.unsqueeze(1), "targets": targets}
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
-    """Return the uint8 numbers of an IDX file, a tensor of so many dimensions.
+    """Read an IDX file of uint8 values into a tensor with the given number of dimensions.
 
-    The header has two zeros, the type of the numbers, how many dimensions there are, and the size
-    of each in four bytes, the highest first. Raises UserError where that is not so.
+    The header has two zero bytes, the type of the values, the number of dimensions, and the size of
+    each dimension in four bytes, big-endian.
+
+    Raises UserError for a file that cannot be read or has another content.
 
     Reference: LeCun, Cortes, Burges, "The MNIST database", 1998, section "File formats".
     """
@@ -102,16 +104,16 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
         raise UserError(f"{path} cannot be read: {error}.\nMake it readable") from error
     header = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, BYTES, dimensions]) or len(content) < header:
-        raise damaged(path, f"it does not begin as an IDX file of {dimensions} dimensions does")
+        raise damaged_file(path, f"its header is no IDX header of {dimensions} dimensions")
     shape = np.frombuffer(content, ">u4", dimensions, 4).tolist()
     if len(content) - header != np.prod(shape, dtype=object):
-        raise damaged(path, f"it has {len(content):,} bytes and should have the sizes {shape}")
+        raise damaged_file(path, f"it has {len(content):,} bytes and should have the sizes {shape}")
     numbers = np.frombuffer(content, np.uint8, offset=header)
     return torch.from_numpy(numbers.reshape(shape).copy())
 
 
-def damaged(path: Path, reason: str) -> UserError:
-    """Return the error for a file that is not what its name says."""
+def damaged_file(path: Path, reason: str) -> UserError:
+    """Return the error for a damaged file."""
     return UserError(
         f"{path} is damaged: {reason}.\nDelete it, and the next start downloads it again"
     )

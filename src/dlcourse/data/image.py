@@ -1,17 +1,16 @@
-"""Images as tensors."""
+"""Size and channels of image tensors."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CHUNK = 1024  # images that are turned to floats at a time
+CHUNK = 1024  # examples that are converted to floats at a time
 
 
 def convert(images: Tensor, size: int, channels: int) -> Tensor:
-    """Bring uint8 images (N, C, H, W) to (N, channels, size, size).
+    """Resize uint8 images (N, C, H, W) to (N, channels, size, size), bilinearly with antialiasing.
 
-    They are resized bilinearly and antialiased. One channel of three is their luma; three of one
-    are three times the same.
+    From three channels to one the luma is taken; from one to three the channel is repeated.
     """
     if images.shape[1:] == (channels, size, size):
         return images
@@ -19,7 +18,7 @@ def convert(images: Tensor, size: int, channels: int) -> Tensor:
     for target, source in zip(converted.split(CHUNK), images.split(CHUNK), strict=True):
         if channels < source.shape[1]:
             source = luma(source)
-        target.copy_(resize(source, size))  # from one channel to three it is repeated
+        target.copy_(resize(source, size))  # one channel broadcasts to three
     return converted
 
 
@@ -34,7 +33,7 @@ def luma(images: Tensor) -> Tensor:
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Bring uint8 images (N, C, H, W) to (N, C, size, size), bilinear and antialiased."""
+    """Resize uint8 images (N, C, H, W) to (N, C, size, size), bilinearly with antialiasing."""
     if images.shape[-2:] == (size, size):
         return images
     resized = F.interpolate(

@@ -1,21 +1,22 @@
-"""One image out of a file; imports no torch, so that worker processes start in a moment."""
+"""Decode one image from a file. Imports no torch, so that worker processes start quickly."""
 
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from dlcourse.errors import UserError, shown
 
-RULES = 2  # raise it when the same file comes to give other pixels: the names of caches have it
-MOST_PIXELS = 89_478_485  # Pillow's own bound; a file of some kilobytes can unpack to gigabytes
+READER_VERSION = 2  # raise it when files are decoded to other pixels: it is part of cache names
+MOST_PIXELS = 89_478_485  # Pillow's limit: a file of kilobytes can unpack to gigabytes
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
-DEEP = 65_535.0  # white in 16 bits
+WHITE_16_BITS = 65_535.0
 BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
-MOST_NAMED = 3  # files that a line of a report names
+MOST_NAMED = 3  # files that a message names
 
 NOTES = {
     "transparent": "are transparent: composited on white",
@@ -25,22 +26,22 @@ NOTES = {
     "channels": "have more than three colour channels: only red, green and blue are read",
     "exif": "have damaged EXIF data: read without their orientation",
 }
-"""What a file can hold that pixels of 8 bits cannot, and what is made of it."""
+"""What 8-bit RGB pixels cannot represent, and how it is converted."""
 
 
 def read_image(path: Path | str, size: int, channels: int) -> np.ndarray:
-    """Return one image as uint8 (channels, size, size), cropped to a square in the middle.
+    """Read one image as uint8 (channels, size, size), centre-cropped to a square and resized.
 
-    Raises UserError naming a damaged one, and one whose values have no known black and white.
+    Raises UserError for a damaged file and for an image whose range of values is unknown.
     """
-    return decode(path, size, channels)[0]
+    return decode_image(path, size, channels)[0]
 
 
-def decode(path: Path | str, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
-    """Return one image as ``read_image`` does, and the keys of the NOTES that are true of it."""
+def decode_image(path: Path | str, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
+    """Read one image as ``read_image`` does; also return the keys of the NOTES that apply to it."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's; what they warn of is noted here
+            warnings.simplefilter("ignore")  # Pillow's; the notes report the same
             with Image.open(path, formats=formats()) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise ValueError(
@@ -51,7 +52,7 @@ def decode(path: Path | str, size: int, channels: int) -> tuple[np.ndarray, list
                 image = image.convert("L" if channels == 1 else "RGB")
                 image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
                 pixels = np.array(image)
-    except Exception as error:  # a decoder that meets damaged bytes may raise anything
+    except Exception as error:  # decoders raise any error on damaged bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"The image {shown(path)} cannot be read: {shown(reason)}.\nReplace it or remove it"
@@ -61,37 +62,39 @@ def decode(path: Path | str, size: int, channels: int) -> tuple[np.ndarray, list
 
 @cache
 def formats() -> tuple[str, ...]:
-    """Return the formats that are read; Pillow knows others, some of which start programs."""
+    """Return the formats to read; Pillow has others, some of which start external programs."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def has_image_bytes(path: Path) -> bool:
-    """Return whether a file begins as an image does."""
+    """Return whether the first bytes of a file are those of an image."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             Image.open(path, formats=formats()).close()
         except Image.DecompressionBombError:
             return True
-        except Exception:  # decoders meet any bytes here; what is left out is counted
+        except Exception:  # any bytes may come; skipped files are counted
             return False
     return True
 
 
 def flatten(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Return an image upright, with 8 bits per channel and opaque; and what is noted of it."""
+    """Return an image upright, opaque and with 8 bits per channel, and its notes."""
     notes = []
-    if getattr(image, "is_animated", False) and image.format != "MPO":  # a photo with a preview
+    if (
+        getattr(image, "is_animated", False) and image.format != "MPO"
+    ):  # an MPO is a photo with a preview
         notes.append("frames")
     if image.mode == "RGBX":
         notes.append("channels")
-    if image.mode[0] in "IF" or any(";16" in str(tile) for tile in image.tile):
+    if image.mode[0] in "IF" or any(";16" in str(tile) for tile in getattr(image, "tile", ())):
         notes.append("deep")
     image.load()
     try:
         ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # of the orientation alone: the pixels are whole
+    except Exception:  # only the orientation is lost
         notes.append("exif")
     if image.mode[0] in "IF":
         if "transparency" in image.info:
@@ -99,30 +102,34 @@ def flatten(image: Image.Image) -> tuple[Image.Image, list[str]]:
         return scale(image), notes
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
-        if image.getchannel("A").getextrema()[0] < 255:
+        lowest, _ = cast(tuple[int, int], image.getchannel("A").getextrema())
+        if lowest < 255:
             notes.append("transparent")
             white = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(white, image).convert("RGB")
-            if all(low == high for low, high in image.getextrema()):
+            channels = cast(tuple[tuple[int, int], ...], image.getextrema())
+            if all(low == high for low, high in channels):
                 notes.append("blank")
     return image, notes
 
 
 def scale(image: Image.Image) -> Image.Image:
-    """Return a grey image of 16 or 32 bits, or of floats, with 8 bits.
+    """Convert a grey image of 16 or 32 bits, or of floats, to 8 bits.
 
-    16 bits are scaled from 0 to white, 65,535 or what the file says. Of 32 bits and floats no
-    file says what is white: whole numbers from 0 to 255 and floats from 0 to 1 are taken for what
-    they look like. Raises ValueError for others.
+    16 bits are scaled so that 65,535, or the largest value that the file declares, becomes 255.
+    Files of 32 bits and of floats do not declare which value is white: integers from 0 to 255 are
+    kept, floats from 0 to 1 are scaled.
+
+    Raises ValueError for other ranges.
     """
     values = np.asarray(image).astype(np.float64)
     tags = getattr(image, "tag_v2", {})
     if image.mode.startswith("I;16") or image.format == "PPM":
         bits = tags.get(BITS_PER_SAMPLE, (16,))[0]
-        white = 2.0**bits - 1 if bits < 16 else DEEP
+        white = 2.0**bits - 1 if bits < 16 else WHITE_16_BITS
     else:
         white, kind = (1.0, "floats") if image.mode == "F" else (255.0, "32-bit integers")
-        if not (values.min() >= 0 and values.max() <= white):  # not a number is neither
+        if not (values.min() >= 0 and values.max() <= white):  # also true for nan
             raise ValueError(
                 f"it holds {kind} from {values.min():g} to {values.max():g}, and which of them is "
                 f"white is not known; save it with 8 or 16 bits, or with values from 0 to "
@@ -137,18 +144,18 @@ def scale(image: Image.Image) -> Image.Image:
 
 
 def read_images(paths: Sequence[Path | str], size: int, channels: int) -> np.ndarray:
-    """Return images as uint8 (N, channels, size, size)."""
+    """Read images as uint8 (N, channels, size, size)."""
     return np.stack([read_image(path, size, channels) for path in paths])
 
 
 def try_images(
     paths: list[str], size: int, channels: int
 ) -> tuple[np.ndarray, list[str], list[list[str]]]:
-    """Return the images that can be read; for every path what is wrong or "", and its notes."""
+    """Read the images that can be read; return for every path its error, or "", and its notes."""
     images, problems, notes = [np.empty((0, channels, size, size), np.uint8)], [], []
     for path in paths:
         try:
-            pixels, noted = decode(path, size, channels)
+            pixels, noted = decode_image(path, size, channels)
             images.append(pixels[None])
             problems.append("")
         except UserError as error:
@@ -158,13 +165,13 @@ def try_images(
     return np.concatenate(images), problems, notes
 
 
-def look_at(paths: list[str], size: int, channels: int) -> tuple[list[str], list[list[str]]]:
-    """Return for every path what is wrong with its image, or "", and its notes."""
+def inspect_images(paths: list[str], size: int, channels: int) -> tuple[list[str], list[list[str]]]:
+    """Return for every path the error of reading its image, or "", and its notes."""
     return try_images(paths, size, channels)[1:]
 
 
-def report(paths: Sequence[Path | str], notes: Iterable[Sequence[str]]) -> str:
-    """Return one line that counts what was noted of some files, "" where nothing was."""
+def describe_notes(paths: Sequence[Path | str], notes: Iterable[Sequence[str]]) -> str:
+    """Return one line that counts the notes of some files, or "" if there are none."""
     named: dict[str, list[Path | str]] = {note: [] for note in NOTES}
     for path, found in zip(paths, notes, strict=True):
         for note in found:
@@ -177,7 +184,7 @@ def report(paths: Sequence[Path | str], notes: Iterable[Sequence[str]]) -> str:
 
 
 def first_of(paths: Sequence[Path | str]) -> str:
-    """Name the first of some files and count the others."""
+    """Return the names of the first few files, and the number of the others."""
     names = [shown(path) for path in paths[:MOST_NAMED]]
     more = [f"and {len(paths) - MOST_NAMED:,} more"] if len(paths) > MOST_NAMED else []
     return ", ".join([*names, *more])

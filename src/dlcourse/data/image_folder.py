@@ -1,4 +1,4 @@
-"""A user's own images."""
+"""A user's own images, one folder per class."""
 
 import hashlib
 import logging
@@ -9,18 +9,16 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cache import IMAGES, cached
-from dlcourse.data.image_file import first_of, look_at, report, try_images
+from dlcourse.data.cache import IMAGES_KEY, cached
+from dlcourse.data.image_file import describe_notes, first_of, inspect_images, try_images
 from dlcourse.data.scan import class_of, fingerprint, list_images
 from dlcourse.data.streamed import ImageFiles, StreamedSplit
-from dlcourse.data.test_split import TEST_SEED
+from dlcourse.data.test_split import test_order
 from dlcourse.data.workers import map_ahead
 from dlcourse.errors import UserError, shown
-from dlcourse.permutations import stratified_order
-from dlcourse.random_streams import Purpose
 from dlcourse.terminal.live_line import working
 
-PIECE = 64  # images that a worker reads at a time when all are read
+PIECE = 64  # images that a worker reads at a time
 GIB = 2**30
 
 log = logging.getLogger(__name__)
@@ -38,40 +36,43 @@ def image_folder(
     memory: float,
     workers: int,
 ) -> Dataset:
-    """Return the images (N, channels, size, size) below a folder that has one folder per class.
+    """Return the images (N, channels, size, size) in a folder that has one folder per class.
 
-    The folder ``root / folder`` holds the class folders, or ``train``, ``test`` and perhaps
-    ``val``, each with the class folders in it. Without a ``test`` folder, ``test_fraction`` of
-    every class is held back, the same in every run. Images are turned as their EXIF orientation
-    says, composited on white, cropped to a square in the middle and resized. A warning counts the
-    files that are left out, and the images that hold more than 8 bits of red, green and blue.
+    ``root / folder`` holds the class folders, or the folders ``train``, ``test`` and optionally
+    ``val`` with the class folders in each. Without a ``test`` folder, ``test_fraction`` of every
+    class becomes the test part, the same images in every run. Images are rotated by their EXIF
+    orientation, composited on white, centre-cropped to a square and resized. A warning counts the
+    files that are left out and the images that hold more than 8 bits of red, green and blue.
 
-    damaged: for an image that cannot be read, ``refuse`` raises UserError, ``skip`` leaves it out
-        with a warning.
-    memory: in GiB; where the images need more, they stay on the disk and are read batch by
-        batch, with the same pixels as a result.
-    workers: processes that read; 0 reads in the process that trains.
+    damaged: what to do with an image that cannot be read: ``refuse`` raises UserError, ``skip``
+        leaves it out with a warning.
+    memory: the most memory, in GiB, for all images; if they need more, they stay on the disk and
+        are read batch by batch, which gives the same pixels.
+    workers: number of processes that read images; 0 reads them in the training process.
 
-    Raises UserError for a folder without two classes of images as well.
+    Raises UserError also for a folder with fewer than two classes of images.
     """
     top = root / folder
     listing, left_out = list_images(top)
     paths = [path for part in listing.values() for path in part]
     files = ImageFiles(tuple(map(str, paths)), size, channels, workers)
-    images, problems, notes, contents = load(files, memory, top, fingerprint(listing))
+    images, problems, notes, contents = load_images(files, memory, top, fingerprint(listing))
     report_damage(problems, paths, damaged)
-    for line in filter(None, (left_out, report(paths, notes))):
+    for line in filter(None, (left_out, describe_notes(paths, notes))):
         log.warning("%s", line)
     classes = sorted({class_of(path) for path in listing["train"]})
     number = {name: position for position, name in enumerate(classes)}
     whole = [position for position, problem in enumerate(problems) if not problem]
     targets = torch.tensor([number[class_of(paths[position])] for position in whole])
-    kind = Split if isinstance(images, Tensor) else StreamedSplit
+    if isinstance(images, Tensor):
+        split = Split(images, targets, contents[whole])
+    else:
+        split = StreamedSplit(images, targets, contents[whole])
     counts, start = {}, 0
     for part, some in listing.items():
         counts[part] = sum(start <= position < start + len(some) for position in whole)
         start += len(some)
-    train, test = divide(kind(images, targets, contents[whole]), counts, test_fraction)
+    train, test = divide_parts(split, counts, test_fraction)
     return Dataset(
         name=shown(top.resolve().name),
         train=train,
@@ -81,31 +82,36 @@ def image_folder(
     )
 
 
-def load(
-    files: ImageFiles, memory: float, top: Path, word: str
+def load_images(
+    files: ImageFiles, memory: float, top: Path, state: str
 ) -> tuple[Tensor | ImageFiles, list[str], list[list[str]], Tensor]:
-    """Return the images that can be read; for every file what is wrong or "", notes and a digest.
+    """Return the images that can be read, and for every file its error or "", notes and a digest.
 
-    They are decoded once and kept, or if they are too large only looked at, once.
+    The images are decoded once and cached; if they need too much memory, they are only checked
+    once, and the result of the check is cached.
+
+    memory: in GiB. state: the fingerprint of the folder, part of the cache file's name.
     """
     kind, size = f"{files.channels}x{files.size}", files.shape.numel()
-    name = f"{kind}-{word}"
+    name = f"{kind}-{state}"
     if size <= memory * GIB:
         content = cached(
-            top, f"decoded-{name}", lambda: decode(files), replaces=f"decoded-{kind}-*"
+            top, f"decoded-{name}", lambda: decode_all(files), replaces=f"decoded-{kind}-*"
         )
-        return tuple(content[key] for key in (IMAGES, "problems", "notes", "contents"))
+        return tuple(content[key] for key in (IMAGES_KEY, "problems", "notes", "contents"))
     log.warning(
         "%d images of %d x %d need %.2g GiB, more than data.memory=%g: they are read again in "
         "every epoch", len(files.paths), files.size, files.size, size / GIB, memory,
     )  # fmt: skip
-    content = cached(top, f"problems-{name}", lambda: look(files), replaces=f"problems-{kind}-*")
+    content = cached(
+        top, f"problems-{name}", lambda: inspect_all(files), replaces=f"problems-{kind}-*"
+    )
     whole = torch.tensor([not problem for problem in content["problems"]]).nonzero()[:, 0]
     return files[whole], content["problems"], content["notes"], content["contents"]
 
 
-def decode(files: ImageFiles) -> dict:
-    """Read all images into one tensor (N, C, size, size), leaving out those that are damaged."""
+def decode_all(files: ImageFiles) -> dict:
+    """Read all images that are not damaged into one tensor (N, C, size, size)."""
     images = torch.empty(files.shape, dtype=torch.uint8)
     problems: list[str] = []
     notes: list[list[str]] = []
@@ -119,16 +125,16 @@ def decode(files: ImageFiles) -> dict:
             notes += noted
             advance(len(wrong))
     if done < len(images):
-        images = images[:done].clone()  # a view would be saved with what lies behind it
+        images = images[:done].clone()  # a view would save the whole buffer
     contents = digests(files.paths)
-    return {IMAGES: images, "problems": problems, "notes": notes, "contents": contents}
+    return {IMAGES_KEY: images, "problems": problems, "notes": notes, "contents": contents}
 
 
-def look(files: ImageFiles) -> dict:
-    """Return for every file what is wrong with it, or "", and its notes."""
+def inspect_all(files: ImageFiles) -> dict:
+    """Check all images; return for every file its error, or "", its notes and its digest."""
     seen = []
-    with working("looking at images", len(files.paths)) as advance:
-        for found in map_ahead(look_at, files.pieces(PIECE), files.workers_for_all()):
+    with working("checking images", len(files.paths)) as advance:
+        for found in map_ahead(inspect_images, files.pieces(PIECE), files.workers_for_all()):
             seen.append(found)
             advance(len(found[0]))
     return {
@@ -148,22 +154,24 @@ def digest_of(path: str) -> int:
     try:
         with open(path, "rb") as file:
             made = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).digest()
-    except OSError:  # it is among the damaged ones
+    except OSError:  # reported among the damaged images
         return 0
     return int.from_bytes(made, "little", signed=True)
 
 
-def divide(images: Split, counts: dict[str, int], test_fraction: float) -> tuple[Split, Split]:
+def divide_parts(
+    images: Split, counts: dict[str, int], test_fraction: float
+) -> tuple[Split, Split]:
     """Return the training part, with a ready-made validation part at its end, and the test part.
 
-    counts: how many images ``train``, ``val`` and ``test`` have, in which order they lie. Where
-    there is no test part, it is taken out of the training images alone.
+    images: those of ``train``, ``val`` and ``test``, in this order. counts: the number of images of
+    each. Without a ``test`` folder, the test part is taken from the images of ``train``.
     """
     learn, choose = counts["train"], counts.get("val", 0)
     if counts.get("test"):
         cut = learn + choose
         return images.stretch(0, cut), images.stretch(cut, len(images))
-    order = stratified_order(images.targets[:learn], TEST_SEED, Purpose.TEST_PART)
+    order = test_order(images.targets[:learn], classes=True)
     held = round(learn * test_fraction)
     if not 0 < held < learn:
         raise UserError(
@@ -175,7 +183,7 @@ def divide(images: Split, counts: dict[str, int], test_fraction: float) -> tuple
 
 
 def report_damage(problems: list[str], paths: list[Path], damaged: str) -> None:
-    """Name the images that cannot be read: in a warning, or in a UserError if none may be."""
+    """Report images that cannot be read: in a warning, or with ``refuse`` in a UserError."""
     wrong = [position for position, problem in enumerate(problems) if problem]
     if not wrong:
         return

@@ -1,4 +1,4 @@
-"""A noisy plane."""
+"""A linear function with noise."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +20,11 @@ def linear(
     bias: float,
     noise: float,
 ) -> Dataset:
-    """Return x (N, D), standard normal, and t (N, 1) = w.x + bias + Gaussian noise.
+    """Generate standard normal x (N, D) and t (N, 1) = w.x + bias + Gaussian noise.
 
     weights: w, one number for each of the D inputs.
-    noise: standard deviation of the noise; the test part has it as well, so that no model's
-        expected RMSE is below it.
+    noise: standard deviation of the noise, in the test part too: no model can expect a smaller
+        RMSE.
 
     Reference: Bishop, "Pattern Recognition and Machine Learning", 2006, section 3.1.
     """

@@ -1,10 +1,10 @@
-"""MNIST and the sets that come in its files."""
+"""MNIST and the data sets in the same file format."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from dlcourse.core import Dataset
-from dlcourse.data.idx import Source, idx
+from dlcourse.data.idx import IdxFiles, idx
 
 PREFIXES = ("train", "t10k")
 MNIST_MD5 = {
@@ -24,13 +24,14 @@ FASHION_MD5 = {
 def mnist(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
     """Return 60,000 training and 10,000 test images (N, channels, size, size) of digits.
 
-    Files: ``MNIST/raw`` in ``root``, as torchvision lays them out. Raises UserError where they are
-    damaged, or missing and not to be had.
+    Files: ``MNIST/raw`` in ``root``, laid out as by torchvision.
+
+    Raises UserError for damaged files, and for missing ones that cannot be downloaded.
 
     Reference: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
     recognition", Proc. IEEE 86(11), 1998.
     """
-    source = Source("mnist", "MNIST/raw", PREFIXES, tuple("0123456789"), MNIST_MD5)
+    source = IdxFiles("mnist", "MNIST/raw", PREFIXES, tuple("0123456789"), MNIST_MD5)
     return idx(source, _from("MNIST", download), root=root, size=size, channels=channels)
 
 
@@ -46,7 +47,7 @@ def fashion_mnist(*, root: Path, seed: int, size: int, channels: int, download: 
         "t-shirt", "trouser", "pullover", "dress", "coat",
         "sandal", "shirt", "sneaker", "bag", "ankle boot",
     )  # fmt: skip
-    source = Source("fashion_mnist", "FashionMNIST/raw", PREFIXES, classes, FASHION_MD5)
+    source = IdxFiles("fashion_mnist", "FashionMNIST/raw", PREFIXES, classes, FASHION_MD5)
     return idx(source, _from("FashionMNIST", download), root=root, size=size, channels=channels)
 
 
@@ -54,19 +55,19 @@ def kmnist(*, root: Path, seed: int, size: int, channels: int, download: bool) -
     """Return 60,000 training and 10,000 test images (N, channels, size, size) of ten hiragana.
 
     They are cursive characters (kuzushiji) of old Japanese books. Files: ``KMNIST/raw`` in
-    ``root``; otherwise like ``mnist``, but only the sums of the archives are known, which
-    torchvision verifies when it downloads them.
+    ``root``; otherwise like ``mnist``, but only the MD5 sums of the archives are known, which
+    torchvision checks after a download.
 
     Reference: Clanuwat, Bober-Irizar, Kitamoto, Lamb, Yamamoto, Ha, "Deep learning for classical
     Japanese literature", 2018.
     """
     classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-    source = Source("kmnist", "KMNIST/raw", PREFIXES, classes, {})
+    source = IdxFiles("kmnist", "KMNIST/raw", PREFIXES, classes, {})
     return idx(source, _from("KMNIST", download), root=root, size=size, channels=channels)
 
 
 def _from(source: str, download: bool) -> Callable[[Path], Path] | None:
-    """Return torchvision's own download of the set it calls ``source``, if it is allowed."""
+    """Return torchvision's download of the set that it calls ``source``; None if not allowed."""
 
     def from_its_mirrors(folder: Path) -> Path:
         import torchvision.datasets  # 1 s, and only where something is missing

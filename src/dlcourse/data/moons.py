@@ -1,4 +1,4 @@
-"""Two moons."""
+"""Two interleaved half circles of points."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from dlcourse.random_streams import Purpose, mix
 def moons(
     *, root: Path, seed: int, train_examples: int, test_examples: int, noise: float
 ) -> Dataset:
-    """Return points (N, 2) on two interleaved half circles of radius 1, a class each.
+    """Generate points (N, 2) on two interleaved half circles of radius 1, one class each.
 
     noise: standard deviation of the Gaussian noise on both coordinates.
     """

@@ -20,17 +20,19 @@ def notmnist(
     memory: float,
     workers: int,
 ) -> Dataset:
-    """Return images (N, channels, size, size) of letters; ``test_fraction`` of each to test on.
+    """Return images (N, channels, size, size) of letters, a ``test_fraction`` of each for testing.
 
     The published small set has about 19,000 files of 28 x 28 grey pixels, two of which cannot be
-    read. It is not downloaded: ``root / folder`` holds its folders A to J. Raises UserError where
-    it is missing; otherwise like ``image_folder``.
+    read. dlcourse does not download it: ``root / folder`` must hold its folders A to J. The options
+    are those of ``image_folder``.
+
+    Raises UserError if the folder is missing, and as ``image_folder`` does.
 
     Reference: Bulatov, "notMNIST dataset", 2011, yaroslavvb.blogspot.com.
     """
     if not os.path.isdir(root / folder):
         raise UserError(
-            f"notMNIST is not in {root / folder}, and it is not downloaded by dlcourse.\n"
+            f"notMNIST is not in {root / folder}, and dlcourse does not download it.\n"
             f"Unpack notMNIST_small.tar.gz in {root}, so that the letters' folders are "
             f"{root / folder}/A to {root / folder}/J; or type data.root=<folder>"
         )

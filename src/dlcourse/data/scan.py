@@ -1,4 +1,4 @@
-"""Which images lie in a folder with one folder per class."""
+"""Find the images in a folder with one folder per class."""
 
 import hashlib
 import os
@@ -9,30 +9,30 @@ from pathlib import Path
 
 import PIL
 
-from dlcourse.data.image_file import RULES, has_image_bytes
+from dlcourse.data.image_file import READER_VERSION, has_image_bytes
 from dlcourse.errors import UserError, shown
 
 SUFFIXES = {
     ".apng", ".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx",
     ".pbm", ".pgm", ".pjp", ".pjpeg", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
 }  # fmt: skip
-READY = {"val": ("val", "valid", "validation"), "test": ("test",)}  # names of their folders
-SYSTEM_FILES = {"desktop.ini", "thumbs.db"}  # that a system puts into folders of images
+READY = {"val": ("val", "valid", "validation"), "test": ("test",)}  # folder names of the parts
+SYSTEM_FILES = {"desktop.ini", "thumbs.db"}  # written by Windows into image folders
 
 Listing = dict[str, list[Path]]
 
 
 def list_images(top: Path) -> tuple[Listing, str]:
-    """Return the images of each part, ``train``, ``val`` and ``test`` as far as there, sorted.
+    """Return the sorted images of ``train`` and, if they exist, of ``val`` and ``test``.
 
-    The second value is one line that counts the files that are left out, "" without any.
+    The second value is one line that counts the files that are left out, or "".
 
-    Raises UserError for a folder that cannot be read, for one without two classes, for a class
-    without an image, and for a class that the training part has not.
+    Raises UserError for a folder that cannot be read, for fewer than two classes, for a class
+    without an image, and for a class that is missing from the training part.
     """
     if not os.path.isdir(top):
         raise UserError(
-            f"The image folder {shown(top)} is not there, or may not be looked into.\n"
+            f"The image folder {shown(top)} does not exist, or you have no right to read it.\n"
             "Type data.root=<folder>, a folder with one folder of images per class"
         )
     left_out: Counter[str] = Counter()
@@ -48,16 +48,18 @@ def list_images(top: Path) -> tuple[Listing, str]:
 
 
 def images_below(top: Path) -> tuple[list[Path], str]:
-    """Return the images in a folder and below, sorted, and a line that counts what is left out.
+    """Return the sorted images in a folder and its subfolders, and a line that counts other files.
 
-    Hidden files and folders are passed over. Raises UserError for a folder that cannot be read.
+    Hidden files and folders are skipped.
+
+    Raises UserError for a folder that cannot be read.
     """
     left_out: Counter[str] = Counter()
 
     def below(folder: Path) -> Iterator[Path]:
         for entry in _visible(folder):
             path = folder / entry.name
-            if entry.is_dir() and entry.is_symlink():  # it may lead back up
+            if entry.is_dir() and entry.is_symlink():  # it may be a cycle
                 left_out["links to folders"] += 1
             elif entry.is_dir():
                 yield from below(path)
@@ -72,12 +74,12 @@ def images_below(top: Path) -> tuple[list[Path], str]:
 
 
 def class_of(image: Path) -> str:
-    """Return the name of an image's class: its folder's, accents composed, as printable text."""
+    """Return the name of an image's class: its folder's name in Unicode form NFC, printable."""
     return unicodedata.normalize("NFC", shown(image.parent.name))
 
 
 def is_image(path: Path) -> bool:
-    """Return whether a file is an image by its name; by its first bytes where it has no suffix."""
+    """Return whether a file is an image, by its suffix; without a suffix, by its first bytes."""
     if not path.suffix:
         return path.is_file() and has_image_bytes(path)
     return path.suffix.lower() in SUFFIXES
@@ -96,7 +98,7 @@ def _parts(top: Path, left_out: Counter[str]) -> dict[str, Path]:
 
 
 def _images(where: Path, left_out: Counter[str]) -> Iterator[Path]:
-    """Yield the images in the class folders of a part, sorted; count what is left out."""
+    """Yield the sorted images in the class folders of a part; count the files left out."""
     for folder in _visible(where):
         if folder.is_dir():
             yield from _images_of_a_class(where / folder.name, left_out)
@@ -114,7 +116,7 @@ def _images_of_a_class(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
 
 
 def _is_taken(entry: os.DirEntry, path: Path, left_out: Counter[str]) -> bool:
-    """Return whether a file is an image; count it where it is not."""
+    """Return whether a file is an image; count it if it is not."""
     taken = entry.is_file() and is_image(path)
     if not entry.is_file():
         left_out["broken links or special files"] += 1
@@ -137,7 +139,7 @@ def _unreadable(top: Path, error: OSError) -> UserError:
 
 
 def _visible(folder: Path) -> list[os.DirEntry]:
-    """Return what lies in a folder, sorted, without hidden files and those of the system."""
+    """Return the sorted entries of a folder without hidden files and system files."""
     with os.scandir(folder) as entries:
         seen = [entry for entry in entries if not entry.name.startswith(".")]
     return sorted(
@@ -159,7 +161,7 @@ def _check(part: str, where: Path, listing: Listing, left_out: str) -> None:
     if empty:
         raise UserError(
             f"{shown(where)} has folders without an image: {', '.join(sorted(empty))}.{also}\n"
-            "Remove them or put images there; a folder is a class, its name the class's name"
+            "Remove them, or add images: every folder is a class"
         )
     if part == "train" and len(classes) < 2:
         raise UserError(
@@ -169,21 +171,22 @@ def _check(part: str, where: Path, listing: Listing, left_out: str) -> None:
     strange = classes - {class_of(path) for path in listing["train"]}
     if strange:
         raise UserError(
-            f"{shown(where)} has classes that the training part has not: "
+            f"{shown(where)} has classes that are missing from the training part: "
             f"{', '.join(sorted(strange))}.\nAdd images of them to the training part"
         )
 
 
 def fingerprint(listing: Listing) -> str:
-    """Return a word that changes with the images and with the rules by which they are read.
+    """Return a text that changes when the images or the way to read them change.
 
-    An image that is added, removed, renamed or written to changes it, and so does another Pillow.
+    It depends on the names, sizes and times of all images, on READER_VERSION and on the version of
+    Pillow.
     """
-    digest = hashlib.sha256(f"{RULES}\0{PIL.__version__}\n".encode())
+    digest = hashlib.sha256(f"{READER_VERSION}\0{PIL.__version__}\n".encode())
     for part, paths in listing.items():
         for path in paths:
             status = path.stat()
             digest.update(b"\0".join([part.encode(), *map(os.fsencode, path.parts[-2:])]))
-            times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"  # copies can keep the first alone
+            times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"  # a copy can keep mtime alone
             digest.update(f"\0{status.st_size}\0{times}\n".encode())
     return digest.hexdigest()[:16]

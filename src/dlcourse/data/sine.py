@@ -1,4 +1,4 @@
-"""A noisy sine."""
+"""A sine wave with noise."""
 
 import math
 from pathlib import Path
@@ -19,11 +19,11 @@ def sine(
     spacing: str,
     noise: float,
 ) -> Dataset:
-    """Return x (N, 1) from 0 to 1 and t (N, 1) = sin(2 pi x) + Gaussian noise.
+    """Generate x (N, 1) in [0, 1] and t (N, 1) = sin(2 pi x) + Gaussian noise.
 
     spacing: ``random`` draws x uniformly from [0, 1); ``even`` spaces x evenly over [0, 1], in
-        both parts, as Bishop's figure 1.2 has it.
-    noise: standard deviation of the noise; the test part has it as well.
+        both parts, as in Bishop's figure 1.2.
+    noise: standard deviation of the noise; the same in the test part.
 
     Reference: Bishop, "Pattern Recognition and Machine Learning", 2006, section 1.1.
     """

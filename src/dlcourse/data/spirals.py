@@ -1,4 +1,4 @@
-"""Spirals that wind around each other."""
+"""Interleaved spirals of points."""
 
 import math
 from collections.abc import Callable
@@ -25,12 +25,12 @@ def spirals(
     turns: float,
     noise: float,
 ) -> Dataset:
-    """Return points (N, 2) on the arms of a spiral, a class each, from radius 6.5 in to 0.5.
+    """Generate points (N, 2) on the arms of a spiral, one class each, from radius 6.5 to 0.5.
 
-    The training points lie at even angles, the test points anywhere on the same arms.
+    The training points are evenly spaced along an arm, the test points uniformly random.
 
-    classes: number of arms, at even angles to each other.
-    turns: how often an arm winds around the middle.
+    classes: the number of arms, at even angles to each other.
+    turns: the number of turns of each arm around the centre.
     noise: standard deviation of the Gaussian noise on both coordinates.
 
     Raises UserError for fewer training examples than classes.

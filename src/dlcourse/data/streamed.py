@@ -1,4 +1,4 @@
-"""Images that stay on the disk until their batch comes."""
+"""Images that stay on the disk and are read batch by batch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dlcourse.core import Split
 from dlcourse.data.image_file import read_images
 from dlcourse.data.workers import map_ahead
 
-FEW = 500  # images that are read before workers would have started
+TOO_FEW_FOR_WORKERS = 500  # images; reading them takes less time than starting workers
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Images (N, channels, size, size) as the files that they are in."""
+    """Images (N, channels, size, size) as a list of files."""
 
     paths: tuple[str, ...]
     size: int
@@ -29,7 +29,7 @@ class ImageFiles:
 
     @property
     def shape(self) -> torch.Size:
-        """What the shape would be of all images in one tensor."""
+        """The shape of one tensor with all images, (N, channels, size, size)."""
         return torch.Size((len(self.paths), self.channels, self.size, self.size))
 
     def __getitem__(self, index: slice | Tensor) -> ImageFiles:
@@ -37,13 +37,13 @@ class ImageFiles:
         return dataclasses.replace(self, paths=tuple(paths))
 
     def pieces(self, length: int) -> Iterator[tuple[list[str], int, int]]:
-        """Yield all paths, so many at a time, with the size and channels to read them in."""
+        """Yield the arguments of ``read_images`` for all paths, ``length`` paths at a time."""
         for start in range(0, len(self.paths), length):
             yield list(self.paths[start : start + length]), self.size, self.channels
 
     def workers_for_all(self) -> int:
-        """Return how many workers are worth starting to read every image once."""
-        return self.workers if len(self.paths) > FEW else 0
+        """Return the number of workers to read every image once: 0 for a few images."""
+        return self.workers if len(self.paths) > TOO_FEW_FOR_WORKERS else 0
 
     def some(self, index: Tensor) -> list[str]:
         """Return the paths at the given positions (M,)."""
@@ -52,24 +52,24 @@ class ImageFiles:
 
 @dataclass(frozen=True)
 class StreamedSplit(Split):
-    """A split whose images are read by worker processes, batch by batch, a little ahead.
+    """A split whose images are read by worker processes, a few batches ahead.
 
-    The batches are those of a split in memory, pixel for pixel.
+    The batches are equal to those of a split in memory, pixel for pixel.
     """
 
     inputs: ImageFiles
 
     def to(self, device: torch.device) -> StreamedSplit:
-        """Return the same examples with batches that come to lie on the given device."""
+        """Return the same examples; their batches are then put on the given device."""
         return dataclasses.replace(self, targets=self.targets.to(device))
 
     def ahead(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield each piece's positions (batch,) and its raw inputs, on the device."""
+        """Yield the arguments of ``fetch``: each batch's indices (batch,) and its raw inputs."""
         files, pieces = self.inputs, list(pieces)
         tasks = ((files.some(index), files.size, files.channels) for index in pieces)
         for index, pixels in zip(pieces, map_ahead(read_images, tasks, files.workers), strict=True):
             yield index, torch.from_numpy(pixels).to(self.device)
 
     def fetch(self, index: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the raw inputs, which have been read, and their targets."""
+        """Return the raw inputs (batch, C, H, W), as given, and their targets (batch,)."""
         return inputs, self.targets.index_select(0, index)

@@ -1,4 +1,4 @@
-"""Tables in text files: a header with the columns' names, then a row of cells for each example."""
+"""Tables in CSV files: a header with the column names, then one row per example."""
 
 import csv
 import logging
@@ -15,15 +15,15 @@ from dlcourse.errors import UserError, did_you_mean, nearest, shown
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
 LARGEST = float(np.finfo(np.float32).max)
 MISSING = {"?", "-", "na", "n/a", "<na>", "nan", "null", "none", "missing"}  # in small letters
-VISIBLE = 1e-3  # of a column's standard deviation: rounding that a model might notice
+VISIBLE = 1e-3  # share of a column's standard deviation: smaller rounding errors do not matter
 
 log = logging.getLogger(__name__)
 
 
 class Table(NamedTuple):
-    """The cells of a table as they are written, without spaces around them.
+    """The cells of a table as text, without surrounding spaces.
 
-    lines: the line of the file on which each row begins, counted from 1.
+    lines: the line of the file at which each row starts, counted from 1.
     """
 
     path: Path
@@ -33,13 +33,13 @@ class Table(NamedTuple):
 
 
 def read_table(path: Path, separator: str) -> Table:
-    """Return the header and the rows of a CSV file; empty lines are left out.
+    """Read the header and the rows of a CSV file; empty lines are skipped.
 
-    Cells may be quoted as RFC 4180 says; the text is UTF-8, with or without a mark at its start.
+    Cells may be quoted as in RFC 4180; the text is UTF-8, with or without a byte order mark.
 
-    Raises UserError, with the line, for a file that is missing or no such table.
+    Raises UserError, with the line, for a missing file and for one that is not such a table.
     """
-    if not os.path.isfile(path):  # nor where its folder may not be looked into
+    if not os.path.isfile(path):  # also false if its folder cannot be read
         files = [file.name for file in path.parent.glob("*") if file.is_file()]
         meant = did_you_mean(path.name, files)
         raise UserError(
@@ -74,7 +74,7 @@ def read_table(path: Path, separator: str) -> Table:
     check_lengths(table)
     if looks_like_an_example(table.header):
         log.warning(
-            "%s, line %d, %s, is taken for the names of the columns; if it is an example, put a "
+            "%s, line %d, %s, is read as the names of the columns; if it is an example, put a "
             "line of names above it", shown(path), lines[0], ", ".join(table.header[:3]),
         )  # fmt: skip
     return table
@@ -89,11 +89,11 @@ def looks_like_an_example(header: list[str]) -> bool:
 
 
 def check_header(table: Table, line: int, separator: str) -> None:
-    """Raise UserError for columns without a name or with the same, and for another separator."""
+    """Raise UserError for columns without a name, equal names, and the wrong separator."""
     where = f"{shown(table.path)}, line {line}"
     others = [
-        word
-        for word, mark in SEPARATORS.items()
+        name
+        for name, mark in SEPARATORS.items()
         if len(table.header) == 1 and mark in table.header[0]
     ]
     if others:
@@ -123,9 +123,9 @@ def check_lengths(table: Table) -> None:
 
 
 def column(table: Table, name: str, key: str) -> list[str]:
-    """Return a column's cells; raises UserError for one that is not there and for empty cells.
+    """Return a column's cells; raises UserError for an unknown column and for empty cells.
 
-    key: where the column was named, for the message.
+    key: the config key that names the column, for the message.
     """
     if name not in table.header:
         raise UserError(
@@ -143,7 +143,7 @@ def column(table: Table, name: str, key: str) -> list[str]:
 
 
 def number_column(table: Table, name: str, key: str) -> list[float]:
-    """Return a column's cells as numbers; raises UserError for the first that is none."""
+    """Return a column's cells as numbers; raises UserError for the first that is not a number."""
     cells = column(table, name, key)
     for cell, line in zip(cells, table.lines, strict=True):
         if not is_number(cell):
@@ -155,10 +155,10 @@ def number_column(table: Table, name: str, key: str) -> list[float]:
 
 
 def lost_digits(table: Table, name: str) -> str:
-    """Return a cell of a column of numbers that 32-bit floats round visibly, or "".
+    """Return an example of a cell that loses digits as a 32-bit float, or "".
 
-    Visible is what is more than 0.001 of the column's standard deviation: whole numbers above
-    16,777,216, say, that differ by ones.
+    A rounding error counts if it exceeds 0.001 of the column's standard deviation, as with whole
+    numbers above 16,777,216 that differ by one.
     """
     position = table.header.index(name)
     cells = [row[position] for row in table.rows]
@@ -179,7 +179,7 @@ def lost_digits(table: Table, name: str) -> str:
 
 
 def is_number(cell: str) -> bool:
-    """Return whether a cell holds a number that float32 can hold, such as 3, -0.5 or 1e6."""
+    """Return whether a cell is a number in the range of float32, such as 3, -0.5 or 1e6."""
     try:
         value = float(cell)
     except ValueError:

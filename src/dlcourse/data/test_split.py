@@ -1,4 +1,4 @@
-"""A test part for sets that come without one."""
+"""A test part for data sets that come without one."""
 
 from torch import Tensor
 
@@ -9,24 +9,29 @@ from dlcourse.random_streams import Purpose
 TEST_SEED = 0  # the test part is the same in every run
 
 
-def split_off_test(everything: Split, examples: int, *, classes: bool) -> tuple[Split, Split]:
-    """Return the training part and a test part of the given size, the same in every run.
-
-    classes: whether the targets are classes, whose shares then are the same in both parts.
-    """
+def test_order(targets: Tensor, *, classes: bool) -> Tensor:
+    """Return a permutation (N,) of the positions, whose first n are a test part of n examples."""
     if classes:
-        order = stratified_order(everything.targets, TEST_SEED, Purpose.TEST_PART)
-    else:
-        order = random_order(len(everything), TEST_SEED, Purpose.TEST_PART)
+        return stratified_order(targets, TEST_SEED, Purpose.TEST_PART)
+    return random_order(len(targets), TEST_SEED, Purpose.TEST_PART)
+
+
+def split_off_test(everything: Split, examples: int, *, classes: bool) -> tuple[Split, Split]:
+    """Divide a data set into a training part and a test part, the same ones in every run.
+
+    examples: the size of the test part. classes: whether the targets are classes; both parts then
+    have the same share of each class.
+    """
+    order = test_order(everything.targets, classes=classes)
     return everything.subset(order[examples:]), everything.subset(order[:examples])
 
 
 def split_off_test_groups(
     everything: Split, groups: Tensor, examples: int
 ) -> tuple[Split, Split, Tensor]:
-    """Return the training part, a test part of whole groups, and the training part's groups.
+    """Divide a data set by whole groups; return training part, test part and the former's groups.
 
-    examples: how many the test part has, as nearly as whole groups allow.
+    examples: the size of the test part, as nearly as whole groups allow.
     groups: (N,) int64, at least two different numbers.
     """
     held, kept = whole_groups(groups, examples, TEST_SEED, Purpose.TEST_PART)

@@ -1,23 +1,24 @@
-"""What every data set can be asked for: fewer examples, random labels, standardised inputs."""
+"""Options of every data set: fewer examples, random labels, targets, standardised inputs."""
 
 import dataclasses
 
 import torch
 
 from dlcourse.core import WHITE, Dataset, Split, Standardize, has_float64
+from dlcourse.data.image import CHUNK
 from dlcourse.data.whitening import whiten
 from dlcourse.errors import UserError
 from dlcourse.permutations import generator, random_order, stratified_order
 from dlcourse.random_streams import Purpose
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard deviation, RGB
-CHUNK = 1024  # examples that are turned to float64 at a time
 
 
 def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """Keep some of the training examples, class by class; the test part stays whole.
+    """Keep ``examples`` training examples, from every class the same share.
 
-    A ready-made validation part stays whole as well.
+    The test part and a ready-made validation part keep all their examples.
+
     Raises UserError for more examples than there are, and for fewer than classes.
     """
     available = len(dataset.train) - dataset.ready_val
@@ -39,7 +40,9 @@ def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
 
 
 def keep_test_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """Keep some of the test examples, class by class, the same ones in every run with this seed.
+    """Keep ``examples`` test examples, from every class the same share.
+
+    They are the same in every run with this seed.
 
     Raises UserError for more examples than there are, and for fewer than classes.
     """
@@ -58,11 +61,11 @@ def keep_test_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
 
 
 def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
-    """Replace the labels of a random fraction of the training examples; the test part stays true.
+    """Replace the labels of a random fraction of the training examples; the test part is unchanged.
 
-    A class becomes any class with equal chances, the true one included; a regression's values
-    become those of other examples. It happens before the validation part is taken out and does not
-    depend on how that is done: both parts get about the same share of wrong labels.
+    A class becomes any class with equal probability, the true one included; the values of a
+    regression become those of other examples. This is done before the validation part is split off
+    and does not depend on the split, so that both parts have about the same share of wrong labels.
 
     Reference: Zhang, Bengio, Hardt, Recht, Vinyals, "Understanding deep learning requires
     rethinking generalization", ICLR 2017.
@@ -80,10 +83,11 @@ def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
 
 
 def reconstruct(dataset: Dataset) -> Dataset:
-    """Make every example its own target (N, D): images from 0 to 1, features as they are.
+    """Make every example its own target (N, D): images scaled to [0, 1], features unchanged.
 
-    The classes are gone, so that an autoencoder is a regression. Raises UserError where the
-    images are streamed, because the targets are kept in memory.
+    The data set then has no classes, so that training an autoencoder is a regression.
+
+    Raises UserError for streamed images, because the targets are kept in memory.
 
     Reference: Bourlard, Kamp, "Auto-association by multilayer perceptrons and singular value
     decomposition", Biological Cybernetics 59, 1988.
@@ -106,28 +110,29 @@ def reconstruct(dataset: Dataset) -> Dataset:
 def standardize(
     train: Split, how: str, epsilon: float = 0.0, dtype: torch.dtype = torch.float32
 ) -> Standardize:
-    """Return the map to mean 0 and standard deviation 1 over the given training part.
+    """Compute the map to mean 0 and standard deviation 1 over the given training part.
 
-    how: ``channel`` takes one mean for each channel of images (N, C, H, W) or each feature of
-    (N, D); ``pixel`` one for each pixel of each channel; ``none`` only brings images to [0, 1];
-    ``zca`` decorrelates the inputs as well, see ``whiten``; epsilon is for it alone;
-    ``imagenet`` takes the channels' published figures, with which torchvision's weights were
-    trained.
-    What never varies is centred and not scaled.
-    dtype: of what comes out.
+    how: ``channel``: one mean per channel of images (N, C, H, W), or per feature of (N, D);
+        ``pixel``: one per pixel of every channel; ``none``: only scales images to [0, 1]; ``zca``:
+        also decorrelates the inputs, see ``whiten``; ``imagenet``: the published statistics of
+        ImageNet's channels, with which torchvision's weights were trained.
+    epsilon: of ``zca`` alone.
+    dtype: of the standardised inputs.
+
+    Inputs that never vary are centred and not scaled.
     """
     device = train.device
     if how == "none":
         scale = 1 / WHITE if train.inputs.dtype == torch.uint8 else 1.0
-        # a number without dimensions would leave float32 features what they are
+        # a 0-d float64 tensor would leave float32 features in float32
         zero = torch.zeros(() if dtype == torch.float32 else 1, dtype=dtype, device=device)
         return Standardize(zero, zero + scale)
     if how == "zca":
         return whiten(train, epsilon, dtype)
     if how == "imagenet":
         mean, std = (
-            WHITE * torch.tensor(figures, dtype=dtype, device=device).view(3, 1, 1)
-            for figures in IMAGENET
+            WHITE * torch.tensor(statistics, dtype=dtype, device=device).view(3, 1, 1)
+            for statistics in IMAGENET
         )
         grey = train.inputs.shape[1] == 1
         return (
@@ -136,7 +141,7 @@ def standardize(
             else (Standardize(mean, 1 / std))
         )
     over = (0, 2, 3) if how == "channel" and len(train.inputs.shape) == 4 else (0,)
-    total, squares = 0.0, 0.0
+    total = squares = torch.zeros((), dtype=torch.float64)
     for chunk, _ in train.batches(torch.arange(len(train), device=device).split(CHUNK)):
         chunk = chunk if has_float64(device) else chunk.cpu()
         numbers = chunk.to(torch.float64, copy=True)

@@ -1,26 +1,25 @@
-"""Inputs without correlations."""
+"""ZCA whitening of the inputs."""
 
 import torch
 
 from dlcourse.core import Split, Whiten, has_float64
+from dlcourse.data.image import CHUNK
 from dlcourse.errors import UserError
 
-CHUNK = 1024  # examples that are turned to float64 at a time
-MOST_WHITENED = 4096  # inputs of an example; facts.py has it as well
-NEGLIGIBLE = 1e-10  # of the largest eigenvalue: rounding, and no direction in which inputs vary
+MOST_WHITENED = 4096  # inputs of an example; schema/facts.py has the same number
+NEGLIGIBLE = 1e-10  # share of the largest eigenvalue: smaller ones are rounding errors
 
 
 def whiten(train: Split, epsilon: float, dtype: torch.dtype = torch.float32) -> Whiten:
-    """Return the map after which a training part's inputs have the identity as their covariance.
+    """Compute the map after which the inputs of a training part have the identity as covariance.
 
     With the covariance's eigenvectors U and eigenvalues l it is (x - mean) U diag(1 / sqrt(l + e))
-    U': of all maps that decorrelate, the one that changes the inputs least (zero-phase component
-    analysis, ZCA), so that images still look like images. Features (N, D) are brought to variance
-    1 before, for their units differ; pixels of all channels (N, C, H, W) are taken as they are.
+    U': of all decorrelating maps the one that changes the inputs least (zero-phase component
+    analysis, ZCA), so that images still look like images. Features (N, D) are first scaled to
+    variance 1, because their units differ; the pixels of images (N, C, H, W) are not.
 
-    epsilon: e is this times the mean eigenvalue. The larger it is, the less is made of directions
-        in which the inputs hardly vary; those in which they do not vary at all become 0.
-
+    epsilon: e is epsilon times the mean eigenvalue. A larger value amplifies directions of small
+        variance less; directions without any variance become 0.
     dtype: of the map; it is computed in float64.
 
     Raises UserError for more than MOST_WHITENED inputs.
@@ -40,19 +39,20 @@ def whiten(train: Split, epsilon: float, dtype: torch.dtype = torch.float32) -> 
     std = torch.ones_like(mean)
     if len(shape) == 1:
         std = covariance.diagonal().clamp(min=0).sqrt()
-        std = torch.where(std > 1e-6 * (mean.abs() + 1e-6), std, torch.inf)  # never varies
+        std = torch.where(std > 1e-6 * (mean.abs() + 1e-6), std, torch.inf)  # constant inputs
         covariance = covariance / (std[:, None] * std)
     values, vectors = torch.linalg.eigh(covariance.cpu())
     factors = (values + epsilon * values.mean()).rsqrt()
     factors = torch.where(values > NEGLIGIBLE * values[-1], factors, 0.0)
     matrix = (vectors * factors) @ vectors.T / std.cpu()[:, None]  # (D, D)
-    return Whiten(mean.to(dtype).view(shape), matrix.to(dtype)).to(train.device)
+    mean, matrix = mean.to(dtype).view(shape), matrix.to(dtype)
+    return Whiten(mean.to(train.device), matrix.to(train.device))
 
 
 def moments(train: Split) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean (D,) and the covariance (D, D) of a part's inputs, in float64, in one pass.
 
-    Deviations are from the first chunk's mean, so that no digits cancel.
+    Deviations are taken from the first chunk's mean, so that no digits cancel.
     """
     count = train.inputs.shape[1:].numel()
     device = train.device if has_float64(train.device) else torch.device("cpu")

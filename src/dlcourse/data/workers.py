@@ -1,4 +1,4 @@
-"""Worker processes that read images ahead of the training step; imports no torch."""
+"""Worker processes that read images ahead of the training step. Imports no torch."""
 
 import multiprocessing
 import os
@@ -11,13 +11,14 @@ from functools import cache
 from multiprocessing.util import Finalize
 from typing import Any
 
-AHEAD = 2  # batches that each worker may be ahead
+AHEAD = 2  # batches that are requested ahead, per worker
 
 
 def map_ahead(function: Callable, arguments: Iterable[tuple], workers: int) -> Iterator[Any]:
-    """Yield ``function(*a)`` for each of the arguments, in order, read ahead by the workers.
+    """Yield ``function(*a)`` for each of the arguments, in order, computed ahead by the workers.
 
-    function: one that a process can import by its name. workers: 0 reads in this process.
+    function: one that another process can import by its name.
+    workers: the number of processes; 0 computes in this process.
     """
     if workers == 0:
         yield from (function(*some) for some in arguments)
@@ -33,10 +34,11 @@ def map_ahead(function: Callable, arguments: Iterable[tuple], workers: int) -> I
 
 @cache
 def _pool(workers: int) -> ProcessPoolExecutor:
-    """Start the workers, once; they are fresh processes, for a copy of torch's threads may hang.
+    """Start the workers once, as fresh processes: forked copies of torch's threads can hang.
 
-    They end with this process: where it is itself one of several, a job of a sweep, it would wait
-    for them before they are told.
+    The finalizer stops them when this process ends. Its priority is above that of multiprocessing's
+    own finalizers: a job of a sweep, itself a child process, would else wait for its workers before
+    they are asked to stop.
     """
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
@@ -49,6 +51,7 @@ def _serve() -> None:
     """Leave Ctrl-C to the parent, and end with it even where it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
+    assert parent is not None  # a worker has one
 
     def watch() -> None:
         parent.join()

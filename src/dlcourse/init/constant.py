@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from dlcourse.init.layers import draw
+from dlcourse.init.layers import fill_weights
 
 
 def constant(model: nn.Module, *, value: float) -> None:
     """Set all weights to one value and biases to zero: a layer's hidden units stay identical."""
-    draw(model, lambda weight: nn.init.constant_(weight, value))
+    fill_weights(model, lambda weight: nn.init.constant_(weight, value))

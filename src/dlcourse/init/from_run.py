@@ -23,7 +23,7 @@ def from_run(model: nn.Module, *, run: str) -> None:
     Reference: Yosinski, Clune, Bengio, Lipson, "How transferable are features in deep neural
     networks?", NIPS 2014.
     """
-    stored = read(Path(run))
+    stored = read_best_weights(Path(run))
     own = model.state_dict()
     head = head_of(model)
     strange = [
@@ -41,7 +41,7 @@ def from_run(model: nn.Module, *, run: str) -> None:
     model.load_state_dict({**own, **fitting})
 
 
-def read(run: Path) -> dict:
+def read_best_weights(run: Path) -> dict:
     """Return the best weights in a run's folder."""
     try:
         return atomic_files.load(run / BEST)["model"]

@@ -4,7 +4,7 @@ import math
 
 from torch import nn
 
-from dlcourse.init.layers import draw, fan_in
+from dlcourse.init.layers import fan_in, fill_weights
 from dlcourse.layer.activation import gain
 
 
@@ -14,4 +14,6 @@ def he_normal(model: nn.Module, *, activation: str) -> None:
     Reference: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, equation 10.
     """
     scale = gain(activation)
-    draw(model, lambda weight: nn.init.normal_(weight, std=scale / math.sqrt(fan_in(weight))))
+    fill_weights(
+        model, lambda weight: nn.init.normal_(weight, std=scale / math.sqrt(fan_in(weight)))
+    )

@@ -4,12 +4,14 @@ import math
 
 from torch import Tensor, nn
 
-from dlcourse.init.layers import draw, fan_in
+from dlcourse.init.layers import fan_in, fill_weights
 from dlcourse.layer.activation import gain
 
-CUT = 2.0  # standard deviations of the normal distribution before it is cut
-DENSITY = math.exp(-CUT * CUT / 2) / math.sqrt(2 * math.pi)
-KEPT = math.sqrt(1 - 2 * CUT * DENSITY / math.erf(CUT / math.sqrt(2)))  # 0.8796 of the deviation
+CUTOFF = 2.0  # standard deviations of the normal distribution before it is cut
+DENSITY = math.exp(-CUTOFF * CUTOFF / 2) / math.sqrt(2 * math.pi)
+KEPT = math.sqrt(
+    1 - 2 * CUTOFF * DENSITY / math.erf(CUTOFF / math.sqrt(2))
+)  # 0.8796 of the deviation
 
 
 def he_truncated(model: nn.Module, *, activation: str) -> None:
@@ -25,6 +27,6 @@ def he_truncated(model: nn.Module, *, activation: str) -> None:
 
     def fill(weight: Tensor) -> None:
         std = scale / math.sqrt(fan_in(weight)) / KEPT
-        nn.init.trunc_normal_(weight, std=std, a=-CUT * std, b=CUT * std)
+        nn.init.trunc_normal_(weight, std=std, a=-CUTOFF * std, b=CUTOFF * std)
 
-    draw(model, fill)
+    fill_weights(model, fill)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def draw(model: nn.Module, fill: Callable[[Tensor], None]) -> None:
+def fill_weights(model: nn.Module, fill: Callable[[Tensor], None]) -> None:
     """Fill the weights of every linear and convolution layer; set their biases to zero."""
     for layer in model.modules():
         if isinstance(layer, WEIGHTED):

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from dlcourse.init.layers import draw, fan_in
+from dlcourse.init.layers import fan_in, fill_weights
 from dlcourse.layer.activation import gain
 
 
@@ -23,4 +23,4 @@ def lecun_uniform(model: nn.Module, *, activation: str) -> None:
         bound = scale * math.sqrt(3 / fan_in(weight))
         nn.init.uniform_(weight, -bound, bound)
 
-    draw(model, fill)
+    fill_weights(model, fill)

@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from dlcourse.init.layers import draw
+from dlcourse.init.layers import fill_weights
 
 
 def normal(model: nn.Module, *, std: float) -> None:
     """Draw weights from N(0, std^2), the standard deviation being the same in every layer."""
-    draw(model, lambda weight: nn.init.normal_(weight, std=std))
+    fill_weights(model, lambda weight: nn.init.normal_(weight, std=std))

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from dlcourse.init.layers import draw
+from dlcourse.init.layers import fill_weights
 from dlcourse.layer.activation import gain
 
 
@@ -12,4 +12,4 @@ def orthogonal(model: nn.Module, *, activation: str) -> None:
     Reference: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in
     deep linear neural networks", ICLR 2014.
     """
-    draw(model, lambda weight: nn.init.orthogonal_(weight, gain(activation)))
+    fill_weights(model, lambda weight: nn.init.orthogonal_(weight, gain(activation)))

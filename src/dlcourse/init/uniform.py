@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from dlcourse.init.layers import draw
+from dlcourse.init.layers import fill_weights
 
 
 def uniform(model: nn.Module, *, low: float, high: float) -> None:
@@ -10,4 +10,4 @@ def uniform(model: nn.Module, *, low: float, high: float) -> None:
 
     Reference: Chollet and others, Keras, 2015, ``RandomUniform``, whose range is -0.05 to 0.05.
     """
-    draw(model, lambda weight: nn.init.uniform_(weight, low, high))
+    fill_weights(model, lambda weight: nn.init.uniform_(weight, low, high))

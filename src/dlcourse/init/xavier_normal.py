@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from dlcourse.init.layers import draw
+from dlcourse.init.layers import fill_weights
 from dlcourse.layer.activation import gain
 
 
@@ -12,4 +12,4 @@ def xavier_normal(model: nn.Module, *, activation: str) -> None:
     Reference: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", AISTATS 2010, equation 12.
     """
-    draw(model, lambda weight: nn.init.xavier_normal_(weight, gain(activation)))
+    fill_weights(model, lambda weight: nn.init.xavier_normal_(weight, gain(activation)))

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from dlcourse.init.layers import draw
+from dlcourse.init.layers import fill_weights
 from dlcourse.layer.activation import gain
 
 
@@ -12,4 +12,4 @@ def xavier_uniform(model: nn.Module, *, activation: str) -> None:
     Reference: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", AISTATS 2010, equation 16.
     """
-    draw(model, lambda weight: nn.init.xavier_uniform_(weight, gain(activation)))
+    fill_weights(model, lambda weight: nn.init.xavier_uniform_(weight, gain(activation)))

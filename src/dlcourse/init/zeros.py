@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from dlcourse.init.layers import draw
+from dlcourse.init.layers import fill_weights
 
 
 def zeros(model: nn.Module) -> None:
     """Set all weights and biases to zero, which keeps the hidden units of a layer identical."""
-    draw(model, nn.init.zeros_)
+    fill_weights(model, nn.init.zeros_)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from dlcourse.errors import UserError
 
-SHORT = 256
+SHORT_SEQUENCE = 256
 """Up to so many tokens the CPU multiplies matrices one after the other. In bf16 PyTorch's fused
 attention, above all its backward pass, takes ten times as long (65 tokens, 2 cores of an Intel Xeon
 with AMX, 2026-11-21; in fp32 both are alike); for long sequences it saves memory."""
@@ -54,7 +54,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         query, key, value = self.split(tokens)
-        if tokens.device.type == "cpu" and tokens.shape[1] <= SHORT:
+        if tokens.device.type == "cpu" and tokens.shape[1] <= SHORT_SEQUENCE:
             query = query / math.sqrt(query.shape[-1])
             mixed = (query @ key.transpose(-2, -1)).softmax(-1) @ value  # (N, heads, T, size)
         else:

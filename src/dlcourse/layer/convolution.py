@@ -82,7 +82,7 @@ def transposed_convolution(
     return (toeplitz(kernel, shape, stride, padding).T @ maps.flatten()).view(shape)
 
 
-def overlap(kernel: int, stride: int, size: int) -> Tensor:
+def overlap_counts(kernel: int, stride: int, size: int) -> Tensor:
     """Return how often a transposed convolution writes each pixel (H, H) of its output.
 
     kernel, stride: of both sides. size: of the small map's side. In the middle all pixels are

@@ -78,19 +78,19 @@ class Cascade(nn.Module):
             features = features_of(model, inputs, recipe)
             error = error_left(model, features, targets, recipe)
             train_candidates(state, features, error)
-            install(model, int(scores(candidate_values(model, features), error).argmax()))
+            install(model, int(candidate_scores(candidate_values(model, features), error).argmax()))
         return train_outputs(state, features_of(model, inputs, recipe), targets, recipe)
 
 
 def train_candidates(state: State, features: Tensor, error: Tensor) -> None:
     """Draw a new pool and ascend each candidate's score; clipping and penalties have no part."""
     model, optimizer = state.model, state.optimizer
-    draw(model.candidates, model.inputs + int(model.installed))
+    draw_candidates(model.candidates, model.inputs + int(model.installed))
     error = error / error.square().mean().sqrt().clamp(min=1e-12)  # so that the size of steps stays
     optimizer.state.clear()
     for _ in range(model.candidate_steps):
         optimizer.zero_grad()
-        (-scores(candidate_values(model, features), error).sum()).backward()
+        (-candidate_scores(candidate_values(model, features), error).sum()).backward()
         optimizer.step()
 
 
@@ -141,7 +141,7 @@ def candidate_values(model: Cascade, features: Tensor) -> Tensor:
     return model.activation(model.candidates(features))
 
 
-def scores(values: Tensor, error: Tensor) -> Tensor:
+def candidate_scores(values: Tensor, error: Tensor) -> Tensor:
     """Return each candidate's sum over outputs of |covariance of its values and the error|.
 
     values: (N, C); error: (N, K); result: (C,).
@@ -151,7 +151,7 @@ def scores(values: Tensor, error: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def draw(candidates: nn.Linear, visible: int) -> None:
+def draw_candidates(candidates: nn.Linear, visible: int) -> None:
     """Draw weights from N(0, 1 / visible), for sums of about 1, and biases from N(0, 1)."""
     candidates.weight.normal_(0, visible**-0.5)
     candidates.bias.normal_(0, 1)

@@ -12,7 +12,7 @@ from dlcourse.layer.activation import activation_layer, centred_gain
 from dlcourse.layer.image import image_shape, is_small
 
 MIN_SIZE = 8
-EPS = 1e-4  # the least variance that filters are divided by
+MIN_VARIANCE = 1e-4  # the least variance that filters are divided by
 
 
 class NFNet(nn.Module):
@@ -69,7 +69,7 @@ class NFNet(nn.Module):
         for stage, wider in enumerate(widths):
             for position in range(depth):
                 first = position == 0
-                make = partial(Block, beta=variance**0.5, alpha=alpha, activation=activation)
+                make = partial(NFBlock, beta=variance**0.5, alpha=alpha, activation=activation)
                 stride = 2 if first and stage > 0 else 1
                 self.blocks.append(make(maps, wider, stride=stride, transition=first, gain=gain))
                 maps, variance = wider, (1.0 if first else variance) + alpha**2
@@ -82,7 +82,7 @@ class NFNet(nn.Module):
         return self.output(self.dropout(maps.mean((2, 3))))  # (N, output_size)
 
 
-class Block(nn.Module):
+class NFBlock(nn.Module):
     """Maps h to h + alpha f(h / beta), where beta is the expected standard deviation of h.
 
     A transition replaces the first h by a 1 x 1 convolution of the activated h / beta, which has
@@ -136,7 +136,7 @@ class ScaledConv2d(nn.Conv2d):
         """Return the standardised weights (outputs, inputs, size, size)."""
         weight = self.weight
         variance, mean = torch.var_mean(weight, (1, 2, 3), correction=0, keepdim=True)
-        shrink = (variance * weight[0].numel()).clamp(min=EPS).rsqrt()
+        shrink = (variance * weight[0].numel()).clamp(min=MIN_VARIANCE).rsqrt()
         return (weight - mean) * shrink * (self.gain * self.scale).view(-1, 1, 1, 1)
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from dlcourse.errors import UserError
 from dlcourse.layer.image import image_shape
 from dlcourse.model.published import published, weights_of
 
-CLASSES = 1000  # of ImageNet, on which all the published weights were trained
+IMAGENET_CLASSES = 1000  # of ImageNet, on which all the published weights were trained
 CONTAINERS = ("features", "encoder", "layers", "blocks", "trunk_output")  # of a net's blocks
 
 
@@ -88,7 +88,7 @@ def cut_head(net: nn.Module) -> int:
     heads = {
         place: layer
         for place, layer in net.named_modules()
-        if isinstance(layer, nn.Linear | nn.Conv2d) and layer.weight.shape[0] == CLASSES
+        if isinstance(layer, nn.Linear | nn.Conv2d) and layer.weight.shape[0] == IMAGENET_CLASSES
     }
     place, head = list(heads.items())[-1]
     parent, _, name = place.rpartition(".")

@@ -11,7 +11,7 @@ from dlcourse.layer.attention import SelfAttention
 from dlcourse.layer.image import image_shape, is_small
 
 MIN_SIZE = 4  # one patch of a small image
-EPS = 1e-6  # added to the variance in layer norm, as published
+NORM_EPS = 1e-6  # added to the variance in layer norm, as published
 
 
 class ViT(nn.Module):
@@ -54,7 +54,7 @@ class ViT(nn.Module):
         channels, height, width_in_pixels = image_shape("vit", input_shape, MIN_SIZE)
         if patch is None:
             patch = 4 if is_small(height, width_in_pixels) else 16
-        rows, columns = grid(height, width_in_pixels, patch)
+        rows, columns = patch_grid(height, width_in_pixels, patch)
         self.embedding = nn.Conv2d(channels, width, patch, stride=patch)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         if positions == "learned":
@@ -67,7 +67,7 @@ class ViT(nn.Module):
         self.blocks = nn.Sequential(
             *(EncoderBlock(width, heads, hidden, activation, dropout) for _ in range(depth))
         )
-        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.norm = nn.LayerNorm(width, eps=NORM_EPS)
         self.output = nn.Linear(width, output_size)
         self.start()
 
@@ -100,10 +100,10 @@ class EncoderBlock(nn.Module):
         self, width: int, heads: int, hidden: int, activation: str, dropout: float
     ) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=EPS)
+        self.norm1 = nn.LayerNorm(width, eps=NORM_EPS)
         self.attention = SelfAttention(width, heads)
         self.dropout = dropout_layer(dropout)
-        self.norm2 = nn.LayerNorm(width, eps=EPS)
+        self.norm2 = nn.LayerNorm(width, eps=NORM_EPS)
         self.mlp = nn.Sequential(
             nn.Linear(width, pieces(activation) * hidden),
             activation_layer(activation),
@@ -123,7 +123,7 @@ def dropout_layer(probability: float) -> nn.Module:
     return nn.Dropout(probability) if probability > 0 else nn.Identity()
 
 
-def grid(height: int, width: int, patch: int) -> tuple[int, int]:
+def patch_grid(height: int, width: int, patch: int) -> tuple[int, int]:
     """Return the rows and columns of patches; raises UserError where some pixels would be left."""
     if height % patch or width % patch:
         fitting = max(side for side in range(1, patch) if height % side == width % side == 0)

@@ -12,9 +12,11 @@ from dlcourse.core import Fold, Observer, Recipe, Record, State, best_epoch
 from dlcourse.observe.epoch_line import epoch_line, number
 from dlcourse.terminal.live_line import bar, columns, duration, fitting, live, on_terminal
 
-ALL = 100  # a run of up to this many epochs prints a line for each of them
-EVERY = 0.2  # seconds between two lines of a longer run, at least
-LONG = 30.0  # seconds within an epoch after which a line is printed where there is no terminal
+EVERY_EPOCH_UP_TO = 100  # a run of up to this many epochs prints a line for each of them
+PRINT_INTERVAL = 0.2  # seconds between two lines of a longer run, at least
+LONG_EPOCH = (
+    30.0  # seconds within an epoch after which a line is printed where there is no terminal
+)
 UNLIMITED = 1000  # columns, where there is no terminal
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class Console(Observer):
             yield batch
             self.done = before + (position + 1) / count
             self.phase = ""
-            if not self.terminal and time.monotonic() - self.last > LONG:
+            if not self.terminal and time.monotonic() - self.last > LONG_EPOCH:
                 self.last = time.monotonic()
                 self.say(f"{self.label(before + 1)}  {self.done - before:.0%}  {self.left()}")
         self.phase = "validating"
@@ -68,8 +70,8 @@ class Console(Observer):
         if best := record.epoch == best_of([*self.best, record], self.recipe)[0].epoch:
             self.best = [record]
         log.info("%s", self.line(record, best, UNLIMITED))
-        few = self.recipe.max_epochs <= ALL
-        if few or record.epoch == 1 or time.monotonic() - self.last >= EVERY:
+        few = self.recipe.max_epochs <= EVERY_EPOCH_UP_TO
+        if few or record.epoch == 1 or time.monotonic() - self.last >= PRINT_INTERVAL:
             self.print_line(record, best)
 
     def print_line(self, record: Record, best: bool) -> None:

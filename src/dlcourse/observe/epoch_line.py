@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from dlcourse.terminal.live_line import cells, clipped
 
-SHORT = {"accuracy": "acc", "average_precision": "AP", "noise_std": "noise"}
+SHORT_NAMES = {"accuracy": "acc", "average_precision": "AP", "noise_std": "noise"}
 """Names where the full one makes the line too long."""
 
 
@@ -26,17 +26,17 @@ def epoch_line(
     best epoch so far. width: columns.
     """
     mark = " *" if best else "  "  # as wide, so that all epochs of a run are shortened alike
-    ranked = shown(metrics, monitor)
-    line = joined(label, ranked, metrics, {}) + mark
+    ranked = shown_metrics(metrics, monitor)
+    line = join_metrics(label, ranked, metrics, {}) + mark
     candidates = ["  ".join([line, *more]), line]
     for count in range(len(ranked), 0, -1):
-        for names in ({}, SHORT):
-            candidates.append(joined(label, ranked[:count], metrics, names) + mark)
+        for names in ({}, SHORT_NAMES):
+            candidates.append(join_metrics(label, ranked[:count], metrics, names) + mark)
     fits = next((line for line in candidates if cells(line) < width), candidates[-1])
     return clipped(fits.rstrip(), width - 1)
 
 
-def shown(metrics: Mapping[str, float], monitor: str) -> list[str]:
+def shown_metrics(metrics: Mapping[str, float], monitor: str) -> list[str]:
     """Return the metrics that a line shows, the most important ones first.
 
     They are the loss and one other metric of both parts: the monitored one, or the first there is
@@ -54,7 +54,7 @@ def shown(metrics: Mapping[str, float], monitor: str) -> list[str]:
     return [key for key in dict.fromkeys(wanted) if key in metrics]
 
 
-def joined(
+def join_metrics(
     label: str, keys: list[str], metrics: Mapping[str, float], names: Mapping[str, str]
 ) -> str:
     """Return a line with these metrics: those of the training part, then of the validation part."""

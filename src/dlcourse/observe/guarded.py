@@ -44,11 +44,11 @@ class Guarded(Observer):
 
     def watch(self, batches: Iterable, count: int) -> Iterable:
         """Return the batches themselves where the observer does not look at them."""
-        source = Source(batches)
+        source = BatchSource(batches)
         seen = self.call("watch", source, count)
         return batches if seen is None or seen is source else self.follow(source, seen)
 
-    def follow(self, source: "Source", seen: Iterable) -> Iterator:
+    def follow(self, source: "BatchSource", seen: Iterable) -> Iterator:
         """Yield every batch of the source once the observer has passed it on, or without it.
 
         What the observer yields in its place is not looked at.
@@ -89,7 +89,7 @@ class Guarded(Observer):
                 log.info("The observer %s could not be closed", self.name, exc_info=True)
 
 
-class Source:
+class BatchSource:
     """An epoch's batches, with those that were read and not handed on, and the error of reading."""
 
     def __init__(self, batches: Iterable) -> None:

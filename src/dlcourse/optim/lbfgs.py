@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dlcourse.core import Recipe, State
 from dlcourse.errors import UserError
-from dlcourse.optim.objective import buffers_kept, draws_returned, objective
+from dlcourse.optim.objective import buffers_restored, objective, rng_restored
 
 
 class LBFGS(torch.optim.LBFGS):
@@ -61,7 +61,7 @@ class LBFGS(torch.optim.LBFGS):
 
         def differentiate() -> tuple[Tensor, Tensor, Tensor]:
             state.optimizer.zero_grad()
-            with draws_returned(inputs.device):
+            with rng_restored(inputs.device):
                 outputs, loss, total = objective(state, inputs, targets, recipe)
             total.backward()
             for weight in state.model.parameters():
@@ -71,7 +71,7 @@ class LBFGS(torch.optim.LBFGS):
 
         first = differentiate()
         pending = [first[-1]]  # the first iteration starts where we are: no second pass for it
-        with buffers_kept(state.model):
+        with buffers_restored(state.model):
             state.optimizer.step(lambda: pending.pop() if pending else differentiate()[-1])
         for constrain in recipe.constraints:
             constrain(state.model)

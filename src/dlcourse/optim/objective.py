@@ -23,7 +23,7 @@ def objective(
 
 
 @contextmanager
-def draws_returned(device: torch.device) -> Iterator[None]:
+def rng_restored(device: torch.device) -> Iterator[None]:
     """Take back all random draws made inside, so that the next look has the same dropout masks."""
     before = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -33,7 +33,7 @@ def draws_returned(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def buffers_kept(model: nn.Module) -> Iterator[None]:
+def buffers_restored(model: nn.Module) -> Iterator[None]:
     """Put a model's buffers back at the end, so that batch norm counts a batch only once."""
     before = [buffer.clone() for buffer in model.buffers()]
     try:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Recipe, State
-from dlcourse.optim.objective import buffers_kept, draws_returned, objective
+from dlcourse.optim.objective import buffers_restored, objective, rng_restored
 
 
 class SAM(torch.optim.SGD):
@@ -33,12 +33,12 @@ class SAM(torch.optim.SGD):
         """
         model, optimizer, scaler = state.model, state.optimizer, state.scaler
         optimizer.zero_grad()
-        with draws_returned(inputs.device):
+        with rng_restored(inputs.device):
             outputs, loss, total = objective(state, inputs, targets, recipe)
         scaler.scale(total).backward()
         weights = climb(model, optimizer.rho)
         optimizer.zero_grad()
-        with buffers_kept(model):
+        with buffers_restored(model):
             scaler.scale(objective(state, inputs, targets, recipe)[-1]).backward()
         go_back(weights)
         scaler.unscale_(optimizer)

@@ -10,16 +10,16 @@ from dlcourse.permutations import random_order
 from dlcourse.random_streams import Purpose
 
 
-def divide(
+def divide_into_folds(
     targets: Tensor, folds: int, seed: int, stratified: bool, *, key: str = "split.folds"
 ) -> Sequence[Tensor]:
     """Return ``folds`` parts of the positions: class by class, or just at random."""
     if stratified:
-        return by_class(targets, folds, seed, key=key)
-    return at_random(len(targets), folds, seed, key=key)
+        return stratified_folds(targets, folds, seed, key=key)
+    return random_folds(len(targets), folds, seed, key=key)
 
 
-def at_random(
+def random_folds(
     examples: int, folds: int, seed: int, *, key: str = "split.folds"
 ) -> Sequence[Tensor]:
     """Return ``folds`` random parts of the positions, whose sizes differ by one at most.
@@ -35,7 +35,9 @@ def at_random(
     return random_order(examples, seed, Purpose.DIVISION).tensor_split(folds)
 
 
-def by_class(targets: Tensor, folds: int, seed: int, *, key: str = "split.folds") -> list[Tensor]:
+def stratified_folds(
+    targets: Tensor, folds: int, seed: int, *, key: str = "split.folds"
+) -> list[Tensor]:
     """Return ``folds`` random parts of the positions that hold every class in equal numbers.
 
     The examples are shuffled, put in order of class and dealt out like cards: the parts' sizes, and

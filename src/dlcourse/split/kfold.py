@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dlcourse.split.division import at_random, refuse_groups
+from dlcourse.split.division import random_folds, refuse_groups
 from dlcourse.split.part import Part, rotate
 
 
@@ -19,4 +19,4 @@ def kfold(
     Stat. Soc. B 36, 1974.
     """
     refuse_groups(groups, "kfold")
-    return rotate(at_random(len(targets), folds, seed))
+    return rotate(random_folds(len(targets), folds, seed))

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from dlcourse.random_streams import Purpose, mix
-from dlcourse.split.division import divide, refuse_groups, refuse_values
+from dlcourse.split.division import divide_into_folds, refuse_groups, refuse_values
 from dlcourse.split.part import Part, all_but, rotate
 
 
@@ -38,8 +38,8 @@ def nested(
     refuse_groups(groups, "nested")
     if stratified:
         refuse_values(classes, "split.stratified=true", "split.stratified=false")
-    outside = divide(targets, outer, seed, stratified, key="split.outer")
+    outside = divide_into_folds(targets, outer, seed, stratified, key="split.outer")
     rest, test = all_but(outside, fold), outside[fold].sort().values
     own = mix(seed, fold, Purpose.INNER)
-    inside = divide(targets[rest], inner, own, stratified, key="split.inner")
+    inside = divide_into_folds(targets[rest], inner, own, stratified, key="split.inner")
     return [Part(part.name, rest[part.train], rest[part.val], test) for part in rotate(inside)]

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from dlcourse.random_streams import Purpose, mix
-from dlcourse.split.division import divide, refuse_groups, refuse_values
+from dlcourse.split.division import divide_into_folds, refuse_groups, refuse_values
 from dlcourse.split.part import Part, rotate
 
 
@@ -36,5 +36,5 @@ def repeated_kfold(
     parts = []
     for repeat in range(repeats):
         own = mix(seed, repeat, Purpose.REPEAT) if repeat else seed
-        parts += rotate(divide(targets, folds, own, stratified))
+        parts += rotate(divide_into_folds(targets, folds, own, stratified))
     return [part._replace(name=f"fold{number}") for number, part in enumerate(parts)]

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dlcourse.split.division import by_class, refuse_groups, refuse_values
+from dlcourse.split.division import refuse_groups, refuse_values, stratified_folds
 from dlcourse.split.part import Part, rotate
 
 
@@ -21,4 +21,4 @@ def stratified_kfold(
     """
     refuse_values(classes, "split=stratified_kfold", "split=kfold")
     refuse_groups(groups, "stratified_kfold")
-    return rotate(by_class(targets, folds, seed))
+    return rotate(stratified_folds(targets, folds, seed))
