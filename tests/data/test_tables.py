@@ -158,9 +158,9 @@ WRONG = {
                            "leaves 0 to test on"),
     "nothing to train on": (PEOPLE, {"test_fraction": 0.95}, "leaves 6 to test on"),
     "unknown group": (PEOPLE, {"group": "town"}, "data.group: .*has no column town.*Type data.gr"),
-    "the target as group": (PEOPLE, {"group": "smokes"}, "data.group=smokes is also the column to predict"),
-    "too few groups": (PEOPLE.replace("Wien", "Ulm"), {"group": "city"}, "column city: the rows are"
-                       " of 2 groups"),
+    "the target as group": (PEOPLE, {"group": "smokes"}, "data.group=smokes is also the column to pred"),
+    "too few groups": (PEOPLE.replace("Wien", "Ulm"), {"group": "city"}, "column city: the rows be"
+                       "long to 2 groups"),
     "one group": (PEOPLE.replace("Wien", "Ulm").replace("Bern", "Ulm"), {"group": "city"},
                   "column city: the rows belong to 1 group"),
     "no group": (PEOPLE.replace("Wien", ""), {"group": "city"}, "line 5, column city: the cell is "
