@@ -33,6 +33,7 @@ highlight_language = "none"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+autodoc_default_options = {"exclude-members": "__init__"}
 autodoc_class_signature = "separated"
 add_module_names = False
 python_maximum_signature_line_length = 88
