@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from dlcourse.errors import UserError
-from dlcourse.report.write import write_report
+from dlcourse.report.write_report import write_report
 from dlcourse.schema.arguments import arguments
 from dlcourse.terminal.command import one_message
 

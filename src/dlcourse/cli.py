@@ -32,7 +32,7 @@ from dlcourse.schema.compose import (
 from dlcourse.schema.overrides import END, is_free, is_typed_again, key_of, not_typed
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import SWEEP, check, check_key
-from dlcourse.sweep import record as sweep_record
+from dlcourse.sweep import manifest as sweep_manifest
 from dlcourse.terminal.command import one_message, own_name
 
 OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
@@ -115,7 +115,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
     """
     typed = {key_of(override): override for override in overrides}
     folder = Path(typed.get("resume", "").partition("=")[2].strip("'\""))
-    record = sweep_record.read(folder) if "resume" in typed else None
+    record = sweep_manifest.read_manifest(folder) if "resume" in typed else None
     if record is None:
         return None
     if record.streams != CURRENT:
@@ -126,10 +126,10 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
             "command again to start a new one"
         )
     for key, override in typed.items():
-        if key not in ("resume", *sweep_record.MAY_CHANGE) and not is_typed_again(key):
+        if key not in ("resume", *sweep_manifest.MAY_CHANGE) and not is_typed_again(key):
             raise UserError(
                 f"{override} would make it another sweep than the one in {folder}.\n"
-                f"With resume=<sweep folder> may be typed: {', '.join(sweep_record.MAY_CHANGE)}"
+                f"With resume=<sweep folder> may be typed: {', '.join(sweep_manifest.MAY_CHANGE)}"
             )
     missing = not_typed(record.words, overrides)
     if record.config_dir and not config_dir:
@@ -205,10 +205,10 @@ def prepare_run(
 
 def only_check(config: dict) -> None:
     """Find out what only PyTorch and the data can tell of a run, print it, and end."""
-    from dlcourse.sweep.pool import context
-    from dlcourse.sweep.rehearse import rehearse
+    from dlcourse.sweep.dry_run import dry_run
+    from dlcourse.sweep.pool import process_context
 
-    ((finding,), _) = rehearse(context(), [config], here=True)
+    ((finding,), _) = dry_run(process_context(), [config], here=True)
     if finding.problem:
         raise UserError(finding.problem)
     print(f"It is in order: {finding.parameters:,} parameters; nothing was started.")

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 
 class DlcourseSweeper(Sweeper):
-    """Hands a sweep's words to ``dlcourse.sweep.conduct``.
+    """Hands a sweep's words to ``dlcourse.sweep.run_sweep``.
 
     params: what a preset sweeps, ``{"optim": "sgd,adam"}``; words of the same key count instead.
     """
@@ -24,6 +24,6 @@ class DlcourseSweeper(Sweeper):
 
     def sweep(self, arguments: Sequence[str]) -> None:
         """Run the sweep; ends with status 1 where a job has failed."""
-        from dlcourse.sweep.conduct import conduct  # Hydra opens every plugin at every start
+        from dlcourse.sweep.run_sweep import run_sweep  # Hydra opens every plugin at every start
 
-        conduct(self.config, self.params, list(arguments), self.hydra_context, self.task_function)
+        run_sweep(self.config, self.params, list(arguments), self.hydra_context, self.task_function)

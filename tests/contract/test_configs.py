@@ -114,7 +114,7 @@ def planned(words: list[str]):
     """Return what a sweep's words mean, every job composed and checked."""
     from dlcourse.schema.compose import compose
     from dlcourse.sweep.plan import make_plan
-    from dlcourse.sweep.space import read_spaces
+    from dlcourse.sweep.search_space import read_spaces
 
     fixed, spaces = read_spaces(words, None)
     return make_plan(compose(fixed, None), fixed, spaces, None)

@@ -19,8 +19,8 @@ from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.runs.run_folder import DATA
-from dlcourse.sweep.conduct import data_begun
-from dlcourse.sweep.rehearse import Looks
+from dlcourse.sweep.dry_run import CachedChecks
+from dlcourse.sweep.run_sweep import data_begun
 
 ROWS = [f"{n * 7919 % 101},{n * 104729 % 97},{'pq'[n * 31 % 3 > 0]}" for n in range(60)]
 TABLE = ["data=csv", "data.target=y", "data.file=t.csv", "model=mlp", "model.widths=[4]"]
@@ -246,9 +246,9 @@ def test_the_missing_jobs_of_a_sweep_do_not_run_on_other_data(table, tiny, tmp_p
     plan = SimpleNamespace(is_search=False, jobs=[jobs[:1], jobs[1:]])
     (known,) = data_begun(plan, tmp_path / "sweep").values()
     assert known == tmp_path / "sweep/done"
-    assert not Looks(here=False).at(table, known).problem
+    assert not CachedChecks(here=False).finding(table, known).problem
     write_table(tmp_path / "data", CHANGES["a label"][0])
-    assert "1 target differs" in Looks(here=False).at(table, known).problem
+    assert "1 target differs" in CachedChecks(here=False).finding(table, known).problem
     plan.jobs = [jobs[:1]]
     assert not data_begun(plan, tmp_path / "sweep"), "a sweep that is done needs no data"
 

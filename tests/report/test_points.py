@@ -4,8 +4,7 @@ import pytest
 from run_folders import crossed, held_out, write_run, write_sweep
 
 from dlcourse.errors import UserError
-from dlcourse.report.grouping import group_points
-from dlcourse.report.keys import column_keys, swept_keys
+from dlcourse.report.points import column_keys, group_points, swept_keys
 from dlcourse.report.ranking import by_measure, rank
 from dlcourse.report.runs import find_runs
 

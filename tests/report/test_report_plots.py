@@ -3,10 +3,9 @@
 import pytest
 from run_folders import held_out, write_run
 
-from dlcourse.report.grouping import group_points
-from dlcourse.report.keys import swept_keys
 from dlcourse.report.plots.all_plots import plots
 from dlcourse.report.plots.levels import around_base, marginal, scale_of
+from dlcourse.report.points import group_points, swept_keys
 from dlcourse.report.runs import find_runs
 
 

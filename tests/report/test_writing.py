@@ -9,7 +9,7 @@ import pytest
 from run_folders import held_out, write_run, write_sweep
 
 from dlcourse.errors import UserError
-from dlcourse.report.write import write_report
+from dlcourse.report.write_report import write_report
 
 
 def report(*folders, **words):
@@ -152,7 +152,7 @@ def test_a_report_is_the_same_each_time(sweep):
 
 def test_importing_the_report_imports_nothing_heavy():
     code = (
-        "import sys, dlcourse.report.write as w;"
+        "import sys, dlcourse.report.write_report as w;"
         "print({'torch', 'numpy', 'scipy', 'matplotlib', 'hydra'} & set(sys.modules))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -176,7 +176,7 @@ def mixed(folder):
 
 @pytest.mark.parametrize("width", [60, 80, 120, 160])
 def test_the_ranking_fits_every_terminal_and_has_every_option(tmp_path, monkeypatch, width):
-    monkeypatch.setattr("dlcourse.report.screen.columns", lambda: width)
+    monkeypatch.setattr("dlcourse.report.console_table.columns", lambda: width)
     said = report(mixed(tmp_path / "runs"))
     table = said.split("The best by")[0]
     assert max(map(len, table.splitlines())) <= width
@@ -187,7 +187,7 @@ def test_the_ranking_fits_every_terminal_and_has_every_option(tmp_path, monkeypa
 
 
 def test_a_narrow_terminal_still_has_a_table_of_a_small_sweep(sweep, monkeypatch):
-    monkeypatch.setattr("dlcourse.report.screen.columns", lambda: 80)
+    monkeypatch.setattr("dlcourse.report.console_table.columns", lambda: 80)
     said = report(sweep)
     assert "n, epochs, seconds: see results.csv" in said
     assert "rank  optim.lr" in said
@@ -215,8 +215,8 @@ def test_values_stand_in_every_table_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("broken", "named", "left"),
     [
-        ("dlcourse.report.write.screen", "The table on the screen", "results.csv"),
-        ("dlcourse.report.write.latex", "results.tex", "results.md"),
+        ("dlcourse.report.write_report.console_table", "The table on the screen", "results.csv"),
+        ("dlcourse.report.write_report.latex_table", "results.tex", "results.md"),
         ("dlcourse.report.plots.all_plots.draw_main_effects", "main_effects", "results.csv"),
         ("dlcourse.report.plots.all_plots.draw_heat_map", "heat_map.png", "main_effects.png"),
     ],

@@ -10,8 +10,8 @@ from dlcourse.errors import UserError
 from dlcourse.random_streams import CURRENT
 from dlcourse.schema.overrides import check_overrides
 from dlcourse.schema.trust import check_trust, own_targets
-from dlcourse.sweep.optuna import check_stored_state
-from dlcourse.sweep.record import Record, stored
+from dlcourse.sweep.manifest import Manifest, storable_overrides
+from dlcourse.sweep.methods.optuna import check_stored_state
 
 OWN = sorted([*own_targets(), "torch.optim.SGD", "torch.nn.GELU", "torch.nn.functional.huber_loss"])
 FOREIGN = [
@@ -192,7 +192,7 @@ def test_a_study_that_can_run_code_has_to_be_trusted():
 
 def test_a_password_is_not_written_down():
     address = "sweep.storage=postgresql://me:secret@host:5432/study"
-    assert stored([address, "resume=x", "optim.lr=0.1"]) == [
+    assert storable_overrides([address, "resume=x", "optim.lr=0.1"]) == [
         "sweep.storage=postgresql://me:***@host:5432/study",
         "optim.lr=0.1",
     ]
@@ -200,4 +200,4 @@ def test_a_password_is_not_written_down():
 
 def test_a_record_holds_just_what_these_tests_write(tmp_path):
     sweep_of(tmp_path / "sweep", [])
-    assert Record(**json.loads((tmp_path / "sweep/sweep.json").read_text())).keys == ["seed"]
+    assert Manifest(**json.loads((tmp_path / "sweep/sweep.json").read_text())).keys == ["seed"]

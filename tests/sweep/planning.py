@@ -9,13 +9,13 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 
 from dlcourse.schema.compose import CONFIGS, compose, spread
-from dlcourse.sweep.course import Course
-from dlcourse.sweep.job import Job, Names
-from dlcourse.sweep.owners import Owners
+from dlcourse.sweep.conditional_keys import ConditionalKeys
+from dlcourse.sweep.job import FolderNames, Job
+from dlcourse.sweep.manifest import Manifest
+from dlcourse.sweep.on_error import read_on_error
 from dlcourse.sweep.plan import Plan, make_plan
-from dlcourse.sweep.policy import read_policy
-from dlcourse.sweep.record import Record
-from dlcourse.sweep.space import Space, read_spaces
+from dlcourse.sweep.scheduler import Scheduler
+from dlcourse.sweep.search_space import Space, read_spaces
 
 SMALL = ("model=mlp", "data.examples=60", "max_epochs=2")
 
@@ -30,10 +30,10 @@ def spaces_of(*words: str) -> list[Space]:
     return read_spaces(words, loader())[1]
 
 
-def owners_of(*words: str) -> Owners:
+def conditional_keys_of(*words: str) -> ConditionalKeys:
     """Return the spaces of a command and which options they belong to."""
     fixed, spaces = read_spaces(spread(list(words), list(words)), loader())
-    return Owners(spaces, fixed, None)
+    return ConditionalKeys(spaces, fixed, None)
 
 
 def planned(*words: str, config_dir: str | None = None) -> Plan:
@@ -66,10 +66,10 @@ def made_up(words, *, epochs=3, **split) -> Job:
     return Job(tuple(words), Path(name), None, {"split": split, "max_epochs": epochs})
 
 
-def course_of(
+def scheduler_of(
     folder: Path, search, points, *, repeats=((),), on_error="continue", searched=True, mode="max"
-) -> Course:
-    """Return the course of a sweep whose points have a made-up job for each of the repeats."""
+) -> Scheduler:
+    """Return the scheduler of a sweep whose points have a made-up job for each of the repeats."""
 
     def jobs_of(point):
         return [made_up((*point, *repeat)) for repeat in repeats]
@@ -80,13 +80,13 @@ def course_of(
         points=points,
         jobs=[jobs_of(point) for point in points],
         jobs_of=jobs_of,
-        names=Names(["lr", "seed"]),
+        names=FolderNames(["lr", "seed"]),
         settings=SimpleNamespace(
-            options={"trials": len(points)}, policy=read_policy(on_error), workers=1
+            options={"trials": len(points)}, on_error=read_on_error(on_error), workers=1
         ),
     )
-    told = Record(["words"], None, "identity", "grid", ["lr"], "val/accuracy", mode, 1)
-    return Course(plan, folder, told, search)
+    told = Manifest(["words"], None, "identity", "grid", ["lr"], "val/accuracy", mode, 1)
+    return Scheduler(plan, folder, told, search)
 
 
 def finish(job: Job, best: float = 0.5) -> None:
@@ -95,7 +95,7 @@ def finish(job: Job, best: float = 0.5) -> None:
     (job.folder / "result.json").write_text(json.dumps({"best": best, "seconds": 1.0}))
 
 
-def end(course: Course, job: Job, best: float = 0.5) -> None:
+def end(scheduler: Scheduler, job: Job, best: float = 0.5) -> None:
     """Let a job end well."""
     finish(job, best)
-    course.close(job, "done", best)
+    scheduler.close(job, "done", best)

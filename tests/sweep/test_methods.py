@@ -9,11 +9,11 @@ from planning import spaces_of
 from scipy import stats
 
 from dlcourse.errors import UserError
-from dlcourse.sweep.grid import grid
-from dlcourse.sweep.one_at_a_time import one_at_a_time
-from dlcourse.sweep.random import random
-from dlcourse.sweep.space import Space
-from dlcourse.sweep.zip import zip as zip_lists
+from dlcourse.sweep.methods.grid import grid
+from dlcourse.sweep.methods.one_at_a_time import one_at_a_time
+from dlcourse.sweep.methods.random import random_points
+from dlcourse.sweep.methods.zip import zip_lists
+from dlcourse.sweep.search_space import Space
 
 LISTS = [
     Space("optim", "", ("sgd", "adam")),
@@ -75,22 +75,22 @@ WIDE = [
 
 
 def columns(draws, seed=0):
-    return list(zip(*random(WIDE, draws=draws, seed=seed), strict=True))
+    return list(zip(*random_points(WIDE, draws=draws, seed=seed), strict=True))
 
 
 def test_the_same_seed_draws_the_same_points_and_another_one_others():
-    assert list(random(WIDE, draws=5, seed=1)) == list(random(WIDE, draws=5, seed=1))
-    assert not set(random(WIDE, draws=5, seed=1)) & set(random(WIDE, draws=5, seed=2))
+    assert list(random_points(WIDE, draws=5, seed=1)) == list(random_points(WIDE, draws=5, seed=1))
+    assert not set(random_points(WIDE, draws=5, seed=1)) & set(random_points(WIDE, draws=5, seed=2))
 
 
 def test_more_draws_begin_with_the_same_points():
-    few, many = (list(random(WIDE, draws=draws, seed=3)) for draws in (7, 20))
+    few, many = (list(random_points(WIDE, draws=draws, seed=3)) for draws in (7, 20))
     assert (len(few), many[:7]) == (7, few)
 
 
 def test_the_order_of_the_words_does_not_change_what_is_drawn():
-    mirrored = [point[::-1] for point in random(WIDE[::-1], draws=5, seed=0)]
-    assert mirrored == list(random(WIDE, draws=5, seed=0))
+    mirrored = [point[::-1] for point in random_points(WIDE[::-1], draws=5, seed=0)]
+    assert mirrored == list(random_points(WIDE, draws=5, seed=0))
 
 
 def test_an_interval_is_drawn_evenly_on_its_scale():

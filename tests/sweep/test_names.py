@@ -7,11 +7,11 @@ from pathlib import Path
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from dlcourse.sweep.job import LONGEST, Job, Names, shortened
+from dlcourse.sweep.job import LONGEST, FolderNames, Job, shortened
 
 
 def test_a_key_is_shortened_to_its_last_part():
-    names = Names(["optim", "optim.lr", "+model.speed"])
+    names = FolderNames(["optim", "optim.lr", "+model.speed"])
     words = ("optim=sgd", "optim.lr=0.1", "+model.speed=2")
     assert names.name(words) == "speed-2_optim-sgd_lr-0.1"
     assert names.name(()) == "defaults"
@@ -23,25 +23,25 @@ def test_keys_with_the_same_last_part_are_kept_whole():
         "split.seed": "split.seed",
         "optim.lr": "lr",
     }
-    names = Names(["stop.patience", "schedule.patience"])
+    names = FolderNames(["stop.patience", "schedule.patience"])
     words = ("stop.patience=3", "schedule.patience=4")
     assert names.name(words) == "schedule.patience-4_stop.patience-3"
 
 
 def test_lists_leave_their_brackets_behind():
-    names = Names(["model.widths", "optim.lr"])
+    names = FolderNames(["model.widths", "optim.lr"])
     assert names.name(("model.widths=[64,32]", "optim.lr=1e-05")) == "widths-64-32_lr-1e-05"
 
 
 def test_the_order_of_the_words_makes_no_difference():
     words = ("optim=sgd", "optim.lr=0.1", "seed=3", "model.widths=[8]")
     keys = [word.partition("=")[0] for word in words]
-    named = {Names(keys).name(order) for order in itertools.permutations(words)}
+    named = {FolderNames(keys).name(order) for order in itertools.permutations(words)}
     assert len(named) == 1
 
 
 def test_names_that_would_be_the_same_get_digests_of_their_own():
-    names = Names(["data.file"])
+    names = FolderNames(["data.file"])
     points = [(f"data.file={path}",) for path in ("a/b", "a-b", "a//b", "'a/b'")]
     told = [names.name(point) for point in points]
     assert len(set(told)) == 4
@@ -51,13 +51,13 @@ def test_names_that_would_be_the_same_get_digests_of_their_own():
 
 
 def test_a_long_name_is_cut_and_gets_a_digest():
-    names = Names(["model.widths"])
+    names = FolderNames(["model.widths"])
     long = ",".join(["128"] * 60)
     first, second = (names.name((f"model.widths=[{long},{end}]",)) for end in (1, 2))
     assert first != second
     assert first[:LONGEST] == second[:LONGEST]
     assert len(first) == LONGEST + 9
-    assert Names(["model.widths"]).name((f"model.widths=[{long},1]",)) == first
+    assert FolderNames(["model.widths"]).name((f"model.widths=[{long},1]",)) == first
 
 
 words = st.text(min_size=1, max_size=200).map(lambda value: (f"model.name={value}",))
@@ -66,7 +66,7 @@ words = st.text(min_size=1, max_size=200).map(lambda value: (f"model.name={value
 @settings(max_examples=40)
 @given(st.lists(words, unique=True, max_size=20))
 def test_every_name_is_one_folder_and_no_two_are_the_same(points):
-    names = Names(["model.name"])
+    names = FolderNames(["model.name"])
     told = [names.name(point) for point in points]
     assert len(set(told)) == len(points)
     for name in told:
@@ -77,7 +77,7 @@ def test_every_name_is_one_folder_and_no_two_are_the_same(points):
 
 
 def test_a_name_of_an_earlier_command_is_not_given_to_another_point():
-    names = Names(["data.file"])
+    names = FolderNames(["data.file"])
     names.keep("file-a-b", ("data.file=a/b",))
     assert names.name(("data.file=a-b",)) != "file-a-b"
     assert names.name(("data.file=a/b",)) == "file-a-b"

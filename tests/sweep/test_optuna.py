@@ -4,11 +4,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from planning import owners_of
+from planning import conditional_keys_of
 
 from dlcourse.errors import UserError
-from dlcourse.sweep.optuna import JOURNAL, Study, check_search, imported, mend
-from dlcourse.sweep.record import Record
+from dlcourse.sweep.manifest import Manifest
+from dlcourse.sweep.methods.optuna import JOURNAL, Study, check_search, imported, mend
 
 OPTIONS = {
     "trials": 6, "sampler": "tpe", "pruner": "median", "startup": 2, "patience": 2, "seed": 0,
@@ -21,17 +21,17 @@ WORDS = [
 
 
 @pytest.fixture(scope="module")
-def owners():
-    return owners_of(*WORDS)
+def conditional():
+    return conditional_keys_of(*WORDS)
 
 
 @pytest.fixture
-def study(owners, tmp_path):
+def study(conditional, tmp_path):
     """Return a function that opens the study of a folder, as every start of its sweep does."""
 
     def open_study(folder="here", mode="max", **options):
         (tmp_path / folder).mkdir(exist_ok=True)
-        return Study(owners, tmp_path / folder, mode, **(OPTIONS | options))
+        return Study(conditional, tmp_path / folder, mode, **(OPTIONS | options))
 
     return open_study
 
@@ -44,7 +44,7 @@ def states(study):
     return [trial.state.name for trial in stored(study)]
 
 
-def carry_out(study, figures):
+def run_trials(study, figures):
     """Let as many trials as there are figures end well."""
     for figure in figures:
         study.tell(study.ask().number, figure, "done")
@@ -81,7 +81,7 @@ def test_a_trial_is_typed_as_it_was_drawn_within_its_ends(study):
 
 def test_a_trial_of_a_study_that_was_killed_is_handed_out_again(study):
     first = study()
-    carry_out(first, [0.5])
+    run_trials(first, [0.5])
     second, third = first.ask(), first.ask()
     first.report(third.number, 1, 0.4)
     again = study()
@@ -90,7 +90,7 @@ def test_a_trial_of_a_study_that_was_killed_is_handed_out_again(study):
     again.tell(third.number, 0.6, "done")
     again.tell(second.number, 0.7, "done")
     assert stored(again)[third.number].intermediate_values == {1: 0.4, 2: 0.6}
-    carry_out(again, [0.1] * 3)
+    run_trials(again, [0.1] * 3)
     assert again.ask() is None
     assert states(again) == ["COMPLETE"] * 6
     assert study().ask() is None
@@ -98,16 +98,16 @@ def test_a_trial_of_a_study_that_was_killed_is_handed_out_again(study):
 
 def test_a_study_that_goes_on_does_not_draw_what_it_has_drawn_before(study):
     whole, parts = study("whole", sampler="random"), study("parts", sampler="random")
-    carry_out(whole, [0.5] * 4)
-    carry_out(parts, [0.5] * 2)
-    carry_out(study("parts", sampler="random"), [0.5] * 2)
+    run_trials(whole, [0.5] * 4)
+    run_trials(parts, [0.5] * 2)
+    run_trials(study("parts", sampler="random"), [0.5] * 2)
     rates = [[trial.params["optim.lr"] for trial in stored(some)] for some in (whole, parts)]
     assert rates[0][:2] == rates[1][:2]
     assert len(set(rates[1])) == 4
 
 
 def test_what_a_killed_process_has_left_behind_is_mended(study, tmp_path):
-    carry_out(study(), [0.5, 0.6])
+    run_trials(study(), [0.5, 0.6])
     journal = tmp_path / "here" / JOURNAL
     whole = journal.read_bytes()
     journal.write_bytes(whole + b'{"op_code": 5, "trial_id"')
@@ -115,7 +115,7 @@ def test_what_a_killed_process_has_left_behind_is_mended(study, tmp_path):
     (tmp_path / "here" / f"{JOURNAL}.lock1234.rename").touch()
     opened = study()
     assert [trial.value for trial in stored(opened)] == [0.5, 0.6]
-    carry_out(opened, [0.7])
+    run_trials(opened, [0.7])
     assert [trial.value for trial in stored(study())] == [0.5, 0.6, 0.7]
     assert journal.read_bytes().startswith(whole)
 
@@ -134,7 +134,7 @@ def test_only_a_line_that_is_not_whole_is_taken_away(tmp_path, content, left):
 def test_failed_trials_count_and_are_written_down_as_failed(study):
     opened = study(trials=3)
     opened.tell(opened.ask().number, None, "failed")
-    carry_out(opened, [0.5])
+    run_trials(opened, [0.5])
     opened.tell(opened.ask().number, 0.7, "failed")  # one repeat had ended well
     assert states(opened) == ["FAIL", "COMPLETE", "FAIL"]
     assert opened.ask() is None
@@ -181,7 +181,7 @@ def test_every_sampler_and_pruner_can_be_asked(study, sampler, pruner):
 
 
 def test_more_trials_extend_a_study_and_fewer_do_not_harm_it(study):
-    carry_out(study(trials=2), [0.5, 0.6])
+    run_trials(study(trials=2), [0.5, 0.6])
     assert study(trials=2).ask() is None
     assert study(trials=1).ask() is None
     more = study(trials=4)
@@ -204,7 +204,7 @@ def test_importances_say_which_key_matters(study):
     assert max(shares, key=shares.get) == "batch_size"
     assert sum(shares.values()) == pytest.approx(1)
     same = study("same", trials=5)
-    carry_out(same, [0.5] * 5)
+    run_trials(same, [0.5] * 5)
     assert same.importances() is None  # nothing differs that could be shared out
 
 
@@ -227,7 +227,7 @@ def test_a_trial_that_runs_in_another_folder_is_left_alone(study, tmp_path):
     ours = study("here", **shared).ask()
     for folder, trial in {"there": theirs, "here": ours}.items():
         point = trial._asdict() | {"jobs": []}
-        noted = Record([], None, "", "optuna", [], "val/accuracy", "max", 1, [point])
+        noted = Manifest([], None, "", "optuna", [], "val/accuracy", "max", 1, [point])
         noted.write(tmp_path / folder)
     again = study("here", **shared)
     assert again.ask() == ours

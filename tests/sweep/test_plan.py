@@ -6,8 +6,8 @@ from planning import SMALL, planned
 from dlcourse.errors import UserError
 from dlcourse.schema.compose import compose, plain, spread
 from dlcourse.sweep import plan as plan_module
-from dlcourse.sweep.policy import Policy, read_policy
-from dlcourse.sweep.record import MAY_CHANGE, values_of
+from dlcourse.sweep.manifest import MAY_CHANGE, values_of
+from dlcourse.sweep.on_error import OnError, read_on_error
 
 LISTS = (*SMALL, "sweep=zip", "optim.lr=0.1,0.01", "batch_size=16,32")
 
@@ -187,9 +187,9 @@ def test_values_are_what_stands_behind_the_first_equals_sign():
 
 
 def test_a_policy_is_one_of_three():
-    assert read_policy("continue") == Policy(True, 0)
-    assert read_policy("stop") == Policy(False, 0)
-    assert read_policy("retry:12") == Policy(True, 12)
+    assert read_on_error("continue") == OnError(True, 0)
+    assert read_on_error("stop") == OnError(False, 0)
+    assert read_on_error("retry:12") == OnError(True, 12)
     for wrong in ("retry", "retry:0", "retry:-1", "retry:1.5", "Stop", "", None, "retry:1000"):
         with pytest.raises(UserError, match="continue, stop or retry:<times>"):
-            read_policy(wrong)
+            read_on_error(wrong)

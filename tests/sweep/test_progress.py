@@ -1,11 +1,11 @@
 """What a person sees of a sweep."""
 
 import pytest
-from planning import Told, course_of, end
+from planning import Told, end, scheduler_of
 
 from dlcourse.sweep import progress as progress_module
+from dlcourse.sweep.methods.search import Trial
 from dlcourse.sweep.progress import Progress, job_line
-from dlcourse.sweep.search import Trial
 from dlcourse.terminal.live_line import cells
 
 POINTS = [(f"lr={number}",) for number in range(12)]
@@ -13,66 +13,66 @@ POINTS = [(f"lr={number}",) for number in range(12)]
 
 @pytest.fixture
 def seen(tmp_path, monkeypatch):
-    """Return a course of twelve jobs, its progress, and a clock that stands still."""
+    """Return a scheduler of twelve jobs, its progress, and a clock that stands still."""
     clock = {"now": 100.0}
     monkeypatch.setattr(progress_module, "monotonic", lambda: clock["now"])
     search = Told([Trial(number, point) for number, point in enumerate(POINTS)])
-    course = course_of(tmp_path, search, POINTS)
-    return course, Progress(course), clock
+    scheduler = scheduler_of(tmp_path, search, POINTS)
+    return scheduler, Progress(scheduler), clock
 
 
 def test_every_job_that_ends_gets_a_line_with_its_figure_and_the_time_left(seen, capsys):
-    course, progress, clock = seen
+    scheduler, progress, clock = seen
     with progress:
         facts = capsys.readouterr().out.splitlines()
         assert [line.split()[0] for line in facts] == ["sweep", "jobs", "monitor", "folder"]
-        job = course.next_job()
+        job = scheduler.next_job()
         progress.starts(job)
         progress.epoch(job, 1, 0.4)
         assert capsys.readouterr().out == ""  # off a terminal an epoch is no news
         clock["now"] += 4
-        end(course, job, 0.5)
+        end(scheduler, job, 0.5)
         progress.done(job, 0.5, 3.96)
     assert capsys.readouterr().out == "[ 1/12] lr=0  val/accuracy 0.5000 *  4.0 s  44 s left\n"
 
 
 def test_a_job_that_fails_is_told_with_its_reason_and_its_log(seen, capsys):
-    course, progress, _ = seen
-    job = course.next_job()
+    scheduler, progress, _ = seen
+    job = scheduler.next_job()
     progress.starts(job)
-    course.fail(job, "ended by SIGKILL", -9, final=False)
+    scheduler.fail(job, "ended by SIGKILL", -9, final=False)
     progress.failed(job, "ended by SIGKILL", "here/output.txt", again=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[ 1/12] lr=0  FAILED: ended by SIGKILL  0 s left")
     assert lines[1] == "  what it said is in here/output.txt"
-    job = course.next_job()
+    job = scheduler.next_job()
     progress.failed(job, "it died", "here/output.txt", again=True)
     assert capsys.readouterr().out.startswith("[ 1/12] lr=1  FAILED: it died  runs once more\n")
 
 
 def test_a_pruned_job_is_told_with_its_epoch(seen, capsys):
-    course, progress, _ = seen
-    job = course.next_job()
-    course.prune(job, 3, 0.1)
+    scheduler, progress, _ = seen
+    job = scheduler.next_job()
+    scheduler.prune(job, 3, 0.1)
     progress.pruned(job, 3, 0.1)
     line = capsys.readouterr().out
     assert line.startswith("[ 1/12] lr=0  pruned after epoch 3, val/accuracy 0.1000")
 
 
 def test_the_bottom_of_a_terminal_shows_what_runs_the_counts_and_the_best(seen):
-    course, progress, clock = seen
-    jobs = [course.next_job() for _ in range(5)]
+    scheduler, progress, clock = seen
+    jobs = [scheduler.next_job() for _ in range(5)]
     for job in jobs:
         progress.starts(job)
     assert progress.bottom().plain.endswith("  0 of 12 jobs ended, 5 running")
     progress.epoch(jobs[4], 7, 0.25)
     clock["now"] += 60
     for job, best in zip(jobs[:2], (0.6, 0.5), strict=True):
-        end(course, job, best)
+        end(scheduler, job, best)
         progress.done(job, best, 1.0)
-    course.fail(jobs[2], "it died", 3, final=False)
+    scheduler.fail(jobs[2], "it died", 3, final=False)
     progress.failed(jobs[2], "it died", "output.txt", again=False)
-    course.prune(jobs[3], 1, 0.1)
+    scheduler.prune(jobs[3], 1, 0.1)
     progress.pruned(jobs[3], 1, 0.1)
     assert progress.bottom().plain == (
         "  lr=4  epoch 7  val/accuracy 0.2500\n"
@@ -82,17 +82,17 @@ def test_the_bottom_of_a_terminal_shows_what_runs_the_counts_and_the_best(seen):
 
 
 def test_the_time_left_is_judged_by_the_jobs_that_ended_in_this_command(seen):
-    course, progress, clock = seen
+    scheduler, progress, clock = seen
     for _ in range(6):
-        end(course, course.next_job())  # of an earlier command
+        end(scheduler, scheduler.next_job())  # of an earlier command
     clock["now"] += 10
     assert progress.left() == ""
-    job = course.next_job()
-    end(course, job)
+    job = scheduler.next_job()
+    end(scheduler, job)
     progress.done(job, 0.5, 10.0)
     assert progress.left() == "50 s left"
-    for job in iter(course.next_job, None):
-        end(course, job)
+    for job in iter(scheduler.next_job, None):
+        end(scheduler, job)
         progress.done(job, 0.5, 1.0)
     assert progress.left() == ""
 

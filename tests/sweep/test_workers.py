@@ -8,7 +8,7 @@ import pytest
 from planning import planned
 
 from dlcourse.sweep.job import Job
-from dlcourse.sweep.pool import Pool, reason_of, threads_of_each
+from dlcourse.sweep.pool import Pool, reason_of_end, threads_of_each
 
 MODEL = """
 import json, math, os
@@ -18,14 +18,14 @@ class Speaks(nn.Sequential):
     def __init__(self, input_shape, output_size):
         super().__init__(nn.Flatten(), nn.Linear(math.prod(input_shape), output_size))
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
-        with open("told.json", "w") as file:
+        with open("ending.json", "w") as file:
             json.dump({"gpu": gpu, "threads": get_num_threads(), "cwd": os.getcwd()}, file)
         print("this net speaks")
 """
 
 
-def standing(gpu=None, told=()):
-    return SimpleNamespace(gpu=gpu, told=told)
+def standing(gpu=None, ending=()):
+    return SimpleNamespace(gpu=gpu, ending=ending)
 
 
 @pytest.mark.parametrize(
@@ -35,18 +35,18 @@ def standing(gpu=None, told=()):
         (-11, "ended by SIGSEGV"),
         (-15, "ended by SIGTERM"),
         (-40, "ended by signal 40"),
-        (3, "ended with status 3, without a result and without a word"),
-        (0, "ended with status 0, without a result and without a word"),
-        (None, "ended with status None, without a result and without a word"),
+        (3, "ended with status 3, without a result and without a message"),
+        (0, "ended with status 0, without a result and without a message"),
+        (None, "ended with status None, without a result and without a message"),
     ],
 )
-def test_a_job_that_ended_without_a_word_is_told_by_its_status(status, reason):
-    assert reason_of(standing(), status) == reason
-    assert reason_of(standing(told=("done",)), status) == reason
+def test_a_job_that_ended_without_a_message_is_reported_by_its_status(status, reason):
+    assert reason_of_end(standing(), status) == reason
+    assert reason_of_end(standing(ending=("done",)), status) == reason
 
 
-def test_a_job_that_said_why_is_believed():
-    assert reason_of(standing(told=("failed", "it diverged", True)), 1) == "it diverged"
+def test_the_reason_that_a_job_gives_is_reported():
+    assert reason_of_end(standing(ending=("failed", "it diverged", True)), 1) == "it diverged"
 
 
 def test_the_cores_are_divided_among_the_jobs(monkeypatch):
@@ -59,9 +59,9 @@ def test_every_job_gets_the_gpu_that_the_fewest_others_have():
     for expected in ("3", "0", "GPU-7", "3", "0"):
         assert pool.has_room
         assert pool.free_gpu() == expected
-        pool.places.append(standing(expected))
+        pool.running.append(standing(expected))
     assert not pool.has_room
-    pool.places = [standing(gpu) for gpu in ("3", "3", "GPU-7")]
+    pool.running = [standing(gpu) for gpu in ("3", "3", "GPU-7")]
     assert pool.free_gpu() == "0"
     assert Pool(2, 1).free_gpu() is None
 
@@ -88,17 +88,17 @@ def test_a_job_sees_its_own_gpu_its_threads_and_its_folder(tmp_path, monkeypatch
     assert not pool.has_room
     epochs, status = [], None
     try:
-        while pool.places:
-            for place, kind, content in pool.events():
+        while pool.running:
+            for running, kind, content in pool.events():
                 if kind == "epoch":
                     epochs.append(content[0])
-                    place.answer(content[0] < 2)
+                    running.answer(content[0] < 2)
                 else:
-                    status, told = content, place.told
+                    status, ending = content, place.ending
     finally:
         pool.stop()
-    assert (epochs, status, told) == ([1, 2], 0, ("pruned",))
-    assert json.loads((tmp_path / "told.json").read_text()) == {
+    assert (epochs, status, ending) == ([1, 2], 0, ("pruned",))
+    assert json.loads((tmp_path / "ending.json").read_text()) == {
         "gpu": "7", "threads": 1, "cwd": str(tmp_path),
     }  # fmt: skip
     assert "this net speaks" in (job.folder / "output.txt").read_text()

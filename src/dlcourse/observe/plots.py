@@ -8,14 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
+from dlcourse.drawing.style import COLOURS, DASHES, style_axes
 from dlcourse.drawing.text import LITERAL, add_legend, class_labels
 
-COLOURS = (  # Petroff, "Accessible color sequences for data visualization", 2021, ten colours
-    "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#717581", "#a96b59", "#e76300", "#92dadd",
-    "#b9ac70", "#94a4a2",
-)  # fmt: skip
 BLUE, ORANGE, RED, GREY = *COLOURS[:3], "#c9cdd2"
-DASHES = ("-", "--", "-.", ":")
 MANY_CURVES = 10  # of more classes the worst few have a colour, the others are grey
 WORST_CURVES = 6
 MANY_ROWS = 50  # of more classes the worst and the best halves of so many have a row
@@ -89,7 +85,7 @@ def draw_precision_recall(full: dict, classes: list[str]) -> Figure:
     look = {"loc": "outside right upper", "frameon": False, "alignment": "left"}
     add_legend(figure, entries, title=heading, **look)
     add_note(figure, note)
-    plain(axes)
+    style_axes(axes, grid="x")
     return figure
 
 
@@ -133,7 +129,7 @@ def draw_reliability(full: dict) -> Figure:
     lower.axvline(share @ accuracy, color=ORANGE, label="mean accuracy")
     lower.set(xlabel="confidence", ylabel="share of examples")
     figure.legend(loc="outside lower center", frameon=False, ncols=2)
-    plain(upper, lower)
+    style_axes(upper, lower, grid="x")
     return figure
 
 
@@ -171,17 +167,9 @@ def draw_per_class(full: dict, classes: list[str]) -> Figure:
     axes.set_title("by class, with its number of examples", loc="left")
     figure.legend(loc="outside lower center", frameon=False, ncols=3)
     add_note(figure, note)
-    plain(axes)
+    style_axes(axes, grid="x")
     axes.tick_params(axis="y", length=0)
     return figure
-
-
-def plain(*several: Axes) -> None:
-    """Take away the frame above and on the right; put a light grid behind."""
-    for axes in several:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="x", color="#eceef0")
-        axes.set_axisbelow(True)
 
 
 def add_note(figure: Figure, note: str) -> None:

@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from dlcourse.report.confidence import Estimate, estimate
+from dlcourse.report.formatting import mean_and_deviation, number_text, point_text
 from dlcourse.report.points import Point, Repeat
 from dlcourse.report.ranking import rank, signed
-from dlcourse.report.statistics import Spread, spread
-from dlcourse.report.written import figure, mean_and_deviation, words
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Nested:
     best: Point
 
     @property
-    def honest(self) -> Spread:
+    def honest(self) -> Estimate:
         """The outer test figures of what was chosen without them."""
-        return spread([outer.test for outer in self.outers])
+        return estimate([outer.test for outer in self.outers])
 
     @property
-    def ensemble(self) -> Spread | None:
+    def ensemble(self) -> Estimate | None:
         """The same of the ensembles of the inner models."""
         figures = [outer.ensemble for outer in self.outers if outer.ensemble is not None]
-        return spread(figures) if len(figures) == len(self.outers) else None
+        return estimate(figures) if len(figures) == len(self.outers) else None
 
     @property
     def optimism(self) -> float:
@@ -67,11 +67,13 @@ def nest(points: list[Point]) -> Nested | None:
 def choose(points: list[Point], fold: int) -> Outer:
     """Choose the point with the best mean over an outer fold's inner folds; of equals the first."""
     inner = {number: part for number, point in enumerate(points) if (part := inside(point, fold))}
-    means = {number: spread([r.val for r in part]).mean for number, part in inner.items()}
+    means = {number: estimate([r.val for r in part]).mean for number, part in inner.items()}
     best = min(means, key=lambda n: (math.isnan(means[n]), signed(points[n], means[n])))
     point = points[best]
     tests = [repeat.test for repeat in inner[best] if repeat.test is not None]
-    return Outer(fold, point, means[best], spread(tests).mean, ensemble_of(point, fold), len(inner))
+    return Outer(
+        fold, point, means[best], estimate(tests).mean, ensemble_of(point, fold), len(inner)
+    )
 
 
 def inside(point: Point, fold: int) -> list[Repeat]:
@@ -88,10 +90,10 @@ def ensemble_of(point: Point, fold: int) -> float | None:
             ensemble = run.result.get("ensemble") or {}
             figures.append(ensemble.get(name, ensemble.get(f"test/{name}")))
     known = [each for each in figures if each is not None]
-    return spread(known).mean if known and len(known) == len(figures) else None
+    return estimate(known).mean if known and len(known) == len(figures) else None
 
 
-def tell(nested: Nested, keys: list[str], points: int) -> str:
+def nested_text(nested: Nested, keys: list[str], points: int) -> str:
     """Say what tuning has reached on data that chose nothing, and what each outer fold chose."""
     test = f"test/{nested.best.monitor.partition('/')[2]}"
     lines = [
@@ -101,8 +103,9 @@ def tell(nested: Nested, keys: list[str], points: int) -> str:
     ]
     if nested.ensemble:
         lines.append(f"  {test} {mean_and_deviation(nested.ensemble)} by each fold's ensemble")
-    own = f"  {nested.best.monitor} {figure(nested.best.val.mean)} of {words(nested.best, keys)}"
-    gap = figure(abs(nested.optimism))
+    best = point_text(nested.best, keys)
+    own = f"  {nested.best.monitor} {number_text(nested.best.val.mean)} of {best}"
+    gap = number_text(abs(nested.optimism))
     if nested.optimism > 0:
         lines.append(f"{own}, chosen for it, looks better by {gap}: the optimism of choosing")
     else:
@@ -110,7 +113,7 @@ def tell(nested: Nested, keys: list[str], points: int) -> str:
     for outer in nested.outers:
         missing = f"; {outer.among} of {points} points done" if outer.among < points else ""
         lines.append(
-            f"  outer fold {outer.fold} chose {words(outer.chosen, keys)} "
-            f"(inner {figure(outer.inner)}, outer {figure(outer.test)}{missing})"
+            f"  outer fold {outer.fold} chose {point_text(outer.chosen, keys)} "
+            f"(inner {number_text(outer.inner)}, outer {number_text(outer.test)}{missing})"
         )
     return "\n".join(lines)

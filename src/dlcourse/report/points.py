@@ -1,10 +1,12 @@
-"""Points: what was varied, each with the repeats that differ in nothing but seed or fold."""
+"""Points: what was varied, each with its repeats, which differ only in seed or fold."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from dlcourse.report.run import DONE, Run
-from dlcourse.report.statistics import Spread, spread
+from dlcourse.report.confidence import Estimate, estimate
+from dlcourse.report.runs import DONE, Run
 from dlcourse.schema.facts import range_of
 
 
@@ -60,17 +62,17 @@ class Point:
         return self.done == len(self.runs)
 
     @property
-    def val(self) -> Spread:
+    def val(self) -> Estimate:
         """The monitored figure over the repeats."""
         values = [repeat.val for repeat in self.repeats]
-        return spread(values, overlap(self.repeats), range_of(self.monitor))
+        return estimate(values, overlap(self.repeats), range_of(self.monitor))
 
     @property
-    def test(self) -> Spread | None:
+    def test(self) -> Estimate | None:
         """The test figure over the repeats, or None where the monitor has none."""
         figures = [repeat.test for repeat in self.repeats if repeat.test is not None]
         complete = figures and len(figures) == len(self.repeats)
-        return spread(figures, limits=range_of(self.monitor)) if complete else None
+        return estimate(figures, limits=range_of(self.monitor)) if complete else None
 
 
 def overlap(repeats: tuple[Repeat, ...] | list[Repeat]) -> float:
@@ -79,3 +81,93 @@ def overlap(repeats: tuple[Repeat, ...] | list[Repeat]) -> float:
         return 0.0
     train = sum(repeat.train_size for repeat in repeats)
     return sum(repeat.val_size for repeat in repeats) / train if train else 0.0
+
+
+SETUP = ("monitor", "mode", "split._target_", "data._target_", "model._target_", "optim._target_")
+"""What makes runs different points even where nobody typed it."""
+
+
+def group_points(runs: list[Run]) -> list[Point]:
+    """Put runs that are repeats of each other together, in the order of their appearance.
+
+    A sweep has said which of its jobs belong together; other runs do when they are equal in
+    everything that any of them typed, except for seed and outer fold.
+    """
+    keys = [key for key in (*typed_keys(runs), *MAIN, *SETUP) if key not in REPEATED]
+    groups: dict[tuple, dict[Path, Run]] = {}
+    for run in runs:
+        told = run.point if not set(REPEATED) & set(run.typed) else None
+        own = told or tuple(repr(run.values.get(key)) for key in keys)
+        groups.setdefault(own, {})[run.folder] = run
+    return [make_point(tuple(group.values())) for group in groups.values()]
+
+
+def make_point(runs: tuple[Run, ...]) -> Point:
+    """Put the repeats of a point together."""
+    fullest = max(runs, key=lambda run: (run.status == DONE, len(run.values)))
+    aim = {key: fullest.result[key] for key in ("monitor", "mode")} if fullest.result else {}
+    if fullest.result:
+        aim["plain_loss"] = bool(fullest.result.get("plain_loss"))
+    repeats = tuple(repeat for run in runs for repeat in repeats_of(run))
+    return Point(fullest.values | aim, runs, repeats)
+
+
+def repeats_of(run: Run) -> Iterator[Repeat]:
+    """Yield the folds of a finished run, or the run itself where it has none."""
+    if run.result is None:
+        return
+    figure = run.result["monitor"].partition("/")[2]
+    seed = run.result.get("seed", run.values.get("seed"))
+    outer = run.values.get("split.fold")
+    for part in run.result.get("folds") or [run.result | {"name": "."}]:
+        sizes = part.get("examples") or {}
+        yield Repeat(
+            seed, part["name"], outer, part["best"], (part.get("test") or {}).get(figure),
+            part["epochs"], sizes.get("train", 0), sizes.get("val", 0),
+        )  # fmt: skip
+
+
+REPEATED = ("seed", "split.fold")
+"""Keys in which the repeats of a point differ."""
+
+MAIN = ("data", "model", "optim", "optim.lr", "batch_size")
+"""What tells points apart in a table, besides what was typed."""
+
+
+def typed_keys(runs: list[Run]) -> list[str]:
+    """Return the keys that any of the runs' commands named, in their order."""
+    return list(dict.fromkeys(key for run in runs for key in run.typed))
+
+
+def swept_keys(points: list[Point]) -> list[str]:
+    """Return the typed keys in which points differ."""
+    typed = typed_keys([run for point in points for run in point.runs])
+    return [
+        key
+        for key in typed
+        if key not in REPEATED and len({repr(point.values.get(key)) for point in points}) > 1
+    ]
+
+
+def column_keys(points: list[Point]) -> list[str]:
+    """Return the keys that a table shows: those which points differ in, typed or main ones."""
+    main = [
+        key
+        for key in MAIN
+        if len({repr(point.values[key]) for point in points if key in point.values}) > 1
+    ]
+    swept = swept_keys(points)
+    return [*(key for key in MAIN if key in {*main, *swept}), *(k for k in swept if k not in MAIN)]
+
+
+def split_keys(points: list[Point], keys: list[str]) -> tuple[list[str], list[str]]:
+    """Return the keys that have a column each, and those that share one, because points lack them.
+
+    A single one of these has a column all the same.
+    """
+    lacking = [
+        key for key in keys if key not in MAIN and any(key not in point.values for point in points)
+    ]
+    if len(lacking) < 2:
+        return keys, []
+    return [key for key in keys if key not in lacking], lacking

@@ -1,12 +1,129 @@
-"""Finds the runs below folders."""
+"""Runs as their folders describe them: what was chosen, and how they ended."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.report.run import Run, read_run
 from dlcourse.runs import run_folder
+from dlcourse.schema.overrides import is_free, key_of, leaves
+
+DONE, FAILED, PRUNED = "done", "failed", "pruned"
+UNFINISHED, NOT_STARTED = "not finished", "not started"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, or a job of a sweep that may not have become one yet.
+
+    values: every option that is known, ``{"model": "mlp", "optim.lr": 0.1, "monitor": ...}``.
+    typed: the keys that the command named. reason: why it failed or was pruned, in one line.
+    result: its ``result.json``. diverged: whether it failed because training diverged.
+    point: the sweep and the place in it that the job was made for.
+    """
+
+    folder: Path
+    values: dict[str, Any]
+    typed: tuple[str, ...]
+    status: str
+    reason: str = ""
+    result: dict | None = None
+    point: tuple[Path, int] | None = None
+    diverged: bool = False
+
+
+def read_run(
+    folder: Path,
+    values: dict[str, Any] | None = None,
+    typed: tuple[str, ...] | None = None,
+    point: tuple[Path, int] | None = None,
+) -> Run:
+    """Read a run's folder, which need not be there.
+
+    values, typed: what a sweep knows of it; what the run itself has stored comes first.
+    Raises UserError where a file is damaged.
+    """
+    status, reason, result = read_ending(folder)
+    values = {**(values or {}), **((result or {}).get("options") or {}), **stored_values(folder)}
+    diverged = status == FAILED and bool(
+        (read_note(folder / run_folder.FAILURE) or {}).get("diverged")
+    )
+    return Run(folder, values, stored_typed(folder) if typed is None else typed, status, reason,
+               result, point, diverged)  # fmt: skip
+
+
+def read_ending(folder: Path) -> tuple[str, str, dict | None]:
+    """Return how a run ended: its status, the reason where it failed or was pruned, its result."""
+    result = checked_result(folder)
+    if result is not None:
+        return DONE, "", result
+    if (failure := read_note(folder / run_folder.FAILURE)) is not None:
+        return FAILED, failure_text(folder, failure), None
+    if (pruned := read_note(folder / run_folder.PRUNED)) is not None:
+        return PRUNED, pruning_text(pruned), None
+    started = folder.is_dir() and any(folder.iterdir())
+    return (UNFINISHED if started else NOT_STARTED), "", None
+
+
+def checked_result(folder: Path) -> dict | None:
+    """Return a run's result, or None while there is none; raises UserError for another file."""
+    result = run_folder.read_result(folder)
+    needed = {"monitor", "mode", "best", "seconds"}
+    if result is not None and not (isinstance(result, dict) and needed <= result.keys()):
+        raise UserError(
+            f"{folder / run_folder.RESULT} is not a result that dlcourse has written.\n"
+            "Delete it, and resume the run"
+        )
+    return result
+
+
+def read_note(path: Path) -> dict | None:
+    """Return a small file that the sweep has left, ``{}`` if it cannot be read, None if absent."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def failure_text(folder: Path, failure: dict) -> str:
+    """Return in one line why a job failed and where more is to be read."""
+    reason = " ".join(str(failure.get("reason") or "no reason is known").split())
+    facts = []
+    if failure.get("status") is not None:
+        facts.append(f"status {failure['status']}")
+    if (failure.get("attempts") or 1) > 1:
+        facts.append(f"{failure['attempts']} attempts")
+    log = f"; see {run_folder.shown(folder / failure['log'])}" if failure.get("log") else ""
+    told = f" ({', '.join(facts)})" if facts else ""
+    return f"{reason}{told}{log}"
+
+
+def pruning_text(pruned: dict) -> str:
+    """Return in a few words when a trial was given up."""
+    value = pruned.get("value")
+    figure = f" at {value:.4g}" if isinstance(value, int | float) else ""
+    return f"after epoch {pruned.get('epoch', '?')}{figure}"
+
+
+def stored_values(folder: Path) -> dict[str, Any]:
+    """Return every option that a run has stored, the choices of the groups among them."""
+    if not (folder / run_folder.CONFIG).exists():
+        return {}
+    config = dict(leaves(run_folder.stored_config(folder)))
+    return config | run_folder.stored_choices(folder)
+
+
+def stored_typed(folder: Path) -> tuple[str, ...]:
+    """Return the keys that a run's own command named."""
+    if not (folder / run_folder.OVERRIDES).exists():
+        return ()
+    keys = map(key_of, run_folder.stored_overrides(folder) or [])
+    return tuple(key for key in keys if not is_free(key))
 
 
 def find_runs(folders: list[Path]) -> list[Run]:
@@ -17,17 +134,17 @@ def find_runs(folders: list[Path]) -> list[Run]:
     Raises UserError where a file is damaged.
     """
     runs: list[Run] = []
-    for path in found(folders, run_folder.SWEEP):
+    for path in files_named(folders, run_folder.SWEEP):
         runs += sweep_runs(path.parent)
     known = {run.folder.resolve() for run in runs}
-    for path in found(folders, run_folder.CONFIG):
+    for path in files_named(folders, run_folder.CONFIG):
         folder = path.parents[1]
         if folder.resolve() not in known:
             runs.append(read_run(folder))
     return runs
 
 
-def found(folders: list[Path], name: str) -> list[Path]:
+def files_named(folders: list[Path], name: str) -> list[Path]:
     """Return the files of a name at or below folders, each once."""
     paths = [path for folder in folders for path in sorted(folder.rglob(name))]
     return list({path.resolve(): path for path in reversed(paths)}.values())[::-1]

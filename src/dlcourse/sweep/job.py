@@ -14,7 +14,7 @@ from dlcourse.runs import run_folder
 from dlcourse.schema.compose import compose, plain
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.validate import check
-from dlcourse.sweep.owners import Point
+from dlcourse.sweep.conditional_keys import Overrides
 
 LONGEST = 120  # characters of a folder's name
 
@@ -32,7 +32,7 @@ class Job:
     cfg: with Hydra's part. config: plain.
     """
 
-    words: Point
+    words: Overrides
     folder: Path
     cfg: DictConfig = field(compare=False, repr=False)
     config: dict[str, Any] = field(compare=False, repr=False)
@@ -61,18 +61,18 @@ class Job:
         return run_folder.read_result(self.folder)
 
 
-class Names:
+class FolderNames:
     """Gives every job the name of its folder, short and like no other's."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.short = shortened(keys)
-        self.taken: dict[str, Point] = {}
+        self.taken: dict[str, Overrides] = {}
 
-    def keep(self, name: str, words: Point) -> None:
+    def keep(self, name: str, words: Overrides) -> None:
         """Take in a name that was given in an earlier command."""
         self.taken[name] = tuple(sorted(words, key=key_of))
 
-    def name(self, words: Point) -> str:
+    def name(self, words: Overrides) -> str:
         """Return ``optim-sgd_lr-0.1`` for ``("optim=sgd", "optim.lr=0.1")``, in whatever order."""
         words = tuple(sorted(words, key=key_of))
         parts = []
@@ -100,7 +100,7 @@ def in_a_folder(text: str) -> str:
 
 
 def make_jobs(
-    point: Point, fixed: Sequence[str], seeds: int, names: Names, config_dir: str | None
+    point: Overrides, fixed: Sequence[str], seeds: int, names: FolderNames, config_dir: str | None
 ) -> list[Job]:
     """Compose and check a point; return a job for each of its repeats, the checked one first.
 
@@ -123,7 +123,7 @@ def make_jobs(
     return jobs
 
 
-def repeats_of(config: dict, seeds: int, point: Point) -> list[dict[str, int]]:
+def repeats_of(config: dict, seeds: int, point: Overrides) -> list[dict[str, int]]:
     """Return what a point is repeated over: its seeds, and the outer folds of nested folds."""
     repeats: list[dict[str, int]] = [{}]
     if seeds > 1:

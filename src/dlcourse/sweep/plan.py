@@ -12,15 +12,15 @@ from dlcourse.schema.compose import plain
 from dlcourse.schema.overrides import key_of, leaves
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import SWEEP, check_key
-from dlcourse.sweep.grid import grid
-from dlcourse.sweep.job import Job, Names, make_jobs
-from dlcourse.sweep.one_at_a_time import one_at_a_time
-from dlcourse.sweep.owners import Owners, Point, distinct
-from dlcourse.sweep.policy import Policy, read_policy
-from dlcourse.sweep.random import random
-from dlcourse.sweep.record import identity_of
-from dlcourse.sweep.space import Space
-from dlcourse.sweep.zip import zip as zip_lists
+from dlcourse.sweep.conditional_keys import ConditionalKeys, Overrides, distinct
+from dlcourse.sweep.job import FolderNames, Job, make_jobs
+from dlcourse.sweep.manifest import identity_of
+from dlcourse.sweep.methods.grid import grid
+from dlcourse.sweep.methods.one_at_a_time import one_at_a_time
+from dlcourse.sweep.methods.random import random_points
+from dlcourse.sweep.methods.zip import zip_lists
+from dlcourse.sweep.on_error import OnError, read_on_error
+from dlcourse.sweep.search_space import Space
 
 LISTS = {"grid": grid, "zip": zip_lists, "one_at_a_time": one_at_a_time}
 SHOWN = 10  # problems, and jobs of each, in one message
@@ -40,7 +40,7 @@ class Settings:
     options: dict[str, Any]
     seeds: int
     workers: int
-    policy: Policy
+    on_error: OnError
     check: bool
     words: tuple[str, ...]
 
@@ -52,14 +52,16 @@ class Settings:
             if key != "on_error" and "._" not in key:
                 check_key(key, value)
         options = {key: value for key, value in node["sweep"].items() if not key.startswith("_")}
-        method = node["sweep"]["_target_"].split(".")[2]  # of dlcourse.sweep.<method>.<function>
+        method = node["sweep"]["_target_"].split(".")[
+            -2
+        ]  # dlcourse.sweep.methods.<method>.<function>
         shared = {key: value for key, value in options.items() if key not in ("trials", "draws")}
         return cls(
             method=method,
             options=options,
             seeds=node["seeds"],
             workers=node["workers"],
-            policy=read_policy(node["on_error"]),
+            on_error=read_on_error(node["on_error"]),
             check=node["check"],
             words=tuple(map(str, [method, *sorted(shared.items()), node["seeds"]])),
         )
@@ -78,11 +80,11 @@ class Plan:
     settings: Settings
     fixed: list[str]
     spaces: list[Space]
-    owners: Owners
-    names: Names
+    conditional: ConditionalKeys
+    names: FolderNames
     config: dict
     config_dir: str | None
-    points: list[Point]
+    points: list[Overrides]
     jobs: list[list[Job]]
     read_back: bool
 
@@ -103,7 +105,7 @@ class Plan:
         typed = [f"{space.name}={space!r}" for space in self.spaces]
         return identity_of(self.config, [*typed, *self.settings.words])
 
-    def jobs_of(self, point: Point) -> list[Job]:
+    def jobs_of(self, point: Overrides) -> list[Job]:
         """Return a point's jobs, composed and checked; raises UserError."""
         jobs = make_jobs(point, self.fixed, self.settings.seeds, self.names, self.config_dir)
         if self.read_back:
@@ -121,15 +123,15 @@ def make_plan(
             f"seeds={settings.seeds} repeats every point over seeds, and seed is swept as well.\n"
             "Leave one of them out"
         )
-    owners = Owners(spaces, fixed, config_dir)
-    names = Names([space.key for space in spaces] + ["seed", "split.fold"])
+    conditional = ConditionalKeys(spaces, fixed, config_dir)
+    names = FolderNames([space.key for space in spaces] + ["seed", "split.fold"])
     fixed = [word for word in fixed if not is_of_a_sweep(word)]
-    points = points_of(settings, spaces, owners)
+    points = points_of(settings, spaces, conditional)
     bare = Plan(
         settings=settings,
         fixed=fixed,
         spaces=list(spaces),
-        owners=owners,
+        conditional=conditional,
         names=names,
         config=plain(master),
         config_dir=config_dir,
@@ -145,15 +147,17 @@ def is_of_a_sweep(override: str) -> bool:
     return key_of(override).split(".")[0] in (*SWEEP, "resume")
 
 
-def points_of(settings: Settings, spaces: Sequence[Space], owners: Owners) -> list[Point]:
+def points_of(
+    settings: Settings, spaces: Sequence[Space], conditional: ConditionalKeys
+) -> list[Overrides]:
     """Return the points that are known beforehand; of a search the corners of its space."""
     if settings.method in LISTS:
         drawn = LISTS[settings.method](spaces)
-        points = distinct(limited(drawn), owners)
+        points = distinct(limited(drawn), conditional)
     elif settings.method == "random":
-        points = [owners.point(values) for values in random(spaces, **settings.options)]
+        points = [conditional.point(values) for values in random_points(spaces, **settings.options)]
     else:
-        points = list(dict.fromkeys(map(owners.point, corners(spaces))))
+        points = list(dict.fromkeys(map(conditional.point, corners(spaces))))
     return points
 
 
@@ -184,7 +188,7 @@ def corners(spaces: Sequence[Space]) -> Iterable[tuple[str, ...]]:
 
 def all_jobs(plan: Plan) -> list[list[Job]]:
     """Return the jobs of all points; raises UserError that names every one that cannot be run."""
-    jobs: dict[Point, list[Job]] = {}
+    jobs: dict[Overrides, list[Job]] = {}
     problems: dict[str, list[str]] = {}
     for point in plan.points:
         if point not in jobs:

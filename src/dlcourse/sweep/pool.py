@@ -12,16 +12,17 @@ from time import monotonic
 from typing import Any
 
 from dlcourse.sweep.job import Job
-from dlcourse.sweep.worker import work
+from dlcourse.sweep.worker import run_job_process
 
 PATIENCE = 10.0  # seconds that a process is given to end by itself
 
 
 @dataclass
-class Place:
-    """One of the pool's places and the job that has it.
+class RunningJob:
+    """A job in its process.
 
-    last: the epoch it told of last, with its figure. told: its last word.
+    messages: the connection to it. last: the last epoch that it reported, and its value.
+    ending: the message with which it ended, ``("failed", reason, final)``; empty without one.
     """
 
     job: Job
@@ -30,122 +31,123 @@ class Place:
     gpu: str | None
     started: float
     last: tuple[int, float] | None = None
-    told: tuple = ()
+    ending: tuple = ()
 
     @property
     def seconds(self) -> float:
-        """How long it has been running."""
+        """The time since the job was started."""
         return monotonic() - self.started
 
     def answer(self, go_on: bool) -> None:
-        """Tell a job that asks after every epoch whether to go on."""
+        """Reply to a job that waits after every epoch for whether to continue."""
         with suppress(OSError):  # it has been killed in the meantime
             self.messages.send(go_on)
 
 
 class Pool:
-    """Runs jobs in processes of their own, forked from one that has imported PyTorch already.
+    """Runs jobs in separate processes, forked from one that has imported PyTorch already.
 
-    A fork has its own memory, so nothing that a job does is seen by another; where there is no
-    fork, each process starts afresh and imports for itself.
+    A fork has its own memory, so no job sees what another does. Where there is no fork, each
+    process starts afresh and imports everything itself.
 
-    workers: how many at a time. threads: of each, on the CPU. gpus: the names by which CUDA knows
-    them; each job gets the one that the fewest others have, and sees no other.
+    workers: the number of jobs at a time. threads: of each job, on the CPU. gpus: their names in
+    ``CUDA_VISIBLE_DEVICES``; each job gets the one with the fewest jobs, and sees no other.
     """
 
     def __init__(self, workers: int, threads: int, gpus: Sequence[str] = ()) -> None:
         self.workers, self.threads, self.gpus = workers, threads, gpus
-        self.context = context()
-        self.places: list[Place] = []
+        self.context = process_context()
+        self.running: list[RunningJob] = []
 
     @property
     def has_room(self) -> bool:
         """Whether one more job may start."""
-        return len(self.places) < self.workers
+        return len(self.running) < self.workers
 
     def start(self, job: Job, *, pruned: bool = False) -> None:
-        """Start a job; pruned: it asks after every epoch whether to go on."""
+        """Start a job; pruned: it waits after every epoch for whether to continue."""
         ours, theirs = self.context.Pipe()
         gpu = self.free_gpu() if job.takes_any_gpu else None
         options = (self.threads, gpu, pruned, os.getcwd())
-        told = (job.cfg, job.config, job.folder, job.telling, *options)
-        process = self.context.Process(target=work, args=(theirs, *told))
+        arguments = (theirs, job.cfg, job.config, job.folder, job.telling, *options)
+        process = self.context.Process(target=run_job_process, args=arguments)
         process.start()
         theirs.close()
-        self.places.append(Place(job, process, ours, gpu, monotonic()))
+        self.running.append(RunningJob(job, process, ours, gpu, monotonic()))
 
     def free_gpu(self) -> str | None:
-        """Return the GPU that the fewest jobs have; None where there is none to be handed out."""
-        taken = [place.gpu for place in self.places]
+        """Return the GPU with the fewest jobs; None where there are no GPUs."""
+        taken = [running.gpu for running in self.running]
         return min(self.gpus, key=taken.count, default=None)
 
-    def events(self, timeout: float | None = None) -> Iterator[tuple[Place, str, Any]]:
-        """Wait until something happens and yield it.
+    def events(self, timeout: float | None = None) -> Iterator[tuple[RunningJob, str, Any]]:
+        """Wait until something happens, and yield it.
 
-        ``(place, "epoch", (number, figure))`` or ``(place, "ended", status)``: by then ``told`` has
-        the job's last message, empty if it ended without a word.
+        ``(running, "epoch", (number, value))`` or ``(running, "ended", exit status)``; in the
+        second case ``running.ending`` is the job's last message.
         """
-        sources = [source for p in self.places for source in (p.messages, p.process.sentinel)]
+        sources = [one for job in self.running for one in (job.messages, job.process.sentinel)]
         wait(sources, timeout)
-        for place in list(self.places):
-            yield from self.listen(place)
-            if not place.process.is_alive():
-                place.process.join()
-                yield from self.listen(place)
-                self.places.remove(place)
-                place.messages.close()
-                yield place, "ended", place.process.exitcode
+        for running in list(self.running):
+            yield from self.receive(running)
+            if not running.process.is_alive():
+                running.process.join()
+                yield from self.receive(running)
+                self.running.remove(running)
+                running.messages.close()
+                yield running, "ended", running.process.exitcode
 
-    def listen(self, place: Place) -> Iterator[tuple[Place, str, Any]]:
-        """Yield the epochs that a job has told of, and keep its last word."""
+    def receive(self, running: RunningJob) -> Iterator[tuple[RunningJob, str, Any]]:
+        """Yield the epochs that a job has reported, and keep the message of its end."""
         try:
-            while place.messages.poll():
-                kind, *content = place.messages.recv()
+            while running.messages.poll():
+                kind, *content = running.messages.recv()
                 if kind == "epoch":
-                    place.last = tuple(content)
-                    yield place, kind, tuple(content)
+                    number, value = content
+                    running.last = number, value
+                    yield running, kind, (number, value)
                 else:
-                    place.told = (kind, *content)
+                    running.ending = (kind, *content)
         except (EOFError, ConnectionError):
             return
 
     def stop(self) -> None:
-        """End every job that runs; each has its last epoch on the disk."""
-        for place in self.places:
-            place.process.terminate()
-        for place in self.places:
-            place.process.join(PATIENCE)
-            if place.process.is_alive():
-                place.process.kill()
-                place.process.join()
-            place.messages.close()
-        self.places.clear()
+        """End every running job; the last epoch of each is on disk."""
+        for running in self.running:
+            running.process.terminate()
+        for running in self.running:
+            running.process.join(PATIENCE)
+            if running.process.is_alive():
+                running.process.kill()
+                running.process.join()
+            running.messages.close()
+        self.running.clear()
 
 
-def context() -> Any:
-    """Return the way of starting processes: forked from a warm one, or afresh where none forks."""
+def process_context() -> Any:
+    """Return how processes start: forked from one with PyTorch imported, or else afresh."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["dlcourse.sweep.warm"])
+    found.set_forkserver_preload(["dlcourse.sweep.preload"])
     return found
 
 
 def threads_of_each(workers: int) -> int:
-    """Return how many CPU threads each of so many jobs gets."""
+    """Return the CPU threads of each job when ``workers`` jobs run at a time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max((cores or 1) // workers, 1)
 
 
-def reason_of(place: Place, status: int | None) -> str:
+def reason_of_end(running: RunningJob, status: int | None) -> str:
     """Return why a job has ended without a result."""
-    if place.told and place.told[0] == "failed":
-        return place.told[1]
-    return ending(status, ", without a result and without a word")
+    if running.ending and running.ending[0] == "failed":
+        return running.ending[1]
+    return exit_text(status, ", without a result and without a message")
 
 
-def ending(status: int | None, more: str = "") -> str:
-    """Return how a process has ended that has not said why; more: what to add to its status."""
+def exit_text(status: int | None, more: str = "") -> str:
+    """Return how a process ended that gave no reason; more: what to add to its exit status."""
     if status is not None and status < 0:
         name = Signals(-status).name if -status in set(Signals) else f"signal {-status}"
         hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""

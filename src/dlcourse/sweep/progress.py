@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.text import Text
 
 from dlcourse.runs import run_folder
-from dlcourse.sweep.course import Course
 from dlcourse.sweep.job import Job
+from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.terminal.live_line import cells, clipped, columns, duration, fitting, on_terminal
 
 UNLIMITED = 10_000  # columns, where there is no terminal
@@ -23,9 +23,9 @@ class Progress:
     The line of the best job so far ends in ``*``.
     """
 
-    def __init__(self, course: Course) -> None:
-        self.course = course
-        self.monitor, self.mode = course.told.monitor, course.told.mode
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self.monitor, self.mode = scheduler.told.monitor, scheduler.told.mode
         self.running: dict[str, str] = {}
         self.ended = Counter()
         self.started = monotonic()
@@ -47,17 +47,17 @@ class Progress:
 
     def facts(self) -> dict[str, str]:
         """Return what the sweep is."""
-        told, total = self.course.told, self.course.total
+        told, total = self.scheduler.told, self.scheduler.total
         over = f" over {', '.join(told.keys)}" if told.keys else ""
-        workers = self.course.plan.settings.workers
+        workers = self.scheduler.plan.settings.workers
         jobs = f"{total} job{'s' * (total != 1)}, {workers} at a time"
-        if self.course.ended:
-            jobs += f", {self.course.ended} of them done before"
+        if self.scheduler.ended:
+            jobs += f", {self.scheduler.ended} of them done before"
         return {
             "sweep": f"{told.method}{over}",
             "jobs": jobs,
             "monitor": f"{self.monitor}, {self.mode}imum",
-            "folder": run_folder.shown(self.course.folder),
+            "folder": run_folder.shown(self.scheduler.folder),
         }
 
     def starts(self, job: Job) -> None:
@@ -70,7 +70,7 @@ class Progress:
 
     def done(self, job: Job, figure: float, seconds: float) -> None:
         """Say that a job is done."""
-        best = self.course.best is not None and self.course.best[1] == job.label
+        best = self.scheduler.best is not None and self.scheduler.best[1] == job.label
         value = f"{self.monitor} {figure:.4f} {'*' if best else ' '}"
         self.ends(job, "done", value, f"{seconds:.1f} s")
 
@@ -91,8 +91,8 @@ class Progress:
         """
         self.running.pop(job.label, None)
         self.ended[state] += 1
-        width = len(str(self.course.total))
-        count = f"[{self.course.ended:{width}}/{self.course.total}]"
+        width = len(str(self.scheduler.total))
+        count = f"[{self.scheduler.ended:{width}}/{self.scheduler.total}]"
         last = "runs once more" if state == "again" else self.left()
         rest = [part for part in (*more, last) if part]
         if shorten and self.terminal:
@@ -107,7 +107,7 @@ class Progress:
 
     def left(self) -> str:
         """Return how long the rest will take, judged by the jobs that have ended here so far."""
-        rest = self.course.total - self.course.ended
+        rest = self.scheduler.total - self.scheduler.ended
         here = sum(self.ended.values())
         if rest <= 0 or not here:
             return ""
@@ -116,13 +116,13 @@ class Progress:
     def bottom(self) -> Text:
         """Return the lines at the bottom of a terminal."""
         counts = [
-            f"{self.course.ended} of {self.course.total} jobs ended",
+            f"{self.scheduler.ended} of {self.scheduler.total} jobs ended",
             f"{len(self.running)} running",
             *(f"{self.ended[s]} {s}" for s in ("failed", "pruned") if self.ended[s]),
         ]
         parts = [", ".join(counts), self.left()]
-        if self.course.best is not None:
-            figure, label = self.course.best
+        if self.scheduler.best is not None:
+            figure, label = self.scheduler.best
             parts.append(f"best {self.monitor} {figure:.4f}: {label}")
         width = columns() if self.terminal else UNLIMITED
         lines = [f"  {label}  {at}" for label, at in self.running.items()]

@@ -13,14 +13,14 @@ from hydra.core.utils import configure_log
 from omegaconf import DictConfig, open_dict
 
 from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
-from dlcourse.sweep.record import OUTPUT
+from dlcourse.sweep.manifest import OUTPUT
 from dlcourse.terminal.command import FAILED, INTERRUPTED, WRONG, is_out_of_memory, terminable
 from dlcourse.terminal.user_code import explained
 
 ORPHAN = 3  # exit status of a job whose sweep has gone
 
 
-def work(
+def run_job_process(
     sweep: Connection,
     cfg: DictConfig,
     config: dict,
@@ -37,9 +37,9 @@ def work(
     and at the end ``("done",)``, ``("pruned",)`` or ``("failed", reason, final)``; the exit status
     is that of a single run.
     """
-    die_with_the_sweep()
+    exit_with_parent()
     os.chdir(cwd)
-    speak_into(folder)
+    redirect_output(folder)
     terminable()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -75,7 +75,7 @@ def work(
         sys.exit(FAILED)
 
 
-def die_with_the_sweep() -> None:
+def exit_with_parent() -> None:
     """End this process as soon as the sweep's own has ended, however it did."""
     parent = parent_process()
     assert parent is not None
@@ -87,7 +87,7 @@ def die_with_the_sweep() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def speak_into(folder: Path) -> None:
+def redirect_output(folder: Path) -> None:
     """Let everything that is printed, by whatever library, go to the job's ``output.txt``."""
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from dlcourse.drawing.style import empty_figure, style_axes
 from dlcourse.drawing.text import LITERAL, value_label
+from dlcourse.report.confidence import estimate
+from dlcourse.report.formatting import number_text, option_text
+from dlcourse.report.plots.axes import scale_x
 from dlcourse.report.plots.levels import Scale, around_base, scale_of, scales
-from dlcourse.report.plots.look import empty_figure, plain, scale_x
 from dlcourse.report.points import Point
 from dlcourse.report.ranking import by_data
-from dlcourse.report.statistics import spread
-from dlcourse.report.written import figure as written
-from dlcourse.report.written import option
 
 MOST = 15  # cells along a side
 
@@ -48,7 +48,7 @@ def draw_heat_map(
 
 def cell(points: Sequence[Point]) -> float:
     """Return the mean of the points in a cell, NaN in an empty one."""
-    return spread([point.val.mean for point in points]).mean
+    return estimate([point.val.mean for point in points]).mean
 
 
 def draw_cells(
@@ -81,11 +81,11 @@ def draw_cells(
         axes.tick_params(axis="x", rotation=30)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    gone = {(option(one, down.key), option(one, across.key)) for one in lost}
+    gone = {(option_text(one, down.key), option_text(one, across.key)) for one in lost}
     cells = [(x, y, mean) for y, row in enumerate(table) for x, mean in enumerate(row)]
     for x, y, mean in cells:
         light = not math.isnan(mean) and sum(plot.to_rgba(mean)[:3]) > 1.4
-        text = written(mean)
+        text = number_text(mean)
         if math.isnan(mean):
             text = "diverged" if (down.levels[y].name, across.levels[x].name) in gone else "–"
         dark = light or math.isnan(mean)
@@ -93,7 +93,7 @@ def draw_cells(
     missing = [
         f"{scale.key}={name}"
         for scale in (down, across)
-        for name in dict.fromkeys(option(one, scale.key) for one in lost)
+        for name in dict.fromkeys(option_text(one, scale.key) for one in lost)
         if name not in {level.name for level in scale.levels}
     ]
     if missing:
@@ -126,5 +126,5 @@ def draw_scatter(points: Sequence[Point], first: Scale, second: Scale) -> Figure
     look = {"s": 46, "edgecolors": "#717581", "linewidths": 0.5}
     plot = axes.scatter(along, up, c=means, cmap=colours, **look)
     figure.colorbar(plot, label=points[0].monitor)
-    plain(axes)
+    style_axes(axes)
     return figure

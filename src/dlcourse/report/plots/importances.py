@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
+from dlcourse.drawing.style import COLOURS, empty_figure, style_axes
 from dlcourse.drawing.text import LITERAL, value_label
-from dlcourse.report.plots.look import COLOURS, empty_figure, plain
 
 
 def draw_importances(shares: Mapping[str, float]) -> Figure | None:
@@ -21,7 +21,7 @@ def draw_importances(shares: Mapping[str, float]) -> Figure | None:
     axes.set_yticks(range(len(order)), [value_label(name) for name in order], **LITERAL)
     axes.bar_label(bars, fmt="%.0f", padding=4)
     axes.set_xlim(0, max(100 * max(shares.values()) * 1.1, 1))
-    plain(axes)
+    style_axes(axes)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     return figure

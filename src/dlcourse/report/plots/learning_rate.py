@@ -6,22 +6,19 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlcourse.drawing.style import COLOURS, DASHES, empty_figure, style_axes
 from dlcourse.drawing.text import add_legend, value_label
-from dlcourse.report.plots.levels import RATE, Scale, around_base, scale_of, scales
-from dlcourse.report.plots.look import (
-    COLOURS,
-    DASHES,
+from dlcourse.report.formatting import option_text
+from dlcourse.report.plots.axes import (
     MARKERS,
     draw_repeats,
-    empty_figure,
     mark_diverged,
     places_of,
-    plain,
     scale_x,
     scale_y,
-)  # fmt: skip
+)
+from dlcourse.report.plots.levels import RATE, Scale, around_base, scale_of, scales
 from dlcourse.report.points import Point
-from dlcourse.report.written import option
 
 
 def draw_learning_rate(
@@ -54,19 +51,19 @@ def draw_learning_rate(
         crosses, entries = False, []
         for number, level in enumerate(levels):
             line = draw_line(axes, rates, scale_of(level.points, RATE), number)
-            own = [point for point in lost if option(point, other.key) == level.name]
+            own = [point for point in lost if option_text(point, other.key) == level.name]
             crosses |= mark_diverged(axes, rates, own, points[0].mode, COLOURS[number], number)
             if line is not None:
                 entries.append((line, value_label(level.name)))
         rest = {level.name for level in levels}
-        own = [point for point in lost if option(point, other.key) not in rest]
+        own = [point for point in lost if option_text(point, other.key) not in rest]
         crosses |= mark_diverged(axes, rates, own, points[0].mode, "black", len(levels))
         look = {"loc": "outside right upper", "frameon": False, "alignment": "left"}
         add_legend(figure, entries, title=value_label(other.key), handlelength=3, **look)
     if crosses:
         axes.set_title("x: training diverged", loc="left", fontsize="medium")
     scale_y(axes, compared)
-    plain(axes)
+    style_axes(axes)
     return figure
 
 

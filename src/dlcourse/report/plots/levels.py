@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dlcourse.report.confidence import Estimate, estimate
+from dlcourse.report.formatting import number_of, option_text
 from dlcourse.report.points import Point, overlap
-from dlcourse.report.statistics import Spread, spread
-from dlcourse.report.written import number_of, option
 from dlcourse.schema.facts import range_of
 
 RATE = "optim.lr"
@@ -20,7 +20,7 @@ class Level:
     name: str
     number: float | None
     points: tuple[Point, ...]
-    spread: Spread
+    spread: Estimate
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Scale:
         means = [level.spread.mean for level in self.levels]
         if self.drawn:
             quarter = -(-len(means) // 4)
-            means = [spread(means[i : i + quarter]).mean for i in range(0, len(means), quarter)]
+            means = [estimate(means[i : i + quarter]).mean for i in range(0, len(means), quarter)]
         return max(means) - min(means)
 
     def at(self, level: Level) -> float:
@@ -83,7 +83,7 @@ def scale_of(points: Sequence[Point], key: str) -> Scale:
     groups: dict[str, list[Point]] = {}
     for point in points:
         if key in point.values:
-            groups.setdefault(option(point, key), []).append(point)
+            groups.setdefault(option_text(point, key), []).append(point)
     levels = [
         Level(name, number_of(some[0].values[key]), tuple(some), marginal(some))
         for name, some in groups.items()
@@ -93,7 +93,7 @@ def scale_of(points: Sequence[Point], key: str) -> Scale:
     return Scale(key, tuple(levels))
 
 
-def marginal(points: Sequence[Point]) -> Spread:
+def marginal(points: Sequence[Point]) -> Estimate:
     """Return the mean over points, with its spread over the repeats that they have in common.
 
     A repeat's figure is its mean over the points: what they differ in is no error of the mean.
@@ -101,13 +101,13 @@ def marginal(points: Sequence[Point]) -> Spread:
     common = set.intersection(*({repeat.pair for repeat in point.repeats} for point in points))
     shared = [[r for r in point.repeats if r.pair in common] for point in points]
     if not common or len({len(some) for some in shared}) > 1:
-        return Spread(1, spread([point.val.mean for point in points]).mean)
+        return Estimate(1, estimate([point.val.mean for point in points]).mean)
     limits = range_of(points[0].monitor)
     by_pair: dict[tuple, list[float]] = {}
     for repeat in (repeat for some in shared for repeat in some):
         by_pair.setdefault(repeat.pair, []).append(repeat.val)
-    means = [spread(values).mean for values in by_pair.values()]
-    return spread(means, overlap(shared[0]), limits)
+    means = [estimate(values).mean for values in by_pair.values()]
+    return estimate(means, overlap(shared[0]), limits)
 
 
 def usable(points: Sequence[Point]) -> list[Point]:
@@ -130,7 +130,7 @@ def around_base(points: Sequence[Point], key: str, keys: Sequence[str]) -> list[
     """
 
     def differing(point: Point, base: Point) -> list[str]:
-        return [one for one in keys if option(point, one) != option(base, one)]
+        return [one for one in keys if option_text(point, one) != option_text(base, one)]
 
     for base in points:
         apart = [differing(point, base) for point in points]

@@ -6,19 +6,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlcourse.drawing.style import COLOURS, empty_figure, style_axes
+from dlcourse.report.confidence import LEAST
+from dlcourse.report.plots.axes import DOT, draw_repeats, mark_diverged, scale_x, scale_y
 from dlcourse.report.plots.levels import Scale, scales
-from dlcourse.report.plots.look import (
-    COLOURS,
-    DOT,
-    draw_repeats,
-    empty_figure,
-    mark_diverged,
-    plain,
-    scale_x,
-    scale_y,
-)
 from dlcourse.report.points import Point
-from dlcourse.report.statistics import LEAST
 
 PANELS = 12
 ACROSS = 3
@@ -81,4 +73,4 @@ def draw_panel(axes: Axes, scale: Scale, lost: Sequence[Point]) -> None:
         draw_repeats(axes, list(zip(places, spreads, strict=True)), COLOURS[0])
     if lost:
         mark_diverged(axes, scale, lost, lost[0].mode, "black")
-    plain(axes)
+    style_axes(axes)

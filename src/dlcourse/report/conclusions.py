@@ -1,0 +1,139 @@
+"""What is said below a table: the best point, how sure its lead is, which runs have no result."""
+
+import math
+
+from dlcourse.report.confidence import PairedTest, paired_t_test
+from dlcourse.report.formatting import number_text, point_text
+from dlcourse.report.nested import nest, nested_text
+from dlcourse.report.points import Point, column_keys, overlap
+from dlcourse.report.ranking import by_data, signed
+from dlcourse.report.runs import FAILED, NOT_STARTED, PRUNED, UNFINISHED, Run
+from dlcourse.runs.run_folder import shown
+from dlcourse.schema.comparable import data_of, differing, loss_of, words_of
+
+CHANCE = 0.05
+MOST_DATA = 10  # data sets of which the best is named
+
+
+def conclusions(ranked: list[Point], several: bool) -> str:
+    """Say where the best points are, how sure their lead is, and what nested folds tell.
+
+    several: whether there is another table, with another measure.
+    """
+    parts = by_data(ranked)
+    texts = []
+    if several and (loss := loss_of(ranked[0].values)):
+        measure = words_of(loss, [key for key, _ in loss])
+        texts.append(f"{ranked[0].monitor} of {measure}; other losses have no common scale with it")
+    if len(parts) > 1:
+        differ = differing([data_of(part[0].values) for part in parts])
+        names = ", ".join(key.removesuffix("._target_") for key in differ)
+        texts.append(
+            f"Values on different data ({names}) cannot be compared: "
+            "ranks are among the points on the same data"
+        )
+    compared = [part for part in parts if len(part) > 1 or len(parts) == 1]
+    for part in compared[:MOST_DATA]:
+        where = f"On {data_words(part[0], parts)}: " if len(parts) > 1 else ""
+        texts.append(f"{where}{verdict(part, column_keys(part))}")
+    if len(compared) > MOST_DATA:
+        texts.append(f"{len(compared) - MOST_DATA} more data sets: their ranks are in the table")
+    return "\n".join(texts)
+
+
+def data_words(point: Point, parts: list[list[Point]]) -> str:
+    """Return on which data a point was measured, ``data=mnist``."""
+    data = data_of(point.values)
+    return words_of(data, differing([data_of(part[0].values) for part in parts]))
+
+
+def verdict(ranked: list[Point], keys: list[str]) -> str:
+    """Say of points on the same data where the best is, and how sure its lead is."""
+    names = list(dict.fromkeys(shown(run.folder) for run in ranked[0].runs))
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    texts = [f"The best by {ranked[0].monitor} is in {names[0]}{more}"]
+    if pair := best_two(ranked):
+        texts.append(comparison_text(*pair, keys, len(ranked)))
+    if found := nest(ranked):
+        texts.append(nested_text(found, keys, len(ranked)))
+    return "\n".join(texts)
+
+
+def best_two(ranked: list[Point]) -> tuple[Point, Point] | None:
+    """Return the first two complete points that are not the same runs, or None."""
+    complete = [point for point in ranked if point.complete and math.isfinite(point.val.mean)]
+    for other in complete[1:]:
+        if folders(other) != folders(complete[0]):
+            return complete[0], other
+    return None
+
+
+def folders(point: Point) -> set:
+    """Return the folders of a point's runs."""
+    return {run.folder for run in point.runs}
+
+
+def compare(first: Point, second: Point) -> PairedTest:
+    """Test the differences of two points' common repeats, positive where the first is better."""
+    others = {repeat.pair: repeat for repeat in second.repeats}
+    pairs = [(repeat, others[repeat.pair]) for repeat in first.repeats if repeat.pair in others]
+    gains = [signed(first, b.val) - signed(first, a.val) for a, b in pairs]
+    return paired_t_test(gains, overlap([a for a, _ in pairs]))
+
+
+def comparison_text(first: Point, second: Point, keys: list[str], many: int) -> str:
+    """Say by how much the first point is ahead, and whether chance explains it.
+
+    many: among how many points the two are the best.
+    """
+    test = compare(first, second)
+    names = point_text(first, keys), point_text(second, keys)
+    if not test.n:
+        return f"{names[0]} and {names[1]} have no seed or fold in common to be compared on."
+    verb = "is level with"
+    if test.difference:
+        verb = "beats" if test.difference > 0 else "trails, on what they have in common,"
+    gap = f" by {number_text(abs(test.difference))}" if test.difference else ""
+    text = f"{names[0]} {verb} {names[1]}{gap} in {first.monitor} ({test_text(first, test)})"
+    if test.p is None:
+        return f"{text}."
+    verdict = "more than" if test.p < CHANCE else "no more than"
+    text += f": {verdict} chance explains at {100 * CHANCE:g} %."
+    if many > 2:
+        text += (
+            f"\np does not account for picking these two out of {many}: "
+            "repeat the two alone with new seeds to be sure."
+        )
+    return text
+
+
+def test_text(point: Point, test: PairedTest) -> str:
+    """Say which test was made over what, or why none could be made."""
+    folds = any(repeat.fold != "." or repeat.outer is not None for repeat in point.repeats)
+    kind = "fold" if folds else "seed"
+    over = f"{test.n} {kind}{'s' if test.n > 1 else ''}"
+    if test.n < 2:
+        return f"over {over}: too few for a test; type seeds=5"
+    if test.p is None:
+        return f"over {over}, the same difference in each: no spread to test it by"
+    corrected = ", corrected for overlapping training parts" if folds else ""
+    return f"paired t-test over {over}{corrected}: t = {test.t:.2f}, p = {test.p:.2g}"
+
+
+LISTED = 10
+"""So many of those without a reason are named; failed ones are all named."""
+
+
+def unfinished_text(runs: list[Run]) -> str:
+    """Say which runs failed and why, and which are pruned, not finished or not started."""
+    once = list({run.folder: run for run in runs}.values())
+    lines = [f"failed: {shown(run.folder)}: {run.reason}" for run in once if run.status == FAILED]
+    for status in (PRUNED, UNFINISHED, NOT_STARTED):
+        some = [run for run in once if run.status == status]
+        lines += [
+            f"{status}: {shown(run.folder)}{f' {run.reason}' if run.reason else ''}"
+            for run in some[:LISTED]
+        ]
+        if len(some) > LISTED:
+            lines.append(f"{status}: {len(some) - LISTED} more, {len(some)} in all")
+    return "\n".join(lines)

@@ -1,0 +1,129 @@
+"""Means, standard deviations, intervals and paired tests of few repeats."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+LEVEL = 0.95
+LEAST = 4  # repeats; of fewer, the values themselves say more than an interval
+Limits = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What repeats say together: their number, mean, sample standard deviation and interval.
+
+    std is None for a single repeat, low and high for fewer than four, and all of them where a
+    value is not finite. values: those of the repeats, in their order.
+    """
+
+    n: int
+    mean: float
+    std: float | None = None
+    low: float | None = None
+    high: float | None = None
+    values: tuple[float, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """A paired t-test: the mean of n differences, and t and p where there is a test."""
+
+    n: int
+    difference: float
+    t: float | None = None
+    p: float | None = None
+
+
+def estimate(
+    values: Sequence[float], overlap: float = 0.0, limits: Limits = (None, None)
+) -> Estimate:
+    """Return mean, sample standard deviation and the mean's 95 % interval by Student's t.
+
+    overlap: n_val / n_train where the values are of folds. Their training parts overlap, so the
+    variance of the mean is taken as (1/n + n_val/n_train) of theirs instead of 1/n.
+    limits: between which numbers the values lie; the interval then stays between them.
+
+    Reference: Student, "The probable error of a mean", Biometrika 6(1), 1908. Nadeau, Bengio,
+    "Inference for the generalization error", Machine Learning 52, 2003, section 4.3; with folds
+    repeated over seeds: Bouckaert, Frank, "Evaluating the replicability of significance tests
+    for comparing learning algorithms", PAKDD 2004.
+    """
+    n, values = len(values), tuple(values)
+    if not n or not all(map(math.isfinite, values)):
+        return Estimate(n, sum(values) if n == 1 else math.nan, values=values)
+    mean = math.fsum(values) / n
+    if n == 1:
+        return Estimate(n, mean, values=values)
+    std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    if n < LEAST:
+        return Estimate(n, mean, std, values=values)
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * standard_error(std, n, overlap)
+    return Estimate(n, mean, std, *between(mean, half, values, limits), values)
+
+
+def between(
+    mean: float, half: float, values: Sequence[float], limits: Limits
+) -> tuple[float, float]:
+    """Return mean - half and mean + half, or an interval of that error which keeps to the limits.
+
+    With two limits it is Wilson's for a share, with the number of examples that gives a share the
+    same standard error; with one, the interval of the logarithm of the distance from it (the delta
+    method). Where a value lies outside, the limits are not believed.
+
+    Reference: Wilson, "Probable inference, the law of succession, and statistical inference", JASA
+    22, 1927; with an effective number of examples: Korn, Graubard, "Confidence intervals for
+    proportions with small expected number of positive counts estimated from survey data", Survey
+    Methodology 24, 1998; compared with others by Franco, Little, Louis, Slud, "Comparative study
+    of confidence intervals for proportions in complex sample surveys", J. Survey Stat. Methodol.
+    7, 2019.
+    """
+    low, high = (limit if limit is not None else math.nan for limit in limits)
+    unlimited = math.isnan(low) and math.isnan(high)
+    if unlimited or min(values) < low or max(values) > high:
+        return mean - half, mean + half
+    if math.isnan(high):
+        return low_limited(mean - low, half, low, 1)
+    if math.isnan(low):
+        return low_limited(high - mean, half, high, -1)[::-1]
+    share, error = (mean - low) / (high - low), half / (high - low)
+    variance = share * (1 - share)
+    if error == 0 or variance == 0:
+        return mean, mean
+    weight = error**2 / variance  # t^2 / n of Wilson's formula
+    centre = (share + weight / 2) / (1 + weight)
+    reach = math.sqrt(weight * variance + weight**2 / 4) / (1 + weight)
+    ends = max(0.0, centre - reach), min(1.0, centre + reach)
+    return low + (high - low) * ends[0], low + (high - low) * ends[1]
+
+
+def low_limited(distance: float, half: float, limit: float, sign: int) -> tuple[float, float]:
+    """Return the ends, nearest to the limit first, of an interval on one side of it."""
+    if distance == 0 or half == 0:
+        return limit + sign * distance, limit + sign * distance
+    factor = math.exp(min(half / distance, 700.0))
+    return limit + sign * distance / factor, limit + sign * distance * factor
+
+
+def standard_error(std: float, n: int, overlap: float) -> float:
+    """Return the standard deviation of a mean over n repeats."""
+    return std * math.sqrt(1 / n + overlap)
+
+
+def paired_t_test(differences: Sequence[float], overlap: float = 0.0) -> PairedTest:
+    """Test whether the mean of paired differences is 0, by Student's t on two sides.
+
+    overlap: as for ``estimate``. Where all differences are 0, p is 1; where they are all the same
+    and not 0, their spread says nothing and there is no test, as there is none with fewer than 2.
+    """
+    whole = estimate(differences, overlap)
+    if whole.std is None:
+        return PairedTest(whole.n, whole.mean)
+    if whole.std <= 1e-12 * abs(whole.mean):
+        return PairedTest(whole.n, whole.mean, *((0.0, 1.0) if whole.mean == 0 else (None, None)))
+    from scipy.special import stdtr
+
+    t = whole.mean / standard_error(whole.std, whole.n, overlap)
+    return PairedTest(whole.n, whole.mean, t, float(2 * stdtr(whole.n - 1, -abs(t))))

@@ -1,0 +1,130 @@
+"""The ranking on the screen: a table where it fits, or a few lines for each point."""
+
+import sys
+from collections.abc import Sequence
+from itertools import compress
+from textwrap import wrap
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dlcourse.report.formatting import option_text
+from dlcourse.report.points import MAIN, Point, split_keys
+from dlcourse.report.table_rows import (
+    OPTIONS,
+    header,
+    interval_name,
+    omitted_text,
+    rows,
+    typed_words,
+)
+
+WIDTH = 160  # where there is no terminal
+LEAST = ("n", "epochs", "seconds")
+"""Columns that a narrow terminal goes without; the CSV has them."""
+NARROW = 24  # columns that options need at least
+UNBOUNDED = 10_000
+
+
+def console_table(points: list[Point], keys: list[str]) -> str:
+    """Return the ranking as text that fits the terminal.
+
+    A table with a column for each key, or one for all but the main keys, or without the columns
+    that matter least; where none of them fits, some lines for each point.
+    """
+    width = columns()
+    main = [key for key in keys if key in MAIN]
+    others = [key for key in keys if key not in MAIN]
+    ways = [split_keys(points, keys), (main, others)]
+    for left_out in ((), LEAST, (interval_name(points), *LEAST)):
+        for own, shared in ways:
+            table = table_of(points, own, shared, left_out)
+            if needed(table) <= width:
+                absent = [name for name in header(points, [], []) if name in left_out]
+                note = f"{', '.join(absent)}: see results.csv" if absent else ""
+                return "\n".join(filter(None, [printed(table, width), note, omitted_text(points)]))
+    return "\n".join(filter(None, [listing(points, keys, width), omitted_text(points)]))
+
+
+def columns() -> int:
+    """Return the terminal's width."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH).width
+
+
+def fitted(text: str) -> str:
+    """Return lines as they are, or broken at the terminal's width, further ones indented."""
+    if not sys.stdout.isatty():
+        return text
+    look = {"subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
+    lines = [wrap(line, columns(), **look) or [""] for line in text.split("\n")]
+    return "\n".join(line for some in lines for line in some)
+
+
+def table_of(
+    points: list[Point], keys: list[str], shared: list[str], left_out: Sequence[str]
+) -> Table:
+    """Return a table; only the column of shared keys breaks its lines."""
+    narrow = {"box": box.SIMPLE_HEAD, "collapse_padding": True, "pad_edge": False}
+    table = Table(**(narrow if left_out else {}))
+    names = header(points, keys, shared)
+    shown = [name in keys or name not in left_out for name in names]
+    for name in compress(names, shown):
+        options = name == OPTIONS and bool(shared)
+        justify = "left" if name in keys or options else "right"
+        folds = {"overflow": "fold"} if options else {"no_wrap": True}
+        table.add_column(Text(name), justify=justify, **folds)
+    for row in rows(points, keys, shared):
+        table.add_row(*map(Text, compress(row, shown)))
+    return table
+
+
+def needed(table: Table) -> int:
+    """Return how many columns a table takes at least."""
+    console = Console(width=UNBOUNDED)
+    whole = console.measure(table).maximum
+    for number, column in enumerate(table.columns):
+        if not column.no_wrap:
+            cells = [len(str(cell)) for cell in table.columns[number].cells]
+            whole -= max(0, max(cells, default=0) - NARROW)
+    return whole
+
+
+def printed(table: Table, width: int) -> str:
+    """Return a table as text."""
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(table)
+    lines = [line.rstrip() for line in captured.get().split("\n")]
+    return "\n".join(lines).strip("\n")
+
+
+def listing(points: list[Point], keys: list[str], width: int) -> str:
+    """Return some lines for each point: its rank, what it has chosen, and its values."""
+    names = header(points, [], [])[1:]
+    main = [key for key in keys if key in MAIN]
+    others = [key for key in keys if key not in MAIN]
+    lines = []
+    for point, (rank, *values) in zip(points, rows(points, [], []), strict=False):
+        present = [f"{key}={option_text(point, key)}" for key in main if key in point.values]
+        chosen = " ".join(filter(None, [*present, typed_words(point, others)])) or "the only point"
+        told = [f"{name} {value}" for name, value in zip(names, values, strict=True)]
+        lines += hung(f"{rank:>3}", chosen.split(" "), " ", width)
+        lines += hung("   ", told, "   ", width)
+    return "\n".join(lines)
+
+
+def hung(first: str, parts: list[str], gap: str, width: int) -> list[str]:
+    """Return lines of parts that are kept whole where they fit, behind a first cell."""
+    room = max(width - len(first) - 2, 20)
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}{gap}{part}" if lines[-1] else part
+        if len(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines += wrap(part, room) or [""]
+    lines = [line for line in lines if line] or [""]
+    return [f"{first if not number else ' ' * len(first)}  {line}"
+            for number, line in enumerate(lines)]  # fmt: skip

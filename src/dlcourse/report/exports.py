@@ -1,0 +1,150 @@
+"""The tables as files: CSV, Markdown and LaTeX."""
+
+import csv
+import io
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from dlcourse.drawing.text import visible
+from dlcourse.report.formatting import option_text
+from dlcourse.report.points import Point, column_keys, split_keys
+from dlcourse.report.ranking import by_measure, places, rank_by_data
+from dlcourse.report.table_rows import OPTIONS, header, mean_epochs, omitted_text, rows, seconds
+
+
+def csv_text(points: list[Point], folder: Path) -> str:
+    """Return all points as CSV, the ranked ones first; folders are told as seen from ``folder``."""
+    keys = column_keys(points)
+    lines = [line for part in by_measure(points) for line in ranked_rows(part, keys, folder)]
+    lines += [csv_row(point, keys, folder, None) for point in points if not point.repeats]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, lines[0])
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def ranked_rows(points: list[Point], keys: list[str], folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of points with the same measure that have a finished run."""
+    ranked = rank_by_data(points)
+    return [
+        csv_row(point, keys, folder, place)
+        for point, place in zip(ranked, places(ranked), strict=True)
+    ]
+
+
+def csv_row(point: Point, keys: list[str], folder: Path, place: int | None) -> dict[str, Any]:
+    """Return a point's columns; what there is not is empty."""
+    val, test = point.val if point.repeats else None, point.test
+    parameters = [run.result.get("parameters") for run in point.runs if run.result]
+    return {
+        "rank": filled(place),
+        "status": status(point),
+        **{key: option_text(point, key) for key in keys},
+        "monitor": point.monitor,
+        "n": len(point.repeats),
+        "mean": filled(val and val.mean),
+        "std": filled(val and val.std),
+        "low": filled(val and val.low),
+        "high": filled(val and val.high),
+        "test_mean": filled(test and test.mean),
+        "test_std": filled(test and test.std),
+        "epochs": filled(mean_epochs(point) if val else None),
+        "seconds": filled(seconds(point) if val else None),
+        "parameters": filled(parameters[0] if parameters else None),
+        "folder": "; ".join(os.path.relpath(run.folder, folder) for run in point.runs),
+        "reason": "; ".join(run.reason for run in point.runs if run.reason),
+    }
+
+
+def status(point: Point) -> str:
+    """Return ``done``, ``2 of 3`` or how the point's runs ended otherwise."""
+    if point.complete:
+        return "done"
+    if point.done:
+        return f"{point.done} of {len(point.runs)}"
+    return ", ".join(dict.fromkeys(run.status for run in point.runs))
+
+
+def filled(value: float | None) -> float | str:
+    """Return a number as it stands in the file, nothing for None."""
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
+
+
+MARKUP = re.compile(r"[\\`*<>|$~]|\](?=\()|&(?=#?\w+;)|(?<!\w)_|_(?!\w)")
+"""What Markdown may read as something else; an underscore within a word is none."""
+
+
+def markdown_table(points: list[Point], keys: list[str]) -> str:
+    """Return a table whose pipes stand below each other."""
+    keys, shared = split_keys(points, keys)
+    names = header(points, keys, shared)
+    table = [[markdown_text(cell) for cell in row] for row in (names, *rows(points, keys, shared))]
+    widths = [max(3, *map(len, column)) for column in zip(*table, strict=True)]
+    is_word = [name in (*keys, OPTIONS) for name in names]
+    rule = [
+        "-" * width if word else "-" * (width - 1) + ":"
+        for width, word in zip(widths, is_word, strict=True)
+    ]
+    lines = [
+        "| " + " | ".join(
+            cell.ljust(width) if word else cell.rjust(width)
+            for cell, width, word in zip(row, widths, is_word, strict=True)
+        ) + " |"
+        for row in (table[0], rule, *table[1:])
+    ]  # fmt: skip
+    return "\n".join([*lines, *(["", omitted_text(points)] if omitted_text(points) else [])]) + "\n"
+
+
+def markdown_text(text: str) -> str:
+    """Return text that a cell shows as it is: no emphasis, no link, no formula."""
+    text = visible(" ".join(text.split()))
+    return MARKUP.sub(r"\\\g<0>", text)
+
+
+SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$",
+    "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "±": r"$\pm$", "–": r"\textendash{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "[": "{[}", "]": "{]}",
+}  # fmt: skip
+
+
+def latex_table(points: list[Point], keys: list[str]) -> str:
+    """Return a ``tabular`` in the manner of booktabs, the best row of every data set bold."""
+    keys, shared = split_keys(points, keys)
+    names = header(points, keys, shared)
+    columns = "".join("l" if name in (*keys, OPTIONS) else "r" for name in names)
+    cells = [[latex_text(cell) for cell in row] for row in rows(points, keys, shared)]
+    lines = [
+        r"% \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        latex_row([latex_text(name) for name in names]),
+        r"\midrule",
+        *(latex_row(bold(row) if row[0] == "1" else row) for row in cells),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return (
+        "\n".join([*lines, *([f"% {omitted_text(points)}"] if omitted_text(points) else [])]) + "\n"
+    )
+
+
+def bold(cells: list[str]) -> list[str]:
+    """Return the cells in bold."""
+    return [rf"\textbf{{{cell}}}" if cell else "" for cell in cells]
+
+
+def latex_row(cells: list[str]) -> str:
+    """Return the cells as a row."""
+    return " & ".join(cells) + r" \\"
+
+
+def latex_text(text: str) -> str:
+    """Return text that LaTeX prints as it is."""
+    letters = visible(" ".join(text.split()))
+    return "".join(SPECIAL.get(letter, letter) for letter in letters).replace("--", "-{}-")

@@ -1,0 +1,71 @@
+"""How figures and values are written in tables and sentences."""
+
+import math
+from typing import Any
+
+from dlcourse import atomic_files
+from dlcourse.report.confidence import Estimate
+from dlcourse.report.points import Point
+
+NOTHING = "–"
+
+
+def number_text(value: float | None, like: float | None = None) -> str:
+    """Write a figure with four digits that matter; ``like``: with the digits of another one."""
+    if value is None:
+        return NOTHING
+    size = abs(value if like is None else like)
+    if not math.isfinite(size) or not math.isfinite(value):
+        return str(value)
+    if size >= 1e6 or 0 < size < 1e-3:
+        return f"{value:.3g}"
+    return f"{value:.{4 if size < 100 else 2 if size < 10_000 else 0}f}"
+
+
+def mean_and_deviation(spread: Estimate | None) -> str:
+    """Write ``0.9755 ± 0.0041``, or the mean alone of a single repeat."""
+    if spread is None:
+        return NOTHING
+    if spread.std is None:
+        return number_text(spread.mean)
+    return f"{number_text(spread.mean)} ± {number_text(spread.std, spread.mean)}"
+
+
+def interval(spread: Estimate) -> str:
+    """Write ``0.9690 to 0.9820``; of two or three repeats their values, ``0.9690, 0.9700``."""
+    if spread.low is not None:
+        return f"{number_text(spread.low, spread.mean)} to {number_text(spread.high, spread.mean)}"
+    if spread.std is None:
+        return NOTHING
+    return ", ".join(number_text(value, spread.mean) for value in spread.values)
+
+
+def value_text(value: Any) -> str:
+    """Write an option's value as it is typed: ``null``, ``true``, ``0.1``, ``[0.9, 0.999]``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | list | dict) or value is None:
+        return atomic_files.to_json(value, default=str, ensure_ascii=False)
+    return str(value)
+
+
+def option_text(point: Point, key: str) -> str:
+    """Write what a point has chosen for a key, nothing where it has no such key."""
+    return value_text(point.values[key]) if key in point.values else ""
+
+
+def point_text(point: Point, keys: list[str]) -> str:
+    """Write what a point has chosen as a command's words, ``model=mlp optim.lr=0.1``."""
+    typed = [f"{key}={option_text(point, key)}" for key in keys if key in point.values]
+    return " ".join(typed) or "the only point"
+
+
+def number_of(value: Any) -> float | None:
+    """Return an option's value as a number, or None if it is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None

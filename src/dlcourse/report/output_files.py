@@ -1,0 +1,62 @@
+"""Where a report's files go."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
+from dlcourse.runs.run_folder import shown
+
+TEXTS = {"csv": "results.csv", "markdown": "results.md", "latex": "results.tex"}
+IMAGES = ("main_effects.png", "heat_map.png", "learning_rate.png", "importances.png")
+
+
+@dataclass(frozen=True)
+class OutputFiles:
+    """The files of the three texts and the folder of the plots; ``written`` is what is there."""
+
+    folder: Path
+    texts: Mapping[str, Path]
+    plots: Path
+    written: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, where: Path, named: Mapping[str, Path], folders: list[Path]) -> "OutputFiles":
+        """Return the places in ``where``, but for those that are named otherwise.
+
+        Raises UserError where a file that may be somebody else's would be written over: one that
+        lies in none of the folders of runs.
+        """
+        texts = {kind: named.get(kind, where / name) for kind, name in TEXTS.items()}
+        plots = named.get("plots", where)
+        own = [folder.resolve() for folder in folders]
+        for path in (*texts.values(), *(plots / name for name in IMAGES)):
+            if path.exists() and not any(path.resolve().is_relative_to(one) for one in own):
+                raise UserError(
+                    f"{path} is already there, and not in a folder of the runs.\n"
+                    "Type csv=, markdown=, latex= or plots= with a new name"
+                )
+        return cls(where, texts, plots)
+
+    def write_text(self, kind: str, text: str) -> None:
+        """Write ``csv``, ``markdown`` or ``latex``."""
+        self.write(self.texts[kind], lambda file: file.write(text.encode()))
+
+    def write_plot(self, name: str, figure: Any) -> None:
+        """Write a matplotlib figure as PNG."""
+        self.write(self.plots / name, lambda file: figure.savefig(file, format="png"))
+
+    def write(self, path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
+        """Write one file; raises UserError where that cannot be."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_files.write(path, fill)
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be written: {error.strerror or error}.\n"
+                "Type csv=, markdown=, latex= or plots= with a place you may write to"
+            ) from error
+        inside = path.parent == self.folder
+        self.written.append(path.name if inside else shown(path))

@@ -1,0 +1,117 @@
+"""How the plots look: colours that the colour-blind can tell apart, axes, ticks."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+from dlcourse.drawing.text import LITERAL, value_label
+from dlcourse.report.confidence import LEAST, Estimate
+from dlcourse.report.formatting import number_of, option_text
+from dlcourse.report.plots.levels import Scale
+from dlcourse.report.points import Point
+
+MARKERS = "os^Dv<>P"
+DOT = "#c3c8ce"
+APART = 0.09  # ticks that are nearer than this share of the axis would write over each other
+WIDE = 100  # on narrower logarithmic axes powers of ten alone would be too few ticks
+MARGIN = 0.08  # of the figures' range, above and below
+
+
+def scale_x(axes: Axes, scale: Scale, lost: Sequence[Point] = ()) -> None:
+    """Prepare the x axis for a key's values: a tick for each where there is room.
+
+    On a logarithmic axis 0 stands on the left, behind a dotted line. lost: points that are not
+    drawn because training diverged; their values have a place as well.
+    """
+    axes.set_xlabel(value_label(scale.key), **LITERAL)
+    log = scale.log
+    known = {level.name: scale.at(level) for level in scale.levels} | places_of(scale, lost)
+    places = sorted(known.values())
+    names = [value_label(name) for name in sorted(known, key=lambda name: known[name])]
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    if scale.zero is not None:
+        axes.axvline(math.sqrt(places[0] * places[1]), color=DOT, linestyle=":", linewidth=1.5)
+    if not scale.numeric:
+        slanted = sum(map(len, names)) > 30
+        turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+        axes.set_xticks(places, names, **turn, **LITERAL)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+    elif have_room(places, log):
+        axes.set_xticks(places, names, **LITERAL)
+        axes.xaxis.set_minor_locator(NullLocator())
+    elif scale.zero is not None:
+        some = [0, *range(1, len(places), -(-(len(places) - 1) // 5))]
+        axes.set_xticks([places[one] for one in some], [names[one] for one in some], **LITERAL)
+        axes.xaxis.set_minor_locator(NullLocator())
+    elif log and places[-1] < WIDE * places[0]:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+
+
+def have_room(places: Sequence[float], log: bool) -> bool:
+    """Return whether ticks at sorted places can be told apart."""
+    along = [math.log(place) for place in places] if log else places
+    gaps = [after - before for before, after in pairwise(along)]
+    return min(gaps, default=1) > APART * (along[-1] - along[0]) and len(places) <= 8
+
+
+def scale_y(axes: Axes, points: Sequence[Point]) -> None:
+    """Let the y axis reach as far as the figures do, logarithmic where they are far apart.
+
+    Far is a factor of 20 between positive ones. An interval of few repeats may be much wider than
+    all that was measured; what lies beyond is cut off.
+    """
+    figures = [repeat.val for point in points for repeat in point.repeats]
+    figures = [figure for figure in figures if math.isfinite(figure)]
+    low, high = min(figures, default=0.0), max(figures, default=0.0)
+    if low > 0 and high > 20 * low and high > 1:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    elif low < high:
+        axes.set_ylim(low - MARGIN * (high - low), high + MARGIN * (high - low))
+
+
+def places_of(scale: Scale, lost: Sequence[Point]) -> dict[str, float]:
+    """Return where the values of points that are not drawn stand on an axis, if it has a place."""
+    levels = {level.name: scale.at(level) for level in scale.levels}
+    places = {}
+    for point in lost:
+        name = option_text(point, scale.key)
+        number = number_of(point.values.get(scale.key))
+        if name in levels:
+            places[name] = levels[name]
+        elif scale.numeric and number is not None and (number > 0 or not scale.log):
+            places[name] = number
+    return places
+
+
+def mark_diverged(
+    axes: Axes, scale: Scale, lost: Sequence[Point], mode: str, colour: str, row: int = 0
+) -> bool:
+    """Mark where training diverged by crosses at the worse edge; return whether there are any.
+
+    row: how many rows of crosses stand between these and the edge.
+    """
+    places = list(places_of(scale, lost).values())
+    if places:
+        away = 0.045 * row
+        edge = [away if mode == "max" else 1.0 - away] * len(places)
+        axes.plot(
+            places, edge, "x", transform=axes.get_xaxis_transform(), clip_on=False, color=colour,
+            markersize=8, markeredgewidth=2, zorder=4, label="diverged",
+        )  # fmt: skip
+    return bool(places)
+
+
+def draw_repeats(axes: Axes, spreads: Sequence[tuple[float, Estimate]], colour: str) -> None:
+    """Draw the values of two or three repeats as small dots at their places; more have a band."""
+    dots = [(x, value) for x, one in spreads if 2 <= one.n < LEAST for value in one.values]
+    if dots:
+        axes.scatter(
+            *zip(*dots, strict=True), s=12, color=colour, alpha=0.6, linewidths=0, zorder=3
+        )

@@ -1,0 +1,99 @@
+"""The rows of a ranking as text: the same in the table on the screen, in Markdown and in LaTeX."""
+
+from dlcourse.report.confidence import estimate
+from dlcourse.report.formatting import NOTHING, interval, mean_and_deviation, option_text
+from dlcourse.report.points import Point
+from dlcourse.report.ranking import places
+
+SHOWN = 40
+"""So many rows a text has; the CSV has all."""
+
+
+OPTIONS = "options"
+"""The column of the keys that not every point has."""
+
+
+def header(points: list[Point], keys: list[str], shared: list[str]) -> list[str]:
+    """Return the columns' names. shared: keys that have one column together."""
+    monitor = points[0].monitor
+    deviation = " ± sd" if repeated(points) else ""
+    names = ["rank", *keys, *([OPTIONS] if shared else []), f"{monitor}{deviation}"]
+    names += [interval_name(points), "n"] if repeated(points) else []
+    names += [f"{test_name(monitor)}{deviation}"] if tested(points) else []
+    return [*names, "epochs", "seconds"]
+
+
+def interval_name(points: list[Point]) -> str:
+    """Return what the column of intervals is called: few repeats have their values in it."""
+    known = [point.val.low is not None for point in points if point.val.std is not None]
+    if all(known):
+        return "95 % interval"
+    return "interval or values" if any(known) else "values"
+
+
+def rows(points: list[Point], keys: list[str], shared: list[str]) -> list[list[str]]:
+    """Return a row for each of the first points, in their order."""
+    ranks = places(points)
+    numbers = range(min(len(points), SHOWN))
+    return [row(points, number, keys, shared, ranks[number]) for number in numbers]
+
+
+def row(
+    points: list[Point], number: int, keys: list[str], shared: list[str], place: int | None
+) -> list[str]:
+    """Return one point's row; points that lack runs have no rank."""
+    point = points[number]
+    cells = [NOTHING if place is None else str(place)]
+    cells += [option_text(point, key) for key in keys]
+    cells += [typed_words(point, shared)] if shared else []
+    cells.append(mean_and_deviation(point.val))
+    cells += [interval(point.val), repeats_text(point)] if repeated(points) else []
+    cells += [mean_and_deviation(point.test)] if tested(points) else []
+    return [*cells, f"{mean_epochs(point):.4g}", f"{seconds(point):.2f}"]
+
+
+def repeats_text(point: Point) -> str:
+    """Return the number of repeats, ``2 of 3`` where runs are missing."""
+    n, jobs = len(point.repeats), len(point.runs)
+    if point.complete:
+        return str(n)
+    return f"{n} of {jobs}" if n == point.done else f"{n} ({point.done} of {jobs} runs)"
+
+
+def repeated(points: list[Point]) -> bool:
+    """Return whether there is a point with more than one repeat."""
+    return any(len(point.repeats) > 1 or not point.complete for point in points)
+
+
+def tested(points: list[Point]) -> bool:
+    """Return whether there is a point with a test figure."""
+    return any(point.test for point in points)
+
+
+def test_name(monitor: str) -> str:
+    """Return the name of the test figure, ``test/accuracy`` of ``val/accuracy``."""
+    return f"test/{monitor.partition('/')[2]}"
+
+
+def mean_epochs(point: Point) -> float:
+    """Return the mean number of epochs of a point's repeats."""
+    return estimate([repeat.epochs for repeat in point.repeats]).mean
+
+
+def seconds(point: Point) -> float:
+    """Return the seconds that all of a point's runs took together."""
+    return sum(run.result["seconds"] for run in point.runs if run.result)
+
+
+def omitted_text(points: list[Point]) -> str:
+    """Say how many rows are left out, or nothing."""
+    left = len(points) - SHOWN
+    return f"{left} more are in results.csv." if left > 0 else ""
+
+
+def typed_words(point: Point, keys: list[str]) -> str:
+    """Write those of some keys that the command of a point's runs has named."""
+    typed = {key for run in point.runs for key in run.typed}
+    return " ".join(
+        f"{key}={option_text(point, key)}" for key in keys if key in point.values and key in typed
+    )

@@ -1,0 +1,96 @@
+"""The report on a sweep or on any runs: on the screen, as tables in three formats, as plots."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dlcourse.drawing.text import fonts_for
+from dlcourse.errors import UserError
+from dlcourse.guard import guarded
+from dlcourse.report.conclusions import conclusions, unfinished_text
+from dlcourse.report.console_table import console_table, fitted
+from dlcourse.report.exports import csv_text, latex_table, markdown_table
+from dlcourse.report.formatting import option_text
+from dlcourse.report.output_files import OutputFiles
+from dlcourse.report.points import MAIN, Point, column_keys, group_points, swept_keys
+from dlcourse.report.ranking import by_data, by_measure, rank_by_data
+from dlcourse.report.runs import find_runs
+from dlcourse.runs.run_folder import shown
+
+Told = tuple[list[Point], list[str], str]
+"""Ranked points with the same measure, the keys of their table, and what is said of them."""
+
+
+def write_report(
+    folders: list[Path],
+    where: Path,
+    *,
+    importances: Mapping[str, float] | None = None,
+    say: Callable[[str], object] = print,
+    named: Mapping[str, Path] | None = None,
+) -> None:
+    """Say how the runs below folders compare, and write it down in the folder ``where``.
+
+    importances: the share of each key in what the figure depends on, to be drawn.
+    named: other places, ``{"csv": file, "markdown": file, "latex": file, "plots": folder}``.
+    Raises UserError where nothing has finished, a run's file is damaged, or a file outside of
+    the folders would be written over.
+    """
+    runs = find_runs(folders)
+    points = group_points(runs)
+    groups = by_measure(points)
+    parts = [part for part in map(rank_by_data, groups) if part]
+    left = unfinished_text(runs)
+    if not parts:
+        here = ", ".join(map(str, folders))
+        raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
+    places = OutputFiles.of(where, named or {}, folders)
+    told = [(part, shown_keys(part, parts), conclusions(part, len(parts) > 1)) for part in parts]
+    with guarded("The table on the screen"):
+        for part, keys, text in told:
+            say(console_table(part, keys))
+            say(fitted(text))
+        if left:
+            say(left)
+    texts = {
+        "csv": lambda: csv_text(points, folders[0]),
+        "markdown": lambda: in_markdown(told, left),
+        "latex": lambda: "\n".join(latex_table(part, keys) for part, keys, _ in told),
+    }
+    for kind, text_of in texts.items():
+        with guarded(f"The table {places.texts[kind].name}", UserError):
+            places.write_text(kind, text_of())
+    largest = max(groups, key=lambda group: len(rank_by_data(group)))
+    shares = importances or {} if len(by_data(max(parts, key=len))) == 1 else {}
+    draw(largest, shares, places)
+    if len(parts) > 1:
+        say(f"The plots are of the {len(max(parts, key=len))} points in the largest table")
+    say(f"Written to {shown(places.folder)}: {', '.join(places.written)}")
+
+
+def shown_keys(part: list[Point], parts: list[list[Point]]) -> list[str]:
+    """Return the keys of a table's columns; main ones also where only the tables differ in them."""
+    own = column_keys(part)
+    whole = column_keys([point for some in parts for point in some])
+    return own if len(parts) == 1 else [key for key in whole if key in own or key in MAIN]
+
+
+def in_markdown(told: list[Told], left: str) -> str:
+    """Return tables and sentences as one Markdown file."""
+    parts = [f"{markdown_table(part, keys)}\n```\n{text}\n```\n" for part, keys, text in told]
+    return "\n".join([*parts, *([f"```\n{left}\n```\n"] if left else [])])
+
+
+def draw(points: list[Point], importances: Mapping[str, float], places: OutputFiles) -> None:
+    """Draw what can be drawn of points with the same measure."""
+    if len(points) < 2 and not importances:
+        return
+    with guarded("Drawing the plots", UserError):
+        from dlcourse.report.plots.all_plots import plots  # matplotlib takes its time
+
+        keys = swept_keys(points)
+        with fonts_for(option_text(point, key) for point in points for key in keys):
+            for name, draw in plots(points, keys, importances).items():
+                with guarded(f"The plot {name}", UserError):
+                    figure = draw()
+                    if figure is not None:
+                        places.write_plot(name, figure)

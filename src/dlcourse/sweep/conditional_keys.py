@@ -1,0 +1,107 @@
+"""Which keys belong to which options: ``optim=sgd`` has a momentum, ``optim=adam`` has none."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from dlcourse.errors import UserError
+from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.validate import GROUPS
+from dlcourse.sweep.search_space import Space
+
+Overrides = tuple[str, ...]
+"""The words that set a job apart: ``("optim=sgd", "optim.lr=0.1")``."""
+
+
+class ConditionalKeys:
+    """Leaves out of every point the keys that its options do not have.
+
+    fixed: the words that are the same in every job.
+    Raises UserError for a key that belongs to no option at all.
+    """
+
+    def __init__(
+        self, spaces: Sequence[Space], fixed: Sequence[str], config_dir: str | None
+    ) -> None:
+        self.spaces, self.fixed, self.config_dir = spaces, fixed, config_dir
+        self.choices = {space.key: space.values for space in spaces if space.key in GROUPS}
+        self.attached = {(space.key, space.owner) for space in spaces if space.owner}
+        split = {key for key, _ in self.attached}
+        self.dependent = [
+            space
+            for space in spaces
+            if space.key in split or ("." in space.key and space.group in self.choices)
+        ]
+        for space in self.dependent:
+            options = self.options_of(space.group)
+            if not any(self.belongs(space, option) for option in options):
+                raise UserError(
+                    f"{space.name} belongs to no option of {space.group}={','.join(options)}.\n"
+                    "See the keys of an option by --cfg job, or take this one out"
+                )
+
+    def point(self, values: Iterable[str]) -> Overrides:
+        """Return the words of a point, given one value for every space."""
+        drawn = dict(zip(self.spaces, values, strict=True))
+        chosen = {space.key: value for space, value in drawn.items() if space.key in GROUPS}
+        return tuple(
+            f"{space.key}={value}" for space, value in drawn.items() if self.is_given(space, chosen)
+        )
+
+    def is_given(self, space: Space, chosen: dict[str, str]) -> bool:
+        """Return whether a space is part of a point with these groups' options."""
+        if space not in self.dependent:
+            return True
+        return self.belongs(space, chosen.get(space.group, self.default.get(space.group, "")))
+
+    def belongs(self, space: Space, option: str) -> bool:
+        """Return whether an option of the space's group has its key, and no space of its own."""
+        if space.owner:
+            return option == space.owner
+        if (space.key, option) in self.attached:
+            return False
+        return space.key.startswith("+") or space.key in self.keys[space.group][option]
+
+    def options_of(self, group: str) -> Sequence[str]:
+        """Return the options of a group that the command may meet."""
+        return self.choices.get(group) or [self.default.get(group, "")]
+
+    @cached_property
+    def default(self) -> dict[str, str]:
+        """What is chosen in each group by the words that are the same in every job."""
+        return dict(compose([*self.fixed], self.config_dir).hydra.runtime.choices)
+
+    @cached_property
+    def keys(self) -> dict[str, dict[str, set[str]]]:
+        """The keys that there are with each option of the groups that are asked about."""
+        return {
+            group: {
+                option: self.keys_with(f"{group}={option}") for option in self.options_of(group)
+            }
+            for group in {space.group for space in self.dependent}
+        }
+
+    def keys_with(self, choice: str) -> set[str]:
+        """Return every key that there is with one choice."""
+        return set(paths(plain(compose([*self.fixed, choice], self.config_dir))))
+
+
+def paths(config: dict, prefix: str = "") -> Iterator[str]:
+    """Yield every dotted key of a nested config, those of its parts included."""
+    for key, value in config.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from paths(value, f"{prefix}{key}.")
+
+
+def distinct(drawn: Iterable[tuple[str, ...]], conditional: ConditionalKeys) -> list[Overrides]:
+    """Return the points of a method that walks lists, each as often as it was typed.
+
+    Points that differ only in keys which their options do not have are one point.
+    """
+    first: dict[Overrides, tuple[str, ...]] = {}
+    points = []
+    for values in drawn:
+        point = conditional.point(values)
+        if first.setdefault(point, values) == values:
+            points.append(point)
+    return points

@@ -1,0 +1,45 @@
+"""What ``check=true`` prints."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dlcourse.sweep.dry_run import Finding
+from dlcourse.sweep.job import unescaped
+from dlcourse.sweep.plan import Plan
+
+
+def print_dry_run(plan: Plan, findings: dict[Path, Finding], begun: Path | None) -> None:
+    """Print every point, its repeats, the parameters of its model and what is done of it."""
+    spaces = {space.name: space for space in plan.spaces}
+    table = Table("point", *plan.keys, "runs", "parameters", "done")
+    jobs_in_all = set()
+    for number, (point, jobs) in enumerate(zip(plan.points, plan.jobs, strict=True)):
+        values = dict(unescaped(word).split("=", 1) for word in point)
+        finished = 0
+        if begun is not None:
+            finished = sum(job.inside(begun).result() is not None for job in jobs)
+        jobs_in_all |= {job.folder for job in jobs}
+        parameters = findings[jobs[0].folder].parameters
+        cells = [values.get(key, values.get(f"+{key}", "")) for key in plan.keys]
+        table.add_row(
+            str(number),
+            *map(Text, cells),
+            str(len(jobs)),
+            f"{parameters:,}",
+            f"{finished}" if begun else "",
+        )
+    console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
+    console.print(table)
+    if plan.is_search:
+        trials = plan.settings.options["trials"]
+        names = ", ".join(spaces)
+        console.print(
+            f"These are corners of the space of {names}; {trials} trials would be chosen in it."
+        )
+    else:
+        console.print(f"{len(jobs_in_all)} jobs would run, {plan.settings.workers} at a time.")
+    console.print("Everything is in order; nothing was started.")

@@ -1,0 +1,49 @@
+"""Jobs in processes on this machine."""
+
+from dlcourse.runs import run_folder
+from dlcourse.sweep.manifest import OUTPUT
+from dlcourse.sweep.pool import PATIENCE, Pool, RunningJob, reason_of_end
+from dlcourse.sweep.progress import Progress
+from dlcourse.sweep.scheduler import Scheduler
+
+
+def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
+    """Run a sweep's jobs, some at a time, until none is left or one failure is enough."""
+    continues = scheduler.plan.settings.on_error.continues
+    asks = scheduler.search.prunes
+    try:
+        while continues or not scheduler.failed:
+            while pool.has_room and (job := scheduler.next_job()) is not None:
+                run_folder.wait_until_free(job.folder, PATIENCE)  # of a sweep that was killed
+                pool.start(job, pruned=asks)
+                progress.starts(job)
+            if not pool.running:
+                return
+            for running, kind, content in pool.events():
+                if kind == "epoch":
+                    progress.epoch(running.job, *content)
+                    go_on = scheduler.reported(running.job, *content)
+                    if asks:
+                        running.answer(go_on)
+                else:
+                    close_local_job(scheduler, running, content, progress)
+    finally:
+        pool.stop()
+
+
+def close_local_job(
+    scheduler: Scheduler, running: RunningJob, status: int | None, progress: Progress
+) -> None:
+    """Take in that a job's process has ended, and say how."""
+    job, result = running.job, running.job.result()
+    if result is not None:
+        scheduler.close(job, "done", result["best"])
+        progress.done(job, result["best"], running.seconds)
+    elif running.ending and running.ending[0] == "pruned" and running.last:
+        scheduler.prune(job, *running.last)
+        progress.pruned(job, *running.last)
+    else:
+        reason = reason_of_end(running, status)
+        final = bool(running.ending) and running.ending[-1] is True
+        again = scheduler.fail(job, reason, status, final=final)
+        progress.failed(job, reason, run_folder.shown(job.folder / OUTPUT), again=again)

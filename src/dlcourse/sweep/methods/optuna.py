@@ -1,0 +1,278 @@
+"""Points chosen by what earlier ones have reached.
+
+Reference: Akiba, Sano, Yanase, Ohta, Koyama, "Optuna: a next-generation hyperparameter
+optimization framework", KDD 2019. ``tpe``: Bergstra, Bardenet, Bengio, Kegl, "Algorithms for
+hyper-parameter optimization", NIPS 2011. ``hyperband``: Li, Jamieson, DeSalvo, Rostamizadeh,
+Talwalkar, "Hyperband", JMLR 18, 2018; ``halving``: Jamieson, Talwalkar, AISTATS 2016.
+"""
+
+import math
+import platform
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from time import sleep
+from typing import Any
+from zlib import crc32
+
+from dlcourse.errors import UserError
+from dlcourse.random_streams import Purpose, mix
+from dlcourse.sweep.conditional_keys import ConditionalKeys
+from dlcourse.sweep.manifest import read_manifest, without_password
+from dlcourse.sweep.methods.search import Trial
+from dlcourse.sweep.search_space import Space
+
+JOURNAL = "study.journal"
+HOME = "sweep"  # the attribute of a trial that names the sweep's folder
+
+
+class Study:
+    """A study of Optuna's: asks for points, learns from every epoch, and goes on after a kill.
+
+    folder: of the sweep; the journal lies there unless ``storage`` is a URL. trials: of the whole
+    study. The values of a trial are rounded as they are typed, to six digits.
+
+    Raises UserError where Optuna is missing or the storage cannot be reached.
+    """
+
+    def __init__(
+        self,
+        conditional: ConditionalKeys,
+        folder: Path,
+        mode: str,
+        *,
+        trials: int,
+        sampler: str,
+        pruner: str,
+        startup: int,
+        patience: int,
+        seed: int,
+        storage: str | None,
+        study: str | None,
+    ) -> None:
+        self.optuna = imported()
+        self.conditional, self.folder, self.trials = conditional, folder, trials
+        self.prunes = pruner != "none"
+        place = self.journal() if storage is None else storage
+        # the journal of a folder that was renamed has its study under the old name
+        own = self.optuna.get_all_study_names(place) if storage is None else []
+        self.study = self.open(place, study or next(iter(own), folder.name), mode)
+        known = self.study.get_trials(deepcopy=False)
+        # another seed after a kill, or the first draws would come again, and on another machine
+        shift = crc32(whereabouts(folder)) if storage is not None else 0
+        drawn = mix(seed, len(known) + shift, Purpose.SAMPLER) % 2**32
+        self.study.sampler = make_sampler(self.optuna, sampler, startup, drawn)
+        self.study.pruner = make_pruner(self.optuna, pruner, startup, patience)
+        self.open_trials: dict[int, Any] = {}
+        earlier = read_manifest(folder)  # another machine may have a folder of the same name
+        mine = {point["number"] for point in earlier.points} if earlier else set()
+        self.begun = [
+            trial
+            for trial in known
+            if trial.state == self.optuna.trial.TrialState.RUNNING
+            # a journal in the sweep's folder is its own, wherever it has been moved to
+            and (
+                storage is None
+                or (trial.number in mine and trial.user_attrs.get(HOME) == str(folder.absolute()))
+            )
+        ]
+
+    def journal(self) -> Any:
+        """Return the storage in the sweep's folder, mended if the last one to write was killed."""
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        path = self.folder / JOURNAL
+        mend(path)
+        for lock in self.folder.glob(f"{JOURNAL}.lock*"):
+            lock.unlink()  # of a process that was killed: the sweep's folder is ours alone
+        return JournalStorage(JournalFileBackend(str(path)))
+
+    def open(self, storage: Any, name: str, mode: str) -> Any:
+        """RunningTrial or begin the study."""
+        direction = "maximize" if mode == "max" else "minimize"
+        found = self.optuna.create_study(
+            storage=storage, study_name=name, direction=direction, load_if_exists=True
+        )
+        if found.direction.name.lower() != direction:
+            raise UserError(
+                f"The study {name} was begun to {found.direction.name.lower()} its figure, and "
+                f"this is mode={mode}.\nType another sweep.study"
+            )
+        return found
+
+    def ask(self) -> Trial | None:
+        """Return a trial that was begun before a kill, or a new one, or None: there are enough."""
+        if self.begun:
+            stored = self.begun.pop(0)
+            trial = self.optuna.trial.Trial(self.study, stored._trial_id)
+        elif len(self.study.get_trials(deepcopy=False)) < self.trials:
+            trial = self.study.ask()
+            trial.set_user_attr(HOME, str(self.folder.absolute()))
+        else:
+            return None
+        values = self.draw(trial)
+        self.open_trials[trial.number] = trial
+        return Trial(trial.number, self.conditional.point(values))
+
+    def draw(self, trial: Any) -> list[str]:
+        """Return a value for every space; one that the options lack is not drawn, but empty."""
+        chosen: dict[str, str] = {}
+        ordered = sorted(
+            self.conditional.spaces,
+            key=lambda space: space in self.conditional.dependent,
+        )
+        values: dict[str, str] = {}
+        for space in ordered:
+            if self.conditional.is_given(space, chosen):
+                values[space.name] = suggest(trial, space)
+                chosen[space.key] = values[space.name]
+            else:
+                values[space.name] = ""
+        return [values[space.name] for space in self.conditional.spaces]
+
+    def report(self, number: int, step: int, figure: float) -> bool:
+        """Tell Optuna a figure; return False where its pruner holds the trial to be hopeless."""
+        trial = self.open_trials[number]
+        trial.report(figure, step)
+        return not (self.prunes and trial.should_prune())
+
+    def tell(self, number: int, figure: float | None, state: str) -> None:
+        """Tell Optuna how a trial has ended."""
+        states = self.optuna.trial.TrialState
+        trial = self.open_trials.pop(number)
+        if figure is not None and math.isnan(figure):  # a metric that is undefined in every epoch
+            state = "failed"
+        ended = {"done": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[state]
+        self.study.tell(trial, figure if state == "done" else None, state=ended)
+
+    def importances(self) -> dict[str, float] | None:
+        """Return each key's share in the differences between trials; None for too few trials."""
+        complete = self.study.get_trials(states=(self.optuna.trial.TrialState.COMPLETE,))
+        if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return self.optuna.importance.get_param_importances(self.study)
+            except (ValueError, RuntimeError):  # no key is in all of the trials
+                return None
+
+
+def suggest(trial: Any, space: Space) -> str:
+    """Return a trial's value for a space, as it is typed."""
+    if not space.is_interval:
+        return trial.suggest_categorical(space.name, list(dict.fromkeys(space.values)))
+    if space.whole:
+        return str(trial.suggest_int(space.name, int(space.low), int(space.high), log=space.log))
+    return space.written(trial.suggest_float(space.name, space.low, space.high, log=space.log))
+
+
+def check_stored_state(sampler: str, trust: Sequence[str]) -> None:
+    """Raise UserError if a stored study would be read by a sampler whose state can run code.
+
+    trust: the modules that the user has typed. Optuna stores the state of CMA-ES as a pickle.
+    """
+    if sampler == "cmaes" and "cmaes" not in trust:
+        raise UserError(
+            "sweep.sampler=cmaes keeps its state in the study as a pickle, which can run code.\n"
+            "If this sweep is your own, type trust=[cmaes]"
+        )
+
+
+def check_search(options: dict[str, Any]) -> None:
+    """Raise UserError if a library is missing, or the storage cannot be reached."""
+    optuna, storage = imported(), options["storage"]
+    make_sampler(optuna, options["sampler"], 1, 0)
+    if storage is None:
+        return
+    try:
+        reach(optuna, storage)
+    except Exception as error:  # whatever a database's driver raises
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise UserError(
+            f"sweep.storage={without_password(storage)} cannot be reached: {reason}.\n"
+            "Type sweep.storage=sqlite:///<file>, the URL of a database that is running, or leave "
+            "it out for a file in the sweep's folder"
+        ) from error
+
+
+def reach(optuna: Any, storage: str) -> None:
+    """Open a storage; where two machines make its tables at once, one is late and tries again."""
+    for wait in (0.2, 1.0, None):
+        try:
+            optuna.get_all_study_names(storage=storage)
+            return
+        except Exception as error:
+            late = re.search("unique|duplicate|already exists|locked", str(error), re.IGNORECASE)
+            if wait is None or not late:
+                raise
+            sleep(wait)
+
+
+def whereabouts(folder: Path) -> bytes:
+    """Return what tells a sweep from one on another machine."""
+    return f"{platform.node()}:{folder.absolute()}".encode()
+
+
+def imported() -> Any:
+    """Return the library, quiet; raises UserError where it is not installed or too old."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise UserError(
+            "sweep=optuna needs the library Optuna, which is not installed.\n"
+            "Type pip install 'optuna>=4', or sweep=random"
+        ) from error
+    if int(optuna.__version__.split(".")[0]) < 4:
+        raise UserError(
+            f"sweep=optuna needs Optuna 4 or newer, and {optuna.__version__} is installed.\n"
+            "Type pip install 'optuna>=4'"
+        )
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    return optuna
+
+
+def make_sampler(optuna: Any, name: str, startup: int, seed: int) -> Any:
+    """Return what chooses the next point."""
+    samplers = optuna.samplers
+    if name == "tpe":
+        # what Optuna 5 does by itself and 4 does not: keys are learnt together, and from the trials
+        # that still run as if they went badly, so that workers do not all try the same
+        return samplers.TPESampler(
+            n_startup_trials=startup, seed=seed, multivariate=True, constant_liar=True
+        )
+    if name == "cmaes":
+        try:
+            import cmaes  # noqa: F401
+        except ImportError as error:
+            raise UserError(
+                "sweep.sampler=cmaes needs the library cmaes.\n"
+                "Type pip install cmaes, or sweep.sampler=tpe"
+            ) from error
+        return samplers.CmaEsSampler(n_startup_trials=startup, seed=seed)
+    return {"random": samplers.RandomSampler, "qmc": samplers.QMCSampler}[name](seed=seed)
+
+
+def make_pruner(optuna: Any, name: str, startup: int, patience: int) -> Any:
+    """Return what ends trials early."""
+    pruners = optuna.pruners
+    if name == "median":
+        return pruners.MedianPruner(n_startup_trials=startup, n_warmup_steps=patience)
+    if name == "halving":
+        return pruners.SuccessiveHalvingPruner(min_resource=patience)
+    if name == "hyperband":
+        return pruners.HyperbandPruner(min_resource=patience)
+    return pruners.NopPruner()
+
+
+def mend(path: Path) -> None:
+    """Take away a last line that a killed process has not finished."""
+    if path.exists():
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            with open(path, "r+b") as file:
+                file.truncate(len(whole))

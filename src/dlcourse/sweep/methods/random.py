@@ -1,0 +1,26 @@
+"""Points drawn at random."""
+
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from dlcourse.random_streams import Purpose, mix
+from dlcourse.sweep.search_space import Space
+
+
+def random_points(spaces: Sequence[Space], *, draws: int, seed: int) -> Iterator[tuple[str, ...]]:
+    """Yield ``draws`` points, each value drawn by itself; more draws begin with the same points.
+
+    The order in which the spaces were typed makes no difference.
+
+    Reference: Bergstra, Bengio, "Random search for hyper-parameter optimization", JMLR 13, 2012.
+    """
+    generator = Random(mix(seed, 0, Purpose.DRAWS))
+    names = sorted(space.name for space in spaces)
+    for _ in range(draws):
+        shares = {name: generator.random() for name in names}
+        yield tuple(drawn(space, shares[space.name]) for space in spaces)
+
+
+def drawn(space: Space, share: float) -> str:
+    """Return the value of a space at a share from 0 to 1, without 1 itself."""
+    return space.at(share) if space.is_interval else space.values[int(share * len(space.values))]

@@ -1,0 +1,234 @@
+"""A sweep from its words to its table."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
+from dlcourse.guard import Droppable, guarded
+from dlcourse.random_streams import CURRENT
+from dlcourse.runs import run_folder
+from dlcourse.schema.overrides import is_free, is_typed_again, key_of, leaves
+from dlcourse.schema.trust import to_type
+from dlcourse.sweep.comparability import all_comparable, refuse_incomparable
+from dlcourse.sweep.dry_run import Finding, dry_run
+from dlcourse.sweep.dry_run_table import print_dry_run
+from dlcourse.sweep.hydra_launcher import run_on_launcher
+from dlcourse.sweep.job import in_a_folder, shortened
+from dlcourse.sweep.local_jobs import run_locally
+from dlcourse.sweep.manifest import (
+    Manifest,
+    claim_folder,
+    find_folder,
+    read_manifest,
+    storable_overrides,
+    without_password,
+)
+from dlcourse.sweep.methods.search import ListedPoints, Search
+from dlcourse.sweep.plan import Plan, make_plan, refuse
+from dlcourse.sweep.pool import Pool, process_context, threads_of_each
+from dlcourse.sweep.progress import Progress
+from dlcourse.sweep.scheduler import Scheduler
+from dlcourse.sweep.search_space import read_spaces
+from dlcourse.terminal.command import FAILED, dashboard, own_name
+from dlcourse.terminal.live_line import working
+
+IN_PROCESSES = "BasicLauncher"  # Hydra's default, in whose place the pool runs the jobs
+
+
+def run_sweep(
+    master: DictConfig,
+    params: dict[str, str],
+    arguments: Sequence[str],
+    hydra: HydraContext,
+    task: TaskFunction,
+) -> None:
+    """Check a sweep, run what is missing of it, and tell how it went.
+
+    master: composed of the words that are the same in every job. params, arguments: a preset's
+    spaces, and the command's words. Ends with status 1 where a job has failed; raises UserError
+    before the first job.
+    """
+    words = [*(f"{key}={value}" for key, value in params.items()), *arguments]
+    fixed, spaces = read_spaces(words, hydra.config_loader)
+    config_dir = own_configs(master)
+    own = [word for word in master.hydra.overrides.hydra if not word.startswith("hydra.mode=")]
+    with working("checking the jobs"):
+        plan = make_plan(master, [*own, *fixed], spaces, config_dir)
+    wanted, typed = folder_of(master, plan)
+    begun = find_folder(wanted, plan.identity, typed=typed)
+    refuse_changes(plan, begun)
+    if begun is None:  # what an older dlcourse has begun may end, and its report claims nothing
+        refuse_incomparable(plan)
+    if plan.is_search:
+        from dlcourse.sweep.methods.optuna import check_search, check_stored_state
+
+        check_search(plan.settings.options)
+        if begun is not None:
+            check_stored_state(plan.settings.options["sampler"], plan.config["trust"])
+    here = master.hydra.launcher._target_.endswith(IN_PROCESSES)
+    with working("checking the jobs with PyTorch and the data", plain=False):
+        findings, gpus = dry_run_points(plan, begun, here)
+    if plan.settings.check:
+        print_dry_run(plan, findings, begun)
+        return
+    told = Manifest(
+        words=storable_overrides([*arguments, *own]),
+        config_dir=config_dir,
+        identity=plan.identity,
+        method=plan.settings.method,
+        keys=plan.keys,
+        monitor=plan.config["monitor"],
+        mode=plan.config["mode"],
+        threads=threads_of_each(plan.settings.workers),
+        streams=CURRENT,
+    )
+    folder = claim_folder(wanted, told, typed=typed)
+    with run_folder.locked(folder):
+        told.threads = read_manifest(folder).threads  # with others a job would not go on bitwise
+        search = make_search(plan, folder)
+        scheduler = Scheduler(plan, folder, told, search, ranks=all_comparable(plan))
+        try:
+            with Progress(scheduler) as shown:
+                progress: Any = Droppable("The sweep's screen", shown)
+                if here:
+                    run_locally(
+                        scheduler, Pool(plan.settings.workers, told.threads, gpus), progress
+                    )
+                else:
+                    run_on_launcher(scheduler, progress, master, hydra, task)
+        except (KeyboardInterrupt, SystemExit):
+            print(f"\nStopped. To resume: {resume_command(folder, plan, own)}", file=sys.stderr)
+            raise
+        scheduler.write()
+        if scheduler.has_results:
+            said = working("drawing the plots")
+            with guarded(f"The report on {run_folder.shown(folder)}"), said:
+                report_results(folder, search)
+    if scheduler.failed:
+        many = "1 job has" if len(scheduler.failed) == 1 else f"{len(scheduler.failed)} jobs have"
+        print(
+            f"{many} failed. To run what is missing: {resume_command(folder, plan, own)}",
+            file=sys.stderr,
+        )
+        sys.exit(FAILED)
+
+
+def folder_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
+    """Return the folder of this sweep, or what to call a new one, and whether it was typed."""
+    if master.resume is not None:
+        return Path(master.resume), True
+    typed = any(key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra)
+    wanted = Path(master.hydra.sweep.dir)
+    keys = in_a_folder("_".join(shortened(plan.keys).values()))[:60]
+    return (wanted if typed or not keys else wanted.with_name(f"{wanted.name}-{keys}")), typed
+
+
+def own_configs(master: DictConfig) -> str | None:
+    """Return the folder of ``--config-dir``."""
+    sources = master.hydra.runtime.config_sources
+    return next((source.path for source in sources if source.provider == "command-line"), None)
+
+
+def refuse_changes(plan: Plan, begun: Path | None) -> None:
+    """Raise UserError where a job was begun with another config: a YAML file has changed."""
+    problems: dict[str, list[str]] = {}
+    for job in {job.folder: job for jobs in plan.jobs for job in jobs}.values():
+        if begun is not None and (begun / job.folder / run_folder.CONFIG).exists():
+            try:
+                run_folder.refuse_differences(begun / job.folder, job.config)
+            except UserError as error:
+                problems.setdefault(str(error), []).append(job.label)
+    refuse(problems, len(plan.points))
+
+
+def dry_run_points(
+    plan: Plan, begun: Path | None, here: bool
+) -> tuple[dict[Path, Finding], list[str]]:
+    """Return what is found out about the first job of every point, and the GPUs there are.
+
+    here: whether this machine runs the jobs, so that it is looked at as well.
+
+    A sweep of which nothing is left to be run is not looked at. Raises UserError naming every
+    point that cannot be run.
+    """
+    firsts = {jobs[0].folder: jobs[0] for jobs in plan.jobs}
+    unfinished = begun is None or plan.is_search or any(
+        job.inside(begun).result() is None for jobs in plan.jobs for job in jobs
+    )  # fmt: skip
+    if not unfinished and not plan.settings.check:
+        return {}, []
+    known = {} if begun is None else data_begun(plan, begun)
+    configs = [job.config for job in firsts.values()]
+    earlier = [known.get(data_key(config)) for config in configs]
+    found, gpus = dry_run(process_context(), configs, earlier, here=here)
+    findings = dict(zip(firsts, found, strict=True))
+    problems: dict[str, list[str]] = {}
+    for folder, finding in findings.items():
+        if finding.problem:
+            problems.setdefault(finding.problem, []).append(firsts[folder].label)
+    refuse(problems, len(plan.points))
+    return findings, gpus
+
+
+def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
+    """Return for the data of jobs that are not finished the folder of one that has begun.
+
+    A job that is finished is kept as it is, so that what is missing must run on the same data.
+    """
+    if plan.is_search:
+        places = (path.parent for path in begun.glob(f"*/{run_folder.DATA}"))
+        return {data_key(run_folder.stored_config(place)): place for place in places}
+    jobs = [job.inside(begun) for jobs in plan.jobs for job in jobs]
+    missing = {data_key(job.config) for job in jobs if job.result() is None}
+    return {
+        data_key(job.config): job.folder
+        for job in jobs
+        if (job.folder / run_folder.DATA).exists() and data_key(job.config) in missing
+    }
+
+
+def data_key(config: dict) -> str:
+    """Return what decides in a config which data a job has, wherever they lie."""
+    values = leaves({key: config[key] for key in ("data", "split", "random_streams")})
+    return atomic_files.to_json([(key, value) for key, value in values if not is_free(key)])
+
+
+def make_search(plan: Plan, folder: Path) -> Search:
+    """Return where the sweep's points come from."""
+    if not plan.is_search:
+        return ListedPoints(plan.points)
+    from dlcourse.sweep.methods.optuna import Study
+
+    return Study(plan.conditional, folder, plan.config["mode"], **plan.settings.options)
+
+
+def report_results(folder: Path, search: Search) -> None:
+    """Print the table, write it and the images into the sweep's folder, and say where to look."""
+    from dlcourse.report.write_report import write_report
+
+    importances = getattr(search, "importances", lambda: None)()
+    write_report([folder], folder, importances=importances)
+    print(f"In TensorBoard: {dashboard(run_folder.shown(folder))}", flush=True)
+
+
+def resume_command(folder: Path, plan: Plan, own: Sequence[str]) -> str:
+    """Return the command that resumes a sweep, with what is never taken from its folder.
+
+    own: the command's overrides of Hydra's keys.
+    """
+    again = [own_name(), f"resume={run_folder.shown(folder)}"]
+    trust = to_type({"jobs": [job.config for jobs in plan.jobs for job in jobs]})
+    again += [trust] if trust else []
+    again += [word for word in own if is_typed_again(key_of(word))]
+    storage = plan.settings.options.get("storage")
+    again += [f"sweep.storage={without_password(storage)}"] if storage else []
+    if plan.config_dir:
+        again += ["--config-dir", shlex.quote(run_folder.shown(Path(plan.config_dir)))]
+    return " ".join(again)

@@ -1,0 +1,130 @@
+"""Means, intervals and paired tests are those of the formulas."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from dlcourse.report.confidence import Estimate, PairedTest, between, estimate, paired_t_test
+from dlcourse.schema.facts import FIGURES as FIGURES_OF
+from dlcourse.schema.facts import RANGES
+
+FIGURES = [0.91, 0.94, 0.92, 0.97]
+
+
+def test_mean_and_sample_deviation_are_those_on_paper():
+    told = estimate([1.0, 2.0, 6.0])
+    assert (told.n, told.mean) == (3, 3.0)
+    assert told.std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
+
+
+def test_the_interval_is_students():
+    told = estimate(FIGURES)
+    low, high = stats.t.interval(0.95, 3, loc=told.mean, scale=stats.sem(FIGURES))
+    assert (told.low, told.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_the_interval_over_folds_is_wider_by_nadeau_and_bengios_factor():
+    plain, corrected = estimate(FIGURES), estimate(FIGURES, overlap=20 / 80)
+    factor = math.sqrt((1 / 4 + 20 / 80) / (1 / 4))
+    assert corrected.high - corrected.mean == pytest.approx(factor * (plain.high - plain.mean))
+    assert corrected.std == plain.std
+
+
+def test_a_single_repeat_has_no_interval():
+    assert estimate([0.5]) == Estimate(1, 0.5)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_figures_that_are_not_finite_have_no_interval(bad):
+    told = estimate([0.5, bad, -bad])
+    assert math.isnan(told.mean)
+    assert told.std is None
+
+
+def test_the_paired_test_is_scipys():
+    first, second = FIGURES, [0.90, 0.95, 0.90, 0.93]
+    told = paired_t_test([a - b for a, b in zip(first, second, strict=True)])
+    expected = stats.ttest_rel(first, second)
+    assert told.t == pytest.approx(expected.statistic)
+    assert told.p == pytest.approx(expected.pvalue)
+
+
+def test_the_paired_test_over_folds_is_nadeau_and_bengios():
+    differences = [0.01, -0.01, 0.02, 0.04]
+    told = paired_t_test(differences, overlap=0.25)
+    error = math.sqrt((1 / 4 + 0.25) * stats.tvar(differences))
+    assert told.t == pytest.approx(0.015 / error)
+    assert told.p == pytest.approx(2 * stats.t.sf(0.015 / error, 3))
+
+
+def test_differences_that_are_all_zero_are_chance():
+    assert paired_t_test([0.0, 0.0, 0.0]) == PairedTest(3, 0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("differences", [[], [0.1], [0.1, 0.1, 0.1]])
+def test_there_is_no_test_without_a_spread(differences):
+    assert paired_t_test(differences).p is None
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_two_or_three_repeats_have_a_deviation_and_no_interval(n):
+    told = estimate(FIGURES[:n], limits=(0, 1))
+    assert (told.low, told.high) == (None, None)
+    assert told.std is not None
+    assert told.values == tuple(FIGURES[:n])
+
+
+def test_the_interval_of_a_share_is_wilsons_with_the_same_standard_error():
+    t = stats.t.ppf(0.975, 4)
+    for right, total in ((36, 40), (39, 40), (20, 40)):
+        share = right / total
+        half = t * math.sqrt(share * (1 - share) / total)
+        level = 2 * stats.norm.cdf(t) - 1
+        theirs = stats.binomtest(right, total).proportion_ci(level, method="wilson")
+        ours = between(share, half, [share], (0, 1))
+        assert ours == (pytest.approx(theirs.low), pytest.approx(theirs.high))
+        double = between(2 * share, 2 * half, [share], (0, 2))
+        assert double == (pytest.approx(2 * theirs.low), pytest.approx(2 * theirs.high))
+
+
+@given(
+    st.sampled_from([(0, 1), (0, None), (None, 1), (0, 2)]),
+    st.lists(st.floats(0, 1), min_size=4, max_size=12),
+    st.floats(0, 1),
+)
+def test_an_interval_keeps_to_the_limits_and_has_the_mean_in_it(limits, values, overlap):
+    told = estimate(values, overlap, limits)
+    low, high = (math.inf * (-1, 1)[i] if limits[i] is None else limits[i] for i in (0, 1))
+    slack = 1e-12
+    assert low <= told.low <= told.mean + slack
+    assert told.mean - slack <= told.high <= high
+
+
+def test_without_limits_it_would_leave_them():
+    values = [1.0, 1.0, 1.0, 0.9]
+    assert estimate(values).high > 1  # the control
+    assert estimate(values, limits=(0, 1)).high <= 1
+    assert estimate([0.01, 0.02, 0.5, 0.01]).low < 0
+    assert estimate([0.01, 0.02, 0.5, 0.01], limits=(0, None)).low > 0
+
+
+def test_far_from_the_limits_it_is_students_nearly():
+    values = [0.5, 0.51, 0.49, 0.505, 0.495]
+    limited, free = estimate(values, limits=(0, 1)), estimate(values)
+    assert limited.low == pytest.approx(free.low, abs=1e-5)
+    assert limited.high == pytest.approx(free.high, abs=1e-5)
+
+
+def test_a_value_outside_of_the_limits_shows_that_they_are_not_meant():
+    values = [-1.0, 2.0, 0.5, 0.3]
+    assert estimate(values, limits=(0, None)) == estimate(values)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({figure for some in FIGURES_OF.values() for figure in some})
+)
+def test_every_metrics_range_is_known(name):
+    assert name in RANGES
