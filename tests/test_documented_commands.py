@@ -15,7 +15,7 @@ from dlcourse.errors import UserError
 from dlcourse.schema.command_line import read
 from dlcourse.schema.compose import compose, plain
 from dlcourse.schema.validate import check, check_key
-from dlcourse.sweep.space import Space, read_spaces
+from dlcourse.sweep.search_space import Space, read_spaces
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OVERRIDES = {"train", "sweep", "show", "shapes", "doctor"}

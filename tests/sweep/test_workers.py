@@ -94,7 +94,7 @@ def test_a_job_sees_its_own_gpu_its_threads_and_its_folder(tmp_path, monkeypatch
                     epochs.append(content[0])
                     running.answer(content[0] < 2)
                 else:
-                    status, ending = content, place.ending
+                    status, ending = content, running.ending
     finally:
         pool.stop()
     assert (epochs, status, ending) == ([1, 2], 0, ("pruned",))
