@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import prepared
 
-from dlcourse.augment.alternating_flip import alternating_flip, coins
+from dlcourse.augment.alternating_flip import alternating_flip, random_bits
 from dlcourse.train.fit import fit
 
 EVERY = torch.arange(4000)
@@ -28,8 +28,12 @@ def test_about_half_are_mirrored_at_first_and_in_each_epoch_the_others():
 
 def test_the_coins_of_neighbours_and_of_other_seeds_are_unrelated():
     for seed in (0, 1, 2**32 - 1):
-        ours = coins(EVERY, seed)
-        for theirs in (coins(EVERY + 1, seed), coins(EVERY + 100, seed), coins(EVERY, seed ^ 1)):
+        ours = random_bits(EVERY, seed)
+        for theirs in (
+            random_bits(EVERY + 1, seed),
+            random_bits(EVERY + 100, seed),
+            random_bits(EVERY, seed ^ 1),
+        ):
             assert 1850 < (ours == theirs).sum() < 2150
 
 

@@ -158,7 +158,7 @@ WRONG = {
                            "leaves 0 to test on"),
     "nothing to train on": (PEOPLE, {"test_fraction": 0.95}, "leaves 6 to test on"),
     "unknown group": (PEOPLE, {"group": "town"}, "data.group: .*has no column town.*Type data.gr"),
-    "the target as group": (PEOPLE, {"group": "smokes"}, "data.group=smokes is also the column to pred"),
+    "the target as group": (PEOPLE, {"group": "smokes"}, "smokes is also the column to predict"),
     "too few groups": (PEOPLE.replace("Wien", "Ulm"), {"group": "city"}, "column city: the rows be"
                        "long to 2 groups"),
     "one group": (PEOPLE.replace("Wien", "Ulm").replace("Bern", "Ulm"), {"group": "city"},

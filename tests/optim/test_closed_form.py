@@ -85,7 +85,7 @@ def test_features_of_another_shape_are_refused(compose):
     model.features = torch.flatten  # (N M,) instead of (N, M)
     state, _, recipe = prepared(compose("data=sine", "model=linear", "optim=closed_form"))
     state.model = model
-    with pytest.raises(UserError, match="Fixed is not made of these"):
+    with pytest.raises(UserError, match="Fixed has another structure"):
         ClosedForm.training_step(state, torch.zeros(2, 3), torch.zeros(2, 1), recipe)
 
 

@@ -69,7 +69,7 @@ def test_what_rests_follows_from_the_epoch_and_so_from_a_checkpoint(tiny, tmp_pa
 
 
 def test_what_would_never_learn_is_told():
-    with pytest.raises(UserError, match=r"weight would never learn.*\n.*optim\.freeze"):
+    with pytest.raises(UserError, match=r"weight would never be trained.*\n.*optim\.freeze"):
         parameter_groups(
             nn.Linear(2, 2), 0.0, False, {}, [],
             freeze_after={"*": 2.0}, freeze_until={"weight": 3.0},

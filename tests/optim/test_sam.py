@@ -5,7 +5,7 @@ import torch
 from conftest import prepared, same
 from torch import nn
 
-from dlcourse.optim.sam import climb, go_back
+from dlcourse.optim.sam import ascend, restore
 
 WORDS = ("model=mlp", "model.widths=[8]", "data.size=8", "optim=sam")
 
@@ -40,10 +40,10 @@ def test_the_climb_has_the_length_rho_whatever_the_scale_of_the_loss(scale):
     model = nn.Linear(4, 3)
     before = [p.detach().clone() for p in model.parameters()]
     (scale * model(torch.randn(5, 4)).square().sum()).backward()
-    weights = climb(model, 0.05)
+    weights = ascend(model, 0.05)
     moved = [p.detach() - old for p, old in zip(model.parameters(), before, strict=True)]
     assert torch.cat([move.flatten() for move in moved]).norm() == pytest.approx(0.05, rel=1e-4)
-    go_back(weights)
+    restore(weights)
     assert all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
 
 
@@ -52,5 +52,5 @@ def test_where_the_gradient_is_zero_there_is_no_climb():
     other.load_state_dict(model.state_dict())
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    climb(model, 0.05)
+    ascend(model, 0.05)
     assert same(model, other)

@@ -1,4 +1,6 @@
-"""Small shifts, turns, scales and shears."""
+"""Random shift, rotation, scale and shear."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,14 +17,14 @@ def affine(
     scale: tuple[float, float],
     shear: float,
 ) -> tuple[Tensor, Tensor]:
-    """Turn, shift, scale and shear each image (N, C, H, W) about its middle; black comes in.
+    """Rotate, shift, scale and shear each image (N, C, H, W) about its centre.
 
-    degrees: the largest turn either way. translate: the largest shift, a share of width and height.
-    scale: the smallest and the largest factor. shear: how many degrees upright lines may lean.
-    Colours between pixels are interpolated bilinearly.
+    degrees: the largest rotation in either direction. translate: the largest shift, as a share of
+    width and height. scale: the smallest and the largest factor. shear: the largest horizontal
+    shear in degrees. The interpolation is bilinear; new pixels are black.
 
     Reference: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied
-    to visual document analysis", ICDAR 2003, section 2; the four strengths are those of
+    to visual document analysis", ICDAR 2003, section 2; the four options are those of
     torchvision's ``RandomAffine``.
     Departs from it: shifts are not rounded to whole pixels.
     """
@@ -32,8 +34,8 @@ def affine(
 
 def draw_affine(
     images: Tensor, degrees: float, translate: float, scale: tuple[float, float], shear: float
-) -> dict[str, Tensor]:
-    """Return what ``warp`` takes, evenly spread over the allowed ranges, (N,) of each."""
+) -> dict[str, Any]:
+    """Draw the arguments (N,) of ``warp``, each uniform over its range."""
     count, _, height, width = images.shape
     angle, right, down, lean = 2 * torch.rand(4, count, device=images.device) - 1
     smallest, largest = scale

@@ -1,7 +1,7 @@
-"""Brightness, contrast, saturation, hue and sharpness of images, each by a number of its own.
+"""Brightness, contrast, saturation, hue and sharpness, with one factor per image.
 
-Images are (N, C, H, W) with C = 1 or 3, uint8 or floats from 0 to 255, and come back in their
-own type. A factor (N,) of 1 changes nothing, 0 takes all away, and 2 doubles what there is.
+Images are (N, C, H, W) with C = 1 or 3, uint8 or floats from 0 to 255; the results have the same
+type. A factor (N,) of 1 changes nothing, 0 removes the property, and 2 doubles it.
 """
 
 import torch
@@ -12,24 +12,24 @@ from dlcourse.augment.image import as_images
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """Scale every value; what exceeds white is white."""
+    """Multiply every value by the factor, clipped at white."""
     return blend(torch.zeros_like(images), images, factor)
 
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Scale every value's difference from the image's mean grey."""
+    """Scale every value's difference from the mean grey value of the image."""
     return blend(grey(images).mean((1, 2, 3), keepdim=True), images, factor)
 
 
 def saturation(images: Tensor, factor: Tensor) -> Tensor:
-    """Scale every pixel's difference from its own grey; grey images stay as they are."""
+    """Scale every pixel's difference from its own grey value; grey images do not change."""
     return blend(grey(images), images, factor)
 
 
 def hue(images: Tensor, turns: Tensor) -> Tensor:
-    """Turn every pixel's colour around the colour circle; grey images stay as they are.
+    """Shift the hue of every pixel; grey images do not change.
 
-    turns: (N,), 1 is the whole circle: red becomes green at 1/3 and cyan at 1/2.
+    turns: (N,), 1 is the whole colour circle: red becomes green at 1/3 and cyan at 1/2.
     """
     if images.shape[1] == 1:
         return images
@@ -50,9 +50,10 @@ def hue(images: Tensor, turns: Tensor) -> Tensor:
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """Scale every value's difference from the mean of its neighbourhood; the frame stays.
+    """Scale every value's difference from the mean of its 3 x 3 neighbourhood.
 
-    Of the 3 x 3 pixels the middle one counts five times. Images of less than 3 x 3 stay.
+    The central pixel has a weight of 5, the others of 1. Pixels at the border, and images smaller
+    than 3 x 3, do not change.
     """
     if min(images.shape[-2:]) < 3:
         return images
@@ -65,7 +66,7 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def grey(images: Tensor) -> Tensor:
-    """Return how bright each pixel looks (N, 1, H, W), as floats; whole numbers for uint8.
+    """Return the luma (N, 1, H, W) as floats; whole numbers for uint8 images.
 
     Reference: ITU-R recommendation BT.601, the weights of the three colours.
     """
@@ -77,6 +78,6 @@ def grey(images: Tensor) -> Tensor:
 
 
 def blend(start: Tensor, images: Tensor, factor: Tensor) -> Tensor:
-    """Go from ``start`` towards the images, and beyond them for factors above 1."""
+    """Interpolate from ``start`` (factor 0) to the images (factor 1), or extrapolate beyond."""
     weight = factor[:, None, None, None]
     return as_images(torch.lerp(start.float(), images.float(), weight), images.dtype)

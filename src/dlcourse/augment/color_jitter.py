@@ -15,11 +15,12 @@ def color_jitter(
     saturation: float,
     hue: float,
 ) -> tuple[Tensor, Tensor]:
-    """Change how bright, contrasting, colourful and coloured each image (N, C, H, W) is.
+    """Change brightness, contrast, saturation and hue of each image (N, C, H, W) at random.
 
-    The first three draw a factor between 1 - strength and 1 + strength, hue a part of the colour
-    circle between -strength and strength, anew for each image. Saturation and hue leave grey
-    images as they are.
+    brightness, contrast, saturation: s draws a factor from U(1 - s, 1 + s) for each image.
+    hue: s draws a shift from U(-s, s), as a share of the colour circle, for each image.
+
+    Saturation and hue do not change grey images.
 
     Reference: Howard, "Some improvements on deep convolutional neural network based image
     classification", 2013, section 2; hue as in torchvision's ``ColorJitter``.
@@ -39,5 +40,5 @@ def color_jitter(
 
 
 def draw_signed(count: int, device: torch.device) -> Tensor:
-    """Return numbers (count,) between -1 and 1, all equally likely."""
+    """Draw numbers (count,) from U(-1, 1)."""
     return 2 * torch.rand(count, device=device) - 1

@@ -1,4 +1,4 @@
-"""Small shifts."""
+"""Random crops of padded images."""
 
 import torch
 from torch import Tensor
@@ -8,18 +8,17 @@ from dlcourse.errors import UserError
 
 
 def crop(inputs: Tensor, targets: Tensor, *, padding: int, mode: str) -> tuple[Tensor, Tensor]:
-    """Shift each image (N, C, H, W) by up to ``padding`` pixels, down or up and right or left.
+    """Pad each image (N, C, H, W) and crop it to its old size at a random position.
 
-    It is a crop of the old size out of the image with a frame, at a place of its own for every
-    image.
+    This shifts the image by up to ``padding`` pixels vertically and horizontally.
 
-    mode: the frame is black with ``zeros``; with ``reflect`` the image goes on in it as in a
-        mirror, whose axis is the outermost row or column.
+    padding: pixels on each side.
+    mode: ``zeros`` pads with black; ``reflect`` mirrors the image at its outermost row or column.
 
-    Raises UserError where an image is too small to fill a frame with its mirror image.
+    Raises UserError for ``reflect`` if the image is not larger than the padding.
 
     Reference: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016,
-    section 4.2; mirrored as in Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.
+    section 4.2; ``reflect`` as in Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.
     """
     count, _, height, width = inputs.shape
     device = inputs.device
@@ -32,7 +31,7 @@ def crop(inputs: Tensor, targets: Tensor, *, padding: int, mode: str) -> tuple[T
                 f"augment.crop.padding={padding} is more than images of {height} x {width} can "
                 f"mirror.\nType augment.crop.padding={min(height, width) - 1} or less"
             )
-        rows, columns = mirrored(rows - padding, height), mirrored(columns - padding, width)
+        rows, columns = reflected(rows - padding, height), reflected(columns - padding, width)
     else:
         inputs = F.pad(inputs, [padding] * 4)  # (N, C, H + 2p, W + 2p)
     example = torch.arange(count, device=device)[:, None, None]
@@ -40,6 +39,6 @@ def crop(inputs: Tensor, targets: Tensor, *, padding: int, mode: str) -> tuple[T
     return pixels.permute(0, 3, 1, 2).contiguous(), targets  # (N, C, H, W)
 
 
-def mirrored(places: Tensor, side: int) -> Tensor:
-    """Bring places from -side + 1 to 2 side - 2 along a side into it, as in a mirror."""
-    return side - 1 - (side - 1 - places.abs()).abs()
+def reflected(positions: Tensor, side: int) -> Tensor:
+    """Reflect positions from -side + 1 to 2 side - 2 into the range from 0 to side - 1."""
+    return side - 1 - (side - 1 - positions.abs()).abs()

@@ -1,4 +1,4 @@
-"""Rectangles from other images."""
+"""CutMix: rectangles from other images."""
 
 import torch
 from torch import Tensor
@@ -7,17 +7,18 @@ from dlcourse.augment.mixing import mixed, partners, shares, soft
 
 
 def cutmix(inputs: Tensor, targets: Tensor, *, classes: int, alpha: float) -> tuple[Tensor, Tensor]:
-    """Replace a rectangle of each image (N, C, H, W) by that of another one of the batch.
+    """Replace a rectangle of each image (N, C, H, W) by that of another image of the batch.
 
-    Classes (N,) come back as probabilities (N, classes), the values (N, K) of a regression as mixed
-    values: each example keeps the share of its area that is still its own. The rectangle has the
-    shape of the image, its middle may lie on any pixel, and what lies outside is cut off; its
-    area comes from Beta(alpha, alpha).
+    Returns classes (N,) as probabilities (N, classes), and the values (N, K) of a regression as
+    mixed values: the weight of an example's own target is the share of its area that remains. The
+    rectangle has the aspect ratio of the image, a centre at any pixel, and is cut off at the
+    border; its area before that is drawn from Beta(alpha, alpha).
+
+    classes: see ``dlcourse.augment``.
 
     Reference: Yun, Han, Oh, Chun, Choe, Yoo, "CutMix: regularization strategy to train strong
     classifiers with localizable features", ICCV 2019.
-    Departs from it: every image draws a rectangle of its own, where the authors' code draws one
-    for the whole batch.
+    Departs from it: every image draws its own rectangle; the authors' code draws one per batch.
     """
     partner = partners(inputs)
     foreign = rectangles(inputs, 1 - shares(inputs, alpha))  # (N, 1, H, W)
@@ -27,9 +28,9 @@ def cutmix(inputs: Tensor, targets: Tensor, *, classes: int, alpha: float) -> tu
 
 
 def rectangles(images: Tensor, area: Tensor) -> Tensor:
-    """Return where a rectangle at a random place covers each image, (N, 1, H, W).
+    """Draw a rectangle for each image; return a mask (N, 1, H, W) of the pixels in it.
 
-    area: (N,), its share of the image as long as it does not reach beyond the frame.
+    area: (N,), its share of the image before it is cut off at the border.
     """
     count, _, height, width = images.shape
     half = area.sqrt()[:, None] / 2

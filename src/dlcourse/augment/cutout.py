@@ -1,4 +1,4 @@
-"""Squares painted over."""
+"""Cutout: squares of one colour."""
 
 import torch
 from torch import Tensor
@@ -8,10 +8,10 @@ from dlcourse.errors import UserError
 
 
 def cutout(inputs: Tensor, targets: Tensor, *, length: int) -> tuple[Tensor, Tensor]:
-    """Paint a square of ``length`` pixels to a side over each image (N, C, H, W).
+    """Fill a square with sides of ``length`` pixels in each image (N, C, H, W).
 
-    Its middle may lie on any pixel, so that part of it may lie outside. Its colour is the mean of
-    the batch, channel by channel, which is near 0 once the images are standardised.
+    Its centre may be any pixel, so that a part of it may be outside the image. Its colour is the
+    mean of the batch in each channel, which standardisation maps to about 0.
 
     Raises UserError for a square larger than the image.
 
@@ -30,7 +30,7 @@ def cutout(inputs: Tensor, targets: Tensor, *, length: int) -> tuple[Tensor, Ten
 
 
 def squares(images: Tensor, length: int) -> Tensor:
-    """Return where a square at a random place covers each image, (N, 1, H, W)."""
+    """Draw a square for each image; return a mask (N, 1, H, W) of the pixels in it."""
     count, _, height, width = images.shape
     device = images.device
     top = torch.randint(height, (count, 1), device=device) - length // 2

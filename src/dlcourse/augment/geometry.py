@@ -1,4 +1,4 @@
-"""Images turned, shifted, scaled and sheared, each by numbers of its own."""
+"""Affine maps of images, with one set of numbers per image."""
 
 import torch
 from torch import Tensor
@@ -19,18 +19,20 @@ def warp(
     shear_y: Tensor | float = 0.0,
     about_corner: bool = False,
 ) -> Tensor:
-    """Shear, scale, turn and then shift images (N, C, H, W); black comes in.
+    """Shear, scale, rotate and then shift images (N, C, H, W); new pixels are black.
 
-    Each number is the same for all, or (N,) with one for each image. angle: clockwise, in
-    radians. right, down: in pixels. shear_x, shear_y: tangents of the angles by which the
-    image's y and x axes lean. interpolation: ``nearest`` or ``bilinear``. The fixed point is the
-    image's middle, or its upper left corner.
+    All numbers are one for all images, or (N,).
+
+    interpolation: ``nearest`` or ``bilinear``. angle: clockwise, in radians. right, down: in
+    pixels.
+    shear_x, shear_y: tangents of the angles by which the y axis and the x axis are tilted.
+    about_corner: whether the fixed point is the upper left corner instead of the centre.
     """
     count, _, height, width = images.shape
     zero = torch.zeros(count, device=images.device)
-    angle, shear_x, shear_y = zero + angle, zero + shear_x, zero + shear_y
-    cos, sin = angle.cos(), angle.sin()
-    # Where a pixel's colour comes from: the inverse of shift * turn * scale * shear y * shear x.
+    radians, shear_x, shear_y = zero + angle, zero + shear_x, zero + shear_y
+    cos, sin = radians.cos(), radians.sin()
+    # The map from output to input pixels: the inverse of shift * turn * scale * shear y * shear x.
     stretch = 1 + shear_x * shear_y
     xx, xy = (stretch * cos - shear_x * sin) / scale, (stretch * sin + shear_x * cos) / scale
     yx, yy = (shear_y * cos - sin) / scale, (shear_y * sin + cos) / scale
@@ -38,7 +40,7 @@ def warp(
     from_x, from_y = fixed_x + right, fixed_y + down
     x = fixed_x - xx * from_x - xy * from_y
     y = fixed_y - yx * from_x - yy * from_y
-    # affine_grid counts from -1 to 1 along both sides, whatever their lengths
+    # affine_grid has coordinates from -1 to 1 along both sides
     rows = [xx, xy * height / width, x * 2 / width, yx * width / height, yy, y * 2 / height]
     matrices = torch.stack(rows, dim=1).view(count, 2, 3)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)  # (N, H, W, 2)
@@ -46,9 +48,9 @@ def warp(
 
 
 def sample(images: Tensor, grid: Tensor, interpolation: str) -> Tensor:
-    """Return images (N, C, H', W') whose colours come from the places in ``grid``.
+    """Sample images at the coordinates in ``grid``; return (N, C, H', W').
 
-    grid: (N, H', W', 2), x and y from -1 to 1; outside of that is black.
+    grid: (N, H', W', 2), x and y from -1 to 1; beyond that the images are black.
     """
     values = F.grid_sample(images.float(), grid, mode=interpolation, align_corners=False)
     return as_images(values, images.dtype)

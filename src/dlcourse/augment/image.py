@@ -1,4 +1,4 @@
-"""Images that come out of a computation with floats."""
+"""Conversion of computed floats back to images."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,9 @@ from dlcourse.core import WHITE
 
 
 def as_images(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return floats from black to white in the type of the images they come from.
+    """Clip floats to [0, 255] and convert them to the type of the images; round for uint8.
 
-    What lies beyond black or white is cut; for uint8 the values are rounded.
+    values: any shape, a temporary tensor: it is rounded in place.
     """
     values = values.clamp(0, WHITE)
     return values if dtype.is_floating_point else values.round_().to(dtype)

@@ -1,6 +1,6 @@
-"""Grey levels of images, dealt out anew: posterize, solarize, stretch, equalize.
+"""Operations on grey levels: posterize, solarize, stretch, equalize.
 
-Images are (N, C, H, W), uint8 or floats from 0 to 255, and come back in their own type.
+Images are (N, C, H, W), uint8 or floats from 0 to 255; the results have the same type.
 """
 
 import torch
@@ -13,22 +13,22 @@ LEVELS = 256
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
-    """Keep the first ``bits`` (N,) of the eight bits of every value."""
+    """Keep the ``bits`` (N,) most significant of the eight bits of every value."""
     step = (2 ** (8 - bits))[:, None, None, None]
     return as_images((images.float() / step).floor() * step, images.dtype)
 
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
-    """Turn every value from ``threshold`` (N,) on into its negative."""
+    """Invert every value that is at least ``threshold`` (N,)."""
     values = images.float()
     bright = values >= threshold[:, None, None, None]
     return as_images(torch.where(bright, WHITE - values, values), images.dtype)
 
 
 def stretch(images: Tensor) -> Tensor:
-    """Stretch each channel's values from its darkest to its brightest over black to white.
+    """Scale each channel linearly so that its smallest value is black and its largest is white.
 
-    A channel of one value stays as it is.
+    A constant channel does not change.
     """
     values = images.float()
     darkest = values.amin((2, 3), keepdim=True)
@@ -38,20 +38,20 @@ def stretch(images: Tensor) -> Tensor:
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Make all grey levels of a channel about equally frequent.
+    """Equalize the histogram of each channel.
 
-    A pixel's new level is the share of the channel's pixels that are darker than it, where the
-    brightest do not count, rounded as Pillow does. A channel with less than 255 pixels besides its
-    brightest ones stays as it is; floats are rounded to whole levels.
+    A pixel's new level is the share of the channel's pixels that are darker than it, not counting
+    the pixels of the brightest level, rounded as in Pillow. A channel with fewer than 255 pixels
+    below its brightest level does not change; floats are rounded to whole levels.
     """
     count, channels = images.shape[:2]
     level = as_images(images, torch.uint8).long().flatten(2)  # (N, C, H * W)
     channel = torch.arange(count * channels, device=images.device).view(count, channels, 1)
     cell = (LEVELS * channel + level).flatten()
     pixels = torch.zeros(count * channels * LEVELS, dtype=torch.long, device=images.device)
-    pixels.scatter_add_(0, cell, torch.ones_like(cell))  # in one dimension it is deterministic
+    pixels.scatter_add_(0, cell, torch.ones_like(cell))  # deterministic on CUDA in one dimension
     pixels = pixels.view(count, channels, LEVELS)
-    darker = pixels.cumsum(-1) - pixels  # of each level, how many pixels are darker
+    darker = pixels.cumsum(-1) - pixels  # number of darker pixels, per level
     step = darker.gather(-1, level.amax(-1, keepdim=True)) // (LEVELS - 1)  # pixels per new level
     new_level = (darker + step // 2) // step.clamp(min=1)  # (N, C, 256)
     equalized = torch.where(step > 0, new_level.gather(-1, level), level)

@@ -1,4 +1,4 @@
-"""Input noise."""
+"""Gaussian noise on the inputs."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from dlcourse.core import WHITE
 def noise(inputs: Tensor, targets: Tensor, *, std: float) -> tuple[Tensor, Tensor]:
     """Add Gaussian noise to every input and return floats.
 
-    std: for uint8 images a fraction of the way from black to white, else in the features' unit.
+    std: for images as a share of the range from black to white, for features in their own units.
 
     Reference: Sietsma, Dow, "Creating artificial neural networks that generalize", Neural
     Networks 4, 1991; Bishop, "Training with noise is equivalent to Tikhonov regularization",

@@ -1,7 +1,8 @@
-"""The fourteen operations of TrivialAugment and RandAugment, and how they are dealt out."""
+"""The fourteen operations of TrivialAugment and RandAugment, and their random assignment."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,14 +26,14 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "auto_contrast": lambda images, _: levels.stretch(images),
     "equalize": lambda images, _: levels.equalize(images),
 }
-"""Functions of images (N, C, H, W) and one strength (N,) for each."""
+"""Functions (images (N, C, H, W), strength (N,)) -> images."""
 
 
 @dataclass(frozen=True)
 class Strength:
-    """The strengths of an operation, from the weakest to the strongest.
+    """The range of strengths of an operation.
 
-    signed: half of the images get its negative.
+    signed: whether a random half of the images get the negative strength.
     """
 
     weakest: float = 0.0
@@ -40,7 +41,7 @@ class Strength:
     signed: bool = False
 
     def at(self, bins: Tensor, count: int) -> Tensor:
-        """Return the strengths (N,) at these places (N,) of ``count`` even steps, signs drawn."""
+        """Return the strengths (N,) at the steps ``bins`` (N,) out of ``count``; draw signs."""
         steps = torch.linspace(self.weakest, self.strongest, count, device=bins.device)
         strength = steps[bins]
         if not self.signed:
@@ -54,10 +55,11 @@ def change_each(
     steps: int,
     draw: Callable[[int, torch.device], Tensor],
 ) -> Tensor:
-    """Carry out one operation on each image (N, C, H, W), all equally likely.
+    """Apply one random operation to each image (N, C, H, W).
 
-    strengths: the operations there are, and how strong they get. steps: from the weakest to the
-    strongest. draw: (count, device) -> which of the steps each of ``count`` images gets.
+    strengths: range of strengths by name of the operation, all equally likely. steps: number of
+    even steps in each range. draw: (count, device) -> the step (count,) of each of ``count``
+    images.
     """
     changed = torch.empty_like(images)
     places = deal(len(images), len(strengths), images.device)
@@ -69,15 +71,15 @@ def change_each(
 
 
 def deal(examples: int, operations: int, device: torch.device) -> tuple[Tensor, ...]:
-    """Return for each operation the positions of the examples that drew it.
+    """Draw one operation for each example; return the positions of the examples per operation.
 
-    Every example draws for itself. How often each operation was drawn comes from the CPU, so that
-    it is known without waiting for a GPU; which examples those are is shuffled on the device.
+    The counts per operation are drawn on the CPU, because they determine shapes and reading them
+    from a GPU would wait for it; a permutation on the device then assigns the examples.
     """
     counts = torch.randint(operations, (examples,)).bincount(minlength=operations)
     return torch.randperm(examples, device=device).split(counts.tolist())
 
 
-def warp_nearest(images: Tensor, **how: Tensor | bool) -> Tensor:
-    """Warp images, every pixel taking the colour of the nearest one."""
-    return warp(images, "nearest", **how)
+def warp_nearest(images: Tensor, **numbers: Any) -> Tensor:
+    """Call ``warp`` with interpolation by the nearest pixel."""
+    return warp(images, "nearest", **numbers)

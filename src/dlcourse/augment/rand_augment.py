@@ -6,11 +6,11 @@ from torch import Tensor
 from dlcourse.augment.operations import Strength, change_each
 from dlcourse.errors import UserError
 
-SHIFT = 150 / 331  # share of the image: AutoAugment shifted ImageNet's 331 pixels by up to 150
+SHIFT = 150 / 331  # share of the side: AutoAugment shifts images of 331 pixels by up to 150
 
 
 def strengths(height: int, width: int) -> dict[str, Strength]:
-    """Return the operations and how strong they get for images of the given size."""
+    """Return the operations and their ranges of strengths for images of the given size."""
     return {
         "identity": Strength(),
         "shear_x": Strength(0, 0.3, signed=True),
@@ -32,10 +32,10 @@ def strengths(height: int, width: int) -> dict[str, Strength]:
 def rand_augment(
     inputs: Tensor, targets: Tensor, *, num_ops: int, magnitude: int, num_magnitude_bins: int
 ) -> tuple[Tensor, Tensor]:
-    """Carry out ``num_ops`` operations of 14 on each image (N, C, H, W), one after the other.
+    """Apply ``num_ops`` of 14 random operations to each image (N, C, H, W), one after the other.
 
-    All have the same strength: ``magnitude`` of the bins 0 to ``num_magnitude_bins`` - 1; signs
-    are random. Pixels are taken from the nearest place and black comes in, as in torchvision.
+    All have the same strength, the step ``magnitude`` of 0 to ``num_magnitude_bins`` - 1, with
+    random signs. Interpolation is by the nearest pixel and new pixels are black, as in torchvision.
 
     Raises UserError for a magnitude beyond the last bin.
 

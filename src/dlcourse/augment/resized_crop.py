@@ -1,4 +1,4 @@
-"""Windows of random size, shape and place."""
+"""Random crops, resized to the size of the image."""
 
 import math
 
@@ -13,11 +13,11 @@ TRIES = 10
 def resized_crop(
     inputs: Tensor, targets: Tensor, *, scale: tuple[float, float], ratio: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
-    """Enlarge a window of each image (N, C, H, W) to the whole of it, bilinearly.
+    """Crop a random window of each image (N, C, H, W) and resize it to the full size, bilinearly.
 
-    scale: the smallest and the largest share of the image's area. ratio: the smallest and the
-    largest width over height; its logarithm is evenly spread. A window is never larger than the
-    image, so that nothing is made smaller and no antialiasing is needed.
+    scale: the smallest and the largest area, as a share of the image's. ratio: the smallest and the
+    largest width divided by height, with a uniform logarithm. A window is never larger than the
+    image, so that no antialiasing is needed.
 
     Reference: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich, "Going
     deeper with convolutions", CVPR 2015, section 6; default values as in torchvision's
@@ -25,8 +25,8 @@ def resized_crop(
     """
     height, width = inputs.shape[-2:]
     left, top, wide, high = windows(inputs, scale, ratio)
-    x = across(left, wide, width)  # (N, W)
-    y = across(top, high, height)  # (N, H)
+    x = coordinates(left, wide, width)  # (N, W)
+    y = coordinates(top, high, height)  # (N, H)
     grid = torch.stack(
         [x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], dim=-1
     )  # (N, H, W, 2)
@@ -36,8 +36,8 @@ def resized_crop(
 def windows(images: Tensor, scale: tuple[float, float], ratio: tuple[float, float]) -> Tensor:
     """Draw left, top, width and height of a window for each image: (4, N) whole numbers.
 
-    Ten windows are drawn for each, and the first that fits into the image is taken. Where none
-    does, it is the largest in the middle with an allowed ratio.
+    Of ten windows per image the first that fits is used. If none fits, it is the largest central
+    window with an allowed ratio.
     """
     count, _, height, width = images.shape
     area, shape = torch.rand(2, count, TRIES, device=images.device)
@@ -46,7 +46,7 @@ def windows(images: Tensor, scale: tuple[float, float], ratio: tuple[float, floa
     shape = (narrow + (broad - narrow) * shape).exp()
     wide, high = (area * shape).sqrt().round(), (area / shape).sqrt().round()  # (N, tries)
     fits = (wide > 0) & (wide <= width) & (high > 0) & (high <= height)
-    first = fits.int().argmax(1, keepdim=True)  # of equal numbers the first
+    first = fits.int().argmax(1, keepdim=True)  # argmax returns the first of equal values
     found = fits.any(1)
     wide = wide.gather(1, first)[:, 0].where(found, min(width, round(height * ratio[1])))
     high = high.gather(1, first)[:, 0].where(found, min(height, round(width / ratio[0])))
@@ -56,11 +56,10 @@ def windows(images: Tensor, scale: tuple[float, float], ratio: tuple[float, floa
     return torch.stack([left, top, wide, high])
 
 
-def across(start: Tensor, length: Tensor, side: int) -> Tensor:
-    """Return where ``side`` pixels spread over a stretch come from, (N, side) from -1 to 1.
+def coordinates(start: Tensor, length: Tensor, side: int) -> Tensor:
+    """Return the sampling coordinates (N, side), in [-1, 1], of ``side`` pixels over an interval.
 
-    start, length: of each image's stretch, (N,) in pixels. Nothing beyond its first and its last
-    pixel is looked at.
+    start, length: of the interval, (N,) in pixels. Pixels outside of it are not used.
     """
     start, length = start[:, None], length[:, None]
     place = (torch.arange(side, device=start.device) + 0.5) * length / side - 0.5

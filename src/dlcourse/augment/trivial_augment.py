@@ -26,11 +26,13 @@ WIDE_SPACE = {
 def trivial_augment(
     inputs: Tensor, targets: Tensor, *, num_magnitude_bins: int
 ) -> tuple[Tensor, Tensor]:
-    """Carry out one operation of 14 on each image (N, C, H, W) at a strength of its own.
+    """Apply one of 14 random operations to each image (N, C, H, W), with a random strength.
 
-    num_magnitude_bins: how many strengths there are, evenly spaced, all equally likely. Pixels are
-    taken from the nearest place and black comes in, as in torchvision's ``TrivialAugmentWide``.
-    Shifts reach 32 pixels, so that small images can leave their frame; the paper has them so.
+    num_magnitude_bins: number of evenly spaced strengths, all equally likely.
+
+    Interpolation is by the nearest pixel and new pixels are black, as in torchvision's
+    ``TrivialAugmentWide``. Shifts of up to 32 pixels, as in the paper, can move small images out of
+    the frame.
 
     Reference: Mueller, Hutter, "TrivialAugment: tuning-free yet state-of-the-art data
     augmentation", ICCV 2021, the wide search space.

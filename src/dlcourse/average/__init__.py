@@ -1,6 +1,11 @@
-"""Averages of the weights: a class with two methods.
+"""Averages of the weights: a class with the methods ``start`` and ``update``.
 
-``start(model) -> nn.Module`` makes the model that is evaluated, tested and kept, and
-``update(averaged, model, step)`` moves it after each training step, counted from 0. Without an
-average the two models are one. A class with a keyword ``steps`` is told those of all epochs.
+``start(model) -> nn.Module`` is called once before training and returns the model that is
+evaluated, tested and saved: a copy, or without an average the model itself.
+``update(averaged, model, step) -> None`` is called after every training step, counted from 0, and
+changes ``averaged`` in place; it may also change ``model``.
+
+A class whose ``__init__`` has a keyword argument ``steps`` is given the number of training steps of
+all epochs together; all other arguments are options in the YAML file. A class with no state but
+that of ``averaged`` needs nothing more to be resumed exactly.
 """

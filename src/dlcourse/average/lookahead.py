@@ -1,22 +1,23 @@
-"""Lookahead: slow weights that fast ones run ahead of."""
+"""Lookahead: slow weights that follow fast ones and reset them."""
 
 import torch
 from torch import nn
 
-from dlcourse.average.blend import blend_weights, still_copy, tensors
+from dlcourse.average.blend import blend_weights, frozen_copy, tensors
 
 
 class Lookahead:
-    """Lets the weights run ahead and, every few steps, calls them back to where slow ones have got.
+    """Averages the weights into slow weights every few steps and resets the weights to them.
 
     Every ``every`` steps: slow <- d slow + (1 - d) fast, then fast <- slow, with d = decay
-    (share of the training done)^power. The slow weights are what is evaluated and kept, and unlike
-    other averages they steer: training goes on from them. The optimizer keeps its momentum. Norm
-    statistics go along; what is not a float is copied.
+    (share of the steps done)^power. The slow weights are evaluated and saved, and training
+    continues from them. The optimizer keeps its momentum. Norm statistics are averaged and reset
+    like weights; integers are copied.
 
-    every: steps. decay: in [0, 1), of the slow weights; one less the paper's step size. power: 0
-    for the same decay throughout, more to let the weights go freely at first.
-    steps: those of the whole training.
+    every: number of steps.
+    decay: in [0, 1), of the slow weights; 1 - decay is the paper's step size.
+    power: 0 for a constant decay; a larger one keeps the decay small at first.
+    steps: the number of all training steps, see ``dlcourse.average``.
 
     Reference: Zhang, Lucas, Hinton, Ba, "Lookahead optimizer: k steps forward, 1 step back",
     NeurIPS 2019, algorithm 1; with a decay that grows to the end as in Jordan, "94% on CIFAR-10 in
@@ -29,14 +30,16 @@ class Lookahead:
 
     def start(self, model: nn.Module) -> nn.Module:
         """Return a copy of the model: the slow weights."""
-        return still_copy(model)
+        return frozen_copy(model)
 
     @torch.no_grad()
     def update(self, averaged: nn.Module, model: nn.Module, step: int) -> None:
-        """Move the slow weights and call the fast ones back, every few steps and at the end."""
+        """Update the slow weights and reset the fast ones, every few steps and at the end."""
         done = step + 1
         if done % self.every and done != self.steps:
             return
         blend_weights(averaged, model, 1 - self.decay * (done / self.steps) ** self.power)
         slow, fast = tensors(averaged), tensors(model)
-        torch._foreach_copy_([fast[name] for name in slow], list(slow.values()))
+        torch._foreach_copy_(  # pyright: ignore[reportPrivateImportUsage]
+            [fast[name] for name in slow], list(slow.values())
+        )

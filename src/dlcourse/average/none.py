@@ -11,4 +11,4 @@ class NoAverage:
         return model
 
     def update(self, averaged: nn.Module, model: nn.Module, step: int) -> None:
-        """Leave it: it has moved already."""
+        """Do nothing, because both are the same model."""

@@ -1,1 +1,5 @@
-"""Gradient clipping: ``(model) -> None``, its gradients in place, between backward and update."""
+"""Gradient clipping: ``(model) -> None``, called between the backward pass and the update.
+
+It changes the gradients of the model's parameters in place; some may be None. A scaled fp16 loss
+has been unscaled before.
+"""

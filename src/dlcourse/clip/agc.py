@@ -8,10 +8,10 @@ def agc(model: nn.Module, *, clipping: float, eps: float) -> None:
     """Shrink each unit's gradient g until ||g|| is at most ``clipping`` times max(||w||, eps).
 
     A unit is a row of a matrix (out, in) or a filter of (out, in, kh, kw); a vector, such as all
-    biases of a layer, counts as one unit. The last linear layer, which gives the outputs, is left
-    out.
+    biases of a layer, counts as one unit. The output layer, which is the last linear one, is not
+    clipped.
 
-    eps: the least norm that a unit's weights count for, so that weights at zero can move.
+    eps: lower bound of the weights' norm, so that weights of zero can change.
 
     Reference: Brock, De, Smith, Simonyan, "High-performance large-scale image recognition without
     normalization", ICML 2021, equation 3 and section 4.1.

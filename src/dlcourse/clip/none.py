@@ -4,4 +4,4 @@ from torch import nn
 
 
 def none(model: nn.Module) -> None:
-    """Leave the gradients as they are."""
+    """Do not change the gradients."""

@@ -4,5 +4,5 @@ from torch import nn
 
 
 def value(model: nn.Module, *, max_value: float) -> None:
-    """Cut every component of every gradient to [-max_value, max_value]."""
+    """Clip every component of every gradient to [-max_value, max_value]."""
     nn.utils.clip_grad_value_(model.parameters(), max_value)

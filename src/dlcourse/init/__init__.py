@@ -1,9 +1,13 @@
-"""Initializers: ``init(model)``, in place, once, after the random numbers were seeded.
+"""Initializers: ``init(model) -> None`` changes the weights in place.
 
-They draw the weights of linear and convolution layers and set those layers' biases to zero;
-everything else keeps what PyTorch gave it. ``from_run`` takes all weights from another run.
+It is called once per fold, after the random generators were seeded and before the first step, with
+a model whose layers have PyTorch's initial weights. It is not called if the weights come from a
+checkpoint. The initializers here draw the weights of linear and convolution layers and set the
+biases of these layers to zero; all other parameters keep PyTorch's values. ``from_run`` copies all
+weights from another run.
 
-One with a keyword ``inputs`` looks at the training part of its own fold: ``inputs(count)`` yields
-so many standardised inputs, or all if there are fewer, some (n, ...) at a time and in an order that
-follows from the seed. It is left out where the weights come from a checkpoint.
+An initializer with a keyword argument ``inputs`` also sees training data of its fold: then it is
+called as ``init(model, inputs=inputs)``, and ``inputs(count)`` yields ``count`` standardised inputs
+(all if there are fewer) as batches (n, *input_shape) of floats on the model's device, in an order
+that follows from the seed.
 """

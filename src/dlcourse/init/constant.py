@@ -6,5 +6,5 @@ from dlcourse.init.layers import fill_weights
 
 
 def constant(model: nn.Module, *, value: float) -> None:
-    """Set all weights to one value and biases to zero: a layer's hidden units stay identical."""
+    """Set all weights to ``value`` and biases to zero; hidden units of a layer stay identical."""
     fill_weights(model, lambda weight: nn.init.constant_(weight, value))

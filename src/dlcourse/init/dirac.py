@@ -1,4 +1,4 @@
-"""Initial filters that pass their inputs on."""
+"""Initial filters that are identity maps."""
 
 import torch
 from torch import nn
@@ -6,11 +6,11 @@ from torch import nn
 
 @torch.no_grad()
 def dirac(model: nn.Module) -> None:
-    """Let the first filters of every convolution hand on one channel each; leave the others.
+    """Make the first filters of every convolution the identity of one input channel each.
 
     Filter i of the first C_in is 1 in the middle of channel i and 0 elsewhere: with "same" padding
-    the first maps are the inputs themselves. All further filters, and linear layers, keep what
-    PyTorch drew; biases of convolutions are zero. In grouped convolutions it holds for each group.
+    the first output maps are the inputs. Further filters and linear layers keep PyTorch's weights;
+    biases of convolutions are zero. In grouped convolutions this is done in each group.
 
     Reference: Zagoruyko, Komodakis, "DiracNets: training very deep neural networks without
     skip-connections", 2017; for a part of the filters as in Jordan, "94% on CIFAR-10 in 3.29

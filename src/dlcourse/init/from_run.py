@@ -1,4 +1,4 @@
-"""Initial weights from a finished run: transfer learning."""
+"""Initial weights from another run, for transfer learning."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ BEST = "checkpoints/best.pt"
 def from_run(model: nn.Module, *, run: str) -> None:
     """Copy the best weights of another run into a model of the same kind.
 
-    Where the data have other classes, the last layer keeps the weights it drew; nothing else may
-    differ. The frozen part is named by ``optim.freeze``.
+    If the data have other classes, the last layer keeps its own initial weights; all other shapes
+    must be equal. ``optim.freeze`` can freeze a part of the weights.
 
-    run: the run's folder, or in cross-validation one fold's.
+    run: the folder of the run, or in cross-validation of one of its folds.
 
     Raises UserError for a folder without weights and for weights of another model.
 
@@ -35,14 +35,14 @@ def from_run(model: nn.Module, *, run: str) -> None:
         raise UserError(
             f"The weights in {run} are not those of this model: {strange[0]} is "
             f"{shape(stored, strange[0])} there and {shape(own, strange[0])} here.\n"
-            "Type the model and the data.size that run was started with; see its .hydra/config.yaml"
+            "Type the model and the data.size of that run; see its .hydra/config.yaml"
         )
     fitting = {name: stored[name] for name in own if shape(own, name) == shape(stored, name)}
     model.load_state_dict({**own, **fitting})
 
 
 def read_best_weights(run: Path) -> dict:
-    """Return the best weights in a run's folder."""
+    """Return the best weights in a run's folder; raises UserError if there are none."""
     try:
         return atomic_files.load(run / BEST)["model"]
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -55,11 +55,11 @@ def read_best_weights(run: Path) -> dict:
 
 
 def head_of(model: nn.Module) -> str:
-    """Return the name of the layer that makes the outputs: the last one with weights."""
+    """Return the name of the output layer: the last one with weights."""
     *_, last = (name for name, layer in model.named_modules() if list(layer.parameters(False)))
     return last
 
 
 def shape(weights: dict, name: str) -> str:
-    """Say how large a tensor is, or that there is none."""
+    """Return the shape of a tensor as text, or ``absent``."""
     return str(tuple(weights[name].shape)) if name in weights else "absent"

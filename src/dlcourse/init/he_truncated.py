@@ -1,4 +1,4 @@
-"""He's normal initial weights without outliers."""
+"""He's initial weights from a truncated normal distribution."""
 
 import math
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from dlcourse.init.layers import fan_in, fill_weights
 from dlcourse.layer.activation import gain
 
-CUTOFF = 2.0  # standard deviations of the normal distribution before it is cut
+CUTOFF = 2.0  # in standard deviations of the normal distribution before truncation
 DENSITY = math.exp(-CUTOFF * CUTOFF / 2) / math.sqrt(2 * math.pi)
 KEPT = math.sqrt(
     1 - 2 * CUTOFF * DENSITY / math.erf(CUTOFF / math.sqrt(2))
@@ -15,13 +15,13 @@ KEPT = math.sqrt(
 
 
 def he_truncated(model: nn.Module, *, activation: str) -> None:
-    """Draw weights from a normal distribution that is cut at two of its standard deviations.
+    """Draw weights from a normal distribution that is truncated at two standard deviations.
 
-    Cutting takes away 23 % of the variance; the distribution is made that much wider, so that the
-    weights' own variance is gain^2 / fan_in, which for ReLU is 2 / fan_in.
+    Truncation reduces the variance by 23 %; the standard deviation is raised accordingly, so that
+    the variance of the weights is gain^2 / fan_in, which for ReLU is 2 / fan_in.
 
-    Reference: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, equation 10; cut and
-    corrected as Keras's ``he_normal`` is.
+    Reference: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, equation 10;
+    truncated and corrected as in Keras's ``he_normal``.
     """
     scale = gain(activation)
 

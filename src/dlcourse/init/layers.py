@@ -1,4 +1,4 @@
-"""Which tensors an initializer draws."""
+"""The weights that initializers fill."""
 
 from collections.abc import Callable
 
@@ -7,16 +7,16 @@ from torch import Tensor, nn
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def fill_weights(model: nn.Module, fill: Callable[[Tensor], None]) -> None:
-    """Fill the weights of every linear and convolution layer; set their biases to zero."""
+def fill_weights(model: nn.Module, fill: Callable[[Tensor], object]) -> None:
+    """Call ``fill`` on the weights of every linear and convolution layer; set biases to zero."""
     for layer in model.modules():
         if isinstance(layer, WEIGHTED):
-            if layer.weight.numel():  # a constant has none
+            if layer.weight.numel():  # the polynomial of order 0 has none
                 fill(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
 
 def fan_in(weight: Tensor) -> int:
-    """Return how many inputs one output unit sums up: C_in, times the kernel's area."""
+    """Return the number of inputs per output unit: C_in times the kernel's area."""
     return weight[0].numel()

@@ -11,8 +11,8 @@ from dlcourse.layer.activation import gain
 def lecun_uniform(model: nn.Module, *, activation: str) -> None:
     """Draw weights from U(-b, b) with b = gain sqrt(3 / fan_in): variance gain^2 / fan_in.
 
-    With the paper's gain of 1 the standard deviation is 1 / sqrt(fan_in). ``default`` has that
-    number for its b, and so a third of the variance.
+    With the paper's gain of 1 the standard deviation is 1 / sqrt(fan_in). In ``default`` this is
+    the bound b, so that the variance is a third of it.
 
     Reference: LeCun, Bottou, Orr, Mueller, "Efficient BackProp", 1998, equation 16, as a uniform
     distribution of the same variance.

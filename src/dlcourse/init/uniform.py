@@ -6,7 +6,7 @@ from dlcourse.init.layers import fill_weights
 
 
 def uniform(model: nn.Module, *, low: float, high: float) -> None:
-    """Draw weights from U(low, high), the range being the same in every layer.
+    """Draw weights from U(low, high), with the same range in every layer.
 
     Reference: Chollet and others, Keras, 2015, ``RandomUniform``, whose range is -0.05 to 0.05.
     """

@@ -1,4 +1,4 @@
-"""A first layer that whitens patches of the training images."""
+"""Initial filters that whiten patches of the training images."""
 
 from collections.abc import Callable, Iterable
 
@@ -22,20 +22,22 @@ def whitening(
     eps: float,
     rest: str,
 ) -> None:
-    """Make the first convolution's filters the scaled principal directions of training patches.
+    """Set the first convolution's filters to the scaled principal components of training patches.
 
-    For the eigenvectors v of the second moments of all patches (the patches are standardised, so
-    it is nearly their covariance) with eigenvalues l, the largest first, the filters are
-    v / sqrt(l + eps), then their negatives: answers of about unit variance that are uncorrelated.
-    Both signs are there because an activation cuts one off. Directions beyond half of the filters
-    are left out, filters beyond twice the directions keep what ``rest`` drew, and the bias is zero.
-    They may learn; ``optim.freeze=[<name of the layer>.weight]`` keeps them.
+    With the eigenvectors v and eigenvalues l of the second moments of all patches (nearly their
+    covariance, because the inputs are standardised), the largest first, the filters are
+    v / sqrt(l + eps), then their negatives: their outputs are uncorrelated with a variance of about
+    1. Both signs are needed because activations suppress one of them. If there are more components
+    than half of the filters, the smallest are left out; if there are fewer, the remaining filters
+    keep the weights of ``rest``. The bias is zero. The filters can be trained; with
+    ``optim.freeze=[<name of the layer>.weight]`` they stay fixed.
 
-    inputs: yields so many standardised training images, some (n, C, H, W) at a time.
-    examples: how many of them are looked at. eps: added to the eigenvalues.
-    rest: what draws all other layers, ``default`` or ``dirac``.
+    inputs: see ``dlcourse.init``; called with ``examples``.
+    examples: the number of training images to use. eps: added to the eigenvalues.
+    rest: the initializer of all other layers, ``default`` or ``dirac``.
 
-    Raises UserError for a model without a convolution, or whose first one is grouped or dilated.
+    Raises UserError for a model without a convolution, or with a first one that is grouped or
+    dilated.
 
     Reference: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", arXiv 2404.00498, 2024,
     section 3.2, after Page, "How to train your ResNet 8: bag of tricks", 2019.
@@ -44,11 +46,11 @@ def whitening(
     layer = next((one for one in model.modules() if isinstance(one, nn.Conv2d)), None)
     if layer is None or layer.groups > 1 or layer.dilation != (1, 1):
         raise UserError(
-            "init=whitening needs a model that begins with a plain convolution.\n"
+            "init=whitening needs a model that starts with a plain convolution.\n"
             "Type model=airbench, model=lenet or model=convnet, or another init"
         )
     values, vectors = torch.linalg.eigh(second_moments(inputs(examples), layer.kernel_size))
-    filters = (vectors / (values.clamp(min=0) + eps).sqrt()).flip(1).T  # the largest first
+    filters = (vectors / (values.clamp(min=0) + eps).sqrt()).flip(1).T  # largest first
     count = min(len(filters), layer.out_channels // 2)
     filters = filters[:count].view(count, *layer.weight.shape[1:])  # (n, C, kh, kw)
     layer.weight[: 2 * count] = torch.cat([filters, -filters]).to(layer.weight)
@@ -56,9 +58,9 @@ def whitening(
         nn.init.zeros_(layer.bias)
 
 
-def second_moments(images: Iterable[Tensor], size: tuple[int, int]) -> Tensor:
-    """Return the mean of x x' over all patches x of a size in images (n, C, H, W), as float64."""
-    total, count = 0.0, 0
+def second_moments(images: Iterable[Tensor], size: tuple[int, ...]) -> Tensor:
+    """Return the mean of x x' in float64 over all patches x of ``size`` in images (n, C, H, W)."""
+    total, count = torch.zeros((), dtype=torch.float64), 0
     for some in images:
         patches = F.unfold(some, size)  # (n, C kh kw, places)
         total = total + torch.einsum("nip,njp->ij", patches, patches).double()

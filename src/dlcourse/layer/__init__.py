@@ -1,1 +1,4 @@
-"""What several models share, chosen by a word; and the arithmetic and the gradients behind it."""
+"""Layers that several models share: activations, norms and poolings by name, attention.
+
+``convolution``, ``kernels`` and ``hand_written`` are teaching examples that no model uses.
+"""

@@ -11,9 +11,9 @@ from dlcourse.errors import UserError, nearest
 
 
 class Elementwise(nn.Module):
-    """A function as a layer; shapes stay as they are.
+    """Applies a function to its inputs; shapes do not change.
 
-    numbers: keywords of the function, such as ``alpha``.
+    numbers: keyword arguments of the function, such as ``alpha``.
     """
 
     def __init__(self, function: Callable[..., Tensor], **numbers: float) -> None:
@@ -24,7 +24,7 @@ class Elementwise(nn.Module):
         return self.function(inputs, **self.numbers)
 
     def extra_repr(self) -> str:
-        """Show the function's name and numbers where the model is printed."""
+        """Return the function's name and numbers, for printing the model."""
         numbers = (f"{name}={number}" for name, number in self.numbers.items())
         return ", ".join([self.function.__name__, *numbers])
 
@@ -32,7 +32,7 @@ class Elementwise(nn.Module):
 class Maxout(nn.Module):
     """Takes the largest of ``pieces`` values for each unit: (N, pieces C, ...) to (N, C, ...).
 
-    The layer before it makes all of them: unit i has the values i, i + C, i + 2 C, ...
+    The layer before it computes all of them: unit i has the values i, i + C, i + 2 C, ...
 
     Reference: Goodfellow, Warde-Farley, Mirza, Courville, Bengio, "Maxout networks", ICML 2013.
     """
@@ -45,14 +45,16 @@ class Maxout(nn.Module):
         return inputs.unflatten(1, (self.pieces, -1)).amax(1)  # (N, C, ...)
 
     def extra_repr(self) -> str:
-        """Show the number of pieces where the model is printed."""
+        """Return the number of pieces, for printing the model."""
         return f"pieces={self.pieces}"
 
 
 def heaviside(x: Tensor) -> Tensor:
     """Return 1 where x > 0, else 0.
 
-    Its derivative is zero everywhere, so the gradient is passed straight through where |x| <= 1.
+    Its derivative is zero almost everywhere, so the gradient is that of the identity where
+    |x| <= 1, and 0 elsewhere (straight-through estimator).
+
     Reference: Bengio, Leonard, Courville, "Estimating or propagating gradients through stochastic
     neurons", 2013.
     """
@@ -60,7 +62,7 @@ def heaviside(x: Tensor) -> Tensor:
 
 
 def sign(x: Tensor) -> Tensor:
-    """Return -1, 0 or 1; the gradient is passed straight through where |x| <= 1, as above."""
+    """Return -1, 0 or 1, with the same straight-through gradient as ``heaviside``."""
     return _straight_through(torch.sign(x), x)
 
 
@@ -137,13 +139,14 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
 
 
 def activation_layer(activation: str) -> nn.Module:
-    """Make the activation of a name, perhaps with numbers behind it: ``relu``, ``leaky_relu:0.2``.
+    """Make an activation by name, optionally with numbers: ``relu``, ``leaky_relu:0.2``.
 
-    The numbers are the slope below zero of ``leaky_relu`` and, at the start, ``prelu``; the range
-    (lower:upper) of that slope in ``rrelu``; alpha in ``elu``, ``isru`` and ``isrlu``; beta in
-    ``softplus``; the bound of ``saturation``; and how many ``pieces`` a unit of ``maxout`` has.
+    The numbers are: the slope below zero of ``leaky_relu``, and the initial one of ``prelu``; the
+    range (lower:upper) of that slope in ``rrelu``; alpha in ``elu``, ``isru`` and ``isrlu``; beta
+    in ``softplus``; the bound of ``saturation``; the number of ``pieces`` per unit of ``maxout``.
 
-    Raises UserError with the nearest names, and for numbers that the activation does not take.
+    Raises UserError for an unknown name, with the nearest ones, and for numbers that the activation
+    does not take.
     """
     name, *numbers = activation.split(":")
     if name not in ACTIVATIONS:
@@ -153,7 +156,7 @@ def activation_layer(activation: str) -> nn.Module:
     try:
         if len(numbers) in (0, len(takes)):
             return make(*map(float, numbers))
-    except ValueError:  # of float, for what is no number
+    except ValueError:  # not a number
         pass
     spelled = "".join(f":<{number}>" for number in takes)
     raise UserError(
@@ -163,48 +166,48 @@ def activation_layer(activation: str) -> nn.Module:
 
 
 def pieces(activation: str) -> int:
-    """Return how many values an activation needs for each unit: k for ``maxout:k``, else 1."""
+    """Return the number of inputs that an activation takes per unit: k for ``maxout:k``, else 1."""
     layer = activation_layer(activation)
     return layer.pieces if isinstance(layer, Maxout) else 1
 
 
 def gain(activation: str) -> float:
-    """Return by how much weights must grow to keep the size of signals through an activation.
+    """Return the factor of the weights that keeps the second moment of signals at 1.
 
     It is 1 / sqrt(E f(z)^2) for standard normal z: sqrt(2) for ReLU, sqrt(2 / (1 + a^2)) for leaky
     ReLU of slope a, 1 for the identity.
 
     Reference: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, section 2.2, whose
     argument for ReLU and leaky ReLU holds for any f.
-    Departs from PyTorch, whose ``calculate_gain`` has rules of thumb for some: 5/3 for tanh, 3/4
-    for SELU and 1 for the sigmoid, where this gives 1.593, 1.000 and 1.846.
+    Departs from PyTorch, whose ``calculate_gain`` returns rules of thumb for some activations: 5/3
+    for tanh, 3/4 for SELU and 1 for the sigmoid instead of 1.593, 1.000 and 1.846.
     """
-    outputs, density = _answers(activation, units=1)
+    outputs, density = _values_and_density(activation, units=1)
     second_moment = (outputs**2 * density).sum() / density.sum()
     return float(second_moment.rsqrt())
 
 
 def centred_gain(activation: str) -> float:
-    """Return by how much weights that add up to zero must grow to keep the size of signals.
+    """Return the factor that keeps the variance of signals at 1 if weights add up to zero.
 
-    Such weights see nothing of the activation's mean, so it is 1 / sqrt(Var f(z)) for standard
-    normal z: sqrt(2 / (1 - 1 / pi)) = 1.7139 for ReLU.
+    The mean of the activation cancels in the sum over such weights, so the factor is 1 / sqrt(Var
+    f(z)) for standard normal z: sqrt(2 / (1 - 1 / pi)) = 1.7139 for ReLU.
 
     Reference: Brock, De, Smith, "Characterizing signal propagation to close the performance gap in
     unnormalized ResNets", ICLR 2021, section 4.1.
     """
-    outputs, density = _answers(activation, units=2)  # because bipolar ReLU treats them in pairs
+    outputs, density = _values_and_density(activation, units=2)  # two, for bipolar ReLU
     mean = (outputs * density).sum() / (2 * density.sum())
     variance = ((outputs - mean) ** 2 * density).sum() / (2 * density.sum())
     return float(variance.rsqrt())
 
 
 @torch.no_grad()
-def _answers(activation: str, units: int) -> tuple[Tensor, Tensor]:
-    """Return an activation's values (100,001, units) and their densities, not normalised.
+def _values_and_density(activation: str, units: int) -> tuple[Tensor, Tensor]:
+    """Return an activation's values (100,001, units) and their densities (100,001, 1).
 
-    They are those of standard normal inputs. Of the largest of k, the density is that of a normal
-    number times the chance that k - 1 others are smaller.
+    The inputs are standard normal, and the densities are not normalised. The density of the largest
+    of k numbers is that of one number times the probability that the k - 1 others are smaller.
     """
     z = torch.linspace(-12, 12, 100_001, dtype=torch.float64).unsqueeze(1)
     density = torch.exp(-z * z / 2)

@@ -1,4 +1,4 @@
-"""Self-attention, the layer by which tokens look at each other."""
+"""Multi-head self-attention."""
 
 import math
 
@@ -8,19 +8,19 @@ from torch.nn import functional as F
 from dlcourse.errors import UserError
 
 SHORT_SEQUENCE = 256
-"""Up to so many tokens the CPU multiplies matrices one after the other. In bf16 PyTorch's fused
-attention, above all its backward pass, takes ten times as long (65 tokens, 2 cores of an Intel Xeon
-with AMX, 2026-11-21; in fp32 both are alike); for long sequences it saves memory."""
+"""The largest number of tokens for which the CPU uses plain matrix products. PyTorch's fused
+attention takes ten times as long in bf16, mainly in its backward pass (65 tokens, 2 cores of an
+Intel Xeon with AMX, 2026-11-21; equal in fp32); for long sequences it saves memory."""
 
 
 class SelfAttention(nn.Module):
-    """Replaces every token by a mean of all tokens' values, weighted by how well they match.
+    """Replaces every token by a weighted mean of the values of all tokens.
 
-    Maps tokens (N, T, width) to the same. Every token asks with a query, is found by its key and
-    hands out its value; each of the ``heads`` does so on its own ``width / heads`` numbers:
-    softmax(query key' / sqrt(width / heads)) value.
+    Maps tokens (N, T, width) to the same shape. A linear layer computes a query, a key and a value
+    for every token; each of the ``heads`` computes
+    softmax(query key' / sqrt(width / heads)) value on its own ``width / heads`` components.
 
-    Raises UserError where the width cannot be divided among the heads.
+    Raises UserError if the width is not a multiple of the number of heads.
 
     Reference: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.
     """
@@ -38,15 +38,15 @@ class SelfAttention(nn.Module):
         self.output = nn.Linear(width, width)
 
     def split(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values of tokens (N, T, width), each (N, heads, T, size)."""
+        """Return queries, keys and values, each (N, heads, T, size), of tokens (N, T, width)."""
         qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))  # (N, T, 3, heads, size)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         return query, key, value
 
     def weights(self, tokens: Tensor) -> Tensor:
-        """Return how much each token takes of each: (N, heads, T, T), every row adds up to 1.
+        """Return the attention weights (N, heads, T, T); every row adds up to 1.
 
-        It is for looking at; ``forward`` holds such a map in memory for short sequences alone.
+        They are for inspection in a notebook; ``forward`` does not use this method.
         """
         query, key, _ = self.split(tokens)
         scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])

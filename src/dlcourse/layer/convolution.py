@@ -1,4 +1,7 @@
-"""The arithmetic of convolutions: sizes, the matrix behind them, and what its transpose does.
+"""The arithmetic of convolutions: sizes, the equivalent matrix, and the transposed convolution.
+
+Teaching only: no model uses these functions; call them in a notebook, for example
+``from dlcourse.layer.convolution import toeplitz``. The tests compare them with PyTorch.
 
 Reference: Dumoulin, Visin, "A guide to convolution arithmetic for deep learning", 2016.
 """
@@ -13,9 +16,9 @@ from dlcourse.errors import UserError
 def output_size(
     size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> int:
-    """Return how many places a kernel takes along a side: floor((n + 2p - d(k-1) - 1) / s) + 1.
+    """Return the output size along one side: floor((n + 2p - d(k-1) - 1) / s) + 1.
 
-    Raises UserError where the kernel, spread out by its dilation, is longer than the padded side.
+    Raises UserError if the dilated kernel is longer than the padded side.
     """
     room = size + 2 * padding - (dilation * (kernel - 1) + 1)
     if room < 0:
@@ -29,10 +32,10 @@ def output_size(
 def transposed_output_size(
     size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, extra: int = 0
 ) -> int:
-    """Return the side that a transposed convolution makes: s(n-1) + d(k-1) + 1 - 2p + extra.
+    """Return the output size of the transpose along a side: s(n-1) + d(k-1) + 1 - 2p + extra.
 
-    With a stride several sides shrink to the same size; ``extra``, from 0 to stride - 1, chooses
-    among them which one comes back (``output_padding`` in PyTorch).
+    With a stride, convolutions of several input sizes have the same output size; ``extra``, from 0
+    to stride - 1, selects one of them (``output_padding`` in PyTorch).
     """
     return stride * (size - 1) + dilation * (kernel - 1) + 1 - 2 * padding + extra
 
@@ -43,8 +46,8 @@ def toeplitz(
     """Return the matrix (H'W', HW) whose product with a flattened map is its cross-correlation.
 
     kernel: (h, w), of any floating-point type. input_shape: (H, W) of the map. Each row holds the
-    kernel at one of its H'W' places and zeros elsewhere; at stride 1 and without padding it is a
-    Toeplitz matrix of Toeplitz blocks.
+    kernel at one of its H'W' positions and zeros elsewhere; with stride 1 and without padding it is
+    a Toeplitz matrix of Toeplitz blocks.
 
     The product with the map ``[[4, 5, 8, 7], [1, 8, 8, 8], [3, 6, 6, 4], [6, 5, 7, 8]]`` for the
     kernel ``[[1, 4, 1], [1, 4, 3], [3, 3, 1]]`` is 122, 148, 126, 134.
@@ -69,24 +72,25 @@ def toeplitz(
 def transposed_convolution(
     maps: Tensor, kernel: Tensor, stride: int = 1, padding: int = 0, extra: int = 0
 ) -> Tensor:
-    """Return the map (H, W) that the transposed matrix makes of a small one (H', W').
+    """Return the product (H, W) of the transposed matrix with a map (H', W').
 
-    Each value of the small map writes the kernel, times itself, into the large one; where kernels
-    overlap they add up. It undoes a convolution's change of size, not the convolution: it is its
-    gradient with respect to the input.
+    Each value of the input adds the kernel, multiplied by that value, to the output. It reverses a
+    convolution's change of size, not the convolution itself: it is the convolution's gradient with
+    respect to its input.
     """
-    shape = tuple(
+    height, width = (
         transposed_output_size(side, length, stride, padding, extra=extra)
         for side, length in zip(maps.shape, kernel.shape, strict=True)
     )
-    return (toeplitz(kernel, shape, stride, padding).T @ maps.flatten()).view(shape)
+    matrix = toeplitz(kernel, (height, width), stride, padding)
+    return (matrix.T @ maps.flatten()).view(height, width)
 
 
 def overlap_counts(kernel: int, stride: int, size: int) -> Tensor:
-    """Return how often a transposed convolution writes each pixel (H, H) of its output.
+    """Return the number of inputs (H, H) that contribute to each pixel of a transposed convolution.
 
-    kernel, stride: of both sides. size: of the small map's side. In the middle all pixels are
-    written equally often where the stride divides the kernel; otherwise a checkerboard appears.
+    kernel, stride: of both sides. size: side of the input. If the stride divides the kernel, the
+    numbers are equal everywhere but near the border; otherwise a checkerboard appears.
 
     Reference: Odena, Dumoulin, Olah, "Deconvolution and checkerboard artifacts", Distill 2016.
     """
@@ -96,7 +100,7 @@ def overlap_counts(kernel: int, stride: int, size: int) -> Tensor:
 def filter_images(images: Tensor, kernel: Tensor) -> Tensor:
     """Cross-correlate each channel of float images (N, C, H, W) with one kernel of odd sides.
 
-    The shape stays: images are continued beyond their border by its nearest pixels.
+    The shape does not change: the pixels at the border are repeated beyond it.
     """
     height, width = kernel.shape
     channels = images.shape[1]

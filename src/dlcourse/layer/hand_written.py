@@ -1,15 +1,17 @@
-"""A layer with forward and backward written by hand: the worked example of ``docs/own_layer.md``.
+"""A layer with forward and backward written by hand.
 
-Autograd asks a function two things: what comes out (``forward``), and what the loss's gradient with
-respect to its inputs is, given the one with respect to its output (``backward``). The rest, that is
-the order of the layers and the sum over paths, is autograd's.
+Teaching only: the worked example of ``docs/own_layer.md``; no model uses it.
+
+Autograd calls two methods of a function: ``forward`` computes the output, ``backward`` the gradient
+of the loss with respect to the inputs from the one with respect to the output. Autograd itself
+handles the order of the layers and the sum over paths.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 
 
 class Affine(torch.autograd.Function):
@@ -23,16 +25,16 @@ class Affine(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        # backward will need x and W; what is kept here costs memory until then
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        # backward needs x and W; they occupy memory until then
         ctx.save_for_backward(inputs, weight)
         return inputs @ weight.T + bias  # (N, K)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight = ctx.saved_tensors
-        # one gradient for each argument of forward, in its order and of its shape; None for what
-        # nobody asked for: the first layer's inputs are data, so a third of the work is saved
+        # one gradient per argument of forward, in the same order and shape; None where none is
+        # needed: the inputs of the first layer are data, which saves a third of the work
         wanted_inputs, wanted_weight, wanted_bias = ctx.needs_input_grad
         return (
             gradient @ weight if wanted_inputs else None,  # (N, D)
@@ -50,24 +52,24 @@ class SquareNonlinearity(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, inputs: Tensor) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor) -> Tensor:
         ctx.save_for_backward(inputs)
         inside = inputs.clamp(-2, 2)  # at -2 and 2 the parabola has just reached -1 and 1
         return inside - inside * inside.abs() / 4  # sign(x) x^2 is x |x|
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (inputs,) = ctx.saved_tensors
         slope = (1 - inputs.abs() / 2).clamp(min=0)  # each output depends on its own input alone,
         return gradient * slope  # so the Jacobian is diagonal, and the product is elementwise
 
 
 class HandWritten(nn.Module):
-    """Maps (N, inputs) to (N, units): an affine map and the square non-linearity, both by hand.
+    """Maps (N, inputs) to (N, units) by an affine map and the square non-linearity.
 
-    The module only holds the parameters, so that optimizers find them; the functions above do the
-    work. ``Function.apply`` is what tells autograd of them; ``Affine.forward`` itself would not.
-    Weights and biases start as in ``nn.Linear``: U(-1/sqrt(inputs), 1/sqrt(inputs)).
+    The module only holds the parameters, so that optimizers find them; the functions above compute.
+    ``Function.apply`` records the call for autograd; calling ``Affine.forward`` would not.
+    Weights and biases are drawn as in ``nn.Linear``: U(-1/sqrt(inputs), 1/sqrt(inputs)).
     """
 
     def __init__(self, inputs: int, units: int) -> None:
@@ -77,7 +79,7 @@ class HandWritten(nn.Module):
         self.bias = nn.Parameter(torch.empty(units).uniform_(-bound, bound))
 
     def forward(self, features: Tensor) -> Tensor:
-        # autocast would round the product in forward alone; without it both ways agree
+        # autocast would round in forward only; without it forward and backward agree
         with torch.autocast(features.device.type, enabled=False):
             return affine_sqnl(features.to(self.weight.dtype), self.weight, self.bias)  # (N, units)
 

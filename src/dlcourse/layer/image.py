@@ -1,8 +1,8 @@
-"""What every image model asks of its inputs."""
+"""Checks of the shape of an image model's inputs."""
 
 from dlcourse.errors import UserError
 
-SMALL = 64  # images with a shorter side than this get a stem that does not shrink them at once
+SMALL = 64  # models use a stem with less downsampling for images with a side below this
 
 
 def image_shape(model: str, input_shape: tuple[int, ...], smallest: int) -> tuple[int, int, int]:
@@ -25,5 +25,5 @@ def image_shape(model: str, input_shape: tuple[int, ...], smallest: int) -> tupl
 
 
 def is_small(height: int, width: int) -> bool:
-    """Return whether images are as small as MNIST's or CIFAR's rather than ImageNet's."""
+    """Return whether a side is below 64 pixels, as in MNIST and CIFAR."""
     return min(height, width) < SMALL

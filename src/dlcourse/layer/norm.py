@@ -12,11 +12,11 @@ NORMS = ("none", "batch", "layer", "instance", "group")
 def norm_layer(name: str, channels: int, *, images: bool) -> nn.Module:
     """Make a normalisation with a learned scale and shift for every channel.
 
-    Maps (N, channels, H, W) to the same if ``images``, else (N, channels). ``batch`` averages
-    over the batch, ``layer`` over an example, ``instance`` over a channel of an example, ``group``
-    over gcd(channels, 8) groups of channels of an example.
+    Maps (N, channels, H, W) to the same shape with ``images``, else (N, channels). The statistics
+    of ``batch`` are taken over the batch, of ``layer`` over an example, of ``instance`` over a
+    channel of an example, of ``group`` over each of gcd(channels, 8) groups of channels.
 
-    Raises UserError for an unknown name, and for ``instance`` on single numbers.
+    Raises UserError for an unknown name, and for ``instance`` without ``images``.
 
     Reference: Ioffe, Szegedy, "Batch normalization", ICML 2015; Ba, Kiros, Hinton, "Layer
     normalization", 2016; Ulyanov, Vedaldi, Lempitsky, "Instance normalization", 2016; Wu, He,
@@ -41,10 +41,10 @@ def norm_layer(name: str, channels: int, *, images: bool) -> nn.Module:
 
 
 def batch_norm(channels: int, *, momentum: float, eps: float, weight: bool) -> nn.BatchNorm2d:
-    """Make a batch normalisation of maps (N, channels, H, W) with its own settings.
+    """Make a batch normalisation of maps (N, channels, H, W) with all its options.
 
-    momentum: the share of a new batch in the running statistics. eps: added to the variance.
-    weight: whether the factor learns; otherwise it stays 1, and the shift alone learns.
+    momentum: weight of a new batch in the running statistics. eps: added to the variance.
+    weight: whether the factor is learned; otherwise it stays 1, and only the shift is learned.
 
     Reference: Ioffe, Szegedy, "Batch normalization", ICML 2015.
     """

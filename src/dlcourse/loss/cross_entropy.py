@@ -7,8 +7,8 @@ from torch.nn import functional as F
 def cross_entropy(outputs: Tensor, targets: Tensor, *, label_smoothing: float) -> Tensor:
     """Return the mean of -log softmax(outputs)[target].
 
-    outputs: (N, K) logits; targets: (N,) classes.
-    label_smoothing: in [0, 1), this much of each target is spread evenly over all classes.
+    outputs: (N, K) logits. targets: (N,) classes, or (N, K) probabilities.
+    label_smoothing: in [0, 1), the share of each target that is spread evenly over all classes.
 
     Reference: Bridle, "Probabilistic interpretation of feedforward classification network
     outputs", 1990; Szegedy et al., "Rethinking the Inception architecture", CVPR 2016, section 7.

@@ -9,7 +9,7 @@ from dlcourse.loss.one_hot import one_hot
 def mse(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of (outputs - targets)^2 over examples and outputs.
 
-    outputs: (N, K); targets: (N, K) floats, or (N,) classes that are taken as one-hot vectors.
+    outputs: (N, K). targets: (N, K) floats, or (N,) classes, converted to one-hot vectors.
 
     Reference: Gauss, "Theoria motus", 1809.
     """

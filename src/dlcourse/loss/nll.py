@@ -5,11 +5,11 @@ from torch.nn import functional as F
 
 
 def nll(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean of -log p[target] in the lecture's two steps: log-softmax, then look up.
+    """Return the mean of -log p[target] in two steps: log-softmax, then selection of the target.
 
-    outputs: (N, K) logits; targets: (N,) classes, or (N, K) probabilities, whose log-likelihoods
-    are weighted with them. The softmax belongs to the loss because every model's last layer is
-    linear; so the value is that of ``cross_entropy`` without label smoothing.
+    outputs: (N, K) logits. targets: (N,) classes, or (N, K) probabilities as weights of the
+    log-likelihoods. Every model's last layer is linear, so the loss includes the softmax; its value
+    is that of ``cross_entropy`` without label smoothing.
 
     Reference: Bridle, "Probabilistic interpretation of feedforward classification network
     outputs", 1990.

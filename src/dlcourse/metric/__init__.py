@@ -1,5 +1,10 @@
-"""Metrics: see ``core.Metric``. Sums over a batch stay on the device; figures follow from them.
+"""Metrics: classes derived from ``core.Metric``.
 
-``outputs`` are (N, K). ``targets`` are (N,) classes or (N, K) values; to the class metrics (N, K)
-are the shares of mixed training examples, which count as their largest class.
+``measure(outputs, targets) -> Tensor`` returns sums over a batch, of any shape, on the device.
+``report(sums, examples) -> dict`` turns the sums over all batches, in float64 on the CPU, into
+named values. ``full(outputs, targets) -> dict`` is optional: details of the final test, from all
+outputs.
+
+outputs: (N, K) floats. targets: (N,) int64 classes, or (N, K) values of a regression; class metrics
+also take (N, K) probabilities of mixed training examples, which count as their most probable class.
 """

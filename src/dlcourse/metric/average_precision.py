@@ -7,21 +7,21 @@ from torch.nn import functional as F
 from dlcourse.core import Metric
 from dlcourse.metric.classes import true_class
 
-POINTS = 200  # of a curve that is kept
+POINTS = 200  # of a stored curve, at most
 TEMPERATURE = 4  # spreads probabilities near 0 and 1 over more bins
 
 
 class AveragePrecision(Metric):
     """The mean over classes of the average precision (mAP), from 0 to 1.
 
-    Examples are ordered by their softmax probability of a class. With precision P and recall R
-    down to each threshold, the class's average precision is the sum of (R_n - R_(n-1)) P_n: the
-    area under the precision-recall curve, not interpolated. A class without examples is left out.
+    Examples are sorted by their softmax probability of a class. With precision P and recall R at
+    each threshold, the class's average precision is the sum of (R_n - R_(n-1)) P_n: the area under
+    the precision-recall curve without interpolation. Classes without examples are not counted.
 
-    An epoch's figure is that of probabilities rounded to ``bins`` values, from counts that can be
-    added up batch by batch; what falls into one bin counts as equal. With 1,000 bins and 5,000
-    made-up examples it was 0.0002 to 0.003 below the exact figure, and 0.008 where nearly all
-    probabilities were 0 or 1. ``full`` is exact.
+    The value of an epoch is computed from a histogram of the probabilities with ``bins`` bins,
+    whose counts can be summed over batches; probabilities in the same bin count as equal. With
+    1,000 bins and 5,000 synthetic examples it was 0.0002 to 0.003 below the exact value, and 0.008
+    where nearly all probabilities were 0 or 1. ``full`` is exact.
 
     Reference: Salton, McGill, "Introduction to modern information retrieval", 1983, chapter 5.
     """
@@ -30,7 +30,7 @@ class AveragePrecision(Metric):
         self.bins = bins
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return how many examples (2, K, bins) of other classes and of each fall into its bins."""
+        """Return the histograms (2, K, bins) of other examples and of each class's own examples."""
         classes = outputs.shape[1]
         own = F.one_hot(true_class(targets), classes)  # (N, K)
         row = own * classes + torch.arange(classes, device=outputs.device)  # (N, K)
@@ -40,10 +40,10 @@ class AveragePrecision(Metric):
         return counts.view(2, classes, self.bins)
 
     def bin_of(self, outputs: Tensor) -> Tensor:
-        """Return the bins (N, K) of the classes' probabilities; more probable is higher.
+        """Return the bins (N, K) of the probabilities, in ascending order.
 
-        The bins are even in p^(1/4) / (p^(1/4) + (1 - p)^(1/4)), which rises with p and so keeps
-        the order, but has room near 0 and 1, where most probabilities lie.
+        The bins have equal widths in p^(1/4) / (p^(1/4) + (1 - p)^(1/4)), which increases with p
+        and is finer near 0 and 1, where most probabilities are.
         """
         log_odds = outputs.double().softmax(1).logit()
         height = torch.sigmoid(log_odds / TEMPERATURE).nan_to_num(0)
@@ -51,7 +51,7 @@ class AveragePrecision(Metric):
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"average_precision": mean over classes}``."""
-        gained = sums[1].flip(1)  # (K, bins), from the highest bin down
+        gained = sums[1].flip(1)  # (K, bins), in descending order
         others, own = sums.flip(2).cumsum(2)
         precision = own / (own + others).clamp(min=1)
         present = gained.sum(1) > 0
@@ -61,8 +61,8 @@ class AveragePrecision(Metric):
     def full(self, outputs: Tensor, targets: Tensor) -> dict:
         """Return the exact average precision of every class, their mean and the curves.
 
-        ``curves`` has the recall and precision of each class at no more than 200 thresholds, from
-        the highest down, to four digits. A class without examples has None.
+        ``curves`` holds recall and precision of each class at up to 200 descending thresholds,
+        rounded to four digits. A class without examples has None.
         """
         probabilities, classes = outputs.double().softmax(1), true_class(targets)
         areas: list[float | None] = []
@@ -83,10 +83,10 @@ class AveragePrecision(Metric):
 
 
 def precision_recall(score: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
-    """Return recall and precision (T,) from the highest threshold down, where the recall rises.
+    """Return recall and precision (T,) at the descending thresholds at which the recall increases.
 
-    score: (N,); own: (N,) whether an example is of the class, at least one. Equal scores lie above
-    a threshold together.
+    score: (N,). own: (N,) bool, whether an example belongs to the class; at least one does. Equal
+    scores have a common threshold.
     """
     score, order = score.sort(descending=True)
     found = own[order].double().cumsum(0)
@@ -99,6 +99,6 @@ def precision_recall(score: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def thinned(values: Tensor) -> list[float]:
-    """Return at most ``POINTS`` of the values, evenly chosen, the first and last among them."""
+    """Return at most ``POINTS`` evenly spaced values, including the first and the last."""
     chosen = torch.linspace(0, len(values) - 1, min(len(values), POINTS)).round().long()
     return [round(value, 4) for value in values[chosen].tolist()]

@@ -1,4 +1,4 @@
-"""Calibration: whether a model is right as often as it says."""
+"""Calibration: whether the confidence of a model equals its accuracy."""
 
 import torch
 from torch import Tensor
@@ -11,10 +11,10 @@ from dlcourse.metric.classes import true_class
 class Calibration(Metric):
     """Expected and maximum calibration error, and the Brier score, of softmax probabilities.
 
-    The confidence is the largest probability. Examples fall into bins of equal width by their
-    confidence, a bin being open below and closed above; in each the mean confidence is compared
-    with the share that is right. ``ece`` is the mean of the differences, weighted by the examples,
-    ``mce`` the largest. ``brier`` is the mean over examples of the sum over classes of
+    The confidence is the largest probability. Examples are sorted by confidence into bins of equal
+    width, open below and closed above; in each bin the mean confidence is compared with the
+    accuracy. ``ece`` is the mean absolute difference, weighted by the number of examples; ``mce``
+    is the largest. ``brier`` is the mean over examples of the sum over classes of
     (probability - one-hot)^2, from 0 to 2.
 
     Reference: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017,
@@ -49,7 +49,7 @@ class Calibration(Metric):
     def full(self, outputs: Tensor, targets: Tensor) -> dict:
         """Return the reliability table: mean confidence, accuracy and count of every bin.
 
-        An empty bin has a count of 0 and None for the rest.
+        An empty bin has a count of 0 and None for the other values.
         """
         count, confidence, hits, _ = self.measure(outputs, targets).tolist()
         bins = range(self.bins)

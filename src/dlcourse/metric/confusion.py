@@ -1,4 +1,4 @@
-"""Confusion counts, and what follows from them."""
+"""The confusion matrix, precision, recall and F1."""
 
 import torch
 from torch import Tensor
@@ -10,9 +10,9 @@ from dlcourse.metric.classes import true_class
 class Confusion(Metric):
     """Counts of true class (row) against predicted class (column), and macro averages of them.
 
-    Precision of a class: how many of those predicted as it are. Recall: how many of its examples
-    are predicted as it. F1: their harmonic mean. A class that never occurs and is never predicted
-    has none of them and is left out of the averages; a division by zero elsewhere counts as 0.
+    Precision of a class: the share of its predictions that are correct. Recall: the share of its
+    examples that are predicted correctly. F1: their harmonic mean. A class that neither occurs nor
+    is predicted is left out of the averages; other divisions by zero count as 0.
     """
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -25,18 +25,18 @@ class Confusion(Metric):
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"precision": ..., "recall": ..., "f1": ...}``, each the mean over classes."""
         seen = (sums.sum(0) + sums.sum(1)) > 0
-        return {name: float(figure[seen].mean()) for name, figure in rates(sums).items()}
+        return {name: float(values[seen].mean()) for name, values in rates(sums).items()}
 
     def full(self, outputs: Tensor, targets: Tensor) -> dict:
-        """Return the counts as ``confusion`` and every class's figures as ``per_class``.
+        """Return the counts as ``confusion`` and the metrics of every class as ``per_class``.
 
-        The support is how many examples the class has.
+        ``support`` is the number of examples of a class.
         """
         counts = self.measure(outputs, targets)
-        figures = rates(counts.double()) | {"support": counts.sum(1)}
+        metrics = rates(counts.double()) | {"support": counts.sum(1)}
         return {
             "confusion": counts.tolist(),
-            "per_class": {name: figure.tolist() for name, figure in figures.items()},
+            "per_class": {name: values.tolist() for name, values in metrics.items()},
         }
 
 

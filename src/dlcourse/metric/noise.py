@@ -8,10 +8,10 @@ from dlcourse.core import Metric
 
 
 class Noise(Metric):
-    """The most likely Gaussian noise on the targets, if the outputs are their means.
+    """The maximum likelihood estimate of Gaussian noise on the targets, with the outputs as means.
 
-    1 / beta, the variance, is the mean squared residual over examples and outputs. On the examples
-    that a model was fitted to it is too small, for some of the noise has been fitted as well.
+    The variance 1 / beta is the mean squared residual over examples and outputs. It is too small on
+    the training data, because the model has fitted a part of the noise.
 
     Reference: Bishop, "Pattern Recognition and Machine Learning", 2006, equation 3.21.
     """

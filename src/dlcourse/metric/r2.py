@@ -7,9 +7,10 @@ from dlcourse.core import Metric
 
 
 class R2(Metric):
-    """One minus the squared error over the targets' variance; 1 is perfect, 0 is the mean's.
+    """One minus the mean squared error divided by the variance of the targets.
 
-    Several outputs are averaged. A target that never varies counts as 1 if met exactly, else 0.
+    1 is perfect; predicting the mean gives 0. Several outputs are averaged. A constant target
+    counts as 1 if predicted exactly, else 0.
 
     Reference: Wright, "Correlation and causation", J. Agric. Research 20, 1921.
     """

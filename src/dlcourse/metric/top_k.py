@@ -13,7 +13,7 @@ class TopK(Metric):
         self.k = k
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return how many of (N, K) outputs have the target (N,) among their k largest."""
+        """Return the number () of outputs (N, K) with the target (N,) among their k largest."""
         largest = outputs.topk(min(self.k, outputs.shape[1]), dim=1).indices  # (N, k)
         return (largest == true_class(targets)[:, None]).sum()
 

@@ -1,4 +1,4 @@
-"""The small net of the speed records on CIFAR-10."""
+"""airbench, the small network of the speed records on CIFAR-10."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ PATCH = 2  # side of the first filters
 
 
 class Group(nn.Module):
-    """Convolves, halves the image, normalises; then convolves and normalises again.
+    """Applies convolutions with norms; a max pooling after the first halves the sides.
 
     Maps (N, C, H, W) to (N, width, H / 2, W / 2), rounded down. All convolutions are 3 x 3 and
     keep the size; a norm and an activation follow each.
 
-    depth: convolutions. residual: the maps behind the first one are added before the last
-        activation, where that is another one.
+    depth: the number of convolutions. residual: adds the output of the first convolution's
+        activation before the last activation, if depth is 2 or more.
     """
 
     def __init__(
@@ -45,35 +45,35 @@ class Group(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         maps = self.norms[0](self.pool(self.convolutions[0](maps)))  # (N, width, H / 2, W / 2)
-        maps = begun = self.activation(maps)
+        maps = shortcut = self.activation(maps)
         last = len(self.norms) - 1
         for number in range(1, len(self.norms)):
             maps = self.norms[number](self.convolutions[number](maps))
-            maps = self.activation(maps + begun if self.residual and number == last else maps)
+            maps = self.activation(maps + shortcut if self.residual and number == last else maps)
         return maps
 
 
 class AirBench(nn.Module):
-    """Classifies small images by a whitening layer and three groups of 3 x 3 convolutions.
+    """Classifies small images with a whitening layer and three groups of 3 x 3 convolutions.
 
     Input (N, C, H, W) with H and W at least 9, output (N, output_size). The first layer has 2 x 2
-    filters, two for each number of a patch: 24 for colours; ``init=whitening`` is meant for it.
-    Images of 32 x 32 become 31, 15, 7 and 3 pixels wide, and at last 1. At the widths 64, 256,
-    256 there are 1,972,792 parameters for 3 channels and 10 classes, the norms' fixed weights of 1
-    among them.
+    filters, two for each value of a patch, 24 for RGB images; ``init=whitening`` is made for it.
+    32 x 32 images become 31, 15, 7 and 3 pixels wide, and 1 after the last pooling. With the widths
+    64, 256, 256 the network has 1,972,792 parameters for 3 channels and 10 classes, including the
+    norms' weights, which are fixed at 1.
 
-    widths: of the groups, three of them by default; each halves the image. depth: convolutions
-        in each. residual: see ``Group``.
-    scale: a factor of the outputs, so that large weights make small ones.
-    norm_momentum: of the norms' statistics, the share that a new batch has. norm_eps: added to the
-    variance. norm_weight: whether norms learn a factor, or only a shift.
+    widths: maps of each group; every group halves the sides of the image.
+    depth: convolutions per group. residual: see ``Group``.
+    scale: factor of the outputs.
+    norm_momentum: weight of a new batch in the norms' running statistics. norm_eps: added to the
+        variance. norm_weight: whether norms learn a factor, or only a shift.
 
     Raises UserError without a group, for smaller images and for inputs that are no images.
 
     Reference: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", arXiv 2404.00498, 2024,
     section 3.1; ``widths=[128,512,512] depth=3 residual=true`` is the net for 96 %, with the
-    last activation behind the sum as in its author's later code.
-    Departs from it: images of other sizes are pooled as a whole at the end.
+    last activation after the sum as in its author's later code.
+    Departs from it: the last maps of images of other sizes are pooled over their whole area.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class AirBench(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         maps = self.activation(self.whitening(images))  # (N, 24, H - 1, W - 1)
         maps = self.groups(maps)  # (N, 256, 3, 3) at 32 pixels
-        # amax would split its gradient between equal maxima, which a compiled model computes twice,
-        # rounded and not, and finds in no place at all: 0 / 0
+        # not amax: it divides its gradient by the number of equal maxima, and a compiled model that
+        # recomputes them in another precision finds none: 0 / 0
         features = maps.flatten(2).max(2).values  # (N, 256)
         return self.output(features) * self.scale  # (N, output_size)

@@ -1,4 +1,4 @@
-"""AlexNet, the network that won ImageNet's contest of 2012."""
+"""AlexNet, the winner of the ImageNet challenge of 2012."""
 
 from torch import Tensor, nn
 
@@ -17,11 +17,11 @@ class AlexNet(nn.Module):
     Input (N, C, H, W) with H and W at least 15, output (N, output_size). 61,100,840 parameters
     for 224 x 224 x 3 and 1000 classes: those of torchvision's ``alexnet``, under the same names.
 
-    Images with a side below 64 pixels get 5 x 5 filters with stride 1 in the first layer in
-    place of 11 x 11 with stride 4, an average over the last maps in place of a grid of 6 x 6, and
-    512 hidden units in place of 4096.
+    For images with a side below 64 pixels the first layer has 5 x 5 filters with stride 1 instead
+    of 11 x 11 with stride 4, the last maps are averaged to 1 x 1 instead of 6 x 6, and there are
+    512 hidden units instead of 4096.
 
-    width: maps of the first convolution; all other maps and the hidden units grow with it.
+    width: maps of the first convolution; all other maps and the hidden units are proportional.
 
     Raises UserError for smaller images and for inputs that are no images.
 
@@ -52,7 +52,7 @@ class AlexNet(nn.Module):
 
         def convolution(inputs: int, maps: int, size: int, stride: int = 1) -> list[nn.Module]:
             padding = 2 if size > 3 else 1
-            layers = [nn.Conv2d(inputs, each * maps, size, stride, padding)]
+            layers: list[nn.Module] = [nn.Conv2d(inputs, each * maps, size, stride, padding)]
             if norm != "none":
                 layers.append(norm_layer(norm, each * maps, images=True))
             return [*layers, activation_layer(activation)]

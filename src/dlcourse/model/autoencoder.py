@@ -9,14 +9,15 @@ from dlcourse.layer.activation import activation_layer, pieces
 
 
 class Autoencoder(nn.Module):
-    """Squeezes inputs through one hidden layer and rebuilds them from it.
+    """Reconstructs its inputs from one hidden layer.
 
-    Input (N, *input_shape) of D values, output (N, D): the same values again. The rows of
-    the hidden layer's weights (hidden, D) are its features and can be drawn as images.
+    Input (N, *input_shape) of D values, output (N, D): their reconstruction. The rows of the hidden
+    layer's weights (hidden, D) are its features and can be shown as images.
 
-    hidden: units of the hidden layer. dropout: on the hidden units; 0.5 makes the features local.
+    hidden: number of hidden units.
+    dropout: probability for the hidden units; with 0.5 the features become local.
 
-    Raises UserError where the targets are not the inputs.
+    Raises UserError unless the targets are the inputs.
 
     Reference: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout", JMLR 15, 2014,
     section 7.1, whose figure 7 shows 256 ReLU units on MNIST with and without dropout.
@@ -35,7 +36,7 @@ class Autoencoder(nn.Module):
         values = math.prod(input_shape)
         if output_size != values:
             raise UserError(
-                f"model=autoencoder gives back its {values} inputs, and the targets are "
+                f"model=autoencoder reconstructs its {values} inputs, but the targets are "
                 f"{output_size} numbers.\nType data.reconstruct=true"
             )
         self.hidden = nn.Linear(values, pieces(activation) * hidden)

@@ -1,6 +1,7 @@
-"""Cascade-correlation: a network that grows while it learns."""
+"""Cascade-correlation: a network that grows during training."""
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,25 +12,28 @@ from dlcourse.layer.activation import activation_layer
 
 
 class Cascade(nn.Module):
-    """Adds hidden units one by one; each sees the inputs and all units before it, and is frozen.
+    """Adds hidden units one by one; each sees the inputs and all earlier units, and is then frozen.
 
-    Input (N, *input_shape), flattened to D numbers; output (N, output_size), linear in the inputs
-    and the units. The first training step trains the outputs alone. Every later one trains a pool
-    of candidates to follow the error that is left, installs the best for good and trains the
-    outputs again; once all units are installed, the outputs alone learn.
+    Input (N, *input_shape), flattened to D values; output (N, output_size), linear in the inputs
+    and the units. The first training step trains the output layer alone. Every later step trains a
+    pool of candidates to correlate with the residual error, installs the best one permanently and
+    trains the output layer again. Once all units are installed, only the output layer is trained.
 
-    units: how many hidden units there can be; all have their place from the start, so that weights
-        keep their shapes. Those that are not yet installed give 0. The weights of the installed
-        ones are buffers, because no optimizer may move them.
-    candidates: of which the best becomes the next unit.
-    candidate_steps, output_steps: updates of the pool, and of the outputs, in one training step.
-
-    activation: a bounded one; the covariance of others has no maximum, and grows with the weights.
+    units: the largest number of hidden units. Their weights exist from the start, so that shapes
+        do not change; units that are not installed yet return 0. The weights of installed units are
+        buffers, so that no optimizer changes them.
+    candidates: size of the pool whose best member becomes the next unit.
+    candidate_steps, output_steps: updates of the pool and of the output layer per training step.
+    activation: a bounded one; otherwise the covariance has no maximum and grows with the weights.
 
     Reference: Fahlman, Lebiere, "The cascade-correlation learning architecture", NIPS 1990.
-    Departs from it: the run's optimizer takes the place of quickprop, the numbers of steps are
-    fixed, and the error is the derivative of any loss with respect to the outputs.
+    Departs from it: the run's optimizer replaces quickprop, the numbers of steps are fixed, and the
+    error is the derivative of any loss with respect to the outputs.
     """
+
+    installed: Tensor  # () int64, the number of units so far
+    weights: Tensor  # (units, D + units)
+    biases: Tensor  # (units,)
 
     def __init__(
         self,
@@ -45,7 +49,9 @@ class Cascade(nn.Module):
         super().__init__()
         self.inputs, self.units = math.prod(input_shape), units
         self.candidate_steps, self.output_steps = candidate_steps, output_steps
-        self.activation = activation_layer(activation).requires_grad_(False)  # for frozen units too
+        self.activation = activation_layer(activation).requires_grad_(
+            False
+        )  # frozen units use it too
         self.candidates = nn.Linear(self.inputs + units, candidates)
         self.output = nn.Linear(self.inputs + units, output_size)
         self.register_buffer("installed", torch.zeros((), dtype=torch.int64))
@@ -68,12 +74,12 @@ class Cascade(nn.Module):
     def training_step(
         state: State, inputs: Tensor, targets: Tensor, recipe: Recipe
     ) -> tuple[Tensor, Tensor]:
-        """Install a unit, unless it is the first epoch or no place is left; train the outputs.
+        """Install a unit after the first epoch until all are installed; train the output layer.
 
-        Returns the outputs (N, K) and the mean loss without penalties before the last update of
-        the outputs, both without a gradient.
+        Returns the outputs (N, K) and the mean loss without penalties before the last update, both
+        without a gradient.
         """
-        model = state.model
+        model = cast(Cascade, state.model)
         if state.history and model.installed < model.units:
             features = features_of(model, inputs, recipe)
             error = error_left(model, features, targets, recipe)
@@ -83,10 +89,12 @@ class Cascade(nn.Module):
 
 
 def train_candidates(state: State, features: Tensor, error: Tensor) -> None:
-    """Draw a new pool and ascend each candidate's score; clipping and penalties have no part."""
-    model, optimizer = state.model, state.optimizer
+    """Draw a new pool and maximise each candidate's score, without clipping and penalties."""
+    model, optimizer = cast(Cascade, state.model), state.optimizer
     draw_candidates(model.candidates, model.inputs + int(model.installed))
-    error = error / error.square().mean().sqrt().clamp(min=1e-12)  # so that the size of steps stays
+    error = error / error.square().mean().sqrt().clamp(
+        min=1e-12
+    )  # step sizes do not shrink with the error
     optimizer.state.clear()
     for _ in range(model.candidate_steps):
         optimizer.zero_grad()
@@ -97,8 +105,8 @@ def train_candidates(state: State, features: Tensor, error: Tensor) -> None:
 def train_outputs(
     state: State, features: Tensor, targets: Tensor, recipe: Recipe
 ) -> tuple[Tensor, Tensor]:
-    """Descend the loss and the penalties with the output weights, the units staying as they are."""
-    model, optimizer, scaler = state.model, state.optimizer, state.scaler
+    """Minimise the loss and the penalties over the output layer's weights alone."""
+    model, optimizer, scaler = cast(Cascade, state.model), state.optimizer, state.scaler
     optimizer.state.clear()
     for _ in range(model.output_steps):
         with recipe.autocast():
@@ -109,7 +117,7 @@ def train_outputs(
             objective = objective + penalty(model)
         optimizer.zero_grad()
         scaler.scale(objective).backward()
-        model.candidates.zero_grad()  # a penalty has given them a gradient; they rest
+        model.candidates.zero_grad()  # a penalty gives them a gradient too
         scaler.unscale_(optimizer)
         recipe.clip(model)
         scaler.step(optimizer)
@@ -121,7 +129,7 @@ def train_outputs(
 
 @torch.no_grad()
 def features_of(model: Cascade, inputs: Tensor, recipe: Recipe) -> Tensor:
-    """Return the values (N, D + units) that the outputs see, as the run's precision makes them."""
+    """Return the inputs (N, D + units) of the output layer, computed in the run's precision."""
     with recipe.autocast():
         return at_least_float32(model.features(inputs))
 
@@ -137,12 +145,12 @@ def error_left(model: Cascade, features: Tensor, targets: Tensor, recipe: Recipe
 
 
 def candidate_values(model: Cascade, features: Tensor) -> Tensor:
-    """Return the values (N, candidates) of the pool."""
+    """Return the outputs (N, candidates) of the candidates."""
     return model.activation(model.candidates(features))
 
 
 def candidate_scores(values: Tensor, error: Tensor) -> Tensor:
-    """Return each candidate's sum over outputs of |covariance of its values and the error|.
+    """Return each candidate's sum over outputs of |covariance of its values with the error|.
 
     values: (N, C); error: (N, K); result: (C,).
     """
@@ -152,14 +160,14 @@ def candidate_scores(values: Tensor, error: Tensor) -> Tensor:
 
 @torch.no_grad()
 def draw_candidates(candidates: nn.Linear, visible: int) -> None:
-    """Draw weights from N(0, 1 / visible), for sums of about 1, and biases from N(0, 1)."""
+    """Draw weights from N(0, 1 / visible), so that sums have variance 1; biases from N(0, 1)."""
     candidates.weight.normal_(0, visible**-0.5)
     candidates.bias.normal_(0, 1)
 
 
 @torch.no_grad()
 def install(model: Cascade, best: int) -> None:
-    """Copy a candidate into the next free place; its weights towards the outputs start at 0."""
+    """Copy a candidate into the next free unit; its weights in the output layer start at 0."""
     place = int(model.installed)
     visible = model.inputs + place
     model.weights[place, :visible] = model.candidates.weight[best, :visible]

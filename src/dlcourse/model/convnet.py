@@ -18,12 +18,12 @@ class ConvNet(nn.Module):
     24, the pooling to 12: 12 x 12 x 64 = 9,216 features, then 128 hidden units. Each layer but the
     last is followed by norm and activation.
 
-    dilation: the distance, in pixels, between the pixels that neighbouring weights of a filter see;
-        a filter then covers 2 dilation + 1 pixels to a side, with as many weights.
-    padding: ``valid`` for none, or ``same`` for as much as keeps the maps as large as the image.
-    dropout: after the pooling. hidden_dropout: after the hidden units.
+    dilation: distance in pixels between the inputs of neighbouring filter weights; a filter then
+        covers 2 dilation + 1 pixels per side with the same number of weights.
+    padding: ``valid`` for none, or ``same`` to keep the size of the maps.
+    dropout, hidden_dropout: probabilities after the pooling and after the hidden units.
 
-    With ``norm=instance`` the hidden units, which are no images, go without.
+    With ``norm=instance`` the hidden units have no norm, because they are no images.
 
     Raises UserError for smaller images and for inputs that are no images.
 
@@ -46,7 +46,7 @@ class ConvNet(nn.Module):
         hidden_dropout: float,
     ) -> None:
         super().__init__()
-        lost = 4 * dilation if padding == "valid" else 0  # by both convolutions, from each side
+        lost = 4 * dilation if padding == "valid" else 0  # pixels per side, by both convolutions
         channels, *sides = image_shape("convnet", input_shape, max(MIN_SIZE, lost + 2))
         rows, columns = ((side - lost) // 2 for side in sides)
 

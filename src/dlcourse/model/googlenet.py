@@ -1,6 +1,7 @@
-"""GoogLeNet, the first network of Inception blocks."""
+"""GoogLeNet, the first network with Inception blocks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +26,11 @@ INCEPTION5 = ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128))
 
 
 class Inception(nn.Module):
-    """Looks at maps (N, C, H, W) along four paths and stacks what they find, (N, C', H, W).
+    """Applies four parallel paths to maps (N, C, H, W) and concatenates their outputs.
 
-    paths: maps of 1x1 | 1x1 and then 3x3 | 1x1 and then another 3x3 | 1x1 after pooling, as in a
-    row of the paper's table 1; C' is the sum of the first, third, fifth and last.
+    paths: number of maps after 1x1 | 1x1, 3x3 | 1x1, another 3x3 | pooling and 1x1, as in a row of
+        the paper's table 1. The output is (N, C', H, W); C' is the sum of the first, third, fifth
+        and last.
     """
 
     def __init__(
@@ -56,18 +58,18 @@ class GoogLeNet(nn.Module):
     Input (N, C, H, W) with H and W at least 6, output (N, output_size). For 224 x 224 x 3 and 1000
     classes it has the 6,624,904 parameters of torchvision's ``googlenet(aux_logits=False)``.
 
-    Images with a side below 64 pixels get a stem of stride 1 without poolings, its first filters
-    3 x 3 in place of 7 x 7: 28 pixels reach the first block as 28 x 28 maps, as 224 pixels do.
+    For images with a side below 64 pixels the stem has stride 1, no poolings, and first filters of
+    3 x 3 instead of 7 x 7: the first block then sees 28 x 28 maps, as it does for 224 pixels.
 
-    width: maps of the first convolution; all others grow with it.
+    width: maps of the first convolution; all others are proportional.
 
     Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich, "Going
     deeper with convolutions", CVPR 2015, table 1.
-    Departs from it, as torchvision does: the third path has filters of 3 x 3 in place of 5 x 5;
-    each convolution is followed by batch normalisation (eps 1e-3) in place of two local response
-    normalisations; no auxiliary classifiers; dropout 0.2 in place of 0.4. The initial weights are
+    Departs from it, as torchvision does: the third path has filters of 3 x 3 instead of 5 x 5;
+    each convolution is followed by batch normalisation (eps 1e-3) instead of two local response
+    normalisations; no auxiliary classifiers; dropout 0.2 instead of 0.4. The initial weights are
     PyTorch's; torchvision draws from a truncated N(0, 0.01^2).
     """
 
@@ -92,16 +94,20 @@ class GoogLeNet(nn.Module):
             filters, bias = pieces(activation) * maps, norm == "none"
             layers = nn.Sequential(nn.Conv2d(inputs, filters, size, stride, size // 2, bias=bias))
             if norm != "none":
-                layers.append(norm_layer(norm, filters, images=True))
-                layers[-1].eps = 1e-3  # as torchvision's
+                normalisation: Any = norm_layer(norm, filters, images=True)
+                normalisation.eps = 1e-3  # as in torchvision
+                layers.append(normalisation)
             return layers.append(activation_layer(activation))
 
-        def inceptions(inputs: int, table: tuple[tuple[int, ...], ...]) -> nn.Sequential:
+        def inceptions(
+            inputs: int, table: tuple[tuple[int, ...], ...]
+        ) -> tuple[nn.Sequential, int]:
             blocks = nn.Sequential()
             for row in table:
-                blocks.append(Inception(inputs, tuple(map(scaled, row)), convolution, pool))
-                inputs = blocks[-1].outputs
-            return blocks
+                block = Inception(inputs, tuple(map(scaled, row)), convolution, pool)
+                blocks.append(block)
+                inputs = block.outputs
+            return blocks, inputs
 
         def halve(size: int) -> nn.Module:
             return pool_layer(pool, size, 2, ceil_mode=True)
@@ -113,12 +119,12 @@ class GoogLeNet(nn.Module):
         self.stem = nn.Sequential(
             *first, convolution(thin, thin, 1), convolution(thin, wide, 3), *last
         )
-        self.inception3 = inceptions(wide, INCEPTION3)
-        self.inception4 = inceptions(self.inception3[-1].outputs, INCEPTION4)
-        self.inception5 = inceptions(self.inception4[-1].outputs, INCEPTION5)
+        self.inception3, maps = inceptions(wide, INCEPTION3)
+        self.inception4, maps = inceptions(maps, INCEPTION4)
+        self.inception5, maps = inceptions(maps, INCEPTION5)
         self.pool3, self.pool4 = halve(3), halve(2)
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
-        self.output = nn.Linear(self.inception5[-1].outputs, output_size)
+        self.output = nn.Linear(maps, output_size)
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.stem(images)  # (N, 192, 28, 28) at 224 or 28 pixels

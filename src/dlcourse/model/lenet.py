@@ -22,8 +22,8 @@ class LeNet5(nn.Module):
     Reference: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
     recognition", Proc. IEEE 86(11), 1998, section II.B.
     Departs from it: every C3 map sees all six S2 maps, pooling has no weights, and the output is
-    linear with cross-entropy instead of radial basis units. ReLU and max pooling are today's
-    defaults; the paper's are ``activation=tanh pool=average``.
+    linear with cross-entropy instead of radial basis units. The default activation and
+    pooling are ReLU and max; the paper's are ``activation=tanh pool=average``.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class LeNet5(nn.Module):
         each = pieces(activation)
 
         def block(inputs: int, maps: int, padding: int) -> list[nn.Module]:
-            layers = [nn.Conv2d(inputs, each * maps, 5, padding=padding)]
+            layers: list[nn.Module] = [nn.Conv2d(inputs, each * maps, 5, padding=padding)]
             if norm != "none":
                 layers.append(norm_layer(norm, each * maps, images=True))
             return [*layers, activation_layer(activation), pool_layer(pool, 2)]

@@ -1,4 +1,4 @@
-"""The LeNet of Caffe's MNIST example: larger than LeNet-5, and known from the pruning papers."""
+"""The LeNet of Caffe's MNIST example, larger than LeNet-5 and used in papers on pruning."""
 
 from torch import Tensor, nn
 
@@ -17,17 +17,17 @@ class LeNetCaffe(nn.Module):
     filters; 800 features at 28 x 28; 431,080 parameters for one channel of 28 x 28 and ten
     classes.
 
-    conv_activation: whether the activation follows the convolutions as well. In Caffe's own file
-        it does not: the 500 hidden units are the only ones with an activation, and what is not
-        linear about the convolutions is the max pooling.
+    conv_activation: whether the convolutions are followed by the activation too. In Caffe's file
+        they are not: only the 500 hidden units have an activation, and the only non-linearity of
+        the convolutional part is max pooling.
 
     Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Jia, Shelhamer, Donahue, Karayev, Long, Girshick, Guadarrama, Darrell, "Caffe:
     convolutional architecture for fast feature embedding", ACM Multimedia 2014, and its file
     ``examples/mnist/lenet.prototxt``.
-    Departs from it: an activation follows each convolution, unless ``conv_activation=false``; and
-    PyTorch's initial weights, where Caffe's are ``init=lecun_uniform``.
+    Departs from it: an activation follows each convolution, unless ``conv_activation=false``; the
+    initial weights are PyTorch's, Caffe's are ``init=lecun_uniform``.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class LeNetCaffe(nn.Module):
 
         def block(inputs: int, maps: int) -> list[nn.Module]:
             filters = each * maps if conv_activation else maps
-            layers = [nn.Conv2d(inputs, filters, 5)]
+            layers: list[nn.Module] = [nn.Conv2d(inputs, filters, 5)]
             if norm != "none":
                 layers.append(norm_layer(norm, filters, images=True))
             if conv_activation:

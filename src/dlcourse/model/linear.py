@@ -1,4 +1,4 @@
-"""The linear model: softmax regression on classes, linear regression on values."""
+"""The linear model: softmax regression for classes, linear regression for values."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class Linear(nn.Module):
     """Maps inputs to outputs by one matrix and one bias.
 
-    Input (N, *input_shape), output (N, output_size): 10 x 3072 weights on CIFAR-10.
+    Input (N, *input_shape), output (N, output_size). On CIFAR-10 it has 10 x 3072 weights.
 
     Reference: Cox, "The regression analysis of binary sequences", J. R. Stat. Soc. B 20, 1958;
     Bishop, "Pattern Recognition and Machine Learning", 2006, sections 3.1 and 4.3.
@@ -19,7 +19,7 @@ class Linear(nn.Module):
         self.output = nn.Linear(math.prod(input_shape), output_size)
 
     def features(self, inputs: Tensor) -> Tensor:
-        """Return the inputs as rows (N, D)."""
+        """Return the flattened inputs (N, D)."""
         return inputs.flatten(1)
 
     def forward(self, inputs: Tensor) -> Tensor:

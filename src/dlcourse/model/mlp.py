@@ -13,11 +13,11 @@ from dlcourse.layer.norm import norm_layer
 class MLP(nn.Module):
     """Classifies or regresses with fully connected hidden layers.
 
-    Input (N, *input_shape), output (N, output_size). Each hidden layer is linear, norm,
-    activation, dropout. Widths [4, 3] between 6 inputs and 1 output have 47 parameters.
+    Input (N, *input_shape), output (N, output_size). Each hidden layer is a linear map, norm,
+    activation and dropout. With 6 inputs, widths [4, 3] and 1 output there are 47 parameters.
 
-    widths: units of each hidden layer; none makes a linear model.
-    dropout: the probability, in [0, 1), that a hidden unit is silenced in a training step.
+    widths: units of each hidden layer; an empty list makes a linear model.
+    dropout: the probability, in [0, 1), that a hidden unit is set to 0 in a training step.
 
     Reference: Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors",
     Nature 323, 1986.

@@ -12,29 +12,28 @@ from dlcourse.layer.activation import activation_layer, centred_gain
 from dlcourse.layer.image import image_shape, is_small
 
 MIN_SIZE = 8
-MIN_VARIANCE = 1e-4  # the least variance that filters are divided by
+MIN_VARIANCE = 1e-4  # filters are divided by the root of this variance at least
 
 
 class NFNet(nn.Module):
-    """Classifies images with residual blocks whose signals keep their size by design.
+    """Classifies images with residual blocks that keep the variance of signals without norms.
 
-    Input (N, C, H, W) with H and W at least 8, output (N, output_size). Where another net
-    normalises what it computes, this one standardises its filters, divides the input of each
-    block by the standard deviation that theory expects there, and adds ``alpha`` times the
-    block's result. The variance is 1 at the start of a stage and grows by alpha^2 with each
-    block; a stage's first block sets it back. Images of 64 pixels and more are shrunk by 4 in
-    the stem.
+    Input (N, C, H, W) with H and W at least 8, output (N, output_size). Instead of normalising
+    activations, the network standardises its filters, divides the input of each block by its
+    expected standard deviation, and adds ``alpha`` times the block's output. The expected variance
+    is 1 at the start of a stage and grows by alpha^2 with each block; the first block of a stage
+    resets it. The stem reduces images of 64 pixels and more by a factor of 4.
 
-    widths: maps of each stage; every stage but the first halves the image.
-    depth: blocks per stage. dropout: before the output layer.
+    widths: maps of each stage; every stage but the first halves the sides.
+    depth: blocks per stage. alpha: weight of a block's output. dropout: before the output layer.
 
-    Raises UserError for smaller images, for inputs that are no images and without widths.
+    Raises UserError for smaller images, for inputs that are no images and for empty widths.
 
     Reference: Brock, De, Smith, "Characterizing signal propagation to close the performance gap in
     unnormalized ResNets", ICLR 2021; Brock, De, Smith, Simonyan, "High-performance large-scale
     image recognition without normalization", ICML 2021, which trains with ``clip=agc``.
-    Departs from them: two 3 x 3 convolutions to a block, no squeeze-and-excitation, no stochastic
-    depth, no learned factor on a block's result, and shortcuts shrink by their stride.
+    Departs from them: two 3 x 3 convolutions per block, no squeeze-and-excitation, no stochastic
+    depth, no learned factor of a block's output, and strided shortcuts instead of pooled ones.
     """
 
     def __init__(
@@ -85,8 +84,8 @@ class NFNet(nn.Module):
 class NFBlock(nn.Module):
     """Maps h to h + alpha f(h / beta), where beta is the expected standard deviation of h.
 
-    A transition replaces the first h by a 1 x 1 convolution of the activated h / beta, which has
-    variance 1 whatever came in.
+    A transition replaces the first h by a 1 x 1 convolution of the activated h / beta, so that the
+    variance is 1 again. Maps (N, C, H, W) to (N, outputs, H / stride, W / stride).
     """
 
     def __init__(
@@ -113,21 +112,22 @@ class NFBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         signal = self.activation1(maps / self.beta)
-        skipped = maps if self.shortcut is None else self.shortcut(signal)
+        skip = maps if self.shortcut is None else self.shortcut(signal)
         branch = self.conv2(self.activation2(self.conv1(signal)))
-        return skipped + self.alpha * branch
+        return skip + self.alpha * branch
 
 
 class ScaledConv2d(nn.Conv2d):
-    """Convolves with filters of mean 0 and variance gain^2 / fan_in, whatever its weights are.
+    """Convolves with weights that are standardised to mean 0 and variance gain^2 / fan_in.
 
-    gain: makes up for the activation before it. ``scale`` is a learned factor for each filter.
+    gain: compensates for the activation before it. ``scale`` is a learned factor of each filter.
     """
 
     def __init__(
         self, inputs: int, outputs: int, size: int, *, stride: int = 1, gain: float = 1.0
     ) -> None:
         super().__init__(inputs, outputs, size, stride, padding=size // 2)
+        assert self.bias is not None
         nn.init.zeros_(self.bias)
         self.gain = gain
         self.scale = nn.Parameter(torch.ones(outputs))

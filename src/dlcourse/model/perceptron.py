@@ -9,12 +9,12 @@ from torch import Tensor, nn
 class Perceptron(nn.Module):
     """Classifies by the sign of one weighted sum.
 
-    Input (N, *input_shape), output (N, output_size). Between two classes there is one threshold
-    neuron: s = w x + b, and the outputs are [0, s], so that class 1 wins where s > 0. More classes
-    have a sum each.
+    Input (N, *input_shape), output (N, output_size). For two classes there is one threshold neuron
+    s = w x + b, and the outputs are [0, s]: class 1 is predicted if s > 0. For more classes there
+    is one sum per class.
 
-    With ``loss=perceptron``, ``optim=sgd`` and single examples a step is Rosenblatt's rule
-    w <- w + a (d - y) x: only a wrong answer y changes the weights, towards the right one d.
+    With ``loss=perceptron``, ``optim=sgd`` and batches of one example a step is Rosenblatt's rule
+    w <- w + a (d - y) x with the target d and the prediction y: only errors change the weights.
 
     Reference: Rosenblatt, "The perceptron: a probabilistic model for information storage and
     organization in the brain", Psychological Review 65, 1958; for more classes Duda, Hart,

@@ -1,4 +1,4 @@
-"""A polynomial, which is linear in its coefficients."""
+"""Polynomial regression, a model that is linear in its coefficients."""
 
 import math
 
@@ -7,12 +7,10 @@ from torch import Tensor, nn
 
 
 class Polynomial(nn.Module):
-    """Fits w_0 + w_1 x + ... + w_M x^M, for several features the sum of one polynomial each.
-
-    Of order 0 it is the constant w_0.
+    """Fits w_0 + w_1 x + ... + w_M x^M; for several features, a sum of one polynomial each.
 
     Input (N, *input_shape) of D values, output (N, output_size). There are no products of
-    different features.
+    different features. With order 0 it is the constant w_0.
 
     order: the highest power M.
 
@@ -36,12 +34,12 @@ class Polynomial(nn.Module):
     def coefficients(self, mean: Tensor, scale: Tensor) -> Tensor:
         """Return w_0, ..., w_M (output_size, M + 1) in float64, in powers of the raw input x.
 
-        The model sees (x - mean) scale, whose powers are multiplied out. For one input alone.
+        The model sees (x - mean) scale; its powers are expanded. Only for one input.
         """
         shift, factor = (-mean * scale).cpu().double().item(), scale.cpu().double().item()
         weights = torch.cat([self.output.bias[:, None], self.output.weight], 1).cpu().double()
         powers = torch.zeros(self.order + 1, self.order + 1, dtype=torch.float64)
-        for m in range(self.order + 1):  # (shift + factor x)^m, the binomial theorem
+        for m in range(self.order + 1):  # (shift + factor x)^m by the binomial theorem
             for k in range(m + 1):
                 powers[m, k] = math.comb(m, k) * shift ** (m - k) * factor**k
         return weights.cpu() @ powers
@@ -56,7 +54,7 @@ class Constant(nn.Linear):
         self.register_buffer("weight", torch.empty(out_features, 0))
 
     def reset_parameters(self) -> None:
-        """Begin at 0; there is no number of inputs to derive a range from."""
+        """Set the bias to 0, because without inputs there is no range to draw from."""
         nn.init.zeros_(self.bias)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The residual networks of the ImageNet contest of 2015."""
+"""The residual networks of the ImageNet challenge of 2015."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ MIN_SIZE = 9  # the last stage then sees 2 x 2
 def convolution(inputs: int, maps: int, size: int, stride: int, norm: str) -> list[nn.Module]:
     """Make a convolution (N, inputs, H, W) -> (N, maps, H / stride, W / stride) and its norm.
 
-    The norm's shift takes the place of a bias.
+    With a norm the convolution has no bias, because the norm has a shift.
     """
     layer = nn.Conv2d(inputs, maps, size, stride, padding=size // 2, bias=norm == "none")
     return [layer] if norm == "none" else [layer, norm_layer(norm, maps, images=True)]
@@ -34,7 +34,7 @@ def bottleneck_layers(
 ) -> nn.Sequential:
     """Make the 1 x 1, 3 x 3 and 1 x 1 convolutions of a block of ResNet-50 (figure 5, right).
 
-    The first narrows the inputs to a quarter of the maps that the last hands out.
+    The first reduces the inputs to a quarter of the maps that the last returns.
     """
     narrow = maps // 4
     return nn.Sequential(
@@ -47,9 +47,9 @@ def bottleneck_layers(
 
 
 class Block(nn.Module):
-    """Adds what layers F find to what came in: activation(F(x) + shortcut(x)), equation 1.
+    """Adds layers F and a shortcut: activation(F(x) + shortcut(x)), equation 1.
 
-    Maps (N, C, H, W) to the shape that layers and shortcut share. A plain network's block has no
+    Maps (N, C, H, W) to the common shape of layers and shortcut. A block of a plain network has no
     shortcut, and the same weights under the same names.
     """
 
@@ -60,10 +60,10 @@ class Block(nn.Module):
         self.activation = activation_layer(activation)
 
     def forward(self, maps: Tensor) -> Tensor:
-        found = self.layers(maps)
+        residual = self.layers(maps)
         if self.shortcut is not None:
-            found = found + self.shortcut(maps)
-        return self.activation(found)
+            residual = residual + self.shortcut(maps)
+        return self.activation(residual)
 
 
 class ResNet(nn.Module):
@@ -73,12 +73,13 @@ class ResNet(nn.Module):
     classes it has the parameters of torchvision's ``resnet18``, ``34`` and ``50``: 11,689,512,
     21,797,672 and 25,557,032.
 
-    Images with a side below 64 pixels get a first convolution of 3 x 3 with stride 1 in place of
-    7 x 7 with stride 2, and no max pooling after it.
+    For images with a side below 64 pixels the first convolution is 3 x 3 with stride 1 instead of
+    7 x 7 with stride 2, and no max pooling follows it.
 
-    blocks: how many in each of the four stages. bottleneck: whether a block is 1x1-3x3-1x1.
-    width: maps of the first convolution; all others grow with it.
-    skip: without it, blocks have no shortcuts: a plain network.
+    blocks: number of blocks in each of the four stages.
+    bottleneck: whether a block is 1x1-3x3-1x1 instead of 3x3-3x3.
+    width: maps of the first convolution; all others are proportional.
+    skip: whether blocks have shortcuts; without them it is a plain network.
 
     Raises UserError for smaller images and for inputs that are no images.
 
@@ -115,15 +116,16 @@ class ResNet(nn.Module):
         inputs = width
         for stage, count in enumerate(blocks):
             maps = width * 2**stage * (4 if bottleneck else 1)  # 64, 128, 256, 512; or times 4
-            self.stages.append(nn.Sequential())
+            blocks_of_stage = nn.Sequential()
             for block in range(count):
                 stride = 2 if stage > 0 and block == 0 else 1
                 layers = layers_of(inputs, maps, stride, activation, norm)
                 shortcut = nn.Identity() if skip else None
                 if skip and (inputs != maps or stride > 1):
                     shortcut = nn.Sequential(*convolution(inputs, maps, 1, stride, norm))
-                self.stages[-1].append(Block(layers, shortcut, activation))
+                blocks_of_stage.append(Block(layers, shortcut, activation))
                 inputs = maps
+            self.stages.append(blocks_of_stage)
         self.output = nn.Linear(inputs, output_size)
 
     def forward(self, images: Tensor) -> Tensor:

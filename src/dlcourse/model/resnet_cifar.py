@@ -1,4 +1,4 @@
-"""The residual networks for CIFAR-10, and the plain networks that degrade with depth."""
+"""The residual networks for CIFAR-10, and the plain networks whose error grows with depth."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,7 +12,7 @@ MIN_SIZE = 5  # the last stage then sees 2 x 2
 
 
 class PaddedShortcut(nn.Module):
-    """Takes every second pixel and adds maps of zeros: (N, C, H, W) -> (N, 2 C, H / 2, W / 2).
+    """Takes every second pixel and appends C maps of zeros: (N, C, H, W) -> (N, 2 C, H / 2, W / 2).
 
     It has no parameters: option A of the paper.
     """
@@ -28,11 +28,11 @@ class ResNetCifar(nn.Module):
     Input (N, C, H, W) with H and W at least 5, output (N, output_size). The stages have 16, 32 and
     64 maps of 32 x 32, 16 x 16 and 8 x 8 pixels where the image has 32 x 32. For its 3 channels
     and 10 classes, 20, 32, 44, 56 and 110 layers have 0.27, 0.46, 0.66, 0.85 and 1.7 million
-    parameters, with or without shortcuts. Large images get no other stem.
+    parameters, with or without shortcuts. The stem is the same for all sizes of images.
 
     depth: the number of layers with weights, 6 n + 2.
     width: maps of the first stage; the others have twice and four times as many.
-    skip: without it, blocks have no shortcuts: a plain network with the same weights.
+    skip: whether blocks have shortcuts; without them it is a plain network with the same weights.
 
     Raises UserError for another depth, for smaller images and for inputs that are no images.
 
@@ -69,13 +69,14 @@ class ResNetCifar(nn.Module):
         self.stages = nn.Sequential()
         inputs = width
         for maps in (width, 2 * width, 4 * width):
-            self.stages.append(nn.Sequential())
+            stage = nn.Sequential()
             for _ in range(blocks):
                 stride = 1 if inputs == maps else 2
                 layers = two_layers(inputs, maps, stride, activation, norm)
                 shortcut = nn.Identity() if stride == 1 else PaddedShortcut()
-                self.stages[-1].append(Block(layers, shortcut if skip else None, activation))
+                stage.append(Block(layers, shortcut if skip else None, activation))
                 inputs = maps
+            self.stages.append(stage)
         self.output = nn.Linear(inputs, output_size)
 
     def forward(self, images: Tensor) -> Tensor:

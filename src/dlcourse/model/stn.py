@@ -10,25 +10,25 @@ from dlcourse.layer.pool import pool_layer
 from dlcourse.model.lenet import LeNet5
 
 MIN_SIZE = 28
-MAPS = 20  # of both convolutions of the localisation net, and its hidden units
+MAPS = 20  # of both convolutions of the localisation network; also its hidden units
 
 
 class SpatialTransformer(nn.Module):
-    """Shifts, turns, scales and shears each image as it sees fit, then classifies it.
+    """Applies a learned affine map to each image, then classifies it.
 
-    Input (N, C, H, W) with H and W at least 28, output (N, output_size). A small localisation net
-    looks at the image and gives the six numbers of an affine map; the image is sampled anew
-    on the grid that this map makes of its own. At the start the map is the identity, whatever
-    ``init`` draws: its weights are plain parameters that no initializer touches.
+    Input (N, C, H, W) with H and W at least 28, output (N, output_size). A small localisation
+    network predicts the six numbers of an affine map for each image; the image is resampled on the
+    transformed grid. The first map is the identity for every ``init``, because the weights of the
+    last layer of the localisation network are plain parameters, which no initializer changes.
 
-    pool: in both nets. norm, dropout: in LeNet-5.
+    pool: in both networks. norm, dropout: in LeNet-5.
 
     Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Jaderberg, Simonyan, Zisserman, Kavukcuoglu, "Spatial transformer networks",
     NeurIPS 2015.
-    Departs from it: LeNet-5 classifies, and what lies beyond the border is as at the border
-    instead of 0, because 0 is grey after standardisation.
+    Departs from it: LeNet-5 is the classifier, and pixels beyond the border repeat the border
+    instead of being 0, because 0 is grey after standardisation.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class SpatialTransformer(nn.Module):
         )
 
     def affine(self, images: Tensor) -> Tensor:
-        """Return the map of each image (N, 2, 3), from output to input places in [-1, 1]."""
+        """Return each image's map (N, 2, 3) from output to input coordinates in [-1, 1]."""
         seen = self.localisation(images)  # (N, 20)
         return (seen @ self.map_weight + self.map_bias).unflatten(1, (2, 3))
 
     def transform(self, images: Tensor) -> Tensor:
-        """Return images (N, C, H, W) as the classifier gets to see them."""
-        places = F.affine_grid(self.affine(images), images.shape, align_corners=False)
-        return F.grid_sample(images, places, padding_mode="border", align_corners=False)
+        """Return the resampled images (N, C, H, W), which are the classifier's inputs."""
+        grid = F.affine_grid(self.affine(images), list(images.shape), align_corners=False)
+        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classifier(self.transform(images))  # (N, output_size)

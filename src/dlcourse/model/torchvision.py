@@ -1,4 +1,4 @@
-"""Any of torchvision's classifiers, with its published weights if wanted."""
+"""The classifiers of torchvision, with random or published weights."""
 
 import torch
 from torch import Tensor, nn
@@ -8,24 +8,26 @@ from dlcourse.errors import UserError
 from dlcourse.layer.image import image_shape
 from dlcourse.model.published import published, weights_of
 
-IMAGENET_CLASSES = 1000  # of ImageNet, on which all the published weights were trained
-CONTAINERS = ("features", "encoder", "layers", "blocks", "trunk_output")  # of a net's blocks
+IMAGENET_CLASSES = 1000  # the outputs of every network with published weights
+CONTAINERS = ("features", "encoder", "layers", "blocks", "trunk_output")  # names of block lists
 
 
 class Torchvision(nn.Module):
     """Classifies images with a published network and a new output layer.
 
-    Input (N, C, H, W) with 1 or 3 channels, output (N, output_size). Grey images become three
-    equal channels. The network's last layer, which knew ImageNet's 1000 classes, makes way for
-    ``output``; all before it is ``backbone``. SqueezeNet's last layer is a convolution, and
-    ``output`` follows the pooling behind it.
+    Input (N, C, H, W) with 1 or 3 channels, output (N, output_size). Grey images are repeated to
+    three channels. The layer ``output`` replaces the network's last layer with its 1000 outputs for
+    ImageNet; everything before it is ``backbone``. SqueezeNet's last layer is a convolution; there
+    ``output`` follows the pooling after it.
 
-    name: as in ``torchvision.models.list_models()``. weights: None for random ones, ``DEFAULT``
-    for the best published ones, or the name of an older set, ``IMAGENET1K_V1``.
-    freeze: ``backbone`` trains the output layer only, a number N all behind the first N blocks.
-    size: pixels to a side to which images are resized first; None leaves them.
+    name: as in ``torchvision.models.list_models()``.
+    weights: None for random ones, ``DEFAULT`` for the best published ones, or the name of an older
+        set such as ``IMAGENET1K_V1``.
+    freeze: ``none``; ``backbone`` to train the output layer only; or a number N to freeze the first
+        N blocks.
+    size: side in pixels to which images are resized first; None does not resize.
 
-    Raises UserError for an unknown name, for weights that cannot be had, for more blocks than
+    Raises UserError for an unknown name, for weights that are not available, for more blocks than
     there are, and for images that the network cannot take.
 
     Reference: each network's paper is named in torchvision's documentation.
@@ -56,7 +58,7 @@ class Torchvision(nn.Module):
         self.try_out(name, torch.zeros(1, channels, height, width))
 
     def try_out(self, name: str, image: Tensor) -> None:
-        """Look at one image; raises UserError where the network cannot."""
+        """Run one image through the network; raises UserError if it cannot take it."""
         self.eval()
         try:
             with torch.no_grad():
@@ -73,7 +75,7 @@ class Torchvision(nn.Module):
         self.train()
 
     def features(self, images: Tensor) -> Tensor:
-        """Return what the output layer sees (N, features)."""
+        """Return the inputs of the output layer (N, features)."""
         if self.size is not None:
             side = (self.size, self.size)
             images = F.interpolate(images, side, mode="bilinear", antialias=True)
@@ -84,7 +86,7 @@ class Torchvision(nn.Module):
 
 
 def cut_head(net: nn.Module) -> int:
-    """Put nothing in the place of the last layer and return how many inputs it had."""
+    """Replace the last layer by the identity and return its number of inputs."""
     heads = {
         place: layer
         for place, layer in net.named_modules()
@@ -97,12 +99,13 @@ def cut_head(net: nn.Module) -> int:
 
 
 def first_blocks(net: nn.Module, name: str, freeze: str | int) -> list[nn.Module]:
-    """Return the parts of a net that do not learn; raises UserError for more than there are.
+    """Return the modules to freeze; raises UserError for more blocks than there are.
 
-    A block is a part with weights at the top of the net, or in the list of its blocks if it
-    has one, ``features`` or ``encoder.layers``. A ViT's class token and positions are in none.
+    A block is a module with weights at the top level of the network, or in its list of blocks if it
+    has one, such as ``features`` or ``encoder.layers``. A ViT's class token and position embedding
+    belong to no block.
     """
-    if freeze in ("none", "backbone"):
+    if isinstance(freeze, str):
         return [net] if freeze == "backbone" else []
     blocks = list(blocks_of(net))
     if freeze > len(blocks):
@@ -114,7 +117,7 @@ def first_blocks(net: nn.Module, name: str, freeze: str | int) -> list[nn.Module
 
 
 def blocks_of(net: nn.Module) -> list[nn.Module]:
-    """Return the parts with weights, those of a container in its place."""
+    """Return the modules with weights; a container is replaced by its modules."""
     parts = []
     for name, part in net.named_children():
         if any(True for _ in part.parameters()):

@@ -1,6 +1,7 @@
-"""The VGG networks: nothing but 3 x 3 convolutions and 2 x 2 poolings, and many of them."""
+"""The VGG networks: deep stacks of 3 x 3 convolutions and 2 x 2 poolings."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -23,24 +24,25 @@ class VGG(nn.Module):
     torchvision's ``vgg11`` to ``vgg19``, under the same names (138,357,544 in VGG-16), and with
     ``norm=batch`` those of ``vgg11_bn`` to ``vgg19_bn``.
 
-    Images with a side below 64 pixels: poolings also take windows that stick out at the border,
-    so that five of them fit; the classifier gets an average over the last maps in place of a grid
-    of 7 x 7, and 512 hidden units in place of 4096.
+    For images with a side below 64 pixels the poolings round sizes up, so that five of them fit;
+    the last maps are averaged to 1 x 1 instead of 7 x 7, and there are 512 hidden units instead of
+    4096.
 
-    convolutions: how many in each of the five blocks; [2, 2, 3, 3, 3] and 3 linear layers are 16.
-    width: maps of the first block; those of all others and the hidden units grow with it.
-    head: ``dense``, the three linear layers; or ``average``, which leaves the last pooling out,
-        averages each of the last maps as a whole (14 x 14 at 224 pixels) and puts one linear layer
-        behind: 15,227,688 parameters in VGG-16 for 1000 classes. It has no dropout, and class
-        activation maps say where it looks.
+    convolutions: number of convolutions in each of the five blocks; [2, 2, 3, 3, 3] with the three
+        linear layers are the 16 layers of VGG-16.
+    width: maps of the first block; all other maps and the hidden units are proportional.
+    head: ``dense``: three linear layers; ``average``: no last pooling, an average over each of the
+        last maps (14 x 14 at 224 pixels), and one linear layer: 15,227,688 parameters in VGG-16
+        for 1000 classes. The latter has no dropout, and class activation maps can show which
+        regions a prediction depends on.
 
     Raises UserError for smaller images and for inputs that are no images.
 
     Reference: Simonyan, Zisserman, "Very deep convolutional networks for large-scale image
     recognition", ICLR 2015, configurations A, B, D and E; the other head after Zhou, Khosla,
     Lapedriza, Oliva, Torralba, "Learning deep features for discriminative localization", CVPR 2016.
-    Departs from it: PyTorch's initial weights; the paper began the deep nets with the weights of
-    A, and torchvision draws the filters from N(0, 2 / fan_out).
+    Departs from it: the initial weights are PyTorch's; the paper initialised the deep networks with
+    the weights of A, and torchvision draws the filters from N(0, 2 / fan_out).
     """
 
     def __init__(
@@ -90,20 +92,23 @@ class VGG(nn.Module):
             )
 
     def class_activation_maps(self, images: Tensor) -> Tensor:
-        """Return where the evidence for each class lies, (N, output_size, H', W').
+        """Return a map of the evidence for each class, (N, output_size, H', W').
 
-        The mean of a class's map and the class's bias add up to its output. Raises UserError where
-        more than an average lies between the maps and the outputs.
+        The mean of a class's map plus the class's bias is its output.
+
+        Raises UserError for ``head=dense``, because its output is no average of maps.
         """
         if len(self.classifier) > 1:
             raise UserError(
-                "Class activation maps need a net that averages its last maps.\n"
+                "Class activation maps need a network that averages its last maps.\n"
                 "Type model.head=average"
             )
-        return class_activation_maps(self.features(images), self.classifier[0].weight)
+        head = cast(nn.Linear, self.classifier[0])
+        return class_activation_maps(self.features(images), head.weight)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.features(images)  # (N, 512, 7, 7) at 224 pixels, (N, 512, 1, 1) at 32; or
-        # (N, 512, 14, 14) and (N, 512, 2, 2) without the last pooling
+        # (N, 512, 7, 7) at 224 pixels, (N, 512, 1, 1) at 32; or, without the last pooling,
+        # (N, 512, 14, 14) and (N, 512, 2, 2)
+        maps = self.features(images)
         maps = self.average(maps)  # (N, 512, 7, 7) or, for small images, (N, 512, 1, 1)
         return self.classifier(maps.flatten(1))  # (N, output_size)

@@ -1,4 +1,4 @@
-"""The Vision Transformer: an image as a sequence of patches."""
+"""The Vision Transformer, which sees an image as a sequence of patches."""
 
 import math
 
@@ -15,17 +15,17 @@ NORM_EPS = 1e-6  # added to the variance in layer norm, as published
 
 
 class ViT(nn.Module):
-    """Cuts an image into patches, lets them attend to each other, and reads a class token.
+    """Classifies an image by self-attention between its patches and a class token.
 
     Input (N, C, H, W) with H and W multiples of the patch, output (N, output_size). With width
     768, depth 12, 12 heads and patches of 16 it is ViT-B/16: 86,567,656 parameters at 224 x 224
     and 1000 classes.
 
-    patch: its side in pixels; None takes 4 for images below 64 pixels, else 16.
-    width: numbers per token. hidden: units of the MLP in each block.
-    positions: ``learned``; ``sinusoidal``: fixed waves of the row and the column; or
-        ``sinusoidal_1d``: fixed waves of the place in the sequence, row after row.
-    dropout: on the embedded tokens and after every dense layer but the attention's first.
+    patch: side of a patch in pixels; None is 4 for images below 64 pixels, else 16.
+    width: size of a token. depth: number of blocks. hidden: units of the MLP in each block.
+    positions: ``learned``; ``sinusoidal``: fixed sine waves of row and column; or
+        ``sinusoidal_1d``: fixed sine waves of the position in the sequence, row after row.
+    dropout: on the embedded tokens and after every linear layer but the attention's first.
 
     Raises UserError for images that do not divide into patches, for a width that does not
     divide among the heads, and for inputs that are no images.
@@ -72,13 +72,14 @@ class ViT(nn.Module):
         self.start()
 
     def start(self) -> None:
-        """Draw the initial weights as published: Xavier's, and zeros for the output layer."""
+        """Draw the published initial weights: Xavier's, and zeros for the output layer."""
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
         patch_values = self.embedding.weight[0].numel()
         nn.init.trunc_normal_(self.embedding.weight, std=1 / math.sqrt(patch_values))
+        assert self.embedding.bias is not None
         nn.init.zeros_(self.embedding.bias)
         nn.init.zeros_(self.output.weight)
 
@@ -91,9 +92,9 @@ class ViT(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """Lets tokens (N, T, width) attend to each other, then changes each by the same small MLP.
+    """Applies self-attention to tokens (N, T, width), then an MLP to each token.
 
-    Both are added to what came in, and both see it normalised (pre-norm).
+    Both are residual branches, and a layer norm precedes each of them (pre-norm).
     """
 
     def __init__(
@@ -114,17 +115,17 @@ class EncoderBlock(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.dropout(self.attention(self.norm1(tokens)))
-        every = self.norm2(tokens).flatten(0, 1)  # (N T, width): each token by itself
+        every = self.norm2(tokens).flatten(0, 1)  # (N T, width)
         return tokens + self.mlp(every).view_as(tokens)
 
 
 def dropout_layer(probability: float) -> nn.Module:
-    """Make dropout, or at 0 a layer that costs nothing."""
+    """Make dropout, or the identity for a probability of 0."""
     return nn.Dropout(probability) if probability > 0 else nn.Identity()
 
 
 def patch_grid(height: int, width: int, patch: int) -> tuple[int, int]:
-    """Return the rows and columns of patches; raises UserError where some pixels would be left."""
+    """Return the rows and columns of patches; raises UserError if pixels are left over."""
     if height % patch or width % patch:
         fitting = max(side for side in range(1, patch) if height % side == width % side == 0)
         other = f" or model.patch={fitting}" if fitting > 1 else ""
@@ -137,10 +138,10 @@ def patch_grid(height: int, width: int, patch: int) -> tuple[int, int]:
 
 
 def waves(rows: int, columns: int, width: int) -> Tensor:
-    """Return positions (1, 1 + rows columns, width); zero for the class token.
+    """Return a position embedding (1, 1 + rows columns, width); zero for the class token.
 
-    A quarter of the numbers each are sine and cosine of the column, sine and cosine of the row,
-    at wavelengths from 2 pi to almost 10,000 x 2 pi patches.
+    One quarter of the values each are sine and cosine of the column, sine and cosine of the row,
+    with wavelengths from 2 pi to almost 10,000 x 2 pi patches.
     """
     if width % 4:
         raise UserError(
@@ -155,10 +156,10 @@ def waves(rows: int, columns: int, width: int) -> Tensor:
 
 
 def waves_in_a_row(tokens: int, width: int) -> Tensor:
-    """Return positions (1, tokens, width): sine and cosine of the place i, turn by turn.
+    """Return a position embedding (1, tokens, width) of alternating sines and cosines.
 
-    The numbers 2 j and 2 j + 1 are sin and cos of i / 10,000^(2 j / width); the class token is at
-    place 0.
+    Values 2 j and 2 j + 1 are sin and cos of i / 10,000^(2 j / width) at position i; the class
+    token is at position 0.
 
     Reference: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.5.
     """

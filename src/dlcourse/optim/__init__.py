@@ -1,7 +1,13 @@
-"""Optimizers: ``(parameter groups) -> torch.optim.Optimizer``.
+"""Optimizers: ``(groups) -> torch.optim.Optimizer``.
 
-A group holds ``params``, their ``weight_decay`` and ``rate``, a factor of the learning rate that
-the run takes out again; ``groups.py`` makes them. Most optimizers are PyTorch's own, named in
-``configs/optim/``. A class may bring a training step of its own: a static method
-``training_step(state, inputs, targets, recipe) -> (outputs, loss)``, both without a gradient.
+groups: a list of parameter groups from ``groups.py``. Each is a dict with ``params``, their
+``weight_decay`` and ``rate``, a factor of the learning rate; the run removes ``rate`` after the
+optimizer is made and applies it through the schedule. Most optimizers are PyTorch's own, named in
+``configs/optim/``.
+
+A class may replace the usual training step by a static method
+``training_step(state, inputs, targets, recipe) -> (outputs, loss)``: it updates ``state.model`` in
+place with one batch of standardised inputs and returns the outputs (N, K) and the mean loss, both
+without a gradient. The class attribute ``arrives_after`` is the number of epochs after which
+training ends, where that is known (``optim=closed_form``).
 """

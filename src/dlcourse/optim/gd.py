@@ -4,7 +4,9 @@ import torch
 
 
 def gd(groups: list[dict], *, lr: float) -> torch.optim.Optimizer:
-    """Make w <- w - lr dL/dw; its config asks for the whole training part as one batch.
+    """Return an optimizer with the step w <- w - lr dL/dw.
+
+    ``optim=gd`` sets the batch size to the whole training part.
 
     Reference: Cauchy, "Methode generale pour la resolution des systemes d'equations simultanees",
     1847.

@@ -1,4 +1,4 @@
-"""Which parameters learn, how fast, when, and which of them decay."""
+"""Parameter groups: learning rates, weight decay and freezing by parameter name."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,28 +21,29 @@ def parameter_groups(
     freeze_until: Mapping[str, float] | None = None,
     apart: Sequence[str] = (),
 ) -> list[dict]:
-    """Divide a model's parameters into groups that are treated alike.
+    """Divide a model's parameters into groups with equal options.
 
     Each group holds ``params``, ``weight_decay`` and ``rate``, a factor of the base learning rate.
-    Vectors and scalars, which are biases, norms' scales and shifts and learned slopes, are left
-    out of weight decay unless ``decay_all``.
+    Vectors and scalars (biases, scales and shifts of norms, learned slopes) have no weight decay
+    unless ``decay_all``.
 
-    rates: patterns of parameter names -> factor, ``{"features.*": 0.1}``; the last that fits wins.
-    freeze: patterns of parameter names; these parameters no longer require a gradient, and what
-        requires none is in no group.
+    rates: patterns of parameter names -> factor, ``{"features.*": 0.1}``; the last match counts.
+    freeze: patterns; matching parameters no longer require a gradient. Parameters that require no
+        gradient belong to no group.
     decays: patterns -> factor of the weight decay.
-    freeze_after, freeze_until: patterns -> epoch after which, or until which, these rest; their
-        groups hold ``learns``, the first epoch and the one at whose beginning they stop.
-    apart: patterns of parameters whose groups hold ``apart``, for an optimizer that asks for it.
+    freeze_after, freeze_until: patterns -> epoch after which, or until which, parameters are
+        frozen; their groups hold ``learns``, the interval of epochs (start, end) in which they are
+        trained.
+    apart: patterns of parameters whose groups hold ``apart=True``, for optimizers that use it.
 
-    Raises UserError for a pattern that fits no parameter, where nothing is left to learn, and for
-    parameters that would never learn.
+    Raises UserError for a pattern that matches no parameter, if no parameter is left to train, and
+    for parameters that would never be trained.
 
     Reference: Goyal et al., "Accurate, large minibatch SGD", 2017, section 5.3, and He et al.,
-    "Bag of tricks for image classification", CVPR 2019, section 3.1, leave vectors out of decay;
+    "Bag of tricks for image classification", CVPR 2019, section 3.1, exclude vectors from decay;
     Brock, Lim, Ritchie, Weston, "FreezeOut: accelerate training by progressively freezing
     layers", 2017; Howard, Ruder, "Universal language model fine-tuning for text classification",
-    ACL 2018, section 3.3, thaw one layer after another.
+    ACL 2018, section 3.3, unfreezes one layer after another.
     """
     for pattern in freeze:
         for parameter in matching(model, pattern, "freeze").values():
@@ -53,14 +54,14 @@ def parameter_groups(
     last = by_name(model, freeze_after or {}, "freeze_after", math.inf)
     set_apart = by_name(model, dict.fromkeys(apart, 1.0), "apart", 0.0)
 
-    groups: dict[tuple, list[Tensor]] = {}  # one each, for each is an update call
+    groups: dict[tuple, list[Tensor]] = {}  # few groups, since each costs an update call
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         if first[name] >= last[name]:
             raise UserError(
-                f"{name} would never learn: it is frozen until epoch {first[name]:g} and after "
-                f"epoch {last[name]:g}.\nType a larger optim.freeze_after, or optim.freeze"
+                f"{name} would never be trained: it is frozen until epoch {first[name]:g} and "
+                f"after epoch {last[name]:g}.\nType a larger optim.freeze_after, or optim.freeze"
             )
         decays_at_all = decay_all or parameter.dim() > 1
         decay = weight_decay * decay_factors[name] if decays_at_all else 0.0
@@ -68,7 +69,7 @@ def parameter_groups(
         groups.setdefault(key, []).append(parameter)
     if not groups:
         raise UserError(
-            "No parameter is left to learn: all of them are frozen.\n"
+            "No parameter is left to train: all of them are frozen.\n"
             "Type optim.freeze=[] or patterns that leave some, such as 'optim.freeze=[features.*]'"
         )
     return [
@@ -82,7 +83,7 @@ def parameter_groups(
 def by_name(
     model: nn.Module, patterns: Mapping[str, float], key: str, otherwise: float
 ) -> dict[str, float]:
-    """Return a number for every parameter's name: that of the last pattern that fits it."""
+    """Return a number for every parameter's name: that of the last matching pattern."""
     numbers = dict.fromkeys(dict(model.named_parameters()), otherwise)
     for pattern, number in patterns.items():
         numbers.update(dict.fromkeys(matching(model, pattern, key), number))
@@ -90,11 +91,11 @@ def by_name(
 
 
 def matching(model: nn.Module, pattern: str, key: str) -> dict[str, nn.Parameter]:
-    """Return the parameters whose names fit a pattern with ``*``, ``?`` or ``[abc]`` in it.
+    """Return the parameters whose names match a pattern with ``*``, ``?`` or ``[abc]``.
 
-    key: where the pattern comes from, ``rates`` or ``freeze``.
+    key: the option that holds the pattern, for example ``rates``, for the message.
 
-    Raises UserError with the names of the model's parts where none fits.
+    Raises UserError, with the names of the model's modules, if none matches.
     """
     named = dict(model.named_parameters())
     found = {name: named[name] for name in named if fnmatchcase(name, pattern)}

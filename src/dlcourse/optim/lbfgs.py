@@ -1,5 +1,7 @@
 """L-BFGS."""
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
@@ -9,14 +11,15 @@ from dlcourse.optim.objective import buffers_restored, objective, rng_restored
 
 
 class LBFGS(torch.optim.LBFGS):
-    """Follows an estimate of the inverse Hessian times the gradient, built from recent steps.
+    """Moves along an estimate of the inverse Hessian, from recent steps, times the gradient.
 
     One step, on the whole training part, makes up to ``max_iter`` iterations and up to 5/4 as many
-    forward and backward passes. The first length tried is ``lr``.
+    forward and backward passes.
 
-    line_search_fn: ``strong_wolfe`` finds each iteration's length, ``none`` takes ``lr`` itself.
+    line_search_fn: ``strong_wolfe`` searches the length of each iteration's step, starting from
+        ``lr``; ``none`` uses ``lr``.
 
-    Raises UserError for several parameter groups: they have one common direction and length.
+    Raises UserError for several parameter groups, because there is one direction and one length.
 
     Reference: Liu, Nocedal, "On the limited memory BFGS method for large scale optimization",
     Math. Programming 45, 1989; in PyTorch's implementation.
@@ -35,8 +38,8 @@ class LBFGS(torch.optim.LBFGS):
     ) -> None:
         if len(groups) > 1:
             raise UserError(
-                "optim=lbfgs moves all parameters in one direction and takes no rates of their "
-                "own.\nType optim.rates=[]"
+                "optim=lbfgs moves all parameters in one direction, with one rate for all of "
+                "them.\nType optim.rates=[]"
             )
         super().__init__(
             groups,
@@ -52,11 +55,11 @@ class LBFGS(torch.optim.LBFGS):
     def training_step(
         state: State, inputs: Tensor, targets: Tensor, recipe: Recipe
     ) -> tuple[Tensor, Tensor]:
-        """Iterate on one batch, then constrain; gradients are neither clipped nor scaled.
+        """Iterate on one batch, then apply the constraints; gradients are not clipped.
 
-        Every pass draws the same dropout masks, and only the first moves norm statistics: within a
-        step the objective is one function. Returns the outputs (N, K) and the mean loss before
-        the update, both without a gradient.
+        All passes have the same dropout masks, and only the first updates norm statistics, so that
+        the objective is one function within a step. Returns the outputs (N, K) and the mean loss
+        before the update, both without a gradient.
         """
 
         def differentiate() -> tuple[Tensor, Tensor, Tensor]:
@@ -65,14 +68,15 @@ class LBFGS(torch.optim.LBFGS):
                 outputs, loss, total = objective(state, inputs, targets, recipe)
             total.backward()
             for weight in state.model.parameters():
-                if weight.grad is not None:  # PyTorch's lays them end to end, in this order alone
+                if weight.grad is not None:  # torch's LBFGS flattens them with view(-1)
                     weight.grad = weight.grad.contiguous()
             return outputs.detach(), loss.detach(), total.detach()
 
         first = differentiate()
-        pending = [first[-1]]  # the first iteration starts where we are: no second pass for it
+        pending = [first[-1]]  # the first iteration needs no second pass
         with buffers_restored(state.model):
-            state.optimizer.step(lambda: pending.pop() if pending else differentiate()[-1])
+            optimizer = cast(torch.optim.LBFGS, state.optimizer)
+            optimizer.step(lambda: cast(Any, pending.pop() if pending else differentiate()[-1]))
         for constrain in recipe.constraints:
             constrain(state.model)
         return first[0], first[1]

@@ -7,34 +7,37 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts singular values towards 1
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic polynomial
 
 
 class Muon(torch.optim.Optimizer):
-    """Moves matrices along an orthogonalised momentum; everything else by AdamW or Nesterov.
+    """Updates matrices by their orthogonalised momentum, all other parameters by AdamW or Nesterov.
 
-    A matrix (out, in), or a filter (out, in, kh, kw) viewed as (out, in kh kw), moves by
+    The update of a matrix (out, in), or a filter (out, in, kh, kw) viewed as (out, in kh kw), is
     lr sqrt(max(1, rows / columns)) times its momentum with all singular values near 1. Vectors,
-    numbers and matrices of one row or column have nothing to orthogonalise and follow ``rest`` with
-    a learning rate of their own, and so does a group that holds ``apart``. Weight decay is
-    decoupled in both, but for ``rest=nesterov``, which is ``optim=nesterov`` in that as well.
+    scalars, matrices of one row or column, and groups with ``apart`` are updated by the optimizer
+    ``rest`` with its own learning rate. Weight decay is decoupled, except with ``rest=nesterov``,
+    where it is part of the gradient as in ``optim=nesterov``.
 
-    lr: of the matrices. newton_schulz_steps, precision: of the orthogonalisation, ``weights``
-        being the weights' own precision.
-    renormalize: bring each matrix to the norm sqrt(rows) before it moves; then no decay is needed.
-    rest: ``adamw``, with betas and eps, or ``nesterov``, with rest_momentum. rest_lr: of either.
+    lr: of the matrices.
+    newton_schulz_steps, precision: of the orthogonalisation; ``weights`` is the precision of the
+        weights, ``bf16`` is bfloat16.
+    renormalize: whether to scale each matrix to the norm sqrt(rows) before its update; then no
+        weight decay is needed.
+    rest: ``adamw``, with betas and eps, or ``nesterov``, with rest_momentum.
+    rest_lr: the learning rate of ``rest``.
 
-    Matrices of the same shape are orthogonalised in one batch. Nothing is read back from the device
-    and learning rates may be tensors, so that a step can be captured as a graph.
+    Matrices of the same shape are orthogonalised as one batch. No value is read back from the
+    device, and learning rates may be tensors, so that a step can be captured in a CUDA graph.
 
     Reference: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024,
     https://kellerjordan.github.io/posts/muon/; renormalised as in the same author's record on
     CIFAR-10, 2024.
-    Departs from it: the matrices of the first and the last layer are orthogonalised as well if not
-    set apart, and by default in the weights' own precision instead of bf16.
+    Departs from it: the matrices of the first and the last layer are orthogonalised too, unless
+    ``optim.apart`` names them, and the default precision is that of the weights instead of bf16.
     """
 
-    capturable = True  # all that changes from step to step is on the device
+    capturable = True  # all state is on the device
 
     def __init__(
         self,
@@ -89,13 +92,13 @@ class Muon(torch.optim.Optimizer):
         return loss
 
     def move_matrices(self, weights: list[Tensor], group: dict) -> None:
-        """Move matrices and filters, those of the same shape in one batch."""
+        """Update matrices and filters, those of the same shape as one batch."""
         alike: dict[tuple, list[Tensor]] = defaultdict(list)
         for weight in weights:
             alike[weight.flatten(1).shape, weight.dtype].append(weight)
         for ((rows, columns), dtype), some in alike.items():
-            ahead = [momentum_ahead(w.grad, self.state[w], group).flatten(1) for w in some]
-            stack = torch.stack(ahead).to(self.dtype or dtype)  # (B, rows, columns)
+            momenta = [momentum_of(w, self.state[w], group).flatten(1) for w in some]
+            stack = torch.stack(momenta).to(self.dtype or dtype)  # (B, rows, columns)
             directions = orthogonalize(stack, group["newton_schulz_steps"]).to(dtype)
             size = math.sqrt(max(1, rows / columns))
             for weight, direction in zip(some, directions, strict=True):
@@ -110,8 +113,10 @@ def is_matrix(weight: Tensor) -> bool:
     return weight.dim() >= 2 and 1 < len(weight) < weight.numel()
 
 
-def momentum_ahead(gradient: Tensor, state: dict, group: dict) -> Tensor:
-    """Return what is to be orthogonalised; the momentum is a running mean of gradients."""
+def momentum_of(weight: Tensor, state: dict, group: dict) -> Tensor:
+    """Update the running mean of gradients; return it, or with ``nesterov`` its next value."""
+    gradient = weight.grad
+    assert gradient is not None
     if not state:
         state["momentum"] = torch.zeros_like(gradient)
     momentum = group["momentum"]
@@ -120,10 +125,11 @@ def momentum_ahead(gradient: Tensor, state: dict, group: dict) -> Tensor:
 
 
 def move_by_adamw(weight: Tensor, state: dict, group: dict) -> None:
-    """Move by mean / (sqrt(mean of squares) + eps), bias corrected, after a decoupled decay."""
+    """Update by bias-corrected mean / (sqrt(mean of squares) + eps) and decoupled weight decay."""
     gradient = weight.grad
+    assert gradient is not None
     if not state:
-        state["count"] = weight.new_zeros(())  # a tensor, so that a captured step counts as well
+        state["count"] = weight.new_zeros(())  # a tensor: captured steps count too
         state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
     state["count"] += 1
     beta1, beta2 = group["betas"]
@@ -134,7 +140,8 @@ def move_by_adamw(weight: Tensor, state: dict, group: dict) -> None:
 
 
 def move_by_nesterov(weight: Tensor, state: dict, group: dict) -> None:
-    """Move along the gradient, its decay included, and the momentum that it adds up to."""
+    """Update by Nesterov momentum; the weight decay is part of the gradient."""
+    assert weight.grad is not None
     gradient = weight.grad + weight * group["weight_decay"]
     if not state:
         state["momentum"] = torch.zeros_like(gradient)
@@ -146,8 +153,8 @@ def move_by_nesterov(weight: Tensor, state: dict, group: dict) -> None:
 def orthogonalize(matrices: Tensor, steps: int) -> Tensor:
     """Return U S V' for each matrix U D V' (..., rows, columns), with S between about 0.7 and 1.2.
 
-    Each Newton-Schulz step maps the singular values, all in [0, 1] at first, by
-    s <- 3.4445 s - 4.775 s^3 + 2.0315 s^5, which needs matrix products alone.
+    The matrices are scaled so that all singular values are in [0, 1]. Each Newton-Schulz step maps
+    them by s <- 3.4445 s - 4.775 s^3 + 2.0315 s^5, with matrix products only.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]

@@ -1,4 +1,4 @@
-"""What an optimizer that looks at a batch more than once needs."""
+"""The objective for optimizers that evaluate a batch several times in one step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def objective(
 
 @contextmanager
 def rng_restored(device: torch.device) -> Iterator[None]:
-    """Take back all random draws made inside, so that the next look has the same dropout masks."""
+    """Restore the random generators at the end; the next pass then has the same dropout masks."""
     before = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         yield
@@ -34,7 +34,7 @@ def rng_restored(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def buffers_restored(model: nn.Module) -> Iterator[None]:
-    """Put a model's buffers back at the end, so that batch norm counts a batch only once."""
+    """Restore a model's buffers at the end, so that batch norm counts a batch only once."""
     before = [buffer.clone() for buffer in model.buffers()]
     try:
         yield

@@ -1,5 +1,7 @@
 """Sharpness-aware minimisation."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -8,10 +10,10 @@ from dlcourse.optim.objective import buffers_restored, objective, rng_restored
 
 
 class SAM(torch.optim.SGD):
-    """Descends along the gradient at w + rho g / ||g||, the worst point near the weights w.
+    """Updates the weights w by the gradient at w + rho g / ||g||, about the worst point nearby.
 
-    g is the gradient of the loss and the penalties at w, over all parameters together. The update
-    itself is SGD's, with momentum and weight decay. A step costs two forward and backward passes.
+    g is the gradient at w of the loss with penalties, over all parameters together. The update is
+    SGD's, with momentum and weight decay. A step costs two forward and backward passes.
 
     Reference: Foret, Kleiner, Mobahi, Neyshabur, "Sharpness-aware minimization for efficiently
     improving generalization", ICLR 2021, algorithm 1.
@@ -26,9 +28,9 @@ class SAM(torch.optim.SGD):
     def training_step(
         state: State, inputs: Tensor, targets: Tensor, recipe: Recipe
     ) -> tuple[Tensor, Tensor]:
-        """Take the gradient, climb, take it again, go back exactly, clip, update, constrain.
+        """Compute the gradient, ascend, compute it again, restore, clip, update, constrain.
 
-        Both passes draw the same dropout masks, and only the first moves norm statistics. Returns
+        Both passes have the same dropout masks, and only the first updates norm statistics. Returns
         the first pass's outputs (N, K) and mean loss, both without a gradient.
         """
         model, optimizer, scaler = state.model, state.optimizer, state.scaler
@@ -36,11 +38,11 @@ class SAM(torch.optim.SGD):
         with rng_restored(inputs.device):
             outputs, loss, total = objective(state, inputs, targets, recipe)
         scaler.scale(total).backward()
-        weights = climb(model, optimizer.rho)
+        weights = ascend(model, cast(SAM, optimizer).rho)
         optimizer.zero_grad()
         with buffers_restored(model):
             scaler.scale(objective(state, inputs, targets, recipe)[-1]).backward()
-        go_back(weights)
+        restore(weights)
         scaler.unscale_(optimizer)
         recipe.clip(model)
         scaler.step(optimizer)
@@ -51,21 +53,21 @@ class SAM(torch.optim.SGD):
 
 
 @torch.no_grad()
-def climb(model: nn.Module, rho: float) -> list[tuple[Tensor, Tensor]]:
+def ascend(model: nn.Module, rho: float) -> list[tuple[Tensor, Tensor]]:
     """Move the weights by rho along their joint gradient; return them with their old values.
 
-    The scale of an fp16 loss falls out of g / ||g||. At a gradient of zero they stay.
+    The scale of an fp16 loss cancels in g / ||g||. For a gradient of zero the weights do not move.
     """
-    learning = [weight for weight in model.parameters() if weight.grad is not None]
-    before = [(weight, weight.clone()) for weight in learning]
-    length = nn.utils.get_total_norm([weight.grad for weight in learning])
-    for weight in learning:
-        weight.add_(weight.grad * (rho / length.clamp(min=1e-12)))
+    gradients = [(w, w.grad) for w in model.parameters() if w.grad is not None]
+    before: list[tuple[Tensor, Tensor]] = [(weight, weight.clone()) for weight, _ in gradients]
+    length = nn.utils.get_total_norm([gradient for _, gradient in gradients])
+    for weight, gradient in gradients:
+        weight.add_(gradient * (rho / length.clamp(min=1e-12)))
     return before
 
 
 @torch.no_grad()
-def go_back(weights: list[tuple[Tensor, Tensor]]) -> None:
-    """Give weights their old values, to the last bit."""
+def restore(weights: list[tuple[Tensor, Tensor]]) -> None:
+    """Copy the old values back, exactly."""
     for weight, value in weights:
         weight.copy_(value)

@@ -1,5 +1,6 @@
-"""Regularizers: ``(model) -> scalar``, added to the loss; several may be chosen.
+"""Regularizers: ``(model) -> penalty``, a 0-d tensor that is added to the loss.
 
-A function with the attribute ``after_step = True`` is a constraint instead: ``(model) -> None``
-changes the weights in place after every step of the optimizer.
+Several can be combined. A function with the attribute ``after_step = True`` is a constraint
+instead: ``(model) -> None``, called without gradients after every update of the optimizer, changes
+the weights in place.
 """

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from dlcourse.regularizer.penalized import penalized
+from dlcourse.regularizer.penalized import penalized, total
 
 
 def l1(model: nn.Module, *, strength: float, all_parameters: bool) -> Tensor:
@@ -11,4 +11,4 @@ def l1(model: nn.Module, *, strength: float, all_parameters: bool) -> Tensor:
     Reference: Tibshirani, "Regression shrinkage and selection via the lasso", J. R. Stat. Soc. B
     58, 1996.
     """
-    return strength * sum(weight.abs().sum() for weight in penalized(model, all_parameters))
+    return strength * total(weight.abs().sum() for weight in penalized(model, all_parameters))

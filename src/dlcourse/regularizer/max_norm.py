@@ -1,4 +1,4 @@
-"""Max-norm, a constraint on every unit's weights."""
+"""Max-norm, a constraint on the weights of every unit."""
 
 import torch
 from torch import nn
@@ -8,17 +8,18 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 @torch.no_grad()
 def max_norm(model: nn.Module, *, limit: float, all_parameters: bool) -> None:
-    """Scale each unit's incoming weights, where they are longer, to the Euclidean norm ``limit``.
+    """Rescale each unit's incoming weights whose Euclidean norm exceeds ``limit`` to that norm.
 
-    A unit's weights are a row of a matrix or a whole filter (C_in, height, width). Biases and the
-    parameters of norms stay, unless ``all_parameters``: then each of these numbers is cut to
-    [-limit, limit]. Positions and tokens that are learned are no unit's weights and stay.
+    A unit's weights are a row of a matrix or a filter (C_in, height, width). Learned position
+    embeddings and tokens do not change.
+
+    all_parameters: whether to clip biases and the parameters of norms to [-limit, limit] too.
 
     Reference: Srebro, Shraibman, "Rank, trace-norm and max-norm", COLT 2005; Srivastava, Hinton,
     Krizhevsky, Sutskever, Salakhutdinov, "Dropout", JMLR 15, 2014, section 5.1.
     """
     for layer in model.modules():
-        units = 1 if isinstance(layer, TRANSPOSED) else 0  # the dimension that counts the units
+        units = 1 if isinstance(layer, TRANSPOSED) else 0  # the dimension of the units
         for name, parameter in layer.named_parameters(recurse=False):
             if parameter.dim() > 1 and "weight" in name:
                 others = [d for d in range(parameter.dim()) if d != units]

@@ -15,17 +15,19 @@ def one_cycle(
     anneal_strategy: str,
     three_phase: bool,
 ) -> float:
-    """Return a factor that climbs to 1, the base rate being the largest, and falls far below.
+    """Return a factor that rises to 1, the base rate being the largest, and then falls.
 
-    It begins at 1 / div_factor, is 1 after the share ``pct_start`` of the epochs, and ends at
-    1 / (div_factor final_div_factor). With ``three_phase`` it first falls as it climbed and only
-    then to the end. anneal_strategy: ``cos`` or ``linear``, the form of each piece.
+    It starts at 1 / div_factor, is 1 after the share ``pct_start`` of the epochs, and ends at
+    1 / (div_factor final_div_factor). With ``three_phase`` it first falls back to its start, in the
+    same time as it rose, and then to the end.
+
+    anneal_strategy: the shape of each segment, ``cos`` or ``linear``.
 
     Reference: Smith, Topin, "Super-convergence: very fast training of neural networks using large
     learning rates", SPIE 2019 (arXiv 2017).
     Departs from it: the form and the defaults are those of ``torch.optim.lr_scheduler.OneCycleLR``;
-    the paper's are ``anneal_strategy=linear three_phase=true``. The momentum does not move.
-    Departs from PyTorch's: the course ends with the last epoch, not with its last step's beginning.
+    the paper's are ``anneal_strategy=linear three_phase=true``. The momentum is constant.
+    Departs from PyTorch: the cycle ends at the end of the last step, not at its start.
     """
     start = 1 / div_factor
     knots = {0.0: start, pct_start: 1.0}

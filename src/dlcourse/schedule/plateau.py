@@ -1,4 +1,4 @@
-"""A learning rate that falls when progress stalls."""
+"""Reduction of the learning rate on plateaus."""
 
 import math
 
@@ -6,13 +6,13 @@ import math
 def plateau(
     epoch: float, max_epochs: float, scores: list[float], *, gamma: float, patience: int
 ) -> float:
-    """Return gamma to the power of how often more than ``patience`` epochs brought nothing better.
+    """Return gamma^k, where k counts the reductions so far.
 
-    After each fall the count begins anew; the best score so far stays. The whole of it follows
-    from the scores, so there is no state to save.
+    The rate is reduced when more than ``patience`` consecutive epochs have not improved the best
+    score. Then the count of epochs restarts at 0; the best score is kept.
 
-    Departs from ``torch.optim.lr_scheduler.ReduceLROnPlateau``, with which it agrees at threshold
-    0: any gain counts.
+    Departs from ``torch.optim.lr_scheduler.ReduceLROnPlateau``: every improvement counts, as there
+    with threshold 0.
     """
     falls, stalled, best = 0, 0, -math.inf
     for score in scores:

@@ -1,8 +1,8 @@
-"""A learning rate that falls in steps."""
+"""Step decay."""
 
 
 def step(
     epoch: float, max_epochs: float, scores: list[float], *, step_size: int, gamma: float
 ) -> float:
-    """Return gamma to the power of how many times ``step_size`` epochs have gone by."""
+    """Return gamma^floor(epoch / step_size)."""
     return gamma ** (int(epoch) // step_size)

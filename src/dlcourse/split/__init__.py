@@ -1,8 +1,9 @@
 """Splits: ``(targets, *, classes, ready_val, groups, **options) -> list[Part]``.
 
-Each part names the positions of the examples to train on and those to validate on, and perhaps
-those to test on instead of the data set's own test part. ``targets`` are those of the whole
-training part, ``classes`` tells whether they are classes, the last ``ready_val`` examples are a
-ready-made validation part, and ``groups`` (N,) are the numbers of the groups that the examples
-belong to, or None. A hold-out is a list of one.
+Each part holds the positions of the examples to train on and to validate on, and optionally those
+to test on instead of the data set's test part. A hold-out is a list of one part.
+
+targets: of the whole training part, (N,) classes or (N, K) values. classes: bool, whether they are
+classes. ready_val: int, the number of examples at the end that are a ready-made validation part.
+groups: (N,) int64, the group of every example, or None.
 """

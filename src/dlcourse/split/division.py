@@ -1,4 +1,4 @@
-"""Examples dealt out to folds, and what stands against it."""
+"""Random and stratified folds, and checks before a split."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from dlcourse.random_streams import Purpose
 def divide_into_folds(
     targets: Tensor, folds: int, seed: int, stratified: bool, *, key: str = "split.folds"
 ) -> Sequence[Tensor]:
-    """Return ``folds`` parts of the positions: class by class, or just at random."""
+    """Return ``folds`` parts of the positions, stratified by class or random."""
     if stratified:
         return stratified_folds(targets, folds, seed, key=key)
     return random_folds(len(targets), folds, seed, key=key)
@@ -22,9 +22,10 @@ def divide_into_folds(
 def random_folds(
     examples: int, folds: int, seed: int, *, key: str = "split.folds"
 ) -> Sequence[Tensor]:
-    """Return ``folds`` random parts of the positions, whose sizes differ by one at most.
+    """Return ``folds`` random parts of the positions; their sizes differ by one at most.
 
-    key: what the number of folds is called, for the message.
+    key: the config key of the number of folds, for the message.
+
     Raises UserError for more folds than examples.
     """
     if folds > examples:
@@ -38,12 +39,14 @@ def random_folds(
 def stratified_folds(
     targets: Tensor, folds: int, seed: int, *, key: str = "split.folds"
 ) -> list[Tensor]:
-    """Return ``folds`` random parts of the positions that hold every class in equal numbers.
+    """Return ``folds`` random parts of the positions with every class spread evenly.
 
-    The examples are shuffled, put in order of class and dealt out like cards: the parts' sizes, and
-    the counts of each class in them, differ by one at most.
-    targets: (N,) classes. key: what the number of folds is called, for the message.
-    Raises UserError where a class has fewer examples than there are folds.
+    The examples are shuffled, sorted by class and assigned to the folds in turn: the sizes of the
+    parts, and the counts of each class in them, differ by one at most.
+
+    targets: (N,) classes. key: the config key of the number of folds, for the message.
+
+    Raises UserError if a class has fewer examples than there are folds.
     """
     counts = torch.bincount(targets)
     fewest = int(counts[counts > 0].min())
@@ -53,22 +56,22 @@ def stratified_folds(
             f"Type {key}={max(fewest, 2)} or less, or a split that is not stratified"
         )
     shuffled = random_order(len(targets), seed, Purpose.DIVISION)
-    dealt = shuffled[torch.argsort(targets[shuffled], stable=True)]
-    return [dealt[fold::folds] for fold in range(folds)]
+    by_class = shuffled[torch.argsort(targets[shuffled], stable=True)]
+    return [by_class[fold::folds] for fold in range(folds)]
 
 
 def refuse_groups(groups: Tensor | None, split: str) -> None:
-    """Raise UserError where a split by single examples would put a group on both sides."""
+    """Raise UserError if there are groups, which a split by single examples would divide."""
     if groups is not None:
         raise UserError(
-            f"split={split} divides single examples, and would put a group on both sides.\n"
+            f"split={split} divides single examples, which can put a group on both sides.\n"
             "Type split=group_kfold or split=holdout"
         )
 
 
-def refuse_values(classes: bool, word: str, way_out: str) -> None:
-    """Raise UserError where the classes of a regression would be spread evenly."""
+def refuse_values(classes: bool, override: str, instead: str) -> None:
+    """Raise UserError for a stratified split of a regression; instead: the override to type."""
     if not classes:
         raise UserError(
-            f"{word} spreads classes evenly, and a regression has none.\nType {way_out}"
+            f"{override} spreads classes evenly, and a regression has none.\nType {instead}"
         )

@@ -12,13 +12,13 @@ from dlcourse.split.part import Part, rotate
 def group_kfold(
     targets: Tensor, *, classes: bool, ready_val: int, groups: Tensor | None, folds: int, seed: int
 ) -> list[Part]:
-    """Divide the examples into ``folds`` parts of about equal size that no two share a group of.
+    """Divide the examples into ``folds`` parts of about equal size, with every group in one part.
 
-    What is asked is how well a model does on a patient, a speaker, a machine it has never met. Each
-    group, from the largest down, goes to the fold that has the fewest examples so far; the seed
-    decides among groups of equal size, and changes nothing where there are none.
+    This estimates the performance on unseen groups, such as new patients or speakers. The groups,
+    in order of descending size, are assigned to the fold with the fewest examples so far; the seed
+    determines the order of groups of equal size.
 
-    Raises UserError where there are no groups, or fewer than folds.
+    Raises UserError without groups, and for fewer groups than folds.
 
     Reference: scikit-learn's ``GroupKFold`` (Pedregosa et al., JMLR 12, 2011); Roberts et al.,
     "Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic
@@ -26,7 +26,7 @@ def group_kfold(
     """
     if groups is None:
         raise UserError(
-            "split=group_kfold keeps groups whole, and these examples belong to none.\n"
+            "split=group_kfold keeps groups whole, and these examples have no groups.\n"
             "Type data=csv data.group=<column>, or split=kfold"
         )
     numbers, own, counts = groups.cpu().unique(return_inverse=True, return_counts=True)

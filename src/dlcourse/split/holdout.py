@@ -1,4 +1,4 @@
-"""One validation part."""
+"""Hold-out: one validation part."""
 
 import torch
 from torch import Tensor
@@ -18,12 +18,14 @@ def holdout(
     fraction: float,
     seed: int,
 ) -> list[Part]:
-    """Hold back a fraction of the examples, class by class, or the ready-made validation part.
+    """Use a fraction of the examples, or the ready-made validation part, for validation.
 
-    Where there are groups, whole groups are held back: about the fraction, whatever their classes.
-    fraction: in [0, 1); 0 trains on everything and validates on nothing.
+    The fraction is the same in every class. With groups, whole groups of about that many examples
+    are used, regardless of class.
 
-    Raises UserError where nothing would be left to train or validate on.
+    fraction: in [0, 1); 0 trains on all examples, without validation.
+
+    Raises UserError if no example is left for training or for validation.
     """
     examples = len(targets)
     if ready_val:
@@ -34,7 +36,7 @@ def holdout(
         raise UserError(
             f"split.fraction={fraction} of {examples} examples leaves "
             f"{examples - held} to train on and {held} to validate on.\n"
-            "Type a fraction that leaves some for both, or keep more by data.examples"
+            "Type a fraction that leaves some for both, or a larger data.examples"
         )
     if groups is not None and held:
         if len(groups.unique()) < 2:

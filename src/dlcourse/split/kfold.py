@@ -9,9 +9,9 @@ from dlcourse.split.part import Part, rotate
 def kfold(
     targets: Tensor, *, classes: bool, ready_val: int, groups: Tensor | None, folds: int, seed: int
 ) -> list[Part]:
-    """Divide the examples into ``folds`` random parts, each of which validates once.
+    """Divide the examples into ``folds`` random parts; each is the validation part once.
 
-    Part sizes differ by one at most. A ready-made validation part is divided like the rest.
+    Sizes differ by one at most. A ready-made validation part is divided like the other examples.
 
     Raises UserError for more folds than examples, and for groups.
 

@@ -1,4 +1,4 @@
-"""Nested cross-validation: one outer fold of it."""
+"""One outer fold of nested cross-validation."""
 
 from torch import Tensor
 
@@ -19,17 +19,17 @@ def nested(
     stratified: bool,
     seed: int,
 ) -> list[Part]:
-    """Hold one of ``outer`` folds back to test on, and divide the rest into ``inner`` folds.
+    """Use one of ``outer`` folds for testing, and divide the rest into ``inner`` folds.
 
-    The inner folds choose: the hyperparameters with the best mean over them. The outer fold, which
-    the choice has not seen, estimates how good what was chosen is; the mean over all outer folds,
-    a run for each ``fold``, is that of the whole way of choosing. Chosen and told by the same
-    folds, the figure would be too good. The data set's own test part is not touched.
+    The hyperparameters with the best mean over the inner folds are chosen; the outer fold, which
+    played no part in the choice, estimates their performance. The mean over all outer folds, with
+    one run per ``fold``, estimates the whole procedure. If the same folds chose and estimated, the
+    estimate would be too optimistic. The data set's own test part is not used.
 
-    fold: which outer fold, counted from 0; all runs with one seed have the same outer folds.
-    stratified: every class is spread evenly over the outer and over the inner folds.
+    fold: the outer fold, counted from 0; runs with the same seed have the same outer folds.
+    stratified: whether every class is spread evenly over outer and inner folds.
 
-    Raises UserError as ``kfold`` does, and as ``stratified_kfold`` does where it is stratified.
+    Raises UserError as ``kfold`` does, and with ``stratified`` as ``stratified_kfold`` does.
 
     Reference: Varma, Simon, "Bias in error estimation when using cross-validation for model
     selection", BMC Bioinformatics 7:91, 2006; Cawley, Talbot, "On over-fitting in model selection

@@ -1,4 +1,4 @@
-"""What a split is made of."""
+"""The parts that a split returns."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 class Part(NamedTuple):
-    """Positions of the examples to train on and to validate on, and the folder's name.
+    """Positions of the examples for training and validation, and the name of the fold's folder.
 
-    test: those to test on; None: the data set's own test part.
+    test: those for testing; None for the data set's own test part.
     """
 
     name: str

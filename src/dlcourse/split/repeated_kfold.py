@@ -1,4 +1,4 @@
-"""k-fold cross-validation, several times over."""
+"""Repeated k-fold cross-validation."""
 
 from torch import Tensor
 
@@ -18,14 +18,15 @@ def repeated_kfold(
     stratified: bool,
     seed: int,
 ) -> list[Part]:
-    """Carry out k-fold cross-validation ``repeats`` times, each time in an order of its own.
+    """Divide the examples into ``folds`` parts ``repeats`` times, with independent permutations.
 
-    Fold f of repeat r, both counted from 0, is called fold(r * folds + f). The first repeat is that
-    of ``kfold`` or ``stratified_kfold`` with the same seed; no two seeds share another repeat.
+    The name of fold f of repeat r, both counted from 0, is fold<r * folds + f>. The first repeat is
+    that of ``kfold`` or ``stratified_kfold`` with the same seed; later repeats of different seeds
+    are independent.
 
-    stratified: every class is spread evenly over the folds of each repeat.
+    stratified: whether every class is spread evenly over the folds of each repeat.
 
-    Raises UserError as ``kfold`` does, and as ``stratified_kfold`` does where it is stratified.
+    Raises UserError as ``kfold`` does, and with ``stratified`` as ``stratified_kfold`` does.
 
     Reference: Burman, "A comparative study of ordinary cross-validation, v-fold cross-validation
     and the repeated learning-testing methods", Biometrika 76(3), 1989.

@@ -1,4 +1,4 @@
-"""k-fold cross-validation, class by class."""
+"""Stratified k-fold cross-validation."""
 
 from torch import Tensor
 
@@ -9,12 +9,12 @@ from dlcourse.split.part import Part, rotate
 def stratified_kfold(
     targets: Tensor, *, classes: bool, ready_val: int, groups: Tensor | None, folds: int, seed: int
 ) -> list[Part]:
-    """Divide the examples into ``folds`` parts that hold every class in equal numbers.
+    """Divide the examples into ``folds`` parts with every class spread evenly.
 
-    The parts' sizes, and the counts of each class in them, differ by one at most.
+    The sizes of the parts, and the counts of each class in them, differ by one at most.
 
-    Raises UserError for a regression, for groups, and where a class has fewer examples than there
-    are folds.
+    Raises UserError for a regression, for groups, and if a class has fewer examples than there are
+    folds.
 
     Reference: Kohavi, "A study of cross-validation and bootstrap for accuracy estimation and model
     selection", IJCAI 1995.

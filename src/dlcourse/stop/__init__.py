@@ -1,4 +1,5 @@
-"""Stopping rules: ``scores -> bool``, a pure function of the monitored figures so far.
+"""Stopping rules: ``(scores) -> bool``, called after every epoch; True ends the training.
 
-Larger is better: a loss comes negated.
+scores: list of floats, the monitored metric of each finished epoch, negated if smaller is better. A
+rule is a pure function, so that there is no state to save.
 """

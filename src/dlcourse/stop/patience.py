@@ -4,9 +4,9 @@ import math
 
 
 def patience(scores: list[float], *, patience: int, min_delta: float) -> bool:
-    """Return whether ``patience`` epochs have gone by without a score better than the best.
+    """Return whether the last ``patience`` epochs or more have not improved the best score.
 
-    min_delta: a gain must be larger than this to count.
+    min_delta: an improvement must be larger than this.
 
     Reference: Prechelt, "Early stopping - but when?", 1998.
     """

@@ -1,6 +1,6 @@
-"""Views: ``(images) -> [(weight, images), ...]``, what a model is asked besides the image.
+"""Views for test-time augmentation: ``(images) -> [(weight, images), ...]``.
 
-Images are (N, C, H, W) in floats, standardised; the weights of a view's answers add up to 1.
-Several views follow one another: each is taken of all images that the one before returned. They
-serve validation and test, and no training step. ``answer.py`` puts them together.
+images: (N, C, H, W) standardised floats. The weights of a view add up to 1. Several views are
+composed: each is applied to all images that the one before returned. Views are used in validation
+and test, not in training. ``answer.py`` averages the model's outputs over them.
 """

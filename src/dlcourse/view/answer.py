@@ -1,6 +1,7 @@
-"""A model's answer, from one view or several."""
+"""A model's outputs, averaged over views."""
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -11,20 +12,21 @@ def from_views(
     views: Sequence[Callable[[Tensor], list[tuple[float, Tensor]]]],
     prepare: Callable[[Tensor], Tensor],
 ) -> Callable[[nn.Module, Tensor], Tensor]:
-    """Return how a model is asked: the weighted mean of its outputs (N, K) over all views.
+    """Return a function (model, inputs) -> weighted mean of the outputs (N, K) over all views.
 
-    Views follow one another, and their weights multiply: mirror images of two shifts weigh half as
-    much as the shifts. Without views the model gets the inputs themselves.
+    Views are composed, and their weights multiplied: the flip of a shifted image has half the
+    weight of the shifted image. Without views the model is applied to the inputs.
 
-    prepare: brings inputs into the model's memory order.
+    prepare: converts inputs to the model's memory format.
     """
     if not views:
         return lambda model, inputs: model(prepare(inputs))
 
-    def ask(model: nn.Module, images: Tensor) -> Tensor:
+    def predict(model: nn.Module, images: Tensor) -> Tensor:
         seen = [(1.0, images)]
         for view in views:
             seen = [(a * b, after) for a, before in seen for b, after in view(before)]
-        return sum(weight * at_least_float32(model(prepare(some))) for weight, some in seen)
+        outputs = (weight * at_least_float32(model(prepare(some))) for weight, some in seen)
+        return cast(Tensor, sum(outputs))
 
-    return ask
+    return predict
