@@ -5,7 +5,7 @@ import torch
 from conftest import prepared, same
 from torch import nn
 
-from dlcourse.optim.sam import ascend, restore
+from dlcourse.optim.sam import ascend, restore_weights
 
 WORDS = ("model=mlp", "model.widths=[8]", "data.size=8", "optim=sam")
 
@@ -43,7 +43,7 @@ def test_the_climb_has_the_length_rho_whatever_the_scale_of_the_loss(scale):
     weights = ascend(model, 0.05)
     moved = [p.detach() - old for p, old in zip(model.parameters(), before, strict=True)]
     assert torch.cat([move.flatten() for move in moved]).norm() == pytest.approx(0.05, rel=1e-4)
-    restore(weights)
+    restore_weights(weights)
     assert all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
 
 

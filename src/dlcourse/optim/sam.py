@@ -42,7 +42,7 @@ class SAM(torch.optim.SGD):
         optimizer.zero_grad()
         with buffers_restored(model):
             scaler.scale(objective(state, inputs, targets, recipe)[-1]).backward()
-        restore(weights)
+        restore_weights(weights)
         scaler.unscale_(optimizer)
         recipe.clip(model)
         scaler.step(optimizer)
@@ -67,7 +67,7 @@ def ascend(model: nn.Module, rho: float) -> list[tuple[Tensor, Tensor]]:
 
 
 @torch.no_grad()
-def restore(weights: list[tuple[Tensor, Tensor]]) -> None:
+def restore_weights(weights: list[tuple[Tensor, Tensor]]) -> None:
     """Copy the old values back, exactly."""
     for weight, value in weights:
         weight.copy_(value)
