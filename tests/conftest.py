@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 os.environ["OMP_NUM_THREADS"] = "1"  # of all processes that tests start; pytest's share the cores
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
+SMALL = ["data.examples=60", "batch_size=16", "runtime=cpu", "observe=[console,history]"]
 TINY = ["data.examples=60", "max_epochs=2", "batch_size=16", "observe=[history]", "runtime=cpu"]
 
 
@@ -198,3 +199,20 @@ def here(tmp_path, data_root, monkeypatch, capfd):
 
     yield go
     signal.signal(signal.SIGTERM, terminated)
+
+
+@pytest.fixture
+def from_python(tmp_path, data_root, monkeypatch):
+    """Return a function that trains two epochs on 60 digits by ``dlcourse.train``, silently.
+
+    The test works in an empty folder.
+    """
+    import dlcourse
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLCOURSE_DATA", str(data_root))
+
+    def train(*overrides, **settings):
+        return dlcourse.train(*SMALL, *overrides, **{"max_epochs": 2, "quiet": True, **settings})
+
+    return train

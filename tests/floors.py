@@ -48,7 +48,7 @@ FLOORS = (
     ),
     Floor(("engine",), "From a config to objects, folds and a result."),
     Floor(("report", "sweep"), "Many runs: their tables and plots, and how they are started."),
-    Floor(("cli",), "What a user types or imports."),
+    Floor(("cli", "api"), "What a user types or imports."),
 )
 
 

@@ -9,14 +9,22 @@ SHOWN = 10  # suggestions in one message
 CLOSE = 0.6  # of 1: as alike as a word with one letter in three changed
 
 
-class UserError(Exception):
+class Message(Exception):
+    """An error whose text says all that a user needs."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython and Jupyter show of it: the text, without a traceback."""
+        return [f"dlcourse.{type(self).__name__}: {self}"]
+
+
+class UserError(Message):
     """Ends the command with one message, no traceback and exit status 2.
 
     Its text says what came, what is allowed and what to type.
     """
 
 
-class DivergedError(Exception):
+class DivergedError(Message):
     """Ends a run whose loss or weights are no longer finite, with exit status 1.
 
     only_val: the weights and the training loss are finite, so that the epochs before count.

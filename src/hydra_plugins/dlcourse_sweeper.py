@@ -1,5 +1,6 @@
 """Hydra's door to ``dlcourse.sweep``: what ``-m`` calls where ``hydra/sweeper=dlcourse``."""
 
+import sys
 from collections.abc import Sequence
 
 from hydra.plugins.sweeper import Sweeper
@@ -25,5 +26,10 @@ class DlcourseSweeper(Sweeper):
     def sweep(self, arguments: Sequence[str]) -> None:
         """Run the sweep; ends with status 1 where a job has failed."""
         from dlcourse.sweep.run_sweep import run_sweep  # Hydra opens every plugin at every start
+        from dlcourse.terminal.command import FAILED
 
-        run_sweep(self.config, self.params, list(arguments), self.hydra_context, self.task_function)
+        outcome = run_sweep(
+            self.config, self.params, list(arguments), self.hydra_context, self.task_function
+        )
+        if outcome is not None and outcome.failed:
+            sys.exit(FAILED)

@@ -1,12 +1,16 @@
 """Finished runs, opened again by scripts."""
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
+from torch import Tensor, nn
 
 from dlcourse.core import Standardize
 from dlcourse.engine.build import build
+from dlcourse.engine.trained_model import TrainedModel, as_inputs, predict
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.runtime import Runtime
@@ -14,6 +18,7 @@ from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import check
 from dlcourse.terminal.command import own_name
 from dlcourse.train.checkpoint import read_best
+from dlcourse.view.answer import from_views
 
 
 def folds_of(folder: Path) -> list[Path]:
@@ -47,7 +52,62 @@ def config_of(folder: Path, trust: str) -> DictConfig:
 def load_model(cfg: DictConfig, runtime: Runtime, folder: Path) -> tuple[nn.Module, Standardize]:
     """Return a fold's model with its best weights, ready for use, and its standardisation."""
     result = run_folder.read_result(folder)
+    assert result is not None  # ``folds_of`` has refused a folder without one
     shape = tuple(result["input_shape"])
     model = runtime.place(build(cfg.model)(shape, result["output_size"]), shape)
     _, standardize = read_best(model, folder)
     return model.eval(), standardize.to(runtime.device)
+
+
+class Opened(NamedTuple):
+    """A finished run's model, and how it is evaluated.
+
+    ask: model, standardised inputs -> outputs, with the run's views. autocast: the context of its
+    precision. classes: whether it is a classifier. loss: the target of the loss.
+    """
+
+    model: TrainedModel
+    ask: Callable[[nn.Module, Tensor], Tensor]
+    autocast: Callable[[], AbstractContextManager]
+    input_shape: tuple[int, ...]
+    classes: bool
+    loss: str
+
+
+def open_model(folder: Path, *, trust: Sequence[str] = (), device: str | None = None) -> Opened:
+    """Return the model of a finished run, or of one fold, ready for use.
+
+    trust: modules outside dlcourse that the config may call. device: in place of the config's.
+    Raises UserError for a config that calls something else, and for a damaged checkpoint.
+    """
+    cfg = config_of(folder, ",".join(trust))
+    cfg.runtime.compile = False  # takes longer than it saves
+    if device is not None:
+        cfg.runtime.device = device
+    runtime: Runtime = build(cfg.runtime)()
+    result = run_folder.read_result(folder)
+    assert result is not None
+    shape = tuple(result["input_shape"])
+    network, standardize = load_model(cfg, runtime, folder)
+    prepare = runtime.prepare(shape)
+    return Opened(
+        model=TrainedModel(network, standardize, prepare).eval(),
+        ask=from_views([build(node) for node in cfg.view.values()], prepare),
+        autocast=runtime.autocast,
+        input_shape=shape,
+        classes=bool(result["classes"]),
+        loss=cfg.loss._target_,
+    )
+
+
+def predict_with(opened: Sequence[Opened], inputs: Any) -> Tensor:
+    """Return the predictions (N, K) of one model, or of several averaged; see ``predict``."""
+    first = opened[0]
+    return predict(
+        [one.model for one in opened],
+        as_inputs(inputs, first.input_shape),
+        first.ask,
+        first.autocast,
+        first.loss,
+        classes=first.classes,
+    )

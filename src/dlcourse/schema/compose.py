@@ -194,7 +194,9 @@ def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
 
 def quoted(text: str) -> str:
     """Return a text as one value in Hydra's grammar, whatever characters are in it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    # a backslash is one of the text, but for those in front of a quote
+    doubled = re.sub(r"\\+(?='|$)", lambda found: 2 * found[0], text)
+    escaped = doubled.replace("'", "\\'").replace("${", "\\${")
     return f"'{escaped}'"
 
 

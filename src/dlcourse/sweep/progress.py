@@ -30,7 +30,7 @@ class Progress:
         self.ended = Counter()
         self.started = monotonic()
         self.terminal = on_terminal()
-        self.screen = Console(highlight=False, soft_wrap=True)
+        self.screen = Console(highlight=False, soft_wrap=True, force_jupyter=False)
         self.live: Live | None = None
 
     def __enter__(self) -> "Progress":

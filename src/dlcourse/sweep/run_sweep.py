@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -36,10 +36,17 @@ from dlcourse.sweep.pool import Pool, process_context, threads_of_each
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.sweep.search_space import read_spaces
-from dlcourse.terminal.command import FAILED, dashboard, own_name
+from dlcourse.terminal.command import dashboard, own_name
 from dlcourse.terminal.live_line import working
 
 IN_PROCESSES = "BasicLauncher"  # Hydra's default, in whose place the pool runs the jobs
+
+
+class Outcome(NamedTuple):
+    """Where a sweep is, and how many of its jobs have failed."""
+
+    folder: Path
+    failed: int
 
 
 def run_sweep(
@@ -48,12 +55,11 @@ def run_sweep(
     arguments: Sequence[str],
     hydra: HydraContext,
     task: TaskFunction,
-) -> None:
-    """Check a sweep, run what is missing of it, and tell how it went.
+) -> Outcome | None:
+    """Check a sweep, run what is missing of it, and report; returns None for ``check=true``.
 
-    master: composed of the words that are the same in every job. params, arguments: a preset's
-    spaces, and the command's words. Ends with status 1 where a job has failed; raises UserError
-    before the first job.
+    master: composed of the overrides that are the same in every job. params, arguments: a preset's
+    spaces, and the command's overrides. Raises UserError before the first job.
     """
     words = [*(f"{key}={value}" for key, value in params.items()), *arguments]
     fixed, spaces = read_spaces(words, hydra.config_loader)
@@ -77,7 +83,7 @@ def run_sweep(
         findings, gpus = dry_run_points(plan, begun, here)
     if plan.settings.check:
         print_dry_run(plan, findings, begun)
-        return
+        return None
     told = Manifest(
         words=storable_overrides([*arguments, *own]),
         config_dir=config_dir,
@@ -117,7 +123,7 @@ def run_sweep(
             f"{many} failed. To run what is missing: {resume_command(folder, plan, own)}",
             file=sys.stderr,
         )
-        sys.exit(FAILED)
+    return Outcome(folder, len(scheduler.failed))
 
 
 def folder_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:

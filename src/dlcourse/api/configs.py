@@ -1,0 +1,42 @@
+"""Configs from Python: what there is to choose, and what a command composes."""
+
+from os import PathLike, fspath
+from typing import Any
+
+from dlcourse.api.isolation import isolated
+from dlcourse.api.overrides import overrides_of
+from dlcourse.errors import UserError, nearest
+from dlcourse.schema.compose import compose as compose_config
+from dlcourse.schema.compose import options_of, plain
+from dlcourse.schema.validate import GROUPS, check
+
+
+def compose(
+    *overrides: str, config_dir: str | PathLike[str] | None = None, **settings: Any
+) -> dict[str, Any]:
+    """Return the config that ``dlcourse.train`` with the same arguments would use, checked.
+
+    Arguments: as for ``dlcourse.train``. Imports no PyTorch and makes no folder.
+    Raises UserError for what cannot be run.
+
+    >>> dlcourse.compose("optim=sgd", optim={"lr": 0.05})["optim"]["lr"]
+    0.05
+    """
+    own = None if config_dir is None else fspath(config_dir)
+    with isolated():
+        config = plain(compose_config(overrides_of(overrides, settings, own), own))
+        check(config)
+    return config
+
+
+def choices(group: str, *, config_dir: str | PathLike[str] | None = None) -> list[str]:
+    """Return the names that a group can be set to, in alphabetical order.
+
+    group: ``"model"``, ``"optim"``, ``"data"`` ... Raises UserError for one that does not exist.
+
+    >>> dlcourse.choices("clip")
+    ['agc', 'none', 'norm', 'value']
+    """
+    if group not in GROUPS:
+        raise UserError(f"{group} is not a group; {nearest(group, GROUPS)}")
+    return sorted(options_of(group, None if config_dir is None else fspath(config_dir)))

@@ -1,0 +1,124 @@
+"""Learning curves as small SVG images that are readable on light and on dark pages."""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+WIDTH, HEIGHT = 340, 210
+LEFT, RIGHT, TOP, BOTTOM = 48, 10, 26, 34  # pixels around the axes
+COLOURS = {"train": "#e07b00", "val": "#3987d6"}  # of middle lightness
+
+
+class Curve(NamedTuple):
+    """One line: the metric of each epoch.
+
+    split: ``train`` or ``val``. values: ``[(epoch, value), ...]``.
+    """
+
+    split: str
+    values: Sequence[tuple[float, float]]
+
+
+def plot(title: str, curves: Sequence[Curve], best: Sequence[int] = ()) -> str:
+    """Return an SVG image of curves over epochs; empty where nothing can be drawn.
+
+    Text and axes have the page's text colour. best: epochs that a dashed line marks.
+    """
+    points = [point for curve in curves for point in curve.values]
+    if not points:
+        return ""
+    epochs, values = zip(*points, strict=True)
+    x_ticks = ticks(min(epochs), max(epochs), 6, whole=True)
+    y_ticks = ticks(min(values), max(values), 5)
+    low, high = min(y_ticks[0], *values), max(y_ticks[-1], *values)
+    first, last = min(epochs), max(epochs)
+
+    def x(epoch: float) -> float:
+        share = (epoch - first) / (last - first) if last > first else 0.5
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+    def y(value: float) -> float:
+        return TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+    floor = HEIGHT - BOTTOM
+    drawn = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
+        f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="sans-serif" font-size="11" '
+        f'fill="currentColor"><title>{escape(title)} by epoch</title>',
+        f'<text x="{LEFT}" y="15" font-size="12" font-weight="bold">{escape(title)}</text>',
+    ]
+    for tick in y_ticks:
+        drawn += [
+            line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "opacity='0.15'"),
+            f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>',
+        ]
+    for tick in x_ticks:
+        drawn.append(
+            f'<text x="{x(tick):.1f}" y="{floor + 15}" text-anchor="middle">{tick:g}</text>'
+        )
+    drawn.append(line(LEFT, floor, WIDTH - RIGHT, floor, "opacity='0.6'"))
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    drawn.append(f'<text x="{middle:.0f}" y="{floor + 30}" text-anchor="middle">epoch</text>')
+    for epoch in best:
+        style = "opacity='0.5' stroke-dasharray='3 3'"
+        drawn.append(line(x(epoch), TOP, x(epoch), floor, style))
+    for curve in curves:
+        drawn.append(drawn_curve(curve, [(x(e), y(v)) for e, v in curve.values]))
+    splits = list(dict.fromkeys(curve.split for curve in curves))
+    for number, split in enumerate(splits):
+        right = WIDTH - RIGHT - 48 * (len(splits) - 1 - number)
+        drawn.append(
+            f'<text x="{right}" y="15" text-anchor="end" fill="{COLOURS[split]}">'
+            f"&#9644; {split}</text>"
+        )
+    return "".join([*drawn, "</svg>"])
+
+
+def drawn_curve(curve: Curve, points: Sequence[tuple[float, float]]) -> str:
+    """Return a line through points, a dot for a single one."""
+    colour = COLOURS[curve.split]
+    if len(points) == 1:
+        (x, y) = points[0]
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
+    """Return a straight line in the page's text colour."""
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="currentColor" '
+        f"{style}/>"
+    )
+
+
+def ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
+    """Return round numbers that span an interval, about ``most`` of them.
+
+    whole: only whole numbers inside the interval.
+    """
+    span = high - low or abs(high) or 1.0
+    power = 10.0 ** math.floor(math.log10(span / most))
+    step = next(power * one for one in (1, 2, 5, 10, 20) if span / (power * one) <= most)
+    if whole:
+        step = max(round(step), 1)
+        return [tick for tick in around(low, high, step) if low <= tick <= high]
+    return around(low, high, step)
+
+
+def around(low: float, high: float, step: float) -> list[float]:
+    """Return the multiples of a step from the last below an interval to the first above it."""
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    last = max(last, first + 1)
+    return [round(number * step, 12) for number in range(first, last + 1)]
+
+
+def series(rows: Sequence[Mapping[str, float | None]], key: str) -> list[tuple[float, float]]:
+    """Return a metric of a history as points, without the epochs in which it is not finite."""
+    points = ((row["epoch"], row.get(key)) for row in rows)
+    return [
+        (epoch, value)
+        for epoch, value in points
+        if epoch is not None and value is not None and math.isfinite(value)
+    ]

@@ -1,0 +1,34 @@
+"""Runs opened again."""
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+
+from dlcourse.api.run import Run
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+
+
+def load(
+    folder: str | PathLike[str], *, trust: str | Iterable[str] = (), device: str | None = None
+) -> Run:
+    """Return the finished run in a folder, as ``dlcourse.train`` returned it.
+
+    folder: of a run, of a job of a sweep, or of one fold.
+    trust: the modules of your own that the run's config calls, ``"my_model"``; a folder may come
+        from anybody, and names no code that runs unless it is named here.
+    device: where the model is to be, ``"cpu"`` for a run of a machine with a GPU; None for that of
+        the run's config.
+
+    Raises UserError for a folder without a finished run, and for one that cannot be read.
+    """
+    place = Path(folder)
+    if (place / run_folder.SWEEP).exists():
+        raise UserError(
+            f"{run_folder.shown(place)} holds a sweep, which is more than one run.\n"
+            f'Type dlcourse.sweep(resume="{run_folder.shown(place)}") for its table, or '
+            "dlcourse.load with the folder of one of its runs"
+        )
+    run = Run(place, trust=(trust,) if isinstance(trust, str) else trust, device=device)
+    _ = run.config, run.result  # read at once, so that what is wrong with them is reported here
+    return run

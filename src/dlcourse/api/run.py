@@ -1,0 +1,211 @@
+"""A finished run, opened from its folder."""
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.api.isolation import isolated, isolated_torch
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+
+if TYPE_CHECKING:
+    import pandas  # pyright: ignore[reportMissingImports]
+    from torch import Tensor
+
+    from dlcourse.core import Dataset
+    from dlcourse.engine.trained_model import TrainedModel
+
+HISTORY = "history.jsonl"
+
+
+class Run:
+    """A finished run: its config, result, history and model, read from its folder.
+
+    ``dlcourse.train`` and ``dlcourse.load`` return one; in a notebook it shows its result and
+    curves.
+
+    folder: of the run, or of one fold of a cross-validation. trust: modules outside dlcourse that
+    its config may call. device: ``"cpu"``, ``"cuda"`` ... of the model; None for that of the
+    config.
+    """
+
+    def __init__(
+        self,
+        folder: str | PathLike[str],
+        *,
+        trust: Iterable[str] = (),
+        device: str | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self._trust = tuple(trust)
+        self._device = device
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What the run was started with, as a nested dict; a fold has that of its run."""
+        return run_folder.stored_config(self._whole)
+
+    @cached_property
+    def choices(self) -> dict[str, str]:
+        """What was chosen in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
+        return run_folder.stored_choices(self._whole)
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """The content of ``result.json``.
+
+        ``result["val"]`` and ``result["test"]`` are the metrics of the best epoch's weights,
+        ``result["best"]`` the monitored one; in cross-validation ``result["mean"]``, ``["std"]``
+        and ``["folds"]``.
+        """
+        result = run_folder.read_result(self.folder)
+        if result is None:
+            raise UserError(unfinished(self.folder))
+        return result
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        """The metrics of each epoch: ``[{"epoch": 1, "train/loss": ..., "val/accuracy": ...}]``.
+
+        A metric that is undefined is None. In cross-validation each has a ``"fold"`` as well.
+        """
+        if self.folds:
+            return [{"fold": fold.name, **row} for fold in self.folds for row in fold.history]
+        path = self.folder / HISTORY
+        if not path.exists():  # observe=[...] without history: the checkpoint has it too
+            from dlcourse.train.checkpoint import history_of
+
+            return [{"epoch": one.epoch, **one.metrics} for one in history_of(self.folder)]
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read: {error}") from error
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return the history as a pandas DataFrame, a row for each epoch.
+
+        Raises UserError where pandas is not installed.
+        """
+        return as_frame(self.history)
+
+    @property
+    def name(self) -> str:
+        """The name of the folder, ``fold0`` of a fold."""
+        return self.folder.resolve().name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the probabilities; empty for a regression."""
+        return tuple(self.result["classes"])
+
+    @cached_property
+    def folds(self) -> list["Run"]:
+        """The runs of a cross-validation, one for each fold; empty for a single split."""
+        return [
+            Run(self.folder / fold["name"], trust=self._trust, device=self._device)
+            for fold in self.result.get("folds", ())
+        ]
+
+    @cached_property
+    def model(self) -> "TrainedModel":
+        """The network with the best epoch's weights, in evaluation mode, as a ``torch.nn.Module``.
+
+        Takes raw inputs, (N, C, H, W) images from 0 to 255 or (N, D) features as the data set has
+        them, and standardises them itself; returns outputs (N, K), not probabilities.
+
+        Raises UserError for a cross-validation, which has a model for each fold, and for a config
+        that calls code which is not trusted.
+        """
+        if self.folds:
+            raise UserError(
+                f"{run_folder.shown(self.folder)} is a cross-validation with {len(self.folds)} "
+                "models, one for each fold.\n"
+                "Type run.folds[0].model for one of them; run.predict(inputs) averages all"
+            )
+        return self._opened.model
+
+    @cached_property
+    def _opened(self) -> Any:
+        from dlcourse.engine.reopen import open_model
+
+        with isolated(), isolated_torch():
+            return open_model(self.folder, trust=self._trust, device=self._device)
+
+    def predict(self, inputs: Any) -> "Tensor":
+        """Return the class probabilities (N, K) of raw inputs, on the CPU.
+
+        inputs: uint8 images (N, C, H, W), or float features (N, D) as the data set has them, as a
+        tensor, an array or nested lists. Columns are in the order of ``run.classes``. A regression
+        returns its values (N, K). The run's views and precision are used as in its test; the
+        folds of a cross-validation are averaged. Losses without probabilities (``hinge``,
+        ``mse`` ...) have the softmax of their scores: it ranks the classes.
+
+        Raises UserError for inputs of another shape or type.
+
+        >>> run.predict(images).argmax(1)
+        tensor([7, 2, 1, 0])
+        """
+        from dlcourse.engine.reopen import predict_with
+
+        runs = self.folds or [self]
+        with isolated(), isolated_torch():
+            return predict_with([run._opened for run in runs], inputs)
+
+    @cached_property
+    def dataset(self) -> "Dataset":
+        """The data set of the run's config, read again.
+
+        ``run.dataset.test.inputs`` are raw inputs as ``predict`` takes them, (N, C, H, W) uint8
+        images or (N, D) float features; ``run.dataset.test.targets`` are classes (N,) or values
+        (N, K).
+        """
+        from dlcourse.engine.build import load_data
+        from dlcourse.engine.reopen import config_of
+
+        with isolated(), isolated_torch():
+            return load_data(config_of(self.folder, ",".join(self._trust)))
+
+    @property
+    def _whole(self) -> Path:
+        is_fold = not (self.folder / run_folder.CONFIG).exists()
+        return self.folder.resolve().parent if is_fold else self.folder
+
+    def __repr__(self) -> str:
+        from dlcourse.api.html import headline
+
+        return f"<dlcourse.Run {headline(self)} in {run_folder.shown(self.folder)}>"
+
+    def _repr_html_(self) -> str:
+        from dlcourse.api.html import run_as_html
+
+        return run_as_html(self)
+
+
+def as_frame(rows: list[dict[str, Any]]) -> "pandas.DataFrame":
+    """Return rows as a pandas DataFrame; raises UserError where pandas is not installed."""
+    try:
+        import pandas  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise UserError(
+            "A frame needs pandas, which is not installed.\nType pip install pandas"
+        ) from error
+    return pandas.DataFrame(rows)
+
+
+def unfinished(folder: Path) -> str:
+    """Say why a folder holds no finished run, and what to type."""
+    shown = run_folder.shown(folder)
+    failure = run_folder.read_json(folder / run_folder.FAILURE, "resume the run")
+    if isinstance(failure, dict) and failure.get("reason"):
+        return (
+            f"{shown} holds a run without a result: {failure['reason']}\n"
+            f"{shown}/{run_folder.LOG} says more; start a new run with other options"
+        )
+    return (
+        f"{shown} holds no finished run: {run_folder.RESULT} is not in it.\n"
+        f'Type dlcourse.train(resume="{shown}") to resume it first, or name the folder of a '
+        "finished run"
+    )

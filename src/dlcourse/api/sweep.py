@@ -1,0 +1,229 @@
+"""A sweep from Python, the way the command line takes."""
+
+import os
+from collections.abc import Iterable
+from functools import cached_property
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse.api.isolation import isolated
+from dlcourse.api.overrides import overrides_of
+from dlcourse.api.progress import sweep_progress
+from dlcourse.api.run import Run, as_frame
+from dlcourse.cli import sweep_begun
+from dlcourse.errors import UserError
+from dlcourse.machine.fork_server import own_fork_server
+from dlcourse.runs import run_folder
+from dlcourse.schema.catalogue import CONFIGS
+from dlcourse.schema.compose import explain, spread
+from dlcourse.sweep.run_sweep import run_sweep
+
+if TYPE_CHECKING:
+    import pandas  # pyright: ignore[reportMissingImports]
+
+    from dlcourse.report.points import Point
+
+
+class Sweep:
+    """A sweep's runs, ranked by their validation metric; in a notebook it shows its table.
+
+    folder: of the sweep. trust: modules outside dlcourse that its runs may call.
+    """
+
+    def __init__(self, folder: str | PathLike[str], *, trust: Iterable[str] = ()) -> None:
+        self.folder = Path(folder)
+        self._trust = tuple(trust)
+
+    @cached_property
+    def _points(self) -> "list[Point]":
+        from dlcourse.report.points import group_points
+        from dlcourse.report.ranking import rank_by_data
+        from dlcourse.report.runs import find_runs
+
+        points = group_points(find_runs([self.folder]))
+        ranked = rank_by_data(points)
+        return [*ranked, *(point for point in points if not point.repeats)]
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each combination, the best first, those without a finished run last.
+
+        ``{"rank": 1, "optim": "adam", "n": 3, "val/accuracy": 0.98, "std": 0.004, "test/accuracy":
+        0.97, "epochs": 21.0, "seconds": 9.3, "status": "done"}``: means over ``n`` seeds or
+        folds, with the sample standard deviation of the validation metric (None for one run). A
+        run that failed has no metrics, and its reason as ``"status"``.
+        """
+        from dlcourse.report.keys import column_keys
+        from dlcourse.report.ranking import places
+        from dlcourse.report.rows import mean_epochs, seconds, test_name
+
+        keys = column_keys(self._points)
+        ranked = [point for point in self._points if point.repeats]
+        rows = []
+        for point, place in zip(ranked, places(ranked), strict=True):
+            rows.append(
+                {
+                    "rank": place,
+                    **{key: point.values.get(key) for key in keys},
+                    "n": len(point.repeats),
+                    point.monitor: point.val.mean,
+                    "std": point.val.std,
+                    test_name(point.monitor): point.test.mean if point.test else None,
+                    "epochs": mean_epochs(point),
+                    "seconds": seconds(point),
+                    "status": status(point),
+                }
+            )
+        for point in self._points[len(ranked) :]:
+            options = {key: point.values.get(key) for key in keys}
+            rows.append({"rank": None, **options, "n": 0, "status": status(point)})
+        return rows
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return the rows as a pandas DataFrame; raises UserError where pandas is missing."""
+        return as_frame(self.rows)
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """The finished runs, those of the best combination first."""
+        return [
+            Run(run.folder, trust=self._trust)
+            for point in self._points
+            for run in point.runs
+            if run.result is not None
+        ]
+
+    @property
+    def best(self) -> Run:
+        """The best run of the best combination, by the validation metric.
+
+        Raises UserError where no run has finished.
+        """
+        if not self.runs:
+            raise UserError(
+                f"No run of the sweep in {run_folder.shown(self.folder)} has finished.\n"
+                "sweep.rows says why"
+            )
+        point = self._points[0]
+        sign = 1 if point.mode == "max" else -1
+        finished = [run for run in point.runs if run.result is not None]
+        best = max(finished, key=lambda run: sign * (run.result or {})["best"])
+        return Run(best.folder, trust=self._trust)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<dlcourse.Sweep {self._headline()} in {run_folder.shown(self.folder)}>"
+
+    def _headline(self) -> str:
+        jobs = sum(len(point.runs) for point in self._points)
+        return f"{len(self.runs)} of {jobs} runs finished, {len(self.rows)} combinations"
+
+    def _repr_html_(self) -> str:
+        from dlcourse.api.html import rows_as_html
+
+        shown = run_folder.shown(self.folder)
+        return rows_as_html(self._headline(), self.rows, f"Table and plots are in {shown}")
+
+
+def sweep(
+    *overrides: str,
+    folder: str | PathLike[str] | None = None,
+    resume: "str | PathLike[str] | Sweep | None" = None,
+    config_dir: str | PathLike[str] | None = None,
+    quiet: bool = False,
+    **settings: Any,
+) -> Sweep:
+    """Run every combination of the overrides as ``dlcourse sweep`` does; return their table.
+
+    Each run has a process and a folder of its own. Processes are forked from a fresh one, never
+    from the caller, which may be using a GPU.
+
+    overrides: as typed on the command line, ``"optim=sgd,adam"``, ``"optim.lr=0.1,0.01"``.
+    settings: keys as Python objects; a list is tried value by value: ``model=["mlp", "lenet"]``,
+        ``**{"optim.lr": [0.1, 0.01]}``. Those of the sweep are ``seeds=3`` (each combination with
+        so many seeds), ``workers=2`` (runs at a time), ``sweep="random"``, ``on_error="stop"``.
+    folder: where the sweep is written; by default ``outputs/sweeps/<time>-<keys>``.
+    resume: the folder of a sweep, or a sweep: runs what is missing, and returns the table of one
+        that is complete at once.
+    config_dir: the folder of your own configs.
+    quiet: print nothing but warnings.
+
+    Raises ``dlcourse.UserError`` for what cannot be run, before the first run. Runs that fail do
+    not raise: their rows say why.
+
+    >>> dlcourse.sweep("optim=sgd,adam", seeds=3).best.result["val"]["accuracy"]
+    0.9861
+    """
+    own = None if config_dir is None else fspath(config_dir)
+    if resume is not None:
+        settings["resume"] = Path(resume.folder if isinstance(resume, Sweep) else resume)
+    if folder is not None:
+        settings["hydra.sweep.dir"] = Path(folder)
+    with isolated():
+        typed = overrides_of(overrides, settings, own, swept=True)
+        begun = sweep_begun(typed, own)
+        if resume is not None and begun is None:
+            raise UserError(f"{settings['resume']} holds no sweep.\nType the folder of a sweep")
+        if begun is not None:
+            typed = begun[1 if own is None else 3 :]  # without -m and --config-dir
+        with own_fork_server(), sweep_progress(quiet):
+            place = carry_out(spread(typed, typed), own)
+    return Sweep(place)
+
+
+def carry_out(overrides: list[str], config_dir: str | None) -> Path:
+    """Run a sweep as Hydra's sweeper plugin does; return its folder."""
+    search_path = create_config_search_path(str(CONFIGS))
+    assert isinstance(search_path, ConfigSearchPathImpl)
+    if config_dir is not None:
+        own = f"file://{os.path.abspath(config_dir)}"
+        search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
+    GlobalHydra.instance().clear()
+    try:
+        hydra = Hydra.create_main_hydra2("train", search_path)
+        master = hydra.compose_config(
+            "train", overrides, RunMode.MULTIRUN, with_log_configuration=False
+        )
+        refuse_elsewhere(master)
+        params = dict(master.hydra.sweeper.get("params") or {})
+        swept = list(master.hydra.overrides.task)
+        context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks())
+        outcome = run_sweep(master, params, swept, context, lambda cfg: None)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, overrides, config_dir) from error
+    if outcome is None:
+        raise UserError("check=true runs nothing, so there is no sweep to return.\nLeave it out")
+    return outcome.folder
+
+
+def refuse_elsewhere(master: DictConfig) -> None:
+    """Raise UserError where one of Hydra's plugins would run the sweep or its jobs."""
+    choices = master.hydra.runtime.choices
+    for key, own in {"hydra/sweeper": "dlcourse", "hydra/launcher": "basic"}.items():
+        if choices[key] != own:
+            raise UserError(
+                f"{key}={choices[key]} is not for Python, where a sweep runs on this machine.\n"
+                "Leave it out, or type the sweep on the command line"
+            )
+
+
+def status(point: "Point") -> str:
+    """Return ``done``, or how the runs of a combination ended and why."""
+    if point.complete:
+        return "done"
+    ended = [f"{run.status}: {run.reason}" if run.reason else run.status for run in point.runs]
+    return "; ".join(dict.fromkeys(ended))

@@ -1,0 +1,129 @@
+"""A trained model with its standardisation: raw inputs in, outputs or predictions out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.core import Standardize, Whiten
+from dlcourse.engine.ensemble import average
+from dlcourse.errors import UserError
+from dlcourse.train.evaluate import EVALUATION_BATCH
+
+
+class TrainedModel(nn.Module):
+    """The network of a finished run as one module: standardises raw inputs, then applies it.
+
+    ``forward``: (N, C, H, W) uint8 images, or floats from 0 to 255, or (N, D) float features as
+    the data set has them -> outputs (N, K), of which a softmax makes the probabilities where the
+    loss is ``cross_entropy``. Gradients flow to inputs that are floats.
+
+    network: with the best epoch's weights. standardize: computed on the training part.
+    prepare: puts inputs into the network's memory order.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, network: nn.Module, standardize: Standardize, prepare: Callable[[Tensor], Tensor]
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", standardize.mean)
+        self.register_buffer("scale", standardize.scale)
+        self.kind = type(standardize)
+        self.prepare = prepare
+
+    def standardize(self, inputs: Tensor) -> Tensor:
+        """Return raw inputs (N, ...) as the network was trained on them."""
+        return self.kind(self.mean, self.scale)(inputs)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.network(self.prepare(self.standardize(inputs)))
+
+    def extra_repr(self) -> str:
+        how = "whitens" if self.kind is Whiten else "standardises"
+        return f"{how} raw inputs first"
+
+
+@torch.no_grad()
+def predict(
+    models: Sequence[TrainedModel],
+    inputs: Tensor,
+    ask: Callable[[nn.Module, Tensor], Tensor],
+    autocast: Callable[[], Any],
+    loss: str,
+    *,
+    classes: bool,
+) -> Tensor:
+    """Return the class probabilities (N, K) of raw inputs, or the values of a regression (N, K).
+
+    The result is float32 (float64 where the run was), on the CPU. Several models are averaged as
+    ``engine.ensemble`` does it. Losses whose outputs are scores have the softmax of these scores,
+    which ranks classes and is not calibrated.
+
+    ask: model, standardised inputs -> outputs; with the run's views. loss: the target of the loss
+    that the models were trained with. classes: whether they are classifiers.
+    """
+    device = models[0].mean.device
+    found = []
+    for batch in inputs.split(EVALUATION_BATCH):
+        batch = batch.to(device)
+        with autocast():
+            outputs = [ask(model.network, model.standardize(batch)) for model in models]
+        made = torch.stack([one if one.dtype == torch.float64 else one.float() for one in outputs])
+        mean = average(made, loss, classes=classes)  # (N, K), float64
+        found.append((mean.softmax(1) if classes else mean).to(made.dtype).cpu())
+    return torch.cat(found)
+
+
+def as_inputs(inputs: Any, input_shape: tuple[int, ...]) -> Tensor:
+    """Return what a user hands over as the tensor (N, *input_shape) that the run was trained on.
+
+    inputs: a tensor, an array of NumPy, or nested lists. Raises UserError for another shape, and
+    for images that are not uint8.
+    """
+    try:
+        tensor = torch.as_tensor(inputs)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"These inputs are no array of numbers: {error}.\n"
+            f"Give a tensor or an array {described(input_shape)}"
+        ) from error
+    if tuple(tensor.shape[1:]) != input_shape or tensor.ndim == 0:
+        raise UserError(
+            f"The inputs have the shape {tuple(tensor.shape)}, and this run takes "
+            f"{described(input_shape)}.\n{reshaped(tuple(tensor.shape), input_shape)}"
+        )
+    if len(tensor) == 0:
+        raise UserError(f"There are no inputs: the shape is {tuple(tensor.shape)}")
+    if len(input_shape) != 3:
+        return tensor.float() if tensor.dtype != torch.float64 else tensor
+    if tensor.dtype != torch.uint8:
+        fractions = tensor.is_floating_point() and float(tensor.max()) <= 1.0
+        scaled = "(255 * images).round()" if fractions else "images"
+        to = "to(torch.uint8)" if isinstance(inputs, Tensor) else "astype(numpy.uint8)"
+        raise UserError(
+            f"The images are {tensor.dtype}, and this run takes raw images: uint8, from 0 to 255.\n"
+            f"Type {scaled}.{to}"
+        )
+    return tensor
+
+
+def described(input_shape: tuple[int, ...]) -> str:
+    """Return what a run takes, ``(N, 1, 28, 28), uint8``."""
+    kind = "uint8" if len(input_shape) == 3 else "float"
+    return f"(N, {', '.join(map(str, input_shape))}), {kind}"
+
+
+def reshaped(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> str:
+    """Say how inputs of another shape are given."""
+    if shape == input_shape:
+        return "For one example type inputs[None]"
+    if len(input_shape) == 3 and input_shape[0] == 1 and shape[1:] == input_shape[1:]:
+        return "For grey images (N, H, W) type images[:, None]"
+    if len(input_shape) == 3 and (shape[3:] + shape[1:3]) == input_shape:
+        return "For images (N, H, W, C) type torch.as_tensor(images).permute(0, 3, 1, 2)"
+    return "The shape of an example is that of the training data"
