@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from dlcourse.runs import run_folder
 TIMES = ("seconds", "examples_per_second")
 
 
-def best(from_python):
-    return torch.load(tmp_path / "checkpoints/best.pt", weights_only=True)["model"]
+def best(folder):
+    return torch.load(folder / "checkpoints/best.pt", weights_only=True)["model"]
 
 
 def equal(first, second):
@@ -180,9 +181,10 @@ def test_an_interrupted_run_resumes_to_the_same_bits(from_python, monkeypatch, c
         if state.history[-1].epoch == 2:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(History, "epoch", interrupted)
-        from_python("model=mlp", "optim=sgd", max_epochs=3, folder="stopped")
+        with pytest.raises(KeyboardInterrupt):
+            from_python("model=mlp", "optim=sgd", max_epochs=3, folder="stopped")
     assert 'To resume: dlcourse.train(resume="stopped")' in capsys.readouterr().err
     with pytest.raises(dlcourse.UserError, match=r'dlcourse.train\(resume="stopped"\)'):
         dlcourse.load("stopped")
@@ -218,16 +220,22 @@ def test_a_model_of_ones_own_trains_and_is_loaded_with_trust(from_python, tmp_pa
     assert torch.equal(loaded.predict(inputs), run.predict(inputs))
 
 
-def test_importing_dlcourse_is_light_and_its_functions_stay_callable():
-    script = (
-        "import sys, dlcourse; assert not {'torch', 'hydra', 'numpy'} & set(sys.modules);"
-        "import dlcourse.train.fit, dlcourse.sweep.grid; assert callable(dlcourse.train);"
-        "assert dlcourse.train.fit.fit and 'resume' in dlcourse.train.__doc__;"
-        "from dlcourse import train, sweep, load, compose, choices;"
-        "import inspect; assert 'folder' in inspect.signature(train).parameters;"
-        "assert set(dlcourse.__all__) <= set(dir(dlcourse))"
-    )
+def test_importing_dlcourse_is_light():
+    script = "import sys, dlcourse; assert not {'torch', 'hydra', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_the_functions_of_the_api_are_called_by_the_names_of_packages():
+    import dlcourse.sweep.progress
+    import dlcourse.train.fit
+
+    assert callable(dlcourse.train)
+    assert callable(dlcourse.sweep)
+    assert callable(dlcourse.train.fit.fit)  # the package is still there
+    assert "folder" in signature(dlcourse.train).parameters
+    assert "resume: the folder of a stopped run" in dlcourse.train.__doc__
+    assert set(dlcourse.__all__) <= set(dir(dlcourse))
+    assert all(getattr(dlcourse, name) for name in dlcourse.__all__)
 
 
 def test_the_config_is_composed_and_checked_as_for_a_run(from_python):
