@@ -27,7 +27,9 @@ from dlcourse.errors import UserError
 from dlcourse.machine.fork_server import own_fork_server
 from dlcourse.runs import run_folder
 from dlcourse.schema.catalogue import CONFIGS
-from dlcourse.schema.compose import explain, spread
+from dlcourse.schema.compose import compose, explain, plain, spread
+from dlcourse.schema.overrides import key_of
+from dlcourse.schema.trust import foreign
 from dlcourse.sweep.run_sweep import run_sweep
 
 if TYPE_CHECKING:
@@ -65,9 +67,9 @@ class Sweep:
         folds, with the sample standard deviation of the validation metric (None for one run). A
         run that failed has no metrics, and its reason as ``"status"``.
         """
-        from dlcourse.report.keys import column_keys
+        from dlcourse.report.points import column_keys
         from dlcourse.report.ranking import places
-        from dlcourse.report.rows import mean_epochs, seconds, test_name
+        from dlcourse.report.table_rows import mean_epochs, seconds, test_name
 
         keys = column_keys(self._points)
         ranked = [point for point in self._points if point.repeats]
@@ -182,7 +184,7 @@ def sweep(
             typed = begun[1 if own is None else 3 :]  # without -m and --config-dir
         with own_fork_server(), sweep_progress(quiet):
             place = carry_out(spread(typed, typed), own)
-    return Sweep(place)
+        return Sweep(place, trust=modules_of(place) if begun is None else trust_in(typed, own))
 
 
 def carry_out(overrides: list[str], config_dir: str | None) -> Path:
@@ -208,6 +210,22 @@ def carry_out(overrides: list[str], config_dir: str | None) -> Path:
     if outcome is None:
         raise UserError("check=true runs nothing, so there is no sweep to return.\nLeave it out")
     return outcome.folder
+
+
+def modules_of(folder: Path) -> list[str]:
+    """Return the modules outside dlcourse that the runs of the caller's own sweep call.
+
+    Their stored configs were written, or compared with the composed ones, by this call.
+    """
+    places = (path.parents[1] for path in folder.glob(f"*/{run_folder.CONFIG}"))
+    names = (name for place in places for name in foreign(run_folder.stored_config(place)))
+    return list(dict.fromkeys(name.split(".")[0] for name in names))
+
+
+def trust_in(overrides: list[str], config_dir: str | None) -> list[str]:
+    """Return what ``trust=`` of a resumed sweep names."""
+    typed = [override for override in overrides if key_of(override) == "trust"]
+    return plain(compose(typed, config_dir))["trust"]
 
 
 def refuse_elsewhere(master: DictConfig) -> None:
