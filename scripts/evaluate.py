@@ -1,61 +1,8 @@
-"""Measure a finished run's best weights on the test part again.
-
-    python scripts/evaluate.py run=<folder> [data.root=<folder>] [trust=<module>]
-
-Prints every test figure, the same as in the run's result.json. In cross-validation each fold is
-measured, in a nested one on the outer fold. ``trust`` names the module of a model of your own.
-"""
+"""Run ``dlcourse evaluate`` from a clone that need not be installed."""
 
 import clone  # noqa: F401  (finds src/)
 
-import sys
-from pathlib import Path
-
-from dlcourse.schema.arguments import arguments
-from dlcourse.terminal.command import one_message
-from dlcourse.terminal.live_line import working
-
-
-def main() -> None:
-    """Read the words, open the run, measure."""
-    defaults = {"run": None, "data.root": "", "trust": ""}
-    words = arguments(sys.argv[1:], defaults, __doc__)
-
-    with working("importing PyTorch", plain=False):
-        from dlcourse.core import Fold
-        from dlcourse.engine.build import build, divide, examples_to_test, load_data, make_recipe
-        from dlcourse.engine.fingerprint import divided as fingerprint_of
-        from dlcourse.engine.fingerprint import refuse_learned
-        from dlcourse.engine.reopen import config_of, folds_of, load_model
-        from dlcourse.runs.run_folder import CONFIG
-        from dlcourse.train.evaluate import evaluate
-
-    folder = Path(words["run"])
-    folds = folds_of(folder)
-    cfg = config_of(folder, words["trust"])
-    if words["data.root"]:
-        cfg.data.root = words["data.root"]
-    runtime = build(cfg.runtime)()
-    with working("reading the data"):
-        dataset = load_data(cfg)
-    divided = divide(cfg, dataset)
-    whole = folder if (folder / CONFIG).exists() else folder.resolve().parent
-    nested = any(part.test is not None for part in divided)
-    refuse_learned(whole, fingerprint_of(dataset, divided), nested=nested)
-    parts = {part.name: part for part in divided}
-    for place in folds:
-        part = parts.get(place.resolve().name, parts.get("."))
-        test = examples_to_test(dataset, part).to(runtime.device)
-        model, standardize = load_model(cfg, runtime, place)
-        recipe = make_recipe(
-            cfg, runtime, dataset, Fold(place.name, dataset.train, None, standardize)
-        )
-        for name, figure in evaluate(model, test, standardize, recipe, "test").items():
-            fold = "" if place == folder else f"{place.name} "
-            print(f"{fold}{name} {figure}")
-
+from dlcourse.commands.main import run_command
 
 if __name__ == "__main__":
-    sys.path.append(".")  # a model of the user's own lies where he starts from
-    with one_message():
-        main()
+    run_command("evaluate")

@@ -47,8 +47,11 @@ FLOORS = (
         "The loop and looking into a network: both are given models and data and import no group.",
     ),
     Floor(("engine",), "From a config to objects, folds and a result."),
-    Floor(("report", "sweep"), "Many runs: their tables and plots, and how they are started."),
-    Floor(("cli", "api"), "What a user types or imports."),
+    Floor(
+        ("report", "sweep", "timing"),
+        "Many runs: their tables and plots, how they are started, and how fast they train.",
+    ),
+    Floor(("cli", "api", "commands", "__main__"), "What a user types or imports."),
 )
 
 

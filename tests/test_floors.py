@@ -11,7 +11,17 @@ import dlcourse
 
 PACKAGE = Path(dlcourse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-TORCH_FREE = {"errors", "atomic_files", "guard", "terminal", "schema", "runs", "report", "cli"}
+TORCH_FREE = {
+    "errors",
+    "atomic_files",
+    "guard",
+    "terminal",
+    "schema",
+    "runs",
+    "report",
+    "cli",
+    "commands",
+}
 HEAVY = {"torch", "torchvision", "numpy", "scipy", "sklearn", "matplotlib"}
 HYDRA = {"api", "cli", "schema", "engine", "sweep"}
 

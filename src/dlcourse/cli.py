@@ -33,7 +33,7 @@ from dlcourse.schema.overrides import END, is_free, is_typed_again, key_of, not_
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import SWEEP, check, check_key
 from dlcourse.sweep import manifest as sweep_manifest
-from dlcourse.terminal.command import one_message, own_name
+from dlcourse.terminal.command import in_own_form, one_message, own_name
 
 OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 
@@ -87,7 +87,7 @@ def prepare(words: list[str]) -> Command:
     args, words = read(words)
     if args.help:
         check_config_dir(args.config_dir)
-        print(HELP.replace("python train.py", own_name()))
+        print(in_own_form(HELP))
         print(overview([CONFIGS, *([Path(args.config_dir)] if args.config_dir else [])]))
         sys.exit(0)
     if args.hydra_help or args.cfg or args.info or args.shell_completion:
@@ -122,7 +122,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
         raise UserError(
             f"The sweep in {folder} was begun by an older dlcourse, which divided the data in "
             "another way: its missing jobs could not be compared with those that are done.\n"
-            f"Type {own_name('scripts/collect.py')} {folder} for a table of these, or the sweep's "
+            f"Type {own_name('collect')} {folder} for a table of these, or the sweep's "
             "command again to start a new one"
         )
     for key, override in typed.items():

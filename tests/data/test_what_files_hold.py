@@ -1,9 +1,7 @@
 """What a file can hold that the tensor cannot is converted, counted or refused by every reader."""
 
-import importlib.util
 import os
 import struct
-import sys
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from dlcourse.commands import predict
 from dlcourse.data import image_file, scan
 from dlcourse.data.csv import csv
 from dlcourse.data.download import ensure_files
@@ -171,18 +170,6 @@ def folder_with(name, write, top):
     return top
 
 
-def predict_script():
-    path = Path(__file__).parents[2] / "scripts/predict.py"
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec = importlib.util.spec_from_file_location("predict_script", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
 def data_set(top, **options):
     given = {"root": top, "seed": 0, "folder": ".", "size": SIDE, "channels": 1, "workers": 0,
              "test_fraction": 0.2, "damaged": "refuse", "memory": 1.0, **options}  # fmt: skip
@@ -196,17 +183,17 @@ def by_a_data_set(top, caplog, capsys, memory):
 
 
 def by_predict(top, caplog, capsys):
-    script, seen = predict_script(), []
+    seen = []
 
     def ask(model, batch):
         seen.append(batch)
         return batch.flatten(1)[:, :2].float()
 
-    (found,) = script.list_images(str(top / "train/a"))
+    (found,) = predict.list_images(str(top / "train/a"))
     result = {"input_shape": [1, SIDE, SIDE], "classes": ["a", "b"]}
     runtime = SimpleNamespace(device="cpu", autocast=torch.no_grad)
     models = [(None, lambda batch: batch)]
-    script.predict(models, ask, [found], result, runtime, "dlcourse.loss.mse.mse")
+    predict.predict(models, ask, [found], result, runtime, "dlcourse.loss.mse.mse")
     return seen[0][0, 0].numpy(), capsys.readouterr().err
 
 

@@ -4,26 +4,29 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.kinds import Number
-from dlcourse.terminal.command import own_name
+from dlcourse.terminal.command import in_own_form, own_name
 
 
 def arguments(
-    words: Sequence[str], defaults: Mapping[str, str | None], usage: str
-) -> dict[str, str | None]:
-    """Read a script's ``key=value`` words; a default of None makes a key required.
+    words: Sequence[str], defaults: Mapping[str, str | None], usage: str | None
+) -> dict[str, str]:
+    """Read the ``key=value`` arguments of a command; a default of None makes a key required.
 
-    Prints the usage and ends for ``--help``. Raises UserError for unknown and missing keys.
+    usage: the command's docstring. It is printed for ``--help``, which ends the command, and its
+    indented lines are shown with an error. Raises UserError for unknown and missing keys.
     """
+    usage = in_own_form(usage or "")
     if {"-h", "--help"} & set(words):
         print(usage.strip())
         sys.exit(0)
     command = "\n".join(line for line in usage.splitlines() if line.startswith("    "))
     right = corrected(words, defaults)
     if right != list(words):
-        again = " ".join([own_name(script_of(usage)), *map(shlex.quote, right)])
+        again = " ".join([program_of(usage), *map(shlex.quote, right)])
         wrong = next((word for word in words if word not in right), words[0])
         raise UserError(
             f"{wrong} is not understood: options are typed key=value, without dashes or spaces.\n"
@@ -35,15 +38,18 @@ def arguments(
         if not equals or key not in defaults:
             raise UserError(f"{word} is not understood; {nearest(key, defaults)}.\n{command}")
         values[key] = value
-    for key, value in values.items():
-        if value is None:
-            raise UserError(f"{key}=<...> is missing.\n{command}")
-    return values
+    given = {key: value for key, value in values.items() if value is not None}
+    for key in (key for key in values if key not in given):
+        raise UserError(f"{key}=<...> is missing.\n{command}")
+    return given
 
 
-def script_of(usage: str) -> str:
-    """Return the path of a script inside the clone, which its usage names."""
-    return next((word for word in usage.split() if word.startswith("scripts/")), "train.py")
+def program_of(usage: str) -> str:
+    """Return the program in the first indented line of a usage: the words before its options."""
+    line = next((line for line in usage.splitlines() if line.startswith("    ")), "")
+    words = shlex.split(line.partition("[")[0].partition("<")[0])
+    program = list(takewhile(lambda word: "=" not in word and not word.startswith("-"), words))
+    return " ".join(map(shlex.quote, program)) or own_name()
 
 
 def corrected(words: Sequence[str], keys: Iterable[str]) -> list[str]:
@@ -95,14 +101,14 @@ def closing(word: str, rest: list[str]) -> str:
     return taken
 
 
-def number_of(words: Mapping[str, str | None], key: str, allowed: Number) -> int | float:
-    """Return one of a script's words as a number; raises UserError for what is not allowed."""
-    text = words[key] or ""
+def number_of(words: Mapping[str, str], key: str, allowed: Number) -> int | float:
+    """Return one of a command's arguments as a number; raises UserError for what is not allowed."""
+    text = words[key]
     try:
         value = int(text) if allowed.whole else float(text)
     except ValueError:
         value = None
-    if not allowed.allows(value):
+    if value is None or not allowed.allows(value):
         raise UserError(
             f"{key}={text} is not allowed: {key} takes {allowed}.\n"
             f"Type, for example, {key}={allowed.example}"

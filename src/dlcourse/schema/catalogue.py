@@ -17,17 +17,17 @@ CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] /
 """In a wheel the configs are in the package, in a clone next to ``src/``."""
 
 HELP = """\
-dlcourse trains: every idea of a deep-learning course is one word on the command line.
+dlcourse trains: every idea of a deep-learning course is one option on the command line.
 
-  python train.py model=lenet optim=adam                    one run
-  python train.py -m model=mlp,lenet optim=sgd,adam         every combination
-  python train.py -m optim=sgd,adam seeds=5 workers=2       each over five seeds, two jobs at a time
-  python train.py -m optim=sgd,adam check=true              only look at what would run
-  python train.py split=stratified_kfold split.folds=5      cross-validation
-  python train.py resume=<folder>                           go on with a run or a sweep
-  python train.py model=resnet20 --cfg job                  every key of such a run, and its value
-  python train.py --config-dir my_configs model=my_model    your own
-  python train.py --hydra-help                              Hydra's own options
+  dlcourse train model=lenet optim=adam                    one run
+  dlcourse sweep model=mlp,lenet optim=sgd,adam            every combination
+  dlcourse sweep optim=sgd,adam seeds=5 workers=2          each with five seeds, two jobs at a time
+  dlcourse sweep optim=sgd,adam check=true                 only show what would run
+  dlcourse train split=stratified_kfold split.folds=5      cross-validation
+  dlcourse train resume=<folder>                           resume a run or a sweep
+  dlcourse train model=resnet20 --cfg job                  every option of such a run, and its value
+  dlcourse train --config-dir my_configs model=my_model    your own choices
+  dlcourse train --hydra-help                              Hydra's own options
 """
 
 ORDER = ("data", *(group for group in GROUPS if group != "data"), "sweep", "experiment")

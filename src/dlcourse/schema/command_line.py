@@ -9,7 +9,6 @@ import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -26,10 +25,10 @@ from dlcourse.schema.kinds import Factors, Numbers, Text, Texts
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.suggest import keys_meant
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP, TOP_LEVEL
-from dlcourse.terminal.command import own_name
-from dlcourse.terminal.user_code import PACKAGE
+from dlcourse.terminal.command import current_command, own_name
 
 SYNTAX = re.compile(r"[\[\]{}()'\"$,\\\n=]")  # what Hydra's grammar gives a meaning in a value
+MULTIRUN = ("-m", "--multirun")
 OTHERS = ("config_name", "config_path", "experimental_rerun")  # Hydra's, and not for dlcourse
 WHOLE = ("run", "multirun", "cfg", "info", "shell_completion")  # each says what is to be done
 
@@ -226,9 +225,10 @@ def refuse_lists(overrides: list[str], flags: list[str]) -> None:
 
 def typed_again(words: Sequence[str]) -> str:
     """Return a command with other words, as it is typed into a shell."""
-    script = Path("scripts", Path(sys.argv[0]).name)
-    program = script if (PACKAGE.parents[1] / script).is_file() else "train.py"
-    return " ".join([own_name(str(program)), *map(in_shell, words)])
+    command = current_command()
+    if command == "train" and set(MULTIRUN) & set(words):
+        command, words = "sweep", [word for word in words if word not in MULTIRUN]
+    return " ".join([own_name(command), *map(in_shell, words)])
 
 
 def meaning(word: str) -> str:

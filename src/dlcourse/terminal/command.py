@@ -16,6 +16,7 @@ from dlcourse.terminal.streams import steady_streams
 from dlcourse.terminal.user_code import explained
 
 VENV = Path(sys.prefix)
+PACKAGE = Path(__file__).parents[1]
 FORBIDDEN = "Give yourself the right to read and write it, or name another one"
 ROOM = (
     "Make room on the disk; what is finished is kept, and resume=<folder of the run> continues it"
@@ -30,6 +31,8 @@ REFUSED = {
 }
 """What the system may refuse a file for, and what to do about it."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
+ONLY_INSTALLED = ("catalogue", "completion")
+"""Commands without a script in a clone."""
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
 LONGEST = 1000  # characters of a line of a message
 
@@ -93,7 +96,7 @@ def errors_said() -> Iterator[None]:
             say(
                 f"There is not enough memory: {reason}\n"
                 "Type a smaller batch_size, data.size or model; "
-                f"{own_name('scripts/shapes.py')} with the same overrides shows what a model takes"
+                f"{own_name('shapes')} with the same overrides shows what a model takes"
             )
         elif own:
             say(own)
@@ -127,22 +130,72 @@ def terminable() -> None:
     signal.signal(signal.SIGTERM, terminate)
 
 
-def own_name(program: str = "train.py") -> str:
-    """Return how a program of this clone is typed, by the command that is running.
+def own_name(command: str = "train") -> str:
+    """Return how a command is typed by this user.
 
-    ``python train.py`` and ``dlcourse-train`` are as the user typed them; ``scripts/shapes.py`` is
-    named from where they stand. program: its path inside the clone.
+    ``dlcourse evaluate`` for a user of ``dlcourse``, ``python scripts/evaluate.py`` for one who
+    typed ``python train.py`` in a clone. command: a subcommand of ``dlcourse``, or the path of a
+    program in the clone, ``benchmarks/benchmark.py``.
     """
+    program, _ = program_and_command()
     running = Path(sys.argv[0])
-    if "dlcourse" in running.name and program == "train.py":
-        return running.name
-    clone = Path(__file__).parents[3]
-    if running.parent.name == "scripts" or (running.parent / "clone.py").is_file():
+    of_clone = "/" in command
+    if program and not of_clone:
+        return f"{program} {command}"
+    if running.stem == "dlcourse-train" and not of_clone:
+        training = {"train": "dlcourse-train", "sweep": "dlcourse-train -m"}
+        return training.get(command, f"dlcourse {command}")
+    clone = PACKAGE.parents[1]
+    if not of_clone and (command in ONLY_INSTALLED or not (clone / "train.py").is_file()):
+        return f"dlcourse {command}"
+    if running.parent.name in ("scripts", "benchmarks") or (running.parent / "clone.py").is_file():
         clone = Path(os.path.normpath(running.parent / ".."))
     elif running.name == "train.py":
         clone = running.parent
     python = sys.orig_argv[0] if "python" in Path(sys.orig_argv[0]).name else "python"
-    return f"{python} {shlex.quote(str(clone / program))}"
+    path, *options = program_in_clone(command)
+    return " ".join([python, shlex.quote(str(clone / path)), *options])
+
+
+def program_in_clone(command: str) -> list[str]:
+    """Return the path of a command's program inside a clone, and the options that it needs."""
+    if "/" in command:
+        return [command]
+    if command in ("train", "sweep"):
+        return ["train.py", *(["-m"] if command == "sweep" else [])]
+    return [f"scripts/{command.replace('-', '_')}.py"]
+
+
+def program_and_command() -> tuple[str, str]:
+    """Return ``("dlcourse", "evaluate")``, which commands/main.py has put into ``sys.argv[0]``.
+
+    Both are empty where another program is running.
+    """
+    program, _, command = sys.argv[0].rpartition(" ")
+    return (program, command) if program and is_command(command) else ("", "")
+
+
+def current_command() -> str:
+    """Return the name of the command that is running: ``train``, ``check-gradient``, ..."""
+    _, command = program_and_command()
+    name = command or Path(sys.argv[0]).stem.replace("_", "-")
+    return name if is_command(name) and name != "sweep" else "train"
+
+
+def is_command(name: str) -> bool:
+    """Return whether this is the name of a subcommand of ``dlcourse``."""
+    file = PACKAGE / "commands" / f"{name.replace('-', '_')}.py"
+    return name in ("train", "sweep") or (name not in ("main", "__init__") and file.is_file())
+
+
+def in_own_form(text: str) -> str:
+    """Return a help text in which ``dlcourse <command>`` is how this user types the command."""
+    return re.sub(r"\bdlcourse ([a-z]+(?:-[a-z]+)*)(?=[ \n`]|$)", with_own_name, text)
+
+
+def with_own_name(found: re.Match[str]) -> str:
+    """Return a command that was found in a text as this user types it."""
+    return own_name(found[1]) if is_command(found[1]) else found[0]
 
 
 def dashboard(folder: str) -> str:

@@ -1,0 +1,92 @@
+"""Time a sweep of tiny runs in one command against one ``python train.py`` for each of its jobs.
+
+    python benchmarks/benchmark_sweep.py [jobs=32] [workers=2] [epochs=5] [rounds=1]
+
+The jobs train an MLP on the digits, each with another seed. Both sides run the same words on the
+same machine, one after the other, and leave the same weights, which is checked to the last bit; the
+runs by themselves are started one at a time, as a shell's loop would. Prints both wall times, from
+the first process to the last, and their ratio for every round.
+"""
+
+import clone  # noqa: F401  (finds src/)
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from dlcourse.errors import UserError
+from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.bounds import counted
+from dlcourse.terminal.command import one_message
+
+TRAIN = Path(__file__).parents[1] / "train.py"
+
+
+def main() -> None:
+    """Read the words, time both ways in turn, print the ratios."""
+    defaults = {"jobs": "32", "workers": "2", "epochs": "5", "rounds": "1"}
+    words = arguments(sys.argv[1:], defaults, __doc__)
+    jobs = number_of(words, "jobs", counted(1, 10_000, 32))
+    workers = number_of(words, "workers", counted(1, 1000, 2))
+    epochs = number_of(words, "epochs", counted(1, 1000, 5))
+    rounds = number_of(words, "rounds", counted(1, 100, 1))
+    common = [
+        "model=mlp",
+        "data=digits",
+        f"max_epochs={epochs}",
+        f"runtime.threads={threads(workers)}",
+    ]
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="benchmark_sweep-") as name:
+            folder = Path(name)
+            started = perf_counter()
+            many = ["-m", *common, f"seeds={jobs}", f"workers={workers}"]
+            run([*many, f"hydra.sweep.dir={folder / 'sweep'}"])
+            sweep = perf_counter() - started
+            started = perf_counter()
+            for seed in range(jobs):
+                run([*common, f"seed={seed}", f"hydra.run.dir={folder / f'alone/seed-{seed}'}"])
+            alone = perf_counter() - started
+            compare(folder, jobs)
+        print(
+            f"round {number + 1}: {jobs} runs of {epochs} epochs: one command with {workers} "
+            f"workers {sweep:.1f} s, one process each {alone:.1f} s, ratio {alone / sweep:.2f}; "
+            "weights bitwise equal",
+            flush=True,
+        )
+
+
+def threads(workers: int) -> int:
+    """Return the CPU threads that each of so many jobs gets, and each run by itself as well."""
+    from dlcourse.sweep.pool import threads_of_each
+
+    return threads_of_each(workers)
+
+
+def run(words: list[str]) -> None:
+    """Run ``python train.py`` with some words to its end."""
+    ended = subprocess.run([sys.executable, str(TRAIN), *words], capture_output=True, text=True)
+    if ended.returncode:
+        raise UserError(f"python train.py {' '.join(words)} failed:\n{ended.stderr.strip()}")
+
+
+def compare(folder: Path, jobs: int) -> None:
+    """Raise UserError where a job of the sweep ended otherwise than the run by itself."""
+    import torch
+
+    for seed in range(jobs):
+        name = f"seed-{seed}" if jobs > 1 else "defaults"
+        places = (folder / "sweep" / name, folder / f"alone/seed-{seed}")
+        first, second = (
+            torch.load(place / "checkpoints/last.pt", weights_only=True)["model"]
+            for place in places
+        )
+        if not all(torch.equal(first[key], second[key]) for key in second):
+            raise UserError(f"seed={seed} ended with other weights in the sweep")
+
+
+if __name__ == "__main__":
+    with one_message():
+        main()

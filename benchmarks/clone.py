@@ -1,0 +1,11 @@
+"""Lets a benchmark run from a clone in which the package is not installed; imported first."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+from dlcourse.terminal.installed import require_installed
+
+require_installed()

@@ -1,0 +1,100 @@
+"""Search the same space at random and by Optuna, once for each seed, and compare what was found.
+
+    python benchmarks/compare_searches.py [seeds=5] [points=30] [workers=2] [folder=<new folder>]
+
+A multi-layer perceptron on the digits: which optimizer, with which learning rate and momentum, how
+wide, and how much dropout. Both searches have the same number of points and the same pool, and
+``seed`` is fixed, so that only the points differ. Prints for every seed the lowest validation loss
+of both, the epochs that each has trained, and on how many seeds Optuna's is as low or lower.
+Ends with status 1 if a trial has a key that its optimizer lacks, or lacks one that it has.
+"""
+
+import clone  # noqa: F401  (finds src/)
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from dlcourse.runs.run_folder import read_result
+from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.bounds import counted
+from dlcourse.terminal.command import one_message
+
+TRAIN = Path(__file__).parents[1] / "train.py"
+EPOCHS = 15
+WITH_MOMENTUM = ("sgd", "momentum")  # Adam has no such key
+SPACE = [
+    "model=mlp", "model.widths=[16],[64],[256]", "model.dropout=interval(0,0.8)",
+    "optim=sgd,momentum,adam", "optim.lr=tag(log,interval(0.00001,1))",
+    "optim.momentum=interval(0,0.99)",
+]  # fmt: skip
+FIXED = [
+    "data=digits", f"max_epochs={EPOCHS}", "stop=never", "monitor=val/loss", "mode=min",
+    "observe=[history]", "runtime=cpu", "runtime.threads=1",
+]  # fmt: skip
+SEARCHES = {"random": "sweep.draws", "optuna": "sweep.trials"}
+
+
+def main() -> None:
+    """Read the words, search, and print a line for each seed and what they come to."""
+    defaults = {"seeds": "5", "points": "30", "workers": "2", "folder": ""}
+    words = arguments(sys.argv[1:], defaults, __doc__)
+    seeds = number_of(words, "seeds", counted(1, 1000, 5))
+    points = number_of(words, "points", counted(1, 100_000, 30))
+    workers = number_of(words, "workers", counted(1, 4096, 2))
+    folder = Path(words["folder"] or tempfile.mkdtemp(prefix="compare_searches-"))
+    started, wins, saved, wrong = time.monotonic(), 0, [], 0
+    for seed in range(seeds):
+        told, bests, epochs = [], {}, {}
+        for kind, key in SEARCHES.items():
+            place = folder / f"{kind}-{seed}"
+            search(place, [f"sweep={kind}", f"{key}={points}", f"sweep.seed={seed}"], workers)
+            bests[kind], epochs[kind] = lowest(place), trained(place)
+            wrong += len(misfits(place))
+            told.append(f"{kind} {bests[kind]:.4f} in {epochs[kind]} epochs")
+        wins += bests["optuna"] <= bests["random"]
+        saved.append(1 - epochs["optuna"] / (points * EPOCHS))
+        print(f"seed {seed}: val/loss {', '.join(told)}; pruning saved {saved[-1]:.0%}", flush=True)
+    print(f"Optuna's lowest val/loss is as low as random search's, or lower, on {wins} of {seeds}")
+    print(f"pruning saved {sum(saved) / seeds:.0%} of the epochs that {points} whole trials take")
+    print(f"{wrong} trials have keys that do not fit their optimizer")
+    print(f"{time.monotonic() - started:.0f} s; all runs are in {folder}")
+    if wrong:
+        sys.exit(1)
+
+
+def search(place: Path, words: list[str], workers: int) -> None:
+    """Run one search, or go on with it; points at which training diverges are part of it."""
+    command = [sys.executable, str(TRAIN), "-m", *SPACE, *FIXED, *words, f"workers={workers}"]
+    ended = subprocess.run([*command, f"hydra.sweep.dir={place}"], capture_output=True, text=True)
+    if not list(place.glob("*/result.json")):
+        raise RuntimeError(ended.stderr)
+
+
+def lowest(place: Path) -> float:
+    """Return the lowest validation loss of a search's finished trials."""
+    results = (read_result(path.parent) for path in place.glob("*/result.json"))
+    return min(result["best"] for result in results if result is not None)
+
+
+def trained(place: Path) -> int:
+    """Return how many epochs a search has trained, those of pruned trials included."""
+    return sum(len(path.read_text().splitlines()) for path in place.glob("*/history.jsonl"))
+
+
+def misfits(place: Path) -> list[dict[str, str]]:
+    """Return the trials that have a momentum without its optimizers, or the other way round."""
+    trials = [point["values"] for point in json.loads((place / "sweep.json").read_text())["points"]]
+    return [
+        values
+        for values in trials
+        if ("optim.momentum" in values) != (values["optim"] in WITH_MOMENTUM)
+    ]
+
+
+if __name__ == "__main__":
+    with one_message():
+        main()

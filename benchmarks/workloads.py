@@ -1,0 +1,103 @@
+"""What is trained: models, their images, and how many steps make an epoch here."""
+
+from dataclasses import dataclass
+
+from benchmarks.options import Options
+
+BATCH = 128
+SHAPES = {"mnist": (1, 28, 28), "cifar": (3, 32, 32)}
+SIZES = {"mnist": 60_000, "cifar": 50_000}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model on images.
+
+    data: ``mnist`` or ``cifar``. model: the words that choose it. optim: ``adam`` or ``nesterov``.
+    steps: of an epoch in the benchmark, so that a round stays short.
+    augment: each image is shifted by up to 4 pixels and perhaps mirrored.
+    """
+
+    name: str
+    data: str
+    model: tuple[str, ...]
+    optim: str
+    rate: float
+    steps: int
+    augment: bool = False
+
+    def words(self, options: Options) -> list[str]:
+        """Return the words of ``train.py`` for this workload, without validation."""
+        return [
+            *self.model,
+            "data=mnist" if self.data == "mnist" else "data=cifar10",
+            f"optim={self.optim}",
+            f"optim.lr={self.rate}",
+            f"batch_size={BATCH}",
+            *(["augment=[crop_flip]"] if self.augment else []),
+            "max_epochs=3000",  # as long as a run for which runtime=auto measures
+            f"runtime.device={options.device}",
+            *([f"runtime.threads={options.threads}"] if options.threads else []),
+        ]
+
+    def examples(self, options: Options) -> int:
+        """Return how many images an epoch has."""
+        return min((options.steps or self.steps) * BATCH, SIZES[self.data])
+
+
+WORKLOADS = {
+    workload.name: workload
+    for workload in (
+        Workload("lenet", "mnist", ("model=lenet",), "adam", 0.001, 234),
+        Workload("mlp", "mnist", ("model=mlp", "model.widths=[128]"), "adam", 0.001, 468),
+        Workload("resnet20", "cifar", ("model=resnet20",), "nesterov", 0.05, 20, augment=True),
+        Workload("resnet18", "cifar", ("model=resnet18",), "nesterov", 0.05, 3, augment=True),
+        Workload("vit", "cifar", ("model=vit", "model.patch=4"), "adam", 0.001, 8, augment=True),
+    )
+}
+
+WITHOUT_VALIDATION = ["split.fraction=0", "stop=never", "monitor=train/loss", "mode=min"]
+
+
+def compose_words(words: list[str], root: str | None = None):
+    """Compose and check a config as the command line does; raises UserError."""
+    from omegaconf import OmegaConf
+
+    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.validate import check
+
+    config = plain(compose(words, None))
+    if root:
+        config["data"]["root"] = root
+    check(config)
+    return OmegaConf.create(config)
+
+
+def compose_workload(workload: Workload, options: Options, *words: str):
+    """Compose the config of a workload; further words come behind its own."""
+    return compose_words([*workload.words(options), *words], options.root)
+
+
+def load_images(workload: Workload, options: Options, examples: int = 0):
+    """Return a ``Dataset`` with as many images as an epoch has, real ones or made-up ones."""
+    import torch
+
+    from dlcourse.core import Dataset, Split
+    from dlcourse.engine.build import load_data
+
+    count = examples or workload.examples(options)
+    folder = options.root if workload.data == "mnist" else options.cifar
+    if not folder:
+        generator = torch.Generator().manual_seed(0)
+        shape = SHAPES[workload.data]
+
+        def made_up(count: int) -> Split:
+            images = torch.randint(256, (count, *shape), dtype=torch.uint8, generator=generator)
+            return Split(images, torch.arange(count) % 10)
+
+        return Dataset("made up", made_up(count), made_up(500), tuple("0123456789"))
+    words = ["data=mnist"] if workload.data == "mnist" else ["data=image_folder"]
+    dataset = load_data(compose_words(words, folder))
+    order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))
+    train = dataset.train.subset(order[:count])  # a folder's images lie class by class
+    return Dataset(dataset.name, train, dataset.test, dataset.classes)

@@ -1,0 +1,1 @@
+"""The subcommands of `dlcourse`: one file each, `main(words)`."""

@@ -1,0 +1,67 @@
+"""List the choices of every group and their options.
+
+    dlcourse catalogue                list the choices of all groups
+    dlcourse catalogue optim          describe the choices of a group
+    dlcourse catalogue model=lenet    describe one choice
+    dlcourse catalogue --config-dir my_configs model
+
+An option is printed with its default value; <key> is the value of another option.
+"""
+
+import textwrap
+from pathlib import Path
+
+from dlcourse.errors import UserError, nearest
+from dlcourse.schema import catalogue
+from dlcourse.schema.catalogue import CONFIGS, Choice
+
+WIDTH = 100
+
+
+def main(words: list[str]) -> None:
+    """Print all groups, one group or one choice."""
+    named, config_dir = divide(words)
+    folders = [CONFIGS, *([config_dir] if config_dir else [])]
+    if not named:
+        print(catalogue.overview(folders))
+    for text in named:
+        group, _, name = text.partition("=")
+        files = catalogue.files_of(group, folders) if group in catalogue.ORDER else {}
+        if not files:
+            raise UserError(f"{group} is not a group; {nearest(group, catalogue.ORDER)}")
+        if name and name not in files:
+            raise UserError(f"{text} is not a choice; {nearest(name, files)}")
+        if not name:
+            print(f"{group}: {catalogue.contract(group)}")
+        for path in [files[name]] if name else files.values():
+            print(("" if name else "\n") + described(group, catalogue.read_choice(path)))
+
+
+def divide(words: list[str]) -> tuple[list[str], Path | None]:
+    """Return the groups and choices, and the folder of ``--config-dir``; raises UserError."""
+    rest, folder = list(words), None
+    if "--config-dir" in rest:
+        place = rest.index("--config-dir")
+        _, *given = rest[place : place + 2]
+        folder = Path(*given)
+        del rest[place : place + 2]
+        if not given or not folder.is_dir():
+            raise UserError(f"--config-dir {folder} is not a folder.\nType --config-dir <folder>")
+    wrong = [word for word in rest if word.startswith("-")]
+    if wrong:
+        raise UserError(f"{wrong[0]} is not understood.\nType <group> or <group>=<choice>")
+    return rest, folder
+
+
+def described(group: str, choice: Choice) -> str:
+    """Return what a choice is, its paper, its options, and what else it chooses."""
+    paper = f" ({choice.paper})" if choice.paper else ""
+    lines = textwrap.wrap(f"{group}={choice.name}: {choice.what}{paper}", WIDTH)
+    options = [f"{group}.{key}={catalogue.shown(value)}" for key, value in choice.options.items()]
+    if options and group not in ("experiment", "sweep"):
+        lines += [f"  {option}" for option in options]
+    if choice.sets:
+        lines += textwrap.wrap(
+            f"sets {' '.join(choice.sets)}", WIDTH, initial_indent="  ", subsequent_indent="    "
+        )
+    return "\n".join(lines)

@@ -1,0 +1,221 @@
+"""Measure a few steps of a run and what would make it faster.
+
+    dlcourse doctor model=resnet20 data=mnist 'augment=[crop]'
+    dlcourse doctor --config-dir my_configs model=wide
+
+Takes the options of one run, trains some tens of its steps and prints how their time is spent. Then
+it tries changes, each alternating with the unchanged run, and prints the gain of each on this
+machine: precision, batch size, threads, the fused optimizer, memory format, workers, compilation,
+and the cost of the augmentation. Advice rests on these measurements alone; whether the model still
+learns as well needs a run. Nothing is written.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+
+from dlcourse.errors import UserError
+from dlcourse.schema.command_line import one_run
+from dlcourse.schema.overrides import key_of
+from dlcourse.timing.interleave import AROUND, STEP, interleave, quartiles, ratios, spread
+from dlcourse.timing.worker import Worker, cores
+
+SECONDS = 1.0  # of a shortened epoch
+ROUNDS = 5
+WORTH = 1.05  # a gain that is advised
+MUCH = 0.1  # a share of the time that is advised on
+OTHERS = 0.05  # the same for observers
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change to try.
+
+    overrides: added to the command, in place of those with the same keys. drop: groups whose
+    overrides are left out. note: what else changes; only a change with a note is advised.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    note: str = ""
+    drop: tuple[str, ...] = ()
+
+
+def main(words: list[str]) -> None:
+    """Compose and check the command, measure it, try the changes, advise."""
+    overrides, config_dir = one_run(words, "doctor")
+
+    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.validate import check
+
+    config = plain(compose(overrides, config_dir))
+    check(config)
+    with closing(start_worker(overrides, config_dir)) as base:
+        base.wait()
+        facts = base.call("facts")[1]
+        examples = base.call("calibrate", SECONDS)[1]
+        seconds = measure(base)
+        peak = base.peak()
+        phases = base.call("phases")[1]
+        describe(facts, seconds, peak, phases)
+        print("\nEach change against the unchanged run: examples/s, speed-up (quartiles)")
+        gains = {}
+        picked = [
+            f"runtime.{name}={value}"
+            for name, value in facts["picked"].items()
+            if config["runtime"].get(name) == "auto"  # it is not measured again for each change
+        ]
+        for change in changes(config, facts):
+            gain = attempt(change, base, [*overrides, *picked], config_dir, examples)
+            if gain is not None:
+                gains[change] = gain
+        print("\nWhat to change:")
+        for line in advice(gains, phases, facts) or ["nothing that was tried gains 5 % or more"]:
+            print(f"  {line}")
+
+
+def start_worker(overrides: Sequence[str], config_dir: str | None) -> Worker:
+    """Start a process that trains a few steps of a run."""
+    return Worker(make_short_run, list(overrides), config_dir)
+
+
+def make_short_run(overrides: list[str], config_dir: str | None) -> object:
+    """Make the run in the worker process; PyTorch is imported only there."""
+    from dlcourse.timing.short_run import ShortRun
+
+    return ShortRun(overrides, config_dir)
+
+
+def speed(worker: Worker, number: int) -> float:
+    """Return the examples per second of one epoch."""
+    seconds, examples = worker.call("epoch", number)
+    return examples / seconds
+
+
+def measure(worker: Worker) -> list[float]:
+    """Return the examples per second of ``ROUNDS`` epochs."""
+    return [speed(worker, number) for number in range(ROUNDS)]
+
+
+def describe(facts: dict, values: list[float], peak: int, phases: dict[str, float]) -> None:
+    """Print how the time of a run is spent."""
+    step = 1000 * facts["batch"] / median(values)
+    inside = sum(phases[name] for name in STEP)
+    around = {name: phases[name] for name in AROUND}
+    print(f"{facts['parameters']:,} parameters, batch {facts['batch']}, {facts['device']}")
+    print(
+        f"{median(values):,.0f} examples/s, {step:.1f} ms a step; "
+        f"at most {peak / 2**20:,.0f} MiB of memory"
+    )
+    others = "".join(f", {name} {seconds:.2f} s" for name, seconds in around.items())
+    print(f"an epoch: {facts['steps']:,} steps {inside:.1f} s{others}")
+    shares = sorted(((phases[name] / inside, name) for name in STEP), reverse=True)
+    print(
+        "of a step: " + ", ".join(f"{name} {share:.0%}" for share, name in shares if share >= 0.005)
+    )
+
+
+def changes(config: dict, facts: dict) -> list[Change]:
+    """Return what can be tried for a config."""
+    found = []
+    runtime, batch = config["runtime"], config["batch_size"]
+    if runtime["precision"] == "fp32":
+        found.append(Change("", ("runtime.precision=bf16",), "weights stay fp32"))
+    if isinstance(batch, int):
+        learn = "it trains differently: search for another optim.lr"
+        bigger = batch * 4
+        if bigger <= facts["examples"]:
+            found.append(Change("", (f"batch_size={bigger}",), learn))
+        if batch >= 8:
+            found.append(Change("", (f"batch_size={batch // 4}",), learn))
+    if facts["cpu"]:
+        counts = sorted({1, cores()} - {facts["threads"]})
+        found += [Change("", (f"runtime.threads={n}",), "the same weights up to rounding")
+                  for n in counts]  # fmt: skip
+    if config["optim"].get("fused") is False:
+        found.append(Change("", ("optim.fused=true",), "the same steps"))
+    if runtime["channels_last"] is False and facts["images"]:
+        found.append(Change("", ("runtime.channels_last=true",), "the same up to rounding"))
+    if facts["cpu"] and not runtime["keep_memory"]:
+        found.append(Change("", ("runtime.keep_memory=true",), "the same weights"))
+    if not facts["cpu"] and not runtime["graph"]:
+        found.append(Change("", ("runtime.graph=true",), "the same steps"))
+    if facts["streamed"] and config["data"].get("workers") != cores():
+        found.append(Change("", (f"data.workers={cores()}",), "the same images"))
+    if not runtime["compile"]:
+        compiled = "the same up to rounding; each run first compiles for half a minute"
+        found.append(Change("", ("runtime.compile=true",), compiled))
+    if config["augment"]:
+        found.append(Change("without augmentation", ("augment=[]",), drop=("augment",)))
+    return found
+
+
+def with_change(overrides: Sequence[str], change: Change) -> list[str]:
+    """Return the overrides of a run with those of a change in place of what it replaces."""
+    keys = {key_of(word) for word in change.overrides}
+    kept = [
+        word
+        for word in overrides
+        if key_of(word) not in keys and key_of(word).split(".")[0] not in change.drop
+    ]
+    return [*kept, *change.overrides]
+
+
+def attempt(
+    change: Change, base: Worker, overrides: Sequence[str], config_dir: str | None, examples: int
+) -> list[float] | None:
+    """Train with a change and without it in turn; return the ratios, None where it fails."""
+    name = change.name or " ".join(change.overrides)
+    with closing(start_worker(with_change(overrides, change), config_dir)) as other:
+        try:
+            other.wait()
+            other.call("take", examples)
+            other.call("epoch", 0)
+        except (UserError, RuntimeError) as error:
+            print(f"  {name}: not possible, {str(error).strip().splitlines()[0]}")
+            return None
+        workers = {"unchanged": base, "changed": other}
+        timers = {
+            label: lambda number, worker=worker: speed(worker, number)
+            for label, worker in workers.items()
+        }
+        values = interleave(timers, ROUNDS, first_round=ROUNDS)
+    gain = ratios(values["changed"], values["unchanged"])
+    print(f"  {name}: {median(values['changed']):,.0f}, {spread(gain)}", flush=True)
+    return gain
+
+
+def advice(gains: dict[Change, list[float]], phases: dict[str, float], facts: dict) -> list[str]:
+    """Return the changes that are worth it, the largest gain first."""
+    worth = {
+        change: median(gain)
+        for change, gain in gains.items()
+        if change.note and quartiles(gain)[0] >= WORTH
+    }
+    lines = [
+        f"{' '.join(change.overrides)}: {gain:.2f} times as fast ({change.note})"
+        for change, gain in sorted(worth.items(), key=lambda item: -item[1])
+    ]
+    whole = sum(phases.values())
+    inside = sum(phases[name] for name in STEP)
+    if phases["data"] / inside > MUCH and facts["streamed"]:
+        room = ceil(10 * facts["gibibytes"]) / 10
+        lines.append(
+            f"data.memory={room}: waiting for images takes {phases['data'] / inside:.0%} of a "
+            f"step, and all of them need {facts['gibibytes']:.2f} GiB"
+        )
+    if phases["augment"] / inside > MUCH:
+        lines.append(f"augment: it takes {phases['augment'] / inside:.0%} of a step")
+    if phases["validation"] / whole > 2 * MUCH:
+        lines.append(
+            f"split.fraction: validation takes {phases['validation'] / whole:.0%} of an epoch; "
+            "a smaller part takes less"
+        )
+    if phases["observers"] / whole > OTHERS:
+        lines.append(
+            f"observe=[history]: what is written after an epoch takes "
+            f"{phases['observers'] / whole:.0%} of it, checkpoints included"
+        )
+    return lines

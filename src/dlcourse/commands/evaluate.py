@@ -1,0 +1,52 @@
+"""Evaluate a finished run's best weights on the test part again.
+
+    dlcourse evaluate run=<folder> [data.root=<folder>] [trust=<module>]
+
+Prints every test metric, equal to those in the run's result.json. In cross-validation each fold is
+evaluated, in nested cross-validation on the outer fold. ``trust`` names the module of
+your own model.
+"""
+
+from pathlib import Path
+
+from dlcourse.schema.arguments import arguments
+from dlcourse.terminal.live_line import working
+
+
+def main(words: list[str]) -> None:
+    """Open the run and print its test metrics."""
+    defaults = {"run": None, "data.root": "", "trust": ""}
+    options = arguments(words, defaults, __doc__)
+
+    with working("importing PyTorch", plain=False):
+        from dlcourse.core import Fold
+        from dlcourse.engine.build import build, divide, examples_to_test, load_data, make_recipe
+        from dlcourse.engine.fingerprint import divided as fingerprint_of
+        from dlcourse.engine.fingerprint import refuse_learned
+        from dlcourse.engine.reopen import config_of, folds_of, load_model
+        from dlcourse.runs.run_folder import CONFIG
+        from dlcourse.train.evaluate import evaluate
+
+    folder = Path(options["run"])
+    folds = folds_of(folder)
+    cfg = config_of(folder, options["trust"])
+    if options["data.root"]:
+        cfg.data.root = options["data.root"]
+    runtime = build(cfg.runtime)()
+    with working("reading the data"):
+        dataset = load_data(cfg)
+    divided = divide(cfg, dataset)
+    whole = folder if (folder / CONFIG).exists() else folder.resolve().parent
+    nested = any(part.test is not None for part in divided)
+    refuse_learned(whole, fingerprint_of(dataset, divided), nested=nested)
+    parts = {part.name: part for part in divided}
+    for place in folds:
+        part = parts.get(place.resolve().name, parts.get("."))
+        test = examples_to_test(dataset, part).to(runtime.device)
+        model, standardize = load_model(cfg, runtime, place)
+        recipe = make_recipe(
+            cfg, runtime, dataset, Fold(place.name, dataset.train, None, standardize)
+        )
+        for name, value in evaluate(model, test, standardize, recipe, "test").items():
+            fold = "" if place == folder else f"{place.name} "
+            print(f"{fold}{name} {value}")

@@ -1,0 +1,115 @@
+"""The command line ``dlcourse <command> ...``: finds the command and runs it."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from dlcourse import __version__
+from dlcourse.errors import UserError, nearest
+from dlcourse.terminal.command import in_own_form, one_message
+
+COMMANDS = {
+    "train": "train one run: model=lenet optim=adam",
+    "sweep": "run every combination of values: optim=sgd,adam seeds=3",
+    "evaluate": "measure a finished run's best weights on the test part",
+    "predict": "classify images with a finished run",
+    "collect": "write a ranked table and plots of finished runs",
+    "show": "draw augmented training images",
+    "shapes": "list a model's layers: shapes, parameters, receptive fields, memory",
+    "doctor": "measure where a run's time goes and what makes it faster",
+    "check-gradient": "compare a hand-written backward with numeric gradients",
+    "catalogue": "list the choices of every group and their options",
+}
+"""What each command does, in one line."""
+
+MULTIRUN = ("-m", "--multirun")
+HELP = """\
+Deep-learning experiments from the command line: every idea of a course is one option.
+
+  dlcourse train model=lenet optim=adam     train one run
+  dlcourse train --help                     list all choices
+  dlcourse <command> --help                 explain a command
+
+Commands:
+{commands}
+
+Options: --help, --version"""
+
+
+def main() -> None:
+    """Run the console script ``dlcourse`` or ``python -m dlcourse``."""
+    program, words = program_typed(), sys.argv[1:]
+    with one_message():
+        name = command_named(words)
+    if name is None:
+        return
+    sys.argv[:1] = [f"{program} {name}"]
+    del sys.argv[1]
+    run_command(name)
+
+
+def command_named(words: Sequence[str]) -> str | None:
+    """Return the command in the first word; None if help or the version was printed instead.
+
+    Raises UserError for an unknown command.
+    """
+    first = words[0] if words else "--help"
+    if first in ("-h", "--help", "help"):
+        print(overview())
+        return None
+    if first == "--version":
+        print(f"dlcourse {__version__}")
+        return None
+    name = first.replace("_", "-")
+    if name in COMMANDS:
+        return name
+    if "=" in first or first in MULTIRUN:
+        command = "sweep" if first in MULTIRUN else "train"
+        rest = words[1:] if first in MULTIRUN else words
+        again = " ".join([program_typed(), command, *map(shlex.quote, rest)])
+        raise UserError(f"{first} is an option; a command comes first.\nType {again}")
+    raise UserError(
+        f"{first} is not a command; {nearest(first, COMMANDS)}.\n"
+        f"Type {program_typed()} --help for what each one does"
+    )
+
+
+def overview() -> str:
+    """Return the help of ``dlcourse`` itself."""
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:{width}}  {what}" for name, what in COMMANDS.items())
+    return HELP.format(commands="\n".join(lines))
+
+
+def program_typed() -> str:
+    """Return ``dlcourse``, or the longer form if the shell does not find the program so."""
+    running = Path(sys.argv[0])
+    if running.name == "__main__.py":
+        return f"{shlex.quote(sys.orig_argv[0])} -m dlcourse"
+    if shutil.which("dlcourse") is not None:
+        return "dlcourse"
+    return shlex.quote(str(running))
+
+
+def run_command(name: str) -> None:
+    """Run a command with the words of ``sys.argv``, and end with one message if it fails."""
+    if name in ("train", "sweep"):
+        from dlcourse import cli
+
+        if name == "sweep" and not set(MULTIRUN) & set(sys.argv):
+            sys.argv.insert(1, "-m")
+        cli.main()
+        return
+    with one_message():
+        words = sys.argv[1:]
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())  # the user's own model may be in the current folder
+        module = import_module(f"dlcourse.commands.{name.replace('-', '_')}")
+        if {"-h", "--help"} & set(words):
+            print(in_own_form((module.__doc__ or "").strip()))
+        else:
+            module.main(words)

@@ -1,0 +1,126 @@
+"""Classify images with a finished run's best weights.
+
+    dlcourse predict run=<folder> images=<file or folder> [csv=<file>] [trust=<module>]
+
+Prints CSV, or writes it to a file: the image, its class, that class's probability, then the
+probability of every class. Several files: images=a.png,b.png. In cross-validation the models of the
+folds predict together, as the ensemble in result.json does. Images are read as by
+data=image_folder, converted to grey and resized to what the model takes.
+"""
+
+import csv
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dlcourse.errors import UserError, shown
+from dlcourse.schema.arguments import arguments
+from dlcourse.terminal.live_line import working
+
+BATCH = 256
+
+
+def main(words: list[str]) -> None:
+    """Open the run, predict, and print or write the table."""
+    defaults = {"run": None, "images": None, "csv": "", "trust": ""}
+    options = arguments(words, defaults, __doc__)
+    output = Path(options["csv"]) if options["csv"] else None
+    if output is not None and output.exists():
+        raise UserError(f"{output} is already there.\nType csv=<a new file>")
+
+    with working("importing PyTorch", plain=False):
+        from dlcourse.engine.build import build
+        from dlcourse.engine.reopen import config_of, folds_of, load_model
+        from dlcourse.runs.run_folder import read_result
+        from dlcourse.view.answer import from_views
+
+    folder = Path(options["run"])
+    folds = folds_of(folder)
+    result = read_result(folder)
+    if len(result["input_shape"]) != 3 or not result["classes"]:
+        raise UserError(
+            f"{folder} is not a classifier of images: it was trained on {result['data']}"
+        )
+    images = list_images(options["images"])
+    cfg = config_of(folder, options["trust"])
+    runtime = build(cfg.runtime)()
+    models = [load_model(cfg, runtime, place) for place in folds]
+    views = [build(node) for node in cfg.view.values()]
+    predict_batch = from_views(views, runtime.prepare(tuple(result["input_shape"])))
+    with working("classifying images", len(images)) as advance:
+        rows = predict(models, predict_batch, images, result, runtime, cfg.loss._target_, advance)
+    if output is None:
+        csv.writer(sys.stdout).writerows(rows)
+    else:
+        with open(output, "x", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+        print(f"{len(rows) - 1} predictions are in {output}")
+
+
+def list_images(images: str) -> list[Path]:
+    """Return the named files, or all images in the named folder and below."""
+    from dlcourse.data.scan import images_below
+
+    whole = Path(images)
+    if whole.is_dir():
+        found, left_out = images_below(whole)
+        if not found:
+            raise UserError(f"There is no image in {shown(whole)}.\nType images=<file or folder>")
+        if left_out:
+            print(left_out, file=sys.stderr)
+        return found
+    paths = [whole] if whole.exists() else [Path(word) for word in images.split(",")]
+    for path in paths:
+        if not path.is_file():
+            raise UserError(
+                f"The image {shown(path)} does not exist.\nType images=<file or folder>"
+            )
+    return paths
+
+
+def predict(
+    models: list,
+    predict_batch: Callable,
+    images: list[Path],
+    result: dict,
+    runtime: object,
+    loss: str,
+    advance: Callable[[int], None] = lambda images: None,
+) -> list[list[str]]:
+    """Return a header and a row for each image.
+
+    predict_batch: returns a model's outputs for standardised images.
+    loss: the target of the loss that the models were trained with.
+    advance: is called with the number of images of each batch.
+    """
+    import torch
+
+    from dlcourse.data.image_file import describe_notes, try_images
+    from dlcourse.engine.ensemble import average
+
+    channels, size, _ = result["input_shape"]
+    classes = result["classes"]
+    rows = [["image", "class", "probability", *classes]]
+    notes: list[list[str]] = []
+    for start in range(0, len(images), BATCH):
+        paths = images[start : start + BATCH]
+        pixels, problems, noted = try_images(paths, size, channels)
+        for problem in filter(None, problems):
+            raise UserError(problem)
+        notes += noted
+        batch = torch.from_numpy(pixels).to(runtime.device)
+        with torch.no_grad(), runtime.autocast():
+            outputs = [
+                predict_batch(model, standardize(batch)).float()  # (N, classes)
+                for model, standardize in models
+            ]
+        mean = average(torch.stack(outputs), loss, classes=True).softmax(1).cpu()  # (N, classes)
+        advance(len(paths))
+        for path, share in zip(paths, mean, strict=True):
+            best = int(share.argmax())
+            numbers = [f"{value:.6f}" for value in share.tolist()]
+            rows.append([shown(path), classes[best], numbers[best], *numbers])
+    said = describe_notes(images, notes)
+    if said:
+        print(said, file=sys.stderr)
+    return rows

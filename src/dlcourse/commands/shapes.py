@@ -1,0 +1,164 @@
+"""List the layers of a model: shapes, parameters, multiply-adds, receptive fields, memory.
+
+    dlcourse shapes model=vgg16 data=cifar10 batch_size=128
+    dlcourse shapes --config-dir my_configs model=wide
+
+Takes the options of a run and trains nothing. It needs neither the data nor memory for the
+weights: the model runs on one fake example. Multiply-adds are those of matrix products,
+convolutions and attention. The receptive field is that of a unit along rows and columns, and its
+jump the distance to that of the next unit, both in pixels. Where paths join it covers all of them.
+After a linear layer, attention or a gate over the whole image there is none. A layer's memory is
+that of its output for one example. Every value counts 4 bytes, as in fp32.
+"""
+
+import sys
+from functools import partial
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from dlcourse.schema.command_line import one_run
+from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.facts import PUBLISHED, SIZES, example_shape, target
+from dlcourse.schema.validate import NOT_ARGUMENTS, check
+from dlcourse.terminal.live_line import working
+
+POOLED_FIRST = (
+    "max pooling is computed before the ReLU above it, which gives the same values and takes less "
+    "time and memory:"
+)
+
+
+def main(words: list[str]) -> None:
+    """Compose and check the config, run the model on a fake example, print its layers."""
+    overrides, config_dir = one_run(words, "shapes")
+    config = plain(compose(overrides, config_dir))
+    check(config)
+    cfg = OmegaConf.create(config)
+    if target(config, "model") == PUBLISHED:
+        cfg.model.weights = None  # their values change nothing here, and may be a long download
+
+    with working("importing PyTorch", plain=False):
+        from dlcourse.engine.build import build, load_data
+        from dlcourse.introspect.summary import state_bytes, summarize
+
+    known, examples = example_shape(config), examples_of(config)
+    if known is None or (examples is None and config["batch_size"] == "full"):
+        dataset = load_data(cfg)
+        known, examples = (dataset.input_shape, dataset.output_size), len(dataset.train)
+    make = partial(build(cfg.model), *known)
+    summary = summarize(lambda: frozen(make(), cfg), known[0])
+    state = state_bytes(lambda model: optimizer_of(model, cfg), make)
+    batch = training_share(config, examples) if cfg.batch_size == "full" else cfg.batch_size
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    console.print(table_of(summary.layers))
+    for line in totals(summary, cfg, known, batch, state):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def optimizer_of(model, cfg: DictConfig):
+    """Return the optimizer of the trainable parameters."""
+    from dlcourse.engine.build import build
+    from dlcourse.optim.groups import parameter_groups
+
+    groups = parameter_groups(model, 0.0, False, {}, cfg.optim.freeze)
+    return build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups)
+
+
+def frozen(model, cfg: DictConfig):
+    """Return the model with the parameters of ``optim.freeze`` frozen."""
+    optimizer_of(model, cfg)
+    return model
+
+
+def examples_of(config: dict) -> int | None:
+    """Return the number of training examples, or None where only the data has it."""
+    data = config["data"]
+    return data["examples"] or SIZES.get(data["_target_"], (data.get("train_examples"), 0))[0]
+
+
+def training_share(config: dict, examples: int) -> int:
+    """Return the number of examples that are left to train on without the validation part."""
+    split = config["split"]
+    if {"outer", "inner"} <= split.keys():
+        return round(examples * (1 - 1 / split["outer"]) * (1 - 1 / split["inner"]))
+    held = 1 / split["folds"] if "folds" in split else split.get("fraction", 0)
+    return round(examples * (1 - held))
+
+
+def table_of(layers: list) -> Table:
+    """Return a row for each layer, and their sums."""
+    table = Table(show_footer=True)
+    sums = {
+        "parameters": sum(layer.parameters for layer in layers),
+        "multiply-adds": sum(layer.multiply_adds for layer in layers),
+        "memory": sum(layer.activation for layer in layers),
+    }
+    table.add_column("layer", footer=f"{len(layers)} layers", overflow="fold")
+    table.add_column("kind", overflow="fold")
+    table.add_column("output", justify="right")
+    table.add_column("parameters", f"{sums['parameters']:,}", justify="right")
+    table.add_column("multiply-adds", f"{sums['multiply-adds']:,}", justify="right")
+    table.add_column("field", justify="right")
+    table.add_column("jump", justify="right")
+    table.add_column("memory", in_bytes(sums["memory"]), justify="right")
+    for layer in layers:
+        table.add_row(
+            layer.name or "(itself)",
+            layer.kind,
+            " x ".join(map(str, layer.output)) or "does not run",
+            f"{layer.parameters:,}" if layer.parameters else "",
+            f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+            along_sides(layer.seen, "size"),
+            along_sides(layer.seen, "jump"),
+            in_bytes(layer.activation) if layer.activation else "",
+        )
+    return table
+
+
+def along_sides(seen: tuple | None, what: str) -> str:
+    """Return a property of a receptive field, once if rows and columns have the same."""
+    if seen is None:
+        return "-"
+    rows, columns = (getattr(field, what) for field in seen)
+    return str(rows) if rows == columns else f"{rows} x {columns}"
+
+
+def totals(summary, cfg: DictConfig, known: tuple, batch: int, state: int | None) -> list[str]:
+    """Return the lines below the table."""
+    shape, outputs = known
+    name = cfg.model._target_.rpartition(".")[2]
+    learn = summary.gradients // 4
+    averaged = summary.weights if "average.none" not in cfg.average._target_ else 0
+    forward = summary.weights + batch * summary.forward
+    training = summary.weights + summary.gradients + (state or 0) + averaged + batch * summary.saved
+    optimizer = cfg.optim._target_.rpartition(".")[2]
+    held = (
+        "the optimizer's state is not known" if state is None else f"{optimizer} {in_bytes(state)}"
+    )
+    fields = [layer.seen for layer in summary.layers if layer.seen is not None]
+    largest = max(fields, key=lambda seen: seen[0].size, default=None)
+    return [
+        f"{name}: {' x '.join(map(str, shape))} in, {outputs} out",
+        f"{summary.parameters:,} parameters, of which {learn:,} learn",
+        f"{summary.multiply_adds:,} multiply-adds forward for one example",
+        *([f"largest receptive field: {along_sides(largest, 'size')} pixels"] if largest else []),
+        *([POOLED_FIRST] if summary.swaps else []),
+        f"memory for a batch of {batch:,} in use: {in_bytes(forward)} = weights "
+        f"{in_bytes(summary.weights)} + {batch:,} x {in_bytes(summary.forward)} alive at once",
+        f"memory for a batch of {batch:,} in training: {in_bytes(training)} = weights "
+        f"{in_bytes(summary.weights)} + gradients {in_bytes(summary.gradients)} + {held}"
+        + (f" + averaged weights {in_bytes(averaged)}" if averaged else "")
+        + f" + {batch:,} x {in_bytes(summary.saved)} kept for backward",
+        "Workspaces of the libraries, the gradients on their way, and the data set come on top.",
+    ]
+
+
+def in_bytes(number: int) -> str:
+    """Return a number of bytes in B, KiB, MiB or GiB."""
+    for unit in ("B", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"

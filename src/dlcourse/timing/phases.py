@@ -1,0 +1,170 @@
+"""Clocks around the phases of our loop, put there from outside.
+
+These are the places that a phase is known by; where the loop changes, change them here:
+
+- data: what the loop takes its batches from, by way of ``Observer.watch``, and ``Split.fetch``
+- augment, forward (loss and penalties too), update: functions that the recipe and the state hold
+- prepare: ``Standardize.__call__`` and ``recipe.prepare``
+- backward: ``torch.autograd.backward``
+- update: also ``torch._fused_adam_`` and its like, for a loop that calls them itself
+- metrics: ``Meter.add`` and ``Meter.read``
+- validation: ``train.fit.look_over``; observers: what ``Observer.epoch`` of each takes
+
+All else is ``other``. A step that runs as one graph has no phases, so none is captured.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from time import perf_counter
+from unittest import mock
+
+import torch
+
+from dlcourse.core import Observer, Standardize, State
+from dlcourse.timing.interleave import AROUND, STEP
+from dlcourse.timing.training import TimedTraining
+from dlcourse.timing.worker import wait_for_device
+from dlcourse.train import fit as loop
+from dlcourse.train.meter import Meter
+
+FUSED = ("_fused_adam_", "_fused_adamw_", "_fused_sgd_")
+
+
+class Clock:
+    """Adds up seconds by phase; what runs inside another phase is taken off that one.
+
+    Inside ``validation`` and ``observers`` nothing is told apart.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys((*STEP, *AROUND), 0.0)
+        self.stack = ["other"]
+        self.since = perf_counter()
+
+    def enter(self, phase: str) -> None:
+        """Give the time until now to the phase that was on, and begin another."""
+        self.settle()
+        self.stack.append(self.stack[-1] if self.stack[-1] in AROUND else phase)
+
+    def leave(self) -> None:
+        """Go back to the phase that was on before."""
+        self.settle()
+        self.stack.pop()
+
+    def settle(self) -> None:
+        """Give the time since the last change to the phase that is on."""
+        wait_for_device()
+        now = perf_counter()
+        self.seconds[self.stack[-1]] += now - self.since
+        self.since = now
+
+    def around(self, phase: str, function: Callable) -> Callable:
+        """Return a function that does the same and is a phase."""
+
+        def measured(*given, **named):
+            self.enter(phase)
+            try:
+                return function(*given, **named)
+            finally:
+                self.leave()
+
+        return measured
+
+    def batches(self, passing: Iterable) -> Iterator:
+        """Hand on what passes by; waiting for it is ``data``."""
+        waiting = iter(passing)
+        take = self.around("data", lambda: next(waiting, None))
+        while (batch := take()) is not None:
+            yield batch
+
+
+class Watch(Observer):
+    """Sees the batches go by before all other observers do."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def watch(self, batches: Iterable, count: int) -> Iterable:
+        return self.clock.batches(batches)
+
+
+class Timed(Observer):
+    """Hands on all that an observer is told; its look at an epoch is a phase."""
+
+    def __init__(self, observer: Observer, clock: Clock) -> None:
+        self.start, self.watch = observer.start, observer.watch
+        self.epoch = clock.around("observers", observer.epoch)
+
+
+class Laps(Observer):
+    """Puts aside what the clock shows after every epoch."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.laps = clock, []
+
+    def epoch(self, state: State) -> None:
+        self.clock.settle()
+        self.laps.append(self.clock.seconds)
+        self.clock.seconds = dict.fromkeys((*STEP, *AROUND), 0.0)
+
+
+def measured_epochs(
+    ours: TimedTraining, observers: Sequence[Observer], epochs: int
+) -> list[dict[str, float]]:
+    """Train an epoch and then so many under clocks; return each one's seconds by phase."""
+    clock = Clock()
+    laps = Laps(clock)
+    with clocks(ours, clock):
+        watching = [Watch(clock), *(Timed(observer, clock) for observer in observers), laps]
+        ours.run(epochs + 1, watching, timed_recipe(ours, clock))
+    return laps.laps[1:]
+
+
+def timed_recipe(ours: TimedTraining, clock: Clock):
+    """Return the recipe with a clock around its functions."""
+    recipe = ours.recipe
+    return replace(
+        recipe,
+        loss=clock.around("forward", recipe.loss),
+        penalties=[clock.around("forward", penalty) for penalty in recipe.penalties],
+        augment=[clock.around("augment", augment) for augment in recipe.augment],
+        clip=clock.around("update", recipe.clip),
+        constraints=[clock.around("update", constrain) for constrain in recipe.constraints],
+        prepare=clock.around("prepare", recipe.prepare),
+        capture=lambda function, state: function,
+    )
+
+
+@contextmanager
+def clocks(ours: TimedTraining, clock: Clock) -> Iterator[None]:
+    """Put clocks around what is not in the recipe, and take them away again."""
+    state: State = ours.state
+    handles = [
+        state.model.register_forward_pre_hook(lambda *_: clock.enter("forward")),
+        state.model.register_forward_hook(lambda *_: clock.leave(), always_call=True),
+    ]
+    changed = [
+        (torch.autograd, "backward", "backward"),
+        (Standardize, "__call__", "prepare"),
+        (Meter, "add", "metrics"),
+        (Meter, "read", "metrics"),
+        (loop, "look_over", "validation"),
+        (type(ours.fold.train), "fetch", "data"),
+        (state.optimizer, "step", "update"),
+        (state.optimizer, "zero_grad", "update"),
+        *((torch, name, "update") for name in FUSED if hasattr(torch, name)),
+    ]
+    patches = [
+        mock.patch.object(owner, name, clock.around(phase, getattr(owner, name)))
+        for owner, name, phase in changed
+    ]
+    for patch in patches:
+        patch.start()
+    try:
+        yield
+    finally:
+        for patch in patches:
+            patch.stop()
+        for handle in handles:
+            handle.remove()

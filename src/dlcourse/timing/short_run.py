@@ -1,0 +1,109 @@
+"""A few steps of a command as it was typed, in place of all its epochs."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+from statistics import fmean
+from time import perf_counter
+
+from omegaconf import OmegaConf
+
+from dlcourse.data.streamed import StreamedSplit
+from dlcourse.engine.autotune import USUAL, word
+from dlcourse.engine.build import build_all, load_data
+from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.validate import check
+from dlcourse.timing.phases import measured_epochs
+from dlcourse.timing.training import TimedTraining, observers_of
+from dlcourse.timing.worker import wait_for_device
+
+FEWEST, MOST = 3, 100  # steps between two looks at the clock
+
+
+def compose_command(words: Sequence[str], config_dir: str | None) -> dict:
+    """Compose and check what a command would run; raises UserError."""
+    config = plain(compose(list(words), config_dir))
+    check(config)
+    return config
+
+
+class ShortRun:
+    """The first fold of a run, of which only some examples are trained on at a time."""
+
+    def __init__(self, words: Sequence[str], config_dir: str | None) -> None:
+        self.cfg = OmegaConf.create(compose_command(words, config_dir))
+        build_all(self.cfg)
+        self.dataset = load_data(self.cfg)
+        self.ours = TimedTraining(self.cfg, self.dataset)
+        self.whole = self.ours.fold
+        self.passes = 1
+
+    def facts(self) -> dict:
+        """Return what the command is about, as a person would be told."""
+        import torch
+
+        recipe, train = self.ours.recipe, self.whole.train
+        shape = tuple(train.inputs.shape)
+        return {
+            "parameters": self.ours.parameters,
+            "picked": {name: word(getattr(self.ours.runtime, name)) for name in USUAL},
+            "device": self.ours.runtime.describe(),
+            "cpu": self.ours.runtime.device.type == "cpu",
+            "threads": torch.get_num_threads(),
+            "batch": recipe.batch_size,
+            "examples": len(train),
+            "steps": ceil(len(train) / recipe.batch_size),
+            "images": len(shape) == 4,
+            "streamed": isinstance(train, StreamedSplit),
+            "gibibytes": sum(
+                torch.Size(split.inputs.shape).numel()
+                for split in (self.dataset.train, self.dataset.test)
+            )
+            / 2**30,
+        }
+
+    def calibrate(self, seconds: float) -> int:
+        """Choose how many examples an epoch has here, so that it takes about so long."""
+        size = self.ours.recipe.batch_size
+        self.take(2 * size)
+        self.epoch(0)
+        started = perf_counter()
+        self.epoch(1)
+        wait_for_device()
+        step = (perf_counter() - started) / 2
+        examples = size * min(MOST, max(FEWEST, round(seconds / step)))
+        self.take(examples)
+        return examples
+
+    def take(self, examples: int) -> None:
+        """Train on so many examples an epoch; on all, several times, where there are fewer."""
+        there = len(self.whole.train)
+        some = min(examples, there)
+        self.passes = max(1, round(examples / there))
+        val = self.whole.val
+        if val is not None:
+            val = val.stretch(0, min(len(val), max(1, some // 4)))
+        self.ours.use(replace(self.whole, train=self.whole.train.stretch(0, some), val=val))
+
+    def epoch(self, number: int) -> int:
+        """Train as ``calibrate`` or ``take`` said; return how many examples were seen."""
+        for turn in range(self.passes):
+            self.ours.state.history.clear()  # it holds no validation, which a monitor may ask for
+            self.ours.epoch(number * self.passes + turn)
+        return self.passes * len(self.ours.fold.train)
+
+    def phases(self) -> dict[str, float]:
+        """Return the seconds that an epoch of the whole command would take, by phase."""
+        self.ours.state.history.clear()
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doctor-")))
+            observers = observers_of(self.cfg, folder, stack)
+            laps = measured_epochs(self.ours, observers, self.passes)
+        fold, whole = self.ours.fold, self.whole
+        scale = dict.fromkeys(laps[0], len(whole.train) / len(fold.train)) | {"observers": 1}
+        if fold.val is not None:
+            scale["validation"] = len(whole.val) / len(fold.val)
+        return {phase: fmean(lap[phase] for lap in laps) * scale[phase] for phase in scale}

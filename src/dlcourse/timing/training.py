@@ -1,0 +1,99 @@
+"""How an epoch of dlcourse is made: the one place to change when the loop changes."""
+
+import io
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from dlcourse.core import Dataset, Fold, Observer, Recipe, Record, State
+from dlcourse.data.transforms import standardize
+from dlcourse.engine.autotune import decide
+from dlcourse.engine.build import build, divide, make_recipe, make_state
+from dlcourse.train.checkpoint import Checkpoint
+from dlcourse.train.fit import fit, learning, train_epoch
+from dlcourse.train.rng import INITIAL, reseed
+
+
+class TimedTraining:
+    """A run's state, fold and recipe, made as ``experiment.run_fold`` makes them.
+
+    examples: take so many of the training part; None takes all.
+    """
+
+    def __init__(self, cfg: DictConfig, dataset: Dataset, examples: int | None = None) -> None:
+        self.runtime = build(cfg.runtime)()
+        part = divide(cfg, dataset)[0]
+        train = dataset.train.subset(part.train)
+        if examples is not None:
+            train = train.stretch(0, examples)
+        train = train.to(self.runtime.device)
+        val = None
+        if len(part.val):
+            val = dataset.train.subset(part.val).to(self.runtime.device)
+        fold = Fold(".", train, val, standardize(train, cfg.data.standardize, cfg.data.zca_epsilon))
+        with redirect_stdout(sys.stderr):  # what runtime=auto picks
+            self.runtime.pick(decide(cfg, self.runtime, dataset, fold)["picked"])
+        self.state: State = make_state(cfg, self.runtime, dataset, fold)
+        self.recipe = make_recipe(cfg, self.runtime, dataset, fold)
+        self.use(fold)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.state.model.parameters())
+
+    def use(self, fold: Fold) -> None:
+        """Train on a fold from now on."""
+        self.fold = fold
+        self.training = learning(self.state, fold, self.recipe)
+
+    def epoch(self, number: int) -> None:
+        """Train one epoch as ``fit`` does, without validation and observers."""
+        reseed(self.recipe.seed, number)
+        metrics = train_epoch(self.state, self.fold, self.recipe, (), self.training)
+        self.state.history.append(Record(number + 1, metrics))
+
+    def run(self, epochs: int, observers: Sequence[Observer], recipe: Recipe | None = None) -> None:
+        """Train so many more epochs by ``fit`` itself; what is printed goes nowhere.
+
+        recipe: to take in place of the run's own. Its early stopping is asked, and not obeyed.
+        """
+        recipe = recipe or self.recipe
+        end = len(self.state.history) + epochs
+
+        def enough(scores: list[float]) -> bool:
+            recipe.stop(scores)
+            return len(scores) >= end
+
+        with redirect_stdout(io.StringIO()):
+            fit(self.state, self.fold, replace(recipe, stop=enough), observers)
+
+
+def observers_of(cfg: DictConfig, folder: Path, stack: ExitStack) -> list[Observer]:
+    """Make the observers of a run, which write into a folder; the stack closes them."""
+    made: list[Observer] = [Checkpoint(folder)]
+    for node in cfg.observe.values():
+        made.append(build(node)(folder))
+        stack.callback(made[-1].close)
+    return made
+
+
+def initial_model(cfg: DictConfig, dataset: Dataset) -> nn.Module:
+    """Return our model with the weights that training starts with, and set no switch for it."""
+    reseed(cfg.seed, INITIAL)
+    model = build(cfg.model)(dataset.input_shape, dataset.output_size)
+    build(cfg.init)(model)
+    return model
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device that is called ``auto``, ``cpu`` or ``cuda``."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

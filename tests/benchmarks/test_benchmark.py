@@ -1,0 +1,268 @@
+"""The benchmark's own code, on a few made-up images: the ratios themselves are not asserted."""
+
+import sys
+import time
+from statistics import NormalDist
+
+import pytest
+import torch
+from same_process import SameProcess
+
+from benchmarks import document, implementations
+from benchmarks.cases import memory, overhead, process, profile, scaling, speed
+from benchmarks.implementations import obvious, tutorial
+from benchmarks.nets import NETS, count, make_net
+from benchmarks.options import Options
+from benchmarks.workloads import SHAPES, WORKLOADS, compose_workload, load_images
+from dlcourse.errors import UserError
+from dlcourse.timing import interleave
+from dlcourse.timing.training import initial_model
+from dlcourse.timing.worker import Worker
+
+COMPILED = ("dlcourse compiled", "dlcourse bf16 compiled")  # for which a compiler takes 10 seconds
+FEW = Options(device="cpu", steps=2, rounds=2, models=("mlp",), without=COMPILED)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    monkeypatch.setattr("dlcourse.timing.worker.Worker", SameProcess)
+    monkeypatch.setattr(
+        "dlcourse.engine.autotune.FEW", 1e9
+    )  # no trial of seconds before a step or two
+
+
+@pytest.fixture
+def no_peers(monkeypatch):
+    """Lightning and Keras cannot be imported, whether they are installed or not."""
+    for name in ("lightning", "keras"):
+        monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.delitem(sys.modules, f"benchmarks.implementations.with_{name}", raising=False)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_net_by_hand_is_the_same_function_as_ours(name):
+    workload = WORKLOADS[name]
+    ours = initial_model(compose_workload(workload, FEW), load_images(workload, FEW))
+    with torch.no_grad():
+        for parameter in ours.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.02)  # a transformer's output would be zero
+    net = make_net(name, ours)
+    inputs = torch.randn(2, *SHAPES[workload.data])
+    torch.testing.assert_close(net(inputs), ours(inputs))
+    assert count(net) == count(ours)
+
+
+def test_a_net_by_hand_with_other_parameters_is_refused():
+    with pytest.raises(ValueError, match="differ"):
+        make_net("mlp", torch.nn.Sequential(*[torch.nn.Linear(5, 5), torch.nn.Linear(5, 5)]))
+
+
+def test_the_tutorials_batch_is_that_of_the_tensors():
+    options = Options(device="cpu", steps=1)
+    task = tutorial.Task(WORKLOADS["mlp"], options)
+    batch, labels = next(iter(tutorial.loader(task)))
+    mean, std = task.mean.view(-1, 1, 1), task.std.view(-1, 1, 1)
+    inputs = (task.images.float() / 255 - mean) / std
+    first = (inputs == batch[0]).flatten(1).float().mean(1).argmax()
+    torch.testing.assert_close(inputs[first], batch[0])
+    assert labels[0] == task.labels[first]
+    assert abs(batch.mean()) < 1e-2
+
+
+def test_the_obvious_crop_shifts_and_mirrors_each_image_by_itself():
+    images = torch.randn(6, 2, 8, 8)
+    changed = obvious.crop_and_flip(images)
+    padded = torch.nn.functional.pad(images, [4] * 4)
+    places = set()
+    for number, image in enumerate(changed):
+        found = [
+            (row, column, mirrored)
+            for row in range(9)
+            for column in range(9)
+            for mirrored in (False, True)
+            if torch.equal(
+                image.flip(-1) if mirrored else image,
+                padded[number, :, row : row + 8, column : column + 8],
+            )
+        ]
+        assert found
+        places.add(found[0])
+    assert len(places) > 1
+
+
+def test_overhead_ends_with_the_same_weights_on_both_sides():
+    (found,) = overhead.measure(FEW)
+    assert found.count("| mlp |") == 2
+    assert "to the last bit" in found
+
+
+def test_overhead_says_so_when_the_weights_differ(monkeypatch):
+    original = overhead.ByHand.epoch
+
+    def otherwise(self, number):
+        original(self, number + 1)  # another order
+
+    monkeypatch.setattr(overhead.ByHand, "epoch", otherwise)
+    with pytest.raises(UserError, match="different weights"):
+        list(overhead.measure(FEW))
+
+
+def test_speed_has_a_row_for_everyone_and_says_who_is_missing(here, no_peers):
+    (found,) = speed.measure(FEW)
+    for name in implementations.known().keys() - set(COMPILED):
+        assert (f"| {name} |" in found) == (name not in ("Lightning", "Keras"))
+    assert found.count("pip install 'dlcourse[bench]'") == 2
+    assert "made-up images" in found
+
+
+def test_speed_goes_on_without_a_contender_that_fails(here, no_peers, monkeypatch):
+    def fail(self, number):
+        raise RuntimeError("something\nbroke")
+
+    monkeypatch.setattr(obvious.Implementation, "epoch", fail)
+    (found,) = speed.measure(FEW)
+    assert "obvious tensor loop is left out, it failed: broke" in found
+    assert "| tutorial loop |" in found
+
+
+def test_speed_trains_on_augmented_images(here):
+    options = Options(device="cpu", steps=1, rounds=1, models=("resnet20",),
+                      without=("Lightning", "Keras", "dlcourse bf16", *COMPILED))  # fmt: skip
+    (found,) = speed.measure(options)
+    assert "shifted and mirrored" in found
+    assert "failed" not in found
+
+
+def test_no_case_begins_anything_when_the_time_is_over():
+    late = Options(device="cpu", steps=1, rounds=1, models=("mlp",), until=0.0)
+    (found,) = speed.measure(late)
+    assert "The time was over" in found
+
+
+def test_a_profile_sees_every_phase_of_the_loop():
+    shares, _ = profile.profile("mlp", FEW)
+    assert sum(shares.values()) == pytest.approx(1, abs=0.01)
+    unseen = {name for name, share in shares.items() if share <= 0}
+    assert unseen <= {"augment"}
+    assert shares["forward"] + shares["backward"] + shares["update"] > 0.05
+
+
+def test_the_clocks_are_taken_away_again():
+    before = torch.autograd.backward
+    profile.profile("mlp", FEW)
+    assert torch.autograd.backward is before
+
+
+def test_scaling_counts_images_for_every_size():
+    found = scaling.images("mlp", "batch", {"batch_size=16": ["batch_size=16"]}, FEW)
+    assert "batch_size=16" in found
+    assert "images |" in scaling.data_sizes("mlp", FEW)
+
+
+def test_memory_is_that_of_the_process_alone():
+    small = memory.mebibytes(["-c", "pass"])
+    large = memory.mebibytes(["-c", "x = b'1' * (100 << 20)"])
+    assert 90 < float(large) - float(small) < 120
+    with pytest.raises(UserError, match="ZeroDivisionError"):
+        memory.mebibytes(["-c", "1 / 0"])
+
+
+def test_a_program_that_fails_is_told():
+    run = process.runner("it", ["-c", "raise SystemExit('no such data')"])
+    with pytest.raises(UserError, match="no such data"):
+        run(1)
+    assert process.runner("it", ["-c", "pass"])(1) > 0
+
+
+def test_cases_that_need_mnist_say_so():
+    for case in (process, memory):
+        assert "type data.root=" in " ".join(case.measure(Options()))
+
+
+def test_a_seat_is_a_process_that_answers_and_ends():
+    worker = Worker(NormalDist, 3.0, 1.0)
+    worker.wait()
+    seconds, density = worker.call("cdf", 3.0)
+    assert (density, seconds >= 0, worker.peak() > 2**20) == (0.5, True, True)
+    worker.close()
+    assert not worker.process.is_alive()
+
+
+def test_a_seat_tells_what_went_wrong_in_it():
+    worker = Worker(NormalDist, 3.0, -1.0)
+    with pytest.raises(RuntimeError, match="sigma must be non-negative"):
+        worker.wait()
+    worker.close()
+
+
+def test_turns_change_who_begins_and_give_everyone_the_same_rounds():
+    called = []
+    timers = {name: lambda n, name=name: called.append((n, name)) or n for name in "abc"}
+    assert interleave.interleave(timers, 6) == {name: [1, 2, 3, 4, 5, 6] for name in "abc"}
+    firsts = [called[3 * n][1] for n in range(6)]
+    assert set(firsts) == set("abc")
+    assert called[:3] != [(1, "a"), (1, "b"), (1, "c")]
+
+
+def test_figures_are_told_with_their_quartiles():
+    assert interleave.spread([1.0, 2.0, 3.0, 4.0, 5.0]) == "3.00 (2.00 to 4.00)"
+    assert interleave.spread([7.0]) == "7.00 (7.00 to 7.00)"
+
+
+def test_a_document_gets_its_own_part_anew_and_keeps_all_else():
+    part = "<!-- measured: speed -->\nold\n<!-- end: speed -->"
+    text = f"# Title\n\n## Speed\n\nBy hand.\n\n{part}\n\nEnd.\n"
+    new = document.replace_part(text, "speed", "Speed", "| new |")
+    assert new == text.replace("old", "| new |")
+    both = document.replace_part(new, "memory", "Memory", "much")
+    assert both.startswith(new.rstrip())
+    assert both.endswith("## Memory\n\n<!-- measured: memory -->\nmuch\n<!-- end: memory -->\n")
+    assert document.replace_part(both, "memory", "Memory", "much") == both
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- measured: speed -->\n",
+        "<!-- end: speed -->\n<!-- measured: speed -->\n",
+        "<!-- measured: speed --><!-- end: speed -->" * 2,
+    ],
+)
+def test_a_document_with_broken_marks_is_left_alone(text, tmp_path):
+    path = tmp_path / "document.md"
+    path.write_text(text)
+    with pytest.raises(UserError):
+        document.write_part(path, "speed", "Speed", "new")
+    assert path.read_text() == text
+
+
+def test_a_document_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(UserError, match="cannot be written"):
+        document.write_part(tmp_path / "no/such.md", "speed", "Speed", "new")
+
+
+def test_the_command_prints_and_writes_what_it_found(command, tmp_path):
+    words = ["cases=overhead", "models=mlp", "data.root=", "steps=2", "rounds=1", "write=found.md"]
+    ended = command(*words, script="benchmarks/benchmark.py")
+    assert ended.returncode == 0, ended.stderr
+    found = (tmp_path / "found.md").read_text()
+    assert "`python benchmarks/benchmark.py cases=overhead models=mlp data.root=" in found
+    assert "cores of" in found
+    for line in ended.stdout.strip().splitlines():
+        assert line in found
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="it would measure for minutes")
+def test_without_a_gpu_its_cases_are_refused(command):
+    ended = command("--gpu", script="benchmarks/benchmark.py")
+    assert ended.returncode == 2
+    assert "There is no GPU" in ended.stderr
+
+
+def test_cases_share_the_time_that_is_left_equally():
+    now = time.perf_counter()
+    options = Options(until=now + 60)
+    assert options.share(3).until - now == pytest.approx(20, abs=1)
+    assert options.share(1).until == pytest.approx(options.until)
+    assert Options().share(2).until == float("inf")

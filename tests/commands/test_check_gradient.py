@@ -1,0 +1,103 @@
+"""A backward is checked from the command line, and the page about own layers tells the truth."""
+
+import re
+
+import pytest
+from conftest import ROOT
+
+from dlcourse.commands.check_gradient import main
+from dlcourse.errors import UserError
+
+PAGE = (ROOT / "docs/own_layer.md").read_text()
+FAST = ["data.examples=100", "max_epochs=1", "runtime=cpu", "observe=[history]"]
+
+
+@pytest.fixture
+def check(monkeypatch, capsys):
+    """Return a function from words to the exit status and what is printed."""
+
+    def checked(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["dlcourse check-gradient"])
+        try:
+            main(list(words))
+        except SystemExit as end:
+            return end.code, capsys.readouterr().out
+        return 0, capsys.readouterr().out
+
+    return checked
+
+
+def errors(text: str) -> list[float]:
+    """Return the relative errors of a printed table."""
+    return [float(line.split("│")[-2]) for line in text.splitlines() if line.startswith("│")]
+
+
+@pytest.mark.parametrize("seed", ["seed=0", "seed=1"])
+def test_the_worked_example_is_right(seed, check):
+    status, text = check(seed)
+    assert status == 0
+    assert len(errors(text)) == 3
+    assert max(errors(text)) < 1e-8
+
+
+def test_a_slip_in_its_backward_is_found_in_every_argument_behind_it(check):
+    status, text = check("wrong=true")
+    assert status == 1
+    assert min(errors(text)) > 0.1
+    assert "The backward is wrong" in text
+
+
+def test_torchs_own_functions_can_be_checked_and_where_there_is_no_number_it_says_so(check):
+    assert check("function=torch.linalg.det", "shapes=4x4")[0] == 0
+    status, text = check("function=torch.log", "shapes=4x4")
+    assert status == 1
+    assert "nan" in text
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("shapes=4x", "shapes=4x"),
+        ("shapes=0x3", "shapes=0x3"),
+        ("shapes=4x3,5x3", "missing 1 required positional argument"),
+        ("shapes=4x3,5x2,5", "fails"),
+        ("function=no_such.layer", "no_such"),
+        ("function=torch", "function=torch"),
+        ("seed=-1", "seed=-1"),
+        ("wrong=maybe", "true or false"),
+    ],
+)
+def test_a_wrong_word_gets_one_message(word, named, check):
+    with pytest.raises(UserError, match=re.escape(named)):
+        check(word)
+
+
+def test_wrong_is_for_the_example_alone(check):
+    with pytest.raises(UserError, match="own example"):
+        check("wrong=true", "function=torch.cos", "shapes=3")
+
+
+def test_the_files_and_commands_of_the_page_work(command, tmp_path, monkeypatch, check):
+    blocks = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
+    for text in (text for language, text in blocks if language):
+        path = tmp_path / text.splitlines()[0].removeprefix("# ")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    commands = [text.split() for language, text in blocks if not language]
+    assert [words[1] for words in commands] == [
+        *["scripts/check_gradient.py"] * 3, "scripts/shapes.py", "train.py"
+    ]  # fmt: skip
+    monkeypatch.syspath_prepend(tmp_path)
+    assert [check(*words[2:])[0] for words in commands[:3]] == [0, 1, 0]
+    for _, name, *words in commands[3:]:
+        ended = command(*words, *FAST, script=name)
+        assert ended.returncode == 0, ended.stderr
+
+
+def test_what_the_page_says_of_a_forgotten_term(tmp_path, monkeypatch, check):
+    code = next(text for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+    (tmp_path / "my_slip.py").write_text(code.replace("(gradient - through_size)", "gradient"))
+    monkeypatch.syspath_prepend(tmp_path)
+    status, text = check("function=my_slip.rms_norm", "shapes=4x6")
+    assert status == 1
+    assert errors(text)[0] == pytest.approx(0.3, abs=0.05)

@@ -1,0 +1,90 @@
+"""The doctor: measures the user's own words, tries changes, writes nothing."""
+
+import sys
+
+import pytest
+from same_process import SameProcess
+
+from dlcourse.commands import doctor
+from dlcourse.commands.main import run_command
+from dlcourse.timing.interleave import AROUND, STEP
+
+PHASES = dict.fromkeys((*STEP, *AROUND), 0.0) | {"forward": 6.0, "backward": 4.0}
+FACTS = {"streamed": False, "examples": 1000, "cpu": True, "threads": 1, "images": True}
+
+
+@pytest.fixture
+def examine(tmp_path, data_root, monkeypatch, capsys):
+    """Return a function that examines words in this process and returns what is printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "Worker", SameProcess)
+    monkeypatch.setattr(doctor, "SECONDS", 0.01)
+    monkeypatch.setattr(doctor, "cores", lambda: 1)
+    monkeypatch.setenv("CXX", "/no/such/compiler")  # compiling takes 10 seconds
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["dlcourse doctor", f"data.root={data_root}", *words])
+        run_command("doctor")
+        assert not list(tmp_path.iterdir())
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_it_measures_a_command_and_tries_what_applies(examine):
+    told = examine("model=mlp", "batch_size=32", "augment=[crop]", "augment.crop.padding=2",
+                   "max_epochs=3", "schedule=cosine")  # fmt: skip
+    assert "parameters, batch 32, cpu" in told
+    assert "ms a step" in told
+    assert "forward" in told
+    for change in ("runtime.precision=bf16", "batch_size=128", "batch_size=8", "without augment"):
+        assert change in told
+    assert told.count("not possible") == 1
+    assert "runtime.compile=true: not possible, runtime.compile=true needs a C++ compiler" in told
+    assert "optim.fused" not in told
+    assert "What to change:" in told
+
+
+def test_a_change_that_cannot_be_is_named(examine):
+    told = examine("model=mlp", "optim=lbfgs", "batch_size=full")
+    assert "batch_size=" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "change", "expected"),
+    [
+        (["a=1", "batch_size=4"], doctor.Change("", ("batch_size=16",)), ["a=1", "batch_size=16"]),
+        (
+            ["augment=[crop]", "augment.crop.padding=2", "model=mlp"],
+            doctor.Change("", ("augment=[]",), drop=("augment",)),
+            ["model=mlp", "augment=[]"],
+        ),
+    ],
+)
+def test_a_change_takes_the_place_of_words_with_its_keys(words, change, expected):
+    assert doctor.with_change(words, change) == expected
+
+
+def test_advice_names_gains_that_are_sure_and_large_enough():
+    faster = doctor.Change("", ("runtime.precision=bf16",), "weights stay fp32")
+    unsure = doctor.Change("", ("runtime.threads=2",), "the same")
+    cost = doctor.Change("without augmentation", ("augment=[]",))
+    gains = {faster: [1.5, 1.6, 1.7], unsure: [0.8, 1.2, 1.3], cost: [2.0, 2.0, 2.0]}
+    (line,) = doctor.advice(gains, PHASES, FACTS)
+    assert line.startswith("runtime.precision=bf16: 1.60 times")
+
+
+@pytest.mark.parametrize(
+    ("phase", "named"), [("validation", "split.fraction"), ("observers", "observe=[history]")]
+)
+def test_advice_names_what_takes_much_of_an_epoch(phase, named):
+    (line,) = doctor.advice({}, PHASES | {phase: 5.0}, FACTS)
+    assert line.startswith(named)
+
+
+def test_waiting_for_images_is_advised_on_where_they_are_read_anew():
+    phases = PHASES | {"data": 5.0}
+    facts = FACTS | {"streamed": True, "gibibytes": 1.21}
+    assert doctor.advice({}, phases, FACTS) == []
+    (line,) = doctor.advice({}, phases, facts)
+    assert line.startswith("data.memory=1.3: waiting for images takes 33%")
