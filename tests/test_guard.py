@@ -31,13 +31,13 @@ def test_a_screen_that_fails_is_called_no_more(caplog):
     ]
 
 
-def test_what_is_guarded_costs_a_warning_with_the_reason_in_one_line(caplog):
+def test_a_guarded_error_becomes_a_warning_of_one_line(caplog):
     with guarded("The plot a.png"):
         raise ValueError("it broke\nand more")
     assert warnings_of(caplog) == ["The plot a.png failed: ValueError: it broke"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, UserError])
-def test_what_is_meant_to_end_a_command_passes(error):
+def test_exceptions_that_end_a_command_pass(error):
     with pytest.raises(error), guarded("The plot a.png", UserError):
         raise error

@@ -37,9 +37,9 @@ def test_cascade_correlation_solves_the_two_spirals(compose):
     state, fold, recipe = prepared(compose("data=spirals", "model=cascade", "split.fraction=0",
                                            "stop=never", "monitor=train/accuracy"))  # fmt: skip
     fit(state, fold, recipe)
-    figures = [record.metrics["train/accuracy"] for record in state.history]
-    assert max(figures) == 1
-    assert figures[0] < 0.7  # without a hidden unit
+    values = [record.metrics["train/accuracy"] for record in state.history]
+    assert max(values) == 1
+    assert values[0] < 0.7  # without a hidden unit
 
 
 def test_an_mlp_solves_the_two_spirals(compose):

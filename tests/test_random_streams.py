@@ -186,7 +186,7 @@ def test_a_sweep_of_an_older_dlcourse_is_not_resumed_with_another_division(here,
     assert [path.name for path in (tmp_path / "old").iterdir()] == ["sweep.json"]
 
 
-def test_an_older_run_is_resumed_with_what_it_was_started_with_typed_again(here, tmp_path):
+def test_an_older_run_is_resumed_by_its_own_overrides(here, tmp_path):
     words = ["model=mlp", "model.widths=[8]", "data.examples=60", "max_epochs=1"]
     here(*words, "hydra.run.dir=run", "random_streams=1")
     (tmp_path / "run/result.json").unlink()

@@ -33,7 +33,7 @@ def test_decay_does_not_depend_on_the_rate_and_shifts_learn_64_times_as_fast(nam
 
 
 @pytest.mark.parametrize("name", CIFAR)
-def test_the_whitening_filters_rest_and_their_bias_learns_for_three_epochs(name, compose):
+def test_the_whitening_filters_are_frozen_and_their_bias_learns_for_three_epochs(name, compose):
     state, fold, recipe = prepared(compose(f"experiment={name}", *SMALL, "max_epochs=4.4"))
     start = state.model.whitening.weight.clone()
     biases = []

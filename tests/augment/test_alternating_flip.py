@@ -1,4 +1,4 @@
-"""Every image is seen both ways in two epochs, whatever the batches and the order."""
+"""Every image is seen both ways in two epochs, for all batches and orders."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Every example draws for itself, and images stay what they were but for what is said."""
+"""Every example draws its own random numbers, and only the stated property changes."""
 
 from types import SimpleNamespace
 
@@ -122,7 +122,7 @@ def test_a_reflecting_crop_takes_every_place_out_of_torchs_mirrored_frame(compos
     assert {image.numpy().tobytes() for image in after} == places
 
 
-def test_a_crop_is_told_that_it_has_no_mirror_image_of_so_many_pixels(compose):
+def test_a_padding_larger_than_the_image_is_refused(compose):
     words = ["augment.crop.padding=6", "augment.crop.mode=reflect"]
     with pytest.raises(UserError, match=r"augment\.crop\.padding=5"):
         augmentation(compose, "crop", *words)(images(2, shape=(3, 6, 9)), None)
@@ -170,7 +170,7 @@ def test_windows_are_drawn_as_torchvision_draws_them():
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 4), (1, 4, 40)])
-def test_where_no_window_fits_the_largest_one_in_the_middle_is_taken(shape):
+def test_without_a_fitting_window_the_largest_central_one_is_used(shape):
     place = windows(torch.zeros(5, *shape), (0.9, 1.0), (3 / 4, 4 / 3))[:, 0].int().tolist()
     transform = v2.RandomResizedCrop(shape[1:], (0.9, 1.0), (3 / 4, 4 / 3))
     theirs = transform.make_params([torch.zeros(shape)])

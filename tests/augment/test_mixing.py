@@ -51,7 +51,7 @@ def test_every_example_mixes_in_a_share_of_its_own():
     assert len({round(value, 5) for value in after.diagonal().tolist()}) > 50
 
 
-def test_a_rectangle_has_the_shape_of_the_image_and_the_area_asked_for():
+def test_a_rectangle_has_the_shape_of_the_image_and_the_given_area():
     blank = torch.zeros(500, 1, 40, 80)
     covered = rectangles(blank, torch.full((500,), 0.25))
     areas = covered.float().mean((1, 2, 3))

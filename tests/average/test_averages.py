@@ -1,4 +1,4 @@
-"""The averaged weights are their formula, and they are what is validated, tested and kept."""
+"""Averaged weights follow their formula and are validated, tested and saved."""
 
 import dataclasses
 
@@ -47,15 +47,15 @@ def test_the_moving_average_is_its_formula_and_forgets_its_start(compose):
     assert 0 < (averaged[1].running_mean - model[1].running_mean).abs().max() < 1
 
 
-def test_the_average_is_what_is_validated_and_kept(tiny, tmp_path):
+def test_the_average_is_validated_and_saved(tiny, tmp_path):
     state, fold, recipe = prepared(tiny("model=mlp", "average=ema", "optim.lr=0.01"))
     fit(state, fold, recipe, [Checkpoint(tmp_path)])
     last = state.history[-1].metrics["val/loss"]
-    figures = {
+    values = {
         name: evaluate(model, fold.val, fold.standardize, recipe, "val")["val/loss"]
         for name, model in (("averaged", state.averaged), ("raw", state.model))
     }
-    assert figures["averaged"] == last != figures["raw"]
+    assert values["averaged"] == last != values["raw"]
     best = max(record.metrics["val/accuracy"] for record in state.history)
     read_best(state.model, tmp_path)
     assert evaluate(state.model, fold.val, fold.standardize, recipe, "val")[
@@ -70,11 +70,11 @@ def test_an_average_does_not_touch_the_training_itself(tiny, tmp_path):
         torch.load(tmp_path / word / "checkpoints/last.pt")["model"] for word in ("none", "ema")
     )
     assert all(torch.equal(raw[name], averaged[name]) for name in raw)
-    figures = [run_folder.read_result(tmp_path / word)["val"]["loss"] for word in ("none", "ema")]
-    assert figures[0] != figures[1]
+    values = [run_folder.read_result(tmp_path / word)["val"]["loss"] for word in ("none", "ema")]
+    assert values[0] != values[1]
 
 
-def test_lookahead_steers_the_training_and_is_told_all_its_steps(tiny):
+def test_lookahead_changes_the_training_and_knows_the_number_of_steps(tiny):
     """Of 48 examples in batches of 16 three steps an epoch; the last one calls the weights back."""
     words = ["model=mlp", "model.norm=batch", "average=lookahead", "average.every=100"]
     state, fold, recipe = prepared(tiny(*words, "max_epochs=1.7"))
@@ -89,7 +89,7 @@ def test_lookahead_steers_the_training_and_is_told_all_its_steps(tiny):
     assert not torch.equal(plain.model.output.weight, state.model.output.weight)
 
 
-def test_lookahead_goes_on_from_a_checkpoint_bit_for_bit(tiny, tmp_path):
+def test_lookahead_resumes_from_a_checkpoint_bit_for_bit(tiny, tmp_path):
     from dlcourse.train.checkpoint import restore
 
     cfg = tiny("model=mlp", "average=lookahead", "average.every=2", "average.power=3")

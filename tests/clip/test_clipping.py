@@ -1,4 +1,4 @@
-"""Clipping changes gradients as its formula says, and not at all where it need not."""
+"""Clipping follows its formula and leaves small gradients unchanged."""
 
 import pytest
 import torch

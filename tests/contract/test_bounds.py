@@ -61,9 +61,9 @@ def test_a_number_at_the_edge_trains_or_is_refused_in_one_message(group, option,
             try:
                 check(OmegaConf.to_container(cfg))
                 state, fold, recipe = prepared(cfg)
-                figures = train_epoch(state, fold, recipe)
+                values = train_epoch(state, fold, recipe)
             except (UserError, DivergedError):
                 continue  # said in one message
-            figures |= evaluate(state.averaged, fold.val, fold.standardize, recipe, "val")
-            assert math.isfinite(figures["train/loss"]), f"{key}={value}"
-            assert "val/loss" in figures
+            values |= evaluate(state.averaged, fold.val, fold.standardize, recipe, "val")
+            assert math.isfinite(values["train/loss"]), f"{key}={value}"
+            assert "val/loss" in values

@@ -1,4 +1,4 @@
-"""Combinations that cannot be meant are told before torch, with the key and what to type."""
+"""Wrong combinations are refused before torch is imported, with the key and the remedy."""
 
 import pytest
 from conftest import composed

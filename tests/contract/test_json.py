@@ -49,7 +49,7 @@ def test_the_search_sees_every_way_to_write_it():
 
 @settings(max_examples=40)
 @given(CONTENT)
-def test_what_is_not_finite_becomes_null_and_all_else_stays(content):
+def test_values_that_are_not_finite_become_null(content):
     def expected(part):
         if isinstance(part, float):
             return part if math.isfinite(part) else None

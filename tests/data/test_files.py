@@ -1,4 +1,4 @@
-"""Data on disk: downloaded whole or not at all, damage noticed and named, own images read."""
+"""Data on disk: complete downloads, detection of damage, and a user's own images."""
 
 import gzip
 import hashlib
@@ -103,7 +103,7 @@ def load(root, **options):
     return mnist(root=root, seed=0, **{"size": 28, "channels": 1, "download": True, **options})
 
 
-def test_what_is_missing_is_downloaded_verified_and_cached(small_mnist, tmp_path):
+def test_missing_files_are_downloaded_verified_and_cached(small_mnist, tmp_path):
     dataset = load(tmp_path)
     assert (len(dataset.train), len(dataset.test)) == (20, 10)
     raw = tmp_path / "MNIST/raw"
@@ -133,21 +133,21 @@ def test_an_interrupted_download_leaves_nothing_under_a_final_name(small_mnist, 
     assert len(load(tmp_path).train) == 20
 
 
-def test_a_file_that_is_not_the_right_one_is_not_taken(small_mnist, tmp_path):
+def test_a_file_with_another_checksum_is_refused(small_mnist, tmp_path):
     small_mnist["/train-images-idx3-ubyte.gz"] = gzip.compress(b"something else")
     with pytest.raises(UserError, match="could not be downloaded"):
         load(tmp_path)
     assert list((tmp_path / "MNIST/raw").iterdir()) == []
 
 
-def test_a_server_that_has_nothing_is_named_with_what_to_do(small_mnist, tmp_path):
+def test_a_failed_download_names_the_server_and_the_remedy(small_mnist, tmp_path):
     for name in idx_files():
         del small_mnist[f"/{name}.gz"]
     with pytest.raises(UserError, match="data=digits"):
         load(tmp_path)
 
 
-def test_without_leave_to_download_nothing_is_asked_for(small_mnist, tmp_path):
+def test_without_permission_nothing_is_downloaded(small_mnist, tmp_path):
     with pytest.raises(UserError, match=r"data\.download is false"):
         load(tmp_path, download=False)
     assert small_mnist["requests"] == 0
@@ -255,7 +255,7 @@ def test_files_without_known_sums_are_downloaded_and_read(small_kmnist, tmp_path
         load_kmnist(tmp_path / "elsewhere", download=False)
 
 
-def test_a_wrong_archive_of_such_a_set_is_not_taken(small_kmnist, tmp_path):
+def test_a_wrong_archive_is_refused(small_kmnist, tmp_path):
     small_kmnist["/t10k-labels-idx1-ubyte.gz"] = gzip.compress(b"something else")
     with pytest.raises(UserError, match="could not be downloaded"):
         load_kmnist(tmp_path)
@@ -358,7 +358,7 @@ def test_the_classes_of_emnist_are_torchvisions(part):
     assert list(emnist.PART_CLASSES[part]) == theirs
 
 
-def test_notmnist_says_what_to_put_where(tmp_path, compose):
+def test_notmnist_names_the_expected_folder(tmp_path, compose):
     with pytest.raises(UserError, match=r"(?s)notMNIST_small.*Unpack notMNIST_small\.tar\.gz"):
         load_data(compose("data=notmnist", f"data.root={tmp_path}"))
 

@@ -1,4 +1,4 @@
-"""Images of any size, grey or in colour, whatever a set comes with."""
+"""Conversion of images to the chosen size and number of channels."""
 
 import numpy as np
 import pytest
@@ -41,14 +41,14 @@ def test_every_size_and_both_numbers_of_channels_can_be_had(before, after, size)
         assert torch.equal(converted[:, :1].expand_as(converted), converted)
 
 
-def test_images_that_are_as_asked_are_not_copied():
+def test_images_of_the_right_size_are_not_copied():
     images = random_images(2, 3, 6, 6)
     assert convert(images, 6, 3) is images
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", ["digits", "kmnist"])
-def test_a_set_hands_out_what_was_asked_for(name, channels, tmp_path, compose):
+def test_a_data_set_follows_its_options(name, channels, tmp_path, compose):
     raw = tmp_path / "KMNIST/raw"
     raw.mkdir(parents=True)
     for file, content in idx_files().items():

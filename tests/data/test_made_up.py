@@ -1,4 +1,4 @@
-"""Sets that are made up: gates, blobs, circles, spirals, planes."""
+"""Generated data sets: gates, blobs, circles, spirals, linear functions."""
 
 import pytest
 import torch
@@ -41,13 +41,13 @@ def test_a_linear_model_learns_or_and_not_xor(compose):
     assert best_accuracy(compose(*words, "data.gate=xor")) <= 0.75
 
 
-def test_what_is_typed_wins_over_what_the_gates_bring(compose):
+def test_overrides_win_over_the_defaults_of_the_gates(compose):
     cfg = compose("data=gates", "model=perceptron")
     assert cfg.model._target_.endswith("Perceptron")
     assert cfg.batch_size == 1  # the perceptron's own
 
 
-def test_circles_without_noise_have_the_radii_that_were_asked_for(compose):
+def test_circles_without_noise_have_the_given_radii(compose):
     dataset = load_data(compose("data=circles", "data.noise=0", "data.factor=0.25"))
     radius = dataset.train.inputs.norm(dim=1)
     expected = torch.tensor([1.0, 0.25])[dataset.train.targets]

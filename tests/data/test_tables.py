@@ -1,4 +1,4 @@
-"""A user's own table: read as it is written, and everything that is wrong with it named."""
+"""A user's own table: cells are read exactly, and errors name their place."""
 
 import csv
 
@@ -88,7 +88,7 @@ def test_classes_that_are_numbers_are_in_numeric_order(tmp_path):
     assert dataset.classes == ("2", "9", "10")  # 2 and 2.0 are one class
 
 
-def test_a_column_that_never_varies_is_taken(tmp_path):
+def test_a_constant_column_is_allowed(tmp_path):
     text = "one,x,label\n" + "".join(f"1,{n},{'ab'[n % 2]}\n" for n in range(6))
     assert (
         load(tmp_path, text, features=None, target="label").train.inputs[:, 0].tolist() == [1] * 4
@@ -114,7 +114,7 @@ def test_every_separator_is_read(separator, tmp_path):
     ],
     ids=["mark", "windows", "spaces", "quotes", "empty lines", "no last newline", "blank line"],
 )
-def test_what_programs_write_is_read_alike(text, tmp_path):
+def test_tables_of_different_programs_are_read_alike(text, tmp_path):
     assert rows(load(tmp_path, text)) == rows(load(tmp_path))
 
 
@@ -177,13 +177,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "options", "message"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_with_a_table_is_said_with_its_place(text, options, message, tmp_path):
+def test_an_error_in_a_table_names_its_line_and_column(text, options, message, tmp_path):
     with pytest.raises(UserError, match=f"(?s){message}") as caught:
         load(tmp_path, text, **options)
     assert "\n" in str(caught.value)  # what to do about it stands on a line of its own
 
 
-def test_a_column_that_is_not_asked_for_may_hold_anything(tmp_path):
+def test_an_unused_column_may_hold_anything(tmp_path):
     assert rows(load(tmp_path, PEOPLE.replace("Wien", ""))) == rows(load(tmp_path))
 
 
@@ -200,7 +200,7 @@ def test_numbers_are_numbers(cell):
 
 
 @pytest.mark.parametrize("cell", ["", "x", "1,5", "1_000", "inf", "-inf", "nan", "1e400", "0x10"])
-def test_what_is_no_number_is_none(cell):
+def test_other_text_is_not_a_number(cell):
     assert not is_number(cell)
 
 
@@ -211,7 +211,7 @@ cells = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8
 
 @settings(max_examples=60)
 @given(st.data(), st.sampled_from(sorted(SEPARATORS)), st.integers(2, 5), st.integers(1, 6))
-def test_what_pythons_csv_module_writes_is_read_back(tmp_path_factory, data, separator, wide, long):
+def test_what_pythons_csv_writes_is_read_back(tmp_path_factory, data, separator, wide, long):
     header = data.draw(st.lists(cells, min_size=wide, max_size=wide, unique=True))
     table = [data.draw(st.lists(cells, min_size=wide, max_size=wide)) for _ in range(long)]
     path = tmp_path_factory.mktemp("tables") / "table.csv"
@@ -225,7 +225,7 @@ def test_what_pythons_csv_module_writes_is_read_back(tmp_path_factory, data, sep
 GROUPED = "x,kind,patient\n" + "".join(f"{n},{'ab'[n % 2]},p{n // 3}\n" for n in range(30))
 
 
-def test_rows_of_a_group_are_held_back_together_and_their_column_is_no_feature(tmp_path):
+def test_rows_of_a_group_stay_together_and_their_column_is_no_feature(tmp_path):
     dataset = load(
         tmp_path, GROUPED, target="kind", features=None, group="patient", test_fraction=0.2
     )

@@ -1,4 +1,4 @@
-"""What every data set can be asked for, and that nothing leaks out of the training part."""
+"""Options of every data set; statistics come from the training part alone."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_a_number_that_cannot_be_kept_is_refused(examples):
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 1.0])
-def test_so_many_labels_become_random_and_those_of_the_test_part_stay(fraction):
+def test_a_fraction_of_the_labels_becomes_random_but_not_in_the_test_part(fraction):
     before = made(examples=3000)
     after = randomize_labels(before, fraction, seed=0)
     changed = (after.train.targets != before.train.targets).float().mean().item()
@@ -122,7 +122,7 @@ MADE_UP = ["moons", "sine", "circles", "blobs", "spirals", "linear"]
 
 
 @pytest.mark.parametrize("name", ["digits", "diabetes", *MADE_UP])
-def test_a_data_set_follows_from_its_seed_and_keeps_its_parts_apart(name, compose):
+def test_a_data_set_follows_from_its_seed_and_its_parts_differ(name, compose):
     first, again = (load_data(compose(f"data={name}")) for _ in range(2))
     assert torch.equal(first.train.inputs, again.train.inputs)
     assert torch.equal(first.test.targets, again.test.targets)
@@ -133,7 +133,7 @@ def test_a_data_set_follows_from_its_seed_and_keeps_its_parts_apart(name, compos
     assert torch.equal(first.test.inputs, other.test.inputs) == (name not in MADE_UP)
 
 
-def test_a_fifth_of_the_digits_class_by_class_is_held_back(compose):
+def test_a_fifth_of_every_class_of_digits_is_the_test_part(compose):
     dataset = load_data(compose("data=digits", "data.size=8"))
     assert (len(dataset.train), len(dataset.test)) == (1437, 360)
     counts = torch.bincount(dataset.test.targets)
@@ -145,7 +145,7 @@ def test_the_size_of_images_is_an_option(compose):
     assert load_data(compose("data=digits", "data.size=40")).input_shape == (1, 40, 40)
 
 
-def test_the_sine_has_the_noise_that_was_asked_for(compose):
+def test_the_sine_has_the_given_noise(compose):
     dataset = load_data(compose("data=sine", "data.noise=0.3", "data.train_examples=5000"))
     assert dataset.output_size == 1
     x, t = dataset.train.inputs, dataset.train.targets
@@ -157,9 +157,7 @@ def test_the_sine_has_the_noise_that_was_asked_for(compose):
 
 @given(examples=st.integers(3, 90), seed=st.integers(0, 5))
 @settings(deadline=None, max_examples=20)
-def test_test_examples_are_kept_class_by_class_and_drawn_apart_from_the_training_part(
-    examples, seed
-):
+def test_kept_test_examples_are_stratified_and_independent_of_the_training_part(examples, seed):
     kept = keep_test_examples(made(), examples, seed)
     counts = torch.bincount(kept.test.targets, minlength=3)
     assert len(kept.test) == examples
@@ -190,7 +188,7 @@ def test_any_data_set_is_tested_on_fewer_examples(compose):
     "words",
     [["data=moons", "data.test_examples=null"], ["split=nested", "data.test_examples=100"]],
 )
-def test_what_the_number_cannot_mean_is_refused(words, compose):
+def test_impossible_numbers_of_examples_are_refused(words, compose):
     from dlcourse.schema.compose import plain
     from dlcourse.schema.validate import check
 

@@ -1,4 +1,4 @@
-"""What a file can hold that the tensor cannot is converted, counted or refused by every reader."""
+"""Unusual image files: every reader converts and counts them, or refuses them."""
 
 import os
 import struct
@@ -206,7 +206,7 @@ READERS = {
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", HOLDS)
-def test_every_reader_makes_the_same_of_what_a_file_holds(name, reader, tmp_path, caplog, capsys):
+def test_every_reader_decodes_a_file_to_the_same_pixels(name, reader, tmp_path, caplog, capsys):
     write, right, note = HOLDS[name]
     pixels, said = READERS[reader](folder_with(name, write, tmp_path), caplog, capsys)
     tolerance = 1 if name.lower().endswith((".jpg", ".jpe", ".jfif", ".pgm")) else 0
@@ -217,7 +217,7 @@ def test_every_reader_makes_the_same_of_what_a_file_holds(name, reader, tmp_path
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", REFUSED)
-def test_every_reader_refuses_what_has_no_meaning_and_names_the_file(
+def test_every_reader_refuses_an_unknown_range_and_names_the_file(
     name, reader, tmp_path, caplog, capsys
 ):
     write, reason = REFUSED[name]
@@ -236,7 +236,7 @@ def test_a_report_counts_and_names_files():
     assert image_file.describe_notes(paths, [[]] * 6) == ""
 
 
-def test_what_is_left_out_is_counted_in_one_line(tmp_path, caplog):
+def test_files_left_out_are_counted_in_one_line(tmp_path, caplog):
     top = folder_with("1.png", array(RAMP, np.uint8), tmp_path)
     (top / "train/a/deeper/still").mkdir(parents=True)
     for place in ("train/a/deeper/2.png", "train/a/deeper/still/3.png", "train/4.png",

@@ -59,7 +59,7 @@ def test_the_covariance_of_the_training_part_becomes_the_identity(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_scikit_learns_whitening_turned_back(kind):
+def test_it_is_scikit_learns_whitening_rotated_back(kind):
     inputs = KINDS[kind]()
     table = inputs.flatten(1).double().numpy()
     if kind == "features":
@@ -78,7 +78,7 @@ def test_epsilon_is_added_to_the_eigenvalues_in_units_of_their_mean():
     torch.testing.assert_close(damped, expected, atol=1e-4, rtol=1e-3)
 
 
-def test_what_never_varies_becomes_0_and_copies_of_each_other_are_no_trouble():
+def test_constant_inputs_become_0_and_equal_inputs_are_allowed():
     features = torch.randn(50, 3)
     table = torch.cat([features, features[:, :1] * 3, torch.full((50, 1), 7.0)], 1)
     table = torch.cat([table, torch.zeros(50, 1)], 1)

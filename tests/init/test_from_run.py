@@ -1,4 +1,4 @@
-"""Transfer: the weights of a finished run, the head drawn anew, the rest frozen by name."""
+"""Transfer learning: weights of a finished run, a new head, and freezing by name."""
 
 import dataclasses
 
@@ -21,14 +21,14 @@ def best(folder):
     return torch.load(folder / "checkpoints/best.pt")["model"]
 
 
-def test_the_weights_of_the_best_epoch_are_taken_over(trained, tiny):
+def test_the_weights_of_the_best_epoch_are_copied(trained, tiny):
     cfg = tiny("model=lenet", "init=from_run", f"init.run={trained}")
     state = make_state(cfg, build(cfg.runtime)(), load_data(cfg))
     for name, value in state.model.state_dict().items():
         assert torch.equal(value, best(trained)[name])
 
 
-def test_the_head_is_drawn_anew_where_the_classes_differ(trained, compose):
+def test_the_head_keeps_its_initial_weights_if_the_classes_differ(trained, compose):
     model = build(compose("model=lenet").model)((1, 28, 28), 7)
     head = model.classifier[-1].weight.clone()
     build(compose("init=from_run", f"init.run={trained}").init)(model)
@@ -43,14 +43,14 @@ def test_the_weights_of_another_model_are_refused(words, trained, compose):
         build(compose("init=from_run", f"init.run={trained}").init)(model)
 
 
-def test_a_damaged_checkpoint_is_not_taken_for_weights(trained, compose):
+def test_a_damaged_checkpoint_is_refused(trained, compose):
     (trained / "checkpoints/best.pt").write_bytes(b"nothing")
     model = build(compose("model=lenet").model)((1, 28, 28), 10)
     with pytest.raises(UserError, match=r"best\.pt"):
         build(compose("init=from_run", f"init.run={trained}").init)(model)
 
 
-def test_the_frozen_part_stays_and_the_rest_learns(trained, tiny, tmp_path):
+def test_the_frozen_part_is_constant_and_the_rest_learns(trained, tiny, tmp_path):
     words = ["model=lenet", "init=from_run", f"init.run={trained}", "optim.freeze=[features.*]"]
     run(tiny(*words), tmp_path / "second")
     before, after = best(trained), torch.load(tmp_path / "second/checkpoints/last.pt")["model"]

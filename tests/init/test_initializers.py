@@ -1,4 +1,4 @@
-"""What initial weights do; their distributions are in ``tests/references/init.py``."""
+"""Properties of initial weights; their distributions are in ``tests/references/init.py``."""
 
 import math
 

@@ -58,7 +58,7 @@ def test_it_is_the_same_every_time_and_differs_by_seed_and_by_fold(tiny):
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_a_run_that_goes_on_looks_at_no_images_and_ends_alike(tiny, tmp_path, monkeypatch):
+def test_a_resumed_run_needs_no_images_for_its_init_and_ends_alike(tiny, tmp_path, monkeypatch):
     words = [*SMALL, "average=ema"]
     run(tiny(*words, "max_epochs=2"), tmp_path / "straight")
     run(tiny(*words, "max_epochs=1"), tmp_path / "parts")
@@ -81,7 +81,7 @@ def test_without_a_training_part_the_model_is_made_all_the_same(tiny):
 
 
 @pytest.mark.parametrize("model", [nn.Linear(4, 2), nn.Conv2d(2, 4, 2, groups=2)])
-def test_a_model_that_does_not_begin_with_a_plain_convolution_is_told(model):
+def test_a_model_without_a_plain_first_convolution_is_refused(model):
     with pytest.raises(UserError, match="model=airbench"):
         whitening(
             model,

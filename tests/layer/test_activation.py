@@ -42,7 +42,7 @@ def test_bipolar_relu_mirrors_the_odd_units(shape):
 
 
 @pytest.mark.parametrize("name", [*WORDS, *WITH_NUMBERS])
-def test_the_gain_makes_up_for_what_the_activation_takes_away(name):
+def test_the_gain_compensates_for_the_activation(name):
     z = standard_normal(1_000_000, pieces(name))
     with torch.no_grad():
         size = activation_layer(name).double().eval()(z).square().mean().sqrt().item()
@@ -74,15 +74,15 @@ def test_the_centred_gain_makes_up_for_the_spread_of_an_activation_alone(name):
 def test_the_centred_gains_are_the_published_ones():
     published = {"identity": 1, "relu": 1.7139588594436646, "gelu": 1.7015043497085571}
     published |= {"silu": 1.7881293296813965, "tanh": 1.5939117670059204}
-    for name, figure in published.items():
-        assert centred_gain(name) == pytest.approx(figure, rel=2e-3)
+    for name, value in published.items():
+        assert centred_gain(name) == pytest.approx(value, rel=2e-3)
 
 
 def test_the_docstring_tells_the_other_gains():
-    told = {"tanh": "1.593", "selu": "1.000", "sigmoid": "1.846"}
-    for name, figure in told.items():
-        assert f"{gain(name):.3f}" == figure
-        assert figure in gain.__doc__
+    stated = {"tanh": "1.593", "selu": "1.000", "sigmoid": "1.846"}
+    for name, value in stated.items():
+        assert f"{gain(name):.3f}" == value
+        assert value in gain.__doc__
 
 
 def test_an_unknown_activation_is_refused_with_the_nearest():

@@ -1,4 +1,4 @@
-"""Convolution arithmetic: sizes come back, and the matrix does what convolutions do."""
+"""Convolution arithmetic: sizes, and the matrix that equals a convolution."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The layer written by hand is the one that autograd makes, and a slip in it is caught."""
+"""The layer written by hand equals autograd's, and an error in it is found."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def arguments() -> list[torch.Tensor]:
     return [torch.randn(shape, dtype=torch.float64) for shape in ((4, 3), (5, 3), (5,))]
 
 
-def test_the_hand_written_layer_learns_exactly_what_autograds_does():
+def test_the_hand_written_layer_learns_exactly_as_with_autograd():
     torch.manual_seed(1)
     ours, theirs = HandWritten(6, 5).double(), nn.Linear(6, 5).double()
     theirs.load_state_dict(ours.state_dict())
@@ -35,7 +35,7 @@ def test_it_starts_as_pytorchs_linear_layer_does():
     assert 0.095 < layer.bias.abs().max() <= 0.1
 
 
-def test_it_learns_under_autocast_behind_a_layer_that_rounds():
+def test_it_learns_under_autocast_after_a_layer_that_rounds():
     first, layer, inputs = nn.Linear(4, 6), HandWritten(6, 5), torch.randn(8, 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = first(inputs)
@@ -47,7 +47,7 @@ def test_it_learns_under_autocast_behind_a_layer_that_rounds():
     assert layer.weight.grad.norm() > 0
 
 
-def test_there_is_no_work_for_a_gradient_that_nobody_asked_for():
+def test_gradients_that_are_not_needed_are_not_computed():
     inputs, weight, bias = arguments()
     outputs = Affine.apply(inputs, weight.requires_grad_(), bias)
     gradients = outputs.grad_fn.apply(torch.ones_like(outputs))

@@ -1,4 +1,4 @@
-"""Norms take vectors of any width, and say which ones they do not take."""
+"""Norms take vectors of any width, or raise an error."""
 
 import pytest
 import torch

@@ -57,7 +57,7 @@ def test_stochastic_pooling_draws_one_value_of_each_window_and_sends_its_gradien
     torch.testing.assert_close(outputs, F.avg_pool2d(maps * maps.grad, 2, divisor_override=1))
 
 
-def test_stochastic_pooling_draws_anew_and_repeats_with_the_seed():
+def test_stochastic_pooling_draws_new_values_and_repeats_with_the_seed():
     layer, maps = pool_layer("stochastic", 2), torch.rand(4, 3, 8, 8)
     first, second = layer(maps), layer(maps)
     assert not torch.equal(first, second)
@@ -68,7 +68,7 @@ def test_stochastic_pooling_draws_anew_and_repeats_with_the_seed():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_is_not_positive_is_never_drawn(dtype):
+def test_values_that_are_not_positive_are_never_drawn(dtype):
     maps = torch.tensor([[-5.0, 0.0], [0.0, 0.25]], dtype=dtype).expand(20_000, 1, 2, 2)
     layer = pool_layer("stochastic", 2)
     assert (layer(maps) == 0.25).all()

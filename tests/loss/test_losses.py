@@ -98,7 +98,7 @@ def test_the_losses_of_classes_and_of_mixed_targets_are_known_by_their_targets(c
     assert set(CLASS_LOSSES) == targets - {"dlcourse.loss.mse.mse"}
 
 
-def test_the_perceptron_learns_nothing_from_what_is_right_and_takes_the_first_of_equals(compose):
+def test_the_perceptron_loss_is_0_for_correct_examples_and_ties_go_to_the_first_class(compose):
     perceptron = build(compose("loss=perceptron").loss)
     outputs = torch.tensor([[0.0, 2.0], [0.0, -1.0], [0.0, 0.0], [0.0, 0.0]], requires_grad=True)
     loss = perceptron(outputs, torch.tensor([1, 0, 0, 1]))
@@ -116,7 +116,7 @@ def test_beyond_the_margin_nothing_is_lost(name, compose):
 
 
 @pytest.mark.parametrize("name", options("loss"))
-def test_what_is_only_evaluated_is_measured_without_label_smoothing(compose, name):
+def test_evaluation_is_without_label_smoothing(compose, name):
     from dlcourse.engine.build import build, plain_loss
 
     outputs, targets = torch.randn(7, 5), torch.randint(5, (7,))

@@ -1,4 +1,4 @@
-"""The metrics, added up batch by batch, equal scikit-learn's over the whole."""
+"""Metrics from sums over batches equal scikit-learn's over all examples."""
 
 import json
 
@@ -25,7 +25,7 @@ def read(metric, outputs, targets, batch=7):
     meter = Meter([metric])
     for piece, target in zip(outputs.split(batch), targets.split(batch), strict=True):
         meter.add(piece, target, torch.zeros(()))
-    return {name.split("/")[1]: figure for name, figure in meter.read("val").items()}
+    return {name.split("/")[1]: value for name, value in meter.read("val").items()}
 
 
 def test_every_metric_is_tested_here():
@@ -41,17 +41,17 @@ def test_class_metrics_equal_scikit_learns(seed, classes, examples):
     outputs = torch.randn(examples, classes, generator=generator)
     targets = torch.randint(classes, (examples,), generator=generator)
     guesses = outputs.argmax(1)
-    figures = read(Accuracy(), outputs, targets)
-    assert figures["accuracy"] == pytest.approx(reference.accuracy_score(targets, guesses))
+    reported = read(Accuracy(), outputs, targets)
+    assert reported["accuracy"] == pytest.approx(reference.accuracy_score(targets, guesses))
     seen = sorted(set(targets.tolist()) | set(guesses.tolist()))
-    figures = read(Confusion(), outputs, targets)
+    reported = read(Confusion(), outputs, targets)
     for name, function in (
         ("precision", reference.precision_score),
         ("recall", reference.recall_score),
         ("f1", reference.f1_score),
     ):
         expected = function(targets, guesses, labels=seen, average="macro", zero_division=0)
-        assert figures[name] == pytest.approx(expected)
+        assert reported[name] == pytest.approx(expected)
 
 
 def test_the_counts_are_the_confusion_matrix():
@@ -77,14 +77,14 @@ CASES = (st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 60))
 
 @settings(max_examples=40)
 @given(*CASES)
-def test_the_figures_of_every_class_equal_scikit_learns(seed, classes, examples):
+def test_the_metrics_of_every_class_equal_scikit_learns(seed, classes, examples):
     outputs, targets = made_up(seed, classes, examples)
-    told = Confusion().full(outputs, targets)["per_class"]
+    details = Confusion().full(outputs, targets)["per_class"]
     theirs = reference.precision_recall_fscore_support(
         targets, outputs.argmax(1), labels=range(classes), zero_division=0
     )
     for name, expected in zip(("precision", "recall", "f1", "support"), theirs, strict=True):
-        assert told[name] == pytest.approx(expected.tolist())
+        assert details[name] == pytest.approx(expected.tolist())
 
 
 @settings(max_examples=40)
@@ -92,17 +92,17 @@ def test_the_figures_of_every_class_equal_scikit_learns(seed, classes, examples)
 def test_the_full_average_precision_equals_scikit_learns(seed, classes, examples, digits):
     outputs, targets = made_up(seed, classes, examples, digits)
     probabilities = outputs.double().softmax(1)
-    told = AveragePrecision(bins=10).full(outputs, targets)["average_precision"]
+    details = AveragePrecision(bins=10).full(outputs, targets)["average_precision"]
     areas = []
     for number in range(classes):
         own = targets == number
         if own.any():
             areas.append(reference.average_precision_score(own, probabilities[:, number]))
-            assert told["per_class"][number] == pytest.approx(areas[-1])
+            assert details["per_class"][number] == pytest.approx(areas[-1])
         else:
-            assert told["per_class"][number] is None
-            assert told["curves"][number] is None
-    assert told["macro"] == pytest.approx(np.mean(areas))
+            assert details["per_class"][number] is None
+            assert details["curves"][number] is None
+    assert details["macro"] == pytest.approx(np.mean(areas))
 
 
 @settings(max_examples=40)
@@ -117,8 +117,8 @@ def test_the_epochs_average_precision_is_that_of_rounded_probabilities(
         reference.average_precision_score(targets == number, rounded[:, number])
         for number in set(targets.tolist())
     ]
-    figure = read(metric, outputs, targets)["average_precision"]
-    assert figure == pytest.approx(np.mean(areas))
+    value = read(metric, outputs, targets)["average_precision"]
+    assert value == pytest.approx(np.mean(areas))
 
 
 @pytest.mark.parametrize("scale", [0.5, 2, 8])
@@ -144,11 +144,11 @@ def test_the_bins_rise_with_the_probability():
 
 
 @pytest.mark.parametrize("examples", [50, 3000])
-def test_a_curve_is_scikit_learns_from_which_points_are_taken(examples):
+def test_a_curve_is_a_subset_of_scikit_learns_points(examples):
     outputs, targets = made_up(1, 3, examples)
-    told = AveragePrecision(bins=10).full(outputs, targets)["average_precision"]
+    details = AveragePrecision(bins=10).full(outputs, targets)["average_precision"]
     probabilities = outputs.double().softmax(1)
-    for number, curve in enumerate(told["curves"]):
+    for number, curve in enumerate(details["curves"]):
         precision, recall, _ = reference.precision_recall_curve(
             targets == number, probabilities[:, number]
         )
@@ -172,14 +172,14 @@ def test_calibration_equals_scikit_learns(seed, classes, examples, bins):
     assert [c for c in table["confidence"] if c is not None] == pytest.approx(mean.tolist())
     assert sum(table["count"]) == examples
     count = np.array([examples for examples in table["count"] if examples])
-    figures = read(Calibration(bins=bins), outputs, targets)
-    assert figures["ece"] == pytest.approx(np.abs(accuracy - mean) @ count / examples)
-    assert figures["mce"] == pytest.approx(np.abs(accuracy - mean).max())
+    reported = read(Calibration(bins=bins), outputs, targets)
+    assert reported["ece"] == pytest.approx(np.abs(accuracy - mean) @ count / examples)
+    assert reported["mce"] == pytest.approx(np.abs(accuracy - mean).max())
     truth = np.eye(classes)[targets.numpy()]
     brier = sum(
         np.mean((probabilities[:, number] - truth[:, number]) ** 2) for number in range(classes)
     )
-    assert figures["brier"] == pytest.approx(brier)
+    assert reported["brier"] == pytest.approx(brier)
 
 
 def test_the_brier_score_of_two_classes_is_twice_scikit_learns():
@@ -220,10 +220,10 @@ class TestEveryClassMetric:
         outputs[3], outputs[5, 1] = float("nan"), float("inf")
         assert read(metric, outputs, targets)
 
-    def test_tells_at_the_end_what_json_can_hold(self, metric):
+    def test_full_results_can_be_written_as_json(self, metric):
         outputs, targets = made_up(0, 4, 3)  # some classes and bins are empty
-        told = metric.full(outputs, targets)
-        assert json.loads(json.dumps(told, allow_nan=False)) == told
+        details = metric.full(outputs, targets)
+        assert json.loads(json.dumps(details, allow_nan=False)) == details
 
 
 @pytest.mark.parametrize("k", [1, 2, 4, 9])

@@ -1,4 +1,4 @@
-"""The noise estimate finds the noise that was put in, and is the likelihood's maximum."""
+"""The noise estimate finds the given noise and maximises the likelihood."""
 
 import math
 
@@ -18,9 +18,9 @@ def estimate(outputs, targets, batch=64):
 @pytest.mark.parametrize("values", [1, 3])
 def test_the_noise_that_was_put_in_is_found(values):
     means = torch.randn(20_000, values)
-    figures = estimate(means, means + 0.3 * torch.randn(20_000, values))
-    assert figures["noise_std"] == pytest.approx(0.3, rel=0.02)
-    assert figures["beta"] == pytest.approx(1 / 0.3**2, rel=0.04)
+    values = estimate(means, means + 0.3 * torch.randn(20_000, values))
+    assert values["noise_std"] == pytest.approx(0.3, rel=0.02)
+    assert values["beta"] == pytest.approx(1 / 0.3**2, rel=0.04)
 
 
 def test_no_other_noise_is_more_likely():

@@ -111,7 +111,7 @@ def test_a_unit_sees_the_inputs_and_all_units_before_it(spiral_run):
     torch.testing.assert_close(model(inputs), outputs)
 
 
-def test_it_goes_on_in_the_middle_to_the_same_weights(tiny, tmp_path):
+def test_a_resume_in_the_middle_ends_with_the_same_weights(tiny, tmp_path):
     words = ["model=cascade", "data.size=8", "max_epochs=4", "batch_size=full", *SHORT]
     straight, fold, recipe = prepared(tiny(*words))
     fit(straight, fold, recipe)
@@ -132,7 +132,7 @@ def test_it_goes_on_in_the_middle_to_the_same_weights(tiny, tmp_path):
      ["optim=muon"], ["model.activation=gaussian"], ["model.activation=prelu"]],
     ids=lambda words: words[0],
 )  # fmt: skip
-def test_it_learns_with_every_kind_of_choice(words, compose):
+def test_it_trains_with_every_group(words, compose):
     words = ["data=moons", *words, "data.examples=60", *SHORT, "model.units=3", "max_epochs=4"]
     state, fold, recipe = prepared(compose("model=cascade", "runtime=cpu", *words))
     fit(state, fold, recipe)
@@ -150,7 +150,7 @@ def test_any_initial_weights_will_do(name, spiral_run):
 
 
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
-def test_the_error_left_is_what_the_outputs_have_too_much(loss, compose):
+def test_the_error_is_the_derivative_with_respect_to_the_outputs(loss, compose):
     cfg = compose("data=moons", "model=cascade", "runtime=cpu", f"loss={loss}")
     state, _, recipe = started(cfg, *spirals())
     inputs, classes = spirals()

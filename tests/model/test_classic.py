@@ -172,7 +172,7 @@ def test_a_net_takes_images_of_any_size_from_28_and_any_colour(name, shape):
 
 @pytest.mark.parametrize("name", [*DESIGNS, *SMALL_NETS])
 @pytest.mark.parametrize("norm", ["batch", "instance", "layer", "group"])
-def test_a_net_learns_from_the_smallest_image_it_takes_with_every_norm(name, norm):
+def test_every_network_trains_on_its_smallest_image_with_every_norm(name, norm):
     side = SMALLEST_IMAGE[config(name)["_target_"]]
     model = make(name, (1, side, side), norm=norm)
     model(torch.randn(2, 1, side, side)).square().sum().backward()
@@ -224,7 +224,7 @@ def test_each_pooling_gives_outputs_of_its_own(name):
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg11", "googlenet", *SMALL_NETS])
-def test_dropout_is_there_only_when_asked_for(name):
+def test_dropout_layers_exist_only_for_positive_probabilities(name):
     assert count(make(name, (1, 28, 28), dropout=0.5), nn.Dropout) > 0
     assert count(make(name, (1, 28, 28), dropout=0.0), nn.Dropout) == 0
 

@@ -65,7 +65,7 @@ def test_a_model_takes_small_large_and_oblong_images(name, compose):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_dropout_is_there_where_it_is_asked_for(name, compose):
+def test_dropout_layers_exist_for_positive_probabilities(name, compose):
     cfg, shape = compose(f"model={name}", *SMALL[name]), (1, 28, 28)
     for dropout in (0.0, 0.5):
         cfg.model.dropout = dropout
@@ -196,7 +196,7 @@ def test_an_rnn_without_a_memory_sees_the_last_row_alone(compose):
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_open_gates_keep_what_was_there_and_closed_ones_take_the_new_row(cell, compose):
+def test_gates_keep_the_state_or_replace_it_by_the_new_row(cell, compose):
     """A GRU's update gate of 1 keeps its 0; an LSTM that forgets all has seen the last row."""
     model = make(compose, "rnn", (1, 28, 28), 10, f"model.cell={cell}", "model.hidden=5")
     model.recurrent.weight.data.zero_()
@@ -276,7 +276,7 @@ def rosenblatt(compose, targets, epochs):
 
 
 @pytest.mark.parametrize("targets", [[0, 0, 0, 1], [0, 1, 1, 1]], ids=["AND", "OR"])
-def test_the_perceptron_learns_what_a_line_divides(targets, compose):
+def test_the_perceptron_learns_linearly_separable_classes(targets, compose):
     assert rosenblatt(compose, targets, 20) == 0
 
 
@@ -383,7 +383,7 @@ def test_a_normaliser_free_net_has_no_norm_and_clips_its_gradients(compose):
     assert not any(isinstance(m, norms) for m in build(cfg.model)((1, 28, 28), 10).modules())
 
 
-def test_the_record_net_has_one_group_at_least_and_learns_shifts_alone_in_its_norms(compose):
+def test_airbench_has_at_least_one_group_and_its_norms_learn_only_shifts(compose):
     with pytest.raises(UserError, match=r"model\.widths=\[64,256,256\]"):
         make(compose, "airbench", (3, 32, 32), 10, "model.widths=[]")
     words = ["model.widths=[8,8,8]", "model.norm_momentum=0.3"]

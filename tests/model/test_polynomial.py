@@ -11,7 +11,7 @@ from dlcourse.runs import run_folder
 from dlcourse.runs.messages import lines
 from dlcourse.train.fit import fit
 
-FIGURE = (
+EVEN_SINE = (
     "data=sine", "data.spacing=even", "data.train_examples=10", "data.test_examples=100",
     "model=polynomial", "split.fraction=0", "stop=never", "monitor=train/loss", "mode=min",
     "batch_size=full", "runtime=cpu", "runtime.threads=1", "observe=[history]",
@@ -19,22 +19,22 @@ FIGURE = (
 
 
 def test_points_are_evenly_spaced_from_0_to_1_in_both_parts(compose):
-    data = load_data(compose(*FIGURE, "data.noise=0"))
+    data = load_data(compose(*EVEN_SINE, "data.noise=0"))
     np.testing.assert_allclose(data.train.inputs[:, 0], np.linspace(0, 1, 10), atol=1e-7)
     np.testing.assert_allclose(data.test.inputs[:, 0], np.linspace(0, 1, 100), atol=1e-7)
     np.testing.assert_allclose(
         data.train.targets[:, 0], np.sin(2 * np.pi * np.linspace(0, 1, 10)), atol=1e-6
     )
-    noisy = load_data(compose(*FIGURE, "data.noise=0.3"))
+    noisy = load_data(compose(*EVEN_SINE, "data.noise=0.3"))
     assert not torch.equal(noisy.train.targets, data.train.targets)
-    drawn = load_data(compose(*FIGURE, "data.spacing=random")).train.inputs[:, 0]
+    drawn = load_data(compose(*EVEN_SINE, "data.spacing=random")).train.inputs[:, 0]
     assert drawn.diff().min() < 0
 
 
 @pytest.mark.parametrize("standardize", ["channel", "none", "zca"])
 @pytest.mark.parametrize("order", [0, 1, 3, 9])
 def test_the_coefficients_are_numpys(order, standardize, compose, tmp_path):
-    words = [*FIGURE, f"model.order={order}", "optim=closed_form", "max_epochs=1",
+    words = [*EVEN_SINE, f"model.order={order}", "optim=closed_form", "max_epochs=1",
              f"data.standardize={standardize}"]  # fmt: skip
     run(compose(*words), tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
@@ -64,7 +64,7 @@ def test_the_coefficients_are_numpys(order, standardize, compose, tmp_path):
     ids=lambda words: words[0],
 )
 def test_order_0_descends_to_the_mean_of_the_targets(words, compose):
-    state, fold, recipe = prepared(compose(*FIGURE, "model.order=0", "max_epochs=60", *words))
+    state, fold, recipe = prepared(compose(*EVEN_SINE, "model.order=0", "max_epochs=60", *words))
     state = fit(state, fold, recipe)
     mean = fold.train.targets.mean().item()
     assert state.model.output.bias.item() == pytest.approx(mean, abs=0.01)
@@ -72,7 +72,7 @@ def test_order_0_descends_to_the_mean_of_the_targets(words, compose):
 
 
 def test_order_0_of_several_features_and_outputs_is_a_constant_for_each(compose):
-    model = build(compose(*FIGURE, "model.order=0").model)((4,), 3)
+    model = build(compose(*EVEN_SINE, "model.order=0").model)((4,), 3)
     torch.nn.init.normal_(model.output.bias)
     inputs = torch.randn(5, 4)
     assert model.features(inputs).shape == (5, 0)

@@ -1,4 +1,4 @@
-"""Published networks come with their weights, a new output layer, and parts that do not learn."""
+"""torchvision's networks have published weights, a new output layer and frozen parts."""
 
 import hashlib
 from functools import partial
@@ -96,7 +96,7 @@ def test_weights_that_cannot_be_had_say_where_to_put_them(shelf, compose, tmp_pa
     make(compose, "model.weights=DEFAULT")
 
 
-def test_a_download_that_is_not_what_was_published_is_refused(shelf, compose, tmp_path):
+def test_a_download_with_another_checksum_is_refused(shelf, compose, tmp_path):
     _, file, publish = shelf
     other = file.rename(file.with_name("shufflenet-01234567.pth"))
     publish(other)

@@ -1,4 +1,4 @@
-"""What a run looks like on the screen."""
+"""The output of a run on the terminal."""
 
 import re
 from time import sleep
@@ -37,7 +37,7 @@ def line(width, monitor="val/accuracy", **more):
         ),
     ],
 )
-def test_a_line_is_shortened_by_what_matters_least(width, shown):
+def test_a_line_is_shortened_by_its_least_important_parts(width, shown):
     assert line(width, more=["9 examples/s"]) == shown
 
 
@@ -151,7 +151,7 @@ def test_a_duration_is_short(seconds, said):
     assert duration(seconds) == said
 
 
-def test_work_that_takes_long_says_so_once_off_a_terminal(monkeypatch, capsys):
+def test_long_work_is_reported_once_without_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(live_line, "PLAIN", 0.01)
     with live_line.working("solving", 10) as advance:
         advance(3)

@@ -1,4 +1,4 @@
-"""The plots show the numbers that they were given, for few classes and for many."""
+"""Plots show the given numbers, for few classes and for many."""
 
 import io
 
@@ -22,7 +22,7 @@ from dlcourse.observe.plots import (
 )
 
 
-def told(classes):
+def example_results(classes):
     """Return what the metrics tell of outputs, better for later classes, and names."""
     generator = torch.Generator().manual_seed(0)
     targets = torch.arange(10 * classes) % classes
@@ -48,7 +48,7 @@ def draw(name, full, names):
 @pytest.mark.parametrize("name", ["confusion", "precision_recall", "reliability", "per_class"])
 def test_a_plot_of_two_ten_or_a_hundred_classes_is_no_larger_than_a_screen(name, classes):
     file = io.BytesIO()
-    draw(name, *told(classes)).savefig(file, dpi=50)
+    draw(name, *example_results(classes)).savefig(file, dpi=50)
     file.seek(0)
     height, width, _ = imread(file).shape
     assert 60 < height <= 620
@@ -63,7 +63,7 @@ def test_the_counts_are_written_into_the_matrix():
 
 
 def test_a_class_without_examples_leaves_an_empty_row_and_no_curve():
-    full, names = told(3)
+    full, names = example_results(3)
     full["confusion"][1] = [0, 0, 0]
     full["average_precision"]["per_class"][1] = full["average_precision"]["curves"][1] = None
     shares = draw_confusion(full["confusion"], names).axes[0].images[0].get_array()
@@ -78,13 +78,13 @@ def labels(figure, names):
 
 
 def test_every_curve_of_ten_classes_has_a_look_of_its_own():
-    figure = draw_precision_recall(*told(10))
+    figure = draw_precision_recall(*example_results(10))
     curves = [line for line in figure.axes[0].lines if line.get_color() in COLOURS]
     assert len({(line.get_color(), line.get_linestyle()) for line in curves}) == 10
 
 
 def test_the_area_below_a_drawn_curve_is_its_average_precision():
-    full, names = told(3)
+    full, names = example_results(3)
     figure = draw_precision_recall(full, names)
     curves = [line for line in figure.axes[0].lines if line.get_color() in COLOURS]
     for line, area in zip(curves, full["average_precision"]["per_class"], strict=True):
@@ -93,7 +93,7 @@ def test_the_area_below_a_drawn_curve_is_its_average_precision():
 
 
 def test_of_many_classes_the_worst_curves_are_named_and_the_others_grey():
-    full, names = told(100)
+    full, names = example_results(100)
     figure = draw_precision_recall(full, names)
     areas = full["average_precision"]["per_class"]
     worst = sorted(range(100), key=areas.__getitem__)[:WORST_CURVES]
@@ -104,7 +104,7 @@ def test_of_many_classes_the_worst_curves_are_named_and_the_others_grey():
 
 @pytest.mark.parametrize("classes", [10, 100])
 def test_the_dots_of_a_class_are_its_figures_from_the_worst_to_the_best(classes):
-    full, names = told(classes)
+    full, names = example_results(classes)
     axes = draw_per_class(full, names).axes[0]
     order = np.argsort(full["per_class"]["f1"], kind="stable")
     if classes > MANY_ROWS:

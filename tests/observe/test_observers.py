@@ -1,4 +1,4 @@
-"""What is shown is what was measured; a resumed run shows nothing twice."""
+"""Observers show the measured values; a resumed run shows nothing twice."""
 
 import json
 from types import SimpleNamespace
@@ -89,7 +89,7 @@ def test_every_plot_has_a_name_that_no_curve_has_and_is_shown(tiny, tmp_path):
     assert not plots & set(tags["scalars"])
 
 
-def test_a_model_that_cannot_be_traced_is_named_and_training_goes_on(
+def test_a_model_that_cannot_be_traced_is_reported_and_training_continues(
     tiny, tmp_path, caplog, monkeypatch
 ):
     from dlcourse.model.mlp import MLP
@@ -141,7 +141,7 @@ def test_a_resumed_run_takes_the_place_of_the_epochs_it_repeats(tmp_path):
     ]
 
 
-def test_a_terminal_shows_what_goes_on_in_one_line_that_disappears(tmp_path, data_root):
+def test_a_terminal_shows_progress_in_one_line_that_disappears(tmp_path, data_root):
     import os
     import pty
     import subprocess

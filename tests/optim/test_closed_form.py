@@ -1,4 +1,4 @@
-"""The closed form is the minimum that descent only comes near to."""
+"""The closed form is the minimum that gradient descent approaches."""
 
 import pytest
 import torch
@@ -64,7 +64,7 @@ def test_a_run_is_over_after_one_epoch_and_descent_gets_no_lower(data, compose):
     assert ends["closed_form"] <= ends["lbfgs"] * (1 + 1e-5)
 
 
-def test_classes_are_taken_as_one_hot_vectors(compose):
+def test_classes_count_as_one_hot_vectors(compose):
     cfg = compose("data=digits", "data.size=8", "model=linear", "optim=closed_form", "runtime=cpu")
     assert cfg.loss._target_.endswith("mse")
     state, fold, recipe = prepared(cfg)
@@ -95,9 +95,9 @@ def test_the_noise_of_a_linear_problem_is_found(compose):
     t = x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 4 + 0.25 * torch.randn(5000, 1)
     weight, bias = solve(x, t, 0.0, True)
     noise = build(compose("data=sine", "metric=[noise]").metric.noise, "training")()
-    figures = noise.report(noise.measure(x @ weight.T.float() + bias.float(), t), len(t))
-    assert figures["noise_std"] == pytest.approx(0.25, rel=0.03)
-    assert figures["beta"] == pytest.approx(figures["noise_std"] ** -2)
+    values = noise.report(noise.measure(x @ weight.T.float() + bias.float(), t), len(t))
+    assert values["noise_std"] == pytest.approx(0.25, rel=0.03)
+    assert values["beta"] == pytest.approx(values["noise_std"] ** -2)
     assert bias.item() == pytest.approx(4, abs=0.02)
 
 

@@ -1,4 +1,4 @@
-"""The direct way of a fused update ends where PyTorch's own ends, to the last bit."""
+"""Direct calls of fused updates equal PyTorch's own steps to the last bit."""
 
 import copy
 
@@ -59,7 +59,7 @@ def test_it_is_the_same_update(name):
     assert all(weight.grad is None for weight in other.parameters())
 
 
-def test_its_own_step_is_taken_where_the_kernel_is_not_all(monkeypatch):
+def test_its_own_step_is_used_if_the_kernel_is_not_all_of_it(monkeypatch):
     (_, _), (model, quick) = pair("adam")
     calls = []
     own = quick.step.own_step

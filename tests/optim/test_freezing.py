@@ -1,4 +1,4 @@
-"""Parts of a model rest in the epochs that are typed, and decay by factors of their own."""
+"""Parts of a model are frozen in the given epochs, and have factors of the weight decay."""
 
 import dataclasses
 
@@ -34,7 +34,7 @@ class Copies(Observer):
 
 
 @pytest.mark.parametrize("optim", ["sgd", "momentum", "adam", "adamw", "muon", "sam"])
-def test_a_part_learns_in_its_own_epochs_and_rests_in_all_others(optim, tiny):
+def test_a_part_is_trained_in_its_epochs_and_frozen_in_all_others(optim, tiny):
     words = [*WORDS, *WINDOWS, f"optim={optim}", "optim.weight_decay=0.01"]
     state, fold, recipe = prepared(tiny(*words))
     watch = Copies()
@@ -58,7 +58,7 @@ def test_a_part_can_stop_in_the_middle_of_an_epoch(tiny):
     assert not torch.equal(ends[0].output.weight, ends[1].output.weight)
 
 
-def test_what_rests_follows_from_the_epoch_and_so_from_a_checkpoint(tiny, tmp_path):
+def test_freezing_follows_from_the_epoch_and_so_from_a_checkpoint(tiny, tmp_path):
     cfg = tiny(*WORDS, *WINDOWS)
     whole, fold, recipe = prepared(cfg)
     fit(whole, fold, recipe)
@@ -68,7 +68,7 @@ def test_what_rests_follows_from_the_epoch_and_so_from_a_checkpoint(tiny, tmp_pa
     assert same(whole.model, fit(restore(prepared(cfg)[0], tmp_path), fold, recipe).model)
 
 
-def test_what_would_never_learn_is_told():
+def test_parameters_that_would_never_be_trained_are_refused():
     with pytest.raises(UserError, match=r"weight would never be trained.*\n.*optim\.freeze"):
         parameter_groups(
             nn.Linear(2, 2), 0.0, False, {}, [],
@@ -77,7 +77,7 @@ def test_what_would_never_learn_is_told():
 
 
 @pytest.mark.parametrize("key", ["decays", "freeze_after", "freeze_until", "apart"])
-def test_a_pattern_that_fits_nothing_is_told_with_its_key(key, tiny):
+def test_a_pattern_without_a_match_is_refused_with_its_key(key, tiny):
     text = "feature.*" if key == "apart" else "feature.*:0.5"
     with pytest.raises(UserError, match=rf"optim\.{key}: no parameter.*\n.*'optim\.{key}="):
         prepared(tiny("model=lenet", "optim=muon", f"optim.{key}=[{text}]"))

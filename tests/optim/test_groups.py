@@ -1,4 +1,4 @@
-"""Parameters decay, learn and rest as asked, each in exactly one group."""
+"""Every parameter is in exactly one group, with its own rate and decay."""
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ def test_biases_norms_and_slopes_do_not_decay():
     assert all(p.dim() == 1 for p in others["params"])
 
 
-def test_all_parameters_decay_when_asked():
+def test_all_parameters_decay_with_decay_all():
     (group,) = parameter_groups(model(), 0.1, True, {}, [])
     assert len(group["params"]) == len(list(model().parameters()))
 
@@ -56,7 +56,7 @@ def test_a_frozen_parameter_is_in_no_group():
     assert all(p is not network[0].weight for g in groups for p in g["params"])
 
 
-def test_a_pattern_freezes_what_it_fits_and_nothing_else():
+def test_a_pattern_freezes_only_the_parameters_that_match():
     network = parts()
     groups = parameter_groups(network, 0.0, False, {}, ["features.0.*", "head.bias"])
     frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
@@ -83,7 +83,7 @@ def test_a_pattern_that_fits_nothing_names_the_parts_there_are(key):
 
 
 @pytest.mark.parametrize("freeze", [["*"], ["features.*", "head.*"]])
-def test_something_must_be_left_to_learn(freeze):
+def test_at_least_one_parameter_must_be_trained(freeze):
     with pytest.raises(UserError, match=r"No parameter is left.*\nType optim\.freeze=\[\]"):
         parameter_groups(parts(), 0.0, False, {}, freeze)
 
@@ -141,7 +141,7 @@ def test_the_equality_sees_other_parameters_and_another_optimizer():
 
 
 @pytest.mark.parametrize("optim", ["adam", "muon"])
-def test_what_is_typed_arrives_in_the_optimizer_and_the_schedule_keeps_the_ratio(optim, tiny):
+def test_rates_reach_the_optimizer_and_the_schedule_keeps_their_ratio(optim, tiny):
     words = ["model=lenet", f"optim={optim}", "optim.rates=[features.*:0.1,*.bias:2]"]
     state, fold, recipe = prepared(tiny(*words, "schedule=exponential", "schedule.gamma=0.5"))
     base = {id(p): group["lr"] for group in state.optimizer.param_groups for p in group["params"]}

@@ -1,4 +1,4 @@
-"""A step whose scaled gradients overflow moves nothing and halves the scale, whatever trains."""
+"""A step with overflowing gradients changes no weights and halves the scale."""
 
 import copy
 import dataclasses

@@ -107,7 +107,7 @@ def test_the_rest_can_follow_torchs_nesterov(decay, compose):
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-7)
 
 
-def test_a_matrix_that_is_set_apart_goes_with_the_rest(tiny):
+def test_a_matrix_named_in_apart_is_updated_by_rest(tiny):
     words = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=muon"]
     state, *_ = prepared(tiny(*words, "optim.apart=[output.*]"))
     own = {id(p) for g in state.optimizer.param_groups if g["matrices"] for p in g["params"]}

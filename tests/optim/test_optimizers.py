@@ -1,4 +1,4 @@
-"""What holds for optimizers beside their rules, which ``references/optim.py`` writes out."""
+"""Properties of optimizers; their update rules are in ``references/optim.py``."""
 
 import dataclasses
 
@@ -31,7 +31,7 @@ def test_amsgrad_differs_from_adam_once_gradients_fall(compose):
 
 
 @pytest.mark.parametrize("name", ["sam", "muon", "lbfgs"])
-def test_an_optimizer_goes_on_from_a_file_to_the_same_weights(name, tiny, tmp_path):
+def test_an_optimizer_resumed_from_a_file_ends_with_the_same_weights(name, tiny, tmp_path):
     cfg = tiny(*SMALL, f"optim={name}", "schedule=cosine", "stop=never", "max_epochs=4")
     straight, fold, recipe = prepared(cfg)
     fit(straight, fold, recipe)

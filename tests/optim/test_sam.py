@@ -1,4 +1,4 @@
-"""Sharpness-aware steps look at one function twice and leave nothing of the climb behind."""
+"""Sharpness-aware steps evaluate one function twice and restore the weights exactly."""
 
 import pytest
 import torch

@@ -90,8 +90,8 @@ def alternating_flip(compose: Callable) -> float:
     first, second = (augment(compose, words, before, epoch=epoch)[0] for epoch in (3, 4))
     mirrored = (first == V.hflip(before)).flatten(1).all(1).view(-1, 1, 1, 1)
     assert COUNT / 4 < mirrored.sum() < 3 * COUNT / 4
-    apart = difference(first, torch.where(mirrored, V.hflip(before), before))
-    return max(apart, difference(second, V.hflip(first)))
+    gap = difference(first, torch.where(mirrored, V.hflip(before), before))
+    return max(gap, difference(second, V.hflip(first)))
 
 
 def crop_flip(compose: Callable) -> float:

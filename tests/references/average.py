@@ -1,4 +1,4 @@
-"""What each average of the weights is held against."""
+"""The reference of every average of the weights."""
 
 import torch
 from references.row import Row

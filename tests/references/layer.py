@@ -34,17 +34,17 @@ def largest(left: torch.Tensor, right: torch.Tensor) -> float:
 
 def sizes(compose) -> float:
     """Both sizes, for sides from 9 to 12, against what torch.nn.functional makes."""
-    apart = 0
+    gap = 0
     for side, (kernel, stride, padding, dilation) in itertools.product(range(9, 13), SETTINGS):
         ones, weights = torch.ones(1, 1, side), torch.ones(1, 1, kernel)
         theirs = F.conv1d(ones, weights, None, stride, padding, dilation)
         ours = output_size(side, kernel, stride, padding, dilation)
-        apart = max(apart, abs(theirs.shape[-1] - ours))
+        gap = max(gap, abs(theirs.shape[-1] - ours))
         extra = stride - 1 if dilation <= stride else 0
         theirs = F.conv_transpose1d(ones, weights, None, stride, padding, extra, 1, dilation)
         ours = transposed_output_size(side, kernel, stride, padding, dilation, extra)
-        apart = max(apart, abs(theirs.shape[-1] - ours))
-    return float(apart)
+        gap = max(gap, abs(theirs.shape[-1] - ours))
+    return float(gap)
 
 
 def toeplitz_product(compose) -> float:
@@ -52,34 +52,34 @@ def toeplitz_product(compose) -> float:
     maps = torch.tensor([[4.0, 5, 8, 7], [1, 8, 8, 8], [3, 6, 6, 4], [6, 5, 7, 8]])
     kernel = torch.tensor([[1.0, 4, 1], [1, 4, 3], [3, 3, 1]])
     product = toeplitz(kernel, (4, 4)) @ maps.flatten()
-    apart = largest(product, torch.tensor([122.0, 148, 126, 134]))
+    gap = largest(product, torch.tensor([122.0, 148, 126, 134]))
     maps, kernel = drawn(7, 9), drawn(3, 2)
     for stride, padding in itertools.product((1, 2, 3), (0, 1)):
         ours = toeplitz(kernel, (7, 9), stride, padding) @ maps.flatten()
         theirs = F.conv2d(maps[None, None], kernel[None, None], None, stride, padding)
-        apart = max(apart, largest(ours, theirs.flatten()))
-    return apart
+        gap = max(gap, largest(ours, theirs.flatten()))
+    return gap
 
 
 def transposed(compose) -> float:
     """torch's conv_transpose2d; of ones, how often each pixel is written."""
-    maps, kernel, apart = drawn(4, 5), drawn(3, 2), 0.0
+    maps, kernel, gap = drawn(4, 5), drawn(3, 2), 0.0
     for stride, padding in itertools.product((1, 2, 3), (0, 1)):
         ours = transposed_convolution(maps, kernel, stride, padding, extra=stride - 1)
         theirs = F.conv_transpose2d(
             maps[None, None], kernel[None, None], None, stride, padding, stride - 1
         )
-        apart = max(apart, largest(ours, theirs[0, 0]))
+        gap = max(gap, largest(ours, theirs[0, 0]))
     for size, stride in itertools.product((2, 3, 4), (1, 2, 3)):
         ones = torch.ones(1, 1, 4, 4)
         theirs = F.conv_transpose2d(ones, torch.ones(1, 1, size, size), None, stride)
-        apart = max(apart, largest(overlap_counts(size, stride, 4), theirs[0, 0]))
-    return apart
+        gap = max(gap, largest(overlap_counts(size, stride, 4), theirs[0, 0]))
+    return gap
 
 
 def fields(compose) -> float:
     """Where the gradient of one output reaches in the input, for ten random chains."""
-    random, apart, side = np.random.default_rng(0), 0, 400
+    random, gap, side = np.random.default_rng(0), 0, 400
     for _ in range(10):
         chain = [Window(*map(int, random.integers([1, 1, 0, 1], [6, 3, 3, 4]))) for _ in range(5)]
         layers = nn.Sequential(*(nn.Conv1d(1, 1, *window) for window in chain)).double()
@@ -92,8 +92,8 @@ def fields(compose) -> float:
         seen = inputs.grad.flatten().nonzero().flatten()
         field = receptive_field(chain)
         first = field.start + unit * field.jump
-        apart = max(apart, abs(int(seen[0]) - first), abs(int(seen[-1]) - first - field.size + 1))
-    return float(apart)
+        gap = max(gap, abs(int(seen[0]) - first), abs(int(seen[-1]) - first - field.size + 1))
+    return float(gap)
 
 
 def filtered(name: str, theirs) -> float:

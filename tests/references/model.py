@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from references.model_cascade import CASCADE
 from references.model_classic import CLASSIC
-from references.model_modern import MODERN, apart, arrays, make
+from references.model_modern import MODERN, arrays, gap, make
 from references.row import Row
 
 
@@ -14,7 +14,7 @@ def linear(compose) -> float:
     assert weights["output.weight"].shape == (10, 3072)
     inputs = torch.randn(4, 3, 32, 32)
     flat = inputs.double().numpy().reshape(4, 3072)
-    return apart(model(inputs), flat @ weights["output.weight"].T + weights["output.bias"])
+    return gap(model(inputs), flat @ weights["output.weight"].T + weights["output.bias"])
 
 
 def mlp(compose) -> float:
@@ -25,7 +25,7 @@ def mlp(compose) -> float:
     values = inputs.double().numpy()
     for weight, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
         values = 1 / (1 + np.exp(-(values @ weight.T + bias)))
-    return apart(model(inputs), values @ weights[-2].T + weights[-1])
+    return gap(model(inputs), values @ weights[-2].T + weights[-1])
 
 
 ROWS = {

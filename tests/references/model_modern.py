@@ -35,7 +35,7 @@ def arrays(model: nn.Module) -> dict[str, np.ndarray]:
     return {name: value.double().numpy() for name, value in model.state_dict().items()}
 
 
-def apart(outputs: Tensor, expected: np.ndarray | Tensor) -> float:
+def gap(outputs: Tensor, expected: np.ndarray | Tensor) -> float:
     """Return the largest difference; fails where the shapes differ."""
     outputs, expected = outputs.detach().numpy(), np.asarray(expected)
     assert outputs.shape == expected.shape
@@ -62,7 +62,7 @@ def vit(
     ours.load_state_dict(state, assign=True)
     images = torch.randn(1, 3, pixels, pixels)
     with torch.inference_mode():
-        return apart(ours(images), theirs(images))
+        return gap(ours(images), theirs(images))
 
 
 def rnn(compose) -> float:
@@ -82,7 +82,7 @@ def rnn(compose) -> float:
         }
         theirs.load_state_dict(weights)
         states, _ = theirs(rows)
-        largest = max(largest, apart(ours(images), ours.output(states[:, -1]).detach()))
+        largest = max(largest, gap(ours(images), ours.output(states[:, -1]).detach()))
     return largest
 
 
@@ -109,14 +109,14 @@ def stn(compose) -> float:
     """Compare with the images themselves at the start, then with a turn sampled by hand."""
     model = build(compose("model=stn").model)((2, 28, 30), 10)
     images = torch.randn(2, 2, 28, 30)
-    at_start = apart(model.transform(images), images)
+    at_start = gap(model.transform(images), images)
     model, images = model.double(), images.double()
     nn.init.normal_(model.map_weight)
     model.map_bias.data = torch.tensor([0.8, -0.6, 0.1, 0.6, 0.8, -0.2]).double()
     maps = model.affine(images).detach().numpy()
     assert np.abs(maps[0] - maps[1]).max() > 0.01, "every image should have a map of its own"
     by_hand = [sampled(*both) for both in zip(images.numpy(), maps, strict=True)]
-    return max(at_start, apart(model.transform(images), np.stack(by_hand)))
+    return max(at_start, gap(model.transform(images), np.stack(by_hand)))
 
 
 def autoencoder(compose) -> float:
@@ -126,7 +126,7 @@ def autoencoder(compose) -> float:
     inputs = torch.randn(4, 1, 28, 28)
     flat = inputs.double().numpy().reshape(4, 784)
     hidden = np.maximum(flat @ weights["hidden.weight"].T + weights["hidden.bias"], 0)
-    return apart(model(inputs), hidden @ weights["output.weight"].T + weights["output.bias"])
+    return gap(model(inputs), hidden @ weights["output.weight"].T + weights["output.bias"])
 
 
 def perceptron(compose) -> float:
@@ -148,8 +148,8 @@ def perceptron(compose) -> float:
         inputs = torch.tensor(points[point : point + 1], dtype=torch.float32)
         loss(model(inputs), torch.tensor([wanted])).backward()
         optimizer.step()
-        largest = max(largest, apart(model.output.weight, weight[None]))
-        largest = max(largest, apart(model.output.bias, np.array([bias])))
+        largest = max(largest, gap(model.output.weight, weight[None]))
+        largest = max(largest, gap(model.output.bias, np.array([bias])))
     assert mistakes > 3
     return largest
 
@@ -164,7 +164,7 @@ def polynomial(compose) -> float:
             from_the_highest = [*coefficients[output, feature, ::-1], 0.0]
             values = np.polyval(from_the_highest, inputs[:, feature].double().numpy())
             expected[:, output] += values
-    return apart(model(inputs), expected)
+    return gap(model(inputs), expected)
 
 
 def kernel(compose) -> float:
@@ -182,7 +182,7 @@ def kernel(compose) -> float:
     assert bump < 4 / np.sqrt(4000), "further off than chance allows"
     model.frequencies = torch.from_numpy(theirs.random_weights_.T).float()
     model.phases = torch.from_numpy(theirs.random_offset_).float()
-    return apart(model.features(inputs), theirs.transform(points))
+    return gap(model.features(inputs), theirs.transform(points))
 
 
 def nfnet(compose) -> float:
@@ -212,7 +212,7 @@ def nfnet(compose) -> float:
         branch = F.relu(conv(signal, f"{block}.conv1", relu_gain, stride))
         maps = maps + 0.2 * conv(branch, f"{block}.conv2", relu_gain)
     pooled = F.relu(maps).mean((2, 3)).numpy()
-    return apart(model(images), pooled @ weights["output.weight"].T + weights["output.bias"])
+    return gap(model(images), pooled @ weights["output.weight"].T + weights["output.bias"])
 
 
 def airbench(compose) -> float:
@@ -252,7 +252,7 @@ def airbench(compose) -> float:
                             f"{group}.norms.{more}")  # fmt: skip
                 maps = gelu(maps + first if words and more == depth - 1 else maps)
         outputs = maps.max((2, 3)) @ weights["output.weight"].T / 9
-        worst = max(worst, apart(model(images), outputs))
+        worst = max(worst, gap(model(images), outputs))
         running = model.groups[2].norms[1].running_mean
         assert running.abs().max() > 0
     return worst
@@ -268,7 +268,7 @@ def torchvision(compose) -> float:
     torch.manual_seed(0)
     ours = build(compose("model=torchvision").model)((1, 64, 64), 10).eval()
     images = torch.randn(2, 1, 64, 64)
-    return apart(ours.features(images), theirs(torch.cat([images] * 3, dim=1)).detach())
+    return gap(ours.features(images), theirs(torch.cat([images] * 3, dim=1)).detach())
 
 
 def vit_row(name: str, pixels: int, patch: int, size: tuple[int, ...], parameters: int) -> Row:

@@ -52,8 +52,8 @@ def stochastic(compose) -> float:
     window = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).expand(DRAWS, 1, 2, 2)
     drawn = pool_layer("stochastic", 2).train()(window).flatten().long()
     frequencies = torch.bincount(drawn, minlength=5)[1:].numpy() / DRAWS
-    apart = np.abs(frequencies - np.arange(1, 5) / 10).max()
-    return max(from_numpy("stochastic", expected_draw), float(apart))
+    gap = np.abs(frequencies - np.arange(1, 5) / 10).max()
+    return max(from_numpy("stochastic", expected_draw), float(gap))
 
 
 MAPS = np.random.default_rng(0).normal(size=(2, 3, 8, 8))

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """What a choice is held against.
+    """The reference of a choice and the measured deviation from it.
 
     reference: the paper, library or formula. deviation: measures the largest difference from it,
-    given a function from overrides to a config. allowed: the difference that is put up with.
+    given a function from overrides to a config. allowed: the tolerance.
     """
 
     reference: str

@@ -1,4 +1,4 @@
-"""Every row of the catalogue is as near to its reference as is said beside it."""
+"""Every choice agrees with its reference within the stated tolerance."""
 
 from importlib import import_module
 
@@ -14,7 +14,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_a_choice_is_as_near_to_its_reference_as_is_said(row, compose):
+def test_a_choice_agrees_with_its_reference_within_the_tolerance(row, compose):
     assert row.deviation(compose) <= row.allowed
 
 

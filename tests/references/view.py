@@ -1,4 +1,4 @@
-"""What each view is held against."""
+"""The reference of every view."""
 
 import numpy as np
 import torch
@@ -29,18 +29,18 @@ def answer(compose, *words):
     return images, model, from_views(views, torch.Tensor.contiguous)(model, images)
 
 
-def apart(ours, theirs):
+def gap(ours, theirs):
     return float((ours - theirs).abs().max())
 
 
 def none(compose):
     images, model, ours = answer(compose, "view=none")
-    return apart(ours, model(images))
+    return gap(ours, model(images))
 
 
 def mirror(compose):
     images, model, ours = answer(compose, "view=[mirror]")
-    return apart(ours, (model(images) + model(V.hflip(images))) / 2)
+    return gap(ours, (model(images) + model(V.hflip(images))) / 2)
 
 
 def shift(compose):
@@ -48,12 +48,12 @@ def shift(compose):
     images, model, ours = answer(compose, "view=[shift]", "view.shift.pixels=2")
     framed = np.pad(images.numpy(), [(0, 0), (0, 0), (2, 2), (2, 2)], mode="reflect")
     shifted = [torch.from_numpy(framed[..., k : k + 6, k : k + 7].copy()) for k in (0, 4)]
-    alone = apart(ours, model(images) / 2 + sum(model(some) for some in shifted) / 4)
+    alone = gap(ours, model(images) / 2 + sum(model(some) for some in shifted) / 4)
     words = ["view=[shift,mirror]", "view.shift.pixels=2"]
     *_, ours = answer(compose, *words)
     six = [(1 / 4, images)] + [(1 / 8, some) for some in shifted]
     theirs = sum(w * (model(some) + model(V.hflip(some))) for w, some in six)
-    return max(alone, apart(ours, theirs))
+    return max(alone, gap(ours, theirs))
 
 
 ROWS = {

@@ -1,4 +1,4 @@
-"""What penalties and constraints do; their sums are in ``tests/references/regularizer.py``."""
+"""Penalties and constraints; their sums are in ``tests/references/regularizer.py``."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_none_is_the_empty_choice_and_adds_nothing_to_others(compose):
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_a_penalty_leaves_biases_and_norms_alone_unless_asked(name, compose):
+def test_a_penalty_covers_biases_and_norms_only_with_all_parameters(name, compose):
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
     make(compose, name, "strength=1")(model).backward()
     touched = [parameter.grad is not None for parameter in model.parameters()]

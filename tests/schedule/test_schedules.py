@@ -1,4 +1,4 @@
-"""What every schedule has in common; PyTorch's rates are in ``tests/references/schedule.py``."""
+"""Properties of every schedule; PyTorch's rates are in ``tests/references/schedule.py``."""
 
 from functools import partial
 from itertools import pairwise
@@ -45,7 +45,7 @@ def test_no_warmup_is_the_schedule_itself():
     assert warmup(schedule, 0.0) is schedule
 
 
-def test_a_step_falls_within_an_epoch_only_at_its_beginning(compose):
+def test_step_decay_changes_only_at_the_start_of_an_epoch(compose):
     schedule = make(compose, "step", "schedule.step_size=3", "schedule.gamma=0.5")
     assert [schedule(epoch, EPOCHS, []) for epoch in (0, 2.9, 3, 5.9, 6)] == [1, 1, 0.5, 0.5, 0.25]
 

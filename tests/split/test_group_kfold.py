@@ -52,7 +52,7 @@ def test_the_folds_are_as_large_as_scikit_learns(groups, folds, seed):
     assert [len(part.val) for part in parts] == [len(val) for _, val in splitter]
 
 
-def test_where_no_two_groups_are_of_one_size_the_folds_are_scikit_learns():
+def test_with_groups_of_different_sizes_the_folds_are_scikit_learns():
     groups = torch.repeat_interleave(torch.arange(6), torch.tensor([3, 9, 4, 7, 1, 5]))
     parts = grouped(group_kfold, groups, folds=3, seed=5)
     splitter = reference.GroupKFold(3).split(groups, groups=groups.numpy())
@@ -71,7 +71,7 @@ def test_more_folds_than_groups_are_refused():
         grouped(group_kfold, torch.arange(30) % 3, folds=4, seed=0)
 
 
-def test_without_groups_it_is_said_what_to_type():
+def test_a_split_by_groups_without_groups_is_refused():
     with pytest.raises(UserError, match=r"Type data=csv data\.group=<column>"):
         group_kfold(torch.zeros(9), classes=True, ready_val=0, groups=None, folds=3, seed=0)
 
@@ -106,7 +106,7 @@ def test_another_seed_holds_back_other_groups():
 
 
 @pytest.mark.parametrize("name", ["kfold", "stratified_kfold", "repeated_kfold", "nested"])
-def test_a_split_that_would_tear_the_groups_of_a_table_is_told_before_torch(name):
+def test_a_split_that_would_divide_groups_is_refused_before_torch_is_imported(name):
     message = f"split={name} .*data\\.group=who on both sides\\.\nType split=group_kfold"
     with pytest.raises(UserError, match=message):
         check(composed("data=csv", "data.group=who", f"split={name}"))
@@ -117,6 +117,6 @@ def test_a_split_that_keeps_the_groups_of_a_table_passes_the_checks(name):
     check(composed("data=csv", "data.group=who", f"split={name}"))
 
 
-def test_group_kfold_without_groups_is_told_before_torch():
+def test_group_kfold_without_groups_is_refused_before_torch_is_imported():
     with pytest.raises(UserError, match=r"Type data=csv data\.group=<column>"):
         check(composed("split=group_kfold"))

@@ -1,4 +1,4 @@
-"""Nested: inner folds choose, and never touch the outer fold that estimates."""
+"""Nested cross-validation: the inner folds never contain an example of the outer fold."""
 
 import pytest
 import sklearn.model_selection as reference
@@ -64,7 +64,7 @@ def test_the_outer_folds_are_those_of_kfold_and_the_same_in_every_run():
         (["data=csv", "data.group=who"], r"split=nested .* data\.group=who .*\nType split=group"),
     ],
 )
-def test_what_cannot_be_meant_is_told_before_torch(words, message):
+def test_impossible_splits_are_refused_before_torch_is_imported(words, message):
     with pytest.raises(UserError, match=message):
         check(composed("split=nested", *words))
 

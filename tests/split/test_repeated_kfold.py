@@ -1,4 +1,4 @@
-"""Cross-validation again and again, in another order each time."""
+"""Repeated cross-validation, with an independent permutation per repeat."""
 
 import pytest
 import sklearn.model_selection as reference

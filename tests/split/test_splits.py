@@ -97,7 +97,7 @@ def test_a_split_follows_from_its_seed(name):
     assert not torch.equal(draw(1), draw(2))
 
 
-def test_a_ready_made_validation_part_is_taken_as_it_is():
+def test_a_ready_made_validation_part_is_used_unchanged():
     (part,) = holdout(
         torch.zeros(10).long(), classes=True, ready_val=3, groups=None, fraction=0.5, seed=0
     )
@@ -130,7 +130,9 @@ def test_a_regression_cannot_be_stratified():
 
 
 @given(labels, seeds)
-def test_a_stratified_order_is_a_permutation_whose_beginning_has_the_classes_shares(targets, seed):
+def test_a_stratified_order_is_a_permutation_whose_start_has_the_shares_of_the_classes(
+    targets, seed
+):
     targets = torch.tensor(targets)
     order = stratified_order(targets, seed, Purpose.DIVISION)
     assert torch.equal(order.sort().values, torch.arange(len(targets)))

@@ -15,12 +15,12 @@ def test_every_rule_is_tested_here():
 
 
 @given(st.lists(st.floats(allow_nan=False)))
-def test_never_goes_on(scores):
+def test_never_does_not_stop(scores):
     assert never(scores) is False
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)), st.integers(1, 5))
-def test_patience_ends_so_many_epochs_after_the_first_best(scores, epochs):
+def test_patience_stops_the_given_number_of_epochs_after_the_best(scores, epochs):
     first_best = scores.index(max(scores)) if scores else -1
     ended = len(scores) - 1 - first_best >= epochs
     assert patience(scores, patience=epochs, min_delta=0.0) == ended

@@ -1,4 +1,4 @@
-"""Views serve validation and test, and leave training as it is."""
+"""Views change validation and test, and not the training."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from dlcourse.view.shift import shift
 SIX = "view=[shift,mirror]"
 
 
-def test_views_change_what_is_validated_and_not_what_is_learned(tiny):
+def test_views_change_the_validation_and_not_the_training(tiny):
     ends = []
     for view in ("view=[]", SIX):
         state, fold, recipe = prepared(tiny("model=linear", view))
@@ -38,11 +38,11 @@ def test_a_model_that_sees_no_difference_gives_its_own_answer():
 def test_the_final_test_is_that_of_the_views(tiny, tmp_path):
     cfg = tiny("model=linear", SIX, "max_epochs=1")
     run(cfg, tmp_path / "run")
-    figures = run_folder.read_result(tmp_path / "run")
+    result = run_folder.read_result(tmp_path / "run")
     state, fold, recipe = prepared(cfg)
     fit(state, fold, recipe)
     metrics = measure(state.model, fold.val, fold.standardize, recipe).read("val")
-    assert figures["val"]["loss"] == metrics["val/loss"] == state.history[0].metrics["val/loss"]
+    assert result["val"]["loss"] == metrics["val/loss"] == state.history[0].metrics["val/loss"]
 
 
 def test_the_views_of_mixed_precision_are_weighed_in_full_precision(tiny):

@@ -7,7 +7,7 @@ from torch import nn
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
 
-BEST = "checkpoints/best.pt"
+BEST_WEIGHTS = "checkpoints/best.pt"
 
 
 def from_run(model: nn.Module, *, run: str) -> None:
@@ -44,10 +44,10 @@ def from_run(model: nn.Module, *, run: str) -> None:
 def read_best_weights(run: Path) -> dict:
     """Return the best weights in a run's folder; raises UserError if there are none."""
     try:
-        return atomic_files.load(run / BEST)["model"]
+        return atomic_files.load(run / BEST_WEIGHTS)["model"]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
-            f"init.run={run} holds no weights: {BEST} is not in it.\n"
+            f"init.run={run} holds no weights: {BEST_WEIGHTS} is not in it.\n"
             "Type init.run=<folder of a run>, in cross-validation <folder>/fold0"
         ) from error
     except (atomic_files.DamagedFileError, KeyError) as error:

@@ -1,1 +1,4 @@
-"""Observers: ``Observer(folder)``, see ``core.Observer``. They look and never steer."""
+"""Observers: ``Observer(folder)``, classes derived from ``core.Observer``.
+
+They show or record a run and never change it. An observer that raises is dropped with one warning.
+"""

@@ -1,4 +1,4 @@
-"""What a run looks like on the screen."""
+"""The output of a run on the terminal."""
 
 import logging
 import math
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 
 class Console(Observer):
-    """Prints what the run is, one line for each epoch, and its result.
+    """Prints the facts of a run, one line per epoch, and its result.
 
-    The line of the best epoch so far ends in ``*``. Below them a terminal shows a bar with the time
-    left to ``max_epochs``; early stopping may end the run before. Runs of more than 100 epochs
-    print five lines a second at most. ``train.log`` has a line for every epoch.
+    The line of the best epoch so far ends in ``*``. On a terminal a progress bar below shows the
+    time left to ``max_epochs``, without regard to early stopping. Runs of more than 100 epochs
+    print at most five lines per second. ``train.log`` has a line for every epoch.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,7 +53,7 @@ class Console(Observer):
         self.below.enter_context(live(self.progress))
 
     def watch(self, batches: Iterable, count: int) -> Iterable:
-        """Count the batches as they pass; nothing is read from the device."""
+        """Count the batches; nothing is read from the device."""
         before = self.done = math.floor(self.done)
         for position, batch in enumerate(batches):
             yield batch
@@ -122,7 +122,7 @@ class Console(Observer):
         return fitting([part for part in (label, shown, left, waits) if part], width)
 
     def left(self) -> str:
-        """Return how long the other epochs will take, judged by those so far."""
+        """Return the estimated time of the remaining epochs, from the epochs of this session."""
         done = self.done - self.before
         rest = self.recipe.max_epochs - self.done
         if done <= 0:
@@ -135,7 +135,7 @@ class Console(Observer):
         return f"epoch {epoch:{len(str(last))}}/{last}"
 
     def say_facts(self, facts: Mapping[str, str]) -> None:
-        """Print what the run is, one fact to a line."""
+        """Print the facts of the run, one per line."""
         indent = max(map(len, facts), default=0) + 2
         width = max(columns() - 1, indent + 10) if self.terminal else UNLIMITED
         for name, value in facts.items():
@@ -147,13 +147,13 @@ class Console(Observer):
 
     @staticmethod
     def say(text: str) -> None:
-        """Print a line and put it into train.log."""
+        """Print a line and write it to train.log."""
         log.info(text.strip())
         print(text, flush=True)
 
 
 def best_of(history: list[Record], recipe: Recipe) -> list[Record]:
-    """Return the best epoch so far in a list of its own, or an empty one."""
+    """Return a list of the best epoch so far, or an empty list."""
     if not history:
         return []
     best = best_epoch(history, recipe.monitor, recipe.mode)

@@ -1,11 +1,11 @@
-"""One line for each epoch, as wide as the terminal at most."""
+"""One line per epoch that fits the terminal."""
 
 from collections.abc import Iterable, Mapping
 
 from dlcourse.terminal.live_line import cells, clipped
 
 SHORT_NAMES = {"accuracy": "acc", "average_precision": "AP", "noise_std": "noise"}
-"""Names where the full one makes the line too long."""
+"""Short names for lines that are too long."""
 
 
 def epoch_line(
@@ -19,13 +19,13 @@ def epoch_line(
 ) -> str:
     """Return ``epoch 12/50  train loss 0.0458 accuracy 0.9874  val loss 0.0993 accuracy 0.9652 *``.
 
-    Where it does not fit into the terminal, what matters least is left out first: ``more`` (the
-    speed, the time left), long names, then the metrics that are not monitored.
+    A line that is too long loses first ``more`` (the speed, the time left), then long names, then
+    the metrics that are not monitored.
 
-    metrics: of the epoch, ``{"train/loss": ..., "val/accuracy": ...}``. best: marks the line of the
-    best epoch so far. width: columns.
+    metrics: of the epoch, ``{"train/loss": ..., "val/accuracy": ...}``.
+    best: whether to mark the line as that of the best epoch so far. width: in columns.
     """
-    mark = " *" if best else "  "  # as wide, so that all epochs of a run are shortened alike
+    mark = " *" if best else "  "  # same width, so that all lines are shortened alike
     ranked = shown_metrics(metrics, monitor)
     line = join_metrics(label, ranked, metrics, {}) + mark
     candidates = ["  ".join([line, *more]), line]
@@ -39,8 +39,8 @@ def epoch_line(
 def shown_metrics(metrics: Mapping[str, float], monitor: str) -> list[str]:
     """Return the metrics that a line shows, the most important ones first.
 
-    They are the loss and one other metric of both parts: the monitored one, or the first there is
-    where the loss is monitored or the training part has no metric of that name.
+    They are the loss and one other metric of both parts: the monitored metric, or the first one if
+    the loss is monitored or the training part has no metric of that name.
     """
     name = monitor.partition("/")[2]
     both = [key for key in metrics if key.startswith(("train/", "val/")) and "/loss" not in key]
@@ -57,7 +57,7 @@ def shown_metrics(metrics: Mapping[str, float], monitor: str) -> list[str]:
 def join_metrics(
     label: str, keys: list[str], metrics: Mapping[str, float], names: Mapping[str, str]
 ) -> str:
-    """Return a line with these metrics: those of the training part, then of the validation part."""
+    """Return a line with these metrics, first of the training part, then of the validation part."""
     parts = [label]
     for split in ("train", "val"):
         own = sorted(

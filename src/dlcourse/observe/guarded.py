@@ -1,4 +1,4 @@
-"""An observer that cannot end the run it looks at."""
+"""An observer whose errors cannot end the run."""
 
 import logging
 from collections import deque
@@ -13,10 +13,10 @@ log = logging.getLogger(__name__)
 
 
 class Guarded(Observer):
-    """Passes every call on to an observer, and drops it with one warning when it raises.
+    """Forwards every call to an observer, and drops the observer with one warning if it raises.
 
-    name: what the warning calls it. make: returns the observer for a run's folder.
-    KeyboardInterrupt and SystemExit pass.
+    name: of the observer, for the warning. make: returns the observer for a run's folder.
+    KeyboardInterrupt and SystemExit are not caught.
     """
 
     def __init__(self, name: str, make: Callable[[Path], Observer], folder: Path) -> None:
@@ -24,7 +24,7 @@ class Guarded(Observer):
         self.observer: Observer | None = None
         try:
             self.observer = make(folder)
-        except Exception as error:  # of a user's own observer, whatever it is
+        except Exception as error:  # a user's observer may raise anything
             self.drop(error)
 
     def introduce(self, facts: Mapping[str, str], fold: int, folds: int) -> None:
@@ -43,15 +43,15 @@ class Guarded(Observer):
         self.call("close")
 
     def watch(self, batches: Iterable, count: int) -> Iterable:
-        """Return the batches themselves where the observer does not look at them."""
+        """Return the batches unchanged if the observer does not wrap them."""
         source = BatchSource(batches)
         seen = self.call("watch", source, count)
         return batches if seen is None or seen is source else self.follow(source, seen)
 
     def follow(self, source: "BatchSource", seen: Iterable) -> Iterator:
-        """Yield every batch of the source once the observer has passed it on, or without it.
+        """Yield every batch of the source after the observer has read it, or without the observer.
 
-        What the observer yields in its place is not looked at.
+        The values that the observer yields are ignored.
         """
         passed = None
         while self.observer is not None:
@@ -61,7 +61,7 @@ class Guarded(Observer):
             except StopIteration:
                 break
             except Exception as error:
-                if source.error is not None:  # the data cannot be read: not the observer's fault
+                if source.error is not None:  # reading the data failed, not the observer
                     raise source.error from None
                 self.drop(error)
             yield from source.read_so_far()
@@ -79,18 +79,18 @@ class Guarded(Observer):
             return None
 
     def drop(self, error: Exception, closed: bool = False) -> None:
-        """Leave the observer out from now on, log one warning, and close what it has opened."""
+        """Stop calling the observer, log one warning, and close it."""
         dropped, self.observer = self.observer, None
         warn(f"The observer {self.name} failed, and the run continues without it", error)
         if dropped is not None and not closed:
             try:
                 dropped.close()
-            except Exception:  # of an observer that has failed before
+            except Exception:  # it has failed before
                 log.info("The observer %s could not be closed", self.name, exc_info=True)
 
 
 class BatchSource:
-    """An epoch's batches, with those that were read and not handed on, and the error of reading."""
+    """An epoch's batches, with a queue of those read but not yielded, and an error of reading."""
 
     def __init__(self, batches: Iterable) -> None:
         self.batches = iter(batches)
@@ -112,6 +112,6 @@ class BatchSource:
         return batch
 
     def read_so_far(self) -> Iterator:
-        """Yield the batches that were read and not handed on yet."""
+        """Yield the batches that were read and not yielded yet."""
         while self.waiting:
             yield self.waiting.popleft()

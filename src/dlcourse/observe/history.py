@@ -1,4 +1,4 @@
-"""history.jsonl, for scripts."""
+"""The history of a run as a file of JSON lines."""
 
 from pathlib import Path
 
@@ -7,12 +7,11 @@ from dlcourse.core import Fold, Observer, Recipe, Record, State
 
 
 class History(Observer):
-    """Writes one line of JSON an epoch: ``{"epoch": 1, "train/loss": ..., "val/loss": ...}``.
+    """Writes ``history.jsonl`` with one JSON object per epoch.
 
-    A metric that is undefined in an epoch is null.
-
-    At the start the file is brought in line with the restored state, so that an epoch which was
-    written down but not kept in the checkpoint does not stand there twice.
+    A line is ``{"epoch": 1, "train/loss": ..., "val/loss": ...}``; a metric that is undefined in an
+    epoch is null. At the start the file is rewritten from the restored state, so that an epoch that
+    was written but is not in the checkpoint does not appear twice.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,7 +1,9 @@
-"""Plots of what the metrics' ``full`` tells; each returns a figure of its own.
+"""Plots of the results of the metrics' ``full``; each returns a new matplotlib Figure.
 
-The colours can be told apart by the colour-blind, and nothing is said by colour alone.
+The colours are safe for colour-blind readers, and no information is given by colour alone.
 """
+
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,16 +14,16 @@ from dlcourse.drawing.style import COLOURS, DASHES, style_axes
 from dlcourse.drawing.text import LITERAL, add_legend, class_labels
 
 BLUE, ORANGE, RED, GREY = *COLOURS[:3], "#c9cdd2"
-MANY_CURVES = 10  # of more classes the worst few have a colour, the others are grey
+MANY_CURVES = 10  # with more classes only the worst are coloured, the others are grey
 WORST_CURVES = 6
-MANY_ROWS = 50  # of more classes the worst and the best halves of so many have a row
+MANY_ROWS = 50  # with more classes only the 25 worst and the 25 best are shown
 
 
 def draw_confusion(counts: list[list[int]], classes: list[str]) -> Figure:
     """Draw counts (K, K): true class in rows, predicted in columns, coloured by share of the row.
 
-    The colour follows the square root of the share, so that rare mistakes are seen. Up to 20
-    classes the counts are written into the cells, up to 100 the names beside them.
+    The colour scale is the square root of the share, so that rare errors are visible. With up to 20
+    classes the cells show the counts, with up to 100 the axes show the names.
     """
     table, size = np.array(counts), len(classes)
     share = table / table.sum(1, keepdims=True).clip(min=1)
@@ -43,28 +45,29 @@ def draw_confusion(counts: list[list[int]], classes: list[str]) -> Figure:
         for row, column in np.ndindex(size, size):
             colour = "white" if share[row, column] > 0.3 else "black"
             count = table[row, column]
-            axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=9)
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
     return figure
 
 
 def draw_precision_recall(full: dict, classes: list[str]) -> Figure:
     """Draw every class's precision over recall, in steps, with its average precision.
 
-    full: what ``AveragePrecision.full`` returned. Grey lines in the back have the same F1.
+    full: the result of ``AveragePrecision.full``. Grey lines in the background connect points of
+    equal F1.
     """
-    told, (names, note) = full["average_precision"], class_labels(classes)
-    present = [number for number, area in enumerate(told["per_class"]) if area is not None]
-    worst_first = sorted(present, key=lambda number: told["per_class"][number])
+    details, (names, note) = full["average_precision"], class_labels(classes)
+    present = [number for number, area in enumerate(details["per_class"]) if area is not None]
+    worst_first = sorted(present, key=lambda number: details["per_class"][number])
     shown = worst_first[:WORST_CURVES] if len(present) > MANY_CURVES else present
     figure = Figure(figsize=(7.6, 5), layout="constrained")
     axes = figure.add_subplot(xlabel="recall", ylabel="precision")
     draw_equal_f1(axes)
     entries = []
     for number in [n for n in present if n not in shown] + shown:
-        curve = told["curves"][number]
+        curve = details["curves"][number]
         recall, precision = [0, *curve["recall"]], [curve["precision"][0], *curve["precision"]]
         place = shown.index(number) if number in shown else None
-        look = (
+        look: dict[str, Any] = (
             {"color": GREY, "linewidth": 0.6, "zorder": 1.5}
             if place is None
             else {
@@ -74,9 +77,9 @@ def draw_precision_recall(full: dict, classes: list[str]) -> Figure:
         )
         (curve,) = axes.step(recall, precision, where="pre", **look)
         if place is not None:
-            entries.append((curve, f"{names[number]}  {told['per_class'][number]:.3f}"))
+            entries.append((curve, f"{names[number]}  {details['per_class'][number]:.3f}"))
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
-    axes.set_title(f"mean average precision {told['macro']:.3f}", loc="left")
+    axes.set_title(f"mean average precision {details['macro']:.3f}", loc="left")
     heading = "average precision"
     if len(shown) < len(present):
         (grey,) = axes.plot([], [], color=GREY, linewidth=0.8)
@@ -90,7 +93,7 @@ def draw_precision_recall(full: dict, classes: list[str]) -> Figure:
 
 
 def draw_equal_f1(axes: Axes) -> None:
-    """Draw the lines on which F1, the harmonic mean of precision and recall, is the same."""
+    """Draw lines of equal F1, the harmonic mean of precision and recall."""
     for f1 in (0.2, 0.4, 0.6, 0.8):
         recall = np.linspace(f1 / (2 - f1), 1, 100)
         precision = f1 * recall / (2 * recall - f1)
@@ -100,9 +103,9 @@ def draw_equal_f1(axes: Axes) -> None:
 
 
 def draw_reliability(full: dict) -> Figure:
-    """Draw accuracy against confidence bin by bin, and below how many examples each bin has.
+    """Draw accuracy against confidence per bin, and below it the share of examples per bin.
 
-    full: what ``Calibration.full`` returned. A calibrated model's bars end at the diagonal.
+    full: the result of ``Calibration.full``. The bars of a calibrated model end at the diagonal.
     """
     table = full["calibration"]
     count = np.array(table["count"])
@@ -134,23 +137,23 @@ def draw_reliability(full: dict) -> Figure:
 
 
 def draw_per_class(full: dict, classes: list[str]) -> Figure:
-    """Draw precision, recall and F1 of every class as dots on its line, the worst F1 on top.
+    """Draw precision, recall and F1 of every class in one row per class, sorted by F1.
 
-    full: what ``Confusion.full`` returned. Of more than 50 classes the 25 worst and the 25 best
-    are drawn.
+    full: the result of ``Confusion.full``. With more than 50 classes only the 25 worst and the 25
+    best are shown.
     """
-    figures = full["per_class"]
-    order = sorted(range(len(classes)), key=lambda number: figures["f1"][number])
+    metrics = full["per_class"]
+    order = sorted(range(len(classes)), key=lambda number: metrics["f1"][number])
     half = MANY_ROWS // 2
     many = len(order) > MANY_ROWS
     shown = order[:half] + order[-half:] if many else order
     rows = np.arange(len(shown), dtype=float)
     if many:
-        rows[half:] += 1  # a line for those between
+        rows[half:] += 1  # a gap for the classes between
     figure = Figure(figsize=(7, 1.5 + 0.2 * (rows[-1] + 1)), layout="constrained")
     axes = figure.add_subplot(xlim=(-0.01, 1.02), ylim=(rows[-1] + 0.7, -0.7))
     looks = {"precision": (BLUE, "<"), "recall": (ORANGE, ">"), "f1": ("black", "|")}
-    columns = {name: np.array([figures[name][n] for n in shown]) for name in looks}
+    columns = {name: np.array([metrics[name][n] for n in shown]) for name in looks}
     axes.hlines(rows, columns["precision"], columns["recall"], color=GREY, linewidth=2.5, zorder=1)
     for name, (colour, marker) in looks.items():
         label = "F1" if name == "f1" else name
@@ -158,7 +161,7 @@ def draw_per_class(full: dict, classes: list[str]) -> Figure:
             columns[name], rows, marker, color=colour, markersize=7, label=label, clip_on=False
         )
     names, note = class_labels(classes)
-    labels = [f"{names[n]}  ({figures['support'][n]})" for n in shown]
+    labels = [f"{names[n]}  ({metrics['support'][n]})" for n in shown]
     axes.set_yticks(rows, labels, fontsize=9, **LITERAL)
     if many:
         axes.text(
@@ -173,6 +176,6 @@ def draw_per_class(full: dict, classes: list[str]) -> Figure:
 
 
 def add_note(figure: Figure, note: str) -> None:
-    """Write a note in small letters below everything else, if there is one."""
+    """Write a note in small type at the bottom, if there is one."""
     if note:
         figure.supxlabel(note, fontsize=7, color="#717581", x=0.01, ha="left", wrap=True)

@@ -17,17 +17,15 @@ log = logging.getLogger(__name__)
 
 
 class TensorBoard(Observer):
-    """Draws every figure of the history, the graph, plots of the test and the HParams entry.
+    """Writes all metrics, the graph, plots of the final test and the HParams entry.
 
-    The x axis counts epochs. A resumed run opens a new event file that takes the place of
-    whatever the old one holds from there on.
-
-    The file is opened after the first epoch and matplotlib imported at the end, so that training
-    starts without waiting for either.
+    The x axis counts epochs. A resumed run opens a new event file that replaces later entries of
+    the old one. The file is opened after the first epoch and matplotlib is imported at the end, so
+    that neither delays the start of the training.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder  # itself, so that TensorBoard calls the run by its folder's name
+        self.folder = folder  # no subfolder, so that TensorBoard shows the folder's name
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.recipe, self.fold = recipe, fold
@@ -35,35 +33,35 @@ class TensorBoard(Observer):
 
     @cached_property
     def writer(self) -> Any:
-        """The event file, opened when the first figure is there."""
+        """The event file, opened for the first metric."""
         from torch.utils.tensorboard import SummaryWriter
 
         return SummaryWriter(str(self.folder), purge_step=self.again)
 
     def epoch(self, state: State) -> None:
         record = state.history[-1]
-        for name, figure in record.metrics.items():
-            if name != "seconds":  # the speed says it already
-                self.writer.add_scalar(name, figure, record.epoch)
+        for name, value in record.metrics.items():
+            if name != "seconds":  # examples_per_second shows the same
+                self.writer.add_scalar(name, value, record.epoch)
         self.writer.flush()
 
     def finish(self, state: State, result: dict) -> None:
         from torch.utils.tensorboard.summary import hparams
 
-        for name, figure in result["test"].items():
-            self.writer.add_scalar(f"test/{name}", figure, result["best_epoch"])
+        for name, value in result["test"].items():
+            self.writer.add_scalar(f"test/{name}", value, result["best_epoch"])
         self.draw_plots(result)
         self.draw_graph(state)
         best = f"best/{result['monitor']}"
         self.writer.add_scalar(best, result["best"], result["best_epoch"])
-        # Without a summary of the whole experiment TensorBoard gathers the columns from all runs;
-        # with one in every run it takes those of the first and hides what others have besides.
+        # Without an experiment summary TensorBoard collects the columns from all runs; with one in
+        # every run it shows those of the first run only.
         _, *own = hparams(result["options"], {best: result["best"]})
         for summary in own:
             self.writer.file_writer.add_summary(summary)
 
     def draw_plots(self, result: dict) -> None:
-        """Draw the final test's plots; one that fails is left out with a warning."""
+        """Draw the plots of the final test; one that fails is skipped with a warning."""
         with guarded("Drawing the final test"):
             plots = plots_of(result)
             for name, draw in plots.items():
@@ -71,18 +69,18 @@ class TensorBoard(Observer):
                     self.writer.add_figure(f"test/{name}", draw(), result["best_epoch"], False)
 
     def draw_graph(self, state: State) -> None:
-        """Draw the model as PyTorch traces it on one example; one it cannot trace is named."""
+        """Write the model's graph, traced on one example; log a warning if it cannot be traced."""
         first = torch.zeros(1, dtype=torch.int64, device=self.fold.train.device)
         (example, _), *_ = self.fold.train.batches([first])
         inputs = self.recipe.prepare(self.fold.standardize(example))
         state.model.eval()
         try:
             with warnings.catch_warnings(), torch.no_grad():
-                warnings.simplefilter("ignore")  # the tracer's own, about its future
-                # to check the trace by a second one would import half a second of torch.distributed
+                warnings.simplefilter("ignore")  # deprecation warnings of the tracer
+                # checking the trace would import torch.distributed, which takes 0.5 s
                 traced = torch.jit.trace(state.model, inputs, check_trace=False)
                 self.writer.add_graph(traced, inputs)
-        except Exception as error:  # any model may hold something that cannot be traced
+        except Exception as error:  # some models cannot be traced
             log.warning("TensorBoard shows no graph of this model: %s", str(error).split("\n")[0])
 
     def close(self) -> None:
@@ -91,9 +89,9 @@ class TensorBoard(Observer):
 
 
 def plots_of(result: dict) -> dict[str, Callable[[], Any]]:
-    """Return what draws each plot of the final test, by the name that TensorBoard shows it under.
+    """Return functions that draw the plots of the final test, by their names in TensorBoard.
 
-    A plot with the name of a curve would not be shown.
+    A plot with the same name as a curve would not be shown.
     """
     if not {"confusion", "per_class", "average_precision", "calibration"} & set(result):
         return {}
@@ -101,7 +99,7 @@ def plots_of(result: dict) -> dict[str, Callable[[], Any]]:
 
     classes = result["classes"]
     plots = {
-        "confusion": partial(plots.draw_confusion, result.get("confusion"), classes),
+        "confusion": partial(plots.draw_confusion, result.get("confusion", []), classes),
         "per_class": partial(plots.draw_per_class, result, classes),
         "average_precision": partial(plots.draw_precision_recall, result, classes),
         "calibration": partial(plots.draw_reliability, result),

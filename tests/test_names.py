@@ -1,0 +1,61 @@
+"""No public top-level name has two meanings: it is defined in one module of the package."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dlcourse import core
+
+PACKAGE = Path(core.__file__).parent
+SAME_CONTRACT = {
+    "log": "the logger of a module",
+    "main": "the entry of a command",
+    "RULES": "the rules of a module of schema/rules, and all of them",
+    "MIN_SIZE": "the smallest side of a model's images",
+    "TEST_EXAMPLES": "the size of a data set's test part",
+    "constant": "a choice of its group: init=constant, schedule=constant",
+    "linear": "a choice of its group: data=linear, schedule=linear",
+    "none": "a choice of its group: clip=none",
+}
+TO_RENAME = frozenset()
+"""Names with two meanings that remain; the list may only become shorter."""
+
+
+def names_in(source: str) -> Iterator[str]:
+    """Yield the public names that a module defines at its top level; imports define none."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        else:
+            continue
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def defined_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the modules of every name that more than one of them defines."""
+    modules = defaultdict(set)
+    for module, source in sources.items():
+        for name in names_in(source):
+            modules[name].add(module)
+    return {name: sorted(found) for name, found in modules.items() if len(found) > 1}
+
+
+def test_a_name_is_defined_in_one_module():
+    sources = {str(p.relative_to(PACKAGE)): p.read_text("utf-8") for p in PACKAGE.rglob("*.py")}
+    assert len(sources) > 200
+    twice = defined_twice(sources)
+    allowed = SAME_CONTRACT.keys() | TO_RENAME
+    assert {name: found for name, found in twice.items() if name not in allowed} == {}
+
+
+def test_a_second_definition_is_found_and_an_import_is_none():
+    first = "import math\nA: int = 1\nB, C = 2, 3\ndef f(): ...\n_own = 1"
+    second = "from first import A\nclass f: ...\nC = 4\n_own = 2"
+    assert defined_twice({"first": first, "second": second}) == {
+        "C": ["first", "second"],
+        "f": ["first", "second"],
+    }
