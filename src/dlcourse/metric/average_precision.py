@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from dlcourse.core import Metric
 from dlcourse.metric.classes import true_class
 
-POINTS = 200  # of a stored curve, at most
+CURVE_POINTS = 200  # of a stored curve, at most
 TEMPERATURE = 4  # spreads probabilities near 0 and 1 over more bins
 
 
@@ -99,6 +99,6 @@ def precision_recall(score: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def thinned(values: Tensor) -> list[float]:
-    """Return at most ``POINTS`` evenly spaced values, including the first and the last."""
-    chosen = torch.linspace(0, len(values) - 1, min(len(values), POINTS)).round().long()
+    """Return at most ``CURVE_POINTS`` evenly spaced values, including the first and the last."""
+    chosen = torch.linspace(0, len(values) - 1, min(len(values), CURVE_POINTS)).round().long()
     return [round(value, 4) for value in values[chosen].tolist()]
