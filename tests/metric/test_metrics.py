@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from dlcourse.metric.accuracy import Accuracy
-from dlcourse.metric.average_precision import POINTS, AveragePrecision
+from dlcourse.metric.average_precision import CURVE_POINTS, AveragePrecision
 from dlcourse.metric.calibration import Calibration
 from dlcourse.metric.confusion import Confusion
 from dlcourse.metric.r2 import R2
@@ -156,7 +156,7 @@ def test_a_curve_is_a_subset_of_scikit_learns_points(examples):
         ours = list(zip(curve["recall"], curve["precision"], strict=True))
         assert set(ours) <= points
         assert curve["recall"][-1] == 1
-        assert len(ours) == min(POINTS, int((targets == number).sum()))
+        assert len(ours) == min(CURVE_POINTS, int((targets == number).sum()))
 
 
 @settings(max_examples=40)
