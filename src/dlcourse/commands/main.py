@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "measure where a run's time goes and what makes it faster",
     "check-gradient": "compare a hand-written backward with numeric gradients",
     "catalogue": "list the choices of every group and their options",
+    "completion": "print the code that switches on completion with Tab in bash",
 }
 """What each command does, in one line."""
 

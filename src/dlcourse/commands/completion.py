@@ -1,0 +1,133 @@
+"""Print the shell code that switches on completion with Tab in bash.
+
+    eval "$(dlcourse completion)"
+
+Put this line into ~/.bashrc to have it in every shell. Commands, groups, choices and the options of
+the chosen choices are completed: ``dlcourse train model=le<Tab>``, ``model.act<Tab>``.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+
+from omegaconf import OmegaConf
+
+from dlcourse.commands.main import COMMANDS
+from dlcourse.schema import catalogue
+from dlcourse.schema.catalogue import CONFIGS
+
+BASH = """\
+_dlcourse() {
+  local IFS=$'\\n'
+  COMPREPLY=($(COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" "$1" completion words 2>/dev/null))
+  if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=.] ]]; then compopt -o nospace; fi
+}
+complete -o default -F _dlcourse dlcourse"""
+OPTIONS = {
+    "evaluate": ("run=", "data.root=", "trust="),
+    "predict": ("run=", "images=", "csv=", "trust="),
+    "collect": ("csv=", "markdown=", "latex=", "plots="),
+    "check-gradient": ("function=", "shapes=", "seed=", "wrong="),
+}
+"""The options of the commands that take no options of a run."""
+OF_A_RUN = ("train", "sweep", "show", "shapes", "doctor")
+OF_A_SWEEP = ("seeds=", "workers=", "on_error=", "check=")
+FLAGS = ("--help", "--config-dir", "--cfg", "--version")
+
+
+def main(words: list[str]) -> None:
+    """Print the shell code; with ``words`` the candidates for the line in ``COMP_LINE``."""
+    if words != ["words"]:
+        print(BASH)
+        return
+    line = os.environ.get("COMP_LINE", "")
+    point = int(os.environ.get("COMP_POINT", len(line)))
+    for candidate in candidates(line[:point]):
+        print(candidate)
+
+
+def candidates(line: str) -> list[str]:
+    """Return what can stand in place of the last word of a line, as bash takes it.
+
+    bash splits words at ``=``: outside quotes, only what follows the last one is replaced.
+    """
+    *before, word = re.split(r"\s+", line)
+    quoted = word[:1] in ("'", '"')
+    found = [text for text in proposals(before[1:], word.strip("'\"")) if text]
+    if quoted:
+        return found
+    start = word.rpartition("=")[0]
+    return [text.removeprefix(f"{start}=") if start else text for text in found]
+
+
+def proposals(before: list[str], word: str) -> list[str]:
+    """Return the words that start with a word. before: the words between it and ``dlcourse``."""
+    if not before:
+        return starting(word, [*COMMANDS, "--help", "--version"])
+    command = before[0]
+    if command == "catalogue":
+        group, equals, _ = word.partition("=")
+        named = [f"{group}={name}" for name in choices(group)]
+        return starting(word, named if equals else catalogue.ORDER)
+    if command not in OF_A_RUN:
+        return starting(word, OPTIONS.get(command, ()))
+    key, equals, value = word.partition("=")
+    if not equals:
+        more = OF_A_SWEEP if command == "sweep" else ("resume=",)
+        return starting(word, [*keys(word, before), *more, *FLAGS])
+    opened = re.match(r"(.*[\[,])?", value)
+    head = opened[0] if opened else ""
+    return starting(word, [f"{key}={head}{text}" for text in values(key, before)])
+
+
+def starting(word: str, known: Iterable[str]) -> list[str]:
+    """Return the known words that start with a word, each once."""
+    return [text for text in dict.fromkeys(known) if text.startswith(word)]
+
+
+def keys(word: str, before: list[str]) -> list[str]:
+    """Return groups and top-level options, or behind ``model.`` the options of the chosen model."""
+    group, dot, _ = word.partition(".")
+    if dot:
+        return [f"{group}.{key}=" for key in options(group, before)]
+    groups = [text for name in catalogue.ORDER for text in (f"{name}=", f"{name}.")]
+    top = [f"{key}=" for key, value in settings().items() if not isinstance(value, dict)]
+    return [*groups, *top]
+
+
+def values(key: str, before: list[str]) -> list[str]:
+    """Return the choices of a group, the words of a model's option, or an option's default."""
+    group, dot, option = key.partition(".")
+    if not dot:
+        default = settings().get(key)
+        return list(choices(key)) or ([] if default is None else [catalogue.shown(default)])
+    if option in catalogue.WORDS:
+        return list(catalogue.WORDS[option])
+    default = options(group, before).get(option)
+    return ["true", "false"] if isinstance(default, bool) else [catalogue.shown(default)]
+
+
+def settings() -> dict[str, object]:
+    """Return the options of ``train.yaml`` with their defaults."""
+    content = OmegaConf.to_container(OmegaConf.load(CONFIGS / "train.yaml"))
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items() if key != "defaults"}
+
+
+def choices(group: str) -> Iterable[str]:
+    """Return the names of a group's choices."""
+    return catalogue.files_of(group, [CONFIGS]) if group in catalogue.ORDER else ()
+
+
+def options(group: str, before: list[str]) -> dict[str, object]:
+    """Return the options of the choices that are typed for a group, or of its default choices."""
+    typed = [word.strip("'\"").partition("=")[2] for word in before if f"{group}=" in word]
+    names: list[str] = (
+        re.findall(r"\w+", typed[-1]) if typed else catalogue.defaults(CONFIGS).get(group, [])
+    )
+    common = settings().get(group)
+    found: dict[str, object] = dict(common) if isinstance(common, dict) else {}
+    files = catalogue.files_of(group, [CONFIGS])
+    for path in (files[name] for name in names if name in files):
+        found |= catalogue.read_choice(path).options
+    return found
