@@ -1,7 +1,6 @@
 """``dlcourse.sweep``: the table of the command, and no process that is left behind."""
 
 import csv
-import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -74,22 +73,6 @@ def test_the_rows_are_those_of_the_commands_table(swept):
 def test_a_sweeps_folder_is_no_run(swept):
     with pytest.raises(dlcourse.UserError, match=r"dlcourse\.sweep\(resume="):
         dlcourse.load(swept[0])
-
-
-def test_a_complete_sweep_is_read_and_leaves_no_process(from_python, capsys):
-    main = sys.modules["__main__"]
-    options = [*SMALL, "model=mlp", "optim=sgd,adam", "max_epochs=1"]
-    table = dlcourse.sweep(*options, quiet=True)
-    assert capsys.readouterr().out == ""
-    assert [row["status"] for row in table.rows] == ["done", "done"]
-    again = dlcourse.sweep(resume=table, quiet=True)
-    assert (again.folder, again.rows) == (table.folder, table.rows)
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing.forkserver import _forkserver
-
-        assert _forkserver._forkserver_pid is None
-        assert _forkserver._preload_modules == ["__main__"]
-    assert sys.modules["__main__"] is main
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,13 @@ def digits(value: object) -> str:
 def rows_as_html(title: str, rows: Sequence[Mapping[str, object]], note: str) -> str:
     """Return the rows of a sweep as a table, the first one in bold."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [[digits(row.get(key, "")) for key in keys] for row in rows]
+    cells = [[table_cell(key, row.get(key, "")) for key in keys] for row in rows]
     return (
         f"<div><p><b>{escape(title)}</b></p>{table(keys, cells, bold=0)}<p>{escape(note)}</p></div>"
     )
+
+
+def table_cell(key: str, value: object) -> str:
+    """Return a cell of a sweep's table: metrics in four decimals, options as they are typed."""
+    is_metric = key == "std" or "/" in key
+    return f"{value:.4g}" if isinstance(value, float) and not is_metric else digits(value)

@@ -82,7 +82,7 @@ def table_of(
 
 def needed(table: Table) -> int:
     """Return how many columns a table takes at least."""
-    console = Console(width=UNBOUNDED)
+    console = Console(width=UNBOUNDED, force_jupyter=False)
     whole = console.measure(table).maximum
     for number, column in enumerate(table.columns):
         if not column.no_wrap:
@@ -93,7 +93,7 @@ def needed(table: Table) -> int:
 
 def printed(table: Table, width: int) -> str:
     """Return a table as text."""
-    console = Console(width=width)
+    console = Console(width=width, force_jupyter=False)
     with console.capture() as captured:
         console.print(table)
     lines = [line.rstrip() for line in captured.get().split("\n")]
