@@ -3,18 +3,16 @@
 import ast
 import re
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from omegaconf import OmegaConf
 
 from dlcourse.schema.bounds import ACTIVATION, NORMS, POOLS
+from dlcourse.schema.overrides import leaves
+from dlcourse.schema.packaged import CONFIGS as CONFIGS
+from dlcourse.schema.packaged import PACKAGE
 from dlcourse.schema.validate import GROUPS, MULTIPLE
-
-HERE = Path(__file__).parents[1]
-CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parents[1] / "configs"
-"""In a wheel the configs are in the package, in a clone next to ``src/``."""
 
 HELP = """\
 dlcourse trains: every idea of a deep-learning course is one option on the command line.
@@ -133,19 +131,10 @@ def read_choice(path: Path) -> Choice:
             options |= read_choice(path.with_name(f"{entry}.yaml")).options
     own = content if "@package _global_" not in path.read_text() else content.pop(group, {})
     if own is not content:
-        sets += [f"{key}={shown(value)}" for key, value in leaves(content)]
-    options |= dict(leaves(own))
+        sets += [f"{key}={shown(value)}" for key, value in leaves(content, private=False)]
+    options |= dict(leaves(own, private=False))
     what = PAPER.sub("", text).rstrip(".")
     return Choice(path.stem, what, paper[1] if paper else "", options, sets)
-
-
-def leaves(tree: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the dotted keys that can be typed, with their values."""
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{key}.")
-        elif not str(key).startswith("_"):
-            yield f"{prefix}{key}", value
 
 
 def shown(value: object) -> str:
@@ -165,7 +154,7 @@ def contract(group: str) -> str:
     """Return the first paragraph of what a group's code says of itself."""
     if group == "experiment":
         return PRESETS
-    path = HERE / group / "__init__.py"
-    source = path if path.exists() else HERE / f"{group}.py"
+    path = PACKAGE / group / "__init__.py"
+    source = path if path.exists() else PACKAGE / f"{group}.py"
     told = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
     return " ".join(told.split("\n\n")[0].split()).replace("``", "`")

@@ -3,28 +3,22 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from dlcourse.schema.facts import FIGURES
-from dlcourse.schema.overrides import leaves
+from dlcourse.schema.facts import fact, reports_of
+from dlcourse.schema.overrides import is_private, leaves
+from dlcourse.schema.packaged import declared
 
 SMOOTHING = "loss.label_smoothing"
-
-SAME_LOSS = {"dlcourse.loss.nll.nll": "dlcourse.loss.cross_entropy.cross_entropy"}
-"""Losses that have the value of another one."""
 
 SAME_DATA = (
     "root", "download", "seed", "examples", "train_examples", "test_examples", "test_fraction",
     "standardize", "size", "channels", "features", "group", "memory", "workers", "damaged",
 )  # fmt: skip
-"""Keys of ``data`` that leave the question the same: how many examples, how they are read."""
+"""Keys of ``data`` that leave the task the same: the number of examples, how they are read."""
 
 SAME_RECONSTRUCTION = (
     "root", "download", "seed", "examples", "memory", "workers", "damaged", "standardize",
 )  # fmt: skip
 """The same where the inputs are the targets."""
-
-OWN_FILES = ("dlcourse.data.csv.csv", "dlcourse.data.image_folder.image_folder")
-"""Data that are what lies in ``data.root``."""
-
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a nested config by its dotted keys."""
@@ -44,11 +38,11 @@ def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     parts = {
         key: text(value)
         for key, value in values.items()
-        if key.startswith("loss.") and key != "loss._partial_"
+        if key.startswith("loss.") and not is_private(key.removesuffix("._target_"))
     }
-    name = parts.get("loss._target_")
-    if name in SAME_LOSS:
-        parts["loss._target_"] = SAME_LOSS[name]
+    if "loss._target_" in parts:
+        name = parts["loss._target_"]
+        parts["loss._target_"] = fact({"_target_": name}, "same_value_as") or name
     if parts.get(SMOOTHING) == "0":
         del parts[SMOOTHING]
     if SMOOTHING in parts and values.get("plain_loss") is False:
@@ -59,18 +53,19 @@ def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 def data_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return what says which examples and targets a value of ``monitor`` was measured on.
 
-    A figure of the training part is measured on examples as the augmentations change them.
+    A value on the training part is measured on examples as the augmentations change them.
     """
     same = SAME_RECONSTRUCTION if values.get("data.reconstruct") else SAME_DATA
     name = str(values.get("data._target_", ""))
-    if name in OWN_FILES or not name.startswith("dlcourse."):
+    if declared(name).get("own_files") or not name.startswith("dlcourse."):
         same = [key for key in same if key != "root"]
     leave_out = {f"data.{key}" for key in same}
     groups = ("data.", "augment.") if str(values.get("monitor")).startswith("train/") else "data."
     parts = {
         key: text(value)
         for key, value in values.items()
-        if key.startswith(groups) and key not in leave_out and not key.endswith("._partial_")
+        if key.startswith(groups) and key not in leave_out
+        if not is_private(key.removesuffix("._target_"))
     }
     return tuple(sorted(parts.items()))
 
@@ -101,7 +96,7 @@ def words_of(parts: tuple[tuple[str, str], ...], keys: Collection[str]) -> str:
 
 def other_monitor(config: Mapping[str, Any]) -> str:
     """Return the overrides that choose a monitor which does not depend on the loss."""
-    for name in config["metric"]:
-        for figure, better in FIGURES.get(name, {}).items():
-            return f"monitor=val/{figure} mode={better}"
+    for metric in config["metric"].values():
+        for value, better in (reports_of(metric) or {}).items():
+            return f"monitor=val/{value} mode={better}"
     return "'metric=[accuracy]' monitor=val/accuracy mode=max"

@@ -1,177 +1,286 @@
-"""What is known of a choice before torch is imported or data are read."""
+"""What is known of a choice before torch is imported or data are read.
+
+A choice's YAML declares its facts next to ``_target_``: ``_facts_: {task: classification}``.
+``FACTS`` is the vocabulary. Hydra never sees the facts of dlcourse's own choices; those of a user's
+own choice stay in the config, so that they are stored with the run.
+"""
 
 import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-CLASS_LOSSES = (
-    "dlcourse.loss.bce.bce",
-    "dlcourse.loss.cross_entropy.cross_entropy",
-    "dlcourse.loss.hinge.hinge",
-    "dlcourse.loss.nll.nll",
-    "dlcourse.loss.perceptron.perceptron",
-    "dlcourse.loss.squared_hinge.squared_hinge",
-)
-SOFT_LOSSES = (  # take classes as probabilities (N, K), as mixed examples have them
-    "dlcourse.loss.bce.bce",
-    "dlcourse.loss.cross_entropy.cross_entropy",
-    "dlcourse.loss.mse.mse",
-    "dlcourse.loss.nll.nll",
-)
-SCORE_LOSSES = (  # whose outputs are scores or values, and no logits
-    "dlcourse.loss.hinge.hinge",
-    "dlcourse.loss.mse.mse",
-    "dlcourse.loss.perceptron.perceptron",
-    "dlcourse.loss.squared_hinge.squared_hinge",
-)
-YES_OR_NO_LOSSES = ("dlcourse.loss.bce.bce",)  # a sigmoid for each class instead of a softmax
-CLASS_METRICS = ("accuracy", "top_k", "confusion", "average_precision", "calibration")
-VALUE_METRICS = ("rmse", "r2", "noise")
-REGRESSIONS = (
-    "dlcourse.data.sine.sine",
-    "dlcourse.data.linear.linear",
-    "dlcourse.data.diabetes.diabetes",
-)
-TABLES = (
-    *REGRESSIONS,
-    "dlcourse.data.gates.gates",
-    "dlcourse.data.moons.moons",
-    "dlcourse.data.circles.circles",
-    "dlcourse.data.blobs.blobs",
-    "dlcourse.data.spirals.spirals",
-    "dlcourse.data.csv.csv",
-)
-IMAGE_AUGMENTATIONS = (
-    "flip", "alternating_flip", "crop", "resized_crop", "color_jitter", "affine", "cutout",
-    "cutmix", "trivial_augment", "rand_augment",
-)  # fmt: skip
-IMAGE_VIEWS = ("mirror", "shift")
-SOFT_TARGETS = ("mixup", "cutmix")
-CLASS_MODELS = ("dlcourse.model.perceptron.Perceptron",)
-FULL_BATCH = {  # take the whole training part in one step, and their names
-    "dlcourse.optim.gd.gd": "gd",
-    "dlcourse.optim.lbfgs.LBFGS": "lbfgs",
-    "dlcourse.optim.closed_form.ClosedForm": "closed_form",
-    "dlcourse.model.cascade.Cascade": "cascade",
+from dlcourse.errors import UserError, did_you_mean, nearest
+from dlcourse.schema.kinds import Flag, Kind, Number, Numbers, Table, Text, Word
+from dlcourse.schema.packaged import declared, own_targets
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact that a choice can declare.
+
+    groups: whose choices have it. kind: what it may be. what: its meaning, in one line.
+    demanded: the groups of which each of dlcourse's own choices must declare it.
+    missing: what holds where it is not declared; None: nothing is known, and nothing is refused.
+    """
+
+    groups: tuple[str, ...]
+    kind: Kind
+    what: str
+    demanded: tuple[str, ...] = ()
+    missing: Any = None
+
+
+COUNT = Number(0, 1_000_000_000, 1000, whole=True)
+LIMIT = Number(-math.inf, math.inf, 0, empty=True)
+
+FACTS: dict[str, Fact] = {
+    "task": Fact(
+        ("loss", "metric", "data", "model", "split"),
+        Word(("classification", "regression", "any")),
+        "what the targets are, or have to be: classes, values, or either",
+        demanded=("loss", "metric", "data"),
+    ),
+    "soft_targets": Fact(
+        ("loss",),
+        Flag(),
+        "takes classes as probabilities (N, K) as well, as `augment=mixup` makes them",
+        demanded=("loss",),
+    ),
+    "outputs": Fact(
+        ("loss",),
+        Word(("softmax", "sigmoid", "scores")),
+        "what turns the model's outputs into probabilities; scores are none",
+        demanded=("loss",),
+        missing="softmax",
+    ),
+    "same_value_as": Fact(
+        ("loss",),
+        Text("dlcourse.loss.mse.mse"),
+        "the `_target_` of another loss whose values are the same",
+    ),
+    "reports": Fact(
+        ("metric",),
+        Table(Word(("max", "min")), "{accuracy: max}"),
+        "the values that it reports, and whether larger or smaller ones are better",
+        demanded=("metric",),
+    ),
+    "ranges": Fact(
+        ("metric",),
+        Table(Numbers(LIMIT, 2, 2, "[0, 1]"), "{accuracy: [0, 1]}"),
+        "the smallest and the largest value that each of them can have; null: no limit",
+        demanded=("metric",),
+    ),
+    "inputs": Fact(
+        ("data", "augment", "view"),
+        Word(("images", "table", "any")),
+        "what the examples are, or have to be",
+        demanded=("data", "augment", "view"),
+    ),
+    "examples": Fact(("data",), COUNT, "the number of training examples, where it is fixed"),
+    "classes": Fact(("data",), COUNT, "the number of classes, where it is fixed; 0: values"),
+    "classes_of_part": Fact(
+        ("data",),
+        Table(COUNT, "{letters: 26}"),
+        "the number of classes by the option `part`",
+    ),
+    "own_files": Fact(
+        ("data",), Flag(), "the data are whatever is in the folder `data.root`", missing=False
+    ),
+    "mixes_targets": Fact(
+        ("augment",),
+        Flag(),
+        "turns classes into probabilities (N, K), so that the loss has to take soft targets",
+        missing=False,
+    ),
+    "smallest_image": Fact(
+        ("model",),
+        Number(1, 4096, 28, whole=True, empty=True),
+        "takes images only, of this many pixels to a side or more; null: takes any inputs",
+        demanded=("model",),
+    ),
+    "full_batch": Fact(
+        ("optim", "model"),
+        Flag(),
+        "takes the whole training part in one step: needs `batch_size=full`",
+        missing=False,
+    ),
+    "own_step": Fact(
+        ("optim", "model"),
+        Flag(),
+        "has a training step of its own instead of one backward pass and one update",
+        missing=False,
+    ),
+    "own_length": Fact(
+        ("optim", "model"),
+        Flag(),
+        "finds the length of its steps itself: the learning rate is not its length",
+        missing=False,
+    ),
+    "linear_in_weights": Fact(
+        ("model",), Flag(), "is linear in its weights: `optim=closed_form` can solve it"
+    ),
+    "maxout": Fact(
+        ("model",), Flag(), "can have the activation maxout, which needs wider layers", missing=True
+    ),
+    "published_weights": Fact(
+        ("model",),
+        Flag(),
+        "its option `weights` names published weights, which may be a long download",
+        missing=False,
+    ),
+    "grouping": Fact(
+        ("split",),
+        Word(("kept", "divided", "needed")),
+        "keeps the groups of `data.group` whole, divides them, or needs them",
+        demanded=("split",),
+    ),
 }
-OWN_STEP_MODELS = {"dlcourse.model.cascade.Cascade": "cascade"}
-NO_LOSS_SCALING = (  # optimizers with a training step of their own
-    "dlcourse.optim.sam.SAM",
-    "dlcourse.optim.lbfgs.LBFGS",
-    "dlcourse.optim.closed_form.ClosedForm",
-)
-OWN_LENGTH = (  # whose steps are as long as they find, or start anew in every epoch
-    "dlcourse.optim.lbfgs.LBFGS",
-    "dlcourse.optim.closed_form.ClosedForm",
-    "dlcourse.model.cascade.Cascade",
-)
-SOLVABLE = (  # models that are linear in their weights
-    "dlcourse.model.linear.Linear",
-    "dlcourse.model.polynomial.Polynomial",
-    "dlcourse.model.kernel.Kernel",
-)
-SIZES = {  # training examples and classes, where they are known before the data are read
-    "dlcourse.data.digits.digits": (1437, 10),
-    "dlcourse.data.mnist.mnist": (60_000, 10),
-    "dlcourse.data.mnist.fashion_mnist": (60_000, 10),
-    "dlcourse.data.mnist.kmnist": (60_000, 10),
-    "dlcourse.data.cifar10.cifar10": (50_000, 10),
-    "dlcourse.data.cifar10.cifar100": (50_000, 100),
-    "dlcourse.data.gates.gates": (4, 2),
-    "dlcourse.data.diabetes.diabetes": (353, 0),
-}
-GROUP_KFOLD = "dlcourse.split.group_kfold.group_kfold"
-NESTED = "dlcourse.split.nested.nested"
-DIVIDE_EXAMPLES = {  # splits that put a group on both sides, and their names
-    "dlcourse.split.kfold.kfold": "kfold",
-    "dlcourse.split.stratified_kfold.stratified_kfold": "stratified_kfold",
-    "dlcourse.split.repeated_kfold.repeated_kfold": "repeated_kfold",
-    NESTED: "nested",
-}
-NO_MAXOUT = {  # models whose activations follow sums of paths or memories, and their names
-    "dlcourse.model.airbench.AirBench": "airbench",
-    "dlcourse.model.cascade.Cascade": "cascade",
-    "dlcourse.model.nfnet.NFNet": "nfnet",
-    "dlcourse.model.resnet.ResNet": "resnet",
-    "dlcourse.model.resnet_cifar.ResNetCifar": "resnet",
-    "dlcourse.model.rnn.RNN": "rnn",
-}
-PUBLISHED = "dlcourse.model.torchvision.Torchvision"  # its weights may be a long download
+"""The facts that there are, by name."""
+
+OF_THE_LOSS: dict[str, dict[str, Any]] = {"reports": {"loss": "min"}, "ranges": {"loss": [0, None]}}
+"""What is known of the loss as a metric, which every run has."""
+
 MOST_WHITENED = 4096  # inputs of an example; their matrix then takes 64 MiB
 SMALL_IMAGE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
-SMALLEST_IMAGE = {  # sides in pixels; a model that stands here takes nothing but images
-    "dlcourse.model.lenet.LeNet5": 28,
-    "dlcourse.model.lenet_caffe.LeNetCaffe": 16,
-    "dlcourse.model.convnet.ConvNet": 6,
-    "dlcourse.model.airbench.AirBench": 9,
-    "dlcourse.model.alexnet.AlexNet": 15,
-    "dlcourse.model.vgg.VGG": 17,
-    "dlcourse.model.googlenet.GoogLeNet": 6,
-    "dlcourse.model.resnet.ResNet": 9,
-    "dlcourse.model.resnet_cifar.ResNetCifar": 5,
-    "dlcourse.model.nfnet.NFNet": 8,
-    "dlcourse.model.rnn.RNN": 1,
-    "dlcourse.model.stn.SpatialTransformer": 28,
-    "dlcourse.model.torchvision.Torchvision": 1,
-    "dlcourse.model.vit.ViT": 4,
-}
-EMNIST = {  # classes of its parts
-    "balanced": 47, "bymerge": 47, "byclass": 62, "letters": 26, "digits": 10, "mnist": 10,
-}  # fmt: skip
-
-FIGURES = {  # what each metric reports, and whether larger or smaller is better
-    "loss": {"loss": "min"},
-    "accuracy": {"accuracy": "max"},
-    "top_k": {"top_k": "max"},
-    "confusion": {"precision": "max", "recall": "max", "f1": "max"},
-    "average_precision": {"average_precision": "max"},
-    "calibration": {"ece": "min", "mce": "min", "brier": "min"},
-    "rmse": {"rmse": "min"},
-    "noise": {"noise_std": "min", "beta": "max"},
-    "r2": {"r2": "max"},
-}
-
-RANGES = {  # between which numbers a metric lies, where it has limits
-    "accuracy": (0, 1), "top_k": (0, 1), "precision": (0, 1), "recall": (0, 1), "f1": (0, 1),
-    "average_precision": (0, 1), "ece": (0, 1), "mce": (0, 1), "brier": (0, 2), "rmse": (0, None),
-    "noise_std": (0, None), "beta": (0, None), "r2": (None, 1), "loss": (0, None),
-}  # fmt: skip
 
 
-def range_of(monitor: str) -> tuple[float | None, float | None]:
-    """Return between which numbers the values of ``val/accuracy`` lie; None where no limit is."""
-    return RANGES.get(monitor.rpartition("/")[2], (None, None))
+def facts_of(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a choice: those in its config, else those of dlcourse's YAML for it.
+
+    choice: the config of a choice, with its ``_target_``. Stored configs have no facts of
+    dlcourse's own choices; they are found by the ``_target_``.
+    """
+    return {**declared(str(choice.get("_target_", ""))), **(choice.get("_facts_") or {})}
 
 
-def target(config: dict, group: str) -> str:
+def fact(choice: Mapping[str, Any], name: str) -> Any:
+    """Return one fact of a choice, or what holds where it is not declared."""
+    return facts_of(choice).get(name, FACTS[name].missing)
+
+
+def check_facts(group: str, key: str, choice: Mapping[str, Any]) -> None:
+    """Raise UserError for an unknown fact of a choice, or one with a wrong value.
+
+    key: where the choice is in the config, ``loss`` or ``augment.my_crop``.
+    """
+    given = choice.get("_facts_")
+    if given is None:
+        return
+    known = [name for name, one in FACTS.items() if group in one.groups]
+    if not isinstance(given, Mapping):
+        raise UserError(
+            f"{key}._facts_={given} is not allowed: facts have names and values.\n"
+            f"Type into the YAML of this choice {example_of(known[:1])}"
+        )
+    for name, value in given.items():
+        if name not in known:
+            raise UserError(
+                f"{name} in {key}._facts_ is not a fact of the group {group}; "
+                f"{nearest(str(name), known)}.\n"
+                f"Type into the YAML of this choice {example_of(known[:1])}"
+            )
+        kind = FACTS[name].kind
+        if not kind.allows(value):
+            words = getattr(kind, "words", ())
+            close = did_you_mean(value, words) if isinstance(value, str) and words else ""
+            raise UserError(
+                f"{key}._facts_ has {name}: {value}, and {name} takes {kind}"
+                f"{f'; {close}' if close else '.'}\n"
+                f"Type into the YAML of this choice {example_of([name])}"
+            )
+
+
+def example_of(names: list[str]) -> str:
+    """Return facts as they are typed, ``_facts_: {task: classification}``."""
+    return f"_facts_: {{{', '.join(f'{name}: {FACTS[name].kind.example}' for name in names)}}}"
+
+
+def missing_facts(group: str, choice: Mapping[str, Any]) -> list[str]:
+    """Return the facts that a choice of dlcourse's own must declare and does not."""
+    given = choice.get("_facts_") or {}
+    wanted = (name for name, one in FACTS.items() if group in one.demanded)
+    return [name for name in wanted if name not in given]
+
+
+def fact_rows() -> Iterator[tuple[str, str, str, str]]:
+    """Yield the table of all facts for the docs: name, groups, what it may be, what it means."""
+    for name, one in FACTS.items():
+        groups = ", ".join(f"**{g}**" if g in one.demanded else g for g in one.groups)
+        yield f"`{name}`", groups, str(one.kind), one.what
+
+
+def name_of(target: str) -> str:
+    """Return the name of a choice by its ``_target_``: ``lbfgs``; of a user's own its class."""
+    parts = target.split(".")
+    return parts[2] if parts[0] == "dlcourse" and len(parts) > 3 else parts[-1]
+
+
+def target(config: Mapping[str, Any], group: str) -> str:
     """Return what a group's choice calls, ``dlcourse.model.lenet.LeNet5``."""
     return config.get(group, {}).get("_target_", "")
 
 
-def smallest_image(config: dict) -> int | None:
+def reports_of(metric: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return the values that a metric reports and which is better, or None where it is unknown."""
+    return fact(metric, "reports")
+
+
+def range_of(monitor: str) -> tuple[float | None, float | None]:
+    """Return between which limits the values of ``val/accuracy`` are; None where there is none.
+
+    Only the metrics of dlcourse are known.
+    """
+    name = monitor.rpartition("/")[2]
+    low, high = ranges().get(name, (None, None))
+    return low, high
+
+
+@cache
+def ranges() -> dict[str, tuple[float | None, float | None]]:
+    """Return the limits of every value that the loss or a metric of dlcourse reports."""
+    metrics = [name for name in own_targets() if name.startswith("dlcourse.metric.")]
+    known = [OF_THE_LOSS, *map(declared, metrics)]
+    return {name: (low, high) for one in known for name, (low, high) in one["ranges"].items()}
+
+
+def smallest_image(config: Mapping[str, Any]) -> int | None:
     """Return the side in pixels from which on a model takes images; None for any inputs."""
-    model, smallest = config["model"], SMALLEST_IMAGE.get(target(config, "model"))
+    model, smallest = config["model"], fact(config["model"], "smallest_image")
     if smallest is not None and model.get("padding") == "valid" and "dilation" in model:
         return max(smallest, 4 * model["dilation"] + 2)
     return smallest
 
 
-def is_regression(config: dict) -> bool:
-    """Return whether the targets are known to be values and not classes."""
+def task_of(config: Mapping[str, Any]) -> str | None:
+    """Return whether the targets are ``classification`` or ``regression``; None if not known."""
     data = config["data"]
-    regression = target(config, "data") in REGRESSIONS or data.get("task") == "regression"
-    return regression or data["reconstruct"]
+    if data["reconstruct"] or data.get("task") == "regression":
+        return "regression"
+    known = fact(data, "task")
+    return data.get("task") if known == "any" else known
 
 
-def example_shape(config: dict) -> tuple[tuple[int, int, int], int] | None:
+def is_regression(config: Mapping[str, Any]) -> bool:
+    """Return whether the targets are known to be values and not classes."""
+    return task_of(config) == "regression"
+
+
+def sizes_of(data: Mapping[str, Any]) -> tuple[int | None, int]:
+    """Return the number of training examples, None if not known, and of classes, 2 if not known."""
+    known = facts_of(data)
+    return known.get("examples", data.get("train_examples")), known.get("classes", 2)
+
+
+def example_shape(config: Mapping[str, Any]) -> tuple[tuple[int, int, int], int] | None:
     """Return (channels, size, size) of one image and the number of outputs; None if unknown.
 
-    It is known of the sets of images that come ready-made, before their files are there.
+    It is known of the image data sets that dlcourse downloads, before their files are there.
     """
     data = config["data"]
-    _, classes = SIZES.get(target(config, "data"), (0, 0))
-    if target(config, "data") == "dlcourse.data.emnist.emnist":
-        classes = EMNIST[data["part"]]
-    if target(config, "data") == "dlcourse.data.notmnist.notmnist":
-        classes = 10
+    known = facts_of(data)
+    classes = known.get("classes") or known.get("classes_of_part", {}).get(data.get("part"))
     if not classes or "size" not in data:
         return None
     shape = (data["channels"], data["size"], data["size"])

@@ -41,8 +41,9 @@ class Number:
         kind = "a whole number" if self.whole else "a number"
         low = f"above {self.low:,}" if self.above else f"of at least {self.low:,}"
         high = f"below {self.high:,}" if self.below else f"at most {self.high:,}"
+        limits = [low] * math.isfinite(self.low) + [high] * math.isfinite(self.high)
         others = [*self.words, *(["null"] if self.empty else [])]
-        return " or ".join([f"{kind} {low} and {high}", *others])
+        return " or ".join([" ".join([kind, " and ".join(limits)]).strip(), *others])
 
 
 @dataclass(frozen=True)
@@ -296,6 +297,24 @@ class Factors:
         return f"a list of <name with *>:<{self.called} from 0 to {self.high:,}>"
 
 
+@dataclass(frozen=True)
+class Table:
+    """A mapping of names to values of one kind, ``{precision: max, recall: max}``."""
+
+    each: "Number | Numbers | Word"
+    example: str
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is such a mapping."""
+        return isinstance(value, Mapping) and all(
+            isinstance(name, str) and self.each.allows(one) for name, one in value.items()
+        )
+
+    def __str__(self) -> str:
+        return f"names, each with {self.each}"
+
+
 Kind = (
-    Number | Numbers | Word | Function | Device | Duration | Flag | Text | Texts | Choice | Factors
+    Number | Numbers | Word | Function | Device | Duration | Flag | Text | Texts | Choice
+    | Factors | Table
 )

@@ -13,10 +13,13 @@ TYPED_AGAIN = ("hydra.launcher", "sweep.storage")
 """Options that can run a shell's commands, or write to any file or address."""
 
 FREE = ("resume", "trust", "observe", "checkpoint_every", "data.root", "data.download")
-"""Keys that may differ when a run is continued, because they do not touch its result."""
+"""Keys that may differ when a run is resumed, because they do not change its result."""
+
+DECLARATIONS = frozenset(("_facts_", "_bounds_"))
+"""Keys next to a ``_target_`` that only checks read, and that are never passed to the code."""
 
 END = ("max_epochs", "max_time", "stop")
-"""Keys that only move the end of a run: it can be continued with others."""
+"""Keys that only move the end of a run: it can be resumed with others."""
 
 
 def key_of(override: str) -> str:
@@ -56,8 +59,8 @@ def not_typed(overrides: Sequence[str], typed: Sequence[str]) -> list[str]:
 
 
 def is_free(key: str) -> bool:
-    """Return whether a key may differ when a run is continued."""
-    return is_among(key, FREE)
+    """Return whether a key may differ when a run is resumed; so may what a YAML only declares."""
+    return is_among(key, FREE) or not DECLARATIONS.isdisjoint(key.split("."))
 
 
 def is_among(key: str, keys: tuple[str, ...]) -> bool:
@@ -65,10 +68,30 @@ def is_among(key: str, keys: tuple[str, ...]) -> bool:
     return any(key == one or key.startswith(f"{one}.") for one in keys)
 
 
-def leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every ``("optim.lr", 0.1)`` of a nested config; lists and empty dicts are values."""
-    if isinstance(config, dict) and config:
+def is_private(key: str) -> bool:
+    """Return whether a dotted key is one that nobody types, such as ``optim._target_``."""
+    return any(part.startswith("_") for part in key.split("."))
+
+
+def leaves(config: Any, path: str = "", *, private: bool = True) -> Iterator[tuple[str, Any]]:
+    """Yield every ``("optim.lr", 0.1)`` of a nested config; lists and empty dicts are values.
+
+    private: with the keys that nobody types, such as ``optim._target_``.
+    """
+    if isinstance(config, dict) and (config or not path):
         for key, value in config.items():
-            yield from leaves(value, f"{path}.{key}" if path else str(key))
+            if private or not str(key).startswith("_"):
+                yield from leaves(value, f"{path}.{key}" if path else str(key), private=private)
     else:
         yield path, config
+
+
+def nodes(config: Any, path: str = "") -> Iterator[tuple[str, dict]]:
+    """Yield every dict of a nested config with its dotted key, those in lists included."""
+    if isinstance(config, dict):
+        yield path, config
+        for key, value in config.items():
+            yield from nodes(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from nodes(value, path)

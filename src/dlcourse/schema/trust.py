@@ -8,24 +8,15 @@ as they are.
 """
 
 import re
-from collections.abc import Iterator
-from functools import cache
 
 from dlcourse.errors import UserError
-from dlcourse.schema.catalogue import CONFIGS
+from dlcourse.schema.overrides import nodes
+from dlcourse.schema.packaged import own_targets
 
 LIBRARIES = re.compile(
     r"torch\.optim\.[a-zA-Z]\w*|torch\.nn\.((functional|init)\.)?[a-zA-Z]\w*"
     r"|torchvision\.models\.[a-zA-Z]\w*"
 )
-
-
-@cache
-def own_targets() -> frozenset[str]:
-    """Return every ``_target_`` in the configs that dlcourse brings along."""
-    line = re.compile(r"^\s*_target_: *([\w.]+)", re.MULTILINE)
-    texts = (path.read_text(encoding="utf-8") for path in CONFIGS.glob("*/*.yaml"))
-    return frozenset(target for text in texts for target in line.findall(text))
 
 
 def check_trust(config: dict) -> None:
@@ -44,7 +35,7 @@ def check_trust(config: dict) -> None:
 
 def foreign(config: dict) -> list[str]:
     """Return the names that a config calls and that have to be trusted, each once."""
-    names = dict.fromkeys(targets(config))
+    names = dict.fromkeys(str(n["_target_"]) for _, n in nodes(config) if "_target_" in n)
     return [name for name in names if name not in own_targets() and not LIBRARIES.fullmatch(name)]
 
 
@@ -52,15 +43,3 @@ def to_type(config: dict) -> str:
     """Return the override that lets a config be read back, ``trust=[my_model]``, or nothing."""
     modules = dict.fromkeys(name.split(".")[0] for name in foreign(config))
     return f"trust=[{','.join(modules)}]" if modules else ""
-
-
-def targets(config: object) -> Iterator[str]:
-    """Yield every name that a config calls, however deep it is nested."""
-    if isinstance(config, dict):
-        if "_target_" in config:
-            yield str(config["_target_"])
-        for value in config.values():
-            yield from targets(value)
-    elif isinstance(config, list | tuple):
-        for value in config:
-            yield from targets(value)

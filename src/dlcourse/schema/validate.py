@@ -1,13 +1,16 @@
-"""Looks at a composed config before any time is spent; imports no torch.
+"""Checks a composed config before any time is spent; imports no torch.
 
-Every key is held against ``bounds``, then ``rules`` look at keys that must fit each other.
+Every key is compared with its bounds, then ``rules`` check keys that must fit each other.
 """
 
 from collections.abc import Iterator
 
 from dlcourse.errors import UserError, did_you_mean, meant, nearest
 from dlcourse.schema.bounds import bounds_of
-from dlcourse.schema.kinds import Function
+from dlcourse.schema.facts import check_facts, name_of
+from dlcourse.schema.kinds import Function, Kind
+from dlcourse.schema.overrides import DECLARATIONS, nodes
+from dlcourse.schema.own_bounds import declared_bounds
 from dlcourse.schema.rules import inputs, metrics, splitting, task, training
 
 GROUPS = (
@@ -62,22 +65,23 @@ def check(config: dict) -> None:
     for group in GROUPS:
         if not isinstance(config.get(group), dict):
             raise UserError(f"The group {group} has no choice.\nType {group}=<one of its options>")
-        choices = config[group].values() if group in MULTIPLE else [config[group]]
-        for choice in choices:
+        for key, choice in choices(config, group):
             target = choice.get("_target_") if isinstance(choice, dict) else None
             if not isinstance(target, str):
-                raise UserError(
-                    f"The choice of {group} does not say what it is: its _target_ is {target}.\n"
-                    f"Type _target_: my_module.my_{group} into its YAML, without quotes"
-                )
-    foreign = tuple(foreign_nodes(config))
+                refuse_no_target(group, key, target)
+            check_facts(group, key, choice)
+    own = user_keys(config)
     for key, value in values(config):
-        if not key.startswith(foreign) or key.split(".")[1] in read_here(key):
-            check_key(key, value)
+        if not key.startswith(own) or key.split(".")[1] in read_here(key):
+            check_value(key, value, bounds_of(known_as(config, key)))
+    for group in GROUPS:
+        for key, choice in choices(config, group):
+            for name, (value, kind) in declared_bounds(key, choice).items():
+                check_value(name, value, kind)
     for rule in RULES:
         try:
             problems = list(rule(config))
-        except KeyError as error:  # of a YAML of the user's own that names a class of dlcourse
+        except KeyError as error:  # of a user's YAML that names a class of dlcourse
             raise UserError(
                 f"A choice of yours calls a class of dlcourse, and lacks its key {error.args[0]}.\n"
                 f"Copy the line with {error.args[0]} from dlcourse's own YAML for this class, or "
@@ -87,14 +91,37 @@ def check(config: dict) -> None:
             raise UserError(problem)
 
 
+def choices(config: dict, group: str) -> Iterator[tuple[str, dict]]:
+    """Yield the choices of a group with their keys, ``model`` or ``augment.crop``."""
+    if group in MULTIPLE:
+        yield from ((f"{group}.{name}", choice) for name, choice in config[group].items())
+    else:
+        yield group, config[group]
+
+
+def refuse_no_target(group: str, key: str, target: object) -> None:
+    """Raise UserError for a choice without a ``_target_``."""
+    if key.rpartition(".")[2] in DECLARATIONS:
+        raise UserError(
+            f"{key} is not inside a choice.\n"
+            f"Indent it in the YAML, so that it is next to _target_: my_module.my_{group}"
+        )
+    raise UserError(
+        f"The choice of {group} does not say what it is: its _target_ is {target}.\n"
+        f"Type _target_: my_module.my_{group} into its YAML, without quotes"
+    )
+
+
 def values(config: dict, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield every key that has bounds, and every other leaf, with its value.
 
-    A mapping where a number is meant is a value: what has bounds is not gone into. Groups and the
-    choices of those of which several may be chosen are gone into, whatever they are called.
+    A mapping where a number is meant is a value: what has bounds is not searched. Groups and the
+    choices of those of which several can be chosen are searched, whatever their names are.
     """
     for name, value in config.items():
         key = f"{path}{name}"
+        if name in DECLARATIONS:
+            continue
         is_choice = key in GROUPS or path.rstrip(".") in MULTIPLE
         if isinstance(value, dict) and value and (is_choice or bounds_of(key) is None):
             yield from values(value, f"{key}.")
@@ -102,16 +129,35 @@ def values(config: dict, path: str = "") -> Iterator[tuple[str, object]]:
             yield key, value
 
 
+def known_as(config: dict, key: str) -> str:
+    """Return the key under which the bounds of an option are known.
+
+    For a choice of dlcourse's under a name of the user's own, ``augment.my_crop.padding``, it is
+    ``augment.crop.padding``.
+    """
+    group, *rest = key.split(".")
+    if group not in MULTIPLE or len(rest) < 2:
+        return key
+    choice = config[group].get(rest[0])
+    target = choice.get("_target_", "") if isinstance(choice, dict) else ""
+    own = str(target).startswith(f"dlcourse.{group}.")
+    return ".".join([group, name_of(target) if own else rest[0], *rest[1:]])
+
+
 def check_key(key: str, value: object) -> None:
-    """Raise UserError when a key holds what its entry in ``bounds`` does not allow."""
-    bounds = bounds_of(key)
+    """Raise UserError when a key has a value that its bounds do not allow."""
+    check_value(key, value, bounds_of(key))
+
+
+def check_value(key: str, value: object, bounds: Kind | None) -> None:
+    """Raise UserError when a value is out of bounds; None allows any."""
     if bounds is None or bounds.allows(value):
         return
     words = getattr(bounds, "words", ())
     if isinstance(bounds, Function) and bounds.closer(value) != bounds:
         bounds, words = bounds.closer(value), ()  # the word is right, and its numbers are not
     close = meant(value, words) if isinstance(value, str) else []
-    question = f"; {did_you_mean(value, words, close)}" if close else "."
+    question = f"; {did_you_mean(value, words, close)}" if isinstance(value, str) and close else "."
     shown = "null" if value is None else value
     raise UserError(
         f"{key}={shown} is not allowed: {key} takes {bounds}{question}\n"
@@ -119,16 +165,15 @@ def check_key(key: str, value: object) -> None:
     )
 
 
-def foreign_nodes(config: dict, path: str = "") -> Iterator[str]:
-    """Yield ``"model."`` where a model of the user's own is chosen: its keys mean what he says."""
-    for key, value in config.items():
-        if isinstance(value, dict):
-            here = f"{path}{key}."
-            if not str(value.get("_target_", OWN_TARGETS[0])).startswith(OWN_TARGETS):
-                yield here
-            yield from foreign_nodes(value, here)
+def user_keys(config: dict) -> tuple[str, ...]:
+    """Return ``("model.",)`` where a model of the user's own is chosen: its keys are theirs."""
+    return tuple(
+        f"{key}."
+        for key, node in nodes(config)
+        if not str(node.get("_target_", OWN_TARGETS[0])).startswith(OWN_TARGETS)
+    )
 
 
 def read_here(key: str) -> tuple[str, ...]:
-    """Return which keys of a key's group dlcourse reads itself, whoever's the choice is."""
+    """Return the keys of a key's group that dlcourse reads itself, for any choice."""
     return NOT_ARGUMENTS.get(key.split(".")[0], ())

@@ -1,20 +1,11 @@
-"""What models, augmentations and files ask of the inputs."""
+"""Rules about the inputs: what models, augmentations and files need."""
 
 import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dlcourse.schema.facts import (
-    IMAGE_AUGMENTATIONS,
-    IMAGE_VIEWS,
-    MOST_WHITENED,
-    NO_MAXOUT,
-    SMALL_IMAGE,
-    TABLES,
-    smallest_image,
-    target,
-)
+from dlcourse.schema.facts import MOST_WHITENED, SMALL_IMAGE, fact, smallest_image, target
 
 
 def model_fits_the_inputs(config: dict) -> Iterator[str]:
@@ -22,7 +13,7 @@ def model_fits_the_inputs(config: dict) -> Iterator[str]:
     smallest = smallest_image(config)
     size = config["data"].get("size")
     name = target(config, "model").split(".")[-1]
-    if smallest is not None and target(config, "data") in TABLES:
+    if smallest is not None and is_table(config):
         yield (
             f"{name} needs images, and this data set is a table of numbers.\n"
             "Type model=mlp, or choose a data set of images"
@@ -32,6 +23,16 @@ def model_fits_the_inputs(config: dict) -> Iterator[str]:
             f"{name} needs images of {smallest} x {smallest} or more, got data.size={size}.\n"
             f"Type data.size={smallest}, or choose another model"
         )
+
+
+def is_table(config: dict) -> bool:
+    """Return whether the data are known to be a table of numbers."""
+    return fact(config["data"], "inputs") == "table"
+
+
+def for_images(choices: dict) -> list[str]:
+    """Return the names of the choices that are for images only."""
+    return [name for name, choice in choices.items() if fact(choice, "inputs") == "images"]
 
 
 def patches_fill_the_image(config: dict) -> Iterator[str]:
@@ -63,9 +64,9 @@ def whitening_is_small_enough(config: dict) -> Iterator[str]:
 
 def published_weights_stay(config: dict) -> Iterator[str]:
     """An initializer would draw over them."""
-    published = config["model"].get("weights") if "name" in config["model"] else None
+    published = fact(config["model"], "published_weights") and config["model"].get("weights")
     default = target(config, "init") == "dlcourse.init.default.default"
-    if target(config, "model").startswith("dlcourse.") and published and not default:
+    if published and not default:
         name = target(config, "init").split(".")[-1]
         yield (
             f"init={name} would draw over the published weights of model.weights={published}.\n"
@@ -75,8 +76,8 @@ def published_weights_stay(config: dict) -> Iterator[str]:
 
 def augmentation_fits_the_inputs(config: dict) -> Iterator[str]:
     """Only images can be mirrored and shifted."""
-    wrong = [name for name in config["augment"] if name in IMAGE_AUGMENTATIONS]
-    if wrong and target(config, "data") in TABLES:
+    wrong = for_images(config["augment"])
+    if wrong and is_table(config):
         yield (
             f"augment={wrong[0]} is for images, and this data set is a table of numbers.\n"
             "Type 'augment=[noise]', 'augment=[mixup]' or 'augment=[]'"
@@ -117,9 +118,9 @@ def mirrors_are_large_enough(config: dict) -> Iterator[str]:
 
 
 def views_are_of_images(config: dict) -> Iterator[str]:
-    """Numbers of a table have no mirror image, and one that is an answer would not fit."""
-    own = [name for name in config["view"] if name in IMAGE_VIEWS]
-    if own and target(config, "data") in TABLES:
+    """A row of a table has no mirror image; an image to be rebuilt must stay as it is."""
+    own = for_images(config["view"])
+    if own and is_table(config):
         yield (
             f"view={own[0]} is for images, and this data set is a table of numbers.\nType 'view=[]'"
         )
@@ -132,7 +133,7 @@ def views_are_of_images(config: dict) -> Iterator[str]:
 
 def targets_that_are_images_stay(config: dict) -> Iterator[str]:
     """A moved image would have to be rebuilt where it was."""
-    moved = [name for name in config["augment"] if name in IMAGE_AUGMENTATIONS]
+    moved = for_images(config["augment"])
     if config["data"]["reconstruct"] and moved:
         yield (
             f"augment={moved[0]} changes the inputs, and with data.reconstruct=true the targets "
@@ -177,13 +178,13 @@ def one_value_to_average(norm: str, values: int) -> bool:
 
 
 def maxout_has_its_pieces(config: dict) -> Iterator[str]:
-    """Some activations take what no single layer has made for them."""
+    """Maxout needs a layer before it that makes several values for each unit."""
     activation = config["model"].get("activation")
-    name = NO_MAXOUT.get(target(config, "model"))
-    if name and str(activation).split(":")[0] == "maxout":
+    if not fact(config["model"], "maxout") and str(activation).split(":")[0] == "maxout":
+        name = target(config, "model").split(".")[-1]
         yield (
             f"model.activation={activation} takes the largest of several values that the layer "
-            f"before it makes for each unit, and model={name} has activations without such a "
+            f"before it makes for each unit, and {name} has activations without such a "
             "layer.\nType another model.activation, or model=mlp, model=convnet or model=vgg11"
         )
 

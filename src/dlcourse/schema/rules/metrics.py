@@ -1,20 +1,21 @@
-"""What is measured, and whether there is something to measure it on."""
+"""Rules about what is measured, and on which examples."""
 
 from collections.abc import Iterator
 
 from dlcourse.errors import nearest
-from dlcourse.schema.facts import FIGURES, NESTED, SIZES, target
+from dlcourse.schema.facts import reports_of, sizes_of, target
+from dlcourse.schema.rules.splitting import NESTED
 
 
 def monitor_is_measured(config: dict) -> Iterator[str]:
-    """The best epoch, early stopping and sweeps need the monitored figure."""
+    """The best epoch, early stopping and sweeps need the monitored value."""
     monitor, mode = config["monitor"], config["mode"]
     known = {f"{split}/loss": "min" for split in ("train", "val")}
     for name, metric in config["metric"].items():
         splits = ("train", "val") if metric.get("training") else ("val",)
-        # of a user's own metric we know no direction
-        for figure, better in FIGURES.get(name, {name: mode}).items():
-            known |= {f"{split}/{figure}": better for split in splits}
+        # a user's own metric that declares nothing reports one value of its own name
+        for value, better in (reports_of(metric) or {name: mode}).items():
+            known |= {f"{split}/{value}": better for split in splits}
     if monitor not in known:
         yield (
             f"monitor={monitor} is not measured in this run; {nearest(monitor, known)}.\n"
@@ -48,9 +49,9 @@ def stopping_needs_validation(config: dict) -> Iterator[str]:
 
 
 def examples_suffice(config: dict) -> Iterator[str]:
-    """There must be so many examples, and one for each class."""
+    """There are enough examples: one for each class."""
     data = config["data"]
-    known, classes = SIZES.get(data.get("_target_"), (data.get("train_examples"), 2))
+    known, classes = sizes_of(data)
     kept = data["examples"]
     least = max(classes, 2)
     if kept and known and not least <= kept <= known:

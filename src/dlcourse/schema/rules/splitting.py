@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from dlcourse.schema.facts import DIVIDE_EXAMPLES, GROUP_KFOLD, NESTED, SIZES, is_regression, target
+from dlcourse.schema.facts import fact, is_regression, name_of, sizes_of, target
+
+NESTED = "dlcourse.split.nested.nested"
 
 
 def folds_are_filled(config: dict) -> Iterator[str]:
     """Every fold validates on one example at least."""
     data, split = config["data"], config["split"]
-    known, _ = SIZES.get(data.get("_target_"), (data.get("train_examples"), 2))
+    known, _ = sizes_of(data)
     examples = data["examples"] or known
     if examples is None:
         return
@@ -39,33 +41,34 @@ def the_outer_fold_is_one_of_them(config: dict) -> Iterator[str]:
 
 
 def groups_stay_together(config: dict) -> Iterator[str]:
-    """What is known of one half of a group would be asked of the other."""
-    name, data = target(config, "split"), config["data"]
-    if data.get("group") is not None and name in DIVIDE_EXAMPLES:
+    """A model that has seen one half of a group knows too much about the other."""
+    name, data = name_of(target(config, "split")), config["data"]
+    grouping = fact(config["split"], "grouping")
+    if data.get("group") is not None and grouping == "divided":
         yield (
-            f"split={DIVIDE_EXAMPLES[name]} divides single rows, and would put a group of "
+            f"split={name} divides single rows, and would put a group of "
             f"data.group={data['group']} on both sides.\n"
             "Type split=group_kfold or split=holdout, or data.group=null"
         )
     own = not target(config, "data").startswith("dlcourse.data.")
-    if name == GROUP_KFOLD and data.get("group") is None and not own:
+    if grouping == "needed" and data.get("group") is None and not own:
         yield (
-            "split=group_kfold keeps groups whole, and these data have none.\n"
+            f"split={name} keeps groups whole, and these data have none.\n"
             "Type data=csv data.group=<column>, or split=kfold"
         )
 
 
 def only_classes_are_stratified(config: dict) -> Iterator[str]:
-    """There is nothing to spread evenly in a regression."""
+    """A regression has no classes that could be spread evenly."""
     if not is_regression(config):
         return
-    split = target(config, "split")
-    if split == "dlcourse.split.stratified_kfold.stratified_kfold":
+    split = config["split"]
+    if fact(split, "task") == "classification":
         yield (
-            "split=stratified_kfold spreads classes evenly, and a regression has none.\n"
+            f"split={name_of(target(config, 'split'))} spreads classes evenly, and a regression has none.\n"
             "Type split=kfold"
         )
-    if split in DIVIDE_EXAMPLES and config["split"].get("stratified"):
+    if fact(split, "grouping") == "divided" and split.get("stratified"):
         yield (
             "split.stratified=true spreads classes evenly, and a regression has none.\n"
             "Type split.stratified=false"

@@ -2,28 +2,18 @@
 
 from collections.abc import Iterator
 
-from dlcourse.schema.facts import (
-    CLASS_LOSSES,
-    CLASS_METRICS,
-    CLASS_MODELS,
-    SOFT_LOSSES,
-    SOFT_TARGETS,
-    VALUE_METRICS,
-    is_regression,
-    target,
-)
+from dlcourse.schema.facts import fact, is_regression, name_of, target, task_of
 
 
 def losses_and_models_fit_the_task(config: dict) -> Iterator[str]:
-    """Values have no classes to tell apart."""
+    """A regression has no classes."""
     if not is_regression(config):
         return
-    loss, model = target(config, "loss"), target(config, "model")
-    if loss in CLASS_LOSSES:
-        name = loss.split(".")[-1]
+    if fact(config["loss"], "task") == "classification":
+        name = name_of(target(config, "loss"))
         yield f"loss={name} is for classes, and this data set is a regression.\nType loss=mse"
-    if model in CLASS_MODELS:
-        name = model.split(".")[-2]
+    if fact(config["model"], "task") == "classification":
+        name = name_of(target(config, "model"))
         yield (
             f"model={name} is for classes, and this data set is a regression.\n"
             "Type model=linear or model=mlp"
@@ -32,16 +22,17 @@ def losses_and_models_fit_the_task(config: dict) -> Iterator[str]:
 
 def metrics_fit_the_task(config: dict) -> Iterator[str]:
     """Classes have no RMSE, and values no accuracy."""
-    data = target(config, "data")
-    if is_regression(config):
-        wrong = [name for name in config["metric"] if name in CLASS_METRICS]
+    task = task_of(config)
+    tasks = {name: fact(metric, "task") for name, metric in config["metric"].items()}
+    if task == "regression":
+        wrong = [name for name, one in tasks.items() if one == "classification"]
         if wrong:
             yield (
                 f"metric={wrong[0]} is for classes, and this data set is a regression.\n"
                 "Type 'metric=[rmse,r2]'"
             )
-    elif data.startswith("dlcourse.data."):
-        wrong = [name for name in config["metric"] if name in VALUE_METRICS]
+    elif task == "classification":
+        wrong = [name for name, one in tasks.items() if one == "regression"]
         if wrong:
             yield (
                 f"metric={wrong[0]} is for a regression, and this data set has classes.\n"
@@ -50,14 +41,17 @@ def metrics_fit_the_task(config: dict) -> Iterator[str]:
 
 
 def mixed_targets_need_a_loss_that_takes_them(config: dict) -> Iterator[str]:
-    """A mixed example belongs to two classes, by shares."""
-    mixing = [name for name in config["augment"] if name in SOFT_TARGETS]
-    loss = target(config, "loss")
-    if mixing and loss in CLASS_LOSSES and loss not in SOFT_LOSSES:
-        name = loss.split(".")[-1]
+    """A mixed example belongs to two classes, by shares.
+
+    A loss that declares nothing may take them; ``engine`` says so if it does not.
+    """
+    mixing = [name for name, node in config["augment"].items() if fact(node, "mixes_targets")]
+    loss, soft = config["loss"], fact(config["loss"], "soft_targets")
+    if mixing and not soft and (soft is False or fact(loss, "task") == "classification"):
+        declare = "; or _facts_: {soft_targets: true} into its YAML, if it takes shares of classes"
         yield (
-            f"augment={mixing[0]} mixes classes, and loss={name} takes one class for each "
-            "example.\nType loss=cross_entropy"
+            f"augment={mixing[0]} mixes classes, and loss={name_of(target(config, 'loss'))} takes "
+            f"one class for each example.\nType loss=cross_entropy{declare * (soft is None)}"
         )
 
 

@@ -1,15 +1,8 @@
-"""What optimizers, schedules and the runtime ask of other keys."""
+"""Rules about optimizers, schedules and the runtime."""
 
 from collections.abc import Iterator
 
-from dlcourse.schema.facts import (
-    FULL_BATCH,
-    NO_LOSS_SCALING,
-    OWN_LENGTH,
-    OWN_STEP_MODELS,
-    SOLVABLE,
-    target,
-)
+from dlcourse.schema.facts import fact, name_of, target
 
 IDLE = {
     "clip": "dlcourse.clip.none.none",
@@ -19,13 +12,12 @@ IDLE = {
 
 
 def some_methods_take_everything(config: dict) -> Iterator[str]:
-    """On mini-batches they would be other methods, or none at all."""
+    """Some methods need the whole training part: on mini-batches they would be other methods."""
     batch_size = config["batch_size"]
     for group in ("optim", "model"):
-        name = target(config, group)
-        if name in FULL_BATCH and batch_size != "full":
+        if fact(config[group], "full_batch") and batch_size != "full":
             yield (
-                f"{group}={FULL_BATCH[name]} takes the whole training part in one step, got "
+                f"{group}={name_of(target(config, group))} takes the whole training part in one step, got "
                 f"batch_size={batch_size}.\nType batch_size=full, or choose another {group}"
             )
 
@@ -48,7 +40,8 @@ def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
     if target(config, "optim") != "dlcourse.optim.closed_form.ClosedForm":
         return
     model = target(config, "model")
-    if model.startswith("dlcourse.") and model not in SOLVABLE:
+    linear = fact(config["model"], "linear_in_weights")
+    if not linear and (linear is False or model.startswith("dlcourse.")):
         yield (
             f"optim=closed_form solves models that are linear in their weights, and "
             f"{model.split('.')[-1]} is not.\nType model=linear, model=polynomial or model=kernel"
@@ -69,7 +62,7 @@ def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
 
 
 def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
-    """What bends its steps afterwards spoils its estimate of the curvature."""
+    """A change of its steps afterwards would spoil its estimate of the curvature."""
     if target(config, "optim") != "dlcourse.optim.lbfgs.LBFGS":
         return
     if target(config, "clip") != IDLE["clip"]:
@@ -88,25 +81,25 @@ def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
 
 def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
     """Two that both bring a training step cannot be combined, nor a model that grows averaged."""
-    model = target(config, "model")
-    if model not in OWN_STEP_MODELS:
+    if not fact(config["model"], "own_step"):
         return
-    if target(config, "optim") in NO_LOSS_SCALING:
+    name = name_of(target(config, "model"))
+    if fact(config["optim"], "own_step"):
         yield (
-            f"model={OWN_STEP_MODELS[model]} has a training step of its own, and so has this "
+            f"model={name} has a training step of its own, and so has this "
             "optimizer.\nType optim=adam"
         )
     if target(config, "average") != IDLE["average"]:
         yield (
-            f"model={OWN_STEP_MODELS[model]} grows while it learns, and what grows has no "
+            f"model={name} grows while it learns, and what grows has no "
             "average.\nType average=none"
         )
     if config["optim"]["freeze"]:
-        yield (f"model={OWN_STEP_MODELS[model]} freezes its units itself.\nType optim.freeze=[]")
+        yield (f"model={name} freezes its units itself.\nType optim.freeze=[]")
 
 
 def frozen_parts_learn_in_some_epochs(config: dict) -> Iterator[str]:
-    """What thaws after the end never learns; and some methods know of no learning rates."""
+    """A part frozen to the end never learns; and some methods have no learning rate."""
     optim, epochs = config["optim"], config["max_epochs"]
     for text in optim["freeze_until"]:
         pattern, _, epoch = text.rpartition(":")
@@ -118,9 +111,9 @@ def frozen_parts_learn_in_some_epochs(config: dict) -> Iterator[str]:
     wanted = [key for key in ("freeze_after", "freeze_until") if optim[key]]
     for group in ("optim", "model") if wanted else ():
         name = target(config, group)
-        if name in OWN_LENGTH:
+        if fact(config[group], "own_length"):
             yield (
-                f"{group}={name.split('.')[2]} has no learning rate that could rest in some "
+                f"{group}={name_of(name)} has no learning rate that could rest in some "
                 f"epochs.\nType optim.{wanted[0]}=[], or another {group}"
             )
 
@@ -155,7 +148,7 @@ def precisions_need_their_device(config: dict) -> Iterator[str]:
         return
     if device in ("cpu", "mps"):
         yield "runtime.precision=fp16 needs CUDA.\nType runtime.precision=bf16"
-    if target(config, "optim") in NO_LOSS_SCALING or target(config, "model") in OWN_STEP_MODELS:
+    if fact(config["optim"], "own_step") or fact(config["model"], "own_step"):
         yield (
             "runtime.precision=fp16 scales the loss of a single backward pass, and this training "
             "step has several or none.\nType runtime.precision=bf16"
