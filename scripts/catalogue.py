@@ -15,6 +15,8 @@ from omegaconf import OmegaConf
 from dlcourse.errors import UserError
 from dlcourse.schema import catalogue
 from dlcourse.schema.compose import CONFIGS
+from dlcourse.schema.facts import fact_rows
+from dlcourse.schema.overrides import leaves
 from dlcourse.schema.validate import MULTIPLE
 from dlcourse.terminal.command import one_message
 
@@ -26,6 +28,17 @@ Every choice and every option, with its default value. `model=resnet18` on the c
 `configs/model/resnet18.yaml`; its options are typed as `model.<option>=<value>`. A value in `<...>`
 is that of another option or of an environment variable. A **bold** name is the default of its
 group. This page is written from the configs by `python scripts/catalogue.py`.
+"""
+
+FACTS = """\
+## Facts
+
+What a choice's YAML can declare under `_facts_`, next to `_target_`; see
+[your own code](own_code.md#facts-and-bounds). Each choice of dlcourse's own in a **bold** group has
+to declare it.
+
+| fact | groups | values | meaning |
+|---|---|---|---|
 """
 
 
@@ -63,7 +76,8 @@ def page(configs: Path) -> str:
     parts.append(f"## The run\n\n{in_code(run_keys(settings))}\n")
     parts.append("## Activations, norms and poolings\n")
     parts += [f"`model.{key}=`: {in_code(words)}\n" for key, words in catalogue.WORDS.items()]
-    return "\n".join(parts)
+    parts.append(FACTS + "\n".join(f"| {' | '.join(map(escaped, row))} |" for row in fact_rows()))
+    return "\n".join([*parts, ""])
 
 
 def section(group: str, choices: list[catalogue.Choice], chosen: list[str], common: dict) -> str:
@@ -74,7 +88,8 @@ def section(group: str, choices: list[catalogue.Choice], chosen: list[str], comm
         lines += [f"None, one or several: `'{group}=[{two}]'`.", ""]
     if common:
         options = [
-            f"{group}.{key}={catalogue.shown(value)}" for key, value in catalogue.leaves(common)
+            f"{group}.{key}={catalogue.shown(value)}"
+            for key, value in leaves(common, private=False)
         ]
         lines += [f"All of them take {in_code(options)}.", ""]
     last = "choices" if group == "experiment" else "options and their defaults"

@@ -16,6 +16,7 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+import yaml
 from omegaconf import OmegaConf
 
 os.environ["OMP_NUM_THREADS"] = "1"  # of all processes that tests start; pytest's share the cores
@@ -28,6 +29,17 @@ TINY = ["data.examples=60", "max_epochs=2", "batch_size=16", "observe=[history]"
 def options(group: str) -> list[str]:
     """Return the options of a config group, found by listing its folder."""
     return sorted(path.stem for path in (CONFIGS / group).glob("[!_]*.yaml"))
+
+
+def option_facts(group: str, option: str) -> dict:
+    """Return the facts that an option's YAML declares; those of several choices in it together."""
+    from dlcourse.schema.overrides import nodes
+
+    content = yaml.safe_load((CONFIGS / group / f"{option}.yaml").read_text(encoding="utf-8"))
+    found = {}
+    for _, node in nodes(content):
+        found |= node.get("_facts_", {})
+    return found
 
 
 def idx_files() -> dict[str, bytes]:

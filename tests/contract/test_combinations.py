@@ -69,7 +69,7 @@ WRONG = [  # the words, and what the message must name
     (["model.norm=batch", "batch_size=1"], ["batch_size=1", "model.norm=layer"]),
     (["model=mlp", "model.norm=group", "model.widths=[16,8]"], ["norm=group", "8 units", "[16]"]),
     (["model=mlp", "model.norm=layer", "model.widths=[1]"], ["norm=layer", "1 unit.", "[16]"]),
-    (["model=resnet20", "model.activation=maxout:3"], ["maxout:3", "resnet", "model=mlp"]),
+    (["model=resnet20", "model.activation=maxout:3"], ["maxout:3", "ResNetCifar", "model=mlp"]),
     (["data=image_folder", "data.root=no/such"], ["no/such", "data.root"]),
     (["init=uniform", "init.low=0.1"], ["init.low=0.1", "init.high=0.05", "init.low=-0.05"]),
     (["init=from_run"], ["init=from_run", "init.run="]),

@@ -6,14 +6,14 @@ from importlib import import_module
 
 import pytest
 import yaml
-from conftest import CONFIGS, options
+from conftest import CONFIGS, option_facts, options
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from dlcourse.engine.build import locate
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError, meant
 from dlcourse.schema.bounds import BOUNDS, bounds_of
-from dlcourse.schema.facts import CLASS_METRICS, FIGURES, SIZES, SMALLEST_IMAGE, VALUE_METRICS
+from dlcourse.schema.facts import FACTS, check_facts, missing_facts, sizes_of
 from dlcourse.schema.kinds import Flag, Number, Numbers, Texts, Word
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.validate import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
@@ -24,22 +24,32 @@ NEED_FILES = (
     "mnist", "fashion_mnist", "kmnist", "emnist", "notmnist", "cifar10", "cifar100",
     "image_folder", "csv",
 )  # fmt: skip
+KEYS = [
+    f"{group}.{name}".lstrip(".").replace("*", "accuracy")
+    for group, table in BOUNDS.items()
+    for name in table
+]
 ANY_TEXT = (
-    "monitor", "root", "folder", "data.file", "data.target", "data.group", "model.name",
-    "model.weights", "init.run", "storage", "study",
+    "monitor", "data.root", "data.folder", "data.file", "data.target", "data.group", "model.name",
+    "model.weights", "init.run", "sweep.storage", "sweep.study",
 )  # fmt: skip
+
+
+def of_values(metric: str) -> bool:
+    """Return whether a metric is for a regression."""
+    return option_facts("metric", metric)["task"] == "regression"
 
 
 def word(group: str, option: str) -> str:
     """Return what chooses an option on the command line."""
-    if group == "metric" and option in set(CLASS_METRICS) - {"accuracy"}:
+    if group == "metric" and option != "accuracy" and not of_values(option):
         return f"metric=[accuracy,{option}]"  # accuracy is the default monitor
     return f"{group}=[{option}]" if group in MULTIPLE else f"{group}={option}"
 
 
 def needs(group: str, option: str) -> list[str]:
     """Return what else must be typed because the choice is not for every run."""
-    if group == "metric" and option in VALUE_METRICS:
+    if group == "metric" and of_values(option):
         return ["data=sine"]
     if option == "group_kfold":
         return ["data=csv", "data.file=groups.csv", "data.target=kind", "data.group=patient"]
@@ -76,6 +86,7 @@ def nodes(path) -> list[dict]:
     return found
 
 
+IMAGE_MODELS = [name for name in options("model") if option_facts("model", name)["smallest_image"]]
 NODES = [(path.parent.name, path.stem, node) for path in FILES for node in nodes(path)]
 
 
@@ -152,7 +163,7 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
     assert all(p.default is inspect.Parameter.empty for p in keyword_only), "the YAML has defaults"
 
 
-def test_the_keys_of_a_users_own_choice_mean_what_he_says(compose):
+def test_the_keys_of_a_users_own_choice_are_not_checked(compose):
     from omegaconf import OmegaConf
 
     config = OmegaConf.to_container(compose())
@@ -165,18 +176,69 @@ def test_the_keys_of_a_users_own_choice_mean_what_he_says(compose):
         check(config)
 
 
+def without_bounds(group: str, name: str, node: dict) -> list[str]:
+    """Return what is missing in the table of bounds for a choice, each with the line to add."""
+    prefix = f"{group}.{name}" if group in MULTIPLE else group
+    found = []
+    for key, value in leaves(node, prefix, private=False):
+        if key != prefix and bounds_of(key) is None:
+            line = f'"{key.removeprefix(group + ".")}": positive({value}),'
+            found.append(
+                f'{key} has no bounds. Add to BOUNDS["{group}"] in schema/bounds.py: {line}'
+            )
+    return found
+
+
+def without_facts(group: str, name: str, node: dict) -> list[str]:
+    """Return what a choice does not declare and should, with the line to add."""
+    return [
+        f"{group}={name} does not declare {fact}: {FACTS[fact].what}.\n"
+        f"Add to configs/{group}/{name}.yaml _facts_: {{{fact}: <{FACTS[fact].kind}>}}"
+        for fact in missing_facts(group, node)
+    ]
+
+
 @pytest.mark.parametrize(("group", "name", "node"), NODES)
 def test_every_number_word_and_flag_has_bounds(group, name, node):
+    assert without_bounds(group, name, node) == []
     prefix = f"{group}.{name}" if group in MULTIPLE else group
-    hyperparameters = {key: value for key, value in node.items() if not key.startswith("_")}
-    for key, value in leaves({prefix: hyperparameters} if hyperparameters else {}):
-        if key == "":
-            continue
-        bounds = bounds_of(key)
-        assert bounds is not None, f"{key} is not in the table of bounds"
-        if not (isinstance(value, str) and "${" in value):
+    for key, value in leaves(node, prefix, private=False):
+        if key != prefix and not (isinstance(value, str) and "${" in value):
+            bounds = bounds_of(key)
             assert bounds.allows(value), f"{key}={value}"
             assert not isinstance(value, bool) or isinstance(bounds, Flag)
+
+
+@pytest.mark.parametrize(("group", "name", "node"), NODES)
+def test_every_choice_declares_its_facts(group, name, node):
+    assert without_facts(group, name, node) == []
+    check_facts(group, group, node)
+
+
+@pytest.mark.parametrize("target", sorted({node["_target_"] for _, _, node in NODES}))
+def test_choices_that_share_a_target_declare_the_same_facts(target):
+    facts = [node.get("_facts_") for _, _, node in NODES if node["_target_"] == target]
+    assert all(one == facts[0] for one in facts)
+
+
+def test_what_a_new_choice_lacks_is_found(tmp_path):
+    """The control: a loss without facts, with an option that only another group has."""
+    path = tmp_path / "loss/focal.yaml"
+    path.parent.mkdir()
+    path.write_text("_target_: dlcourse.loss.focal.focal\n_partial_: true\ngamma: 2.0\n")
+    (node,) = nodes(path)
+    (lacking,) = without_bounds("loss", "focal", node)
+    assert lacking == (
+        'loss.gamma has no bounds. Add to BOUNDS["loss"] in schema/bounds.py: '
+        '"gamma": positive(2.0),'
+    )
+    missing = without_facts("loss", "focal", node)
+    assert [line.split(": ")[0] for line in missing] == [
+        f"loss=focal does not declare {name}" for name in ("task", "soft_targets", "outputs")
+    ]
+    assert "configs/loss/focal.yaml _facts_: {task: <one of classification, reg" in missing[0]
+    node["_facts_"] = {"task": "classification", "soft_targets": False, "outputs": "softmax"}
+    assert without_facts("loss", "focal", node) == []
 
 
 def test_every_key_of_the_whole_config_has_bounds(compose):
@@ -205,11 +267,11 @@ def outside(bounds) -> list:
     return [value for value in wrong if not (isinstance(bounds, Flag) and value is True)]
 
 
-@pytest.mark.parametrize("key", sorted(set(BOUNDS) - set(ANY_TEXT)))
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in ANY_TEXT])
 def test_a_value_out_of_bounds_is_refused_with_its_key(key):
     from dlcourse.schema.validate import check_key
 
-    bounds = BOUNDS[key]
+    bounds = bounds_of(key)
     if key in ("resume", "trust"):
         with pytest.raises(UserError, match=key):
             check_key(key, 5)
@@ -261,27 +323,29 @@ def test_every_choice_trains(group, option, tiny, tmp_path):
 
 
 @pytest.mark.parametrize("name", options("metric"))
-def test_the_figures_of_a_metric_are_those_that_check_knows(name, compose):
+def test_a_metric_reports_the_values_that_it_declares(name, compose):
     import torch
 
     from dlcourse.engine.build import build
 
-    regression = name in VALUE_METRICS
+    regression = of_values(name)
     cfg = compose(*needs("metric", name), f"metric=[{name}]")
     metric = build(cfg.metric[name], *NOT_ARGUMENTS["metric"])()
     outputs = torch.randn(6, 1 if regression else 3)
     targets = torch.randn(6, 1) if regression else torch.tensor([0, 1, 2, 0, 1, 2])
-    assert (
-        metric.report(metric.measure(outputs, targets).double(), 6).keys() == FIGURES[name].keys()
-    )
+    values = metric.report(metric.measure(outputs, targets).double(), 6)
+    declared = option_facts("metric", name)
+    assert values.keys() == declared["reports"].keys() == declared["ranges"].keys()
 
 
-@pytest.mark.parametrize("target", SMALLEST_IMAGE)
-def test_the_smallest_image_of_a_model_is_the_smallest_it_takes(target, compose):
+@pytest.mark.parametrize("name", IMAGE_MODELS)
+def test_the_smallest_image_of_a_model_is_the_smallest_it_takes(name, compose):
     from dlcourse.engine.build import build
 
-    name = next(o for o in options("model") if target in (CONFIGS / f"model/{o}.yaml").read_text())
-    model, size = build(compose(f"model={name}").model), SMALLEST_IMAGE[target]
+    model, size = (
+        build(compose(f"model={name}").model),
+        option_facts("model", name)["smallest_image"],
+    )
     model((1, size, size), 10)
     with pytest.raises(UserError, match=f"data.size={size}"):
         model((1, size - 1, size - 1), 10)
@@ -291,5 +355,5 @@ def test_the_sizes_that_check_knows_are_those_of_the_data(compose):
     from dlcourse.engine.build import load_data
 
     dataset = load_data(compose("data=digits"))
-    known = SIZES["dlcourse.data.digits.digits"]
+    known = sizes_of({"_target_": "dlcourse.data.digits.digits"})
     assert known == (len(dataset.train), len(dataset.classes))

@@ -5,7 +5,7 @@ import csv
 import conftest
 import pytest
 import torch
-from conftest import CONFIGS, options
+from conftest import CONFIGS, option_facts, options
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
@@ -18,7 +18,7 @@ from dlcourse.engine.build import load_data, make_recipe, make_state
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.schema.bounds import ACTIVATIONS, NORMS, POOLS
-from dlcourse.schema.facts import SMALLEST_IMAGE
+from dlcourse.schema.facts import fact
 from dlcourse.schema.validate import check
 
 NARROW = {"width": 8, "hidden": 16}  # so that the largest nets cost milliseconds
@@ -202,13 +202,15 @@ def test_a_design_trains_in_half_precision_with_weights_that_stay_whole(model, c
     assert {weight.dtype for weight in weights} == {torch.float32}
 
 
-@pytest.mark.parametrize("model", [DESIGNS[path] for path in SMALLEST_IMAGE])
+@pytest.mark.parametrize(
+    "model", [name for name in DESIGNS.values() if option_facts("model", name)["smallest_image"]]
+)
 def test_every_norm_leaves_something_of_two_of_the_smallest_images(model, composed):
     """Where a norm averages over a single value, nothing is left of it, or torch refuses."""
     base = narrow(together(composed, model, "digits"))
     if base.model.get("depth", 0) >= 20:
         base.model.depth = 8
-    side = SMALLEST_IMAGE[base.model._target_]
+    side = fact(base.model, "smallest_image")
     for norm in NORMS if "norm" in base.model else ():
         base.model.norm = norm
         net = build_node(base.model)((1, side, side), 10).train()

@@ -4,11 +4,10 @@ import math
 
 import pytest
 import torch
-from conftest import options
+from conftest import option_facts, options
 from torch.nn import functional as F
 
 from dlcourse.engine.build import build
-from dlcourse.schema.facts import CLASS_LOSSES, SOFT_LOSSES
 
 NAMES = options("loss")
 RIGHT, WRONG = torch.tensor([[2.0, 0.5, -1.0]]), torch.tensor([[0.5, 2.0, -1.0]])
@@ -19,7 +18,7 @@ def loss_of(compose, name, outputs, targets, *more):
 
 
 def soft(name):
-    return any(target.endswith(f".{name}") for target in SOFT_LOSSES)
+    return option_facts("loss", name)["soft_targets"]
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "nll"])
@@ -87,15 +86,9 @@ def test_the_loss_of_a_mixed_target_is_the_mixture_of_the_losses(name, compose):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not soft(name)])
-def test_a_loss_that_is_not_listed_as_soft_takes_no_mixed_targets(name, compose):
+def test_a_loss_that_declares_no_soft_targets_takes_no_mixed_targets(name, compose):
     with pytest.raises((RuntimeError, IndexError)):
         loss_of(compose, name, torch.randn(8, 3), torch.rand(8, 3))
-
-
-def test_the_losses_of_classes_and_of_mixed_targets_are_known_by_their_targets(compose):
-    targets = {compose(f"loss={name}").loss._target_ for name in NAMES}
-    assert set(SOFT_LOSSES) <= targets
-    assert set(CLASS_LOSSES) == targets - {"dlcourse.loss.mse.mse"}
 
 
 def test_the_perceptron_loss_is_0_for_correct_examples_and_ties_go_to_the_first_class(compose):

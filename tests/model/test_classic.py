@@ -11,7 +11,7 @@ from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.introspect.summary import summarize
 from dlcourse.model.resnet_cifar import PaddedShortcut
-from dlcourse.schema.facts import SMALLEST_IMAGE
+from dlcourse.schema.facts import fact
 from dlcourse.schema.validate import check
 
 DESIGNS = ("alexnet", "vgg11", "googlenet", "resnet18", "resnet50", "resnet20", "plain20")
@@ -173,7 +173,7 @@ def test_a_net_takes_images_of_any_size_from_28_and_any_colour(name, shape):
 @pytest.mark.parametrize("name", [*DESIGNS, *SMALL_NETS])
 @pytest.mark.parametrize("norm", ["batch", "instance", "layer", "group"])
 def test_every_network_trains_on_its_smallest_image_with_every_norm(name, norm):
-    side = SMALLEST_IMAGE[config(name)["_target_"]]
+    side = fact(config(name), "smallest_image")
     model = make(name, (1, side, side), norm=norm)
     model(torch.randn(2, 1, side, side)).square().sum().backward()
     gradients = [p.grad.abs().sum() for p in model.parameters()]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dlcourse.errors import UserError, shown
 from dlcourse.schema.arguments import arguments
+from dlcourse.schema.facts import fact
 from dlcourse.terminal.live_line import working
 
 BATCH = 256
@@ -48,7 +49,8 @@ def main(words: list[str]) -> None:
     views = [build(node) for node in cfg.view.values()]
     predict_batch = from_views(views, runtime.prepare(tuple(result["input_shape"])))
     with working("classifying images", len(images)) as advance:
-        rows = predict(models, predict_batch, images, result, runtime, cfg.loss._target_, advance)
+        kind = fact(cfg.loss, "outputs")
+        rows = predict(models, predict_batch, images, result, runtime, kind, advance)
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:
@@ -84,13 +86,13 @@ def predict(
     images: list[Path],
     result: dict,
     runtime: object,
-    loss: str,
+    kind: str,
     advance: Callable[[int], None] = lambda images: None,
 ) -> list[list[str]]:
     """Return a header and a row for each image.
 
     predict_batch: returns a model's outputs for standardised images.
-    loss: the target of the loss that the models were trained with.
+    kind: what the loss declares as its outputs: softmax, sigmoid or scores.
     advance: is called with the number of images of each batch.
     """
     import torch
@@ -114,7 +116,7 @@ def predict(
                 predict_batch(model, standardize(batch)).float()  # (N, classes)
                 for model, standardize in models
             ]
-        mean = average(torch.stack(outputs), loss, classes=True).softmax(1).cpu()  # (N, classes)
+        mean = average(torch.stack(outputs), kind, classes=True).softmax(1).cpu()  # (N, classes)
         advance(len(paths))
         for path, share in zip(paths, mean, strict=True):
             best = int(share.argmax())

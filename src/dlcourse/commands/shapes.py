@@ -20,7 +20,7 @@ from rich.table import Table
 
 from dlcourse.schema.command_line import one_run
 from dlcourse.schema.compose import compose, plain
-from dlcourse.schema.facts import PUBLISHED, SIZES, example_shape, target
+from dlcourse.schema.facts import example_shape, fact, sizes_of
 from dlcourse.schema.validate import NOT_ARGUMENTS, check
 from dlcourse.terminal.live_line import working
 
@@ -36,7 +36,7 @@ def main(words: list[str]) -> None:
     config = plain(compose(overrides, config_dir))
     check(config)
     cfg = OmegaConf.create(config)
-    if target(config, "model") == PUBLISHED:
+    if fact(config["model"], "published_weights"):
         cfg.model.weights = None  # their values change nothing here, and may be a long download
 
     with working("importing PyTorch", plain=False):
@@ -75,7 +75,7 @@ def frozen(model, cfg: DictConfig):
 def examples_of(config: dict) -> int | None:
     """Return the number of training examples, or None where only the data has it."""
     data = config["data"]
-    return data["examples"] or SIZES.get(data["_target_"], (data.get("train_examples"), 0))[0]
+    return data["examples"] or sizes_of(data)[0]
 
 
 def training_share(config: dict, examples: int) -> int:

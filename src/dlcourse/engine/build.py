@@ -20,6 +20,7 @@ from dlcourse.data.transforms import (
     reconstruct,
 )
 from dlcourse.engine import fingerprint
+from dlcourse.engine.soft_targets import refusing_soft_targets
 from dlcourse.errors import UserError, nearest
 from dlcourse.machine.cuda_graph import captured, uncaptured
 from dlcourse.machine.fused_step import quicken
@@ -28,8 +29,9 @@ from dlcourse.optim.groups import parameter_groups
 from dlcourse.random_streams import of_version
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
-from dlcourse.schema.bounds import bounds_of
+from dlcourse.schema.bounds import bounds_of_argument
 from dlcourse.schema.kinds import Numbers
+from dlcourse.schema.overrides import DECLARATIONS
 from dlcourse.schema.validate import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.split.part import Part
 from dlcourse.terminal import user_code
@@ -40,7 +42,7 @@ from dlcourse.train.rng import INITIAL, epoch_order, reseed
 from dlcourse.train.step import gradient_step
 from dlcourse.view.answer import from_views
 
-HYDRA_KEYS = ("_target_", "_partial_", "_convert_", "_recursive_")
+NOT_KEYWORDS = ("_target_", "_partial_", "_convert_", "_recursive_", *DECLARATIONS)
 
 
 def build(node: DictConfig, *leave_out: str) -> partial:
@@ -73,7 +75,7 @@ def check_calls(settings: Any) -> None:
             check_calls(item)
     if not isinstance(settings, dict):
         return
-    keywords = {key: value for key, value in settings.items() if key not in HYDRA_KEYS}
+    keywords = {key: value for key, value in settings.items() if key not in NOT_KEYWORDS}
     if "_target_" in settings:
         function = locate(settings["_target_"])
         try:
@@ -94,9 +96,9 @@ def check_calls(settings: Any) -> None:
 def filled(settings: dict) -> partial:
     """Return the partial of a node that was checked."""
     target = settings["_target_"]
-    keywords = {key: value_of(value) for key, value in settings.items() if key not in HYDRA_KEYS}
+    keywords = {key: value_of(value) for key, value in settings.items() if key not in NOT_KEYWORDS}
     if target.startswith(OWN_TARGETS):
-        keywords = {key: as_floats(key, value) for key, value in keywords.items()}
+        keywords = {key: as_floats(target, key, value) for key, value in keywords.items()}
     return partial(locate(target), **keywords)
 
 
@@ -111,9 +113,9 @@ def value_of(value: Any) -> Any:
     return filled(value) if value.get("_partial_") else filled(value)()
 
 
-def as_floats(key: str, value: Any) -> Any:
+def as_floats(target: str, key: str, value: Any) -> Any:
     """Return a list of fractions as floats: a typed 0 is none, and Adam refuses it as a beta."""
-    kind = bounds_of(key)
+    kind = bounds_of_argument(target, key)
     fractions = isinstance(kind, Numbers) and not kind.each.whole
     return [float(number) for number in value] if fractions else value
 
@@ -296,7 +298,7 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
     step, prepare = step_of(cfg), runtime.prepare(dataset.input_shape)
     widened = in_float64 if runtime.precision == "fp64" else as_it_is
     return Recipe(
-        loss=widened(build(cfg.loss)),
+        loss=refusing_soft_targets(widened(build(cfg.loss)), cfg),
         plain_loss=widened(plain_loss(cfg)),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
         constraints=[made for made in regularizers if works_after_the_step(made)],

@@ -11,6 +11,7 @@ from dlcourse.engine import predictions
 from dlcourse.engine.build import make_metrics, plain_loss
 from dlcourse.engine.ensemble import average
 from dlcourse.engine.result import figures
+from dlcourse.schema.facts import fact
 from dlcourse.split.part import Part, tested_alike
 
 
@@ -34,6 +35,6 @@ def put_together(
     ensemble = {}
     if tested_alike(parts):
         outputs = torch.stack([fold.test_outputs for fold in folds])  # (folds, N, K)
-        mean = average(outputs, cfg.loss._target_, classes=bool(dataset.classes)).float()
+        mean = average(outputs, fact(cfg.loss, "outputs"), classes=bool(dataset.classes)).float()
         ensemble = figures(mean, folds[0].test_targets, loss, metrics)
     return {"out_of_fold": out_of_fold, "ensemble": ensemble}

@@ -20,6 +20,7 @@ SAME_RECONSTRUCTION = (
 )  # fmt: skip
 """The same where the inputs are the targets."""
 
+
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a nested config by its dotted keys."""
     return dict(leaves(dict(config)))

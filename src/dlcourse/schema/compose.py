@@ -20,11 +20,14 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from dlcourse.errors import UserError
-from dlcourse.schema.catalogue import CONFIGS
+from dlcourse.schema import hydra_source
 from dlcourse.schema.overrides import key_of, leaves
+from dlcourse.schema.packaged import CONFIGS
 from dlcourse.schema.suggest import unknown_key, unknown_option
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP
 from dlcourse.terminal.command import own_name
+
+hydra_source.install()
 
 LAUNCHERS = {
     "submitit_slurm": "dlcourse[slurm]",
@@ -186,10 +189,9 @@ def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
     choices = [word for word in overrides if key_of(word) in GROUPS]
     cfg = compose(choices, config_dir)
     own = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SWEEP)))
-    keys = (key for part in (plain(cfg), own) for key, _ in leaves(part))
+    keys = [key for part in (plain(cfg), own) for key, _ in leaves(part, private=False)]
     groups = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
-    public = [key for key in keys if not any(part.startswith("_") for part in key.split("."))]
-    return [*groups, *public]
+    return [*groups, *keys]
 
 
 def quoted(text: str) -> str:

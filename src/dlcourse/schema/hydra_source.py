@@ -1,31 +1,40 @@
 """Hydra reads dlcourse's own configs without what only checks read."""
 
 from pathlib import Path
+from typing import Any
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra.plugins.config_source import ConfigResult
-from omegaconf import Container, DictConfig
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
+from omegaconf import DictConfig
 
 from dlcourse.schema.overrides import DECLARATIONS
 from dlcourse.schema.packaged import CONFIGS
 
-HYDRAS_OWN = FileConfigSource.load_config
 
-
-def load_config(self: FileConfigSource, config_path: str) -> ConfigResult:
-    """Read a YAML file as Hydra does; of dlcourse's own choices leave out facts and bounds.
+def install() -> None:
+    """Leave the facts and bounds of dlcourse's own choices out of what Hydra reads from files.
 
     So ``--cfg job``, a stored config and the code of a choice have only what can be typed. A user's
     own YAML keeps its declarations: the stored config is the only place where they can be found
     when the run is resumed or evaluated.
     """
-    result = HYDRAS_OWN(self, config_path)
-    if Path(self.path) == CONFIGS:
-        leave_out(result.config)
-    return result
+    Plugins.instance()  # registers the sources
+    source: Any = SourcesRegistry.instance().resolve("file")
+    hydras_own = source.load_config
+    if getattr(hydras_own, "leaves_out", False):
+        return
+
+    def load_config(self: Any, config_path: str) -> Any:
+        result = hydras_own(self, config_path)
+        if Path(self.path) == CONFIGS:
+            leave_out(result.config)
+        return result
+
+    load_config.leaves_out = True  # pyright: ignore[reportFunctionMemberAccess]
+    source.load_config = load_config
 
 
-def leave_out(config: Container) -> None:
+def leave_out(config: Any) -> None:
     """Take what is declared out of a config, at every depth."""
     if not isinstance(config, DictConfig):
         return
@@ -34,8 +43,3 @@ def leave_out(config: Container) -> None:
             del config[key]
         else:
             leave_out(value)
-
-
-def install() -> None:
-    """Let Hydra read configs in this way in this process."""
-    FileConfigSource.load_config = load_config

@@ -315,6 +315,16 @@ class Table:
 
 
 Kind = (
-    Number | Numbers | Word | Function | Device | Duration | Flag | Text | Texts | Choice
-    | Factors | Table
+    Number
+    | Numbers
+    | Word
+    | Function
+    | Device
+    | Duration
+    | Flag
+    | Text
+    | Texts
+    | Choice
+    | Factors
+    | Table
 )

@@ -95,3 +95,9 @@ def nodes(config: Any, path: str = "") -> Iterator[tuple[str, dict]]:
     elif isinstance(config, list | tuple):
         for value in config:
             yield from nodes(value, path)
+
+
+def all_keys(config: dict) -> set[str]:
+    """Return every dotted key of a nested config, those of its parts included."""
+    parts = (key.split(".") for key, _ in leaves(config))
+    return {".".join(part[:end]) for part in parts for end in range(1, len(part) + 1)}

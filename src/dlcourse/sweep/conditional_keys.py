@@ -1,10 +1,11 @@
 """Which keys belong to which options: ``optim=sgd`` has a momentum, ``optim=adam`` has none."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from dlcourse.errors import UserError
 from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.overrides import all_keys
 from dlcourse.schema.validate import GROUPS
 from dlcourse.sweep.search_space import Space
 
@@ -82,15 +83,7 @@ class ConditionalKeys:
 
     def keys_with(self, choice: str) -> set[str]:
         """Return every key that there is with one choice."""
-        return set(paths(plain(compose([*self.fixed, choice], self.config_dir))))
-
-
-def paths(config: dict, prefix: str = "") -> Iterator[str]:
-    """Yield every dotted key of a nested config, those of its parts included."""
-    for key, value in config.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, dict):
-            yield from paths(value, f"{prefix}{key}.")
+        return set(all_keys(plain(compose([*self.fixed, choice], self.config_dir))))
 
 
 def distinct(drawn: Iterable[tuple[str, ...]], conditional: ConditionalKeys) -> list[Overrides]:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.schema.facts import PUBLISHED
+from dlcourse.schema.facts import fact
 from dlcourse.sweep.pool import exit_text
 from dlcourse.sweep.worker import exit_with_parent
 from dlcourse.terminal.user_code import explained
@@ -156,7 +156,7 @@ def count_parameters(cfg: DictConfig, inputs: tuple[int, ...], outputs: int) -> 
     from dlcourse.introspect.summary import made_without_values
 
     node = cfg.model.copy()
-    if node._target_ == PUBLISHED:
+    if fact(node, "published_weights"):
         node.weights = None
     model = made_without_values(partial(make_model, node, tuple(inputs), outputs))
     return sum(parameter.numel() for parameter in model.parameters())

@@ -65,8 +65,8 @@ def only_classes_are_stratified(config: dict) -> Iterator[str]:
     split = config["split"]
     if fact(split, "task") == "classification":
         yield (
-            f"split={name_of(target(config, 'split'))} spreads classes evenly, and a regression has none.\n"
-            "Type split=kfold"
+            f"split={name_of(target(config, 'split'))} spreads classes evenly, and a "
+            "regression has none.\nType split=kfold"
         )
     if fact(split, "grouping") == "divided" and split.get("stratified"):
         yield (

@@ -17,8 +17,8 @@ def some_methods_take_everything(config: dict) -> Iterator[str]:
     for group in ("optim", "model"):
         if fact(config[group], "full_batch") and batch_size != "full":
             yield (
-                f"{group}={name_of(target(config, group))} takes the whole training part in one step, got "
-                f"batch_size={batch_size}.\nType batch_size=full, or choose another {group}"
+                f"{group}={name_of(target(config, group))} takes the whole training part in "
+                f"one step, got batch_size={batch_size}.\nType batch_size=full, or choose another {group}"
             )
 
 
@@ -91,8 +91,7 @@ def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
         )
     if target(config, "average") != IDLE["average"]:
         yield (
-            f"model={name} grows while it learns, and what grows has no "
-            "average.\nType average=none"
+            f"model={name} grows while it learns, and what grows has no average.\nType average=none"
         )
     if config["optim"]["freeze"]:
         yield (f"model={name} freezes its units itself.\nType optim.freeze=[]")

@@ -1,0 +1,36 @@
+"""A user's own loss on the mixed classes of an augmentation."""
+
+from collections.abc import Callable
+
+from omegaconf import DictConfig
+from torch import Tensor
+
+from dlcourse.errors import UserError
+from dlcourse.schema.facts import fact
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def refusing_soft_targets(loss: Loss, cfg: DictConfig) -> Loss:
+    """Return the loss; one that may not take mixed classes says so in one message if it fails.
+
+    A loss that declares ``soft_targets`` was checked before, and is returned as it is.
+    """
+    mixing = [name for name, node in cfg.augment.items() if fact(node, "mixes_targets")]
+    if not mixing or fact(cfg.loss, "soft_targets") is not None:
+        return loss
+
+    def checked(outputs: Tensor, targets: Tensor) -> Tensor:
+        try:
+            return loss(outputs, targets)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            if not targets.is_floating_point():
+                raise
+            raise UserError(
+                f"augment={mixing[0]} mixes classes, and {cfg.loss._target_} does not take classes "
+                f"as probabilities (N, K): {str(error).splitlines()[0]}.\n"
+                f"Type loss=cross_entropy, or leave out augment={mixing[0]}. With _facts_: "
+                "{soft_targets: false} in the YAML of your loss this is found before training"
+            ) from error
+
+    return checked
