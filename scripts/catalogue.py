@@ -34,8 +34,8 @@ FACTS = """\
 ## Facts
 
 What a choice's YAML can declare under `_facts_`, next to `_target_`; see
-[your own code](own_code.md#facts-and-bounds). Each choice of dlcourse's own in a **bold** group has
-to declare it.
+[your own code](own_code.md#facts-and-bounds). Each choice of dlcourse's own in a group in
+`code` type has to declare it.
 
 | fact | groups | values | meaning |
 |---|---|---|---|

@@ -207,7 +207,7 @@ def missing_facts(group: str, choice: Mapping[str, Any]) -> list[str]:
 def fact_rows() -> Iterator[tuple[str, str, str, str]]:
     """Yield the table of all facts for the docs: name, groups, what it may be, what it means."""
     for name, one in FACTS.items():
-        groups = ", ".join(f"**{g}**" if g in one.demanded else g for g in one.groups)
+        groups = ", ".join(f"`{g}`" if g in one.demanded else g for g in one.groups)
         yield f"`{name}`", groups, str(one.kind), one.what
 
 

@@ -48,9 +48,9 @@ def limited(parts: re.Match[str]) -> Number | None:
     low, high, above, below = -math.inf, math.inf, False, False
     for sign, written in re.findall(CONDITION, parts["limits"] or ""):
         if sign.startswith(">"):
-            low, above = float(written), sign == ">"
+            low, above = plain(written), sign == ">"
         else:
-            high, below = float(written), sign == "<"
+            high, below = plain(written), sign == "<"
     words = re.findall(r"or (\w+)", parts["others"] or "")
     whole = bool(parts["whole"])
     example = within(low, high, above, below, whole)
@@ -59,6 +59,12 @@ def limited(parts: re.Match[str]) -> Number | None:
         tuple(word for word in words if word != "null"),
     )  # fmt: skip
     return kind if kind.allows(example) else None
+
+
+def plain(written: str) -> float:
+    """Return a number as it was written, whole ones without a fraction."""
+    number = float(written)
+    return int(number) if number.is_integer() else number
 
 
 def within(low: float, high: float, above: bool, below: bool, whole: bool) -> float:

@@ -18,7 +18,8 @@ def some_methods_take_everything(config: dict) -> Iterator[str]:
         if fact(config[group], "full_batch") and batch_size != "full":
             yield (
                 f"{group}={name_of(target(config, group))} takes the whole training part in "
-                f"one step, got batch_size={batch_size}.\nType batch_size=full, or choose another {group}"
+                f"one step, got batch_size={batch_size}.\n"
+                f"Type batch_size=full, or choose another {group}"
             )
 
 
