@@ -14,6 +14,7 @@ from dlcourse.engine.trained_model import TrainedModel, as_inputs, predict
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.runtime import Runtime
+from dlcourse.schema.facts import fact
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import check
 from dlcourse.terminal.command import own_name
@@ -63,7 +64,7 @@ class Opened(NamedTuple):
     """A finished run's model, and how it is evaluated.
 
     ask: model, standardised inputs -> outputs, with the run's views. autocast: the context of its
-    precision. classes: whether it is a classifier. loss: the target of the loss.
+    precision. classes: whether it is a classifier. outputs: what its loss declares.
     """
 
     model: TrainedModel
@@ -71,7 +72,7 @@ class Opened(NamedTuple):
     autocast: Callable[[], AbstractContextManager]
     input_shape: tuple[int, ...]
     classes: bool
-    loss: str
+    outputs: str
 
 
 def open_model(folder: Path, *, trust: Sequence[str] = (), device: str | None = None) -> Opened:
@@ -96,7 +97,7 @@ def open_model(folder: Path, *, trust: Sequence[str] = (), device: str | None = 
         autocast=runtime.autocast,
         input_shape=shape,
         classes=bool(result["classes"]),
-        loss=cfg.loss._target_,
+        outputs=fact(cfg.loss, "outputs"),
     )
 
 
@@ -108,6 +109,6 @@ def predict_with(opened: Sequence[Opened], inputs: Any) -> Tensor:
         as_inputs(inputs, first.input_shape),
         first.ask,
         first.autocast,
-        first.loss,
+        first.outputs,
         classes=first.classes,
     )

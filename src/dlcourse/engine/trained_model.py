@@ -54,7 +54,7 @@ def predict(
     inputs: Tensor,
     ask: Callable[[nn.Module, Tensor], Tensor],
     autocast: Callable[[], Any],
-    loss: str,
+    kind: str,
     *,
     classes: bool,
 ) -> Tensor:
@@ -64,8 +64,8 @@ def predict(
     ``engine.ensemble`` does it. Losses whose outputs are scores have the softmax of these scores,
     which ranks classes and is not calibrated.
 
-    ask: model, standardised inputs -> outputs; with the run's views. loss: the target of the loss
-    that the models were trained with. classes: whether they are classifiers.
+    ask: model, standardised inputs -> outputs; with the run's views. kind: what
+    the loss declares as its outputs: softmax, sigmoid or scores. classes: whether they are classifiers.
     """
     device = models[0].mean.device
     found = []
@@ -74,7 +74,7 @@ def predict(
         with autocast():
             outputs = [ask(model.network, model.standardize(batch)) for model in models]
         made = torch.stack([one if one.dtype == torch.float64 else one.float() for one in outputs])
-        mean = average(made, loss, classes=classes)  # (N, K), float64
+        mean = average(made, kind, classes=classes)  # (N, K), float64
         found.append((mean.softmax(1) if classes else mean).to(made.dtype).cpu())
     return torch.cat(found)
 
