@@ -64,8 +64,9 @@ def predict(
     ``engine.ensemble`` does it. Losses whose outputs are scores have the softmax of these scores,
     which ranks classes and is not calibrated.
 
-    ask: model, standardised inputs -> outputs; with the run's views. kind: what
-    the loss declares as its outputs: softmax, sigmoid or scores. classes: whether they are classifiers.
+    ask: model, standardised inputs -> outputs; with the run's views. kind: what the
+    loss declares as its outputs: softmax, sigmoid or scores.
+    classes: whether they are classifiers.
     """
     device = models[0].mean.device
     found = []
