@@ -67,7 +67,7 @@ def proposals(before: list[str], word: str) -> list[str]:
     command = before[0]
     if command == "catalogue":
         group, equals, _ = word.partition("=")
-        named = [f"{group}={name}" for name in choices(group)]
+        named = [f"{group}={name}" for name in names_of_choices(group)]
         return starting(word, named if equals else catalogue.ORDER)
     if command not in OF_A_RUN:
         return starting(word, OPTIONS.get(command, ()))
@@ -77,7 +77,7 @@ def proposals(before: list[str], word: str) -> list[str]:
         return starting(word, [*keys(word, before), *more, *FLAGS])
     opened = re.match(r"(.*[\[,])?", value)
     head = opened[0] if opened else ""
-    return starting(word, [f"{key}={head}{text}" for text in values(key, before)])
+    return starting(word, [f"{key}={head}{text}" for text in values_offered(key, before)])
 
 
 def starting(word: str, known: Iterable[str]) -> list[str]:
@@ -95,12 +95,14 @@ def keys(word: str, before: list[str]) -> list[str]:
     return [*groups, *top]
 
 
-def values(key: str, before: list[str]) -> list[str]:
+def values_offered(key: str, before: list[str]) -> list[str]:
     """Return the choices of a group, the words of a model's option, or an option's default."""
     group, dot, option = key.partition(".")
     if not dot:
         default = settings().get(key)
-        return list(choices(key)) or ([] if default is None else [catalogue.shown(default)])
+        return list(names_of_choices(key)) or (
+            [] if default is None else [catalogue.shown(default)]
+        )
     if option in catalogue.WORDS:
         return list(catalogue.WORDS[option])
     default = options(group, before).get(option)
@@ -114,7 +116,7 @@ def settings() -> dict[str, object]:
     return {str(key): value for key, value in content.items() if key != "defaults"}
 
 
-def choices(group: str) -> Iterable[str]:
+def names_of_choices(group: str) -> Iterable[str]:
     """Return the names of a group's choices."""
     return catalogue.files_of(group, [CONFIGS]) if group in catalogue.ORDER else ()
 
