@@ -85,8 +85,8 @@ def scheduler_of(
             options={"trials": len(points)}, on_error=read_on_error(on_error), workers=1
         ),
     )
-    told = Manifest(["words"], None, "identity", "grid", ["lr"], "val/accuracy", mode, 1)
-    return Scheduler(plan, folder, told, search)
+    manifest = Manifest(["words"], None, "identity", "grid", ["lr"], "val/accuracy", mode, 1)
+    return Scheduler(plan, folder, manifest, search)
 
 
 def finish(job: Job, best: float = 0.5) -> None:

@@ -90,12 +90,12 @@ def test_epochs_are_counted_through_all_repeats_of_a_trial_and_all_their_folds(t
     search = Told(TRIALS[:1])
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS[:2])
     first, second = all_jobs(scheduler)
-    scheduler.reported(first, 2, 0.1)
-    scheduler.reported(second, 1, 0.2)
+    scheduler.report(first, 2, 0.1)
+    scheduler.report(second, 1, 0.2)
     assert search.reports == [(0, 2, 0.1), (0, 4, 0.2)]
     first.config["split"] |= {"folds": 5, "repeats": 2}
     second.config["split"] |= {"folds": 5, "repeats": 2}
-    scheduler.reported(second, 1, 0.3)
+    scheduler.report(second, 1, 0.3)
     assert search.reports[-1] == (0, 31, 0.3)  # ten folds of three epochs lie before it
 
 
@@ -103,7 +103,7 @@ def test_a_job_asks_every_search_that_waits_for_it(tmp_path):
     search = Told([Trial(0, ("lr=1",)), Trial(1, ("lr=1",))], hopeless={1})
     scheduler = scheduler_of(tmp_path, search, POINTS)
     (job,) = all_jobs(scheduler)
-    assert not scheduler.reported(job, 1, 0.1)
+    assert not scheduler.report(job, 1, 0.1)
     assert [number for number, *_ in search.reports] == [0, 1]
 
 
@@ -111,7 +111,7 @@ def test_the_other_repeats_of_a_pruned_trial_are_dropped(tmp_path):
     search = Told(TRIALS[:2], hopeless={0})
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS)
     first = scheduler.next_job()
-    assert not scheduler.reported(first, 2, 0.1)
+    assert not scheduler.report(first, 2, 0.1)
     scheduler.prune(first, 2, 0.1)
     assert search.told == [(0, None, "pruned")]
     assert json.loads((first.folder / "pruned.json").read_text()) == {"epoch": 2, "value": 0.1}

@@ -20,6 +20,7 @@ from dlcourse.runs import run_folder
 from dlcourse.schema.compose import quoted
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.manifest import OUTPUT
+from dlcourse.sweep.methods.search import JobState
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.remote_job import Outcome, reason_of_error, run_remote_job
 from dlcourse.sweep.scheduler import Scheduler
@@ -125,7 +126,7 @@ def close_if_done(scheduler: Scheduler, progress: Progress, job: Job) -> bool:
     result = job.result()
     if result is None:
         return False
-    scheduler.close(job, "done", result["best"])
+    scheduler.close(job, JobState.DONE, result["best"])
     progress.done(job, result["best"], result["seconds"])
     return True
 

@@ -2,13 +2,14 @@
 
 from dlcourse.runs import run_folder
 from dlcourse.sweep.manifest import OUTPUT
+from dlcourse.sweep.methods.search import JobState
 from dlcourse.sweep.pool import PATIENCE, Pool, RunningJob, reason_of_end
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.scheduler import Scheduler
 
 
 def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
-    """Run a sweep's jobs, some at a time, until none is left or one failure is enough."""
+    """Run the jobs of a sweep, until none is left or one fails with ``on_error=stop``."""
     continues = scheduler.plan.settings.on_error.continues
     asks = scheduler.search.prunes
     try:
@@ -22,7 +23,7 @@ def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
             for running, kind, content in pool.events():
                 if kind == "epoch":
                     progress.epoch(running.job, *content)
-                    go_on = scheduler.reported(running.job, *content)
+                    go_on = scheduler.report(running.job, *content)
                     if asks:
                         running.answer(go_on)
                 else:
@@ -34,10 +35,10 @@ def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
 def close_local_job(
     scheduler: Scheduler, running: RunningJob, status: int | None, progress: Progress
 ) -> None:
-    """Take in that a job's process has ended, and say how."""
+    """Record how the process of a job has ended, and show it."""
     job, result = running.job, running.job.result()
     if result is not None:
-        scheduler.close(job, "done", result["best"])
+        scheduler.close(job, JobState.DONE, result["best"])
         progress.done(job, result["best"], running.seconds)
     elif running.ending and running.ending[0] == "pruned" and running.last:
         scheduler.prune(job, *running.last)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,8 +42,16 @@ class Manifest:
     points: list[dict[str, Any]] = field(default_factory=list)
     streams: int = 1  # the version of the random numbers; older records do not name it
 
+    def set_point(self, number: int, overrides: Sequence[str], jobs: Sequence[str]) -> None:
+        """Add or replace a point; jobs: the names of their folders. Points stay in order."""
+        values = values_of(overrides)
+        point = {"number": number, "words": list(overrides), "values": values, "jobs": list(jobs)}
+        place = bisect_left(self.points, number, key=lambda point: point["number"])
+        known = place < len(self.points) and self.points[place]["number"] == number
+        self.points[place : place + known] = [point]
+
     def write(self, folder: Path) -> None:
-        """Write it down, whole or not at all."""
+        """Write ``sweep.json``, whole or not at all."""
         atomic_files.write_json(folder / SWEEP, asdict(self), indent=1)
 
 

@@ -25,7 +25,7 @@ class Progress:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
-        self.monitor, self.mode = scheduler.told.monitor, scheduler.told.mode
+        self.monitor, self.mode = scheduler.manifest.monitor, scheduler.manifest.mode
         self.running: dict[str, str] = {}
         self.ended = Counter()
         self.started = monotonic()
@@ -47,14 +47,14 @@ class Progress:
 
     def facts(self) -> dict[str, str]:
         """Return what the sweep is."""
-        told, total = self.scheduler.told, self.scheduler.total
-        over = f" over {', '.join(told.keys)}" if told.keys else ""
+        manifest, total = self.scheduler.manifest, self.scheduler.total
+        over = f" over {', '.join(manifest.keys)}" if manifest.keys else ""
         workers = self.scheduler.plan.settings.workers
         jobs = f"{total} job{'s' * (total != 1)}, {workers} at a time"
         if self.scheduler.ended:
             jobs += f", {self.scheduler.ended} of them done before"
         return {
-            "sweep": f"{told.method}{over}",
+            "sweep": f"{manifest.method}{over}",
             "jobs": jobs,
             "monitor": f"{self.monitor}, {self.mode}imum",
             "folder": run_folder.shown(self.scheduler.folder),

@@ -84,7 +84,7 @@ def run_sweep(
     if plan.settings.check:
         print_dry_run(plan, findings, begun)
         return None
-    told = Manifest(
+    manifest = Manifest(
         words=storable_overrides([*arguments, *own]),
         config_dir=config_dir,
         identity=plan.identity,
@@ -95,17 +95,19 @@ def run_sweep(
         threads=threads_of_each(plan.settings.workers),
         streams=CURRENT,
     )
-    folder = claim_folder(wanted, told, typed=typed)
+    folder = claim_folder(wanted, manifest, typed=typed)
     with run_folder.locked(folder):
-        told.threads = read_manifest(folder).threads  # with others a job would not go on bitwise
+        stored = read_manifest(folder)
+        assert stored is not None  # written by claim_folder
+        manifest.threads = stored.threads  # another number of threads changes the rounding
         search = make_search(plan, folder)
-        scheduler = Scheduler(plan, folder, told, search, ranks=all_comparable(plan))
+        scheduler = Scheduler(plan, folder, manifest, search, ranks=all_comparable(plan))
         try:
             with Progress(scheduler) as shown:
                 progress: Any = Droppable("The sweep's screen", shown)
                 if here:
                     run_locally(
-                        scheduler, Pool(plan.settings.workers, told.threads, gpus), progress
+                        scheduler, Pool(plan.settings.workers, manifest.threads, gpus), progress
                     )
                 else:
                     run_on_launcher(scheduler, progress, master, hydra, task)

@@ -1,47 +1,61 @@
-"""Where a sweep's points come from: a list that is known beforehand, or what was learnt so far."""
+"""The interface of a search: it is asked for trials and told how they ended."""
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from dlcourse.sweep.conditional_keys import Overrides
 
 
+class JobState(StrEnum):
+    """How a job or a trial has ended."""
+
+    DONE = "done"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
 class Trial(NamedTuple):
-    """A point under its number."""
+    """A point with its number."""
 
     number: int
     point: Overrides
 
 
 class Search(Protocol):
-    """Hands out points and is told what became of them; larger figures need not be better."""
+    """Ask/tell interface of a search. Whether larger values are better, the search knows."""
 
     prunes: bool
-    """Whether ``report`` may say no."""
+    """Whether ``report`` may return False."""
 
     def ask(self) -> Trial | None:
-        """Return the next point, or None where there is no more."""
+        """Return the next trial, or None if there are no more."""
+        ...
 
-    def report(self, number: int, step: int, figure: float) -> bool:
-        """Take in a point's figure after a step; return whether it should go on."""
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Record a trial's value after a step; return whether the trial should continue."""
+        ...
 
-    def tell(self, number: int, figure: float | None, state: str) -> None:
-        """Take in how a point has ended: state is done, pruned or failed."""
+    def tell(self, number: int, value: float | None, state: JobState) -> None:
+        """Record how a trial has ended; value: its mean over the jobs that are done."""
+        ...
 
 
 class ListedPoints:
-    """Points that are known beforehand, each handed out once."""
+    """A search over points that are known beforehand: each is handed out once, in order."""
 
     prunes = False
 
     def __init__(self, points: Sequence[Overrides]) -> None:
-        self.rest: Iterator[Trial] = (Trial(number, point) for number, point in enumerate(points))
+        self.trials: Iterator[Trial] = (Trial(n, point) for n, point in enumerate(points))
 
     def ask(self) -> Trial | None:
-        return next(self.rest, None)
+        """Return the next point of the list."""
+        return next(self.trials, None)
 
-    def report(self, number: int, step: int, figure: float) -> bool:
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Let every trial continue."""
         return True
 
-    def tell(self, number: int, figure: float | None, state: str) -> None:
-        """Nothing is learnt from it."""
+    def tell(self, number: int, value: float | None, state: JobState) -> None:
+        """Do nothing: the points do not depend on the results."""
