@@ -30,7 +30,7 @@ from dlcourse.schema.compose import (
     sweep_points,
 )
 from dlcourse.schema.overrides import END, is_free, is_typed_again, key_of, not_typed
-from dlcourse.schema.trust import check_trust
+from dlcourse.schema.trust import check_trust, to_type
 from dlcourse.schema.validate import SWEEP, check, check_key
 from dlcourse.sweep import manifest as sweep_manifest
 from dlcourse.terminal.command import in_own_form, one_message, own_name
@@ -135,6 +135,8 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
     if record.config_dir and not config_dir:
         own = run_folder.shown(Path(record.config_dir))
         missing += ["--config-dir", shlex.quote(own)]
+        trusted = to_type({"jobs": sweep_manifest.stored_configs(folder)})
+        missing += [trusted] if trusted and "trust" not in typed else []
     if missing:
         again = " ".join(missing)
         raise UserError(

@@ -12,10 +12,10 @@ from dlcourse.schema.compose import CONFIGS, compose, spread
 from dlcourse.sweep.conditional_keys import ConditionalKeys
 from dlcourse.sweep.job import FolderNames, Job
 from dlcourse.sweep.manifest import Manifest
-from dlcourse.sweep.on_error import read_on_error
 from dlcourse.sweep.plan import Plan, make_plan
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.sweep.search_space import Space, read_spaces
+from dlcourse.sweep.settings import read_on_error
 
 SMALL = ("model=mlp", "data.examples=60", "max_epochs=2")
 

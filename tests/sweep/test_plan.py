@@ -7,7 +7,7 @@ from dlcourse.errors import UserError
 from dlcourse.schema.compose import compose, plain, spread
 from dlcourse.sweep import plan as plan_module
 from dlcourse.sweep.manifest import MAY_CHANGE, values_of
-from dlcourse.sweep.on_error import OnError, read_on_error
+from dlcourse.sweep.settings import OnError, read_on_error
 
 LISTS = (*SMALL, "sweep=zip", "optim.lr=0.1,0.01", "batch_size=16,32")
 

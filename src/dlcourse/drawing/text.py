@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-LITERAL = {"parse_math": False}
+LITERAL: dict[str, Any] = {"parse_math": False}
 """For every matplotlib text that holds a name: dollars are no formula."""
 
 LIKELY = ("cjk", "noto sans", "unifont", "arial unicode", "fallback", "hei", "gothic", "meiryo")

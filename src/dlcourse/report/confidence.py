@@ -87,7 +87,8 @@ def between(
     if math.isnan(high):
         return low_limited(mean - low, half, low, 1)
     if math.isnan(low):
-        return low_limited(high - mean, half, high, -1)[::-1]
+        near, far = low_limited(high - mean, half, high, -1)
+        return far, near
     share, error = (mean - low) / (high - low), half / (high - low)
     variance = share * (1 - share)
     if error == 0 or variance == 0:

@@ -73,8 +73,12 @@ def table_of(
     for name in compress(names, shown):
         options = name == OPTIONS and bool(shared)
         justify = "left" if name in keys or options else "right"
-        folds = {"overflow": "fold"} if options else {"no_wrap": True}
-        table.add_column(Text(name), justify=justify, **folds)
+        table.add_column(
+            Text(name),
+            justify=justify,
+            overflow="fold" if options else "ellipsis",
+            no_wrap=not options,
+        )
     for row in rows(points, keys, shared):
         table.add_row(*map(Text, compress(row, shown)))
     return table

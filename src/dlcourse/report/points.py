@@ -119,7 +119,8 @@ def repeats_of(run: Run) -> Iterator[Repeat]:
     figure = run.result["monitor"].partition("/")[2]
     seed = run.result.get("seed", run.values.get("seed"))
     outer = run.values.get("split.fold")
-    for part in run.result.get("folds") or [run.result | {"name": "."}]:
+    parts: list[dict[str, Any]] = run.result.get("folds") or [run.result | {"name": "."}]
+    for part in parts:
         sizes = part.get("examples") or {}
         yield Repeat(
             seed, part["name"], outer, part["best"], (part.get("test") or {}).get(figure),

@@ -161,11 +161,11 @@ def keep_launcher_collecting(launcher: Launcher) -> Iterator[None]:
     """
     plugin = type(launcher).__module__
     if "hydra_submitit_launcher" in plugin:
-        from submitit import Job as Owner
+        from submitit import Job as Owner  # pyright: ignore[reportMissingImports]
 
         name, put = "results", lambda answer: [answer]
     elif "hydra_ray_launcher" in plugin:
-        import ray as Owner
+        import ray as Owner  # pyright: ignore[reportMissingImports]
 
         name, put = "get", lambda answer: answer
     else:

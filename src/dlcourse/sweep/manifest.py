@@ -92,6 +92,12 @@ def read_manifest(folder: Path) -> Manifest | None:
         ) from error
 
 
+def stored_configs(folder: Path) -> list[dict[str, Any]]:
+    """Return the configs of the jobs of a sweep that have begun."""
+    configs = sorted(folder.glob(f"*/{run_folder.CONFIG}"))
+    return [run_folder.stored_config(path.parents[1]) for path in configs]
+
+
 def identity_of(config: dict, words: Sequence[str]) -> str:
     """Return what makes two commands the same sweep: what all jobs share, and what varies.
 

@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
 from dlcourse.schema.compose import plain
-from dlcourse.schema.overrides import key_of, leaves
+from dlcourse.schema.overrides import key_of
 from dlcourse.schema.trust import check_trust
-from dlcourse.schema.validate import SWEEP, check_key
+from dlcourse.schema.validate import SWEEP
 from dlcourse.sweep.conditional_keys import ConditionalKeys, Overrides, distinct
 from dlcourse.sweep.job import FolderNames, Job, make_jobs
 from dlcourse.sweep.manifest import identity_of
@@ -19,52 +18,13 @@ from dlcourse.sweep.methods.grid import grid
 from dlcourse.sweep.methods.one_at_a_time import one_at_a_time
 from dlcourse.sweep.methods.random import random_points
 from dlcourse.sweep.methods.zip import zip_lists
-from dlcourse.sweep.on_error import OnError, read_on_error
 from dlcourse.sweep.search_space import Space
+from dlcourse.sweep.settings import Settings, read_settings
 
 LISTS = {"grid": grid, "zip": zip_lists, "one_at_a_time": one_at_a_time}
 SHOWN = 10  # problems, and jobs of each, in one message
 MOST = 100_000  # jobs of one command
 CORNERS = 64  # combinations of options that a search is tried out with before it starts
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the command says of the sweep itself.
-
-    method: with its own options in ``options``. words: what makes it another sweep; with more or
-    fewer points, workers or retries it is the same.
-    """
-
-    method: str
-    options: dict[str, Any]
-    seeds: int
-    workers: int
-    on_error: OnError
-    check: bool
-    words: tuple[str, ...]
-
-    @classmethod
-    def read(cls, master: DictConfig) -> "Settings":
-        """Read and check the sweep's part of a config; raises UserError."""
-        node = OmegaConf.to_container(OmegaConf.masked_copy(master, list(SWEEP)), resolve=True)
-        for key, value in leaves(node):
-            if key != "on_error" and "._" not in key:
-                check_key(key, value)
-        options = {key: value for key, value in node["sweep"].items() if not key.startswith("_")}
-        method = node["sweep"]["_target_"].split(".")[
-            -2
-        ]  # dlcourse.sweep.methods.<method>.<function>
-        shared = {key: value for key, value in options.items() if key not in ("trials", "draws")}
-        return cls(
-            method=method,
-            options=options,
-            seeds=node["seeds"],
-            workers=node["workers"],
-            on_error=read_on_error(node["on_error"]),
-            check=node["check"],
-            words=tuple(map(str, [method, *sorted(shared.items()), node["seeds"]])),
-        )
 
 
 @dataclass(frozen=True)
@@ -102,8 +62,8 @@ class Plan:
     @property
     def identity(self) -> str:
         """What makes two commands the same sweep."""
-        typed = [f"{space.name}={space!r}" for space in self.spaces]
-        return identity_of(self.config, [*typed, *self.settings.words])
+        spaces = [space.identity for space in self.spaces]
+        return identity_of(self.config, [*spaces, *self.settings.identity])
 
     def jobs_of(self, point: Overrides) -> list[Job]:
         """Return a point's jobs, composed and checked; raises UserError."""
@@ -117,7 +77,7 @@ def make_plan(
     master: DictConfig, fixed: Sequence[str], spaces: Sequence[Space], config_dir: str | None
 ) -> Plan:
     """Compose and check all jobs; raises UserError that names every one that cannot be run."""
-    settings = Settings.read(master)
+    settings = read_settings(master)
     if settings.seeds > 1 and any(space.key == "seed" and space.varies for space in spaces):
         raise UserError(
             f"seeds={settings.seeds} repeats every point over seeds, and seed is swept as well.\n"

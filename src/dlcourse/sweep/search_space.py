@@ -57,6 +57,14 @@ class Space:
         """Whether its values are drawn."""
         return not self.values
 
+    @property
+    def identity(self) -> str:
+        """The space as text, which identifies a sweep; stored sweeps depend on every letter."""
+        return (
+            f"{self.name}=Space(key={self.key!r}, owner={self.owner!r}, values={self.values!r}, "
+            f"low={self.low!r}, high={self.high!r}, log={self.log!r}, whole={self.whole!r})"
+        )
+
     def at(self, share: float) -> str:
         """Return the value at a share of the way from the low end, which is 0, to the high one."""
         half = 0.5 if self.whole else 0.0  # or the ends would be drawn half as often as the others
@@ -83,17 +91,24 @@ def read_spaces(words: Sequence[str], loader: ConfigLoader) -> tuple[list[str], 
     spaces: dict[str, Space] = {}
     for word in OverridesParser.create(config_loader=loader).parse_overrides(list(words)):
         name = word.get_key_element()
-        fixed.pop(name, None), spaces.pop(name, None)
+        fixed.pop(name, None)
+        spaces.pop(name, None)
         if word.is_sweep_override():
             spaces[name] = read_space(word)
         else:
-            fixed[name] = word.input_line
+            fixed[name] = text_of(word)
     return list(fixed.values()), list(spaces.values())
+
+
+def text_of(override: Override) -> str:
+    """Return an override as it was typed."""
+    assert override.input_line is not None  # set for every override that is parsed
+    return override.input_line
 
 
 def read_space(word: Override) -> Space:
     """Return what one swept word spans; raises UserError where that cannot be meant."""
-    typed = word.input_line
+    typed = text_of(word)
     key = word.get_key_element().split("@")[0]
     bare = key.lstrip("+")
     if is_free(bare) or bare.split(".")[0] in SWEEP:
@@ -104,10 +119,11 @@ def read_space(word: Override) -> Space:
     kind = bounds_of(bare)
     whole = isinstance(kind, Number) and kind.whole
     owner = word.package or ""
-    if isinstance(word.value(), IntervalSweep):
-        return read_interval(word, key, owner, whole)
-    if isinstance(word.value(), RangeSweep) and whole:
-        sweep = word.value()
+    sweep = word.value()
+    if isinstance(sweep, IntervalSweep):
+        return read_interval(typed, sweep, key, owner, whole)
+    if isinstance(sweep, RangeSweep) and whole:
+        assert sweep.start is not None  # Hydra's grammar has no range without it
         if any(float(number) % 1 for number in (sweep.start, sweep.step)):
             raise UserError(
                 f"{typed}: {bare} takes whole numbers, and a step of {sweep.step} from "
@@ -119,9 +135,10 @@ def read_space(word: Override) -> Space:
     return Space(key, owner, values)
 
 
-def read_interval(word: Override, key: str, owner: str, whole: bool) -> Space:
+def read_interval(typed: str, sweep: IntervalSweep, key: str, owner: str, whole: bool) -> Space:
     """Return the space of ``interval(low,high)``, whole where the key takes whole numbers only."""
-    typed, sweep = word.input_line, word.value()
+    assert sweep.start is not None  # Hydra's grammar has no interval without its ends
+    assert sweep.end is not None
     low, high, log = float(sweep.start), float(sweep.end), "log" in sweep.tags
     whole = whole or type(sweep.start) is type(sweep.end) is int
     problem = None

@@ -1,5 +1,6 @@
 """What happens in the process of a job."""
 
+import io
 import os
 import sys
 import threading
@@ -97,4 +98,5 @@ def redirect_output(folder: Path) -> None:
     os.close(file)
     # lines, as on a screen, so that what was said before a crash is there
     for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)  # the process's own
         stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -84,7 +85,7 @@ def draw_cells(
     gone = {(option_text(one, down.key), option_text(one, across.key)) for one in lost}
     cells = [(x, y, mean) for y, row in enumerate(table) for x, mean in enumerate(row)]
     for x, y, mean in cells:
-        light = not math.isnan(mean) and sum(plot.to_rgba(mean)[:3]) > 1.4
+        light = not math.isnan(mean) and sum(plot.to_rgba(np.array(mean))[:3]) > 1.4
         text = number_text(mean)
         if math.isnan(mean):
             text = "diverged" if (down.levels[y].name, across.levels[x].name) in gone else "–"

@@ -1,6 +1,7 @@
 """What the learning rate does, for each value of another key."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -77,7 +78,7 @@ def draw_line(axes: Axes, rates: Scale, own: Scale, number: int) -> Artist | Non
     places = {level.name: rates.at(level) for level in rates.levels}
     along = [places[level.name] for level in own.levels]
     means = [level.spread.mean for level in own.levels]
-    look = {"color": COLOURS[number], "marker": MARKERS[number]}
+    look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number]}
     if rates.drawn:
         return axes.plot(along, means, linestyle="none", **look)[0]
     (line,) = axes.plot(along, means, linestyle=DASHES[number % len(DASHES)], **look)

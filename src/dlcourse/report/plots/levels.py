@@ -75,6 +75,7 @@ class Scale:
         """Return where a value stands on the axis."""
         if not self.numeric:
             return float(self.levels.index(level))
+        assert level.number is not None  # as for all levels of a numeric scale
         return self.zero if level.number == 0 and self.zero is not None else level.number
 
 
@@ -88,8 +89,9 @@ def scale_of(points: Sequence[Point], key: str) -> Scale:
         Level(name, number_of(some[0].values[key]), tuple(some), marginal(some))
         for name, some in groups.items()
     ]
-    if all(level.number is not None for level in levels):
-        levels.sort(key=lambda level: level.number)
+    numbered = [(level.number, level) for level in levels if level.number is not None]
+    if len(numbered) == len(levels):
+        levels = [level for _, level in sorted(numbered, key=lambda pair: pair[0])]
     return Scale(key, tuple(levels))
 
 

@@ -20,7 +20,7 @@ from dlcourse.errors import UserError
 from dlcourse.random_streams import Purpose, mix
 from dlcourse.sweep.conditional_keys import ConditionalKeys
 from dlcourse.sweep.manifest import read_manifest, without_password
-from dlcourse.sweep.methods.search import Trial
+from dlcourse.sweep.methods.search import JobState, Trial
 from dlcourse.sweep.search_space import Space
 
 JOURNAL = "study.journal"
@@ -97,7 +97,7 @@ class Study:
         )
         if found.direction.name.lower() != direction:
             raise UserError(
-                f"The study {name} was begun to {found.direction.name.lower()} its figure, and "
+                f"The study {name} was begun to {found.direction.name.lower()} its value, and "
                 f"this is mode={mode}.\nType another sweep.study"
             )
         return found
@@ -132,20 +132,24 @@ class Study:
                 values[space.name] = ""
         return [values[space.name] for space in self.conditional.spaces]
 
-    def report(self, number: int, step: int, figure: float) -> bool:
-        """Tell Optuna a figure; return False where its pruner holds the trial to be hopeless."""
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Report a value to Optuna; return False where its pruner ends the trial."""
         trial = self.open_trials[number]
-        trial.report(figure, step)
+        trial.report(value, step)
         return not (self.prunes and trial.should_prune())
 
-    def tell(self, number: int, figure: float | None, state: str) -> None:
+    def tell(self, number: int, value: float | None, state: JobState) -> None:
         """Tell Optuna how a trial has ended."""
         states = self.optuna.trial.TrialState
         trial = self.open_trials.pop(number)
-        if figure is not None and math.isnan(figure):  # a metric that is undefined in every epoch
-            state = "failed"
-        ended = {"done": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[state]
-        self.study.tell(trial, figure if state == "done" else None, state=ended)
+        if value is not None and math.isnan(value):  # a metric that is undefined in every epoch
+            state = JobState.FAILED
+        ended = {
+            JobState.DONE: states.COMPLETE,
+            JobState.PRUNED: states.PRUNED,
+            JobState.FAILED: states.FAIL,
+        }[state]
+        self.study.tell(trial, value if state == JobState.DONE else None, state=ended)
 
     def importances(self) -> dict[str, float] | None:
         """Return each key's share in the differences between trials; None for too few trials."""
@@ -246,7 +250,7 @@ def make_sampler(optuna: Any, name: str, startup: int, seed: int) -> Any:
         )
     if name == "cmaes":
         try:
-            import cmaes  # noqa: F401
+            import cmaes  # noqa: F401  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise UserError(
                 "sweep.sampler=cmaes needs the library cmaes.\n"
