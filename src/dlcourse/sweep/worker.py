@@ -8,6 +8,7 @@ import traceback
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
@@ -98,5 +99,6 @@ def redirect_output(folder: Path) -> None:
     os.close(file)
     # lines, as on a screen, so that what was said before a crash is there
     for stream in (sys.stdout, sys.stderr):
-        assert isinstance(stream, io.TextIOWrapper)  # the process's own
-        stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
+        cast(io.TextIOWrapper, stream).reconfigure(
+            line_buffering=True, encoding="utf-8", errors="backslashreplace"
+        )
