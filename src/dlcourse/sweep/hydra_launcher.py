@@ -22,7 +22,7 @@ from dlcourse.sweep.job import Job
 from dlcourse.sweep.manifest import OUTPUT
 from dlcourse.sweep.methods.search import JobState
 from dlcourse.sweep.progress import Progress
-from dlcourse.sweep.remote_job import Outcome, reason_of_error, run_remote_job
+from dlcourse.sweep.remote_job import RemoteEnding, reason_of_error, run_remote_job
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.terminal.command import own_name
 
@@ -64,7 +64,7 @@ def run_on_launcher(
             except Exception as error:
                 if not any((job.folder / OUTPUT).exists() for job in batch):
                     raise UserError(has_started_none(master, scheduler, error)) from error
-                answers = [Outcome(reason_of_error(error))] * len(batch)
+                answers = [RemoteEnding(reason_of_error(error))] * len(batch)
         number += len(batch)
         until = monotonic() + PATIENCE
         for job, answer in zip(batch, answers, strict=True):
@@ -132,7 +132,7 @@ def close_if_done(scheduler: Scheduler, progress: Progress, job: Job) -> bool:
 
 
 def close_remote_job(
-    scheduler: Scheduler, progress: Progress, job: Job, answer: Outcome, until: float
+    scheduler: Scheduler, progress: Progress, job: Job, answer: RemoteEnding, until: float
 ) -> None:
     """Take in how a job has ended; one that says it is done has until then to be seen."""
     while not close_if_done(scheduler, progress, job):
@@ -187,19 +187,21 @@ def forgiving(ask: Callable, put: Callable[[JobReturn], Any]) -> Callable:
         try:
             return ask(*args, **more)
         except Exception as error:
-            answer = Outcome(reason_of_error(error))
+            answer = RemoteEnding(reason_of_error(error))
             return put(JobReturn(status=JobStatus.COMPLETED, _return_value=answer))
 
     return asked
 
 
-def outcome_of(returned: JobReturn) -> Outcome:
+def outcome_of(returned: JobReturn) -> RemoteEnding:
     """Return how a job says it has ended."""
     try:
         answer = returned.return_value
     except Exception as error:  # Hydra's own, before the job was begun
-        return Outcome(reason_of_error(error))
-    return answer if isinstance(answer, Outcome) else Outcome("it has not said how it ended")
+        return RemoteEnding(reason_of_error(error))
+    return (
+        answer if isinstance(answer, RemoteEnding) else RemoteEnding("it has not said how it ended")
+    )
 
 
 def has_started_none(master: DictConfig, scheduler: Scheduler, error: Exception) -> str:

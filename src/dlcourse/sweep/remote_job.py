@@ -17,14 +17,16 @@ from dlcourse.errors import DivergedError, UserError
 from dlcourse.sweep.worker import redirect_output
 
 
-class Outcome(NamedTuple):
+class RemoteEnding(NamedTuple):
     """How a job says it has ended: why it failed, or None; final: it would fail so again."""
 
     reason: str | None
     final: bool = False
 
 
-def run_remote_job(task: TaskFunction, environment: dict[str, str], cfg: DictConfig) -> Outcome:
+def run_remote_job(
+    task: TaskFunction, environment: dict[str, str], cfg: DictConfig
+) -> RemoteEnding:
     """Carry out a job wherever a launcher has put it; what it says goes to its ``output.txt``.
 
     Works in the folder from which the sweep was started, where relative paths lead from and the
@@ -42,11 +44,11 @@ def run_remote_job(task: TaskFunction, environment: dict[str, str], cfg: DictCon
             task(cfg)
         except (UserError, DivergedError) as error:
             print(f"dlcourse: {error}", file=sys.stderr)
-            return Outcome(str(error).splitlines()[0], final=True)
+            return RemoteEnding(str(error).splitlines()[0], final=True)
         except Exception as error:
             traceback.print_exc()
-            return Outcome(reason_of_error(error))
-    return Outcome(None)
+            return RemoteEnding(reason_of_error(error))
+    return RemoteEnding(None)
 
 
 @contextmanager
