@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from dlcourse.errors import UserError
-from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.arguments import arguments, number_argument, whole_number_argument
 from dlcourse.schema.bounds import SEED, counted, positive
 from dlcourse.terminal.command import one_message
 
@@ -26,9 +26,12 @@ def main() -> None:
     """Read the words and the images, train, test after every epoch."""
     defaults = {"folder": None, "epochs": "3", "lr": "0.1", "batch_size": "128", "seed": "0"}
     words = arguments(sys.argv[1:], defaults, __doc__)
-    epochs = number_of(words, "epochs", counted(1, 100_000, 3))
-    batch_size = number_of(words, "batch_size", counted(1, 100_000, 128))
-    rate, seed = number_of(words, "lr", positive(0.1)), number_of(words, "seed", SEED)
+    epochs = whole_number_argument(words, "epochs", counted(1, 100_000, 3))
+    batch_size = whole_number_argument(words, "batch_size", counted(1, 100_000, 128))
+    rate, seed = (
+        number_argument(words, "lr", positive(0.1)),
+        whole_number_argument(words, "seed", SEED),
+    )
 
     import torch
     from torch.nn import functional as F

@@ -34,7 +34,7 @@ from benchmarks.markdown import say
 from benchmarks.options import Options
 from benchmarks.workloads import WORKLOADS
 from dlcourse.errors import UserError, nearest
-from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.arguments import arguments, number_argument, whole_number_argument
 from dlcourse.schema.bounds import counted, positive
 from dlcourse.terminal.command import one_message
 
@@ -77,16 +77,20 @@ def main() -> None:
 def read(words: dict) -> Options:
     """Return what the words mean; raises UserError."""
     whole = counted(1, 1000, 5)
-    minutes = number_of(words, "minutes", positive(8.0)) if words["minutes"] else float("inf")
+    minutes = number_argument(words, "minutes", positive(8.0)) if words["minutes"] else float("inf")
     return Options(
         models=tuple(listed(words, "models", WORKLOADS)),
-        rounds=number_of(words, "rounds", whole),
-        repeats=number_of(words, "repeats", whole),
+        rounds=whole_number_argument(words, "rounds", whole),
+        repeats=whole_number_argument(words, "repeats", whole),
         root=words["data.root"],
         cifar=words["cifar"],
         device=one_of(words, "device", ("auto", "cpu", "cuda")),
-        threads=number_of(words, "threads", counted(1, 4096, 2)) if words["threads"] else 0,
-        steps=number_of(words, "steps", counted(1, 100_000, 20)) if words["steps"] else 0,
+        threads=whole_number_argument(words, "threads", counted(1, 4096, 2))
+        if words["threads"]
+        else 0,
+        steps=whole_number_argument(words, "steps", counted(1, 100_000, 20))
+        if words["steps"]
+        else 0,
         without=tuple(filter(None, words["without"].split(","))),
         until=perf_counter() + 60 * minutes,
     )

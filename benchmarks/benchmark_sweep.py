@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 from dlcourse.errors import UserError
-from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.arguments import arguments, whole_number_argument
 from dlcourse.schema.bounds import counted
 from dlcourse.terminal.command import one_message
 
@@ -28,10 +28,10 @@ def main() -> None:
     """Read the words, time both ways in turn, print the ratios."""
     defaults = {"jobs": "32", "workers": "2", "epochs": "5", "rounds": "1"}
     words = arguments(sys.argv[1:], defaults, __doc__)
-    jobs = number_of(words, "jobs", counted(1, 10_000, 32))
-    workers = number_of(words, "workers", counted(1, 1000, 2))
-    epochs = number_of(words, "epochs", counted(1, 1000, 5))
-    rounds = number_of(words, "rounds", counted(1, 100, 1))
+    jobs = whole_number_argument(words, "jobs", counted(1, 10_000, 32))
+    workers = whole_number_argument(words, "workers", counted(1, 1000, 2))
+    epochs = whole_number_argument(words, "epochs", counted(1, 1000, 5))
+    rounds = whole_number_argument(words, "rounds", counted(1, 100, 1))
     common = [
         "model=mlp",
         "data=digits",

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from dlcourse.runs.run_folder import read_result
-from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.arguments import arguments, whole_number_argument
 from dlcourse.schema.bounds import counted
 from dlcourse.terminal.command import one_message
 
@@ -42,9 +42,9 @@ def main() -> None:
     """Read the words, search, and print a line for each seed and what they come to."""
     defaults = {"seeds": "5", "points": "30", "workers": "2", "folder": ""}
     words = arguments(sys.argv[1:], defaults, __doc__)
-    seeds = number_of(words, "seeds", counted(1, 1000, 5))
-    points = number_of(words, "points", counted(1, 100_000, 30))
-    workers = number_of(words, "workers", counted(1, 4096, 2))
+    seeds = whole_number_argument(words, "seeds", counted(1, 1000, 5))
+    points = whole_number_argument(words, "points", counted(1, 100_000, 30))
+    workers = whole_number_argument(words, "workers", counted(1, 4096, 2))
     folder = Path(words["folder"] or tempfile.mkdtemp(prefix="compare_searches-"))
     started, wins, saved, wrong = time.monotonic(), 0, [], 0
     for seed in range(seeds):

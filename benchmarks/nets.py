@@ -79,7 +79,7 @@ def make_resnet18() -> nn.Module:
 
     net = resnet18(num_classes=10)
     net.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-    net.maxpool = nn.Identity()
+    net.maxpool = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
     return net
 
 
@@ -107,8 +107,10 @@ class VisionTransformer(nn.Module):
         """Return the parameters in the order of dlcourse's ViT."""
         ordered = [self.cls, self.positions, *self.patches.parameters()]
         for layer in self.encoder.layers:
+            assert isinstance(layer, nn.TransformerEncoderLayer)
             for part in (layer.norm1, layer.self_attn, layer.norm2, layer.linear1, layer.linear2):
                 ordered += part.parameters()
+        assert self.encoder.norm is not None
         return [*ordered, *self.encoder.norm.parameters(), *self.head.parameters()]
 
 

@@ -55,12 +55,12 @@ WATCHED = "--watched"  # how this script starts itself
 
 def main() -> None:
     """Read the words, time every command in turn, print the tables and what became of the goals."""
-    from dlcourse.schema.arguments import arguments, number_of
+    from dlcourse.schema.arguments import arguments, whole_number_argument
     from dlcourse.schema.bounds import counted
 
     defaults = {"rounds": "5", "data": "digits,mnist", "data.root": ""}
     words = arguments(sys.argv[1:], defaults, __doc__)
-    rounds = number_of(words, "rounds", counted(1, 1000, 5))
+    rounds = whole_number_argument(words, "rounds", counted(1, 1000, 5))
     root = [f"data.root={words['data.root']}"] if words["data.root"] else []
     runs = {name: [*RUN, f"data={name}", *root] for name in words["data"].split(",")}
     first = next(iter(runs))
@@ -144,7 +144,7 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
             clock.mark("data")
             return dataset
 
-        experiment.load_data = load_data_watched
+        vars(experiment)["load_data"] = load_data_watched
         return start(*arguments, **options, watching=[clock])
 
     cli.prepare, cli.start = prepare_watched, start_watched

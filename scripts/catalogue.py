@@ -8,6 +8,7 @@ import clone  # noqa: F401  (finds src/)
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -20,6 +21,7 @@ from dlcourse.schema.overrides import leaves
 from dlcourse.schema.validate import MULTIPLE
 from dlcourse.terminal.command import one_message
 
+USAGE = (__doc__ or "").strip()
 CATALOGUE = Path(__file__).parents[1] / "docs/catalogue.md"
 HEAD = """\
 # Catalogue
@@ -46,10 +48,10 @@ def main() -> None:
     """Write the page, or compare it with what would be written."""
     words = sys.argv[1:]
     if {"-h", "--help"} & set(words):
-        print(__doc__.strip())
+        print(USAGE)
         return
     if words not in ([], ["--check"]):
-        raise UserError(f"{' '.join(words)} is not understood.\n{__doc__.strip()}")
+        raise UserError(f"{' '.join(words)} is not understood.\n{USAGE}")
     text = page(CONFIGS)
     if not words:
         CATALOGUE.write_text(text, encoding="utf-8")
@@ -65,6 +67,7 @@ def main() -> None:
 def page(configs: Path) -> str:
     """Return the page as Markdown."""
     settings = OmegaConf.to_container(OmegaConf.load(configs / "train.yaml"))
+    assert isinstance(settings, dict)
     chosen = catalogue.defaults(configs)
     parts = [HEAD]
     for group in catalogue.ORDER:
@@ -109,7 +112,7 @@ def chosen_groups(sets: list[str]) -> list[str]:
     return [text for text in sets if text.partition("=")[0] in catalogue.ORDER]
 
 
-def run_keys(settings: dict) -> list[str]:
+def run_keys(settings: Mapping) -> list[str]:
     """Return the keys that belong to no group, with their defaults."""
     return [
         f"{key}={catalogue.shown(value)}"

@@ -51,7 +51,7 @@ def main() -> None:
     """Read the words, measure every row, print the table."""
     words = sys.argv[1:]
     if {"-h", "--help"} & set(words):
-        print(__doc__.strip())
+        print((__doc__ or "").strip())
         return
     sys.path.insert(0, str(ROOT / "tests"))  # where the rows are
 
@@ -121,7 +121,7 @@ def show(rows: list[Measured]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("group", "name", "held against", "deviation", "allowed", "")
+    table = Table("group", "name", "compared with", "deviation", "allowed", "")
     for row in rows:
         mark = f"[red]{escape(row.problem)}[/red]" if row.problem else "ok"
         cells = (escape(row.reference), number(row.deviation), number(row.allowed), mark)
@@ -136,7 +136,7 @@ def number(value: float | None) -> str:
 
 def bound(row: Measured) -> str:
     """Return a bound of a deviation: the same on every machine, unlike its digits."""
-    if not row.allowed:
+    if not row.allowed or row.deviation is None:
         return "0"
     tenth = row.allowed / 10
     return f"< {number(tenth if row.deviation < tenth else row.allowed)}"

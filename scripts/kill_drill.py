@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.arguments import arguments, whole_number_argument
 from dlcourse.schema.bounds import SEED, counted
 from dlcourse.terminal.command import one_message
 
@@ -49,9 +49,9 @@ def main() -> None:
     """Read the words, run undisturbed, then disturb."""
     defaults = {"runs": "20", "sweep_kills": "20", "folder": "", "seed": "0"}
     words = arguments(sys.argv[1:], defaults, __doc__)
-    runs = number_of(words, "runs", counted(0, 100_000, 20))
-    sweep_kills = number_of(words, "sweep_kills", counted(0, 100_000, 20))
-    generator = random.Random(number_of(words, "seed", SEED))
+    runs = whole_number_argument(words, "runs", counted(0, 100_000, 20))
+    sweep_kills = whole_number_argument(words, "sweep_kills", counted(0, 100_000, 20))
+    generator = random.Random(whole_number_argument(words, "seed", SEED))
     folder = Path(words["folder"] or tempfile.mkdtemp(prefix="kill_drill-"))
     folder.mkdir(parents=True, exist_ok=True)
     equal = drill_runs(folder, runs, generator) if runs else True
@@ -122,8 +122,8 @@ def start(run: Path, choice: list[str], key: str = "hydra.run.dir") -> subproces
     """Start a run or a sweep, or go on with the one that is there; key: what names its folder."""
     there = (run / ".hydra/config.yaml").exists() or (run / "sweep.json").exists()
     words = [f"resume={run}"] if there else [*choice, f"{key}={run}"]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, str(TRAIN), *words], **silent)
+    command = [sys.executable, str(TRAIN), *words]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def train(run: Path, choice: list[str], key: str = "hydra.run.dir") -> None:

@@ -32,14 +32,18 @@ def package_of(path: Path) -> str:
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
-    """Return the names of all imported modules; ``at_once``: of those outside functions."""
+    """Return the names of all imported modules; ``at_once``: of those imported with the module.
+
+    These are outside functions and not below ``if TYPE_CHECKING``.
+    """
     tree = ast.parse(path.read_text())
     found = set()
     inside = {
         id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef)
-        for node in ast.walk(function)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.FunctionDef)
+        or (isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING")
+        for node in ast.walk(block)
     }
     for node in ast.walk(tree):
         if at_once and id(node) in inside:

@@ -180,7 +180,8 @@ class ByHand:
             else:
                 self.index.copy_(index)
                 self.captured(total, hits).replay()
-        total.item(), hits.item()
+        total.item()
+        hits.item()
         if self.val is None:
             return
         self.model.eval()
@@ -191,7 +192,8 @@ class ByHand:
                 outputs = self.model(inputs)
                 total += F.cross_entropy(outputs, targets) * len(targets)
                 hits += (outputs.argmax(1) == targets).sum()
-        total.item(), hits.item()
+        total.item()
+        hits.item()
 
     def step(self, index, total, hits) -> None:
         """Take one step and count."""

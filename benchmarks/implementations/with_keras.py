@@ -9,10 +9,10 @@ from benchmarks.workloads import BATCH, SHAPES, Workload
 
 os.environ["KERAS_BACKEND"] = "torch"
 try:
-    import keras
+    import keras  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise absent("Keras") from error
-from keras import layers
+from keras import layers  # pyright: ignore[reportMissingImports]
 
 
 class Implementation(Task):

@@ -14,7 +14,7 @@ from benchmarks.options import Options
 from benchmarks.workloads import Workload
 
 try:
-    import lightning
+    import lightning  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise absent("Lightning") from error
 

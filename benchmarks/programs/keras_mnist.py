@@ -5,8 +5,8 @@ import sys
 
 os.environ["KERAS_BACKEND"] = "torch"
 
-import keras
-from keras import layers
+import keras  # pyright: ignore[reportMissingImports]
+from keras import layers  # pyright: ignore[reportMissingImports]
 from torchvision import datasets
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-import lightning as L
+import lightning as L  # pyright: ignore[reportMissingImports]
 import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader

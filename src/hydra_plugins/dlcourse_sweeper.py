@@ -15,7 +15,7 @@ class DlcourseSweeper(Sweeper):
     """
 
     def __init__(self, params: DictConfig | None = None) -> None:
-        self.params = dict(params or {})
+        self.params = {str(key): str(value) for key, value in (params or {}).items()}
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -28,6 +28,8 @@ class DlcourseSweeper(Sweeper):
         from dlcourse.sweep.run_sweep import run_sweep  # Hydra opens every plugin at every start
         from dlcourse.terminal.command import FAILED
 
+        assert self.config is not None  # Hydra calls setup before
+        assert self.hydra_context is not None
         outcome = run_sweep(
             self.config, self.params, list(arguments), self.hydra_context, self.task_function
         )

@@ -9,7 +9,7 @@ from conftest import prepared, same
 from dlcourse.core import Dataset, Fold, Record, Split
 from dlcourse.data.transforms import standardize
 from dlcourse.engine.build import build, make_recipe, make_state
-from dlcourse.model.cascade import error_left, install
+from dlcourse.model.cascade import error_left, install_candidate
 from dlcourse.train.checkpoint import Checkpoint, restore
 from dlcourse.train.fit import fit, train_epoch
 
@@ -88,7 +88,7 @@ def test_installed_units_never_change_and_new_ones_start_without_a_say(spiral_ru
         grow(state, fold, recipe)
     weights, values = model.weights[:2].clone(), model.features(inputs)[:, :4].clone()
     outputs = model(inputs)
-    install(model, 0)
+    install_candidate(model, 0)
     torch.testing.assert_close(model(inputs), outputs)
     assert model.features(inputs)[:, 4].any()
     grow(state, fold, recipe)

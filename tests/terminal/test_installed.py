@@ -48,7 +48,7 @@ def test_each_missing_dependency_is_named_with_the_two_ways_to_install(missing, 
     clone = tmp_path / "clone"
     (clone / "src/dlcourse").mkdir(parents=True)
     shutil.copy(ROOT / "train.py", clone)
-    for name in ("__init__.py", "terminal/__init__.py", "terminal/installed.py"):
+    for name in ("__init__.py", "errors.py", "terminal/__init__.py", "terminal/installed.py"):
         (clone / "src/dlcourse" / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "src/dlcourse" / name, clone / "src/dlcourse" / name)
     environment = with_modules(tmp_path / "has", *(set(NEEDED) - {missing}))

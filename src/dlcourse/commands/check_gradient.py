@@ -18,7 +18,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from dlcourse.errors import UserError
-from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.arguments import arguments, whole_number_argument
 from dlcourse.schema.bounds import SEED
 
 EXAMPLE = "dlcourse.layer.hand_written.affine_sqnl"
@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
     defaults = {"function": EXAMPLE, "shapes": "4x3,5x3,5", "seed": "0", "wrong": "false"}
     options = arguments(words, defaults, __doc__)
     shapes = read_shapes(options["shapes"])
-    seed = number_of(options, "seed", SEED)
+    seed = whole_number_argument(options, "seed", SEED)
     if options["wrong"] not in ("true", "false") or (
         options["wrong"] == "true" and options["function"] != EXAMPLE
     ):

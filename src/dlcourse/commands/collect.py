@@ -20,7 +20,7 @@ def main(words: list[str]) -> None:
     """Read the runs and write the report."""
     folders = [word for word in words if Path(word).is_dir() or "=" not in word]
     folders = [word for word in folders if not word.startswith("-")]
-    places = dict.fromkeys(("csv", "markdown", "latex", "plots"), "")
+    places: dict[str, str] = dict.fromkeys(("csv", "markdown", "latex", "plots"), "")
     options = arguments([word for word in words if word not in folders], places, __doc__)
     wrong = [folder for folder in folders if not Path(folder).is_dir()]
     if wrong or not folders:

@@ -41,7 +41,8 @@ def main(words: list[str]) -> None:
     refuse_learned(whole, fingerprint_of(dataset, divided), nested=nested)
     parts = {part.name: part for part in divided}
     for place in folds:
-        part = parts.get(place.resolve().name, parts.get("."))
+        fold_name = place.resolve().name
+        part = parts[fold_name if fold_name in parts else "."]
         test = examples_to_test(dataset, part).to(runtime.device)
         model, standardize = load_model(cfg, runtime, place)
         recipe = make_recipe(

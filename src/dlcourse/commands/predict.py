@@ -12,11 +12,15 @@ import csv
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlcourse.errors import UserError, shown
 from dlcourse.schema.arguments import arguments
 from dlcourse.schema.facts import fact
 from dlcourse.terminal.live_line import working
+
+if TYPE_CHECKING:
+    from dlcourse.runtime import Runtime
 
 BATCH = 256
 
@@ -38,6 +42,7 @@ def main(words: list[str]) -> None:
     folder = Path(options["run"])
     folds = folds_of(folder)
     result = read_result(folder)
+    assert result is not None  # folds_of refuses a run that has not finished
     if len(result["input_shape"]) != 3 or not result["classes"]:
         raise UserError(
             f"{folder} is not a classifier of images: it was trained on {result['data']}"
@@ -85,7 +90,7 @@ def predict(
     predict_batch: Callable,
     images: list[Path],
     result: dict,
-    runtime: object,
+    runtime: "Runtime",
     kind: str,
     advance: Callable[[int], None] = lambda images: None,
 ) -> list[list[str]]:

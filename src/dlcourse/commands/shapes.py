@@ -50,7 +50,10 @@ def main(words: list[str]) -> None:
     make = partial(build(cfg.model), *known)
     summary = summarize(lambda: frozen(make(), cfg), known[0])
     state = state_bytes(lambda model: optimizer_of(model, cfg), make)
-    batch = training_share(config, examples) if cfg.batch_size == "full" else cfg.batch_size
+    batch = cfg.batch_size
+    if batch == "full":
+        assert examples is not None
+        batch = training_share(config, examples)
     console = Console(width=None if sys.stdout.isatty() else 130)
     console.print(table_of(summary.layers))
     for line in totals(summary, cfg, known, batch, state):
@@ -155,7 +158,7 @@ def totals(summary, cfg: DictConfig, known: tuple, batch: int, state: int | None
     ]
 
 
-def in_bytes(number: int) -> str:
+def in_bytes(number: float) -> str:
     """Return a number of bytes in B, KiB, MiB or GiB."""
     for unit in ("B", "KiB", "MiB"):
         if number < 1024:

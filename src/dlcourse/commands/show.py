@@ -12,18 +12,29 @@ Writes contact_sheet.png and an image for TensorBoard into a new folder below ou
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
 
 from dlcourse.drawing.text import LITERAL, class_labels, fonts_for, shortened, value_label
 from dlcourse.errors import UserError
-from dlcourse.schema.arguments import arguments, number_of
+from dlcourse.schema.arguments import arguments, whole_number_argument
 from dlcourse.schema.bounds import counted
 from dlcourse.schema.command_line import one_run
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.live_line import working
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from dlcourse.core import Dataset
+
+    Batch = tuple[Tensor, Tensor]
 
 LARGEST_BATCH = 512  # batch_size=full would be slow and is augmented in the same way
 IMAGES, POINTS = (6, 30), (500, 100_000)  # shown by default, and at most
@@ -36,7 +47,7 @@ def main(words: list[str]) -> None:
     """Load the data, draw the sheet, and write it."""
     own, overrides, config_dir = divide(words)
     options = arguments(own, {"examples": "", "draws": "8"}, __doc__)
-    draws = number_of(options, "draws", counted(1, MOST_DRAWS, 8))
+    draws = whole_number_argument(options, "draws", counted(1, MOST_DRAWS, 8))
     cfg, choices = composed(overrides, config_dir)
 
     with working("importing PyTorch and reading the data", plain=False):
@@ -52,7 +63,7 @@ def main(words: list[str]) -> None:
     default, most = IMAGES if len(shape) == 3 else POINTS
     default = min(default, len(dataset.train))
     options["examples"] = options["examples"] or str(default)
-    examples = number_of(options, "examples", counted(1, most, 6))
+    examples = whole_number_argument(options, "examples", counted(1, most, 6))
     batches = list(draw(cfg, dataset, examples, draws))
     command = " ".join([own_name("show"), *map(shlex.quote, words)])
     sheet = draw_images if len(shape) == 3 else draw_points
@@ -78,7 +89,7 @@ def divide(typed: list[str]) -> tuple[list[str], list[str], str | None]:
     return own, *one_run(rest, "a contact sheet")
 
 
-def composed(overrides: list[str], config_dir: str | None) -> tuple:
+def composed(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, DictConfig]:
     """Return the config of a run with these overrides, and the choices of the groups."""
     from omegaconf import OmegaConf
 
@@ -93,7 +104,7 @@ def composed(overrides: list[str], config_dir: str | None) -> tuple:
     return OmegaConf.create(config), cfg.hydra.runtime.choices
 
 
-def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
+def draw(cfg: DictConfig, dataset: "Dataset", examples: int, draws: int) -> Iterator["Batch"]:
     """Yield inputs and targets of the chosen examples: unchanged, then of every draw."""
     import torch
 
@@ -129,7 +140,7 @@ def draw(cfg: object, dataset: object, examples: int, draws: int) -> object:
             yield changed[0][:examples], changed[1][:examples]
 
 
-def draw_images(batches: list[tuple], classes: Sequence[str], command: str) -> object:
+def draw_images(batches: list["Batch"], classes: Sequence[str], command: str) -> "Figure":
     """Draw a row for each example, a column for each batch, and the targets below."""
     from matplotlib.figure import Figure
 
@@ -169,7 +180,7 @@ def typewriter() -> list[str]:
     return ["monospace", *rcParams["font.family"]]
 
 
-def describe(target: object, classes: Sequence[str]) -> str:
+def describe(target: "Tensor", classes: Sequence[str]) -> str:
     """Name a class, the shares of mixed classes, or the values of a regression."""
     if not classes:
         values = target.flatten().tolist()
@@ -183,10 +194,10 @@ def describe(target: object, classes: Sequence[str]) -> str:
     )
 
 
-def draw_points(batches: list[tuple], classes: Sequence[str], command: str) -> object:
+def draw_points(batches: list["Batch"], classes: Sequence[str], command: str) -> "Figure":
     """Draw a panel for each batch: two features, coloured by class, or one and the value."""
     import torch
-    from matplotlib import colormaps
+    from matplotlib import color_sequences
     from matplotlib.figure import Figure
     from torch.nn import functional as F
 
@@ -196,7 +207,7 @@ def draw_points(batches: list[tuple], classes: Sequence[str], command: str) -> o
     look = {"family": typewriter(), "size": 9, **LITERAL}
     figure.suptitle("\n".join(wrap(command, 36 * columns)), **look)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    palette = torch.tensor(colormaps["tab10"].colors)
+    palette = torch.tensor(color_sequences["tab10"])
     for number, axes in enumerate(panels.flat):
         if number >= len(batches):
             axes.set_axis_off()
@@ -217,7 +228,7 @@ def draw_points(batches: list[tuple], classes: Sequence[str], command: str) -> o
     return figure
 
 
-def write(figure: object, name: str) -> str:
+def write(figure: "Figure", name: str) -> str:
     """Write a figure as PNG and for TensorBoard into a new folder; return the path of the PNG."""
     from torch.utils.tensorboard import SummaryWriter
 

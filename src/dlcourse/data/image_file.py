@@ -149,7 +149,7 @@ def read_images(paths: Sequence[Path | str], size: int, channels: int) -> np.nda
 
 
 def try_images(
-    paths: list[str], size: int, channels: int
+    paths: Sequence[Path | str], size: int, channels: int
 ) -> tuple[np.ndarray, list[str], list[list[str]]]:
     """Read the images that can be read; return for every path its error, or "", and its notes."""
     images, problems, notes = [np.empty((0, channels, size, size), np.uint8)], [], []
@@ -165,7 +165,9 @@ def try_images(
     return np.concatenate(images), problems, notes
 
 
-def inspect_images(paths: list[str], size: int, channels: int) -> tuple[list[str], list[list[str]]]:
+def inspect_images(
+    paths: Sequence[Path | str], size: int, channels: int
+) -> tuple[list[str], list[list[str]]]:
     """Return for every path the error of reading its image, or "", and its notes."""
     return try_images(paths, size, channels)[1:]
 

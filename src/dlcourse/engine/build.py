@@ -390,7 +390,7 @@ def average_of(cfg: DictConfig, examples: int = 1) -> Average:
     return average(steps=all_steps(examples, size, cfg.max_epochs))
 
 
-def told(augment: partial, dataset: Dataset, seed: int, mean: Tensor) -> Callable:
+def told(augment: partial, dataset: Dataset, seed: int, mean: Tensor | None) -> Callable:
     """Return an augmentation as the loop calls it, with what it has a keyword for.
 
     ``classes`` is their number, 0 in a regression; ``mean`` is what the standardisation subtracts;

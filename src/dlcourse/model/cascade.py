@@ -84,7 +84,9 @@ class Cascade(nn.Module):
             features = features_of(model, inputs, recipe)
             error = error_left(model, features, targets, recipe)
             train_candidates(state, features, error)
-            install(model, int(candidate_scores(candidate_values(model, features), error).argmax()))
+            install_candidate(
+                model, int(candidate_scores(candidate_values(model, features), error).argmax())
+            )
         return train_outputs(state, features_of(model, inputs, recipe), targets, recipe)
 
 
@@ -166,7 +168,7 @@ def draw_candidates(candidates: nn.Linear, visible: int) -> None:
 
 
 @torch.no_grad()
-def install(model: Cascade, best: int) -> None:
+def install_candidate(model: Cascade, best: int) -> None:
     """Copy a candidate into the next free unit; its weights in the output layer start at 0."""
     place = int(model.installed)
     visible = model.inputs + place

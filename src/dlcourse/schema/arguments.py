@@ -101,7 +101,13 @@ def closing(word: str, rest: list[str]) -> str:
     return taken
 
 
-def number_of(words: Mapping[str, str], key: str, allowed: Number) -> int | float:
+def whole_number_argument(words: Mapping[str, str], key: str, allowed: Number) -> int:
+    """Return one of a command's arguments as a whole number, as ``number_argument`` does."""
+    assert allowed.whole
+    return int(number_argument(words, key, allowed))
+
+
+def number_argument(words: Mapping[str, str], key: str, allowed: Number) -> float:
     """Return one of a command's arguments as a number; raises UserError for what is not allowed."""
     text = words[key]
     try:

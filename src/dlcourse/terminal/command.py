@@ -101,9 +101,10 @@ def errors_said() -> Iterator[None]:
         elif own:
             say(own)
         elif refused:
+            number = refused.errno or 0
             what = f"{shown(refused.filename)}: {refused.strerror}"
-            say(f"A file or folder cannot be used: {what}.\n{REFUSED[refused.errno]}")
-            sys.exit(FAILED if refused.errno in FULL else WRONG)
+            say(f"A file or folder cannot be used: {what}.\n{REFUSED[number]}")
+            sys.exit(FAILED if number in FULL else WRONG)
         else:
             raise
         sys.exit(FAILED)

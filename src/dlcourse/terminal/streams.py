@@ -77,8 +77,9 @@ def steady_streams() -> Iterator[None]:
     sys.stdin, sys.stdout, sys.stderr = map(opened, range(3), (sys.stdin, sys.stdout, sys.stderr))
     before = sys.stdout, sys.stderr
     for stream in before:
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=ERRORS)
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors=ERRORS)
     ours = sys.stdout, sys.stderr = Steady(sys.stdout), Steady(sys.stderr)
     try:
         yield

@@ -42,10 +42,12 @@ def explained(error: BaseException) -> str:
         if called and is_own(frame.filename):
             frames.append(frame)
         called = called or (frame.filename.startswith(DLCOURSE) and frame.filename != COMMAND)
-    in_file = isinstance(error, SyntaxError) and is_own(error.filename or "")
-    if not frames and not in_file:
+    if isinstance(error, SyntaxError) and is_own(error.filename or ""):
+        file, line = error.filename or "", error.lineno
+    elif frames:
+        file, line = frames[-1].filename, frames[-1].lineno
+    else:
         return ""
-    file, line = (error.filename, error.lineno) if in_file else (frames[-1][0], frames[-1].lineno)
     told = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
     return f"Your code has an error in {shown(Path(file))}, line {line}.\n{told.rstrip()}"
 

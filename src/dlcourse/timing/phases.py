@@ -38,7 +38,7 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys((*STEP, *AROUND), 0.0)
+        self.seconds = no_seconds()
         self.stack = ["other"]
         self.since = perf_counter()
 
@@ -79,6 +79,11 @@ class Clock:
             yield batch
 
 
+def no_seconds() -> dict[str, float]:
+    """Return 0 seconds for every phase."""
+    return dict.fromkeys((*STEP, *AROUND), 0.0)
+
+
 class Watch(Observer):
     """Sees the batches go by before all other observers do."""
 
@@ -106,7 +111,7 @@ class Laps(Observer):
     def epoch(self, state: State) -> None:
         self.clock.settle()
         self.laps.append(self.clock.seconds)
-        self.clock.seconds = dict.fromkeys((*STEP, *AROUND), 0.0)
+        self.clock.seconds = no_seconds()
 
 
 def measured_epochs(

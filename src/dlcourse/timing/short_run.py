@@ -104,6 +104,6 @@ class ShortRun:
             laps = measured_epochs(self.ours, observers, self.passes)
         fold, whole = self.ours.fold, self.whole
         scale = dict.fromkeys(laps[0], len(whole.train) / len(fold.train)) | {"observers": 1}
-        if fold.val is not None:
+        if fold.val is not None and whole.val is not None:
             scale["validation"] = len(whole.val) / len(fold.val)
         return {phase: fmean(lap[phase] for lap in laps) * scale[phase] for phase in scale}
