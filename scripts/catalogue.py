@@ -91,7 +91,7 @@ def section(group: str, choices: list[catalogue.Choice], chosen: list[str], comm
         lines += [f"None, one or several: `'{group}=[{two}]'`.", ""]
     if common:
         options = [
-            f"{group}.{key}={catalogue.shown(value)}"
+            f"{group}.{key}={catalogue.typed_value(value)}"
             for key, value in leaves(common, private=False)
         ]
         lines += [f"All of them take {in_code(options)}.", ""]
@@ -99,7 +99,9 @@ def section(group: str, choices: list[catalogue.Choice], chosen: list[str], comm
     lines += [f"| name | what | from | {last} |", "|---|---|---|---|"]
     for choice in choices:
         name = f"**`{choice.name}`**" if choice.name in chosen else f"`{choice.name}`"
-        options = in_code([f"{key}={catalogue.shown(v)}" for key, v in choice.options.items()])
+        options = in_code(
+            [f"{key}={catalogue.typed_value(v)}" for key, v in choice.options.items()]
+        )
         sets = choice.sets if group != "experiment" else chosen_groups(choice.sets)
         also = f"sets {in_code(sets)}" if sets else ""
         cells = (name, choice.what, choice.paper, "; ".join(filter(None, (options, also))))
@@ -115,7 +117,7 @@ def chosen_groups(sets: list[str]) -> list[str]:
 def run_keys(settings: Mapping) -> list[str]:
     """Return the keys that belong to no group, with their defaults."""
     return [
-        f"{key}={catalogue.shown(value)}"
+        f"{key}={catalogue.typed_value(value)}"
         for key, value in settings.items()
         if not isinstance(value, dict) and key != "defaults"
     ]

@@ -19,13 +19,13 @@ SAME_CONTRACT = {
     "none": "a choice of its group: clip=none",
 }
 TO_RENAME = {
-    "ACTIVATIONS", "CHANCE", "COLOURS", "Choice", "EVERY", "FAILED", "FEW", "HELP", "IMAGES",
-    "Job", "LEAST", "LIBRARIES", "LONGEST", "MANY", "MOST", "MOST_WHITENED", "MULTIRUN",
-    "NORMS", "OPTIONS", "OTHERS", "Outcome", "PACKAGE", "PATIENCE", "PLAIN", "POOLS", "PRUNED",
+    "CHANCE", "COLOURS", "EVERY", "FAILED", "FEW", "HELP", "IMAGES",
+    "Job", "LEAST", "LONGEST", "MOST", "MULTIRUN",
+    "OPTIONS", "OTHERS", "Outcome", "PACKAGE", "PATIENCE", "PLAIN", "PRUNED",
     "Run", "SHOWN", "STEP", "SWEEP", "UNLIMITED", "WIDE", "WIDTH", "carry_out", "coefficients",
     "columns", "compose", "describe", "described", "differences", "digits", "diverged",
-    "divide", "draw", "drawn", "filled", "fitted", "header", "leaves", "lines", "list_images",
-    "listed", "load", "measure", "number_of", "overrides_of", "overview", "places", "plain",
+    "divide", "draw", "drawn", "filled", "leaves", "lines", "list_images",
+    "listed", "load", "measure", "overrides_of", "overview", "places", "plain",
     "plots_of", "predict", "prepare", "read", "record", "remedy", "repeats_of", "rows",
     "seconds", "shortened", "shown", "spread", "status", "summarize", "table_of", "write",
 }  # fmt: skip

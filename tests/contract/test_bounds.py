@@ -10,7 +10,7 @@ from test_training import DESIGNS, narrow
 
 from dlcourse.errors import DivergedError, UserError
 from dlcourse.schema.bounds import bounds_of
-from dlcourse.schema.kinds import Choice, Number, Numbers
+from dlcourse.schema.kinds import Number, Numbers, OneNumber
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.validate import GROUPS, check
 from dlcourse.train.evaluate import evaluate
@@ -32,7 +32,7 @@ def edges(kind: object, *, largest: bool) -> list:
     if isinstance(kind, Numbers):
         ends = edges(kind.each, largest=largest)
         return [[end] * length for end in ends for length in {kind.shortest, min(kind.longest, 2)}]
-    if isinstance(kind, Choice):
+    if isinstance(kind, OneNumber):
         return list(kind.numbers)
     tiny = 1 if kind.whole else 1e-9
     low = kind.low + tiny if kind.above else kind.low
@@ -43,7 +43,7 @@ def edges(kind: object, *, largest: bool) -> list:
 def keys_of(cfg: DictConfig, group: str) -> list[str]:
     """Return the keys of a group that hold numbers."""
     found = [f"{group}.{key}" for key, _ in leaves(OmegaConf.to_container(cfg[group]))]
-    return [key for key in found if isinstance(bounds_of(key), Number | Numbers | Choice)]
+    return [key for key in found if isinstance(bounds_of(key), Number | Numbers | OneNumber)]
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)

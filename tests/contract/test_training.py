@@ -17,7 +17,7 @@ from dlcourse.engine.build import build as build_node
 from dlcourse.engine.build import load_data, make_recipe, make_state
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
-from dlcourse.schema.bounds import ACTIVATIONS, NORMS, POOLS
+from dlcourse.schema.bounds import ACTIVATION_NAMES, NORM_NAMES, POOL_NAMES
 from dlcourse.schema.facts import fact
 from dlcourse.schema.validate import check
 
@@ -26,7 +26,8 @@ VIT = {"width": 24, "hidden": 16, "heads": 3, "depth": 2}
 DATA = options("data")
 MODELS = options("model")
 WORDS = {
-    "activation": (*ACTIVATIONS, "leaky_relu:0.2", "maxout:3"), "norm": NORMS, "pool": POOLS,
+    "activation": (*ACTIVATION_NAMES, "leaky_relu:0.2", "maxout:3"),
+    "norm": NORM_NAMES, "pool": POOL_NAMES,
     "dropout": (0.0, 0.5),
     "skip": (True, False), "residual": (True, False), "positions": ("sinusoidal", "sinusoidal_1d"),
     "head": ("dense", "average"), "cell": ("rnn", "gru", "lstm"), "dilation": (1, 2),
@@ -211,7 +212,7 @@ def test_every_norm_leaves_something_of_two_of_the_smallest_images(model, compos
     if base.model.get("depth", 0) >= 20:
         base.model.depth = 8
     side = fact(base.model, "smallest_image")
-    for norm in NORMS if "norm" in base.model else ():
+    for norm in NORM_NAMES if "norm" in base.model else ():
         base.model.norm = norm
         net = build_node(base.model)((1, side, side), 10).train()
         first = net(torch.rand(2, 1, side, side))

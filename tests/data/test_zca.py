@@ -10,14 +10,14 @@ from sklearn.preprocessing import StandardScaler
 from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Split, Standardize, Whiten
 from dlcourse.data.transforms import standardize
-from dlcourse.data.whitening import MOST_WHITENED, whiten
+from dlcourse.data.whitening import whiten
 from dlcourse.engine.build import build, load_data, make_recipe
 from dlcourse.engine.reopen import load_model
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.schema import facts
 from dlcourse.schema.compose import plain
+from dlcourse.schema.facts import MOST_WHITENED
 from dlcourse.schema.validate import check
 from dlcourse.train.evaluate import evaluate
 
@@ -147,7 +147,6 @@ def test_weights_of_an_older_run_are_read_with_their_map(tiny, tmp_path):
 
 
 def test_too_many_inputs_are_refused_before_and_after_the_data_are_read(compose):
-    assert facts.MOST_WHITENED == MOST_WHITENED
     cfg = compose("data=cifar10", "data.standardize=zca", "data.size=37")
     with pytest.raises(UserError, match=r"4,107\.\n.*data\.size=36 or less"):
         check(plain(cfg))

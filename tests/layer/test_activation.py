@@ -6,8 +6,7 @@ import torch
 
 from dlcourse.errors import UserError
 from dlcourse.layer.activation import ACTIVATIONS, activation_layer, centred_gain, gain, pieces
-from dlcourse.schema.bounds import ACTIVATION
-from dlcourse.schema.bounds import ACTIVATIONS as WORDS
+from dlcourse.schema.bounds import ACTIVATION, ACTIVATION_NAMES
 from dlcourse.schema.validate import check_key
 
 X = np.linspace(-4, 4, 41)
@@ -15,10 +14,10 @@ WITH_NUMBERS = ["leaky_relu:0.2", "elu:0.3", "rrelu:0.1:0.3", "saturation:2", "m
 
 
 def test_the_checks_know_every_activation():
-    assert ACTIVATIONS.keys() == set(WORDS)
+    assert ACTIVATIONS.keys() == set(ACTIVATION_NAMES)
 
 
-@pytest.mark.parametrize("name", sorted(set(WORDS) - {"heaviside", "sign"}))
+@pytest.mark.parametrize("name", sorted(set(ACTIVATION_NAMES) - {"heaviside", "sign"}))
 def test_the_gradient_of_an_activation_is_its_slope(name):
     layer = activation_layer(name).double().eval()
     x = torch.from_numpy(X + 0.013).unsqueeze(1)  # off every kink
@@ -41,7 +40,7 @@ def test_bipolar_relu_mirrors_the_odd_units(shape):
     assert torch.equal(outputs[:, 1::2], x[:, 1::2].clamp(max=0))
 
 
-@pytest.mark.parametrize("name", [*WORDS, *WITH_NUMBERS])
+@pytest.mark.parametrize("name", [*ACTIVATION_NAMES, *WITH_NUMBERS])
 def test_the_gain_compensates_for_the_activation(name):
     z = standard_normal(1_000_000, pieces(name))
     with torch.no_grad():
@@ -63,7 +62,7 @@ def test_the_gain_is_pytorchs_where_the_papers_derive_it(name, known):
     assert gain(name) == pytest.approx(theirs, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
 def test_the_centred_gain_makes_up_for_the_spread_of_an_activation_alone(name):
     z = standard_normal(500_000, 2 * pieces(name))
     with torch.no_grad():
@@ -136,7 +135,7 @@ def test_numbers_that_an_activation_does_not_take_are_refused_in_one_message(wro
     assert word not in ACTIVATION.numbers or f"{word}[:<" in said
     typed = said.split("model.activation=")[-1]
     assert ACTIVATION.allows(typed)
-    assert typed.split(":")[0] == word or word not in WORDS
+    assert typed.split(":")[0] == word or word not in ACTIVATION_NAMES
 
 
 @pytest.mark.parametrize("wrong", ["relu:1", "elu:x", "rrelu:0.1", "selu:1", "identity:2"])

@@ -5,11 +5,11 @@ import torch
 
 from dlcourse.errors import UserError
 from dlcourse.layer.norm import NORMS, norm_layer
-from dlcourse.schema.bounds import NORMS as WORDS
+from dlcourse.schema.bounds import NORM_NAMES
 
 
 def test_the_checks_know_every_norm():
-    assert WORDS == NORMS
+    assert NORM_NAMES == NORMS
 
 
 @pytest.mark.parametrize("name", ["batch", "layer", "group"])

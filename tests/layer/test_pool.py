@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from dlcourse.errors import UserError
 from dlcourse.layer.pool import POOLS, PoolFirst, pool_layer
-from dlcourse.schema.bounds import POOLS as WORDS
+from dlcourse.schema.bounds import POOL_NAMES
 
 WINDOWS = [  # size, stride, padding, ceil_mode, side
     (2, None, 0, False, 6),
@@ -24,7 +24,7 @@ WINDOWS = [  # size, stride, padding, ceil_mode, side
 
 
 def test_the_checks_know_every_pooling():
-    assert WORDS == POOLS
+    assert POOL_NAMES == POOLS
 
 
 @pytest.mark.parametrize(("size", "stride", "padding", "ceil_mode", "side"), WINDOWS)

@@ -6,7 +6,7 @@ from torch import nn
 
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.schema.bounds import ACTIVATIONS, NORMS
+from dlcourse.schema.bounds import ACTIVATION_NAMES, NORM_NAMES
 
 
 def make(compose, shape, outputs, *words):
@@ -50,14 +50,14 @@ def test_a_softmax_classifier_of_cifar10_has_10_times_3072_weights(compose):
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
 def test_a_model_trains_two_steps_with_every_activation(model, activation, compose):
     net = make(compose, (1, 28, 28), 10, f"model={model}", f"model.activation={activation}")
     assert moves(net)
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet"])
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", NORM_NAMES)
 @pytest.mark.parametrize("dropout", [0, 0.5])
 def test_a_model_trains_two_steps_with_every_norm_and_dropout(model, norm, dropout, compose):
     words = [f"model={model}", f"model.norm={norm}", f"model.dropout={dropout}"]

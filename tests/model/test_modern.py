@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.model.nfnet import ScaledConv2d
-from dlcourse.schema.bounds import ACTIVATIONS
+from dlcourse.schema.bounds import ACTIVATION_NAMES
 from dlcourse.schema.facts import fact
 
 SMALL = {  # so that every activation can be tried in milliseconds
@@ -50,7 +50,7 @@ def moves(model, shape, outputs):
 @pytest.mark.parametrize("name", SMALL)
 def test_a_model_trains_two_steps_with_every_activation(name, compose):
     cfg, shape = compose(f"model={name}", *SMALL[name]), (1, 28, 28)
-    for activation in set(ACTIVATIONS) - (set() if fact(cfg.model, "maxout") else {"maxout"}):
+    for activation in set(ACTIVATION_NAMES) - (set() if fact(cfg.model, "maxout") else {"maxout"}):
         cfg.model.activation = activation
         model = build(cfg.model)(shape, outputs_for(name, shape))
         assert moves(model, shape, outputs_for(name, shape)), activation

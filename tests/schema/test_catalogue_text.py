@@ -9,10 +9,10 @@ from dlcourse.schema.catalogue import (
     contract,
     defaults,
     files_of,
-    fitted,
     overview,
     read_choice,
-    shown,
+    shortened_header,
+    typed_value,
 )
 from dlcourse.schema.validate import GROUPS, MULTIPLE
 
@@ -93,16 +93,16 @@ def test_a_choice_built_on_another_has_its_options():
 
 def test_values_are_shown_as_they_are_typed():
     values = [None, True, 0.5, [1, "a"], "word", "${oc.select:model.activation,relu}", "${seed}"]
-    assert list(map(shown, values)) == [
+    assert list(map(typed_value, values)) == [
         "null", "true", "0.5", "[1,a]", "word", "<model.activation>", "<seed>"
     ]  # fmt: skip
 
 
 def test_a_long_header_loses_its_paper_first_and_then_its_last_words():
     text = "A convolutional network with two layers (LeCun 1998)."
-    assert fitted(text, 60) == text
-    assert fitted(text, 45) == "A convolutional network with two layers."
-    assert fitted(text, 30) == "A convolutional network ..."
+    assert shortened_header(text, 60) == text
+    assert shortened_header(text, 45) == "A convolutional network with two layers."
+    assert shortened_header(text, 30) == "A convolutional network ..."
 
 
 @pytest.mark.parametrize("group", ORDER)

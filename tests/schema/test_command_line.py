@@ -16,7 +16,7 @@ from dlcourse.schema.command_line import one_run, read
 from dlcourse.schema.compose import compose as composed
 from dlcourse.schema.compose import known_keys, plain
 from dlcourse.schema.suggest import keys_meant, option_meant, unknown_key, unknown_option
-from dlcourse.schema.synonyms import KEYS, OPTIONS
+from dlcourse.schema.synonyms import KEY_SYNONYMS, OPTION_SYNONYMS
 from dlcourse.schema.validate import GROUPS, MULTIPLE, check
 
 RIGHT = {"optim.lr=0.1": ["--lr 0.1", "--lr=0.1", "-lr=0.1", "lr = 0.1", "lr= 0.1", "lr =0.1",
@@ -113,9 +113,9 @@ def test_what_hydra_would_answer_with_a_traceback_gets_one_message(typed):
     assert "usage" not in message
 
 
-@pytest.mark.parametrize("group", OPTIONS)
+@pytest.mark.parametrize("group", OPTION_SYNONYMS)
 def test_every_other_name_of_an_option_leads_to_one_that_there_is(group):
-    for other, option in OPTIONS[group].items():
+    for other, option in OPTION_SYNONYMS[group].items():
         assert option in options(group)
         assert other == bare(other)
         assert other not in map(bare, options(group))
@@ -134,7 +134,7 @@ def keys() -> set[str]:
 
 
 def test_every_other_name_of_a_key_leads_to_one_that_there_is(keys):
-    for other, target in KEYS.items():
+    for other, target in KEY_SYNONYMS.items():
         key, equals, value = target.partition("=")
         assert other == bare(other)
         assert key in keys, other

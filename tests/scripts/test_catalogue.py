@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 from conftest import CONFIGS, ROOT, options
 
-from dlcourse.schema.bounds import ACTIVATIONS
+from dlcourse.schema.bounds import ACTIVATION_NAMES
 from dlcourse.schema.validate import GROUPS
 
 SPEC = importlib.util.spec_from_file_location("catalogue", ROOT / "scripts/catalogue.py")
@@ -29,7 +29,7 @@ def test_every_choice_of_a_group_has_one_row_of_four_cells(group):
 
 
 def test_the_words_of_models_are_there():
-    assert all(f"`{word}" in TEXT for word in ACTIVATIONS)
+    assert all(f"`{word}" in TEXT for word in ACTIVATION_NAMES)
     assert "`leaky_relu[:<slope>]`" in TEXT
 
 

@@ -57,7 +57,9 @@ def described(group: str, choice: Choice) -> str:
     """Return what a choice is, its paper, its options, and what else it chooses."""
     paper = f" ({choice.paper})" if choice.paper else ""
     lines = textwrap.wrap(f"{group}={choice.name}: {choice.what}{paper}", WIDTH)
-    options = [f"{group}.{key}={catalogue.shown(value)}" for key, value in choice.options.items()]
+    options = [
+        f"{group}.{key}={catalogue.typed_value(value)}" for key, value in choice.options.items()
+    ]
     if options and group not in ("experiment", "sweep"):
         lines += [f"  {option}" for option in options]
     if choice.sets:

@@ -101,12 +101,12 @@ def values_offered(key: str, before: list[str]) -> list[str]:
     if not dot:
         default = settings().get(key)
         return list(names_of_choices(key)) or (
-            [] if default is None else [catalogue.shown(default)]
+            [] if default is None else [catalogue.typed_value(default)]
         )
     if option in catalogue.WORDS:
         return list(catalogue.WORDS[option])
     default = options(group, before).get(option)
-    return ["true", "false"] if isinstance(default, bool) else [catalogue.shown(default)]
+    return ["true", "false"] if isinstance(default, bool) else [catalogue.typed_value(default)]
 
 
 def settings() -> dict[str, object]:

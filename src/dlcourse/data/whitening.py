@@ -5,8 +5,8 @@ import torch
 from dlcourse.core import Split, Whiten, has_float64
 from dlcourse.data.image import CHUNK
 from dlcourse.errors import UserError
+from dlcourse.schema.facts import MOST_WHITENED
 
-MOST_WHITENED = 4096  # inputs of an example; schema/facts.py has the same number
 NEGLIGIBLE = 1e-10  # share of the largest eigenvalue: smaller ones are rounding errors
 
 

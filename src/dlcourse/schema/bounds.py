@@ -7,7 +7,6 @@ which lines are missing. A user's own YAML has its bounds in itself: see ``own_b
 from typing import Any
 
 from dlcourse.schema.kinds import (
-    Choice,
     Device,
     Duration,
     Factors,
@@ -16,18 +15,19 @@ from dlcourse.schema.kinds import (
     Kind,
     Number,
     Numbers,
+    OneNumber,
     Text,
     Texts,
     Word,
 )
 
-ACTIVATIONS = (
+ACTIVATION_NAMES = (
     "identity", "heaviside", "sign", "sigmoid", "tanh", "arctan", "relu", "leaky_relu", "rrelu",
     "prelu", "elu", "gelu", "gelu_tanh", "softplus", "softsign", "isru", "isrlu", "sqnl",
     "bipolar_relu", "gaussian", "saturation", "silu", "selu", "maxout",
 )  # fmt: skip
-NORMS = ("none", "batch", "layer", "instance", "group")
-POOLS = ("max", "average", "sum", "stochastic")
+NORM_NAMES = ("none", "batch", "layer", "instance", "group")
+POOL_NAMES = ("max", "average", "sum", "stochastic")
 
 
 def share(example: float, *, below: bool = False) -> Number:
@@ -46,7 +46,7 @@ def counted(low: int, high: int, example: int | str, **more: Any) -> Number:
 
 
 ACTIVATION = Function(
-    ACTIVATIONS,
+    ACTIVATION_NAMES,
     {
         "leaky_relu": {"slope": share(0.2)},
         "rrelu": {"lower": share(0.1), "upper": share(0.3)},
@@ -60,7 +60,7 @@ ACTIVATION = Function(
     },
 )
 SEED = counted(0, 2**32 - 1, 0)
-MANY = 1_000_000_000
+LARGE_COUNT = 1_000_000_000
 
 BOUNDS: dict[str, dict[str, Kind]] = {
     "": {
@@ -68,7 +68,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "max_epochs": Number(0, 1_000_000, 50, above=True),
         "max_time": Duration("30m"),
         "checkpoint_every": Duration("10m", steps=True),
-        "batch_size": counted(1, MANY, 64, words=("full",)),
+        "batch_size": counted(1, LARGE_COUNT, 64, words=("full",)),
         "monitor": Text("val/accuracy"),
         "mode": Word(("max", "min")),
         "seeds": counted(1, 100_000, 5),
@@ -82,7 +82,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "seed": SEED,
         "root": Text("data"),
         "reconstruct": Flag(),
-        "examples": counted(2, MANY, 1000, empty=True),
+        "examples": counted(2, LARGE_COUNT, 1000, empty=True),
         "random_labels": share(0.5),
         "standardize": Word(("channel", "pixel", "none", "imagenet", "zca")),
         "zca_epsilon": Number(0, 1000, 1e-5),
@@ -91,7 +91,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "folder": Text("."),
         "memory": Number(0, 1_000_000, 4.0),
         "workers": counted(0, 1000, 2),
-        "channels": Choice((1, 3)),
+        "channels": OneNumber((1, 3)),
         "part": Word(("balanced", "letters", "digits", "byclass", "bymerge", "mnist")),
         "damaged": Word(("refuse", "skip")),
         "test_fraction": Number(0, 1, 0.2, above=True, below=True),
@@ -133,8 +133,8 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "size": counted(1, 4096, 224, empty=True),
         "activation": ACTIVATION,
         "conv_activation": Flag(),
-        "norm": Word(NORMS),
-        "pool": Word(POOLS),
+        "norm": Word(NORM_NAMES),
+        "pool": Word(POOL_NAMES),
         "dropout": share(0.5, below=True),
         "hidden_dropout": share(0.5, below=True),
         "width": counted(1, 100_000, 64),
@@ -154,7 +154,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "output_steps": counted(1, 1_000_000, 200),
     },
     "init": {
-        "examples": counted(2, MANY, 5000),
+        "examples": counted(2, LARGE_COUNT, 5000),
         "activation": ACTIVATION,
         "eps": positive(1e-8, 1),
         "run": Text("outputs/<date>/<run>", empty=True),

@@ -4,14 +4,14 @@ import ast
 import re
 import textwrap
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from omegaconf import OmegaConf
 
-from dlcourse.schema.bounds import ACTIVATION, NORMS, POOLS
+from dlcourse.schema.bounds import ACTIVATION, NORM_NAMES, POOL_NAMES
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.packaged import CONFIGS as CONFIGS
-from dlcourse.schema.packaged import PACKAGE
+from dlcourse.schema.packaged import PACKAGE_FOLDER
 from dlcourse.schema.validate import GROUPS, MULTIPLE
 
 HELP = """\
@@ -31,11 +31,11 @@ dlcourse trains: every idea of a deep-learning course is one option on the comma
 ORDER = ("data", *(group for group in GROUPS if group != "data"), "sweep", "experiment")
 WORDS = {  # for keys of models
     "activation": tuple(map(ACTIVATION.spelled, ACTIVATION.words)),
-    "norm": NORMS,
-    "pool": POOLS,
+    "norm": NORM_NAMES,
+    "pool": POOL_NAMES,
 }
 PRESETS = "Presets: cited experiments that set several groups at once."
-WIDTH = 110
+LINE_WIDTH = 110
 PAPER = re.compile(r"\s*\(([^()]*\b(?:1[6-9]|20)\d\d\b[^()]*)\)\.?$")  # the last parenthesis
 
 
@@ -69,11 +69,12 @@ def overview(folders: list[Path]) -> str:
         column = max(len(name) for name in files) + 1
         for name, path in files.items():
             star = "*" if name in chosen.get(group, ()) else " "
-            lines.append(f"{star} {name:{column}} {fitted(header(path), WIDTH - column - 3)}")
+            what = shortened_header(header_line(path), LINE_WIDTH - column - 3)
+            lines.append(f"{star} {name:{column}} {what}")
     lines += ["", "model.<key>=<one of these>, for models that have the key"]
     for key, words in WORDS.items():
         indent = " " * 13
-        lines += textwrap.wrap(", ".join(words), WIDTH, initial_indent=f"  {key:10} ",
+        lines += textwrap.wrap(", ".join(words), LINE_WIDTH, initial_indent=f"  {key:10} ",
                                subsequent_indent=indent)  # fmt: skip
     return "\n".join([*lines, "", "* is chosen where nothing is typed."]).strip()
 
@@ -89,7 +90,7 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
-def header(path: Path) -> str:
+def header_line(path: Path) -> str:
     """Return the first line of a config that says what it is; empty if there is none."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
@@ -99,7 +100,7 @@ def header(path: Path) -> str:
     return ""
 
 
-def fitted(text: str, width: int) -> str:
+def shortened_header(text: str, width: int) -> str:
     """Shorten a header to a width: first its paper goes, then its last words."""
     if len(text) > width:
         text = PAPER.sub(".", text)
@@ -109,7 +110,7 @@ def fitted(text: str, width: int) -> str:
 def defaults(configs: Path) -> dict[str, list[str]]:
     """Return what ``train.yaml`` chooses in each group."""
     chosen = {}
-    for entry in OmegaConf.to_container(OmegaConf.load(configs / "train.yaml"))["defaults"]:
+    for entry in content_of(configs / "train.yaml")["defaults"]:
         if isinstance(entry, dict):
             for group, names in entry.items():
                 if not group.startswith("override "):
@@ -117,34 +118,41 @@ def defaults(configs: Path) -> dict[str, list[str]]:
     return chosen
 
 
+def content_of(path: Path) -> dict[str, Any]:
+    """Return a config file as a plain dict."""
+    return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(path)))
+
+
 def read_choice(path: Path) -> Choice:
     """Read a config file: its header, its options with their defaults, and what else it sets."""
     group = path.parent.name
-    text = header(path)
+    text = header_line(path)
     paper = PAPER.search(text)
-    content = OmegaConf.to_container(OmegaConf.load(path)) or {}
+    content = content_of(path)
     options, sets = {}, []
     for entry in content.pop("defaults", []):
         if isinstance(entry, dict):
-            sets += [f"{key.removeprefix('override /')}={shown(v)}" for key, v in entry.items()]
+            sets += [
+                f"{key.removeprefix('override /')}={typed_value(v)}" for key, v in entry.items()
+            ]
         elif entry != "_self_":
             options |= read_choice(path.with_name(f"{entry}.yaml")).options
     own = content if "@package _global_" not in path.read_text() else content.pop(group, {})
     if own is not content:
-        sets += [f"{key}={shown(value)}" for key, value in leaves(content, private=False)]
+        sets += [f"{key}={typed_value(value)}" for key, value in leaves(content, private=False)]
     options |= dict(leaves(own, private=False))
     what = PAPER.sub("", text).rstrip(".")
     return Choice(path.stem, what, paper[1] if paper else "", options, sets)
 
 
-def shown(value: object) -> str:
+def typed_value(value: object) -> str:
     """Return a value as it is typed; of an interpolation, the key that it follows."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return f"[{','.join(map(shown, value))}]"
+        return f"[{','.join(map(typed_value, value))}]"
     if isinstance(value, str) and value.startswith("${"):
         return re.sub(r"^\$\{(?:oc\.\w+:)?([^,}]*).*$", r"<\1>", value)
     return str(value)
@@ -154,7 +162,7 @@ def contract(group: str) -> str:
     """Return the first paragraph of what a group's code says of itself."""
     if group == "experiment":
         return PRESETS
-    path = PACKAGE / group / "__init__.py"
-    source = path if path.exists() else PACKAGE / f"{group}.py"
+    path = PACKAGE_FOLDER / group / "__init__.py"
+    source = path if path.exists() else PACKAGE_FOLDER / f"{group}.py"
     told = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
     return " ".join(told.split("\n\n")[0].split()).replace("``", "`")

@@ -22,9 +22,3 @@ def seconds(value: Any) -> float | None:
             return None
         found = float(parts[1]) * UNITS[parts[2] or "s"]
     return found if 0 < found < math.inf else None
-
-
-def shown(found: float) -> str:
-    """Return seconds as they are typed: ``90s``, ``30m``, ``2h``."""
-    unit = next((u for u in ("d", "h", "m") if found % UNITS[u] == 0), "s")
-    return f"{found / UNITS[unit]:g}{unit}"

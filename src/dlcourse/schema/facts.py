@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from dlcourse.errors import UserError, did_you_mean, nearest
-from dlcourse.schema.kinds import Flag, Kind, Number, Numbers, Table, Text, Word
+from dlcourse.schema.kinds import Flag, Kind, NamedValues, Number, Numbers, Text, Word
 from dlcourse.schema.packaged import declared, own_targets
 
 
@@ -62,13 +62,13 @@ FACTS: dict[str, Fact] = {
     ),
     "reports": Fact(
         ("metric",),
-        Table(Word(("max", "min")), "{accuracy: max}"),
+        NamedValues(Word(("max", "min")), "{accuracy: max}"),
         "the values that it reports, and whether larger or smaller ones are better",
         demanded=("metric",),
     ),
     "ranges": Fact(
         ("metric",),
-        Table(Numbers(LIMIT, 2, 2, "[0, 1]"), "{accuracy: [0, 1]}"),
+        NamedValues(Numbers(LIMIT, 2, 2, "[0, 1]"), "{accuracy: [0, 1]}"),
         "the smallest and the largest value that each of them can have; null: no limit",
         demanded=("metric",),
     ),
@@ -82,7 +82,7 @@ FACTS: dict[str, Fact] = {
     "classes": Fact(("data",), COUNT, "the number of classes, where it is fixed; 0: values"),
     "classes_of_part": Fact(
         ("data",),
-        Table(COUNT, "{letters: 26}"),
+        NamedValues(COUNT, "{letters: 26}"),
         "the number of classes by the option `part`",
     ),
     "own_files": Fact(

@@ -108,8 +108,8 @@ class Function(Word):
             return super().allows(value)
         word, *texts = value.split(":")
         bounds = self.numbers.get(word, {}).values()
-        given = [as_number(text) for text in texts]
-        fits = len(given) == len(bounds) and all(
+        given = [number for number in map(as_number, texts) if number is not None]
+        fits = len(given) == len(texts) == len(bounds) and all(
             bound.allows(number) for bound, number in zip(bounds, given, strict=True)
         )
         return fits and given == sorted(given)
@@ -125,7 +125,7 @@ class Function(Word):
         return f"{word}[{names}]" if names else word
 
     def __str__(self) -> str:
-        if len(self.words) > 1:
+        if len(self.words) != 1:
             return f"one of {', '.join(map(self.spelled, self.words))}"
         (word,) = self.words
         bounds = [f"{name} {bound}" for name, bound in self.numbers.get(word, {}).items()]
@@ -254,7 +254,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Choice:
+class OneNumber:
     """One of a few whole numbers."""
 
     numbers: tuple[int, ...]
@@ -298,7 +298,7 @@ class Factors:
 
 
 @dataclass(frozen=True)
-class Table:
+class NamedValues:
     """A mapping of names to values of one kind, ``{precision: max, recall: max}``."""
 
     each: "Number | Numbers | Word"
@@ -324,7 +324,7 @@ Kind = (
     | Flag
     | Text
     | Texts
-    | Choice
+    | OneNumber
     | Factors
-    | Table
+    | NamedValues
 )

@@ -22,7 +22,7 @@ NUMBERS = re.compile(
     rf"(?:(?:\s*,\s*|\s+and\s+|\s+){CONDITION})*)?(?P<others>(?:\s+or\s+\w+)*)",
     re.IGNORECASE,
 )
-LONGEST = 1000  # list of numbers
+LONGEST_LIST = 1000  # list of numbers
 
 
 def read_bounds(text: str) -> Kind | None:
@@ -37,20 +37,20 @@ def read_bounds(text: str) -> Kind | None:
     parts = NUMBERS.fullmatch(text)
     if parts is None:
         return None
-    number = limited(parts)
+    number = matched_number(parts)
     if number is None:
         return None
-    return Numbers(number, 0, LONGEST, f"[{number.example}]") if parts["list"] else number
+    return Numbers(number, 0, LONGEST_LIST, f"[{number.example}]") if parts["list"] else number
 
 
-def limited(parts: re.Match[str]) -> Number | None:
+def matched_number(parts: re.Match[str]) -> Number | None:
     """Return the bounds of a number as they were matched; None where nothing is within them."""
     low, high, above, below = -math.inf, math.inf, False, False
     for sign, written in re.findall(CONDITION, parts["limits"] or ""):
         if sign.startswith(">"):
-            low, above = plain(written), sign == ">"
+            low, above = number_from(written), sign == ">"
         else:
-            high, below = plain(written), sign == "<"
+            high, below = number_from(written), sign == "<"
     words = re.findall(r"or (\w+)", parts["others"] or "")
     whole = bool(parts["whole"])
     example = within(low, high, above, below, whole)
@@ -61,7 +61,7 @@ def limited(parts: re.Match[str]) -> Number | None:
     return kind if kind.allows(example) else None
 
 
-def plain(written: str) -> float:
+def number_from(written: str) -> float:
     """Return a number as it was written, whole ones without a fraction."""
     number = float(written)
     return int(number) if number.is_integer() else number

@@ -10,8 +10,9 @@ import yaml
 
 from dlcourse.schema.overrides import nodes
 
-PACKAGE = Path(__file__).parents[1]
-CONFIGS = PACKAGE / "configs" if (PACKAGE / "configs").is_dir() else PACKAGE.parents[1] / "configs"
+PACKAGE_FOLDER = Path(__file__).parents[1]
+IN_A_WHEEL = PACKAGE_FOLDER / "configs"
+CONFIGS = IN_A_WHEEL if IN_A_WHEEL.is_dir() else PACKAGE_FOLDER.parents[1] / "configs"
 """In a wheel the configs are in the package, in a clone next to ``src/``."""
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is built in

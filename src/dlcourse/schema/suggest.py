@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable
 
 from dlcourse.errors import SHOWN, bare, by_likeness, meant, nearest
-from dlcourse.schema.synonyms import KEYS, OPTIONS
+from dlcourse.schema.synonyms import KEY_SYNONYMS, OPTION_SYNONYMS
 
 
 def option_meant(group: str, option: str, known: Iterable[str]) -> list[str]:
     """Return the options of a group that may be meant, the likeliest first, at most three."""
     known = sorted(set(known))
     same = [other for other in known if bare(other) == bare(option)]
-    other = OPTIONS.get(group, {}).get(bare(option))
+    other = OPTION_SYNONYMS.get(group, {}).get(bare(option))
     if same or other not in known:
         return same or meant(option, known)
     return [other]
@@ -32,7 +32,7 @@ def keys_meant(key: str, known: Iterable[str]) -> list[str]:
     """
     known = sorted(set(known))
     group, _, last = key.rpartition(".")
-    other = KEYS.get(bare(key)) or KEYS.get(bare(last))
+    other = KEY_SYNONYMS.get(bare(key)) or KEY_SYNONYMS.get(bare(last))
     same = [name for name in known if bare(name) == bare(key)]
     ends = [name for name in known if bare(name.rpartition(".")[2]) == bare(last)]
     inside = [name for name in ends if group and name.startswith(f"{group}.")]

@@ -5,7 +5,7 @@ Names are compared as letters and digits in lower case: ``batch-size`` is ``batc
 
 LARGER = "batch_size=256"  # gradients are not accumulated over steps
 
-KEYS = {
+KEY_SYNONYMS = {
     # the run
     "epochs": "max_epochs", "numepochs": "max_epochs", "nepochs": "max_epochs",
     "epoch": "max_epochs", "maxsteps": "max_epochs", "maxepoch": "max_epochs",
@@ -74,7 +74,7 @@ KEYS = {
 }  # fmt: skip
 """Other names of keys: a key or a group here, or an override as a whole."""
 
-OPTIONS = {
+OPTION_SYNONYMS = {
     "model": {
         "lenet5": "lenet", "logisticregression": "linear", "logistic": "linear",
         "softmax": "linear", "cnn": "convnet", "convnetwork": "convnet", "fc": "mlp",

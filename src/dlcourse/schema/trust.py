@@ -13,7 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.schema.overrides import nodes
 from dlcourse.schema.packaged import own_targets
 
-LIBRARIES = re.compile(
+TRUSTED_LIBRARIES = re.compile(
     r"torch\.optim\.[a-zA-Z]\w*|torch\.nn\.((functional|init)\.)?[a-zA-Z]\w*"
     r"|torchvision\.models\.[a-zA-Z]\w*"
 )
@@ -36,7 +36,11 @@ def check_trust(config: dict) -> None:
 def foreign(config: dict) -> list[str]:
     """Return the names that a config calls and that have to be trusted, each once."""
     names = dict.fromkeys(str(n["_target_"]) for _, n in nodes(config) if "_target_" in n)
-    return [name for name in names if name not in own_targets() and not LIBRARIES.fullmatch(name)]
+    return [
+        name
+        for name in names
+        if name not in own_targets() and not TRUSTED_LIBRARIES.fullmatch(name)
+    ]
 
 
 def to_type(config: dict) -> str:

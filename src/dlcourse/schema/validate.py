@@ -65,17 +65,17 @@ def check(config: dict) -> None:
     for group in GROUPS:
         if not isinstance(config.get(group), dict):
             raise UserError(f"The group {group} has no choice.\nType {group}=<one of its options>")
-        for key, choice in choices(config, group):
+        for key, choice in choices_of(config, group):
             target = choice.get("_target_") if isinstance(choice, dict) else None
             if not isinstance(target, str):
-                refuse_no_target(group, key, target)
+                refuse_choice_without_target(group, key, target)
             check_facts(group, key, choice)
     own = user_keys(config)
     for key, value in values(config):
         if not key.startswith(own) or key.split(".")[1] in read_here(key):
             check_value(key, value, bounds_of(known_as(config, key)))
     for group in GROUPS:
-        for key, choice in choices(config, group):
+        for key, choice in choices_of(config, group):
             for name, (value, kind) in declared_bounds(key, choice).items():
                 check_value(name, value, kind)
     for rule in RULES:
@@ -91,7 +91,7 @@ def check(config: dict) -> None:
             raise UserError(problem)
 
 
-def choices(config: dict, group: str) -> Iterator[tuple[str, dict]]:
+def choices_of(config: dict, group: str) -> Iterator[tuple[str, dict]]:
     """Yield the choices of a group with their keys, ``model`` or ``augment.crop``."""
     if group in MULTIPLE:
         yield from ((f"{group}.{name}", choice) for name, choice in config[group].items())
@@ -99,7 +99,7 @@ def choices(config: dict, group: str) -> Iterator[tuple[str, dict]]:
         yield group, config[group]
 
 
-def refuse_no_target(group: str, key: str, target: object) -> None:
+def refuse_choice_without_target(group: str, key: str, target: object) -> None:
     """Raise UserError for a choice without a ``_target_``."""
     if key.rpartition(".")[2] in DECLARATIONS:
         raise UserError(
