@@ -1,0 +1,79 @@
+"""The facts and bounds of a user's own YAML are checked; those of dlcourse's own stay out."""
+
+import pytest
+
+from dlcourse.errors import UserError
+from dlcourse.schema.compose import compose as composed
+from dlcourse.schema.compose import plain
+from dlcourse.schema.overrides import DECLARATIONS, all_keys
+from dlcourse.schema.validate import check
+
+
+@pytest.fixture
+def own_loss(tmp_path):
+    """Return a function that checks a run with a user's own loss and returns its config.
+
+    declared: the lines of the YAML that declare facts and bounds.
+    """
+
+    def checked(declared: str, *overrides: str) -> dict:
+        (tmp_path / "loss").mkdir(exist_ok=True)
+        text = f"_target_: my.focal\n_partial_: true\ngamma: 2.0\n{declared}\n"
+        (tmp_path / "loss/focal.yaml").write_text(text)
+        config = plain(composed(["loss=focal", *overrides], str(tmp_path)))
+        check(config)
+        return config
+
+    return checked
+
+
+def test_what_dlcourse_declares_of_its_choices_is_not_in_the_config(compose):
+    cfg = compose("augment=[mixup,crop]", "metric=[accuracy,top_k]", "data=csv", "data.file=a.csv")
+    declared = [key for key in all_keys(plain(cfg)) if key.split(".")[-1] in DECLARATIONS]
+    assert declared == []
+
+
+def test_what_a_user_declares_stays_in_the_config(own_loss):
+    config = own_loss('_facts_: {task: classification}\n_bounds_: {gamma: "number >= 0"}')
+    assert config["loss"]["_facts_"] == {"task": "classification"}
+    assert config["loss"]["_bounds_"] == {"gamma": "number >= 0"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "overrides", "message"),
+    [
+        ("_facts_: {tsk: any}", [], r"tsk in loss\._facts_ is not a fact .* did you mean task\?"),
+        ("_facts_: {task: classes}", [], r"task: classes, and task takes one of classification"),
+        (
+            "_facts_: {soft_targets: 3}",
+            [],
+            "soft_targets takes true or false",
+        ),
+        ("_facts_: classification", [], r"loss\._facts_=classification is not allowed"),
+        (
+            "_facts_: {inputs: images}",
+            [],
+            "inputs in .* is not a fact of the group loss",
+        ),
+        ('_bounds_: {gamma: "number >= 0"}', ["loss.gamma=-1"], r"loss\.gamma=-1 is not allowed"),
+        (
+            "_facts_: {task: classification}",
+            ["data=sine", "metric=[rmse]", "monitor=val/rmse", "mode=min"],
+            r"loss=focal is for classes, and this data set is a regression\.\nType loss=mse",
+        ),
+        (
+            "_facts_: {task: classification}",
+            ["augment=[mixup]"],
+            r"augment=mixup mixes classes, and loss=focal takes one class .*\n.*soft_targets: true",
+        ),
+        ("_facts_: {soft_targets: false}", ["augment=[cutmix]"], "augment=cutmix mixes classes"),
+    ],
+)
+def test_a_wrong_declaration_or_combination_is_one_message(own_loss, declared, overrides, message):
+    with pytest.raises(UserError, match=message):
+        own_loss(declared, *overrides)
+
+
+@pytest.mark.parametrize("declared", ["", "_facts_: {task: classification, soft_targets: true}"])
+def test_a_loss_that_may_take_shares_of_classes_is_allowed_with_mixup(own_loss, declared):
+    assert own_loss(declared, "augment=[mixup]")["loss"]["gamma"] == 2.0
