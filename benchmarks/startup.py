@@ -121,14 +121,14 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
     from dlcourse import cli
 
     clock.mark("command line")
-    prepare, start = cli.prepare, cli.start
+    prepare_run, run_job = cli.prepare_run, cli.run_job
 
     def prepare_watched(*arguments: Any) -> Any:
-        command = prepare(*arguments)
+        run = prepare_run(*arguments)
         clock.mark("config")
-        return command
+        return run
 
-    def start_watched(*arguments: Any, **options: Any) -> float:
+    def run_job_watched(**options: Any) -> dict:
         clock.mark("Hydra")
         from dlcourse.machine.frozen_import import import_to_stay
 
@@ -145,9 +145,9 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
             return dataset
 
         vars(experiment)["load_data"] = load_data_watched
-        return start(*arguments, **options, watching=[clock])
+        return run_job(**options, observers=[clock])
 
-    cli.prepare, cli.start = prepare_watched, start_watched
+    cli.prepare_run, cli.run_job = prepare_watched, run_job_watched
     sys.argv = [str(TRAIN), *words]
     try:
         cli.main()

@@ -220,7 +220,7 @@ def test_two_runs_never_share_a_folder(here, finished):
 
 @pytest.mark.parametrize("name", ["a b é=1,2", "it's [x] $y"])
 def test_a_run_may_lie_in_a_folder_of_any_name(name, here, tmp_path):
-    from dlcourse.cli import quoted
+    from dlcourse.schema.compose import quoted
 
     folder = tmp_path / name
     words = [*FAST, f"hydra.run.dir={quoted(str(folder))}"]

@@ -81,7 +81,7 @@ def test_a_stopped_run_resumes_to_the_same_bits_and_a_float32_run_can_start_one(
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(cfg, tmp_path / "stopped", [Stop()])
+        run(cfg, tmp_path / "stopped", observers=[Stop()])
     run(cfg, tmp_path / "stopped")
     ends = [
         atomic_files.load(tmp_path / name / "checkpoints/last.pt")["model"]

@@ -1,114 +1,140 @@
 """The command line: composes a config, checks all of it, and only then starts torch."""
 
-import logging
 import os
 import re
 import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.engine.job import report, start
+from dlcourse.engine.job import report, run_job
 from dlcourse.errors import UserError
 from dlcourse.random_streams import CURRENT
 from dlcourse.runs import run_folder
+from dlcourse.runs.prepare import prepare_run
 from dlcourse.runs.single_process import refuse_copies
+from dlcourse.schema import hydra_api
 from dlcourse.schema.catalogue import CONFIGS, HELP, overview
 from dlcourse.schema.command_line import read, typed_again
-from dlcourse.schema.compose import (
-    compose,
-    explain,
-    plain,
-    quoted,
-    spread,
-    sweep_points,
-)
-from dlcourse.schema.overrides import END, is_free, is_typed_again, key_of, not_typed
-from dlcourse.schema.trust import check_trust, to_type
+from dlcourse.schema.compose import compose, compose_sweep, explain, plain, spread, sweep_points
+from dlcourse.schema.overrides import is_free, is_typed_again, key_of, not_typed
+from dlcourse.schema.trust import to_type
 from dlcourse.schema.validate import SWEEP, check, check_key
 from dlcourse.sweep import manifest as sweep_manifest
 from dlcourse.terminal.command import in_own_form, one_message, own_name
 
-OLD_HYDRA = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command that was found to be in order.
-
-    words: what Hydra is told. config: of the one run, None in a sweep. fresh: whether the run's
-    folder was made for it just now.
-    """
-
-    words: list[str]
-    config: dict | None = None
-    fresh: bool = False
-
 
 def main() -> None:
-    """Carry out ``dlcourse-train`` or ``python train.py`` with the words behind it."""
+    """Carry out ``dlcourse-train`` or ``python train.py`` with the arguments behind it."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise, so that one_message can say it shorter
-    register = OmegaConf.register_new_resolver if OLD_HYDRA else OmegaConf.register_resolver
-    register("job_folder", job_folder, replace=True)
+    hydra_api.register_resolver("job_folder", job_folder)
     with one_message():
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())  # a user's own model lies in the folder they start from
         refuse_copies(os.environ)
-        command = prepare(sys.argv[1:])
-        sys.argv[1:] = command.words
-
-        def job(cfg: DictConfig) -> float:
-            if command.config is None:  # a job of a sweep, which goes on when one of them fails
-                config = plain(cfg)
-                check(config)  # a sweeper other than Hydra's basic one is looked into only now
-                return start(config)
-            with one_message():
-                return start(command.config, fresh=command.fresh)
-
         try:
-            hydra.main(config_path=str(CONFIGS), config_name="train", **OLD_HYDRA)(job)()
+            carry_out(sys.argv[1:])
         except (HydraException, OmegaConfBaseException) as error:
             raise explain(error) from error
 
 
-def prepare(words: list[str]) -> Command:
-    """Look at the whole command before anything is started; raises UserError.
-
-    For one run, makes its folder; a run that is finished ends here.
-    """
+def carry_out(words: list[str]) -> None:
+    """Carry out a command; raises UserError before anything is started."""
     args, words = read(words)
     if args.help:
         check_config_dir(args.config_dir)
         print(in_own_form(HELP))
         print(overview([CONFIGS, *([Path(args.config_dir)] if args.config_dir else [])]))
-        sys.exit(0)
+        return
     if args.hydra_help or args.cfg or args.info or args.shell_completion:
         if args.multirun:
             raise UserError("--cfg and --info show one run.\nLeave -m out, or type check=true")
-        return Command(words)
+        sys.argv[1:] = words
+        hydra_api.show(run_composed_job)
+        return
     check_config_dir(args.config_dir)
-    begun = sweep_begun(args.overrides, args.config_dir)
-    if begun is not None:
-        return Command(begun)
-    if not args.multirun:
+    resumed = sweep_begun(args.overrides, args.config_dir)
+    if resumed is not None:
+        run_sweep(resumed, args.config_dir)
+    elif args.multirun:
+        run_sweep(prepare_sweep(args.overrides), args.config_dir)
+    else:
         cfg = compose(args.overrides, args.config_dir)
-        if cfg.hydra.mode != RunMode.MULTIRUN:
-            if cfg.hydra.sweeper.get("params"):
-                raise UserError(f"This preset is a sweep.\nType {typed_again(['-m', *words])}")
-            return prepare_run(words, args.overrides, args.config_dir, cfg)
-    return Command(prepare_sweep(words, args.overrides, args.config_dir))
+        if cfg.hydra.mode == RunMode.MULTIRUN:
+            run_sweep(prepare_sweep(args.overrides), args.config_dir)
+            return
+        if cfg.hydra.sweeper.get("params"):
+            raise UserError(f"This preset is a sweep.\nType {typed_again(['-m', *words])}")
+        run_one(cfg, words, args.overrides, args.config_dir)
+
+
+def run_one(
+    cfg: DictConfig, words: list[str], overrides: list[str], config_dir: str | None
+) -> None:
+    """Carry out one run.
+
+    cfg: composed of the overrides. words: the command, flags included.
+    """
+    for override in overrides:
+        key = key_of(override)
+        if key.split(".")[0] in SWEEP and key != "check":
+            raise UserError(
+                f"{override} is for a sweep, and this is one run.\nLeave it out, or type "
+                f"{typed_again(['-m', *words])}"
+            )
+
+    def stop_after_check(config: dict) -> None:
+        check_key("check", cfg.check)
+        if cfg.check:
+            check_only(config)
+
+    run = prepare_run(cfg, overrides, config_dir, stop_after_check)
+    if run.finished:
+        report(run.folder, str(run.folder))
+        return
+
+    def job() -> float:
+        hydra_api.set_up_logging(run.hydra.hydra)
+        with one_message():
+            return run_job(**run.arguments())["best"]
+
+    hydra_api.run_in_frame(cfg, run.hydra.hydra, config_dir, job)
+
+
+def run_composed_job(cfg: DictConfig) -> float:
+    """Run a job of a sweep that Hydra has composed; return ``monitor``'s best value.
+
+    It is what Hydra's own sweepers and launchers call. They give a job its config alone, and leave
+    its folder and overrides in ``HydraConfig``: this is the only place where it is read.
+    """
+    config = plain(cfg)
+    check(config)  # the jobs of a sweeper other than Hydra's basic one are only known now
+    own = OmegaConf.masked_copy(HydraConfig.instance().cfg, "hydra")
+    folder, overrides = Path(own.hydra.runtime.output_dir), list(own.hydra.overrides.task)
+    return run_job(config, folder, overrides, hydra=OmegaConf.to_yaml(own))["best"]
+
+
+def run_sweep(overrides: list[str], config_dir: str | None) -> None:
+    """Carry out a sweep, or what is missing of it; raises UserError before the first job."""
+    cfg = compose_sweep(overrides, config_dir)
+    for point in sweep_points(cfg, overrides):  # dlcourse's own sweeper checks its jobs by itself
+        config = plain(compose(point, config_dir))
+        try:
+            check(config)
+        except UserError as error:
+            raise UserError(
+                f"{error}\nin the job {' '.join(point)}; nothing was started"
+            ) from error
+    hydra_api.run_sweeper(cfg, config_dir, run_composed_job)
 
 
 def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | None:
-    """Return the command line that resumes the sweep in ``resume=``; None for a run's folder.
+    """Return the overrides that resume the sweep in ``resume=``; None for a run's folder.
 
     Raises UserError for an override that would make it another sweep, and for what the folder names
     and may not name: it has to be typed again.
@@ -146,67 +172,18 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
         )
     dropped = {*typed, "hydra.sweep.dir", "trust"}
     stored = [word for word in record.words if key_of(word) not in dropped]
-    return ["-m", *(["--config-dir", config_dir] if config_dir else []), *stored, *overrides]
+    return [*stored, *overrides]
 
 
-def prepare_sweep(words: list[str], overrides: list[str], config_dir: str | None) -> list[str]:
-    """Return the words of a sweep as Hydra is told them.
-
-    Hydra's own sweeper has its jobs checked here; dlcourse's does it by itself.
-    """
-    if any(key_of(word) == "resume" for word in overrides):
+def prepare_sweep(overrides: list[str]) -> list[str]:
+    """Return the overrides of a new sweep; raises UserError for ``resume=``."""
+    if any(key_of(override) == "resume" for override in overrides):
         raise UserError("resume= goes on with one folder, a run's or a sweep's.\nLeave -m out")
-    for point in sweep_points(overrides, config_dir):
-        config = plain(compose(point, config_dir))
-        try:
-            check(config)
-        except UserError as error:
-            raise UserError(
-                f"{error}\nin the job {' '.join(point)}; nothing was started"
-            ) from error
-    return spread(words, overrides)
+    return spread(overrides, overrides)
 
 
-def prepare_run(
-    words: list[str], overrides: list[str], config_dir: str | None, cfg: DictConfig
-) -> Command:
-    """Check one run and make or find its folder."""
-    for word in overrides:
-        key = key_of(word)
-        if key.split(".")[0] in SWEEP and key != "check":
-            raise UserError(
-                f"{word} is for a sweep, and this is one run.\nLeave it out, or type "
-                f"{typed_again(['-m', *words])}"
-            )
-    config = plain(cfg)
-    check_key("resume", config["resume"])
-    if config["resume"] is not None:
-        folder, fresh = Path(config["resume"]), False
-        config = resumed(folder, config, overrides, config_dir)
-        moved = run_folder.end_moved(folder, config)
-        if moved and (folder.absolute().parent / run_folder.SWEEP).exists():
-            raise UserError(
-                f"{folder} is a job of a sweep: with another end it could not be compared with the "
-                "others.\nType the sweep's command with the new end, or a new run's"
-            )
-        if run_folder.read_result(folder) is not None and not moved:
-            report(folder, str(folder))
-            sys.exit(0)
-        run_folder.refuse_diverged(folder)
-        check(config)
-    else:
-        check(config)
-        check_key("check", cfg.check)
-        if cfg.check:
-            only_check(config)
-        wanted = Path(cfg.hydra.run.dir)
-        fresh = not any(key_of(word) == "hydra.run.dir" for word in overrides)
-        folder = run_folder.claim(wanted) if fresh else run_folder.make(wanted)
-    return Command([*words, f"hydra.run.dir={quoted(str(folder))}"], config, fresh)
-
-
-def only_check(config: dict) -> None:
-    """Find out what only PyTorch and the data can tell of a run, print it, and end."""
+def check_only(config: dict) -> None:
+    """Check what only PyTorch and the data can show of a run, print it, and exit."""
     from dlcourse.sweep.dry_run import dry_run
     from dlcourse.sweep.pool import process_context
 
@@ -215,31 +192,6 @@ def only_check(config: dict) -> None:
         raise UserError(finding.problem)
     print(f"It is in order: {finding.parameters:,} parameters; nothing was started.")
     sys.exit(0)
-
-
-def resumed(folder: Path, config: dict, overrides: list[str], config_dir: str | None) -> dict:
-    """Return the config that a run goes on with: the stored one, if nothing else was asked for.
-
-    Raises UserError where the command's own words would change it.
-    """
-    stored = run_folder.stored_config(folder)
-    given = [word for word in overrides if not is_free(key_of(word))]
-    if given:
-        same = f"random_streams={stored['random_streams']}"  # of an older run not today's default
-        earlier = run_folder.without(run_folder.stored_overrides(folder), overrides)
-        asked = plain(compose([same, *earlier, *overrides], config_dir))
-        run_folder.refuse_differences(folder, asked, END)
-        ends = {key_of(word).split(".")[0] for word in given} & set(END)
-        stored |= {key: asked[key] for key in ends}
-    stored |= {"resume": config["resume"], "trust": config["trust"]}
-    typed = {key_of(word) for word in overrides}
-    for key in {key.split(".")[0] for key in typed} & {"observe", "checkpoint_every"}:
-        stored[key] = config[key]
-    for key in ("root", "download"):
-        if f"data.{key}" in typed:
-            stored["data"][key] = config["data"][key]
-    check_trust(stored)
-    return stored
 
 
 def check_config_dir(config_dir: str | None) -> None:
@@ -251,11 +203,11 @@ def check_config_dir(config_dir: str | None) -> None:
         )
 
 
-def job_folder(words: ListConfig) -> str:
-    """Name a job of a sweep by its words: ``model=mlp optim.lr=0.1`` -> ``model-mlp_optim.lr-0.1``.
+def job_folder(overrides: ListConfig) -> str:
+    """Name a job of Hydra's own sweeper: ``model=mlp optim.lr=0.1`` -> ``model-mlp_optim.lr-0.1``.
 
-    Words that do not touch the result are left out, and what does not belong in a folder's name.
+    Overrides that do not touch the result are left out, and what no folder's name may contain.
     """
-    telling = [word for word in words if not is_free(key_of(word))]
-    joined = "_".join(telling) or "defaults"
+    naming = [override for override in overrides if not is_free(key_of(override))]
+    joined = "_".join(naming) or "defaults"
     return re.sub(r"[^\w.-]+", "-", joined).strip("-")[:200]

@@ -119,7 +119,7 @@ def test_a_run_keeps_its_map_for_evaluation_and_resumes_to_the_same_weights(tiny
     cfg = tiny("model=mlp", "data.standardize=zca", "data.size=8", "max_epochs=2")
     run(cfg, tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):
-        run(cfg, tmp_path / "stopped", [Stop()])
+        run(cfg, tmp_path / "stopped", observers=[Stop()])
     run(cfg, tmp_path / "stopped")
     last = [
         atomic_files.load(tmp_path / name / "checkpoints/last.pt") for name in ("run", "stopped")

@@ -84,7 +84,7 @@ def test_an_observer_that_may_end_a_run_still_does(tiny, tmp_path):
             raise RuntimeError("hopeless")
 
     with pytest.raises(RuntimeError, match="hopeless"):
-        run(tiny("model=mlp", "observe=[]"), tmp_path / "run", watching=[Pruner()])
+        run(tiny("model=mlp", "observe=[]"), tmp_path / "run", observers=[Pruner()])
     assert not (tmp_path / "run/result.json").exists()
 
 

@@ -1,12 +1,10 @@
-"""One job in its folder: what is logged and said of it, however it ends."""
+"""One run in its folder: what is logged and printed, however it ends."""
 
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
+from typing import TYPE_CHECKING
 
 from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
 from dlcourse.guard import guarded
@@ -18,37 +16,62 @@ from dlcourse.terminal.command import dashboard, is_out_of_memory, own_name
 from dlcourse.terminal.live_line import columns, on_terminal, working
 from dlcourse.terminal.user_code import explained
 
+if TYPE_CHECKING:
+    from dlcourse.core import Observer
+
 WIDE = 200  # columns, where there is no terminal
 
 log = logging.getLogger(__name__)
 
 
-def start(
+def run_job(
     config: dict,
+    folder: Path,
+    overrides: Sequence[str],
     *,
-    fresh: bool = False,
-    watching: Sequence = (),
-    telling: Sequence[str] | None = None,
-) -> float:
-    """Carry out one job in the folder that Hydra was told.
+    hydra: str = "",
+    new_folder: bool = False,
+    observers: "Sequence[Observer]" = (),
+    hparam_keys: Sequence[str] | None = None,
+) -> dict:
+    """Train and test one run in its folder, start or resume it; return its result.
 
-    fresh: whether the folder may go again if the job turns out to be impossible. watching, telling:
-    see ``experiment.run``.
+    The command line, the workers of a sweep and Python all call this, with a config that is
+    composed and checked (``schema.compose.plain``, ``schema.validate.check``). It can be called
+    any number of times in one process. What it needs stands in the arguments; the caller sets up
+    logging, and decides what an error means for the process.
+
+    config: plain and resolved, without Hydra's part and that of a sweep.
+    folder: exists; a run in it is resumed, and a finished one only reported.
+    overrides: those that config was composed with, but for Hydra's: ``["model=mlp", "seed=3"]``.
+    hydra: Hydra's part of the composed config as YAML; recorded in ``.hydra/hydra.yaml``, where the
+        names of the chosen options are read from.
+    new_folder: the folder was made for this run, and is removed if the run turns out to be
+        impossible.
+    observers: besides those of the config, and called after them.
+    hparam_keys: keys of the config that set this run apart, for tables and TensorBoard; None for
+        ``engine.run.MAIN_OPTIONS`` and the keys of the overrides.
+
+    Returns what ``result.json`` holds, with NaN for an undefined metric.
+
+    Raises UserError for what a config cannot mean, DivergedError where the loss is no longer
+    finite, PrunedError where an observer ends the run, OwnCodeError for an error in which code
+    outside dlcourse took part, and KeyboardInterrupt or SystemExit (SIGTERM) after it has printed
+    how to resume.
     """
-    folder = Path(HydraConfig.get().runtime.output_dir)
     with working("importing PyTorch", plain=False):
         run = import_to_stay("dlcourse.engine.run").run  # torch, only now that all is in order
     shown = run_folder.shown(folder)
     try:
-        best = run(OmegaConf.create(config), folder, watching, telling)
+        run(config, folder, overrides, hydra, observers, hparam_keys)
     except (KeyboardInterrupt, SystemExit):
         again = f"{own_name()} resume={shown} {to_type(config)}".rstrip()
         print(f"\nStopped. To resume: {again}", file=sys.stderr)
         raise
     except Exception as error:
         expected = isinstance(error, UserError | DivergedError | PrunedError)
-        log.info("%s", error, exc_info=not expected)  # into train.log; the caller tells the user
-        if fresh and isinstance(error, UserError):
+        log.info("%s", error, exc_info=not expected)  # into train.log; the caller shows it
+        if new_folder and isinstance(error, UserError):
             run_folder.discard(folder)
         has_own_message = expected or is_out_of_memory(error) or explained(error)
         if not has_own_message and (own := foreign(config)):
@@ -59,11 +82,13 @@ def start(
             ) from error
         raise
     report(folder, shown)
-    return best
+    result = run_folder.read_result(folder)
+    assert result is not None  # ``run`` returns only when it is written
+    return result
 
 
 def report(folder: Path, shown: str) -> None:
-    """Print how cross-validation went, where everything is, and how to open TensorBoard."""
+    """Print the table of a cross-validation, where everything is, and how to open TensorBoard."""
     with guarded("The summary on the screen"):
         table = lines(run_folder.read_result(folder), columns() if on_terminal() else WIDE)
         if table:

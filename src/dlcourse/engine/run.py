@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.core import Dataset, Fold, Observer
@@ -50,28 +49,31 @@ MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
 
 
 def run(
-    cfg: DictConfig,
+    cfg: DictConfig | dict,
     folder: Path,
-    watching: Sequence[Observer] = (),
-    telling: Sequence[str] | None = None,
+    overrides: Sequence[str] = (),
+    hydra: str = "",
+    observers: Sequence[Observer] = (),
+    hparam_keys: Sequence[str] | None = None,
 ) -> float:
-    """Carry out one experiment in its folder and return ``monitor``'s best value.
+    """Train and test one run in its folder; return ``monitor``'s best value.
 
-    watching: observers besides those of the config. telling: the keys that set this run apart from
-    others; None for the main choices and whatever was typed.
+    The arguments are those of ``engine.job.run_job``. A finished run returns at once, a stopped
+    one is resumed, and a new one starts. In cross-validation the value is the mean over the folds.
 
-    A finished run returns at once, a stopped one goes on, and a new one starts. In
-    cross-validation the value is the mean over the folds. Raises UserError for what a config
-    cannot mean, and DivergedError.
+    Raises UserError for what a config cannot mean, and DivergedError.
     """
+    if isinstance(cfg, dict):
+        cfg = OmegaConf.create(cfg)
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.locked(folder):
-        typed = record(cfg, folder)
+        run_folder.record(folder, plain_config(cfg), list(overrides), hydra)
         moved = run_folder.end_moved(folder, plain_config(cfg))
         result = run_folder.read_result(folder)
         if result is None or moved:
             try:
-                result = carry_out(cfg, folder, watching, telling, typed if moved else None)
+                moving = list(overrides) if moved else None
+                result = carry_out(cfg, folder, observers, hparam_keys, moving)
             except DivergedError as error:
                 run_folder.write_divergence(folder, str(error))
                 raise
@@ -81,8 +83,8 @@ def run(
 def carry_out(
     cfg: DictConfig,
     folder: Path,
-    watching: Sequence[Observer],
-    telling: Sequence[str] | None,
+    extra_observers: Sequence[Observer],
+    hparam_keys: Sequence[str] | None,
     moving: list[str] | None,
 ) -> dict:
     """Train and test every fold that is not done yet and write down the result.
@@ -97,7 +99,7 @@ def carry_out(
     recognize(folder, dataset, parts)
     if moving is not None:
         move_the_end(cfg, folder, moving)
-    options = chosen_options(cfg, folder, telling)
+    options = chosen_options(cfg, folder, hparam_keys)
     results, introduced = [], False
     for number, part in enumerate(parts, 1):
         place = folder / part.name
@@ -105,7 +107,9 @@ def carry_out(
         result = run_folder.read_result(place)
         if result is None or not (part.name == "." or predictions.are_there(place)):
             turn = (number, len(parts), introduced)
-            result = run_fold(cfg, runtime, dataset, part, options, place, folder, watching, turn)
+            result = run_fold(
+                cfg, runtime, dataset, part, options, place, folder, extra_observers, turn
+            )
             introduced = True
         results.append(result)
     if parts[0].name == ".":
@@ -126,7 +130,7 @@ def run_fold(
     options: dict,
     folder: Path,
     whole: Path,
-    watching: Sequence[Observer],
+    extra_observers: Sequence[Observer],
     turn: tuple[int, int, bool],
 ) -> dict:
     """Train one fold to its end, test its best weights once, and write down its result.
@@ -157,7 +161,7 @@ def run_fold(
             observers.append(Guarded(name, build(node), folder))
             stack.callback(observers[-1].close)
             observers[-1].introduce(facts, *count)
-        observers += watching  # after those that write, so that they may end the run
+        observers += extra_observers  # after those that write, so that they may end the run
         try:
             fit(state, fold, recipe, observers)
             epoch, _ = read_best(state.model, folder)
@@ -199,19 +203,6 @@ def share_of_time(cfg: DictConfig, folds: int) -> float:
     return math.inf if limit is None else limit / folds
 
 
-def record(cfg: DictConfig, folder: Path) -> list[str]:
-    """Write the config into the run's folder, or compare it with the one that is there.
-
-    Only the end of training may differ. Returns the overrides of this command.
-    """
-    hydra, overrides = "", []
-    if HydraConfig.initialized():
-        own = OmegaConf.masked_copy(HydraConfig.instance().cfg, "hydra")
-        hydra, overrides = OmegaConf.to_yaml(own), list(own.hydra.overrides.task)
-    run_folder.record(folder, plain_config(cfg), overrides, hydra)
-    return overrides
-
-
 def plain_config(cfg: DictConfig) -> dict:
     """Return a config as a plain dict without interpolations."""
     config: Any = OmegaConf.to_container(cfg, resolve=True)
@@ -219,7 +210,7 @@ def plain_config(cfg: DictConfig) -> dict:
 
 
 def chosen_options(
-    cfg: DictConfig, folder: Path, telling: Sequence[str] | None
+    cfg: DictConfig, folder: Path, hparam_keys: Sequence[str] | None
 ) -> dict[str, str | float]:
     """Return what tells this run from others, the main choices and whatever was typed by default.
 
@@ -227,10 +218,10 @@ def chosen_options(
     """
     values = dict(leaves(OmegaConf.to_container(cfg, resolve=True)))
     values |= run_folder.stored_choices(folder)
-    if telling is None:
+    if hparam_keys is None:
         typed = map(key_of, run_folder.stored_overrides(folder))
-        telling = [*MAIN_OPTIONS, *(key for key in typed if not is_free(key))]
-    return {key: plain(values[key]) for key in dict.fromkeys(telling) if key in values}
+        hparam_keys = [*MAIN_OPTIONS, *(key for key in typed if not is_free(key))]
+    return {key: plain(values[key]) for key in dict.fromkeys(hparam_keys) if key in values}
 
 
 def plain(value: Any) -> str | float:

@@ -1,26 +1,20 @@
 """Configs composed with Hydra before Hydra runs anything, and its errors said in one message."""
 
-import os
 import re
 from functools import partial
 from pathlib import Path
 
 import yaml
-from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from dlcourse.errors import UserError
 from dlcourse.schema import hydra_source
+from dlcourse.schema.hydra_api import load, make_composer, split_grid
 from dlcourse.schema.overrides import key_of, leaves
 from dlcourse.schema.packaged import CONFIGS
 from dlcourse.schema.suggest import unknown_key, unknown_option
@@ -38,31 +32,23 @@ LAUNCHERS = {
 """Hydra's launchers that are plugins, and what brings them."""
 
 
-def compose(overrides: list[str], config_dir: str | None) -> DictConfig:
-    """Compose the config of one job, Hydra's own part included; raises UserError."""
-    search_path = create_config_search_path(str(CONFIGS))
-    assert isinstance(search_path, ConfigSearchPathImpl)
-    if config_dir is not None:
-        own = f"file://{os.path.abspath(config_dir)}"
-        search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
-    running = GlobalHydra.instance().hydra  # of the sweep whose jobs are composed
-    GlobalHydra.instance().clear()
+def compose(
+    overrides: list[str], config_dir: str | None, mode: RunMode = RunMode.RUN
+) -> DictConfig:
+    """Compose the config of one run, Hydra's own part included; raises UserError.
+
+    mode: ``RunMode.MULTIRUN`` for what is the same in every job of a sweep.
+    """
     try:
-        composer = Hydra.create_main_hydra2("train", search_path)
-        cfg = composer.compose_config(
-            "train", overrides, RunMode.RUN, from_shell=True, with_log_configuration=False
-        )
+        cfg = load(make_composer(config_dir), overrides, mode)
     except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
-        GlobalHydra.instance().clear()
-        raise broken_yaml(config_dir) or explain(error, overrides, config_dir) from error
+        fixed = overrides if mode is RunMode.RUN else without_lists(overrides)
+        raise broken_yaml(config_dir) or explain(error, fixed, config_dir) from error
     except (YAMLError, OSError, AttributeError, AssertionError, RecursionError) as error:
-        GlobalHydra.instance().clear()
         broken = broken_yaml(config_dir)
         if broken is None and not isinstance(error, OSError):
             raise
         raise broken or UserError(f"{error.strerror or error}\nType shorter names") from error
-    finally:
-        GlobalHydra.instance().hydra = running
     for group in set(GROUPS) - set(MULTIPLE) - set(cfg.hydra.runtime.choices):
         known = ", ".join(sorted(options_of(group, config_dir)))
         raise UserError(f"{group} takes exactly one choice.\nType {group}=<one of {known}>")
@@ -107,21 +93,57 @@ def refuse_no_target(cfg: DictConfig, config_dir: str | None) -> None:
             )
 
 
-def sweep_points(overrides: list[str], config_dir: str | None) -> list[list[str]]:
-    """Return the words of every job of a grid; a sweep of another kind is not looked into."""
+def compose_sweep(overrides: list[str], config_dir: str | None) -> DictConfig:
+    """Compose what is the same in every job of a sweep; raises UserError."""
+    typed = {key_of(override): override for override in overrides}
+    if typed.get("hydra.mode") != "hydra.mode=MULTIRUN":
+        overrides = [*overrides, "hydra.mode=MULTIRUN"]
+    return compose(overrides, config_dir, RunMode.MULTIRUN)
+
+
+def without_lists(overrides: list[str]) -> list[str]:
+    """Return the overrides that have one value."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    return [str(one.input_line) for one in parsed if not one.is_sweep_override()]
+
+
+def sweep_points(cfg: DictConfig, overrides: list[str]) -> list[list[str]]:
+    """Return the overrides of every job of a grid; other sweepers' jobs are not known beforehand.
+
+    cfg: of ``compose_sweep``.
+    """
+    if not str(cfg.hydra.sweeper.get("_target_", "")).endswith("BasicSweeper"):
+        return []
+    parser = OverridesParser.create()
+    params = cfg.hydra.sweeper.get("params") or {}
     try:
-        parser = OverridesParser.create()
-        parsed = parser.parse_overrides(spread(overrides, overrides))
-        fixed = [word.input_line for word in parsed if not word.is_sweep_override()]
-        cfg = compose(fixed, config_dir)
-        if not str(cfg.hydra.sweeper.get("_target_", "")).endswith("BasicSweeper"):
-            return []
-        params = cfg.hydra.sweeper.get("params") or {}
         swept = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
-        batches = BasicSweeper.split_arguments([*swept, *parsed], None)
+        return split_grid([*swept, *parser.parse_overrides(overrides)])
     except HydraException as error:
-        raise explain(error, overrides, config_dir) from error
-    return [list(point) for batch in batches for point in batch]
+        raise explain(error, overrides) from error
+
+
+def hydra_of_run(cfg: DictConfig, folder: Path) -> DictConfig:
+    """Return Hydra's part of a composed config, as a run in this folder has it.
+
+    A config of its own that holds the one key ``hydra``, for its logs and its record.
+    """
+    own = hydra_of_job(cfg, folder)
+    with read_write(own.hydra), open_dict(own.hydra):
+        own.hydra.run.dir = str(folder)
+        own.hydra.overrides.hydra.append(f"hydra.run.dir={quoted(str(folder))}")
+        if own.hydra.mode is None:
+            own.hydra.mode = RunMode.RUN
+            own.hydra.overrides.hydra.append("hydra.mode=RUN")
+    return own
+
+
+def hydra_of_job(cfg: DictConfig, folder: Path) -> DictConfig:
+    """Return Hydra's part of a composed config, as a job of a sweep has it in this folder."""
+    own = OmegaConf.masked_copy(cfg, "hydra")
+    with read_write(own.hydra), open_dict(own.hydra):
+        own.hydra.runtime.output_dir = str(folder.absolute())
+    return own
 
 
 def plain(cfg: DictConfig) -> dict:

@@ -10,11 +10,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import cast
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import configure_log
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
+from dlcourse.schema.compose import hydra_of_job
+from dlcourse.schema.hydra_api import set_up_logging
 from dlcourse.sweep.manifest import OUTPUT
 from dlcourse.terminal.command import FAILED, INTERRUPTED, WRONG, is_out_of_memory, terminable
 from dlcourse.terminal.user_code import explained
@@ -45,18 +45,23 @@ def run_job_process(
     terminable()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    with open_dict(cfg.hydra):
-        cfg.hydra.runtime.output_dir = str(folder.absolute())
-    HydraConfig.instance().set_config(cfg)
-    configure_log(cfg.hydra.job_logging, cfg.hydra.verbose)
+    hydra = hydra_of_job(cfg, folder)
+    set_up_logging(hydra.hydra)
     import torch
 
-    from dlcourse.engine.job import start
+    from dlcourse.engine.job import run_job
     from dlcourse.sweep.reporter import Reporter
 
     torch.set_num_threads(threads)
     try:
-        start(config, watching=[Reporter(sweep, pruned=pruned)], telling=telling)
+        run_job(
+            config,
+            folder.absolute(),
+            list(hydra.hydra.overrides.task),
+            hydra=OmegaConf.to_yaml(hydra),
+            observers=[Reporter(sweep, pruned=pruned)],
+            hparam_keys=telling,
+        )
         sweep.send(("done",))
     except PrunedError:
         sweep.send(("pruned",))

@@ -1,0 +1,105 @@
+"""One run from a composed config to a checked run in its folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.schema.compose import compose, hydra_of_run, plain
+from dlcourse.schema.overrides import END, is_free, key_of
+from dlcourse.schema.trust import check_trust
+from dlcourse.schema.validate import check, check_key
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that may start: the arguments of ``engine.job.run_job``.
+
+    hydra: a config with the one key ``hydra``. finished: there is nothing left to do.
+    """
+
+    config: dict[str, Any]
+    folder: Path
+    overrides: list[str]
+    hydra: DictConfig
+    new_folder: bool = False
+    finished: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``run_job``."""
+        return {
+            "config": self.config,
+            "folder": self.folder.absolute(),
+            "overrides": self.overrides,
+            "hydra": OmegaConf.to_yaml(self.hydra),
+            "new_folder": self.new_folder,
+        }
+
+
+def prepare_run(
+    cfg: DictConfig,
+    overrides: list[str],
+    config_dir: str | None,
+    before_folder: Callable[[dict], None] = lambda config: None,
+) -> PreparedRun:
+    """Check one run, and make its folder or find the one in ``resume=``; raises UserError.
+
+    cfg: composed of the overrides, with Hydra's part.
+    before_folder: is called with the checked config of a new run before its folder is made.
+    """
+    config = plain(cfg)
+    check_key("resume", config["resume"])
+    new_folder = finished = False
+    if config["resume"] is not None:
+        folder = Path(config["resume"])
+        config = resumed_config(folder, config, overrides, config_dir)
+        moved = run_folder.end_moved(folder, config)
+        if moved and (folder.absolute().parent / run_folder.SWEEP).exists():
+            raise UserError(
+                f"{folder} is a job of a sweep: with another end it could not be compared with the "
+                "others.\nType the sweep's command with the new end, or a new run's"
+            )
+        finished = run_folder.read_result(folder) is not None and not moved
+        if not finished:
+            run_folder.refuse_diverged(folder)
+            check(config)
+    else:
+        check(config)
+        before_folder(config)
+        wanted = Path(cfg.hydra.run.dir)
+        new_folder = not any(key_of(override) == "hydra.run.dir" for override in overrides)
+        folder = run_folder.claim(wanted) if new_folder else run_folder.make(wanted)
+    hydra = hydra_of_run(cfg, folder)
+    recorded = list(hydra.hydra.overrides.task)
+    return PreparedRun(config, folder, recorded, hydra, new_folder, finished)
+
+
+def resumed_config(
+    folder: Path, config: dict, overrides: list[str], config_dir: str | None
+) -> dict:
+    """Return the config that a run is resumed with: the stored one, if no override changes it.
+
+    Raises UserError where the command's own overrides would change it.
+    """
+    stored = run_folder.stored_config(folder)
+    given = [override for override in overrides if not is_free(key_of(override))]
+    if given:
+        same = f"random_streams={stored['random_streams']}"  # of an older run not today's default
+        earlier = run_folder.without(run_folder.stored_overrides(folder), overrides)
+        wanted = plain(compose([same, *earlier, *overrides], config_dir))
+        run_folder.refuse_differences(folder, wanted, END)
+        ends = {key_of(override).split(".")[0] for override in given} & set(END)
+        stored |= {key: wanted[key] for key in ends}
+    stored |= {"resume": config["resume"], "trust": config["trust"]}
+    typed = {key_of(override) for override in overrides}
+    for key in {key.split(".")[0] for key in typed} & {"observe", "checkpoint_every"}:
+        stored[key] = config[key]
+    for key in ("root", "download"):
+        if f"data.{key}" in typed:
+            stored["data"][key] = config["data"][key]
+    check_trust(stored)
+    return stored

@@ -1,0 +1,122 @@
+"""What dlcourse uses of Hydra's inside: one place for what a new version of Hydra may move.
+
+Works with Hydra 1.3 and 1.4.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hydra
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core import utils
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from dlcourse.schema.packaged import CONFIGS
+
+NAME = "train"  # of configs/train.yaml, and of a job in Hydra's own config
+VERSION = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
+
+arguments_parser = get_args_parser  # of Hydra's command line flags
+
+
+def register_resolver(name: str, function: Callable) -> None:
+    """Let ``${name:...}`` in a config be what a function returns."""
+    register = OmegaConf.register_new_resolver if VERSION else OmegaConf.register_resolver
+    register(name, function, replace=True)
+
+
+def make_composer(config_dir: str | None) -> Hydra:
+    """Return what composes configs from ``configs/`` and a folder of the user's own."""
+    if VERSION:
+        hydra.version.setbase(VERSION["version_base"])
+    search_path = create_config_search_path(str(CONFIGS))
+    assert isinstance(search_path, ConfigSearchPathImpl)
+    if config_dir is not None:
+        own = f"file://{os.path.abspath(config_dir)}"
+        search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
+    running = GlobalHydra.instance().hydra  # of a caller who uses Hydra as well
+    GlobalHydra.instance().clear()
+    try:
+        return Hydra.create_main_hydra2(NAME, search_path)
+    finally:
+        GlobalHydra.instance().hydra = running
+
+
+def load(composer: Hydra, overrides: Sequence[str], mode: RunMode) -> DictConfig:
+    """Compose a config; this is the only place where it is done. Raises Hydra's exceptions."""
+    return composer.compose_config(
+        NAME, list(overrides), mode, from_shell=True, with_log_configuration=False
+    )
+
+
+def split_grid(overrides: Sequence[Override]) -> list[list[str]]:
+    """Return the overrides of every job of a grid, as Hydra's basic sweeper does."""
+    batches = BasicSweeper.split_arguments(list(overrides), None)
+    return [list(point) for batch in batches for point in batch]
+
+
+def set_up_logging(hydra_config: DictConfig) -> None:
+    """Let this process log as ``hydra.job_logging`` says: into a run's ``train.log``.
+
+    hydra_config: Hydra's part of a run's config.
+    """
+    utils.configure_log(hydra_config.job_logging, hydra_config.verbose)
+
+
+def run_in_frame(
+    cfg: DictConfig, hydra_config: DictConfig, config_dir: str | None, job: Callable[[], Any]
+) -> None:
+    """Carry out a single run with what Hydra offers around it.
+
+    That is: ``hydra.job.chdir``, ``hydra.job.env_set`` and ``hydra.callbacks``.
+
+    cfg: the composed config. hydra_config: Hydra's part of it, as the run has it.
+    """
+    cfg = cfg.copy()
+    with read_write(cfg), open_dict(cfg):
+        cfg.hydra = hydra_config
+    callbacks = Callbacks(cfg)
+    callbacks.on_run_start(config=cfg, config_name=NAME)
+    returned = utils.run_job(
+        task_function=lambda _: job(),
+        config=cfg,
+        job_dir_key="hydra.run.dir",
+        job_subdir_key=None,
+        hydra_context=HydraContext(make_composer(config_dir).config_loader, callbacks),
+        configure_logging=False,
+    )
+    callbacks.on_run_end(config=cfg, config_name=NAME, job_return=returned)
+    _ = returned.return_value  # raises what the job has raised
+
+
+def run_sweeper(
+    cfg: DictConfig, config_dir: str | None, task: Callable[[DictConfig], float]
+) -> None:
+    """Hand a sweep to the sweeper that its config names.
+
+    task: what a sweeper other than dlcourse's, or a launcher, calls for each job.
+    """
+    utils.configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
+    callbacks = Callbacks(cfg)
+    callbacks.on_multirun_start(config=cfg, config_name=NAME)
+    context = HydraContext(make_composer(config_dir).config_loader, callbacks)
+    sweeper = Plugins.instance().instantiate_sweeper(
+        config=cfg, hydra_context=context, task_function=task
+    )
+    sweeper.sweep(arguments=list(cfg.hydra.overrides.task))
+    callbacks.on_multirun_end(config=cfg, config_name=NAME)
+
+
+def show(task: Callable[[DictConfig], Any]) -> None:
+    """Carry out ``--cfg``, ``--info``, ``--hydra-help`` or ``--shell-completion`` of sys.argv."""
+    hydra.main(config_path=str(CONFIGS), config_name=NAME, **VERSION)(task)()

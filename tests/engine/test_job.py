@@ -1,0 +1,77 @@
+"""A run takes one way: one composition, and everything as an argument."""
+
+import math
+
+import pytest
+import torch
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.hydra_config import HydraConfig
+
+from dlcourse.engine.job import run_job
+from dlcourse.errors import UserError
+from dlcourse.runs import run_folder
+from dlcourse.runs.prepare import prepare_run
+from dlcourse.schema.compose import compose as compose_with_hydra
+
+TINY = ["model=mlp", "data.examples=60", "max_epochs=1", "observe=[]", "runtime=cpu"]
+
+
+@pytest.fixture
+def compositions(monkeypatch):
+    """Return a list that grows by one with every config that Hydra composes."""
+    counted = []
+    load = ConfigLoaderImpl.load_configuration
+
+    def load_counted(*arguments, **options):
+        counted.append(options)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", load_counted)
+    return counted
+
+
+def test_a_run_is_composed_once(here, compositions):
+    assert here(*TINY).returncode == 0
+    assert len(compositions) == 1
+
+
+def test_counting_sees_a_second_composition(here, compositions):
+    assert here(*TINY).returncode == 0
+    compose_with_hydra(TINY, None)
+    assert len(compositions) == 2
+
+
+def test_a_resumed_finished_run_is_composed_once(here, compositions):
+    assert here(*TINY, "hydra.run.dir=run").returncode == 0
+    compositions.clear()
+    assert here("resume=run").returncode == 0
+    assert len(compositions) == 1
+
+
+def test_jobs_run_one_after_the_other_without_hydras_global(data_root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    results = []
+    for name in ("first", "second"):
+        overrides = [*TINY, f"data.root={data_root}", f"hydra.run.dir={name}"]
+        run = prepare_run(compose_with_hydra(overrides, None), overrides, None)
+        results.append(run_job(**run.arguments()))
+        assert run_folder.stored_overrides(tmp_path / name) == overrides[:-1]
+        assert run_folder.stored_choices(tmp_path / name)["model"] == "mlp"
+    assert HydraConfig.instance().cfg is None
+    assert results[0]["best"] == results[1]["best"]
+    assert math.isfinite(results[0]["best"])
+    first, second = (
+        torch.load(tmp_path / name / "checkpoints/best.pt") for name in ("first", "second")
+    )
+    assert all(torch.equal(first["model"][name], second["model"][name]) for name in first["model"])
+
+
+def test_a_new_folder_is_removed_when_its_run_is_impossible(data_root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overrides = [*TINY, f"data.root={data_root}", "split=stratified_kfold", "split.folds=200"]
+    run = prepare_run(compose_with_hydra(overrides, None), overrides, None)
+    assert run.folder.exists()
+    with pytest.raises(UserError, match="smallest class"):
+        run_job(**run.arguments())
+    assert not run.folder.exists()
