@@ -1,6 +1,5 @@
 """A sweep from Python, the way the command line takes."""
 
-import os
 from collections.abc import Iterable
 from functools import cached_property
 from os import PathLike, fspath
@@ -8,13 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra._internal.callbacks import Callbacks
-from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from hydra.types import HydraContext, RunMode
+from hydra.types import HydraContext
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -26,8 +20,8 @@ from dlcourse.cli import sweep_begun
 from dlcourse.errors import UserError
 from dlcourse.machine.fork_server import own_fork_server
 from dlcourse.runs import run_folder
-from dlcourse.schema.catalogue import CONFIGS
-from dlcourse.schema.compose import compose, explain, plain, spread
+from dlcourse.schema.compose import compose, compose_sweep, explain, plain, spread
+from dlcourse.schema.hydra_api import make_composer
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.trust import foreign
 from dlcourse.sweep.run_sweep import run_sweep
@@ -181,7 +175,7 @@ def sweep(
         if resume is not None and begun is None:
             raise UserError(f"{settings['resume']} holds no sweep.\nType the folder of a sweep")
         if begun is not None:
-            typed = begun[1 if own is None else 3 :]  # without -m and --config-dir
+            typed = begun
         with own_fork_server(), sweep_progress(quiet):
             place = carry_out(spread(typed, typed), own)
         return Sweep(place, trust=modules_of(place) if begun is None else trust_in(typed, own))
@@ -189,21 +183,12 @@ def sweep(
 
 def carry_out(overrides: list[str], config_dir: str | None) -> Path:
     """Run a sweep as Hydra's sweeper plugin does; return its folder."""
-    search_path = create_config_search_path(str(CONFIGS))
-    assert isinstance(search_path, ConfigSearchPathImpl)
-    if config_dir is not None:
-        own = f"file://{os.path.abspath(config_dir)}"
-        search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
-    GlobalHydra.instance().clear()
+    master = compose_sweep(overrides, config_dir)
     try:
-        hydra = Hydra.create_main_hydra2("train", search_path)
-        master = hydra.compose_config(
-            "train", overrides, RunMode.MULTIRUN, with_log_configuration=False
-        )
         refuse_elsewhere(master)
         params = dict(master.hydra.sweeper.get("params") or {})
         swept = list(master.hydra.overrides.task)
-        context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks())
+        context = HydraContext(make_composer(config_dir).config_loader, Callbacks())
         outcome = run_sweep(master, params, swept, context, lambda cfg: None)
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides, config_dir) from error

@@ -1,26 +1,22 @@
 """One run from Python, the way the command line takes."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
+from typing import Any
 
 from dlcourse.api.isolation import isolated, isolated_torch, logged_into
 from dlcourse.api.overrides import overrides_of
 from dlcourse.api.progress import progress
 from dlcourse.api.run import Run
-from dlcourse.cli import resumed
+from dlcourse.engine.job import run_job
 from dlcourse.runs import run_folder
-from dlcourse.schema.compose import compose, plain
-from dlcourse.schema.overrides import key_of
+from dlcourse.runs.prepare import prepare_run
+from dlcourse.schema.compose import compose
 from dlcourse.schema.trust import foreign
-from dlcourse.schema.validate import check, check_key
 
 
 def train(
@@ -58,66 +54,27 @@ def train(
     if folder is not None:
         settings["hydra.run.dir"] = Path(folder)
     with isolated():
-        job = prepare(overrides_of(overrides, settings, own), own)
+        typed = overrides_of(overrides, settings, own)
+        job = prepare_run(compose(typed, own), typed, own)
         if not job.finished:
             import_module("dlcourse.engine.run")  # PyTorch, only now that all is in order
             with (
                 isolated_torch(),
                 logged_into(job.folder),
-                progress(job.folder, quiet) as watching,
-                resumable(job),
+                progress(job.folder, quiet) as observers,
+                resumable(job.folder),
             ):
-                job.run(watching)
+                run_job(**job.arguments(), observers=observers)
         return Run(job.folder, trust=trusted(job.config))
 
 
-class Job(NamedTuple):
-    """A run that was found to be in order, in its folder."""
-
-    cfg: DictConfig
-    config: dict
-    folder: Path
-    fresh: bool
-    finished: bool
-
-    def run(self, watching: Sequence[Any]) -> None:
-        """Train it."""
-        from dlcourse.engine.job import start
-
-        with open_dict(self.cfg.hydra):
-            self.cfg.hydra.runtime.output_dir = str(self.folder.absolute())
-        HydraConfig.instance().set_config(self.cfg)
-        start(self.config, fresh=self.fresh, watching=watching)
-
-
-def prepare(overrides: list[str], config_dir: str | None) -> Job:
-    """Compose and check a run, and make or find its folder."""
-    cfg = compose(overrides, config_dir)
-    config = plain(cfg)
-    check_key("resume", config["resume"])
-    if config["resume"] is not None:
-        folder, fresh = Path(config["resume"]), False
-        config = resumed(folder, config, overrides, config_dir)
-        moved = run_folder.end_moved(folder, config)
-        if run_folder.read_result(folder) is not None and not moved:
-            return Job(cfg, config, folder, fresh, True)
-        run_folder.refuse_diverged(folder)
-        check(config)
-    else:
-        check(config)
-        wanted = Path(cfg.hydra.run.dir)
-        fresh = not any(key_of(override) == "hydra.run.dir" for override in overrides)
-        folder = run_folder.claim(wanted) if fresh else run_folder.make(wanted)
-    return Job(cfg, config, folder, fresh, False)
-
-
 @contextmanager
-def resumable(job: Job) -> Iterator[None]:
+def resumable(folder: Path) -> Iterator[None]:
     """Say how a run is resumed that is interrupted in the block."""
     try:
         yield
     except KeyboardInterrupt:
-        again = f'dlcourse.train(resume="{run_folder.shown(job.folder)}")'
+        again = f'dlcourse.train(resume="{run_folder.shown(folder)}")'
         print(f"\nStopped. To resume: {again}", file=sys.stderr)
         raise
 

@@ -3,6 +3,7 @@
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -153,8 +154,8 @@ def plain(cfg: DictConfig) -> dict:
     """
     try:
         # some of Hydra's own keys exist while a job runs, and not before
-        keys = [key for key in cfg if key not in ("hydra", *SWEEP)]
-        config = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
+        keys = [str(key) for key in cfg if key not in ("hydra", *SWEEP)]
+        config: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
     except OmegaConfBaseException as error:
         raise explain(error) from error
     for key, value in leaves(config):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import hydra
+import hydra.version
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -31,7 +32,7 @@ arguments_parser = get_args_parser  # of Hydra's command line flags
 
 def register_resolver(name: str, function: Callable) -> None:
     """Let ``${name:...}`` in a config be what a function returns."""
-    register = OmegaConf.register_new_resolver if VERSION else OmegaConf.register_resolver
+    register: Any = OmegaConf.register_new_resolver if VERSION else OmegaConf.register_resolver
     register(name, function, replace=True)
 
 
