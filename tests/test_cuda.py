@@ -11,7 +11,7 @@ from dlcourse.core import Fold, Observer
 from dlcourse.data.transforms import standardize
 from dlcourse.engine.build import build, load_data, make_recipe, make_state
 from dlcourse.engine.run import run
-from dlcourse.machine.cuda_graph import Captured
+from dlcourse.machine.cuda_graph import GraphedFunction
 from dlcourse.runs import run_folder
 from dlcourse.train.fit import fit
 from dlcourse.train.step import gradient_step
@@ -138,9 +138,9 @@ def test_a_captured_run_goes_on_as_if_it_had_not_been_stopped(compose, tmp_path)
     assert results[0] == results[1]
 
 
-def test_what_reads_a_value_back_goes_on_uncaptured_and_says_so(caplog):
+def test_what_reads_a_value_back_goes_on_eagerly_and_says_so(caplog):
     seen = []
-    call = Captured(lambda batch: seen.append(batch.sum().item()))
+    call = GraphedFunction(lambda batch: seen.append(batch.sum().item()))
     for number in range(6):
         call(torch.full((2,), float(number), device="cuda"))
     assert seen[-1] == 10.0
@@ -149,7 +149,7 @@ def test_what_reads_a_value_back_goes_on_uncaptured_and_says_so(caplog):
 
 def fails_to_be_captured(function):
     """Have a function captured that reads a value back, which fails."""
-    call = Captured(lambda batch: function(batch).sum().item())
+    call = GraphedFunction(lambda batch: function(batch).sum().item())
     for _ in range(6):
         call(torch.ones(8, device="cuda"))
     assert call.impossible
@@ -158,7 +158,7 @@ def fails_to_be_captured(function):
 def test_after_a_capture_that_failed_all_is_as_before():
     drop = torch.nn.Dropout(0.5).cuda()
     stream = torch.cuda.current_stream()
-    before = Captured(lambda batch: kept.copy_(drop(batch)))
+    before = GraphedFunction(lambda batch: kept.copy_(drop(batch)))
     kept = torch.zeros(8, device="cuda")
     for _ in range(5):
         before(torch.ones(8, device="cuda"))

@@ -65,7 +65,7 @@ def test_weights_state_and_outputs_are_float64_and_metrics_are_finite(words, tin
         assert {weight.dtype for weight in model.parameters()} == {torch.float64}
     inputs = fold.standardize(fold.train.inputs[:4])
     assert inputs.dtype == torch.float64
-    assert recipe.ask(state.model.eval(), inputs).dtype == torch.float64
+    assert recipe.predict(state.model.eval(), inputs).dtype == torch.float64
     own = evaluate(state.averaged, fold.train, fold.standardize, recipe, "train")
     assert all(value == value for value in own.values())
 

@@ -113,7 +113,9 @@ def test_metrics_are_computed_on_the_cpu_where_the_device_has_no_float64(monkeyp
 
 
 FLOAT64 = {
-    "has_float64": ("data/transforms.py", "augment/mixing.py", "optim/closed_form.py", "core.py"),
+    "has_float64": (
+        "data/transforms.py", "augment/mixing.py", "optim/closed_form.py", "core/dtypes.py",
+    ),
     "metrics, which the meter moves to the CPU": (
         "metric/", "train/meter.py", "engine/result.py", "engine/ensemble.py",
         "engine/cross_validation.py", "engine/predictions.py",

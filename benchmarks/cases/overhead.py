@@ -142,7 +142,7 @@ class ByHand:
     def __init__(self, cfg, ours) -> None:
         import torch
 
-        from dlcourse.machine.cuda_graph import uncaptured
+        from dlcourse.machine.cuda_graph import eager
 
         self.model = ours.state.model
         self.seed = cfg.seed
@@ -152,7 +152,7 @@ class ByHand:
         if cfg.augment:
             raise UserError("cases=overhead has no augmentation; type models=lenet,mlp")
         self.graph = None
-        self.captures = ours.recipe.capture is not uncaptured
+        self.captures = ours.recipe.graph is not eager
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=cfg.optim.lr, fused=True, capturable=self.captures
         )

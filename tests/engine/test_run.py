@@ -48,21 +48,21 @@ def test_every_fold_begins_with_a_fresh_model_and_its_own_standardisation(
 
 
 def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypatch):
-    measured = []
-    true_measure, true_fit = engine.measure, engine.fit
+    evaluated = []
+    true_evaluate, true_fit = engine.evaluate_split, engine.fit
 
-    def watched_measure(model, examples, *more, **named):
-        measured.append(len(examples))
-        return true_measure(model, examples, *more, **named)
+    def watched_evaluate(model, examples, *more, **named):
+        evaluated.append(len(examples))
+        return true_evaluate(model, examples, *more, **named)
 
     def watched_fit(*words):
-        assert not measured
+        assert not evaluated
         return true_fit(*words)
 
-    monkeypatch.setattr(engine, "measure", watched_measure)
+    monkeypatch.setattr(engine, "evaluate_split", watched_evaluate)
     monkeypatch.setattr(engine, "fit", watched_fit)
     run(tiny("model=mlp"), tmp_path / "run")
-    assert measured == [360]
+    assert evaluated == [360]
 
 
 def test_other_test_data_change_nothing_but_the_test_figures(tiny, tmp_path, monkeypatch):

@@ -69,8 +69,8 @@ def test_a_frozen_norm_keeps_its_statistics_and_frozen_dropout_is_off(tiny):
     fit(state, fold, dataclasses.replace(recipe, max_epochs=1))
     assert torch.equal(state.model.features[1].running_mean, before)
     state.model.train()
-    from dlcourse.train.fit import rest_what_is_frozen
+    from dlcourse.train.step import set_train_mode
 
-    rest_what_is_frozen(state.model)
+    set_train_mode(state.model)
     assert not state.model.features[1].training
     assert state.model.classifier[0].training

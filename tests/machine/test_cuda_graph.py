@@ -1,4 +1,4 @@
-"""A captured step does what the step itself does; here, without a GPU, a graph is a call."""
+"""A step as a CUDA graph equals the eager step; here, without a GPU, a graph is a call."""
 
 import dataclasses
 import logging
@@ -10,20 +10,20 @@ import torch
 from conftest import prepared, same
 
 from dlcourse.machine import cuda_graph
-from dlcourse.machine.cuda_graph import WARM_UP, Captured, captured
+from dlcourse.machine.cuda_graph import WARM_UP, GraphedFunction, graphed
 from dlcourse.train.fit import fit
 
 
 @pytest.fixture
 def graphs(monkeypatch):
-    """Let a recording be a call with the recorded batch, and count replays."""
+    """Replace a graph by a call with the captured batch, and count replays."""
     replays = []
 
-    def recorded(function, batch):
+    def capture_graph(function, batch):
         return lambda: (replays.append(1), function(*batch))
 
-    monkeypatch.setattr(cuda_graph, "aside", lambda function, batch: function(*batch))
-    monkeypatch.setattr(cuda_graph, "recorded", recorded)
+    monkeypatch.setattr(cuda_graph, "run_on_side_stream", lambda function, batch: function(*batch))
+    monkeypatch.setattr(cuda_graph, "capture_graph", capture_graph)
     return replays
 
 
@@ -33,12 +33,12 @@ def graphs(monkeypatch):
     ["optim=sgd", "average=ema", "clip=norm"],
     ["optim=muon"],
 ])  # fmt: skip
-def test_replayed_training_ends_with_the_same_weights_and_figures(words, graphs, tiny):
+def test_training_with_graphs_ends_with_the_same_weights_and_metrics(words, graphs, tiny):
     cfg = tiny("model=lenet", "model.dropout=0.2", "data.examples=100", "augment=[crop]", *words)
     runs = []
-    for how in (cuda_graph.uncaptured, captured):
+    for how in (cuda_graph.eager, graphed):
         state, fold, recipe = prepared(cfg)
-        runs.append(fit(state, fold, dataclasses.replace(recipe, capture=how)))
+        runs.append(fit(state, fold, dataclasses.replace(recipe, graph=how)))
     assert graphs
     if words[0] in ("optim=adam", "optim=muon"):  # divide a rate that a graph holds in float32
         for one, other in zip(*(run.model.parameters() for run in runs), strict=True):
@@ -47,13 +47,13 @@ def test_replayed_training_ends_with_the_same_weights_and_figures(words, graphs,
         assert same(runs[0].model, runs[1].model)
         assert same(runs[0].averaged, runs[1].averaged)
     for one, other in zip(runs[0].history, runs[1].history, strict=True):
-        figures = {name: f for name, f in one.metrics.items() if name[:2] in ("tr", "va", "lr")}
-        assert figures == pytest.approx({name: other.metrics[name] for name in figures}, rel=1e-4)
+        values = {name: f for name, f in one.metrics.items() if name[:2] in ("tr", "va", "lr")}
+        assert values == pytest.approx({name: other.metrics[name] for name in values}, rel=1e-4)
 
 
 def test_batches_of_another_size_are_not_replayed(graphs):
     seen = []
-    call = Captured(lambda batch: seen.append(batch.tolist()))
+    call = GraphedFunction(lambda batch: seen.append(batch.tolist()))
     batches = [torch.arange(n, n + size) for n, size in enumerate([2] * (WARM_UP + 2) + [1, 2])]
     for batch in batches:
         call(batch)
@@ -61,41 +61,41 @@ def test_batches_of_another_size_are_not_replayed(graphs):
     assert len(graphs) == 3
 
 
-def test_what_cannot_be_captured_goes_on_and_says_so_once(monkeypatch, caplog):
+def test_a_failed_capture_continues_eagerly_and_warns_once(monkeypatch, caplog):
     def fail(function, batch):
         try:
             raise RuntimeError("operation not permitted when stream is capturing\nmore")
         finally:  # as the end of the capture does
             raise RuntimeError("operation failed due to a previous error during capture")
 
-    monkeypatch.setattr(cuda_graph, "aside", lambda function, batch: function(*batch))
-    monkeypatch.setattr(cuda_graph, "recorded", fail)
+    monkeypatch.setattr(cuda_graph, "run_on_side_stream", lambda function, batch: function(*batch))
+    monkeypatch.setattr(cuda_graph, "capture_graph", fail)
     seen = []
-    call = Captured(lambda batch: seen.append(batch))
+    call = GraphedFunction(lambda batch: seen.append(batch))
     with caplog.at_level(logging.WARNING):
         for _ in range(WARM_UP + 3):
             call(torch.zeros(2))
     assert len(seen) == WARM_UP + 3
     assert [r.getMessage() for r in caplog.records] == [
-        "Continuing without a CUDA graph, for it cannot be captured: operation not permitted "
+        "Continuing without a CUDA graph, its capture failed: operation not permitted "
         "when stream is capturing"
     ]
 
 
 @pytest.mark.parametrize("optim", ["adagrad", "sam", "lbfgs"])
-def test_an_optimizer_that_counts_on_the_cpu_is_not_captured(optim, tiny, caplog):
+def test_an_optimizer_that_counts_steps_on_the_cpu_gets_no_graph(optim, tiny, caplog):
     state = prepared(tiny("model=mlp", f"optim={optim}"))[0]
     function = print
     with caplog.at_level(logging.WARNING):
-        result = captured(function, state)
+        result = graphed(function, state)
     if result is function:
         assert "without a CUDA graph" in caplog.text
     else:
-        assert optim == "sam"  # fused; but its own step is never captured
+        assert optim == "sam"  # fused; but its own step never becomes a graph
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_a_capture_that_fails_is_cleaned_up_after_and_no_other(fails, monkeypatch):
+def test_only_a_failed_capture_is_cleaned_up(fails, monkeypatch):
     def function(batch):
         if fails:
             raise RuntimeError("operation not permitted")
@@ -107,5 +107,5 @@ def test_a_capture_that_fails_is_cleaned_up_after_and_no_other(fails, monkeypatc
     monkeypatch.setattr(torch.cuda, "graph", lambda *_, **__: nullcontext())
     monkeypatch.setattr(cuda_graph, "clean_up", lambda *what: cleaned.append(what))
     with pytest.raises(RuntimeError, match="not permitted") if fails else nullcontext():
-        assert cuda_graph.recorded(function, (torch.zeros(2),)) == "replay"
+        assert cuda_graph.capture_graph(function, (torch.zeros(2),)) == "replay"
     assert cleaned == ([("stream", (0, 1))] if fails else [])

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.train.fit import rest_what_is_frozen, train_epoch
+from dlcourse.train.fit import train_epoch
+from dlcourse.train.step import set_train_mode
 
 NAME = "shufflenet_v2_x0_5"  # 1.4 million weights
 WORDS = ["model=torchvision", f"model.name={NAME}"]
@@ -159,7 +160,7 @@ def learn(model):
     """Train two steps and return the names of the weights and statistics that changed."""
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model.train()
-    rest_what_is_frozen(model)
+    set_train_mode(model)
     learning = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.SGD(learning, lr=0.1, weight_decay=0.1)
     for _ in range(2):

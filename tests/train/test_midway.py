@@ -101,15 +101,15 @@ def test_the_comparison_sees_random_numbers_and_sums_that_are_lost(tiny, tmp_pat
     cfg = tiny(*BASE)
     straight = whole(cfg)
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "restore_draws", lambda found: None)
+        patch.setattr(fit_module, "restore_rng_states", lambda found: None)
         assert not same(straight.model, interrupted(cfg, tmp_path / "draws", 1).model)
     with monkeypatch.context() as patch:
-        restored = Meter.restore
+        restored = Meter.load_state_dict
 
         def forgetful(self, content, device):
             restored(self, content | {"waiting": content["waiting"][1:]}, device)
 
-        patch.setattr(Meter, "restore", forgetful)
+        patch.setattr(Meter, "load_state_dict", forgetful)
         parts = interrupted(cfg, tmp_path / "sums", 1)
     assert same(straight.model, parts.model)
     assert measured(straight) != measured(parts)

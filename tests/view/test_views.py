@@ -8,7 +8,7 @@ from torch import nn
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.train.evaluate import measure
+from dlcourse.train.evaluate import evaluate_split
 from dlcourse.train.fit import fit
 from dlcourse.view.answer import from_views
 from dlcourse.view.shift import shift
@@ -41,15 +41,15 @@ def test_the_final_test_is_that_of_the_views(tiny, tmp_path):
     result = run_folder.read_result(tmp_path / "run")
     state, fold, recipe = prepared(cfg)
     fit(state, fold, recipe)
-    metrics = measure(state.model, fold.val, fold.standardize, recipe).read("val")
+    metrics = evaluate_split(state.model, fold.val, fold.standardize, recipe).read("val")
     assert result["val"]["loss"] == metrics["val/loss"] == state.history[0].metrics["val/loss"]
 
 
 def test_the_views_of_mixed_precision_are_weighed_in_full_precision(tiny):
     cfg = tiny("model=linear", SIX, "runtime.precision=bf16")
     state, fold, recipe = prepared(cfg)
-    meter = measure(state.model, fold.val, fold.standardize, recipe, keep=True)
-    assert meter.everything()[0].dtype == torch.float32
+    meter = evaluate_split(state.model, fold.val, fold.standardize, recipe, keep=True)
+    assert meter.kept_outputs()[0].dtype == torch.float32
 
 
 def test_a_shift_needs_pixels_to_mirror():

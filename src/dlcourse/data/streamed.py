@@ -63,7 +63,7 @@ class StreamedSplit(Split):
         """Return the same examples; their batches are then put on the given device."""
         return dataclasses.replace(self, targets=self.targets.to(device))
 
-    def ahead(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    def prefetch(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the arguments of ``fetch``: each batch's indices (batch,) and its raw inputs."""
         files, pieces = self.inputs, list(pieces)
         tasks = ((files.some(index), files.size, files.channels) for index in pieces)

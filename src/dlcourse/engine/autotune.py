@@ -18,8 +18,8 @@ from dlcourse.runs import run_folder
 from dlcourse.runtime import OPEN, Runtime
 from dlcourse.terminal.live_line import working
 from dlcourse.train.batches import all_steps
-from dlcourse.train.fit import learning, rest_what_is_frozen
-from dlcourse.train.step import gradient_step
+from dlcourse.train.fit import train_runner
+from dlcourse.train.step import gradient_step, set_train_mode
 
 USUAL = {"channels_last": True, "linear": "products"}
 """What is taken without a measurement, in runs that end before one would pay."""
@@ -82,14 +82,14 @@ def measured(
         runtime.pick(picks)
         state = make_state(cfg, runtime, dataset, fold)
         recipe = make_recipe(cfg, runtime, dataset, fold)
-        rest_what_is_frozen(state.model.train())
-        training = learning(state, fold, recipe)
+        set_train_mode(state.model)
+        training = train_runner(state, fold, recipe)
         first = torch.arange(min(recipe.batch_size, len(fold.train)))
-        (batch,) = fold.train.ahead([first])
+        (batch,) = fold.train.prefetch([first])
 
         def step() -> float:
             begun = perf_counter()
-            training.take(*batch)
+            training.run(*batch)
             return perf_counter() - begun
 
         return step, state, recipe

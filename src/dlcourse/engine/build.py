@@ -22,7 +22,7 @@ from dlcourse.data.transforms import (
 from dlcourse.engine import fingerprint
 from dlcourse.engine.soft_targets import refusing_soft_targets
 from dlcourse.errors import UserError, nearest
-from dlcourse.machine.cuda_graph import captured, uncaptured
+from dlcourse.machine.cuda_graph import eager, graphed
 from dlcourse.machine.fused_step import quicken
 from dlcourse.machine.skip_dynamo import leave_the_compiler_out
 from dlcourse.optim.groups import parameter_groups
@@ -37,9 +37,8 @@ from dlcourse.split.part import Part
 from dlcourse.terminal import user_code
 from dlcourse.train.batches import all_steps
 from dlcourse.train.evaluate import EVALUATION_BATCH
-from dlcourse.train.fit import rest_what_is_frozen
 from dlcourse.train.rng import INITIAL, epoch_order, reseed
-from dlcourse.train.step import gradient_step
+from dlcourse.train.step import gradient_step, set_train_mode
 from dlcourse.view.answer import from_views
 
 NOT_KEYWORDS = ("_target_", "_partial_", "_convert_", "_recursive_", *DECLARATIONS)
@@ -272,7 +271,7 @@ def refuse_lonely_batch_norm(model: nn.Module, batch_size: int | str, examples: 
     """
     if batch_size != 1 and examples != 1:
         return
-    rest_what_is_frozen(model.train())
+    set_train_mode(model)
     for name, layer in model.named_modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training:
             reason, remedy = "batch_size=1 leaves nothing to average", "batch_size=2 or more"
@@ -316,9 +315,9 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
             metric for name, metric in metrics.items() if cfg.metric[name].get("training", False)
         ],
         prepare=prepare,
-        ask=from_views([build(node) for node in cfg.view.values()], prepare),
+        predict=from_views([build(node) for node in cfg.view.values()], prepare),
         autocast=runtime.autocast,
-        capture=captured if runtime.graph and step is gradient_step else uncaptured,
+        graph=graphed if runtime.graph and step is gradient_step else eager,
         batch_size=len(fold.train) if cfg.batch_size == "full" else cfg.batch_size,
         max_epochs=epochs_of(cfg),
         seed=cfg.seed,

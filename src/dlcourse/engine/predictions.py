@@ -29,8 +29,8 @@ class Predictions(NamedTuple):
 
 def gather(position: Tensor, val: Meter | None, test: Meter) -> Predictions:
     """Put together what two meters have kept; without a validation part there are no rows of it."""
-    test_outputs, test_targets = test.everything()
-    outputs, targets = val.everything() if val else (test_outputs[:0], test_targets[:0])
+    test_outputs, test_targets = test.kept_outputs()
+    outputs, targets = val.kept_outputs() if val else (test_outputs[:0], test_targets[:0])
     return Predictions(position.cpu(), outputs.float(), targets, test_outputs.float(), test_targets)
 
 

@@ -37,7 +37,7 @@ from dlcourse.schema.overrides import is_free, key_of, leaves
 from dlcourse.split.part import Part
 from dlcourse.terminal.live_line import working
 from dlcourse.train.checkpoint import Checkpoint, begun, read_best, restore
-from dlcourse.train.evaluate import measure
+from dlcourse.train.evaluate import evaluate_split
 from dlcourse.train.finite import refuse_infinite_test
 from dlcourse.train.fit import fit
 from dlcourse.train.midway import Every
@@ -166,7 +166,7 @@ def run_fold(
             fit(state, fold, recipe, observers)
             epoch, _ = read_best(state.model, folder)
             test = dataset.test.to(runtime.device)
-            meter = measure(state.model, test, fold.standardize, recipe, keep=True)
+            meter = evaluate_split(state.model, test, fold.standardize, recipe, keep=True)
             refuse_infinite_test(meter.read("test"), epoch, fold.name)
         except DivergedError as error:
             if state.history and error.only_val:
@@ -174,7 +174,9 @@ def run_fold(
                 run_folder.write_result(folder, told | {"options": options})
             raise
         if part.name != ".":
-            val_meter = val and measure(state.model, val, fold.standardize, recipe, keep=True)
+            val_meter = val and evaluate_split(
+                state.model, val, fold.standardize, recipe, keep=True
+            )
             with guarded(f"Writing the predictions of {part.name}"):
                 predictions.write(folder, predictions.gather(part.val, val_meter, meter))
         result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}

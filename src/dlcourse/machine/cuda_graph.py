@@ -1,4 +1,4 @@
-"""CUDA graphs: a step's kernels, launched all at once."""
+"""CUDA graphs: all kernels of a step launched as one."""
 
 import logging
 from collections.abc import Callable
@@ -9,35 +9,35 @@ from torch import Tensor
 
 from dlcourse.core import State
 
-WARM_UP = 3  # steps by themselves first: they choose kernels and make the optimizer's state
+WARM_UP = 3  # eager steps first: they choose kernels and create the optimizer's state
 
 log = logging.getLogger(__name__)
 
 
-def uncaptured(function: Callable[..., None], state: State | None) -> Callable[..., None]:
-    """Return the function itself."""
+def eager(function: Callable[..., None], state: State | None) -> Callable[..., None]:
+    """Return the function itself: the plain way."""
     return function
 
 
-def captured(function: Callable[..., None], state: State | None) -> Callable[..., None]:
-    """Return the function of a batch as one CUDA graph; as it is where that cannot be, and say so.
+def graphed(function: Callable[..., None], state: State | None) -> Callable[..., None]:
+    """Return a function of a batch as one CUDA graph; where that is impossible, warn and return it.
 
-    state: what the function trains, its optimizer made ready for it; None where it only looks.
+    state: what the function trains, whose optimizer is prepared for it; None for evaluation.
     """
-    problem = state and make_ready(state)
+    problem = prepare_optimizer(state) if state is not None else None
     if problem:
         log.warning("Training without a CUDA graph: %s", problem)
         return function
-    return Captured(function)
+    return GraphedFunction(function)
 
 
-def make_ready(state: State) -> str | None:
-    """Let an optimizer read its learning rates, in float32, and count its steps on the device.
+def prepare_optimizer(state: State) -> str | None:
+    """Make an optimizer keep its learning rates (float32) and its number of steps on the device.
 
-    Returns the reason where it cannot.
+    Returns the reason if it cannot.
     """
     if state.scaler.is_enabled():
-        return "loss scaling for fp16 decides step by step whether to move; bf16 needs none."
+        return "the loss scaling of fp16 decides at each step whether to update; bf16 needs none."
     optimizer = state.optimizer
     for group in optimizer.param_groups:
         if not (getattr(optimizer, "capturable", "capturable" in group) or group.get("fused")):
@@ -45,7 +45,6 @@ def make_ready(state: State) -> str | None:
     for group in optimizer.param_groups:
         device = group["params"][0].device
         group["lr"] = torch.tensor(float(group["lr"]), device=device)
-        group.pop("told", None)
         if "capturable" in group:
             group["capturable"] = True
         for parameter in group["params"]:
@@ -55,13 +54,13 @@ def make_ready(state: State) -> str | None:
     return None
 
 
-class Captured:
+class GraphedFunction:
     """A function of a batch that is replayed as one CUDA graph, from its fourth batch on.
 
-    The first batches, real steps like all others, are carried out one kernel after the other. So
-    are batches of another size than the first, such as an epoch's last. The function must do the
-    same kernels for every batch of a size and read nothing back; where PyTorch finds that it does
-    not, it is carried out as it is from then on, and a line says so.
+    The first batches, real steps like all others, run eagerly, and so do batches of another size
+    than the first, such as the last of an epoch. The function must launch the same kernels for
+    every batch of a size and read nothing back. If PyTorch finds that it does not, a warning is
+    logged and all batches run eagerly from then on.
     """
 
     def __init__(self, function: Callable[..., None]) -> None:
@@ -73,36 +72,36 @@ class Captured:
         self.impossible = False
 
     def __call__(self, *batch: Tensor) -> None:
-        """Carry out the function on a batch."""
+        """Run the function on a batch."""
         sizes = [part.shape for part in batch]
         self.sizes = self.sizes or sizes
         if sizes != self.sizes or self.impossible:
             self.function(*batch)
         elif self.left > 0:
             self.left -= 1
-            aside(self.function, batch)
-        elif self.replay or self.record(batch):
-            for there, part in zip(self.batch, batch, strict=True):
-                there.copy_(part)
-            self.replay()
+            run_on_side_stream(self.function, batch)
+        elif replay := self.replay or self.capture(batch):
+            for fixed, part in zip(self.batch, batch, strict=True):
+                fixed.copy_(part)
+            replay()
         else:
             self.function(*batch)
 
-    def record(self, batch: tuple[Tensor, ...]) -> bool:
-        """Record the function for batches like this one; return whether that could be done."""
-        log.info("Recording a CUDA graph: the first epoch takes longer than the next ones")
+    def capture(self, batch: tuple[Tensor, ...]) -> Callable[[], None] | None:
+        """Capture the function for batches of this size; return its replay, None if it failed."""
+        log.info("Capturing a CUDA graph: the first epoch takes longer than the next ones")
         self.batch = tuple(part.clone() for part in batch)
         try:
-            self.replay = recorded(self.function, self.batch)
+            self.replay = capture_graph(self.function, self.batch)
         except RuntimeError as error:
             reason = str(first_cause(error)).split("\n")[0]
-            log.warning("Continuing without a CUDA graph, for it cannot be captured: %s", reason)
+            log.warning("Continuing without a CUDA graph, its capture failed: %s", reason)
             self.impossible = True
-        return not self.impossible
+        return self.replay
 
 
-def aside(function: Callable[..., None], batch: tuple[Tensor, ...]) -> None:
-    """Carry out a function in a stream of its own, as it will be recorded."""
+def run_on_side_stream(function: Callable[..., None], batch: tuple[Tensor, ...]) -> None:
+    """Run a function on a separate stream, as the capture will."""
     main, side = torch.cuda.current_stream(), torch.cuda.Stream()
     side.wait_stream(main)
     with torch.cuda.stream(side):
@@ -110,10 +109,10 @@ def aside(function: Callable[..., None], batch: tuple[Tensor, ...]) -> None:
     main.wait_stream(side)
 
 
-def recorded(function: Callable[..., None], batch: tuple[Tensor, ...]) -> Callable[[], None]:
-    """Record what a function of tensors launches, without launching it; return what replays it.
+def capture_graph(function: Callable[..., None], batch: tuple[Tensor, ...]) -> Callable[[], None]:
+    """Capture the kernels that a function launches, without running them; return the replay.
 
-    Raises RuntimeError where it asks for something that a graph cannot hold.
+    Raises RuntimeError if the function does something that a graph cannot hold.
     """
     graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
     stream = torch.cuda.current_stream()
@@ -127,15 +126,15 @@ def recorded(function: Callable[..., None], batch: tuple[Tensor, ...]) -> Callab
 
 
 def clean_up(stream: torch.cuda.Stream, pool: tuple[int, int]) -> None:
-    """Put back what PyTorch leaves half open where a capture fails.
+    """Restore what PyTorch leaves in the state of a capture when the capture fails.
 
-    Its stream stays the current one, the allocator keeps its pool, and the random generator counts
-    on being captured: the next dropout raises, and so does every graph recorded before. A capture
-    that succeeds closes the generator's (CUDAGeneratorState in PyTorch 2.11), without a change of
-    its seed and offset.
+    The capture's stream stays the current one, the allocator keeps its memory pool, and the random
+    generator stays registered with the graph, so that the next dropout and every earlier graph
+    raise an error. A capture that succeeds ends the generator's registration
+    (CUDAGeneratorState in PyTorch 2.11) and leaves its seed and offset unchanged.
     """
     torch.cuda.set_stream(stream)
-    with suppress(RuntimeError):  # where only the function failed, the capture has ended by itself
+    with suppress(RuntimeError):  # if only the function failed, the capture has ended already
         torch._C._cuda_endAllocateToPool(stream.device_index, pool)
         torch._C._cuda_releasePool(stream.device_index, pool)
     number = torch.zeros((), device=stream.device)
@@ -144,7 +143,7 @@ def clean_up(stream: torch.cuda.Stream, pool: tuple[int, int]) -> None:
 
 
 def first_cause(error: BaseException) -> BaseException:
-    """Return the error that others came of: the end of a capture only says that it failed."""
+    """Return the original error: the one at the end of a capture only says that it failed."""
     while error.__context__ is not None:
         error = error.__context__
     return error

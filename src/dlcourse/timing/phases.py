@@ -8,7 +8,7 @@ These are the places that a phase is known by; where the loop changes, change th
 - backward: ``torch.autograd.backward``
 - update: also ``torch._fused_adam_`` and its like, for a loop that calls them itself
 - metrics: ``Meter.add`` and ``Meter.read``
-- validation: ``train.fit.look_over``; observers: what ``Observer.epoch`` of each takes
+- validation: ``train.fit.run_evaluation``; observers: what ``Observer.epoch`` of each takes
 
 All else is ``other``. A step that runs as one graph has no phases, so none is captured.
 """
@@ -137,7 +137,7 @@ def timed_recipe(ours: TimedTraining, clock: Clock):
         clip=clock.around("update", recipe.clip),
         constraints=[clock.around("update", constrain) for constrain in recipe.constraints],
         prepare=clock.around("prepare", recipe.prepare),
-        capture=lambda function, state: function,
+        graph=lambda function, state: function,
     )
 
 
@@ -154,7 +154,7 @@ def clocks(ours: TimedTraining, clock: Clock) -> Iterator[None]:
         (Standardize, "__call__", "prepare"),
         (Meter, "add", "metrics"),
         (Meter, "read", "metrics"),
-        (loop, "look_over", "validation"),
+        (loop, "run_evaluation", "validation"),
         (type(ours.fold.train), "fetch", "data"),
         (state.optimizer, "step", "update"),
         (state.optimizer, "zero_grad", "update"),

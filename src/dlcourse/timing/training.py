@@ -16,7 +16,7 @@ from dlcourse.data.transforms import standardize
 from dlcourse.engine.autotune import decide
 from dlcourse.engine.build import build, divide, make_recipe, make_state
 from dlcourse.train.checkpoint import Checkpoint
-from dlcourse.train.fit import fit, learning, train_epoch
+from dlcourse.train.fit import fit, train_epoch, train_runner
 from dlcourse.train.rng import INITIAL, reseed
 
 
@@ -51,7 +51,7 @@ class TimedTraining:
     def use(self, fold: Fold) -> None:
         """Train on a fold from now on."""
         self.fold = fold
-        self.training = learning(self.state, fold, self.recipe)
+        self.training = train_runner(self.state, fold, self.recipe)
 
     def epoch(self, number: int) -> None:
         """Train one epoch as ``fit`` does, without validation and observers."""

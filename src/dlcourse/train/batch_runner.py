@@ -1,46 +1,50 @@
-"""One round over a split, batch by batch."""
+"""Apply a step to each batch of a split and accumulate metrics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from dlcourse.core import Metric, Recipe, Split, State
 from dlcourse.train.meter import Meter
+from dlcourse.train.step import Step
 
 
-class Round:
-    """What is done with every batch of a split, and the sums of what comes of it.
+class BatchRunner:
+    """Applies a step to batches of a split and accumulates their metrics in ``meter``.
 
-    do: (inputs, targets, index, epoch) -> outputs (N, K), targets and the mean loss; inputs and
-        targets are as they lie in the split, at the positions ``index`` (N,); ``epoch`` is a number
-        on their device, from 0.
-    state: what ``do`` trains; None where it only looks.
+    step: see ``train.step.make_train_step`` and ``make_eval_step``.
+    state: what the step trains; None for evaluation.
+    keep: keep all outputs and targets as well.
 
-    ``take`` takes in one batch of ``examples.ahead``. All of it happens on the device and nothing
-    is read back, so that it can be captured as a whole.
+    A batch is processed on the device and nothing is read back, so that the whole of it, from
+    indexing to the metrics, can be one CUDA graph.
     """
 
     def __init__(
         self,
         examples: Split,
-        do: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]],
+        step: Step,
         metrics: Sequence[Metric],
         recipe: Recipe,
         state: State | None = None,
         keep: bool = False,
     ) -> None:
-        self.examples, self.do = examples, do
+        self.examples, self.step = examples, step
         self.meter = Meter(metrics, keep)
         self.epoch = torch.zeros((), dtype=torch.int64, device=examples.device)
-        self.take = self.take_now if keep else recipe.capture(self.take_now, state)
+        self.process = self.process_eagerly if keep else recipe.graph(self.process_eagerly, state)
 
-    def begin(self, epoch: int) -> None:
-        """Let the sums begin anew; where they lie stays, for a captured step goes on using them."""
+    def reset(self, epoch: int) -> None:
+        """Set all sums to zero, in place: a CUDA graph adds to the same memory."""
         self.epoch.fill_(epoch)
-        self.meter.clear()
+        self.meter.reset()
 
-    def take_now(self, index: Tensor, *read: Tensor) -> None:
-        """Fetch a batch, do what is to be done and add up what came of it."""
-        inputs, targets = self.examples.fetch(index, *read)
-        self.meter.add(*self.do(inputs, targets, index, self.epoch))
+    def run(self, index: Tensor, *prefetched: Tensor) -> None:
+        """Process one batch of ``examples.prefetch``, as a CUDA graph where the recipe has them."""
+        self.process(index, *prefetched)
+
+    def process_eagerly(self, index: Tensor, *prefetched: Tensor) -> None:
+        """Fetch a batch, apply the step and add its outputs to the meter."""
+        inputs, targets = self.examples.fetch(index, *prefetched)
+        self.meter.add(*self.step(inputs, targets, index, self.epoch))

@@ -1,29 +1,32 @@
-"""What a model is worth on examples that it does not learn from."""
+"""Evaluation: the loss and metrics of a model on a split."""
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dlcourse.core import Recipe, Split, Standardize, at_least_float32
+from dlcourse.core import Recipe, Split, Standardize
 from dlcourse.terminal.live_line import working
-from dlcourse.train.batch_runner import Round
+from dlcourse.train.batch_runner import BatchRunner
 from dlcourse.train.meter import Meter
+from dlcourse.train.step import make_eval_step
 
-EVALUATION_BATCH = 512  # without gradients there is room for more than a training batch
+EVALUATION_BATCH = 512  # without gradients a batch may be larger than in training
 
 
 def evaluate(
     model: nn.Module, examples: Split | None, standardize: Standardize, recipe: Recipe, split: str
 ) -> dict[str, float]:
-    """Return the mean loss and all metrics over a split, named ``val/loss`` and so on.
+    """Return the mean loss and all metrics of a split, named ``val/loss`` and so on.
 
-    Without examples there are no figures: the result is empty.
+    Without examples the result is empty.
     """
-    return {} if examples is None else measure(model, examples, standardize, recipe).read(split)
+    if examples is None:
+        return {}
+    return evaluate_split(model, examples, standardize, recipe).read(split)
 
 
-def measure(
+def evaluate_split(
     model: nn.Module,
     examples: Split,
     standardize: Standardize,
@@ -31,42 +34,37 @@ def measure(
     keep: bool = False,
     what: str = "testing",
 ) -> Meter:
-    """Return the sums of the loss and all metrics over a split, the model as it is when in use.
+    """Evaluate a model on a split; return the sums of the loss and all metrics.
 
-    The loss is without label smoothing, mixed examples and penalties, so that it can be compared.
-    keep: gather all outputs and targets as well, for what cannot be told from sums. what: this is
-    called on the screen.
+    keep: keep all outputs and targets as well, for reports that do not follow from sums.
+    what: the name of this work on the screen.
     """
     with working(what, len(examples)) as advance:
-        return look_over(model, looking(model, examples, standardize, recipe, keep), advance)
+        runner = eval_runner(model, examples, standardize, recipe, keep)
+        return run_evaluation(model, runner, advance)
 
 
-def looking(
+def eval_runner(
     model: nn.Module, examples: Split, standardize: Standardize, recipe: Recipe, keep: bool = False
-) -> Round:
-    """Return what an evaluation does with each batch; it can be used again and again."""
-
-    def look(inputs: Tensor, targets: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with recipe.autocast():
-            outputs = recipe.ask(model, standardize(inputs))
-            return outputs, targets, recipe.plain_loss(at_least_float32(outputs), targets)
-
-    return Round(examples, look, recipe.metrics, recipe, keep=keep)
+) -> BatchRunner:
+    """Return a runner that evaluates a split; it can be used for every epoch."""
+    step = make_eval_step(model, standardize, recipe)
+    return BatchRunner(examples, step, recipe.metrics, recipe, keep=keep)
 
 
 @torch.no_grad()
-def look_over(
-    model: nn.Module, validation: Round, advance: Callable[[int], None] = lambda examples: None
+def run_evaluation(
+    model: nn.Module, runner: BatchRunner, advance: Callable[[int], None] = lambda examples: None
 ) -> Meter:
-    """Put a model to use on all examples of a round; return the round's sums.
+    """Evaluate a model on all examples of a runner; return the runner's meter.
 
-    advance: is given the number of examples of each batch.
+    advance: is called with the number of examples of each batch.
     """
     model.eval()
-    validation.begin(0)
-    examples = validation.examples
+    runner.reset(0)
+    examples = runner.examples
     everything = torch.arange(len(examples), device=examples.device)
-    for batch in examples.ahead(everything.split(EVALUATION_BATCH)):
-        validation.take(*batch)
+    for batch in examples.prefetch(everything.split(EVALUATION_BATCH)):
+        runner.run(*batch)
         advance(len(batch[0]))
-    return validation.meter
+    return runner.meter

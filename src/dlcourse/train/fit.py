@@ -1,4 +1,4 @@
-"""The loop."""
+"""The training loop: epochs, and the steps of an epoch."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
-from dlcourse.train.batch_runner import Round
+from dlcourse.train.batch_runner import BatchRunner
 from dlcourse.train.batches import all_steps, divide, steps_left
-from dlcourse.train.evaluate import look_over, looking
+from dlcourse.train.evaluate import eval_runner, run_evaluation
 from dlcourse.train.finite import (
     diverged,
     refuse_divergence,
@@ -19,19 +19,21 @@ from dlcourse.train.finite import (
     refuse_untrained,
     start_finite,
 )
-from dlcourse.train.midway import draws, restore_draws
-from dlcourse.train.rng import epoch_order, reseed
+from dlcourse.train.learning_rate import LearningRates
+from dlcourse.train.rng import epoch_order, reseed, restore_rng_states, rng_states
+from dlcourse.train.step import make_train_step, set_train_mode
 
 CUT = "share_of_epoch"
-"""A record's share of an epoch, where ``max_time`` ended the very first one."""
+"""The key of a record whose epoch was ended early by ``max_time``: the share that was trained."""
 
 
 @dataclass(frozen=True)
 class Within:
-    """What may happen between two steps of an epoch.
+    """What is checked between two steps of an epoch.
 
-    observers: of which one may write checkpoints. masks: buffers that may be infinite. until: when
-    the run's time is over, by ``perf_counter``.
+    observers: one of them may write checkpoints within the epoch.
+    masks: names of buffers that may be infinite.
+    until: the end of the run's time, by ``perf_counter``.
     """
 
     observers: Sequence[Observer] = ()
@@ -40,7 +42,7 @@ class Within:
 
     @property
     def keeper(self) -> Observer | None:
-        """The observer that looks at the state within an epoch."""
+        """The observer that writes checkpoints within an epoch, if there is one."""
         return next((observer for observer in self.observers if observer.due is not None), None)
 
 
@@ -50,22 +52,25 @@ def fit(
     recipe: Recipe,
     observers: Sequence[Observer] = (),
 ) -> State:
-    """Train until the epochs or the time are over, or ``recipe.stop`` ends it.
+    """Train until ``max_epochs`` or the time limit is reached, or ``recipe.stop`` returns true.
 
-    Of 9.9 epochs the tenth is cut. An epoch that the time ends is dropped, unless it is the first.
+    With ``max_epochs=9.9`` the tenth epoch has 90 % of its steps. An epoch that the time limit ends
+    is discarded, unless it is the first.
 
-    A fresh, a restored and a finished state enter in the same way: the epoch is the length of the
-    history, and all else follows from it.
+    A new, a restored and a finished state are treated alike: the epoch is ``len(history)``, and
+    all else follows from it.
 
-    After each epoch, before anything is saved, every number of the state and both losses are
-    checked. Raises DivergedError where one is not finite, and UserError where one was not finite
-    from the start.
+    After each epoch, before anything is saved, all tensors of the state and both losses are
+    checked. Raises DivergedError if one is not finite, and UserError if one was not finite before
+    the first epoch.
     """
     masks = start_finite(state)
     for observer in observers:
         observer.start(state, recipe, fold)
-    training = learning(state, fold, recipe)
-    validation = fold.val and looking(state.averaged, fold.val, fold.standardize, recipe)
+    trainer = train_runner(state, fold, recipe)
+    validator = None
+    if fold.val is not None:
+        validator = eval_runner(state.averaged, fold.val, fold.standardize, recipe)
     started = perf_counter() - state.seconds
     until = started + recipe.max_seconds
     while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
@@ -74,12 +79,12 @@ def fit(
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
         within = Within(observers, masks, until)
-        metrics = train_epoch(state, fold, recipe, observers, training, within)
+        metrics = train_epoch(state, fold, recipe, observers, trainer, within)
         if CUT in metrics and state.history:
             break
         refuse_divergence(state, epoch, fold.name, masks)
-        if validation:
-            metrics |= look_over(state.averaged, validation).read("val")
+        if validator is not None:
+            metrics |= run_evaluation(state.averaged, validator).read("val")
             refuse_infinite_loss(metrics, "val", state, epoch, fold.name)
         state.seconds = perf_counter() - started
         state.history.append(Record(epoch + 1, metrics))
@@ -91,26 +96,17 @@ def fit(
 
 
 def ended_by(state: State, recipe: Recipe) -> str:
-    """Return what has ended a run: ``max_epochs``, ``stop`` or ``max_time``."""
+    """Return why a run ended: ``max_epochs``, ``stop`` or ``max_time``."""
     cut = CUT in state.history[-1].metrics
     if len(state.history) >= recipe.max_epochs and not cut:
         return "max_epochs"
     return "stop" if recipe.stop(past(state, recipe)) else "max_time"
 
 
-def learning(state: State, fold: Fold, recipe: Recipe) -> Round:
-    """Return what training does with each batch; one serves for all epochs."""
-
-    def learn(
-        inputs: Tensor, targets: Tensor, index: Tensor, epoch: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        for augment in recipe.augment:
-            inputs, targets = augment(inputs, targets, index, epoch)
-        inputs = recipe.prepare(fold.standardize(inputs))
-        outputs, loss = recipe.step(state, inputs, targets, recipe)
-        return outputs, targets, loss
-
-    return Round(fold.train, learn, recipe.training_metrics, recipe, state)
+def train_runner(state: State, fold: Fold, recipe: Recipe) -> BatchRunner:
+    """Return a runner that trains a state on a fold; it can be used for every epoch."""
+    step = make_train_step(state, fold, recipe)
+    return BatchRunner(fold.train, step, recipe.training_metrics, recipe, state)
 
 
 def train_epoch(
@@ -118,19 +114,18 @@ def train_epoch(
     fold: Fold,
     recipe: Recipe,
     observers: Sequence[Observer] = (),
-    training: Round | None = None,
+    trainer: BatchRunner | None = None,
     within: Within | None = None,
 ) -> dict[str, float]:
-    """Take one step for every batch of the training part, in an order of this epoch's own.
+    """Train one epoch: one step for each batch of the training data, in this epoch's order.
 
-    A state from a checkpoint within the epoch takes the steps that are left. within: what may
-    happen between two steps.
+    A state from a checkpoint within the epoch resumes after the steps that were done.
 
-    Returns the mean loss and the training metrics over the epoch, measured as the weights moved,
-    with the first learning rate of the epoch, its seconds and its examples per second. Raises
-    DivergedError where the loss is not finite or a system of equations can no longer be solved.
+    Returns the mean loss and the training metrics over the epoch, computed while the weights
+    changed, the first learning rate of the epoch, its seconds and its examples per second. Raises
+    DivergedError if the loss is not finite or a system of equations cannot be solved any more.
     """
-    training, within = training or learning(state, fold, recipe), within or Within()
+    trainer, within = trainer or train_runner(state, fold, recipe), within or Within()
     epoch, history = len(state.history), past(state, recipe)
     order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
     pieces = divide(order, recipe.batch_size)
@@ -139,35 +134,36 @@ def train_epoch(
     first, earlier = (state.midway["step"], state.midway["seconds"]) if state.midway else (0, 0.0)
     started = perf_counter() - earlier
     last = len(pieces)
-    passing: Iterable[tuple[Tensor, ...]] = fold.train.ahead(pieces[first:])
+    batches: Iterable[tuple[Tensor, ...]] = fold.train.prefetch(pieces[first:])
     for observer in observers:
-        passing = observer.watch(passing, last - first)
+        batches = observer.watch(batches, last - first)
 
-    rate = set_rate(state.optimizer, recipe.schedule(epoch, recipe.max_epochs, history), epoch)
-    state.model.train()
-    rest_what_is_frozen(state.model)
-    training.begin(epoch)
+    rates = LearningRates(state.optimizer)
+    rate = rates.set(recipe.schedule(epoch, recipe.max_epochs, history), epoch)
+    set_train_mode(state.model)
+    trainer.reset(epoch)
     if state.midway:
-        training.meter.restore(state.midway["meter"], fold.train.device)
-        restore_draws(state.midway["random"])
+        trainer.meter.load_state_dict(state.midway["meter"], fold.train.device)
+        restore_rng_states(state.midway["random"])
         state.midway = None
     done, keeper, until = first, within.keeper, within.until
+    due = keeper.due if keeper is not None else None
     try:
-        for step, batch in enumerate(passing, first):
+        for step, batch in enumerate(batches, first):
             now = epoch + step / steps
-            set_rate(state.optimizer, recipe.schedule(now, recipe.max_epochs, history), now)
-            training.take(*batch)
+            rates.set(recipe.schedule(now, recipe.max_epochs, history), now)
+            trainer.run(*batch)
             recipe.average.update(state.averaged, state.model, epoch * steps + step)
             done = step + 1
-            if keeper is not None and keeper.due() and done < last:
+            if keeper is not None and due is not None and due() and done < last:
                 refuse_divergence(state, epoch, fold.name, within.masks)
-                keep(state, keeper, done, perf_counter() - started, training)
+                save_within_epoch(state, keeper, done, perf_counter() - started, trainer)
             if perf_counter() >= until:
                 break
-    except torch.linalg.LinAlgError as error:  # of numbers that are not finite
+    except torch.linalg.LinAlgError as error:  # from numbers that are not finite
         raise diverged(state, epoch, fold.name, str(error).split("\n")[0].rstrip(".")) from error
 
-    metrics = training.meter.read("train")
+    metrics = trainer.meter.read("train")
     refuse_infinite_loss(metrics, "train", state, epoch, fold.name)
     seconds = perf_counter() - started
     speed = {"seconds": seconds, "examples_per_second": sum(map(len, pieces[:done])) / seconds}
@@ -175,43 +171,20 @@ def train_epoch(
     return metrics | {"lr": rate} | speed | cut
 
 
-def keep(state: State, keeper: Observer, step: int, seconds: float, training: Round) -> None:
-    """Let a state be kept in the middle of an epoch, after this many of its steps and seconds."""
+def save_within_epoch(
+    state: State, keeper: Observer, step: int, seconds: float, trainer: BatchRunner
+) -> None:
+    """Have a checkpoint written within an epoch, after ``step`` steps and ``seconds`` of it."""
     state.midway = {
         "step": step,
         "seconds": seconds,
-        "meter": training.meter.content(),
-        "random": draws(),
+        "meter": trainer.meter.state_dict(),
+        "random": rng_states(),
     }
     keeper.midway(state)
     state.midway = None
 
 
 def past(state: State, recipe: Recipe) -> list[float]:
-    """Return the monitored figures so far, larger is better."""
+    """Return the monitored values so far, larger is better."""
     return scores(state.history, recipe.monitor, recipe.mode)
-
-
-def rest_what_is_frozen(model: nn.Module) -> None:
-    """Leave parts that do not learn as they are in use: norm statistics stay, dropout is off."""
-    for part in model.modules():
-        learns = [parameter.requires_grad for parameter in part.parameters()]
-        if learns and not any(learns):
-            part.eval()
-
-
-def set_rate(optimizer: torch.optim.Optimizer, factor: float, epoch: float) -> float:
-    """Set every group's learning rate to ``factor`` times its base rate; return the first one's.
-
-    A group that learns in some epochs only, from ``group["learns"][0]`` to before the other, has
-    the rate 0 in all others; what is returned does not tell of it.
-    """
-    for group in optimizer.param_groups:
-        first, last = group.get("learns", (0.0, math.inf))
-        rate = group["initial_lr"] * factor if first <= epoch < last else 0.0
-        if not isinstance(group["lr"], Tensor):
-            group["lr"] = rate
-        elif group.get("told") != rate:  # a captured step reads it where it lies
-            group["lr"].fill_(rate)
-            group["told"] = rate
-    return optimizer.param_groups[0]["initial_lr"] * factor

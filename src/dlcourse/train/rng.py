@@ -1,6 +1,7 @@
-"""Random numbers as a function of the seed and the epoch."""
+"""Random number generators: seeded for each epoch, and their states for a checkpoint."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,3 +26,38 @@ def reseed(seed: int, epoch: int) -> None:
 def epoch_order(examples: int, seed: int, epoch: int) -> Tensor:
     """Return the order (N,) in which an epoch visits the examples, the same on every device."""
     return torch.randperm(examples, generator=generator(seed, Purpose.ORDER, epoch))
+
+
+def rng_states() -> dict[str, Any]:
+    """Return the states of all random number generators, as a checkpoint stores them.
+
+    On CUDA a state is the seed and the offset; replaying a CUDA graph advances the offset as its
+    kernels would.
+    """
+    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    version, words, python_gauss = random.getstate()
+    found: dict[str, Any] = {
+        "torch": torch.get_rng_state(),
+        "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss],
+        "python": [version, list(words), python_gauss],
+    }
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        found["cuda"] = torch.cuda.get_rng_state_all()
+    if torch.backends.mps.is_available():
+        found["mps"] = [torch.mps.get_rng_state()]
+    return found
+
+
+def restore_rng_states(found: dict[str, Any]) -> None:
+    """Restore the states of ``rng_states``, as far as this machine has the devices."""
+    torch.set_rng_state(found["torch"])
+    kind, keys, position, has_gauss, gauss = found["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    version, words, python_gauss = found["python"]
+    random.setstate((version, tuple(words), python_gauss))
+    if torch.cuda.is_available():
+        for device, state in enumerate(found.get("cuda", [])[: torch.cuda.device_count()]):
+            torch.cuda.set_rng_state(state, device)
+    if torch.backends.mps.is_available():
+        for state in found.get("mps", []):
+            torch.mps.set_rng_state(state)

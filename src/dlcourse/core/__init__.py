@@ -1,0 +1,25 @@
+"""The nouns that all parts of dlcourse share."""
+
+from dlcourse.core.data import WHITE, Dataset, Fold, Split, Standardize, Whiten
+from dlcourse.core.dtypes import at_least_float32, has_float64
+from dlcourse.core.history import Record, best_epoch, scores
+from dlcourse.core.training import Average, Metric, Observer, Recipe, State
+
+__all__ = [
+    "WHITE",
+    "Average",
+    "Dataset",
+    "Fold",
+    "Metric",
+    "Observer",
+    "Recipe",
+    "Record",
+    "Split",
+    "Standardize",
+    "State",
+    "Whiten",
+    "at_least_float32",
+    "best_epoch",
+    "has_float64",
+    "scores",
+]

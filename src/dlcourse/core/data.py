@@ -1,0 +1,157 @@
+"""The data of a run: splits, data sets, their standardisation, folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+WHITE = 255.0  # the largest value of a uint8 image
+
+
+@dataclass(frozen=True)
+class Split:
+    """The examples of one part of a data set.
+
+    inputs: (N, C, H, W) uint8 images or (N, D) float features.
+    targets: (N,) int64 classes, or (N, K) float values of a regression.
+    contents: (N,) int64 on the CPU, a digest of the file that each example was read from; None
+        where the inputs themselves are compared.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    contents: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the batches."""
+        return self.targets.device
+
+    def subset(self, index: Tensor) -> Split:
+        """Return the examples at the given positions (M,), in that order."""
+        contents = None if self.contents is None else self.contents[index.cpu()]
+        index = index.to(self.device)
+        return replace(
+            self, inputs=self.inputs[index], targets=self.targets[index], contents=contents
+        )
+
+    def stretch(self, start: int, stop: int) -> Split:
+        """Return the examples from ``start`` to before ``stop``, without a copy."""
+        contents = None if self.contents is None else self.contents[start:stop]
+        return replace(
+            self,
+            inputs=self.inputs[start:stop],
+            targets=self.targets[start:stop],
+            contents=contents,
+        )
+
+    def to(self, device: torch.device) -> Split:
+        """Return the same examples on the given device."""
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+    def batches(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the raw inputs and targets at each piece of indices (batch,), on the device."""
+        for batch in self.prefetch(pieces):
+            yield self.fetch(*batch)
+
+    def prefetch(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the arguments of ``fetch``: indices (batch,), and prefetched inputs if streaming."""
+        for index in pieces:
+            yield (index,)
+
+    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the raw inputs and targets at the positions (batch,), on the device."""
+        return self.inputs.index_select(0, index), self.targets.index_select(0, index)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set as its source provides it, before a validation part is split off.
+
+    classes: the names of the classes, in the order of the targets; empty for a regression.
+    ready_val: the number of examples at the end of ``train`` that are a ready-made validation part.
+    groups: (N,) int64, the group of every training example, such as the patient an image shows;
+        None where examples are independent.
+    features: the names of a table's columns (D,); empty where the inputs have none.
+    verified: whether the examples follow from the config alone: generated, or read from files
+        with known checksums.
+    fingerprint: what a run stores to recognise its data; see ``dlcourse.engine.fingerprint``.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...] = ()
+    ready_val: int = 0
+    groups: Tensor | None = None
+    features: tuple[str, ...] = ()
+    verified: bool = False
+    fingerprint: Any = None
+
+    @property
+    def task(self) -> str:
+        """``classification``, or ``regression`` where there are no classes."""
+        return "classification" if self.classes else "regression"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example: (C, H, W) or (D,)."""
+        return tuple(self.train.inputs.shape[1:])
+
+    @property
+    def output_size(self) -> int:
+        """The number of outputs a model needs: of the classes, or of the values of a regression."""
+        return len(self.classes) or self.train.targets.shape[1]
+
+
+@dataclass(frozen=True)
+class Standardize:
+    """Maps raw inputs (N, ...) to floats: (inputs - mean) * scale, on their device.
+
+    mean and scale broadcast against one example; scale is one over the standard deviation.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return torch.sub(inputs, self.mean).mul_(self.scale)  # a new tensor; uint8 becomes float
+
+    def to(self, device: torch.device) -> Standardize:
+        """Return the same map on the given device."""
+        return replace(self, mean=self.mean.to(device), scale=self.scale.to(device))
+
+
+@dataclass(frozen=True)
+class Whiten(Standardize):
+    """Maps raw inputs (N, ...) of D numbers each to decorrelated floats: (inputs - mean) @ scale.
+
+    scale: a matrix (D, D).
+    """
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        flat = torch.sub(inputs, self.mean).flatten(1)  # (N, D)
+        with torch.autocast(flat.device.type, enabled=False):  # sums of D numbers, in float32
+            return (flat @ self.scale).view(inputs.shape)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division of the training part: train on ``train``, choose the best epoch by ``val``.
+
+    name: the fold's folder; ``"."`` for a hold-out, ``"fold3"`` in cross-validation.
+    val: None if all examples are training data.
+    standardize: computed on ``train`` alone.
+    """
+
+    name: str
+    train: Split
+    val: Split | None
+    standardize: Standardize

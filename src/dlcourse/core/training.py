@@ -1,0 +1,159 @@
+"""The nouns of training: what changes (State), what is chosen (Recipe) and their parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.core.data import Fold
+from dlcourse.core.history import Record
+
+
+@dataclass
+class State:
+    """All that changes during training, and so all that a checkpoint holds.
+
+    averaged: the model that is evaluated and kept; without an average of the weights it is
+        ``model`` itself.
+    seconds: time spent in training and validation, in all sessions of the run.
+    midway: the position within an epoch, only in a checkpoint within an epoch and until training
+        has resumed there.
+
+    The number of completed epochs is ``len(history)``; the random numbers follow from the seed and
+    the epoch; the schedule, early stopping and the best epoch follow from the history. The scaler's
+    factor changes with fp16 only.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    averaged: nn.Module
+    history: list[Record] = field(default_factory=list)
+    seconds: float = 0.0
+    midway: dict | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: functions and numbers, all chosen before the first step.
+
+    Of a training step, in the order of their use:
+        augment: (inputs, targets, index, epoch) -> (inputs, targets) each; index (batch,) are the
+            examples' positions in the training data, epoch is a tensor on their device, from 0.
+        prepare: float inputs -> inputs in the model's memory order.
+        step: (state, inputs, targets, recipe) -> (outputs, mean loss); updates the weights.
+        autocast: the context in which forward passes run.
+        loss: (outputs, targets) -> the mean to minimise, perhaps with label smoothing.
+        penalties: model -> a term of the objective each.
+        clip: model -> None, bounds its gradients in place.
+        constraints: model -> None each, applied in place after every update.
+        average: updates ``State.averaged`` after every step.
+        training_metrics: the metrics that are computed during training.
+
+    Of evaluation:
+        predict: (model, standardised inputs) -> outputs, without gradients.
+        plain_loss: the loss without label smoothing.
+        metrics: all metrics.
+
+    Of the run:
+        schedule: (epoch, max_epochs, scores) -> the factor of every base learning rate.
+        stop: scores -> whether to end.
+        monitor, mode: the metric that decides the best epoch, and ``min`` or ``max``.
+        max_seconds: limit of training and validation time, in all sessions of the run together.
+        graph: (function of a batch, state) -> the same function, perhaps as one CUDA graph; with a
+            state, the function trains it.
+    """
+
+    augment: Sequence[Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]]
+    prepare: Callable[[Tensor], Tensor]
+    step: Callable[[State, Tensor, Tensor, Recipe], tuple[Tensor, Tensor]]
+    autocast: Callable[[], AbstractContextManager]
+    loss: Callable[[Tensor, Tensor], Tensor]
+    penalties: Sequence[Callable[[nn.Module], Tensor]]
+    clip: Callable[[nn.Module], None]
+    constraints: Sequence[Callable[[nn.Module], None]]
+    average: Average
+    training_metrics: Sequence[Metric]
+
+    predict: Callable[[nn.Module, Tensor], Tensor]
+    plain_loss: Callable[[Tensor, Tensor], Tensor]
+    metrics: Sequence[Metric]
+
+    schedule: Callable[[float, float, list[float]], float]
+    stop: Callable[[list[float]], bool]
+    monitor: str
+    mode: str
+    batch_size: int
+    max_epochs: float
+    seed: int
+    graph: Callable[[Callable[..., None], State | None], Callable[..., None]]
+    max_seconds: float = math.inf
+
+
+class Average(Protocol):
+    """An average of the weights over the steps, which is evaluated and saved."""
+
+    def start(self, model: nn.Module) -> nn.Module:
+        """Return the model to evaluate and save: a copy, or the model itself."""
+        ...
+
+    def update(self, averaged: nn.Module, model: nn.Module, step: int) -> None:
+        """Update the average after a training step, counted from 0."""
+
+
+class Metric(Protocol):
+    """A metric that follows from sums over examples, so that an epoch needs one read-back.
+
+    A class derived from it may also report more at the final test, from all outputs at once.
+    """
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return this batch's sums, any shape, on the outputs' device; no read-back."""
+        ...
+
+    def report(self, sums: Tensor, examples: int) -> dict[str, float]:
+        """Turn the sums over all batches (float64, on the CPU) into named values."""
+        ...
+
+    def full(self, outputs: Tensor, targets: Tensor) -> dict:
+        """Return a report on all outputs (N, K) and targets (N,), as values that JSON can hold."""
+        return {}
+
+
+class Observer(Protocol):
+    """Observes a run without changing it; a derived class overrides the methods that it needs."""
+
+    def introduce(self, facts: Mapping[str, str], fold: int, folds: int) -> None:
+        """Receive the facts about the run, before ``start``.
+
+        facts: ``{"model": "lenet, 61,706 parameters", ...}``, empty after the first fold that a
+            command trains. fold: counted from 1, of ``folds``.
+        """
+
+    def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
+        """Observe a new or restored state, before the first epoch."""
+
+    def watch(self, batches: Iterable, count: int) -> Iterable:
+        """Observe the batches of an epoch; yield all of them unchanged."""
+        return batches
+
+    due: Callable[[], bool] | None = None
+    """Counts a step and returns whether to call ``midway`` after it; None for never."""
+
+    def midway(self, state: State) -> None:
+        """Observe the state within an epoch, at the position ``state.midway``."""
+
+    def epoch(self, state: State) -> None:
+        """Observe the state after an epoch."""
+
+    def finish(self, state: State, result: dict) -> None:
+        """Observe the best weights and the result, once, at the end."""
+
+    def close(self) -> None:
+        """Close what was opened, whether the run succeeded or not."""
