@@ -130,11 +130,11 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
 
     def run_job_watched(**options: Any) -> dict:
         clock.mark("Hydra")
-        from dlcourse.machine.frozen_import import import_to_stay
+        from dlcourse.machine.frozen_import import frozen_import
 
-        import_to_stay("torch")
+        frozen_import("torch")
         clock.mark("torch")
-        experiment = import_to_stay("dlcourse.engine.run")
+        experiment = frozen_import("dlcourse.engine.run")
         clock.mark("experiment")
         load_data = experiment.load_data
 

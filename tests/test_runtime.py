@@ -65,7 +65,7 @@ def test_compiling_without_a_compiler_is_refused(compose, monkeypatch):
 
 MAKE = {
     "device": "auto", "precision": "fp32", "threads": None, "channels_last": "auto",
-    "linear": "auto", "keep_memory": False, "graph": True, "compile": False,
+    "linear": "auto", "fast_paths": True, "keep_memory": False, "graph": True, "compile": False,
     "deterministic": False,
 }  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_metrics_are_computed_on_the_cpu_where_the_device_has_no_float64(monkeyp
 
 FLOAT64 = {
     "has_float64": (
-        "data/transforms.py", "augment/mixing.py", "optim/closed_form.py", "core/dtypes.py",
+        "data/transforms.py", "augment/mixing.py", "optim/closed_form.py", "core/",
     ),
     "metrics, which the meter moves to the CPU": (
         "metric/", "train/meter.py", "engine/result.py", "engine/ensemble.py",

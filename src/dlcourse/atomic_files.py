@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, flushed, renamed; verified when read."""
+"""Write files atomically (temporary file, flush, rename) and verify them when read."""
 
 import json
 import math
@@ -16,18 +16,18 @@ class DamagedFileError(Exception):
 def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
     """Write ``path`` so that after a crash at any moment it holds the old content or the new.
 
-    ``fill`` is handed a binary file next to ``path``; once that is on the disk it takes the name.
+    ``fill`` gets a temporary binary file in the same folder, which is flushed and then renamed.
     Raises OSError, leaving the old file as it was.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(aside, "wb") as file:
+        with open(temporary, "wb") as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
+        os.replace(temporary, path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     if os.name == "posix":  # the new name itself is durable once its folder is flushed
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -68,7 +68,7 @@ def with_null(content: Any) -> Any:
 
 
 def save(path: Path, content: dict) -> None:
-    """Save tensors, numbers, words, lists and dicts of them with the guarantee of ``write``."""
+    """Save tensors, numbers, strings, lists and dicts of them with the guarantee of ``write``."""
     import torch  # here, so that writing text does not wait for it
 
     write(path, lambda file: torch.save(content, file))
@@ -93,15 +93,15 @@ def load_arrays(path: Path) -> dict[str, Any]:
             return dict(arrays)
     except FileNotFoundError:
         raise
-    except Exception as error:  # whatever zipfile or numpy make of wrong bytes
+    except Exception as error:  # zipfile and numpy raise many types for wrong bytes
         raise damaged(path, error) from error
 
 
 def load(path: Path) -> dict:
     """Read what ``save`` wrote, after every byte was checked against its checksum.
 
-    ``torch.load`` does not look at the CRC-32 sums in its own files, so a flipped bit would pass
-    for a weight. Code in the file is never run (``weights_only=True``).
+    ``torch.load`` does not check the CRC-32 sums in its files, so a flipped bit would become part
+    of a weight. Code in the file is never run (``weights_only=True``).
 
     Raises FileNotFoundError, or DamagedFileError with the file's name.
     """
@@ -115,11 +115,11 @@ def load(path: Path) -> dict:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (FileNotFoundError, DamagedFileError):
         raise
-    except Exception as error:  # whatever zipfile, the unpickler or torch make of wrong bytes
+    except Exception as error:  # zipfile, pickle and torch raise many types for wrong bytes
         raise damaged(path, error) from error
 
 
 def damaged(path: Path, error: Exception) -> DamagedFileError:
-    """Say that a file cannot be read, and in a line why."""
+    """Return the error of a file that cannot be read, with the reason in one line."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return DamagedFileError(f"{path} is damaged or not one of dlcourse's ({reason})")

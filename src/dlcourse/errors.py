@@ -1,4 +1,4 @@
-"""What ends a command, and the suggestions in its message."""
+"""The errors that end a command, and suggestions for their messages."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 SHOWN = 10  # suggestions in one message
-CLOSE = 0.6  # of 1: as alike as a word with one letter in three changed
+CLOSE = 0.6  # similarity, of 1: about one letter in three differs
 
 
 class Message(Exception):
@@ -27,25 +27,25 @@ class UserError(Message):
 class DivergedError(Message):
     """Ends a run whose loss or weights are no longer finite, with exit status 1.
 
-    only_val: the weights and the training loss are finite, so that the epochs before count.
+    only_val: only the validation loss is not finite, so that the epochs before it are valid.
     """
 
     only_val = False
 
 
 class PrunedError(Exception):
-    """Ends a trial of a sweep that the sweep gives no chance to become the best."""
+    """Ends a trial that the sweep has pruned."""
 
 
 class OwnCodeError(Exception):
-    """Ends a run in which code of the user's own took part in an error, with exit status 1."""
+    """Ends a run after an error that involves the user's own code, with exit status 1."""
 
 
 def nearest(word: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
-    """Say which of the known words may be meant and which are allowed, at most ten, the nearest.
+    """Return a hint: which known words may be meant, and the ten nearest that are allowed.
 
     ``nearest("lenett", ["lenet", "mlp"])`` is ``"did you mean lenet? Allowed: lenet, mlp"``.
-    close: those that may be meant, where the caller knows better.
+    close: the words that may be meant, if the caller has chosen them.
     """
     known = sorted(set(known))
     if not known:
@@ -59,7 +59,7 @@ def nearest(word: str, known: Iterable[str], close: Iterable[str] | None = None)
 
 
 def did_you_mean(word: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
-    """Say which of the known words may be meant, or nothing."""
+    """Return ``did you mean ...?``, or an empty string without a close word."""
     close = meant(word, known) if close is None else close
     return f"did you mean {' or '.join(close)}?" if close else ""
 
@@ -74,7 +74,7 @@ def shown(name: object) -> str:
 
 
 def meant(word: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Return the known words that may be meant: the same but for case and signs, or a close one."""
+    """Return the known words that may be meant: equal without case and punctuation, or similar."""
     known = sorted(set(known))
     same = [other for other in known if bare(other) == bare(word)]
     if same:
@@ -84,12 +84,12 @@ def meant(word: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 
 def by_likeness(word: str, known: Iterable[str]) -> list[str]:
-    """Return words in the order of their likeness to one, the most like first."""
+    """Return words sorted by their similarity to one, the most similar first."""
     return sorted(sorted(known), key=lambda other: -likeness(word, other))
 
 
 def likeness(word: str, other: str) -> float:
-    """Return how much two words are alike, from 0 to 1."""
+    """Return the similarity of two words, from 0 to 1."""
     return SequenceMatcher(None, bare(word)[:100], bare(other)).ratio()
 
 

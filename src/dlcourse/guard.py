@@ -1,4 +1,4 @@
-"""What observes, draws or reports never costs a run its result."""
+"""Keep failures of observers, plots and reports from ending a run."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 def guarded(what: str, *passing: type[Exception]) -> Iterator[None]:
     """Turn an exception of the block into one warning; the traceback goes to train.log alone.
 
-    what: which part is missing now, ``"The plot heat_map.png"``. passing: exceptions that are
-    raised all the same. KeyboardInterrupt and SystemExit pass.
+    what: the part that is missing now, ``"The plot heat_map.png"``. passing: exceptions that are
+    raised nevertheless. KeyboardInterrupt and SystemExit pass.
     """
     try:
         yield
@@ -32,9 +32,9 @@ def warn(text: str, error: Exception) -> None:
 
 
 class Droppable:
-    """Passes method calls on to what only looks, until one fails: one warning, and no more calls.
+    """Forwards method calls to an observing object; after one fails, warns once and stops.
 
-    what: what the warning calls it.
+    what: the object's name in the warning.
     """
 
     def __init__(self, what: str, watched: Any) -> None:

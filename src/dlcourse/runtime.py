@@ -1,4 +1,4 @@
-"""Where and how arithmetic runs: device, precision, threads, compilation, determinism."""
+"""The machine as a run uses it: device, precision, threads, compilation, determinism."""
 
 import logging
 import os
@@ -14,17 +14,19 @@ from torch import Tensor, nn
 
 from dlcourse.core import has_float64
 from dlcourse.errors import UserError
-from dlcourse.machine.linear_by_convolution import by_convolution
-from dlcourse.machine.malloc import keep_memory as keep_freed_memory
+from dlcourse.machine.fused_step import use_fused_kernels
+from dlcourse.machine.linear_by_convolution import use_convolutions
+from dlcourse.machine.malloc import keep_freed_memory
+from dlcourse.machine.skip_dynamo import restore_dynamo, skip_dynamo
 
-OPEN = "auto"  # an option that is still to be decided
+OPEN = "auto"  # an option that is not decided yet
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 log = logging.getLogger(__name__)
 
 
 class Runtime:
-    """The machine as a run uses it; making one sets PyTorch's process-wide switches.
+    """The machine as a run uses it; creating one sets PyTorch's process-wide switches.
 
     device: ``auto`` (CUDA where there is one, else Apple's GPU, else the CPU), ``cpu``, ``cuda``,
         ``cuda:1`` or ``mps``.
@@ -32,16 +34,18 @@ class Runtime:
         or ``fp64``, weights included.
     threads: of the CPU; None leaves PyTorch's choice.
     channels_last: keep images and filters in NHWC memory order.
-    linear: what computes linear layers on the CPU, matrix ``products`` or a ``convolution``.
-    keep_memory: on the CPU, keep what a step frees for the next one.
-    graph: replay each training step on CUDA as one graph.
+    linear: how linear layers are computed on the CPU, as matrix ``products`` or ``convolution``.
+    fast_paths: allow the shortcuts of ``dlcourse.machine``, which use private parts of PyTorch and
+        of the C library. False switches all of them off, ``keep_memory`` and ``graph`` included.
+    keep_memory: on the CPU, keep the memory that a step frees for the next one.
+    graph: on CUDA, replay each training step as one graph.
     compile: run the model through ``torch.compile``.
     deterministic: only reproducible kernels, slower on CUDA.
 
-    channels_last and linear can be ``auto``: open, until they are picked. As long as they are, it
-    is NHWC and products.
+    channels_last and linear can be ``auto`` until ``pick`` decides them; NHWC and products are used
+    until then.
 
-    Raises UserError where the machine lacks what is asked for.
+    Raises UserError if the machine lacks what the options need.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Runtime:
         threads: int | None,
         channels_last: bool | str,
         linear: str,
+        fast_paths: bool,
         keep_memory: bool,
         graph: bool,
         compile: bool,
@@ -60,10 +65,13 @@ class Runtime:
         self.device = choose_device(device)
         self.precision = precision
         self.channels_last = channels_last
-        self.linear = linear
+        self.linear = "products" if linear == OPEN and not fast_paths else linear
+        self.fast_paths = fast_paths
         self.dtype = torch.float64 if precision == "fp64" else torch.float32
-        # a graph holds learning rates in float32, and fp16 decides step by step whether to move
-        self.graph = graph and self.device.type == "cuda" and precision in ("fp32", "bf16")
+        # a graph has learning rates in float32, and fp16 decides at each step whether to update
+        self.graph = (
+            fast_paths and graph and self.device.type == "cuda" and precision in ("fp32", "bf16")
+        )
         self.compile = compile
         self.refuse_what_is_missing()
         if self.device.type == "mps" and channels_last == OPEN:
@@ -72,7 +80,7 @@ class Runtime:
             torch.cuda.set_device(self.device)  # whose streams and generator a graph uses
         if threads is not None:
             torch.set_num_threads(threads)
-        if keep_memory and self.device.type == "cpu":
+        if fast_paths and keep_memory and self.device.type == "cpu":
             keep_freed_memory()
         torch.backends.cudnn.benchmark = not deterministic
         torch.backends.cudnn.deterministic = deterministic
@@ -82,7 +90,7 @@ class Runtime:
             torch.use_deterministic_algorithms(deterministic)
 
     def refuse_what_is_missing(self) -> None:
-        """Raise UserError for a precision or a compiler that the device does not have."""
+        """Raise UserError for options that the device or other options do not allow."""
         device = {"cpu": "the CPU", "mps": "an Apple GPU"}.get(self.device.type)
         if device and self.precision == "fp16":
             raise UserError(
@@ -93,6 +101,11 @@ class Runtime:
             raise UserError(
                 "runtime.precision=fp64 is not known to Apple's GPUs.\n"
                 "Type runtime=cpu, or runtime.precision=fp32"
+            )
+        if self.linear == "convolution" and not self.fast_paths:
+            raise UserError(
+                "runtime.linear=convolution is a fast path, and runtime.fast_paths=false switches "
+                "all of them off.\nType runtime.linear=products, or runtime.fast_paths=true"
             )
         if self.compile and self.device.type == "mps":
             raise UserError(
@@ -108,28 +121,42 @@ class Runtime:
         self.linear = picks.get("linear", self.linear)
 
     def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
-        """Move a model here, in the order of its inputs and in this precision; compile it if asked.
+        """Move a model to the device, in its memory order and precision; compile it if chosen.
 
-        ``compile`` works in place, so that the names in a checkpoint stay clean.
+        It is compiled in place, so that the names in a checkpoint stay as they are.
         """
         if self.precision == "fp64":
             model.double()
         if self._reorders(input_shape):
-            model.to(self.device, memory_format=torch.channels_last)
+            to: Any = model.to  # PyTorch's stubs know this form with no device
+            to(self.device, memory_format=torch.channels_last)
             if self.device.type == "cpu":
-                for layer in filter(overruns, model.modules()):
-                    skip_pixels_first(layer)
+                for layer in model.modules():
+                    if isinstance(layer, nn.Conv2d) and overruns(layer):
+                        skip_pixels_first(layer)
         else:
             model.to(self.device)
         if self.linear == "convolution" and self.device.type == "cpu":
-            by_convolution(model)
+            use_convolutions(model)
         if self.compile:
             log.info("Compiling the model: its first batches take from seconds to minutes")
             model.compile()
         return model
 
+    def prepare_optimizers(self) -> None:
+        """Let optimizers work without PyTorch's compiler, or with it, before one is created."""
+        if self.fast_paths and not self.compile:
+            skip_dynamo()
+        else:
+            restore_dynamo()
+
+    def accelerate(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let an optimizer call its fused kernels directly, if fast paths are allowed."""
+        if self.fast_paths:
+            use_fused_kernels(optimizer)
+
     def prepare(self, input_shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-        """Return what puts a batch (N, *input_shape) into the model's memory order."""
+        """Return the function that puts a batch (N, *input_shape) into the model's memory order."""
         if self._reorders(input_shape):
             return partial(torch.Tensor.contiguous, memory_format=torch.channels_last)
         return torch.Tensor.contiguous
@@ -141,11 +168,11 @@ class Runtime:
         return torch.autocast(self.device.type, dtype=DTYPES[self.precision])
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Return what scales an fp16 loss so that small gradients survive; idle otherwise."""
+        """Return the loss scaler of fp16, which keeps small gradients; disabled otherwise."""
         return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
     def describe(self) -> str:
-        """Name the device as a person would, ``cuda (NVIDIA H200)`` or ``cpu (2 threads)``."""
+        """Return the device's name for people, ``cuda (NVIDIA H200)`` or ``cpu (2 threads)``."""
         if self.device.type == "mps":
             return "mps (Apple GPU)"
         if self.device.type == "cuda":
@@ -159,8 +186,8 @@ class Runtime:
 def overruns(layer: nn.Module) -> bool:
     """Return whether a layer's backward pass would write beyond its memory on the CPU.
 
-    In NHWC order oneDNN does so for 1 x 1 convolutions that skip pixels and see fewer channels
-    than it takes at a time, 16 with AVX-512: processes crashed at 4 to 15 channels (PyTorch 2.15;
+    In NHWC order oneDNN does so for 1 x 1 convolutions with a stride and fewer input channels than
+    it processes at a time, 16 with AVX-512: processes crashed at 4 to 15 channels (PyTorch 2.15;
     oneDNN issue 6035).
     """
     return (
@@ -173,14 +200,17 @@ def overruns(layer: nn.Module) -> bool:
 
 
 def skip_pixels_first(layer: nn.Conv2d) -> None:
-    """Let a 1 x 1 convolution with a stride get only the pixels that it does not skip."""
+    """Give a 1 x 1 convolution with a stride only the pixels that it uses, and no stride.
+
+    This is always on: without it, the backward pass may crash (see ``overruns``).
+    """
     rows, columns = layer.stride
     layer.stride = (1, 1)
     layer.register_forward_pre_hook(lambda _, inputs: (inputs[0][..., ::rows, ::columns],))
 
 
 def refuse_without_compiler() -> None:
-    """Raise UserError where there is none for the C++ that PyTorch's compiler writes on the CPU."""
+    """Raise UserError if there is no C++ compiler, which torch.compile needs on the CPU."""
     usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
     compiler = os.environ.get("CXX", usual)
     if shutil.which(compiler) is None:
@@ -191,7 +221,7 @@ def refuse_without_compiler() -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` into a device that is there."""
+    """Return the device of ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, if it exists."""
     apple = torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if apple else "cpu")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.machine.linear_by_convolution import LinearByConvolution, by_convolution
+from dlcourse.machine.linear_by_convolution import LinearByConvolution, use_convolutions
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5), (5,)])
@@ -14,7 +14,7 @@ from dlcourse.machine.linear_by_convolution import LinearByConvolution, by_convo
 def test_outputs_and_gradients_agree(shape, bias):
     usual = nn.Sequential(nn.Linear(5, 4, bias=bias), nn.Tanh()).double()
     other = copy.deepcopy(usual)
-    by_convolution(other)
+    use_convolutions(other)
     assert type(other[0]) is LinearByConvolution
     assert other.state_dict().keys() == usual.state_dict().keys()
     inputs = torch.randn(shape, dtype=torch.float64)
@@ -32,5 +32,5 @@ def test_subclasses_are_left_alone():
         pass
 
     model = nn.Sequential(Own(2, 2))
-    by_convolution(model)
+    use_convolutions(model)
     assert type(model[0]) is Own

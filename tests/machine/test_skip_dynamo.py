@@ -1,4 +1,4 @@
-"""Optimizers do without PyTorch's compiler what they do with it."""
+"""Optimizers without PyTorch's compiler do the same as with it."""
 
 import gc
 import sys
@@ -6,8 +6,8 @@ import sys
 import torch
 from torch.optim import Optimizer, optimizer
 
-from dlcourse.machine.frozen_import import import_to_stay
-from dlcourse.machine.skip_dynamo import leave_the_compiler_out
+from dlcourse.machine.frozen_import import frozen_import
+from dlcourse.machine.skip_dynamo import restore_dynamo, skip_dynamo
 
 
 def probe() -> type[Optimizer]:
@@ -36,16 +36,26 @@ def probe() -> type[Optimizer]:
 def test_only_the_wrappers_that_import_the_compiler_are_taken_away():
     made = probe()
     bare, other = made.zero_grad.__wrapped__, made.other
-    leave_the_compiler_out()
+    skip_dynamo()
     assert made.zero_grad is bare
     assert made.other is other
     assert made().step(3) == (False, 3)
     assert made(differentiable=True).step(closure=4) == (True, 4)
     assert made.step.__doc__.startswith("Say")
     again = made.step
-    leave_the_compiler_out()
+    skip_dynamo()
     assert made.step is again
     assert not hasattr(Optimizer.add_param_group, "__wrapped__")
+
+
+def test_restoring_puts_back_the_very_methods_that_were_replaced():
+    made = probe()
+    before = dict(vars(made))
+    skip_dynamo()
+    assert made.step is not before["step"]
+    restore_dynamo()
+    assert dict(vars(made)) == before
+    assert hasattr(Optimizer.add_param_group, "__wrapped__")
 
 
 def test_where_pytorch_has_no_such_wrappers_nothing_is_changed(monkeypatch):
@@ -53,24 +63,24 @@ def test_where_pytorch_has_no_such_wrappers_nothing_is_changed(monkeypatch):
     kept = made.zero_grad
     monkeypatch.delattr(torch, "_disable_dynamo")
     monkeypatch.delattr(optimizer, "_use_grad_for_differentiable")
-    leave_the_compiler_out()
+    skip_dynamo()
     assert made.zero_grad is kept
 
 
-def test_what_is_imported_to_stay_is_out_of_the_collectors_sight(tmp_path, monkeypatch):
+def test_a_frozen_import_is_not_garbage_collected(tmp_path, monkeypatch):
     (tmp_path / "much_code.py").write_text(
         "import gc\nON, ALL = gc.isenabled(), [[] for _ in 'ab']\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     gc.unfreeze()
     try:
-        module = import_to_stay("much_code")
+        module = frozen_import("much_code")
         assert not module.ON
         assert gc.isenabled()
         assert gc.get_freeze_count() > 0
         assert not any(thing is module.ALL for thing in gc.get_objects())
         gc.unfreeze()
-        assert import_to_stay("much_code") is module
+        assert frozen_import("much_code") is module
         assert gc.get_freeze_count() == 0, "frozen again"
     finally:
         gc.freeze()

@@ -62,7 +62,7 @@ class Split:
             yield self.fetch(*batch)
 
     def prefetch(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-        """Yield the arguments of ``fetch``: indices (batch,), and prefetched inputs if streaming."""
+        """Yield the arguments of ``fetch``: indices (batch,), and inputs that were read ahead."""
         for index in pieces:
             yield (index,)
 

@@ -23,8 +23,6 @@ from dlcourse.engine import fingerprint
 from dlcourse.engine.soft_targets import refusing_soft_targets
 from dlcourse.errors import UserError, nearest
 from dlcourse.machine.cuda_graph import eager, graphed
-from dlcourse.machine.fused_step import quicken
-from dlcourse.machine.skip_dynamo import leave_the_compiler_out
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.random_streams import of_version
 from dlcourse.runtime import Runtime
@@ -226,14 +224,13 @@ def make_state(
     )
     refuse_lonely_batch_norm(model, cfg.batch_size, len(fold.train) if fold else None)
     make_optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])
-    if not runtime.compile:
-        leave_the_compiler_out()
+    runtime.prepare_optimizers()
     if runtime.device.type == "mps" and make_optimizer.keywords.get("fused"):
         make_optimizer.keywords["fused"] = False  # not tried there
     optimizer = make_optimizer(groups)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
-    quicken(optimizer)
+    runtime.accelerate(optimizer)
     averaged = average_of(cfg).start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
 

@@ -3,12 +3,13 @@
 import logging
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
 from dlcourse.guard import guarded
-from dlcourse.machine.frozen_import import import_to_stay
+from dlcourse.machine.frozen_import import frozen_import
 from dlcourse.runs import run_folder
 from dlcourse.runs.messages import lines
 from dlcourse.schema.trust import foreign, to_type
@@ -60,7 +61,8 @@ def run_job(
     how to resume.
     """
     with working("importing PyTorch", plain=False):
-        run = import_to_stay("dlcourse.engine.run").run  # torch, only now that all is in order
+        load = frozen_import if config["runtime"]["fast_paths"] else import_module
+        run = load("dlcourse.engine.run").run  # torch, only now that the config is valid
     shown = run_folder.shown(folder)
     try:
         run(config, folder, overrides, hydra, observers, hparam_keys)

@@ -1,4 +1,4 @@
-"""Whether a backward is the slope of its forward, measured in double precision."""
+"""Compare gradients from autograd with central differences, in float64."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ STEP = 1e-5  # of the central difference, whose error is then about 1e-10 for nu
 
 
 def weighted_sum(outputs: Tensor) -> Tensor:
-    """Return a sum of all outputs, each with another weight, so that no errors cancel."""
+    """Return the sum of all outputs with different weights, so that errors do not cancel."""
     weights = torch.linspace(0.5, 1.5, outputs.numel(), dtype=outputs.dtype)
     return (outputs.flatten() * weights).sum()
 
@@ -17,9 +17,9 @@ def weighted_sum(outputs: Tensor) -> Tensor:
 def analytic_gradients(
     function: Callable[..., Tensor], arguments: Sequence[Tensor]
 ) -> list[Tensor]:
-    """Return what backward says of the weighted sum of the outputs: a gradient each argument.
+    """Return the gradients of the weighted sum of the outputs by autograd, one per argument.
 
-    An argument that gets no gradient has zeros.
+    The gradient of an argument that is not used is zero.
     """
     leaves = [argument.clone().requires_grad_() for argument in arguments]
     total = weighted_sum(function(*leaves))
@@ -28,9 +28,9 @@ def analytic_gradients(
 
 
 def numeric_gradients(function: Callable[..., Tensor], arguments: Sequence[Tensor]) -> list[Tensor]:
-    """Return the slopes (L(x + h) - L(x - h)) / 2h of the same sum, one entry at a time.
+    """Return the differences (L(x + h) - L(x - h)) / 2h of the same sum L, entry by entry.
 
-    It calls the function twice for each number in the arguments, which are float64.
+    It calls the function twice for each entry of the arguments, which are float64.
     """
     arguments = [argument.clone() for argument in arguments]
     gradients = [torch.empty_like(argument) for argument in arguments]
@@ -51,5 +51,5 @@ def numeric_gradients(function: Callable[..., Tensor], arguments: Sequence[Tenso
 def relative_error(analytic: Tensor, numeric: Tensor) -> float:
     """Return |a - n| / max(|a|, |n|), norms over all entries; 0 where both are zero."""
     larger = max(analytic.norm().item(), numeric.norm().item())
-    apart = (analytic - numeric).norm().item()
-    return apart / larger if apart > 0 or larger > 0 else apart  # not a number stays that
+    distance = (analytic - numeric).norm().item()
+    return distance / larger if distance > 0 or larger > 0 else distance  # NaN stays NaN

@@ -1,4 +1,4 @@
-"""Follows a forward pass from layer to layer and notes what each of them does."""
+"""Trace a forward pass layer by layer: shapes, operations, memory, receptive fields."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from dlcourse.introspect.tracer import Fields, Tracing
+from dlcourse.introspect.tracer import Fields, Tracer
 
 
 @dataclass
 class Layer:
     """A layer as it ran on one example, without the layers inside it.
 
-    name: dotted, as in the weights' names. output: its shape without the batch; empty where it
-    did not run. multiply_adds: of matrix products, convolutions and attention. activation: bytes
-    of what it made. seen: receptive fields along rows and columns; None where there is none.
+    name: dotted, as in the weights' names. output: its shape without the batch; empty if it did
+    not run. multiply_adds: of matrix products, convolutions and attention. activation: bytes that
+    it allocated. seen: the receptive fields along rows and columns; None if there are none.
     """
 
     name: str
@@ -30,20 +30,20 @@ class Layer:
 
 @dataclass
 class Frame:
-    """A layer while it runs: what had been used before it, and what the layers inside it use."""
+    """A layer while it runs: the totals before it, and those of the layers inside it."""
 
     before: tuple[int, int]
     inside: Iterable[int] = (0, 0)
     holds: bool = False
 
 
-def walk(
-    model: nn.Module, inputs: Tensor, counter: FlopCounterMode, tracing: Tracing
+def trace_layers(
+    model: nn.Module, inputs: Tensor, counter: FlopCounterMode, tracer: Tracer
 ) -> list[Layer]:
-    """Run a model; return its layers, those with parameters that did not run at the end.
+    """Run a model; return its layers, at the end those with parameters that did not run.
 
-    What is counted is a layer's own, without the layers inside it. A layer that only holds others
-    is left out, one that adds up paths or takes pieces together is there.
+    All numbers are a layer's own, without the layers inside it. A layer that only contains others
+    is left out; one that adds or concatenates their outputs is included.
     """
     names = {module: name for name, module in model.named_modules()}
     layers: dict[nn.Module, Layer] = {}
@@ -51,7 +51,7 @@ def walk(
     stack = [Frame((0, 0))]
 
     def used() -> tuple[int, int]:
-        return counter.get_total_flops() // 2, tracing.made  # an addition and a multiplication
+        return counter.get_total_flops() // 2, tracer.made  # an addition and a multiplication
 
     def enter(module: nn.Module, arguments: tuple) -> None:
         stack.append(Frame(used()))
@@ -70,7 +70,7 @@ def walk(
         layer.activation += own[1]
         made = next((leaf for leaf in tree_leaves(outputs) if isinstance(leaf, Tensor)), None)
         if made is not None:
-            layer.output, layer.seen = tuple(made.shape[1:]), getattr(made, "seen", None)
+            layer.output, layer.seen = tuple(made.shape[1:]), tracer.fields.get(made)
 
     handles = [module.register_forward_pre_hook(enter) for module in names]
     handles += [module.register_forward_hook(leave) for module in names]
@@ -86,7 +86,7 @@ def walk(
 
 
 def count(parameters: Iterable[Tensor], counted: set[Tensor]) -> int:
-    """Return how many numbers the parameters have that were not counted before."""
+    """Return the number of values in the parameters that were not counted before."""
     fresh = {parameter for parameter in parameters if parameter not in counted}
     counted |= fresh
     return sum(parameter.numel() for parameter in fresh)

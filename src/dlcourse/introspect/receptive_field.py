@@ -1,4 +1,4 @@
-"""The receptive field: which stretch of the input a unit of a map can see."""
+"""The receptive field: the part of the input that a unit of a feature map depends on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Window(NamedTuple):
-    """How a convolution or a pooling moves along one side of a map; all in units."""
+    """The window of a convolution or a pooling along one side of a map, in units of the map."""
 
     kernel: int
     stride: int = 1
@@ -16,7 +16,7 @@ class Window(NamedTuple):
 
 
 class ReceptiveField(NamedTuple):
-    """What the units of a map see along one side of the input, in pixels.
+    """The receptive fields of a map's units along one side of the input, in pixels.
 
     Unit i sees ``size`` pixels from ``start + i * jump`` on; a negative start lies in the padding.
     """
@@ -26,7 +26,7 @@ class ReceptiveField(NamedTuple):
     start: int
 
     def through(self, window: Window) -> ReceptiveField:
-        """Return the field of the map that a window makes of this one."""
+        """Return the field of the map that a window computes from this one."""
         return ReceptiveField(
             size=self.size + window.dilation * (window.kernel - 1) * self.jump,
             jump=self.jump * window.stride,

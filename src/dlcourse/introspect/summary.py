@@ -1,4 +1,4 @@
-"""What a model is made of, measured by running it on fake tensors: shapes without numbers."""
+"""Summarise a model by running it on fake tensors, which have shapes but no values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from dlcourse.introspect.layers import Layer, walk
-from dlcourse.introspect.tracer import Tracing, storage_bytes
+from dlcourse.introspect.layers import Layer, trace_layers
+from dlcourse.introspect.tracer import Tracer, storage_bytes
 from dlcourse.layer.pool import PoolFirst
 
 
@@ -29,16 +29,16 @@ def attention_flops(
 ATTENTION_ON_THE_CPU = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops,
 }
-"""What PyTorch's counter does not know in every version."""
+"""Operations that PyTorch's counter does not know in every version."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The layers in the order in which they ended, and the memory of the whole, in bytes.
+    """The layers in the order in which they ended, and the memory of the whole model in bytes.
 
     swaps: whether some max pooling is computed before the ReLU that it follows in ``layers``.
-    weights: with buffers. gradients: of what learns. forward: the most that one example takes at
-    once in use. saved: what autograd keeps of one example until backward.
+    weights: with buffers. gradients: of trainable parameters. forward: the peak for one example in
+    evaluation mode. saved: what autograd keeps for backward, for one example.
     """
 
     layers: list[Layer]
@@ -50,39 +50,39 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """All of them."""
+        """The number of parameters."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def multiply_adds(self) -> int:
-        """Those of one example."""
+        """The number of multiply-adds for one example."""
         return sum(layer.multiply_adds for layer in self.layers)
 
 
 def summarize(make: Callable[[], nn.Module], input_shape: tuple[int, ...]) -> Summary:
-    """Make a model and run it on inputs (1, *input_shape) in use and (2, *input_shape) in training.
+    """Make a model; run it on inputs (1, *input_shape) in eval and (2, *input_shape) in train mode.
 
-    No memory is taken: weights and values are fake. A model that has to know a value, to choose
-    its way by it, is run on zeros on the CPU instead.
+    No memory is allocated: weights and values are fake. A model whose control flow depends on
+    values is run on zeros on the CPU instead.
     """
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # it does a whole encoder in one operation
+    torch.backends.mha.set_fastpath_enabled(False)  # it computes a whole encoder in one operation
     try:
         skeleton = made_without_values(make)
         with fake():
             return measure(skeleton.to_empty(device="cpu"), input_shape)
-    except RuntimeError:  # of fake tensors that are asked for their values
+    except RuntimeError:  # from fake tensors whose values are read
         return measure(make(), input_shape)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def made_without_values(make: Callable[[], nn.Module]) -> nn.Module:
-    """Return a model on the meta device; one that looks at its first weights is made on the CPU."""
+    """Return a model on the meta device; made on the CPU first if it reads its initial weights."""
     try:
         with torch.device("meta"):
             return make()
-    except Exception:  # a model of the user's own may do anything with its values
+    except Exception:  # a user's model may do anything with its values
         return make().to("meta")
 
 
@@ -92,18 +92,18 @@ def fake() -> FakeTensorMode:
 
 
 def measure(model: nn.Module, input_shape: tuple[int, ...]) -> Summary:
-    """Run a model forward, in use and in training, and look at it.
+    """Run a model forward, in evaluation and in training mode; return its summary.
 
-    Where max pooling is computed before the ReLU that it follows, the layers are those of the
-    design, in its order, and the memory is that of the computation.
+    If max pooling is computed before the ReLU that it follows, the layers are listed in the order
+    of the design, and the memory is that of the computation.
     """
     parameters = list(model.parameters())
     swapping = [part for part in model.modules() if isinstance(part, PoolFirst) and part.swaps]
-    layers, tracing = look(model.eval(), input_shape)
+    layers, tracer = run_once(model.eval(), input_shape)
     if swapping:
         for part in swapping:
             part.as_designed = True
-        layers, _ = look(model, input_shape)
+        layers, _ = run_once(model, input_shape)
         for part in swapping:
             part.as_designed = False
     return Summary(
@@ -111,22 +111,22 @@ def measure(model: nn.Module, input_shape: tuple[int, ...]) -> Summary:
         swaps=bool(swapping),
         weights=storage_bytes([*parameters, *model.buffers()]),
         gradients=storage_bytes(p for p in parameters if p.requires_grad),
-        forward=tracing.peak,
+        forward=tracer.peak,
         saved=saved_bytes(model.train(), torch.zeros(2, *input_shape)) // 2,
     )
 
 
 @torch.no_grad()
-def look(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[list[Layer], Tracing]:
-    """Run a model on one example in use; return its layers and what was seen of the tensors."""
+def run_once(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[list[Layer], Tracer]:
+    """Run a model on one example in evaluation mode; return its layers and the tracer."""
     inputs = torch.zeros(1, *input_shape)
     counted = FlopCounterMode(display=False, custom_mapping=ATTENTION_ON_THE_CPU)
-    with counted as counter, Tracing(inputs) as tracing:
-        return walk(model, inputs, counter, tracing), tracing
+    with counted as counter, Tracer(inputs) as tracer:
+        return trace_layers(model, inputs, counter, tracer), tracer
 
 
 def saved_bytes(model: nn.Module, inputs: Tensor) -> int:
-    """Return the bytes that autograd keeps of a forward pass, weights not counted."""
+    """Return the bytes that autograd saves in a forward pass, without the weights."""
     weights = {p.untyped_storage()._cdata for p in [*model.parameters(), *model.buffers()]}
     kept = {}
 
@@ -137,7 +137,7 @@ def saved_bytes(model: nn.Module, inputs: Tensor) -> int:
         return tensor
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
-        outputs = model(inputs)  # holds on to what was kept, so that no place is used twice
+        outputs = model(inputs)  # keeps what was saved alive, so that no memory is counted twice
     del outputs
     return sum(kept.values())
 
@@ -147,7 +147,7 @@ def state_bytes(
 ) -> int | None:
     """Return the bytes of an optimizer's state after a first step with fake gradients.
 
-    None for one that needs more than gradients to make a step, as a line search does.
+    None for an optimizer whose step needs more than gradients, such as a line search.
     """
     skeleton = made_without_values(make)
     with fake():

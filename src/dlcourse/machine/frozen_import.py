@@ -1,4 +1,4 @@
-"""Imports of much code, which is there to stay."""
+"""Import heavy modules with the garbage collector off, and freeze them."""
 
 import gc
 import sys
@@ -6,12 +6,12 @@ from importlib import import_module
 from types import ModuleType
 
 
-def import_to_stay(name: str) -> ModuleType:
-    """Import a module with all it needs, out of the garbage collector's sight.
+def frozen_import(name: str) -> ModuleType:
+    """Import a module and its dependencies, and exclude them from garbage collection.
 
-    Classes and functions by the hundred thousand make the collector look for garbage again and
-    again, while they are made and when the process ends, and there is none: with PyTorch 0.35 s of
-    1.4 s. What it does not look at also stays shared with the processes that are forked later.
+    An import creates hundreds of thousands of objects, none of which is garbage. The collector
+    scans them again and again, during the import and when the process ends: 0.35 s of the 1.4 s
+    that PyTorch takes. Frozen objects also stay in memory shared with processes forked later.
     """
     if name in sys.modules:
         return sys.modules[name]

@@ -1,50 +1,52 @@
-"""Optimizers without detours."""
+"""Call fused optimizer kernels directly."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def quicken(optimizer: torch.optim.Optimizer) -> None:
-    """Let ``zero_grad`` only free gradients, and a fused Adam, AdamW or SGD only call its kernel.
+def use_fused_kernels(optimizer: torch.optim.Optimizer) -> None:
+    """Make ``zero_grad`` only free gradients, and a fused Adam, AdamW or SGD only call its kernel.
 
-    PyTorch's own ``step`` looks at every parameter anew, sorts them by device and type and tells
-    the profiler, which took 0.08 ms of an MLP's training step of 0.8 ms. The update is the same to
-    the last bit.
+    PyTorch's own ``step`` checks every parameter, groups them by device and dtype and notifies the
+    profiler, which takes 0.08 ms of an MLP's training step of 0.8 ms. The update is the same to the
+    last bit. The methods are replaced on this optimizer alone, not on its class.
     """
     parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
 
-    def free() -> None:
+    def free(set_to_none: bool = True) -> None:
         for weight in parameters:
             weight.grad = None
 
-    optimizer.zero_grad = free
+    replaced: Any = optimizer
+    replaced.zero_grad = free
     plain = {torch.optim.Adam: adam, torch.optim.AdamW: adam, torch.optim.SGD: sgd}
     kernel = plain.get(type(optimizer))
     if kernel and all(group.get("fused") for group in optimizer.param_groups):
-        optimizer.step = Direct(optimizer, kernel)
+        replaced.step = FusedStep(optimizer, kernel)
 
 
-class Direct:
-    """The step of a fused optimizer: one call of its kernel for each group.
+class FusedStep:
+    """The step of a fused optimizer: one call of its kernel for each parameter group.
 
-    Other steps are the optimizer's own: those before its state is there, with loss scaling, and
-    with a parameter that has no gradient.
+    The optimizer's own step is used before its state exists, with loss scaling, with a closure and
+    if a parameter has no gradient.
     """
 
     def __init__(
         self, optimizer: torch.optim.Optimizer, kernel: Callable[[dict, list, dict], None]
     ) -> None:
         self.optimizer, self.kernel = optimizer, kernel
-        self.own_step = optimizer.step
+        self.own_step: Callable[[Any], Any] = optimizer.step
         self.state: dict | None = None
         self.lists: list[dict[str, list[Tensor]]] = []
 
     def __call__(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Update all parameters; see ``torch.optim.Optimizer.step``."""
         optimizer = self.optimizer
-        overflow = getattr(optimizer, "found_inf", None)  # which GradScaler sets where it scales
+        overflow = getattr(optimizer, "found_inf", None)  # which GradScaler sets
         if overflow is not None:
             # PyTorch's first fused SGD step makes buffers, and an overflow leaves them unwritten
             return None if not self.gather() and overflow.item() else self.own_step(closure)
@@ -64,9 +66,9 @@ class Direct:
         return None
 
     def gather(self) -> bool:
-        """Put together each group's states in lists, once; return whether they are all there."""
+        """Gather the states of each group in lists, once; return whether all of them exist."""
         optimizer = self.optimizer
-        if self.state is optimizer.state:  # a checkpoint that is loaded brings another
+        if self.state is optimizer.state:  # loading a checkpoint replaces it
             return True
         names = {
             name for states in optimizer.state.values() for name, value in states.items()
@@ -85,9 +87,9 @@ class Direct:
 
 def adam(group: dict, gradients: list[Tensor], states: dict[str, list[Tensor]]) -> None:
     """Update a group as ``torch.optim.Adam`` and ``AdamW`` do with ``fused=True``."""
-    torch._foreach_add_(states["step"], 1)
+    torch._foreach_add_(states["step"], 1)  # pyright: ignore[reportPrivateImportUsage]
     decoupled = group["decoupled_weight_decay"]
-    update = torch._fused_adamw_ if decoupled else torch._fused_adam_
+    update = getattr(torch, "_fused_adamw_" if decoupled else "_fused_adam_")
     update(
         group["params"],
         gradients,
@@ -107,7 +109,7 @@ def adam(group: dict, gradients: list[Tensor], states: dict[str, list[Tensor]]) 
 
 def sgd(group: dict, gradients: list[Tensor], states: dict[str, list[Tensor]]) -> None:
     """Update a group as ``torch.optim.SGD`` does with ``fused=True``, from its second step on."""
-    torch._fused_sgd_(
+    torch._fused_sgd_(  # pyright: ignore[reportPrivateImportUsage]
         group["params"],
         gradients,
         states.get("momentum_buffer", []),

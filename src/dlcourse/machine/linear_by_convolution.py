@@ -5,11 +5,11 @@ from torch.nn import functional as F
 
 
 class LinearByConvolution(nn.Linear):
-    """Does what ``nn.Linear`` does, through the CPU's kernels for convolutions.
+    """An ``nn.Linear`` that uses the CPU's convolution kernels; equal to it up to rounding.
 
-    Maps (..., in_features) to (..., out_features): the rows are the pixels of one image, and
-    the weights a 1 x 1 filter; in NHWC order nothing has to be copied. Equal up to rounding. It is
-    for processors on which PyTorch's matrix product, MKL's, is the slower of the two.
+    Maps (..., in_features) to (..., out_features). The rows are the pixels of one image, and the
+    weights are 1 x 1 filters; in NHWC order nothing has to be copied. This is for processors on
+    which the matrix product of MKL is slower.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -19,8 +19,8 @@ class LinearByConvolution(nn.Linear):
         return outputs.permute(0, 2, 3, 1).reshape(*inputs.shape[:-1], self.out_features)
 
 
-def by_convolution(model: nn.Module) -> None:
-    """Let every plain linear layer of a model be computed as a convolution, in place."""
+def use_convolutions(model: nn.Module) -> None:
+    """Make a model compute every ``nn.Linear`` as a convolution, in place; derived classes stay."""
     for layer in model.modules():
         if type(layer) is nn.Linear:
             layer.__class__ = LinearByConvolution

@@ -1,4 +1,4 @@
-"""Memory that stays with the process."""
+"""Make glibc malloc keep freed memory."""
 
 import ctypes
 
@@ -6,14 +6,15 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # the names of glibc's malloc.h
 LARGE = 2**30
 
 
-def keep_memory() -> bool:
-    """Let the C library keep what was freed instead of giving it back to the system.
+def keep_freed_memory() -> bool:
+    """Make the C library keep freed memory instead of returning it to the system.
 
-    A training step frees its activations and gradients and takes the same memory again. Blocks of
-    32 MiB and more, and the end of the heap, are given back at once, and every page is faulted in
-    and zeroed again: ResNet-18 had 230,000 page faults a step, 1,700 so.
+    A training step frees its activations and gradients and allocates the same memory again. By
+    default, glibc returns blocks of 32 MiB and more, and the end of the heap, to the system at
+    once, and every page is faulted in and zeroed again: ResNet-18 had 230,000 page faults a step,
+    and has 1,700 with this setting.
 
-    Returns whether it could be done: only glibc, the C library of most Linux systems, takes it.
+    Returns whether the C library accepted it; only glibc, that of most Linux systems, does.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

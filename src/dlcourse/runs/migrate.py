@@ -25,6 +25,9 @@ OF_A_CLASS = {
     },
 }
 """Keys that came later, with the value that stands for what was done before they were there."""
+RUNTIME = "dlcourse.runtime.Runtime"
+PLAIN = {"channels_last": False, "linear": "products", "keep_memory": False, "graph": False}
+"""What ``runtime=plain`` was before ``fast_paths``, which is false in it and true elsewhere."""
 
 
 def completed(config: dict[str, Any]) -> dict[str, Any]:
@@ -41,4 +44,7 @@ def with_its_class(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     later = deepcopy(OF_A_CLASS.get(node.get("_target_"), {}))
-    return later | {key: with_its_class(value) for key, value in node.items()}
+    made = later | {key: with_its_class(value) for key, value in node.items()}
+    if node.get("_target_") == RUNTIME:
+        made = {"fast_paths": any(made.get(key) != value for key, value in PLAIN.items())} | made
+    return made

@@ -295,6 +295,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "channels_last": Flag(words=("auto",)),
         "linear": Word(("auto", "products", "convolution")),
         "keep_memory": Flag(),
+        "fast_paths": Flag(),
         "graph": Flag(),
         "compile": Flag(),
         "deterministic": Flag(),

@@ -4,7 +4,7 @@ It only imports: no random number is drawn, no thread is started, no device is t
 job finds what it would find in a process of its own that was started afresh.
 """
 
-from dlcourse.machine.frozen_import import import_to_stay
+from dlcourse.machine.frozen_import import frozen_import
 
 for name in (
     "matplotlib.backends.backend_agg",
@@ -14,4 +14,4 @@ for name in (
     "dlcourse.engine.run",
     "dlcourse.engine.job",
 ):
-    import_to_stay(name)
+    frozen_import(name)

@@ -1,1 +1,1 @@
-"""The loop and what it needs: it is handed models, losses and data, and imports none."""
+"""The training loop; it receives models, losses and data as arguments and imports none."""

@@ -1,4 +1,4 @@
-"""How an epoch is cut into batches."""
+"""Divide an epoch into batches."""
 
 import math
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def divide(order: Tensor, batch_size: int) -> list[Tensor]:
-    """Cut an epoch's order (N,) into pieces of ``batch_size``.
+    """Divide an epoch's order (N,) into batches of ``batch_size`` indices.
 
-    The last one is smaller where the examples do not divide evenly. A single example left over
-    joins the piece before it, because batch norm cannot work on one.
+    The last batch is smaller if the examples do not divide evenly. A single remaining example
+    joins the batch before it, because batch norm needs two.
     """
     pieces = list(order.split(batch_size))
     if len(pieces) > 1 and len(pieces[-1]) == 1 < batch_size:
@@ -19,12 +19,12 @@ def divide(order: Tensor, batch_size: int) -> list[Tensor]:
 
 
 def steps_left(steps: int, epochs: float) -> int:
-    """Return how many of an epoch's steps fit into what is left of all epochs, at least one."""
+    """Return the number of steps of an epoch if only ``epochs`` epochs remain, at least one."""
     return max(1, round(steps * min(1.0, epochs)))
 
 
 def all_steps(examples: int, batch_size: int, epochs: float) -> int:
-    """Return how many steps the epochs have together, the last of which may be a part of one."""
+    """Return the number of steps of all epochs, the last of which may be a part of one."""
     steps = len(divide(torch.arange(examples), batch_size))
     whole = math.ceil(epochs) - 1
     return whole * steps + steps_left(steps, epochs - whole)

@@ -1,4 +1,4 @@
-"""Checkpoints: all that changes during training, in one file."""
+"""Checkpoints: the state of training in one file, and the best weights in another."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ LAST, BEST = "last.pt", "best.pt"
 
 
 class Checkpoint(Observer):
-    """Keeps ``last.pt`` to resume from and ``best.pt`` to use, after every epoch.
+    """Writes ``last.pt`` to resume from and ``best.pt`` to use, after every epoch.
 
-    The best weights are written first: a run that is killed between the two files goes back an
-    epoch and writes the same best weights again.
+    The best weights are written first: a run that is killed between the two files resumes an epoch
+    earlier and writes the same best weights again.
 
-    every: when ``last.pt`` is written within an epoch as well; None for never.
+    every: the interval of writing ``last.pt`` within an epoch; None for never.
     """
 
     def __init__(self, folder: Path, every: Every | None = None) -> None:
@@ -56,7 +56,7 @@ class Checkpoint(Observer):
 
 
 def pack(state: State) -> dict:
-    """Return the state as tensors, numbers, words, lists and dicts of them."""
+    """Return the state as tensors, numbers, strings, lists and dicts of them."""
     return {
         "model": state.model.state_dict(),
         "averaged": state.averaged.state_dict(),  # the same tensors are stored once
@@ -69,14 +69,14 @@ def pack(state: State) -> dict:
 
 
 def begun(folder: Path) -> bool:
-    """Return whether a run's folder holds a checkpoint to go on from."""
+    """Return whether a run's folder has a checkpoint to resume from."""
     return (folder / FOLDER / LAST).exists()
 
 
 def restore(state: State, folder: Path) -> State:
-    """Bring a fresh state to where the last checkpoint in a run's folder left it.
+    """Load the last checkpoint of a run's folder into a new state.
 
-    Where there is no checkpoint, the state stays fresh: starting and going on are one thing.
+    Without a checkpoint the state stays new: starting and resuming are the same code.
     Raises UserError for a damaged checkpoint and for one of another model.
     """
     if not begun(folder):
@@ -98,7 +98,7 @@ def restore(state: State, folder: Path) -> State:
 
 
 def history_in(content: dict) -> list[Record]:
-    """Return the history that a checkpoint holds."""
+    """Return the history in a checkpoint's content."""
     return [Record(epoch, metrics) for epoch, metrics in content["history"]]
 
 
@@ -126,7 +126,7 @@ def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
 
 
 def load(path: Path) -> dict:
-    """Read a checkpoint; raises UserError where it is missing or damaged."""
+    """Read a checkpoint; raises UserError if it is missing or damaged."""
     try:
         return atomic_files.load(path)
     except FileNotFoundError as error:

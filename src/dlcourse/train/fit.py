@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import torch
-from torch import Tensor
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
 from dlcourse.train.batch_runner import BatchRunner
@@ -134,7 +133,7 @@ def train_epoch(
     first, earlier = (state.midway["step"], state.midway["seconds"]) if state.midway else (0, 0.0)
     started = perf_counter() - earlier
     last = len(pieces)
-    batches: Iterable[tuple[Tensor, ...]] = fold.train.prefetch(pieces[first:])
+    batches: Iterable[tuple[torch.Tensor, ...]] = fold.train.prefetch(pieces[first:])
     for observer in observers:
         batches = observer.watch(batches, last - first)
 
@@ -160,7 +159,8 @@ def train_epoch(
                 save_within_epoch(state, keeper, done, perf_counter() - started, trainer)
             if perf_counter() >= until:
                 break
-    except torch.linalg.LinAlgError as error:  # from numbers that are not finite
+    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
+        # from numbers that are not finite
         raise diverged(state, epoch, fold.name, str(error).split("\n")[0].rstrip(".")) from error
 
     metrics = trainer.meter.read("train")

@@ -46,7 +46,7 @@ class Meter:
             0,
         )  # first: a failed capture leaves no results
         examples = sum(map(len, targets))
-        loss = sum(loss * len(batch) for loss, batch in zip(losses, targets, strict=True))
+        loss: Any = sum(loss * len(batch) for loss, batch in zip(losses, targets, strict=True))
         if not has_float64(loss.device):  # one transfer for many batches, and metrics need float64
             outputs, targets = ([one.cpu() for one in part] for part in (outputs, targets))
             loss = loss.cpu()

@@ -34,7 +34,8 @@ def rng_states() -> dict[str, Any]:
     On CUDA a state is the seed and the offset; replaying a CUDA graph advances the offset as its
     kernels would.
     """
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    assert isinstance(keys, np.ndarray)
     version, words, python_gauss = random.getstate()
     found: dict[str, Any] = {
         "torch": torch.get_rng_state(),

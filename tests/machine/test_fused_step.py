@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.machine.fused_step import Direct, quicken
+from dlcourse.machine.fused_step import FusedStep, use_fused_kernels
 
 MAKERS = {
     "adam": lambda g: torch.optim.Adam(g, lr=0.01, weight_decay=0.1, fused=True),
@@ -29,7 +29,7 @@ def pair(name: str):
             {"params": [*model[1].parameters()], "lr": 0.02},
         ]
         made.append((model, MAKERS[name](groups)))
-    quicken(made[1][1])
+    use_fused_kernels(made[1][1])
     return made
 
 
@@ -44,7 +44,7 @@ def step(model, optimizer, inputs, skip=None):
 @pytest.mark.parametrize("name", MAKERS)
 def test_it_is_the_same_update(name):
     (one, plain), (other, quick) = pair(name)
-    assert isinstance(quick.step, Direct)
+    assert isinstance(quick.step, FusedStep)
     for number in range(6):
         inputs = torch.randn(7, 5)
         skip = 1 if number == 3 else None  # a parameter without a gradient stays
@@ -78,5 +78,5 @@ def test_its_own_step_is_used_if_the_kernel_is_not_all_of_it(monkeypatch):
 ])  # fmt: skip
 def test_other_optimizers_keep_their_step(make):
     optimizer = make(nn.Linear(2, 2).parameters())
-    quicken(optimizer)
-    assert not isinstance(optimizer.step, Direct)
+    use_fused_kernels(optimizer)
+    assert not isinstance(optimizer.step, FusedStep)

@@ -1,0 +1,156 @@
+"""``runtime.fast_paths=false`` switches off every shortcut and changes no bit of the result."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, prepared, same
+
+from dlcourse.errors import UserError
+from dlcourse.runs.migrate import completed
+from dlcourse.runtime import Runtime
+from dlcourse.train.fit import fit
+
+SNAPSHOT = """
+import gc, hashlib, json, sys
+from importlib import import_module
+from pathlib import Path
+
+import torch
+import torch.utils.data
+from torch.optim import Optimizer
+
+import dlcourse.engine.run  # all classes that a run uses exist before the first snapshot
+import dlcourse.engine.job
+from dlcourse.machine import malloc
+
+import torch._dynamo  # these two replace functions of PyTorch by themselves
+torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))]).step()
+
+calls = []
+malloc.ctypes.CDLL = lambda name: calls.append("mallopt")
+
+
+def derived(kind):
+    return {kind}.union(*(derived(child) for child in kind.__subclasses__()))
+
+
+def snapshot():
+    owners = [torch, torch.nn.functional, sys.modules["torch.optim.optimizer"], torch.Tensor,
+              torch.nn.Module, torch.nn.Linear, torch.nn.Conv2d, *derived(Optimizer)]
+    return {(id(owner), name): value for owner in owners for name, value in vars(owner).items()
+            if callable(value)}
+
+
+def changed(before):
+    after = snapshot()
+    return sorted({name for (owner, name), value in before.items()
+                   if after.get((owner, name)) is not value})
+
+
+made = []
+true_state = dlcourse.engine.run.make_state
+
+
+def keep(*arguments):
+    made.append(true_state(*arguments))
+    return made[-1]
+
+
+dlcourse.engine.run.make_state = keep
+folder, *overrides = sys.argv[1:]
+before, frozen = snapshot(), gc.get_freeze_count()
+sys.argv = ["train.py", *overrides, f"hydra.run.dir={folder}"]
+from dlcourse.cli import main
+
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end
+optimizer, model = made[0].optimizer, made[0].model
+print("FOUND", json.dumps({
+    "classes": changed(before),
+    "optimizer": sorted({"step", "zero_grad"} & vars(optimizer).keys()),
+    "layers": sorted({type(layer).__name__ for layer in model.modules()}),
+    "frozen": gc.get_freeze_count() > frozen,
+    "malloc": calls,
+}))
+"""
+
+
+def patches(folder, *overrides):
+    """Return what a run in a process of its own has patched."""
+    words = ["model=lenet", "optim=adam", "data.examples=60", "max_epochs=1", "observe=[]"]
+    ended = subprocess.run(
+        [sys.executable, "-c", SNAPSHOT, folder, *words, *overrides],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.partition("FOUND ")[2])
+
+
+def test_without_fast_paths_nothing_of_torch_is_patched(tmp_path):
+    found = patches(tmp_path / "plain", "runtime=plain")
+    assert found["classes"] == found["optimizer"] == found["malloc"] == []
+    assert "LinearByConvolution" not in found["layers"]
+
+
+def test_the_comparison_sees_every_fast_path(tmp_path):
+    found = patches(tmp_path / "fast", "runtime.linear=convolution")
+    assert "zero_grad" in found["classes"]
+    assert found["optimizer"] == ["step", "zero_grad"]
+    assert found["malloc"] == ["mallopt"]
+    assert "LinearByConvolution" in found["layers"]
+
+
+@pytest.mark.parametrize("words", [
+    ["model=mlp", "optim=sgd"],
+    ["model=mlp", "optim=nesterov", "optim.weight_decay=0.01"],
+    ["model=mlp", "optim=adam", "average=ema"],
+    ["model=mlp", "optim=adamw", "clip=norm"],
+    ["model=mlp", "optim=muon"],
+    ["model=mlp", "optim=sam"],
+    ["model=mlp", "optim=rmsprop"],
+    ["model=convnet", "optim=adam", "augment=[crop,flip]", "runtime.channels_last=true"],
+])  # fmt: skip
+def test_training_with_and_without_fast_paths_ends_with_the_same_bits(words, tiny):
+    histories, models = [], []
+    for fast in ("true", "false"):
+        keys = [f"runtime.fast_paths={fast}", f"runtime.keep_memory={fast}"]
+        state, fold, recipe = prepared(tiny(*words, "runtime.linear=products", *keys))
+        assert ("step" in vars(state.optimizer)) == (
+            fast == "true" and words[1] not in ("optim=muon", "optim=sam", "optim=rmsprop")
+        )
+        fit(state, fold, recipe)
+        models.append(state.model)
+        histories.append([
+            {key: value for key, value in record.metrics.items() if "second" not in key}
+            for record in state.history
+        ])  # fmt: skip
+    assert same(*models)
+    assert histories[0] == histories[1]
+
+
+def test_without_fast_paths_there_is_no_graph_and_no_convolution_for_linear_layers(monkeypatch):
+    options = {
+        "device": "cpu", "precision": "fp32", "threads": None, "channels_last": False,
+        "linear": "auto", "keep_memory": True, "graph": True, "compile": False,
+        "deterministic": False, "fast_paths": False,
+    }  # fmt: skip
+    runtime = Runtime(**options)
+    assert runtime.linear == "products"
+    assert not runtime.graph
+    with pytest.raises(UserError, match=r"(?s)fast_paths=false.*Type runtime[.]linear"):
+        Runtime(**options | {"linear": "convolution"})
+
+
+@pytest.mark.parametrize(("changes", "fast"), [
+    ({}, False), ({"keep_memory": True}, True), ({"fast_paths": False, "graph": True}, False),
+])  # fmt: skip
+def test_a_stored_config_from_before_the_key_gets_what_its_choice_has_now(changes, fast):
+    plain = {
+        "_target_": "dlcourse.runtime.Runtime", "channels_last": False, "linear": "products",
+        "keep_memory": False, "graph": False,
+    }  # fmt: skip
+    assert completed({"runtime": plain | changes})["runtime"]["fast_paths"] is fast
