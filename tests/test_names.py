@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlcourse import core
 
-PACKAGE = Path(core.__file__).parent
+PACKAGE = Path(core.__file__).parents[1]
 SAME_CONTRACT = {
     "log": "the logger of a module",
     "main": "the entry of a command",
