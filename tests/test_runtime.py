@@ -118,7 +118,7 @@ FLOAT64 = {
     ),
     "metrics, which the meter moves to the CPU": (
         "metric/", "train/meter.py", "engine/result.py", "engine/ensemble.py",
-        "engine/cross_validation.py", "engine/predictions.py",
+        "engine/cross_validation.py", "engine/predictions.py", "engine/trained_model.py",
     ),
     "made on the CPU": (
         "permutations.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
