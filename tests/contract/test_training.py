@@ -204,7 +204,8 @@ def test_a_design_trains_in_half_precision_with_weights_that_stay_whole(model, c
 
 
 @pytest.mark.parametrize(
-    "model", [name for name in DESIGNS.values() if option_facts("model", name)["smallest_image"]]
+    "model",
+    [name for name in DESIGNS.values() if option_facts("model", name).get("smallest_image")],
 )
 def test_every_norm_leaves_something_of_two_of_the_smallest_images(model, composed):
     """Where a norm averages over a single value, nothing is left of it, or torch refuses."""

@@ -18,7 +18,7 @@ def loss_of(compose, name, outputs, targets, *more):
 
 
 def soft(name):
-    return option_facts("loss", name)["soft_targets"]
+    return option_facts("loss", name).get("soft_targets")
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "nll"])

@@ -242,7 +242,9 @@ def ranges() -> dict[str, tuple[float | None, float | None]]:
     """Return the limits of every value that the loss or a metric of dlcourse reports."""
     metrics = [name for name in own_targets() if name.startswith("dlcourse.metric.")]
     known = [OF_THE_LOSS, *map(declared, metrics)]
-    return {name: (low, high) for one in known for name, (low, high) in one["ranges"].items()}
+    return {
+        name: (low, high) for one in known for name, (low, high) in one.get("ranges", {}).items()
+    }
 
 
 def smallest_image(config: Mapping[str, Any]) -> int | None:
