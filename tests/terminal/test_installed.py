@@ -43,14 +43,19 @@ def test_every_command_names_what_is_missing(command, tmp_path):
     assert "lacks torchvision, hydra-core, omegaconf" in result.stderr
 
 
+@pytest.fixture
+def clone(tmp_path):
+    """Return a copy of the clone without a virtual environment."""
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    shutil.copy(ROOT / "train.py", folder)
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src/dlcourse", folder / "src/dlcourse", ignore=without)
+    return folder
+
+
 @pytest.mark.parametrize("missing", NEEDED)
-def test_each_missing_dependency_is_named_with_the_two_ways_to_install(missing, tmp_path):
-    clone = tmp_path / "clone"
-    (clone / "src/dlcourse").mkdir(parents=True)
-    shutil.copy(ROOT / "train.py", clone)
-    for name in ("__init__.py", "errors.py", "terminal/__init__.py", "terminal/installed.py"):
-        (clone / "src/dlcourse" / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / "src/dlcourse" / name, clone / "src/dlcourse" / name)
+def test_each_missing_dependency_is_named_with_the_two_ways_to_install(missing, clone, tmp_path):
     environment = with_modules(tmp_path / "has", *(set(NEEDED) - {missing}))
     result = ended(clone / "train.py", environment, cwd=tmp_path)
     assert result.returncode == 2
