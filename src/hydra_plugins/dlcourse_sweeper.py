@@ -1,4 +1,4 @@
-"""Hydra's door to ``dlcourse.sweep``: what ``-m`` calls where ``hydra/sweeper=dlcourse``."""
+"""The Hydra plugin of ``dlcourse.sweep``: ``-m`` calls it with ``hydra/sweeper=dlcourse``."""
 
 import sys
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from omegaconf import DictConfig
 
 
 class DlcourseSweeper(Sweeper):
-    """Hands a sweep's words to ``dlcourse.sweep.run_sweep``.
+    """Passes a sweep's overrides to ``dlcourse.sweep.run_sweep``.
 
-    params: what a preset sweeps, ``{"optim": "sgd,adam"}``; words of the same key count instead.
+    params: what a preset sweeps, ``{"optim": "sgd,adam"}``; an override of the same key replaces
+    it.
     """
 
     def __init__(self, params: DictConfig | None = None) -> None:
@@ -20,11 +21,11 @@ class DlcourseSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Keep what Hydra composed of the words that are the same in every job."""
+        """Store the config that Hydra composed of the overrides that all jobs share."""
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
     def sweep(self, arguments: Sequence[str]) -> None:
-        """Run the sweep; ends with status 1 where a job has failed."""
+        """Run the sweep; exits with status 1 if a job failed."""
         from dlcourse.sweep.run_sweep import run_sweep  # Hydra opens every plugin at every start
         from dlcourse.terminal.command import FAILED
 

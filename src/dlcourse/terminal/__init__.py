@@ -1,1 +1,1 @@
-"""The terminal: messages, streams, and the one live line."""
+"""The terminal: error messages, standard streams, and the live line at the bottom."""

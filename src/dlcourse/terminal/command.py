@@ -1,4 +1,4 @@
-"""How every command of dlcourse ends: one message, an exit status, no traceback."""
+"""End every command of dlcourse with one message and an exit status, without a traceback."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ REFUSED = {
     errno.ENOSPC: ROOM,
     errno.EDQUOT: ROOM,
 }
-"""What the system may refuse a file for, and what to do about it."""
+"""Error numbers with which the system refuses a file, and what the user can do."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ONLY_INSTALLED = ("catalogue", "completion")
 """Commands without a script in a clone."""
@@ -39,11 +39,11 @@ LONGEST = 1000  # characters of a line of a message
 
 @contextmanager
 def one_message() -> Iterator[None]:
-    """Turn what went wrong for the user into one message on stderr and an exit status.
+    """Turn an error of the block into one message on stderr and an exit status.
 
-    2: the command cannot be carried out, or a file may not be used. 1: training diverged, or memory
-    or the disk ran out. 130: Ctrl-C.
-    143: SIGTERM. Whatever the surroundings are like, stdout and stderr can be written to.
+    2: the command cannot be executed, or a file cannot be used. 1: training diverged, or memory or
+    the disk is full. 130: Ctrl-C. 143: SIGTERM. In the block, stdout and stderr can always be
+    written to.
     """
     terminable()
     tidy_environment()
@@ -53,10 +53,11 @@ def one_message() -> Iterator[None]:
 
 
 def tidy_environment() -> None:
-    """Take away what other programs have set for themselves and what would mislead us.
+    """Change environment variables that other programs set and that would cause errors here.
 
-    Plots are drawn into files, so a notebook's or a window's backend is of no use, and one that is
-    not installed here would end matplotlib's import. An empty variable means that it is not set.
+    Plots are drawn into files, so matplotlib's backend is ``agg``: the import of matplotlib fails
+    where another backend is named that is not installed. An empty DLCOURSE_DATA counts as not set,
+    and so do COLUMNS and LINES that are not positive numbers.
     """
     os.environ["MPLBACKEND"] = "agg"
     if not os.environ.get("DLCOURSE_DATA", "set"):
@@ -67,18 +68,19 @@ def tidy_environment() -> None:
 
 
 def refuse_deleted_folder() -> None:
-    """Raise UserError where the folder that the command was typed in is gone."""
+    """Raise UserError if the current folder has been deleted."""
     try:
         os.getcwd()
     except FileNotFoundError as error:
         raise UserError(
-            "The folder you are in has been deleted.\nType cd <a folder that is there>, and again"
+            "The folder you are in has been deleted.\n"
+            "Type cd <a folder that exists>, and the command again"
         ) from error
 
 
 @contextmanager
 def errors_said() -> Iterator[None]:
-    """Say what went wrong for the user, and end with an exit status."""
+    """Print the message of an error of the block, and exit with a status."""
     try:
         yield
     except UserError as error:
@@ -96,7 +98,7 @@ def errors_said() -> Iterator[None]:
             say(
                 f"There is not enough memory: {reason}\n"
                 "Type a smaller batch_size, data.size or model; "
-                f"{own_name('shapes')} with the same overrides shows what a model takes"
+                f"{own_name('shapes')} with the same overrides shows how much memory a model takes"
             )
         elif own:
             say(own)
@@ -111,9 +113,9 @@ def errors_said() -> Iterator[None]:
 
 
 def refused_by_the_system(error: BaseException | None) -> OSError | None:
-    """Return the error by which the system refused a file, if that is what lies behind another.
+    """Return the OSError for a refused file among an error and its causes; None if there is none.
 
-    A log that cannot be opened, for example, becomes a ValueError in Python's ``logging``.
+    For example, Python's ``logging`` raises a ValueError for a log that cannot be opened.
     """
     while error is not None:
         if isinstance(error, OSError) and error.errno in REFUSED and error.filename is not None:
@@ -123,7 +125,7 @@ def refused_by_the_system(error: BaseException | None) -> OSError | None:
 
 
 def terminable() -> None:
-    """Let SIGTERM end this process as Ctrl-C does, with everything closed, and status 143."""
+    """Let SIGTERM end this process as Ctrl-C does: files are closed, and the status is 143."""
 
     def terminate(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
@@ -132,7 +134,7 @@ def terminable() -> None:
 
 
 def own_name(command: str = "train") -> str:
-    """Return how a command is typed by this user.
+    """Return a command as this user types it.
 
     ``dlcourse evaluate`` for a user of ``dlcourse``, ``python scripts/evaluate.py`` for one who
     typed ``python train.py`` in a clone. command: a subcommand of ``dlcourse``, or the path of a
@@ -168,9 +170,9 @@ def program_in_clone(command: str) -> list[str]:
 
 
 def program_and_command() -> tuple[str, str]:
-    """Return ``("dlcourse", "evaluate")``, which commands/main.py has put into ``sys.argv[0]``.
+    """Return ``("dlcourse", "evaluate")`` from ``sys.argv[0]``, which commands/main.py sets.
 
-    Both are empty where another program is running.
+    Both are empty if another program is running.
     """
     program, _, command = sys.argv[0].rpartition(" ")
     return (program, command) if program and is_command(command) else ("", "")
@@ -190,17 +192,17 @@ def is_command(name: str) -> bool:
 
 
 def in_own_form(text: str) -> str:
-    """Return a help text in which ``dlcourse <command>`` is how this user types the command."""
+    """Return a help text with each ``dlcourse <command>`` as this user types it."""
     return re.sub(r"\bdlcourse ([a-z]+(?:-[a-z]+)*)(?=[ \n`]|$)", with_own_name, text)
 
 
 def with_own_name(found: re.Match[str]) -> str:
-    """Return a command that was found in a text as this user types it."""
+    """Return the replacement of a match: the command as this user types it."""
     return own_name(found[1]) if is_command(found[1]) else found[0]
 
 
 def dashboard(folder: str) -> str:
-    """Return the command that shows a folder's runs in TensorBoard, as it can be typed here."""
+    """Return the command that shows a folder's runs in TensorBoard on this machine."""
     if shutil.which("tensorboard") is not None:
         return f"tensorboard --logdir {shlex.quote(folder)}"
     if VENV.is_relative_to(Path.cwd()) and Path("Makefile").is_file() and " " not in folder:
@@ -209,13 +211,13 @@ def dashboard(folder: str) -> str:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Return whether Python, NumPy or PyTorch, on the CPU or on a GPU, asked for memory in vain."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+    """Return whether an error of Python, NumPy or PyTorch means that memory ran out."""
+    phrases = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(phrase in str(error) for phrase in phrases)
 
 
 def say(error: Exception | str) -> None:
-    """Print an error's message, its further lines indented."""
+    """Print an error's message to stderr; lines after the first are indented."""
     lines = (
         line if len(line) <= LONGEST else f"{line[:LONGEST]} ..." for line in str(error).split("\n")
     )

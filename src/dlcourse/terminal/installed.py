@@ -1,6 +1,6 @@
-"""Whether this Python has what dlcourse needs; the first module that a clone's commands import.
+"""Check that this Python has all dependencies; the first module that a clone's commands import.
 
-It needs nothing but the standard library, and its syntax is that of old Pythons.
+It imports only the standard library, and its syntax is valid in old versions of Python.
 """
 
 import os
@@ -17,13 +17,13 @@ NEEDED = {
     "tensorboard": "tensorboard", "numpy": "numpy", "sklearn": "scikit-learn", "scipy": "scipy",
     "matplotlib": "matplotlib", "PIL": "pillow", "rich": "rich", "filelock": "filelock",
 }  # fmt: skip
-"""What pyproject.toml depends on: the module and what pip calls it."""
+"""The dependencies in pyproject.toml: name of the module, name for pip."""
 
 
 def require_installed() -> None:
     """End the command with one message and status 2 if this Python lacks a dependency.
 
-    Child processes find the package where this process has found it.
+    PYTHONPATH is set so that child processes import the same package.
     """
     own = [str(SOURCE), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(own))
@@ -40,16 +40,16 @@ def require_installed() -> None:
 
 
 def remedy() -> str:
-    """Return what to type: into the environment that make has made, or one of two ways to it."""
+    """Return what to type: how to use the environment in .venv, or two ways to install."""
     folder, activate = ("Scripts", "") if os.name == "nt" else ("bin", "source ")
     environment = CLONE / ".venv" / folder
     python = next(environment.glob("python*"), None)
     if python is not None and Path(sys.prefix).resolve() != (CLONE / ".venv").resolve():
-        words = [shown(environment / "python"), *sys.argv]
+        command = [shown(environment / "python"), *sys.argv]
         return (
             "  There is an environment in .venv. Activate it and type the command again:\n"
             f"    {activate}{shown(environment / 'activate')}\n"
-            f"  or type\n    {' '.join(map(shlex.quote, words))}"
+            f"  or type\n    {' '.join(map(shlex.quote, command))}"
         )
     where = "" if Path.cwd() == CLONE else f", in {CLONE}"
     return (
@@ -60,6 +60,6 @@ def remedy() -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path as it is typed from here: relative if it is below."""
+    """Return a path, relative to the current folder if it is inside it."""
     inside = Path.cwd() in path.absolute().parents
     return os.path.relpath(path) if inside else str(path)

@@ -1,6 +1,6 @@
-"""One line at the bottom of a terminal that says what is going on, and disappears when it is done.
+"""Show progress in one line at the bottom of a terminal, and remove it at the end.
 
-Off a terminal it is one plain line on stderr, and only where the work takes its time.
+If stdout is not a terminal, one plain line is printed to stderr, and only if the work is slow.
 """
 
 import os
@@ -13,26 +13,26 @@ from time import monotonic
 from typing import TextIO
 from unicodedata import east_asian_width
 
-TICK = 0.2  # seconds between two drawings: often enough to be alive, 0.01 % of a core
-AFTER = 0.3  # seconds until a line is drawn at all: what is done by then needs none
-PLAIN = 3.0  # seconds until a line is printed where there is no terminal
+TICK = 0.2  # seconds between two drawings; takes 0.01 % of a core
+AFTER = 0.3  # seconds until a line is drawn first; shorter work has no line
+PLAIN = 3.0  # seconds until a line is printed if stdout is not a terminal
 BAR = 24  # columns
 
 Line = Callable[[int], str]
-"""Columns -> what is shown."""
+"""Takes the number of columns, returns the text."""
 
 lock = RLock()
-lines: list[Line] = []  # the last one is shown
-drawn = 0  # columns of the line that stands there now, 0 for none
+lines: list[Line] = []  # of nested blocks; the last one is shown
+drawn = 0  # columns of the line on the screen; 0 for none
 
 
 def on_terminal() -> bool:
-    """Return whether stdout is a terminal on which a line can be written over."""
+    """Return whether stdout is a terminal in which a line can be overwritten."""
     return sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def columns() -> int:
-    """Return the terminal's width at this moment; 80 where it does not say."""
+    """Return the current width of the terminal in columns; 80 if it is unknown."""
     try:
         now = os.get_terminal_size(sys.stdout.fileno()).columns
     except (OSError, ValueError, AttributeError):
@@ -44,7 +44,8 @@ def columns() -> int:
 def live(line: Line, plain: str = "") -> Iterator[None]:
     """Show a line at the bottom of the terminal while the block runs; the innermost is shown.
 
-    plain: what is printed once off a terminal, where the block takes more than ``PLAIN`` seconds.
+    plain: text that is printed once if stdout is not a terminal and the block takes more than
+        ``PLAIN`` seconds.
     """
     if not on_terminal():
         timer = Timer(PLAIN, lambda: print(f"{plain} ...", file=sys.stderr, flush=True))
@@ -74,10 +75,11 @@ def live(line: Line, plain: str = "") -> Iterator[None]:
 
 @contextmanager
 def working(what: str, total: int = 0, *, plain: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show what takes its time, and for how long already, while the block runs.
+    """Show a description and the elapsed time while the block runs.
 
-    total: the number of steps, where it is known; the block is handed a function that counts them.
-    plain: whether a line is printed off a terminal where it takes long.
+    Yields a function that the block calls with a number of finished steps.
+    total: the number of steps; 0 if it is unknown.
+    plain: whether a line is printed if stdout is not a terminal and the block is slow.
     """
     started, done = monotonic(), 0
 
@@ -97,34 +99,34 @@ def working(what: str, total: int = 0, *, plain: bool = True) -> Iterator[Callab
 
 
 def bar(share: float, width: int = BAR) -> str:
-    """Return a bar of which a share from 0 to 1 is done."""
+    """Return a progress bar; share: the finished part, 0 to 1; width: in columns."""
     full = round(min(max(share, 0.0), 1.0) * width)
     return "━" * full + "─" * (width - full)
 
 
 def fitting(parts: list[str], width: int) -> str:
-    """Join as many parts as fit into a line of the terminal, the first ones first."""
+    """Join the first parts, as many as fit into a line of the terminal."""
     while len(parts) > 1 and cells("  ".join(parts)) >= width:
         parts = parts[:-1]
     return clipped("  ".join(parts), width - 1)
 
 
 def clipped(text: str, width: int) -> str:
-    """Return the beginning of a text that takes no more columns than there are."""
+    """Return the beginning of a text, at most ``width`` columns of it."""
     while cells(text) > width:
         text = text[:-1]
     return text
 
 
 def cells(text: str) -> int:
-    """Return how many columns a text takes: Chinese characters take two."""
+    """Return the number of columns of a text; a Chinese character takes two."""
     if text.isascii():
         return len(text)
     return len(text) + sum(east_asian_width(character) in "WF" for character in text)
 
 
 def duration(seconds: float) -> str:
-    """Return ``40 s``, ``3 min`` or ``2 h 10 min``."""
+    """Format seconds as ``40 s``, ``3 min`` or ``2 h 10 min``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -132,7 +134,7 @@ def duration(seconds: float) -> str:
 
 
 def draw_again_and_again(line: Line, done: Event) -> None:
-    """Draw a line while it is the innermost one, until it is done."""
+    """Draw a line every ``TICK`` seconds while it is the innermost one, until ``done`` is set."""
     if done.wait(AFTER):
         return
     while True:
@@ -144,7 +146,7 @@ def draw_again_and_again(line: Line, done: Event) -> None:
 
 
 def draw(text: str) -> None:
-    """Write a line over the one that stands there; blanks take away what is left of it."""
+    """Overwrite the line on the screen; spaces erase the rest of a longer one."""
     global drawn
     width = cells(text)
     put(f"\r{text}{' ' * (drawn - width)}{chr(8) * (drawn - width)}")
@@ -152,7 +154,7 @@ def draw(text: str) -> None:
 
 
 def hide() -> None:
-    """Take the line away, so that something else can be written where it stood."""
+    """Erase the line, so that other text can be written in its place."""
     global drawn
     if drawn:
         width, drawn = drawn, 0
@@ -160,8 +162,10 @@ def hide() -> None:
 
 
 def put(text: str) -> None:
-    """Write to the terminal itself."""
+    """Write to the terminal and not through ``Steady``, which would erase the line."""
     stream: TextIO = getattr(sys.stdout, "stream", sys.stdout)
-    with suppress(OSError, ValueError):  # it has gone; the next line that stays finds out
+    with suppress(
+        OSError, ValueError
+    ):  # the terminal is closed; the next ordinary output handles it
         stream.write(text)
         stream.flush()

@@ -1,4 +1,4 @@
-"""Standard streams that never end a command: closed, full, or of an encoding that lacks letters."""
+"""Make standard streams safe: closed ones, full disks, encodings without some characters."""
 
 import codecs
 import os
@@ -11,12 +11,12 @@ from typing import Any, TextIO
 from dlcourse.terminal import live_line
 
 OTHERWISE = {"±": "+-", "━": "=", "─": "-", "│": "|", "…": "...", "×": "x"}
-"""How the characters that dlcourse prints are written where an encoding lacks them."""
+"""Replacements for characters that dlcourse prints, for encodings without them."""
 ERRORS = "dlcourse"  # the name of the error handler
 
 
 class Nowhere(TextIOBase):
-    """A text stream that leads nowhere and has nothing to close."""
+    """A text stream that drops all text, without a file behind it."""
 
     def write(self, text: str) -> int:
         """Drop a text; returns its length."""
@@ -24,9 +24,9 @@ class Nowhere(TextIOBase):
 
 
 class Steady:
-    """A text stream that falls silent where it cannot be written to any more, and never raises.
+    """A text stream that never raises; after the first failed write it drops all text.
 
-    The live line at the bottom of the terminal is taken away before anything is written.
+    The live line at the bottom of the terminal is erased before anything is written.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -43,14 +43,14 @@ class Steady:
         return len(text)
 
     def flush(self) -> None:
-        """Hand on what has been written."""
+        """Flush the stream."""
         try:
             self.stream.flush()
         except (OSError, ValueError):
             self.silence()
 
     def silence(self) -> None:
-        """Let the stream lead nowhere, for whoever else in this process writes to it as well."""
+        """Redirect the stream to /dev/null, for every writer in this process."""
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
@@ -67,10 +67,10 @@ class Steady:
 def steady_streams() -> Iterator[None]:
     r"""Make stdin, stdout and stderr safe to use while the block runs.
 
-    A stream that was closed before the command started leads nowhere. A character that an encoding
-    lacks is written another way: ± as +-, most others as an escape such as \u732b.
+    A stream that was closed before the command started is opened to /dev/null. A character that an
+    encoding lacks is replaced: ± by +-, most others by an escape such as \u732b.
     """
-    if isinstance(sys.stdout, Steady):  # a block within such a block
+    if isinstance(sys.stdout, Steady):  # nested blocks
         yield
         return
     codecs.register_error(ERRORS, written_otherwise)
@@ -91,10 +91,10 @@ def steady_streams() -> Iterator[None]:
 
 
 def opened(number: int, stream: TextIO | None) -> TextIO:
-    """Return a standard stream; one that is closed is opened to lead nowhere.
+    """Return a standard stream; a closed one is opened to /dev/null.
 
-    Its number is taken too, here and for processes that are started later: otherwise what libraries
-    print would go into a file that happens to get this number.
+    Its file descriptor is opened too, here and for child processes. Otherwise the next file that is
+    opened would get this number, and the output of libraries would go into it.
     """
     with suppress(OSError, ValueError, AttributeError):
         if stream is not None and not stream.closed:
@@ -112,9 +112,10 @@ def opened(number: int, stream: TextIO | None) -> TextIO:
 
 
 def written_otherwise(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Return how a character that an encoding lacks is written, and where the text goes on.
+    """Return the replacement of a character that an encoding lacks, and where to continue.
 
-    A byte of a file name that is not UTF-8 is written as it is, as ``ls`` does.
+    It is an error handler for ``codecs``. A byte of a file name that is not UTF-8 is written
+    unchanged, as by ``ls``.
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error

@@ -1,4 +1,4 @@
-"""Errors in code of the user's own: where in their files, and nothing above or below it."""
+"""Describe errors in the user's own code, with the lines of their files only."""
 
 import os
 import sys
@@ -20,24 +20,24 @@ DLCOURSE = (
     str(PACKAGE.parents[1] / "train.py"),
 )
 LIBRARIES = tuple({os.path.realpath(path) + os.sep for path in sysconfig.get_paths().values()})
-"""Where files are that the user has not written."""
+"""Folders of Python and of installed libraries."""
 
 CALLED_WITH = {
     "model": ("input_shape", "output_size"), "init": ("model",), "optim": ("groups",),
     "schedule": ("epoch", "max_epochs", "scores"), "loss": ("outputs", "targets"),
     "regularizer": ("model",), "augment": ("inputs", "targets"), "stop": ("scores",),
 }  # fmt: skip
-"""The positional arguments with which a group's choice is called, besides its own keys."""
+"""The positional arguments with which a choice of a group is called, before its own options."""
 OFFERED = {"init": ("inputs",), "augment": ("classes", "seed", "index", "epoch")}
-"""Keyword arguments that a group's choice may take, and then gets."""
+"""Keyword arguments that are passed to a choice of a group if it has a parameter for them."""
 
 
 def explained(error: BaseException) -> str:
-    """Return an error in the user's own code with its traceback in their files.
+    """Return a message for an error in the user's own code, with the traceback of their files.
 
-    Empty where none of their files has a part in it.
+    Empty if the traceback contains none of their files.
     """
-    frames, called = [], False  # by dlcourse; command.py is only what an error passes through
+    frames, called = [], False  # called: by dlcourse, not counting command.py, which runs all
     for frame in traceback.extract_tb(error.__traceback__):
         if called and is_own(frame.filename):
             frames.append(frame)
@@ -48,19 +48,19 @@ def explained(error: BaseException) -> str:
         file, line = frames[-1].filename, frames[-1].lineno
     else:
         return ""
-    told = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
-    return f"Your code has an error in {shown(Path(file))}, line {line}.\n{told.rstrip()}"
+    report = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
+    return f"Your code has an error in {shown(Path(file))}, line {line}.\n{report.rstrip()}"
 
 
 def is_own(file: str) -> bool:
-    """Return whether a file of a traceback is the user's."""
+    """Return whether a file of a traceback belongs to the user."""
     real = os.path.realpath(file)
     foreign = file.startswith("<") or "site-packages" in file or "dist-packages" in file
     return bool(file) and not foreign and not real.startswith(LIBRARIES + DLCOURSE)
 
 
 def not_found(target: str, error: ImportError) -> str:
-    """Say that a config's ``_target_`` is in no module that there is."""
+    """Return the message for a ``_target_`` of a config that cannot be imported."""
     module = target.rpartition(".")[0]
     reason = str(error) if module else "it names no module, as in my_module.MyClass"
     return (
@@ -71,7 +71,7 @@ def not_found(target: str, error: ImportError) -> str:
 
 
 def check_call(group: str, target: str, function: Callable, keywords: dict) -> None:
-    """Raise UserError where a choice of the user's own cannot be called as its group is called."""
+    """Raise UserError if the user's own choice cannot be called with the arguments of its group."""
     positional = CALLED_WITH.get(group)
     if positional is None:
         return
@@ -95,7 +95,7 @@ def check_call(group: str, target: str, function: Callable, keywords: dict) -> N
 
 
 def place(function: Callable) -> str:
-    """Return where a function or class is defined, if that is known."""
+    """Return `` in <file>, line <n>`` for a function or class; empty if it is unknown."""
     module = sys.modules.get(getattr(function, "__module__", ""), None)
     file = getattr(module, "__file__", None)
     code = getattr(function, "__code__", None) or getattr(function.__init__, "__code__", None)
