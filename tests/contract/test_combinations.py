@@ -89,7 +89,7 @@ WRONG = [  # the words, and what the message must name
 
 
 @pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))
-def test_a_wrong_combination_is_told_with_the_key_and_the_remedy(words, named):
+def test_a_wrong_combination_is_one_message_with_its_key_and_what_to_type(words, named):
     with pytest.raises(UserError) as caught:
         check(composed(*words))
     message = str(caught.value)

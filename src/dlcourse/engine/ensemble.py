@@ -1,4 +1,4 @@
-"""Several models asked as one."""
+"""Averages the predictions of several models."""
 
 import math
 
@@ -15,7 +15,7 @@ def average(outputs: Tensor, kind: str, *, classes: bool) -> Tensor:
 
     - Logits of a softmax (``cross_entropy``, ``nll`` and every loss that declares nothing): the
       logarithm of the mean probability, whose softmax is that mean.
-    - Logits of a yes or no for each class (``bce``): the log-odds of the mean probability.
+    - Logits of one sigmoid for each class (``bce``): the log-odds of the mean probability.
     - Scores (``hinge``, ``squared_hinge``, ``perceptron``, ``mse``) and the values of a regression
       have no probabilities: the mean of the outputs themselves.
 

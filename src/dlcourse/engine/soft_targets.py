@@ -12,7 +12,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def refusing_soft_targets(loss: Loss, cfg: DictConfig) -> Loss:
-    """Return the loss; one that may not take mixed classes says so in one message if it fails.
+    """Return the loss; an undeclared one raises UserError if it fails on mixed classes.
 
     A loss that declares ``soft_targets`` was checked before, and is returned as it is.
     """

@@ -1,4 +1,4 @@
-"""What there is to choose from, read from the configs' own headers; imports no torch."""
+"""Lists every group and its choices, read from the configs and their headers; imports no torch."""
 
 import ast
 import re
@@ -101,7 +101,7 @@ def header_line(path: Path) -> str:
 
 
 def shortened_header(text: str, width: int) -> str:
-    """Shorten a header to a width: first its paper goes, then its last words."""
+    """Shorten a header to a width: first by its paper, then by its end."""
     if len(text) > width:
         text = PAPER.sub(".", text)
     return textwrap.shorten(text, width, placeholder=" ...")
@@ -159,10 +159,10 @@ def typed_value(value: object) -> str:
 
 
 def contract(group: str) -> str:
-    """Return the first paragraph of what a group's code says of itself."""
+    """Return the first paragraph of the docstring of a group's package."""
     if group == "experiment":
         return PRESETS
     path = PACKAGE_FOLDER / group / "__init__.py"
     source = path if path.exists() else PACKAGE_FOLDER / f"{group}.py"
-    told = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
-    return " ".join(told.split("\n\n")[0].split()).replace("``", "`")
+    docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return " ".join(docstring.split("\n\n")[0].split()).replace("``", "`")

@@ -1,4 +1,4 @@
-"""Which key or option may be meant by one that there is not."""
+"""Suggests the key or option that an unknown one may mean."""
 
 from collections.abc import Callable, Iterable
 
@@ -17,7 +17,7 @@ def option_meant(group: str, option: str, known: Iterable[str]) -> list[str]:
 
 
 def unknown_option(group: str, option: str, known: Iterable[str], several: bool) -> str:
-    """Say that a group has no such option, and what to type; several: it takes a list of them."""
+    """Return the message for an unknown option of a group; several: the group takes a list."""
     close = option_meant(group, option, known)
     guess = close[0] if close else "<one of them>"
     typed = f"'{group}=[{guess}]'" if several else f"{group}={guess}"
@@ -25,7 +25,7 @@ def unknown_option(group: str, option: str, known: Iterable[str], several: bool)
 
 
 def keys_meant(key: str, known: Iterable[str]) -> list[str]:
-    """Return what may be meant by a key that there is not, the likeliest first, at most three.
+    """Return what an unknown key may mean, the likeliest first, at most three.
 
     Each is a key or, where the name itself says the value, an override: ``cuda`` is
     ``runtime.device=cuda``.
@@ -49,7 +49,7 @@ def keys_meant(key: str, known: Iterable[str]) -> list[str]:
 def unknown_key(
     key: str, value: str, known: Iterable[str], options_of: Callable[[str], list[str]], command: str
 ) -> str:
-    """Say that there is no such key and what to type instead.
+    """Return the message for an unknown key, with what to type instead.
 
     options_of: the options of a group. command: as it is typed.
     """

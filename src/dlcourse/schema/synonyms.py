@@ -1,4 +1,4 @@
-"""Names that the field and other programs use for what has another name here.
+"""Names that the field and other programs use for the keys and options of dlcourse.
 
 Names are compared as letters and digits in lower case: ``batch-size`` is ``batchsize``.
 """

@@ -1,4 +1,4 @@
-"""What is read back from a folder is data: it never names code that then runs.
+"""Checks that a config read from a folder calls only trusted code.
 
 A folder may come from anybody. A stored config may call what dlcourse's own configs call, and the
 classes and functions of ``torch.optim``, ``torch.nn`` and ``torchvision.models``. Everything else
@@ -28,7 +28,8 @@ def check_trust(config: dict) -> None:
     for name in foreign(config):
         if not f"{name}.".startswith(trusted):
             raise UserError(
-                f"The stored config calls {name}, which no config of dlcourse calls.\n"
+                f"The stored config calls {name}, which is neither part of dlcourse nor "
+                "of a trusted library.\n"
                 f"If you know that code, type trust=[{name.split('.')[0]}]"
             )
 

@@ -57,7 +57,7 @@ RULES = (
 
 
 def check(config: dict) -> None:
-    """Raise UserError for the first thing in a plain config that cannot be meant."""
+    """Raise UserError for the first mistake in a plain config."""
     unknown = set(config) - {*GROUPS, *TOP_LEVEL}
     if unknown:
         key = min(unknown)

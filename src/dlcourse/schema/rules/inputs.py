@@ -63,13 +63,13 @@ def whitening_is_small_enough(config: dict) -> Iterator[str]:
 
 
 def published_weights_stay(config: dict) -> Iterator[str]:
-    """An initializer would draw over them."""
+    """An initializer would overwrite published weights."""
     published = fact(config["model"], "published_weights") and config["model"].get("weights")
     default = target(config, "init") == "dlcourse.init.default.default"
     if published and not default:
         name = target(config, "init").split(".")[-1]
         yield (
-            f"init={name} would draw over the published weights of model.weights={published}.\n"
+            f"init={name} would overwrite the published weights of model.weights={published}.\n"
             "Type init=default, or model.weights=null"
         )
 
@@ -106,10 +106,10 @@ def augmentation_options_fit(config: dict) -> Iterator[str]:
 def mirrors_are_large_enough(config: dict) -> Iterator[str]:
     """An image can be mirrored about its border once."""
     size, crop = config["data"].get("size"), config["augment"].get("crop", {})
-    asked = {"augment.crop.padding": crop["padding"]} if crop.get("mode") == "reflect" else {}
+    wanted = {"augment.crop.padding": crop["padding"]} if crop.get("mode") == "reflect" else {}
     if "shift" in config["view"]:
-        asked["view.shift.pixels"] = config["view"]["shift"].get("pixels", 0)
-    for key, pixels in asked.items():
+        wanted["view.shift.pixels"] = config["view"]["shift"].get("pixels", 0)
+    for key, pixels in wanted.items():
         if size is not None and pixels >= size:
             yield (
                 f"{key}={pixels} is more than an image of data.size={size} can mirror.\n"
@@ -118,7 +118,7 @@ def mirrors_are_large_enough(config: dict) -> Iterator[str]:
 
 
 def views_are_of_images(config: dict) -> Iterator[str]:
-    """A row of a table has no mirror image; an image to be rebuilt must stay as it is."""
+    """A row of a table has no mirror image; an image to be reconstructed must stay unchanged."""
     own = for_images(config["view"])
     if own and is_table(config):
         yield (
@@ -126,23 +126,23 @@ def views_are_of_images(config: dict) -> Iterator[str]:
         )
     elif own and config["data"]["reconstruct"]:
         yield (
-            f"view={own[0]} asks for another image than the one to be rebuilt with "
+            f"view={own[0]} changes the image that is to be reconstructed with "
             "data.reconstruct=true.\nType 'view=[]'"
         )
 
 
 def targets_that_are_images_stay(config: dict) -> Iterator[str]:
-    """A moved image would have to be rebuilt where it was."""
+    """The targets of a moved image would not move with it."""
     moved = for_images(config["augment"])
     if config["data"]["reconstruct"] and moved:
         yield (
             f"augment={moved[0]} changes the inputs, and with data.reconstruct=true the targets "
-            "stay as they were.\nType 'augment=[noise]', which an autoencoder learns to take away"
+            "stay unchanged.\nType 'augment=[noise]', which an autoencoder learns to remove"
         )
 
 
 def norm_fits_the_model(config: dict) -> Iterator[str]:
-    """Some averages would be over a single number."""
+    """A norm needs several values to average over."""
     norm = config["model"].get("norm")
     if norm == "instance" and target(config, "model") == "dlcourse.model.mlp.MLP":
         yield (
@@ -164,7 +164,7 @@ def norm_fits_the_model(config: dict) -> Iterator[str]:
 
 
 def mlp_widths(config: dict) -> list[int]:
-    """Return how many values each norm of an MLP looks at."""
+    """Return the number of values that each norm of an MLP averages over."""
     model = config["model"]
     if target(config, "model") != "dlcourse.model.mlp.MLP":
         return []
@@ -173,7 +173,7 @@ def mlp_widths(config: dict) -> list[int]:
 
 
 def one_value_to_average(norm: str, values: int) -> bool:
-    """Return whether a norm of a layer of single values has but one in each of its averages."""
+    """Return whether each average of a norm is over one value, in a layer of this many values."""
     return (norm == "layer" and values == 1) or (norm == "group" and values in (1, 2, 4, 8))
 
 
@@ -190,19 +190,19 @@ def maxout_has_its_pieces(config: dict) -> Iterator[str]:
 
 
 def image_folder_exists(config: dict) -> Iterator[str]:
-    """A folder of one's own cannot be downloaded."""
+    """A user's own image folder cannot be downloaded, so it must exist."""
     data = config["data"]
     if target(config, "data") == "dlcourse.data.image_folder.image_folder":
         folder = Path(data["root"]).expanduser() / data["folder"]
         if not os.path.isdir(folder):
             yield (
-                f"The image folder {folder} is not there, or may not be looked into.\n"
+                f"The image folder {folder} does not exist or cannot be read.\n"
                 "Type data.root=<folder>, a folder with one folder of images per class"
             )
 
 
 def a_range_goes_upwards(config: dict) -> Iterator[str]:
-    """Of a range of initial weights the lower end is the smaller one."""
+    """The lower end of a range of initial weights is below its upper end."""
     low, high = config["init"].get("low"), config["init"].get("high")
     if target(config, "init") == "dlcourse.init.uniform.uniform" and not low < high:
         bound = abs(high) or 0.05

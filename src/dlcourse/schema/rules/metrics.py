@@ -29,7 +29,7 @@ def monitor_is_measured(config: dict) -> Iterator[str]:
 
 
 def monitor_needs_validation(config: dict) -> Iterator[str]:
-    """Without a validation part nothing can be chosen by it."""
+    """A monitor of the validation part needs such a part."""
     if config["split"].get("fraction") == 0 and config["monitor"].startswith("val/"):
         yield (
             f"split.fraction=0 leaves no validation part, and monitor={config['monitor']} and "

@@ -8,7 +8,7 @@ NESTED = "dlcourse.split.nested.nested"
 
 
 def folds_are_filled(config: dict) -> Iterator[str]:
-    """Every fold validates on one example at least."""
+    """Every fold has at least one example for validation."""
     data, split = config["data"], config["split"]
     known, _ = sizes_of(data)
     examples = data["examples"] or known
@@ -25,7 +25,7 @@ def folds_are_filled(config: dict) -> Iterator[str]:
         if folds and folds > most:
             yield (
                 f"{key}={folds} is more than the {most} examples there are"
-                f"{' beside the outer fold' if key == 'split.inner' else ''}.\n"
+                f"{' outside the outer fold' if key == 'split.inner' else ''}.\n"
                 f"Type {key}={most} or less"
             )
 
@@ -41,7 +41,7 @@ def the_outer_fold_is_one_of_them(config: dict) -> Iterator[str]:
 
 
 def groups_stay_together(config: dict) -> Iterator[str]:
-    """A model that has seen one half of a group knows too much about the other."""
+    """A group must not be divided between training and validation: its examples are alike."""
     name, data = name_of(target(config, "split")), config["data"]
     grouping = fact(config["split"], "grouping")
     if data.get("group") is not None and grouping == "divided":

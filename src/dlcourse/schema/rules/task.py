@@ -43,12 +43,14 @@ def metrics_fit_the_task(config: dict) -> Iterator[str]:
 def mixed_targets_need_a_loss_that_takes_them(config: dict) -> Iterator[str]:
     """A mixed example belongs to two classes, by shares.
 
-    A loss that declares nothing may take them; ``engine`` says so if it does not.
+    A loss that declares nothing is allowed; ``engine.soft_targets`` reports it if it fails.
     """
     mixing = [name for name, node in config["augment"].items() if fact(node, "mixes_targets")]
     loss, soft = config["loss"], fact(config["loss"], "soft_targets")
     if mixing and not soft and (soft is False or fact(loss, "task") == "classification"):
-        declare = "; or _facts_: {soft_targets: true} into its YAML, if it takes shares of classes"
+        declare = (
+            "; or add _facts_: {soft_targets: true} to its YAML, if it takes shares of classes"
+        )
         yield (
             f"augment={mixing[0]} mixes classes, and loss={name_of(target(config, 'loss'))} takes "
             f"one class for each example.\nType loss=cross_entropy{declare * (soft is None)}"
@@ -56,7 +58,7 @@ def mixed_targets_need_a_loss_that_takes_them(config: dict) -> Iterator[str]:
 
 
 def an_autoencoder_has_its_inputs_as_targets(config: dict) -> Iterator[str]:
-    """Otherwise it would be a bottleneck in front of classes."""
+    """An autoencoder needs its inputs as targets."""
     model = target(config, "model")
     if model == "dlcourse.model.autoencoder.Autoencoder" and not config["data"]["reconstruct"]:
         yield (

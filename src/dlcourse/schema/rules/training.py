@@ -12,7 +12,7 @@ IDLE = {
 
 
 def some_methods_take_everything(config: dict) -> Iterator[str]:
-    """Some methods need the whole training part: on mini-batches they would be other methods."""
+    """Some methods are defined for the whole training part only, not for mini-batches."""
     batch_size = config["batch_size"]
     for group in ("optim", "model"):
         if fact(config[group], "full_batch") and batch_size != "full":
@@ -51,37 +51,39 @@ def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
         yield "optim=closed_form minimises squared errors.\nType loss=mse"
     if config["augment"] or config["regularizer"]:
         yield (
-            "optim=closed_form knows of no regularizer and no augment.\n"
+            "optim=closed_form supports no regularizer and no augment.\n"
             "Type 'regularizer=[]' 'augment=[]'; optim.ridge=0.1 penalises large weights"
         )
     for group, idle in IDLE.items():
         if target(config, group) != idle:
             yield (
-                f"optim=closed_form arrives in one step, and {group} would have no effect.\n"
+                f"optim=closed_form needs one step only, and {group} would have no effect.\n"
                 f"Type {group}={idle.split('.')[2]}"
             )
 
 
 def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
-    """A change of its steps afterwards would spoil its estimate of the curvature."""
+    """A later change of its steps would make its estimate of the curvature wrong."""
     if target(config, "optim") != "dlcourse.optim.lbfgs.LBFGS":
         return
     if target(config, "clip") != IDLE["clip"]:
         yield "optim=lbfgs chooses its steps' length itself and does not clip.\nType clip=none"
     if target(config, "average") == "dlcourse.average.lookahead.Lookahead":
         yield (
-            "average=lookahead moves the weights behind the back of optim=lbfgs.\n"
+            "average=lookahead changes the weights between the steps of optim=lbfgs, "
+            "whose estimate of the curvature is then wrong.\n"
             "Type average=none, or another optim"
         )
     if "max_norm" in config["regularizer"]:
         yield (
-            "regularizer=max_norm moves the weights behind the back of optim=lbfgs.\n"
+            "regularizer=max_norm changes the weights between the steps of optim=lbfgs, "
+            "whose estimate of the curvature is then wrong.\n"
             "Type 'regularizer=[l2]', or another optim"
         )
 
 
 def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
-    """Two that both bring a training step cannot be combined, nor a model that grows averaged."""
+    """Only one choice has a training step of its own; a model that adds units has no average."""
     if not fact(config["model"], "own_step"):
         return
     name = name_of(target(config, "model"))
@@ -92,7 +94,8 @@ def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
         )
     if target(config, "average") != IDLE["average"]:
         yield (
-            f"model={name} grows while it learns, and what grows has no average.\nType average=none"
+            f"model={name} adds units during training, so its weights cannot be averaged.\n"
+            "Type average=none"
         )
     if config["optim"]["freeze"]:
         yield (f"model={name} freezes its units itself.\nType optim.freeze=[]")
@@ -113,13 +116,13 @@ def frozen_parts_learn_in_some_epochs(config: dict) -> Iterator[str]:
         name = target(config, group)
         if fact(config[group], "own_length"):
             yield (
-                f"{group}={name_of(name)} has no learning rate that could rest in some "
+                f"{group}={name_of(name)} has no learning rate that could be 0 in some "
                 f"epochs.\nType optim.{wanted[0]}=[], or another {group}"
             )
 
 
 def warmup_fits_the_epochs(config: dict) -> Iterator[str]:
-    """The schedule proper needs some epochs as well."""
+    """The schedule after the warm-up needs some epochs as well."""
     epochs, length = config["max_epochs"], config["schedule"].get("warmup", 0)
     if length >= epochs:
         yield (
@@ -129,7 +132,7 @@ def warmup_fits_the_epochs(config: dict) -> Iterator[str]:
 
 
 def three_phases_need_room(config: dict) -> Iterator[str]:
-    """The way up and the way back down are equally long."""
+    """The phases up and down are equally long and together shorter than the run."""
     schedule = config["schedule"]
     if schedule.get("three_phase") and schedule["pct_start"] >= 0.5:
         yield (
@@ -139,11 +142,11 @@ def three_phases_need_room(config: dict) -> Iterator[str]:
 
 
 def precisions_need_their_device(config: dict) -> Iterator[str]:
-    """fp16 on the CPU is slow and bf16 is there for it; Apple's GPUs know no float64."""
+    """fp16 is slow on the CPU, where bf16 replaces it; Apple's GPUs do not support float64."""
     runtime = config["runtime"]
     precision, device = runtime.get("precision"), runtime.get("device")
     if precision == "fp64" and device == "mps":
-        yield "runtime.precision=fp64 is not known to Apple's GPUs.\nType runtime=cpu"
+        yield "runtime.precision=fp64 is not supported by Apple's GPUs.\nType runtime=cpu"
     if precision != "fp16":
         return
     if device in ("cpu", "mps"):
