@@ -1,7 +1,7 @@
 """The bounds of every key of a config, in one table for each group.
 
 A new option of a choice gets a line in its group's table; ``tests/contract/test_bounds.py`` says
-which lines are missing. A user's own YAML has its bounds in itself: see ``own_bounds``.
+which lines are missing. A user's own YAML declares its own bounds: see ``own_bounds``.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which runs' values of ``monitor`` can be compared; imports no torch."""
+"""Finds out whether two runs' values of ``monitor`` can be compared; imports no torch."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -30,7 +30,7 @@ def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the loss with its options, on which a value of ``monitor`` depends.
 
     Label smoothing is one of them: validation and test losses are measured without it, and so
-    favour models that were trained without it. Empty where ``monitor`` is no loss.
+    favour models that were trained without it. Empty if ``monitor`` is not a loss.
     values: every option by its dotted key; ``plain_loss`` is False for results of an older
     dlcourse, which measured them with label smoothing.
     """
@@ -52,7 +52,7 @@ def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def data_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return what says which examples and targets a value of ``monitor`` was measured on.
+    """Return the options that determine the examples and targets ``monitor`` was measured on.
 
     A value on the training part is measured on examples as the augmentations change them.
     """
@@ -87,12 +87,12 @@ def differing(some: Collection[tuple[tuple[str, str], ...]]) -> list[str]:
 def words_of(parts: tuple[tuple[str, str], ...], keys: Collection[str]) -> str:
     """Return some of ``loss_of`` or ``data_of`` as overrides, ``loss=hinge loss.margin=2``."""
     named = dict(parts)
-    words = []
+    overrides = []
     for key in keys:
         value = named.get(key, "0" if key == SMOOTHING else "null")
         name = key.removesuffix("._target_")
-        words.append(f"{name}={value if name == key else value.rpartition('.')[2]}")
-    return " ".join(words)
+        overrides.append(f"{name}={value if name == key else value.rpartition('.')[2]}")
+    return " ".join(overrides)
 
 
 def other_monitor(config: Mapping[str, Any]) -> str:

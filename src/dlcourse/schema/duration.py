@@ -8,7 +8,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds(value: Any) -> float | None:
-    """Return a duration in seconds, or None where the value is none.
+    """Return a duration in seconds, or None if the value is not a duration.
 
     A number without a unit is in seconds; units are s, m, h and d.
     """

@@ -1,4 +1,4 @@
-"""Kinds of values that a key of a config may hold."""
+"""The kinds of values that a key of a config can have, each with its bounds."""
 
 import math
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from dlcourse.schema.duration import seconds
 class Number:
     """A finite number within bounds.
 
-    whole: no fraction. above, below: the bound itself is excluded. words: what may stand instead.
-    empty: ``null`` may stand instead. example: what a message suggests to type.
+    whole: an integer. above, below: the bound itself is excluded. words: names that are allowed as
+    well. empty: ``null`` is allowed as well. example: what a message suggests to type.
     """
 
     low: float
@@ -68,7 +68,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Word:
-    """One of a few words."""
+    """One of a few names."""
 
     words: tuple[str, ...]
 
@@ -78,7 +78,7 @@ class Word:
         return self.words[0]
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is one of the words."""
+        """Return whether a value is one of the names."""
         return isinstance(value, str) and value in self.words
 
     def __str__(self) -> str:
@@ -87,10 +87,10 @@ class Word:
 
 @dataclass(frozen=True)
 class Function(Word):
-    """One of a few words, some of which may have numbers behind colons: ``leaky_relu:0.2``.
+    """One of a few names, some with parameters after colons: ``leaky_relu:0.2``.
 
-    numbers: what those of a word are called and may be, ``{"leaky_relu": {"slope": Number(...)}}``.
-        All of them are given or none; several are in ascending order.
+    numbers: the parameters of a name, ``{"leaky_relu": {"slope": Number(...)}}``. Either all of
+        them are given or none; several are in ascending order.
     """
 
     numbers: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Function(Word):
         return ":".join([word, *(str(bound.example) for bound in bounds)])
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is one of the words, alone or with all of its numbers."""
+        """Return whether a value is one of the names, alone or with all of its parameters."""
         if not isinstance(value, str) or ":" not in value:
             return super().allows(value)
         word, *texts = value.split(":")
@@ -115,12 +115,12 @@ class Function(Word):
         return fits and given == sorted(given)
 
     def closer(self, value: Any) -> "Function":
-        """Return what is allowed of the word that a value begins with, or of all words."""
+        """Return the kind narrowed to the name that a value begins with, if it is a known one."""
         word, colon, _ = str(value).partition(":")
         return replace(self, words=(word,)) if colon and word in self.words else self
 
     def spelled(self, word: str) -> str:
-        """Return a word and what may stand behind it, ``leaky_relu[:<slope>]``."""
+        """Return a name with its parameters, ``leaky_relu[:<slope>]``."""
         names = "".join(f":<{name}>" for name in self.numbers.get(word, {}))
         return f"{word}[{names}]" if names else word
 
@@ -136,7 +136,7 @@ class Function(Word):
 
 
 def as_number(text: str) -> int | float | None:
-    """Return the number that a text is; None if it is none."""
+    """Return a text as a number; None if it is not a number."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -187,7 +187,7 @@ class Duration:
 class Flag:
     """True or false.
 
-    words: what may stand instead.
+    words: names that are allowed as well.
     """
 
     example: str = "true"
@@ -205,7 +205,7 @@ QUOTED = """one that looks like a number or like true goes in quotes, '"2.5"'"""
 
 
 def is_text(value: Any, numbers: bool) -> bool:
-    """Return whether a value is a text that is not empty, or a whole number where it may be."""
+    """Return whether a value is a nonempty text, or a whole number if these are allowed."""
     if isinstance(value, str):
         return value != ""
     return numbers and type(value) is int  # a truth value is an int as well
@@ -215,7 +215,7 @@ def is_text(value: Any, numbers: bool) -> bool:
 class Text:
     """Any text, such as the name of a folder; or ``null`` if it may be ``empty``.
 
-    numbers: a whole number may stand instead, such as the name of a column.
+    numbers: a whole number is allowed as well, such as the name of a column.
     """
 
     example: str
@@ -234,7 +234,7 @@ class Text:
 class Texts:
     """A list of texts; or ``null`` if it may be ``empty``.
 
-    numbers: whole numbers may stand among them.
+    numbers: whole numbers are allowed as well.
     """
 
     example: str
