@@ -90,7 +90,7 @@ def divide(words: Sequence[str], parser: ArgumentParser) -> tuple[list[str], lis
         if equals or action.nargs == 0:
             continue
         if (action.nargs is None and rest) or (
-            action.nargs == "?" and rest and rest[0] in action.choices
+            action.nargs == "?" and rest and rest[0] in (action.choices or ())
         ):
             flags.append(rest.pop(0))
     return [word for word in flags if word != "--"], overrides
@@ -207,7 +207,7 @@ def refuse_lists(overrides: list[str], flags: list[str]) -> None:
     for word in OverridesParser.create().parse_overrides(overrides):
         if not word.is_sweep_override():
             continue
-        key, typed = word.key_or_group, word.input_line
+        key, typed = word.key_or_group, word.input_line or ""
         value = typed.partition("=")[2]
         kind = bounds_of(key)
         ways = []

@@ -47,9 +47,11 @@ def compose(
         raise broken_yaml(config_dir) or explain(error, fixed, config_dir) from error
     except (YAMLError, OSError, AttributeError, AssertionError, RecursionError) as error:
         broken = broken_yaml(config_dir)
-        if broken is None and not isinstance(error, OSError):
+        if broken is None and isinstance(error, OSError):
+            broken = UserError(f"{error.strerror or error}\nType shorter names")
+        if broken is None:
             raise
-        raise broken or UserError(f"{error.strerror or error}\nType shorter names") from error
+        raise broken from error
     for group in set(GROUPS) - set(MULTIPLE) - set(cfg.hydra.runtime.choices):
         known = ", ".join(sorted(options_of(group, config_dir)))
         raise UserError(f"{group} takes exactly one choice.\nType {group}=<one of {known}>")
