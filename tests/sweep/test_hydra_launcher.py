@@ -192,7 +192,7 @@ def test_a_search_hands_over_as_many_jobs_as_there_are_workers(sweep, launcher, 
 def test_a_result_that_lies_on_another_disk_is_a_failure_that_says_so(sweep, launcher, monkeypatch):
     from dlcourse.sweep import hydra_launcher
 
-    monkeypatch.setattr(hydra_launcher, "PATIENCE", 0.05)
+    monkeypatch.setattr(hydra_launcher, "NFS_DELAY", 0.05)
     monkeypatch.setattr(launcher, "unseen", True)
     ended = sweep(*begin("in_test"), "model=linear", "seed=1")
     assert ended.returncode == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from dlcourse.sweep.job import LONGEST, FolderNames, Job, shortened
+from dlcourse.sweep.job import MAX_NAME_LENGTH, FolderNames, Job, short_keys
 
 
 def test_a_key_is_shortened_to_its_last_part():
@@ -18,7 +18,7 @@ def test_a_key_is_shortened_to_its_last_part():
 
 
 def test_keys_with_the_same_last_part_are_kept_whole():
-    assert shortened(["seed", "split.seed", "optim.lr", "optim.lr"]) == {
+    assert short_keys(["seed", "split.seed", "optim.lr", "optim.lr"]) == {
         "seed": "seed",
         "split.seed": "split.seed",
         "optim.lr": "lr",
@@ -55,8 +55,8 @@ def test_a_long_name_is_cut_and_gets_a_digest():
     long = ",".join(["128"] * 60)
     first, second = (names.name((f"model.widths=[{long},{end}]",)) for end in (1, 2))
     assert first != second
-    assert first[:LONGEST] == second[:LONGEST]
-    assert len(first) == LONGEST + 9
+    assert first[:MAX_NAME_LENGTH] == second[:MAX_NAME_LENGTH]
+    assert len(first) == MAX_NAME_LENGTH + 9
     assert FolderNames(["model.widths"]).name((f"model.widths=[{long},1]",)) == first
 
 
@@ -73,7 +73,7 @@ def test_every_name_is_one_folder_and_no_two_are_the_same(points):
         assert re.fullmatch(r"[\w.-]+", name)
         assert name not in (".", "..")
         assert not name.startswith(("-", "."))
-        assert len(name) <= LONGEST + 9
+        assert len(name) <= MAX_NAME_LENGTH + 9
 
 
 def test_a_name_of_an_earlier_command_is_not_given_to_another_point():

@@ -8,7 +8,13 @@ from planning import conditional_keys_of
 
 from dlcourse.errors import UserError
 from dlcourse.sweep.manifest import Manifest
-from dlcourse.sweep.methods.optuna import JOURNAL, Study, check_search, imported, mend
+from dlcourse.sweep.methods.optuna import (
+    JOURNAL,
+    Study,
+    check_search,
+    drop_unfinished_line,
+    import_optuna,
+)
 
 OPTIONS = {
     "trials": 6, "sampler": "tpe", "pruner": "median", "startup": 2, "patience": 2, "seed": 0,
@@ -125,9 +131,9 @@ def test_what_a_killed_process_has_left_behind_is_mended(study, tmp_path):
 )
 def test_only_a_line_that_is_not_whole_is_taken_away(tmp_path, content, left):
     path = tmp_path / "journal"
-    mend(path)  # there is none yet
+    drop_unfinished_line(path)  # there is none yet
     path.write_bytes(content)
-    mend(path)
+    drop_unfinished_line(path)
     assert path.read_bytes() == left
 
 
@@ -261,7 +267,7 @@ def test_a_storage_that_cannot_be_reached_is_named(tmp_path):
 def test_a_missing_or_an_old_library_gets_one_message(monkeypatch, module, said):
     monkeypatch.setitem(sys.modules, "optuna", module)
     with pytest.raises(UserError) as refused:
-        imported()
+        import_optuna()
     assert said in str(refused.value)
     assert "\nType pip install 'optuna>=4'" in str(refused.value)
 

@@ -139,7 +139,7 @@ def test_all_problems_are_told_together_each_with_its_points():
 
 
 def test_a_few_problems_are_told_and_the_others_are_counted(monkeypatch):
-    monkeypatch.setattr(plan_module, "SHOWN", 2)
+    monkeypatch.setattr(plan_module, "MAX_LISTED", 2)
     with pytest.raises(UserError) as refused:
         planned(*SMALL, "optim.lr=-1,-2,-3", "seed=1,2,3")
     told = str(refused.value)
@@ -156,7 +156,7 @@ def test_one_point_that_cannot_be_run_is_told_as_one():
 
 
 def test_more_combinations_than_a_sweep_can_mean_are_refused_at_once(monkeypatch):
-    monkeypatch.setattr(plan_module, "MOST", 20)
+    monkeypatch.setattr(plan_module, "MAX_POINTS", 20)
     with pytest.raises(UserError, match="more than 20 combinations"):
         planned(*SMALL, "seed=range(7)", "optim.lr=0.1,0.2,0.3")
 

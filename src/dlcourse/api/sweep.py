@@ -62,13 +62,13 @@ class Sweep:
         run that failed has no metrics, and its reason as ``"status"``.
         """
         from dlcourse.report.points import column_keys
-        from dlcourse.report.ranking import places
-        from dlcourse.report.table_rows import mean_epochs, seconds, test_name
+        from dlcourse.report.ranking import ranks_of
+        from dlcourse.report.table_rows import mean_epochs, test_name, total_seconds
 
         keys = column_keys(self._points)
         ranked = [point for point in self._points if point.repeats]
         rows = []
-        for point, place in zip(ranked, places(ranked), strict=True):
+        for point, place in zip(ranked, ranks_of(ranked), strict=True):
             rows.append(
                 {
                     "rank": place,
@@ -78,7 +78,7 @@ class Sweep:
                     "std": point.val.std,
                     test_name(point.monitor): point.test.mean if point.test else None,
                     "epochs": mean_epochs(point),
-                    "seconds": seconds(point),
+                    "seconds": total_seconds(point),
                     "status": status(point),
                 }
             )

@@ -63,7 +63,7 @@ class TensorBoard(Observer):
     def draw_plots(self, result: dict) -> None:
         """Draw the plots of the final test; one that fails is skipped with a warning."""
         with guarded("Drawing the final test"):
-            plots = plots_of(result)
+            plots = test_plots(result)
             for name, draw in plots.items():
                 with guarded(f"The plot {name}"), fonts_for(result["classes"]):
                     self.writer.add_figure(f"test/{name}", draw(), result["best_epoch"], False)
@@ -88,7 +88,7 @@ class TensorBoard(Observer):
             self.writer.close()
 
 
-def plots_of(result: dict) -> dict[str, Callable[[], Any]]:
+def test_plots(result: dict) -> dict[str, Callable[[], Any]]:
     """Return functions that draw the plots of the final test, by their names in TensorBoard.
 
     A plot with the same name as a curve would not be shown.

@@ -7,12 +7,12 @@ from dlcourse.report.formatting import number_text, point_text
 from dlcourse.report.nested import nest, nested_text
 from dlcourse.report.points import Point, column_keys, overlap
 from dlcourse.report.ranking import by_data, signed
-from dlcourse.report.runs import FAILED, NOT_STARTED, PRUNED, UNFINISHED, Run
+from dlcourse.report.runs import RunStatus, StoredRun
 from dlcourse.runs.run_folder import shown
 from dlcourse.schema.comparable import data_of, differing, loss_of, words_of
 
-CHANCE = 0.05
-MOST_DATA = 10  # data sets of which the best is named
+SIGNIFICANCE_LEVEL = 0.05
+MAX_DATA_SETS = 10  # data sets of which the best is named
 
 
 def conclusions(ranked: list[Point], several: bool) -> str:
@@ -33,11 +33,13 @@ def conclusions(ranked: list[Point], several: bool) -> str:
             "ranks are among the points on the same data"
         )
     compared = [part for part in parts if len(part) > 1 or len(parts) == 1]
-    for part in compared[:MOST_DATA]:
+    for part in compared[:MAX_DATA_SETS]:
         where = f"On {data_words(part[0], parts)}: " if len(parts) > 1 else ""
         texts.append(f"{where}{verdict(part, column_keys(part))}")
-    if len(compared) > MOST_DATA:
-        texts.append(f"{len(compared) - MOST_DATA} more data sets: their ranks are in the table")
+    if len(compared) > MAX_DATA_SETS:
+        texts.append(
+            f"{len(compared) - MAX_DATA_SETS} more data sets: their ranks are in the table"
+        )
     return "\n".join(texts)
 
 
@@ -97,8 +99,8 @@ def comparison_text(first: Point, second: Point, keys: list[str], many: int) -> 
     text = f"{names[0]} {verb} {names[1]}{gap} in {first.monitor} ({test_text(first, test)})"
     if test.p is None:
         return f"{text}."
-    verdict = "more than" if test.p < CHANCE else "no more than"
-    text += f": {verdict} chance explains at {100 * CHANCE:g} %."
+    verdict = "more than" if test.p < SIGNIFICANCE_LEVEL else "no more than"
+    text += f": {verdict} chance explains at {100 * SIGNIFICANCE_LEVEL:g} %."
     if many > 2:
         text += (
             f"\np does not account for picking these two out of {many}: "
@@ -120,20 +122,24 @@ def test_text(point: Point, test: PairedTest) -> str:
     return f"paired t-test over {over}{corrected}: t = {test.t:.2f}, p = {test.p:.2g}"
 
 
-LISTED = 10
+MAX_LISTED_RUNS = 10
 """So many of those without a reason are named; failed ones are all named."""
 
 
-def unfinished_text(runs: list[Run]) -> str:
+def unfinished_text(runs: list[StoredRun]) -> str:
     """Say which runs failed and why, and which are pruned, not finished or not started."""
     once = list({run.folder: run for run in runs}.values())
-    lines = [f"failed: {shown(run.folder)}: {run.reason}" for run in once if run.status == FAILED]
-    for status in (PRUNED, UNFINISHED, NOT_STARTED):
+    lines = [
+        f"failed: {shown(run.folder)}: {run.reason}"
+        for run in once
+        if run.status == RunStatus.FAILED
+    ]
+    for status in (RunStatus.PRUNED, RunStatus.UNFINISHED, RunStatus.NOT_STARTED):
         some = [run for run in once if run.status == status]
         lines += [
             f"{status}: {shown(run.folder)}{f' {run.reason}' if run.reason else ''}"
-            for run in some[:LISTED]
+            for run in some[:MAX_LISTED_RUNS]
         ]
-        if len(some) > LISTED:
-            lines.append(f"{status}: {len(some) - LISTED} more, {len(some)} in all")
+        if len(some) > MAX_LISTED_RUNS:
+            lines.append(f"{status}: {len(some) - MAX_LISTED_RUNS} more, {len(some)} in all")
     return "\n".join(lines)

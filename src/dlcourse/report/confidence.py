@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LEVEL = 0.95
-LEAST = 4  # repeats; of fewer, the values themselves say more than an interval
+MIN_REPEATS = 4  # repeats; of fewer, the values themselves say more than an interval
 Limits = tuple[float | None, float | None]
 
 
@@ -56,7 +56,7 @@ def estimate(
     if n == 1:
         return Estimate(n, mean, values=values)
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    if n < LEAST:
+    if n < MIN_REPEATS:
         return Estimate(n, mean, std, values=values)
     from scipy.special import stdtrit
 

@@ -13,18 +13,18 @@ from rich.text import Text
 from dlcourse.report.formatting import option_text
 from dlcourse.report.points import MAIN, Point, split_keys
 from dlcourse.report.table_rows import (
-    OPTIONS,
-    header,
+    OPTIONS_COLUMN,
+    column_names,
     interval_name,
     omitted_text,
-    rows,
+    ranking_rows,
     typed_words,
 )
 
-WIDTH = 160  # where there is no terminal
-LEAST = ("n", "epochs", "seconds")
+DEFAULT_WIDTH = 160  # where there is no terminal
+OPTIONAL_COLUMNS = ("n", "epochs", "seconds")
 """Columns that a narrow terminal goes without; the CSV has them."""
-NARROW = 24  # columns that options need at least
+MIN_OPTIONS_WIDTH = 24  # columns that options need at least
 UNBOUNDED = 10_000
 
 
@@ -34,44 +34,46 @@ def console_table(points: list[Point], keys: list[str]) -> str:
     A table with a column for each key, or one for all but the main keys, or without the columns
     that matter least; where none of them fits, some lines for each point.
     """
-    width = columns()
+    width = terminal_width()
     main = [key for key in keys if key in MAIN]
     others = [key for key in keys if key not in MAIN]
     ways = [split_keys(points, keys), (main, others)]
-    for left_out in ((), LEAST, (interval_name(points), *LEAST)):
+    for left_out in ((), OPTIONAL_COLUMNS, (interval_name(points), *OPTIONAL_COLUMNS)):
         for own, shared in ways:
-            table = table_of(points, own, shared, left_out)
-            if needed(table) <= width:
-                absent = [name for name in header(points, [], []) if name in left_out]
+            table = rich_table(points, own, shared, left_out)
+            if min_width(table) <= width:
+                absent = [name for name in column_names(points, [], []) if name in left_out]
                 note = f"{', '.join(absent)}: see results.csv" if absent else ""
-                return "\n".join(filter(None, [printed(table, width), note, omitted_text(points)]))
+                return "\n".join(
+                    filter(None, [render_table(table, width), note, omitted_text(points)])
+                )
     return "\n".join(filter(None, [listing(points, keys, width), omitted_text(points)]))
 
 
-def columns() -> int:
+def terminal_width() -> int:
     """Return the terminal's width."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH).width
+    return Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH).width
 
 
-def fitted(text: str) -> str:
+def wrap_to_terminal(text: str) -> str:
     """Return lines as they are, or broken at the terminal's width, further ones indented."""
     if not sys.stdout.isatty():
         return text
     look = {"subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
-    lines = [wrap(line, columns(), **look) or [""] for line in text.split("\n")]
+    lines = [wrap(line, terminal_width(), **look) or [""] for line in text.split("\n")]
     return "\n".join(line for some in lines for line in some)
 
 
-def table_of(
+def rich_table(
     points: list[Point], keys: list[str], shared: list[str], left_out: Sequence[str]
 ) -> Table:
     """Return a table; only the column of shared keys breaks its lines."""
     narrow = {"box": box.SIMPLE_HEAD, "collapse_padding": True, "pad_edge": False}
     table = Table(**(narrow if left_out else {}))
-    names = header(points, keys, shared)
+    names = column_names(points, keys, shared)
     shown = [name in keys or name not in left_out for name in names]
     for name in compress(names, shown):
-        options = name == OPTIONS and bool(shared)
+        options = name == OPTIONS_COLUMN and bool(shared)
         justify = "left" if name in keys or options else "right"
         table.add_column(
             Text(name),
@@ -79,23 +81,23 @@ def table_of(
             overflow="fold" if options else "ellipsis",
             no_wrap=not options,
         )
-    for row in rows(points, keys, shared):
+    for row in ranking_rows(points, keys, shared):
         table.add_row(*map(Text, compress(row, shown)))
     return table
 
 
-def needed(table: Table) -> int:
+def min_width(table: Table) -> int:
     """Return how many columns a table takes at least."""
     console = Console(width=UNBOUNDED, force_jupyter=False)
     whole = console.measure(table).maximum
     for number, column in enumerate(table.columns):
         if not column.no_wrap:
             cells = [len(str(cell)) for cell in table.columns[number].cells]
-            whole -= max(0, max(cells, default=0) - NARROW)
+            whole -= max(0, max(cells, default=0) - MIN_OPTIONS_WIDTH)
     return whole
 
 
-def printed(table: Table, width: int) -> str:
+def render_table(table: Table, width: int) -> str:
     """Return a table as text."""
     console = Console(width=width, force_jupyter=False)
     with console.capture() as captured:
@@ -106,11 +108,11 @@ def printed(table: Table, width: int) -> str:
 
 def listing(points: list[Point], keys: list[str], width: int) -> str:
     """Return some lines for each point: its rank, what it has chosen, and its values."""
-    names = header(points, [], [])[1:]
+    names = column_names(points, [], [])[1:]
     main = [key for key in keys if key in MAIN]
     others = [key for key in keys if key not in MAIN]
     lines = []
-    for point, (rank, *values) in zip(points, rows(points, [], []), strict=False):
+    for point, (rank, *values) in zip(points, ranking_rows(points, [], []), strict=False):
         present = [f"{key}={option_text(point, key)}" for key in main if key in point.values]
         chosen = " ".join(filter(None, [*present, typed_words(point, others)])) or "the only point"
         told = [f"{name} {value}" for name, value in zip(names, values, strict=True)]

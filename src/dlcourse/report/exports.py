@@ -11,8 +11,15 @@ from typing import Any
 from dlcourse.drawing.text import visible
 from dlcourse.report.formatting import option_text
 from dlcourse.report.points import Point, column_keys, split_keys
-from dlcourse.report.ranking import by_measure, places, rank_by_data
-from dlcourse.report.table_rows import OPTIONS, header, mean_epochs, omitted_text, rows, seconds
+from dlcourse.report.ranking import by_measure, rank_by_data, ranks_of
+from dlcourse.report.table_rows import (
+    OPTIONS_COLUMN,
+    column_names,
+    mean_epochs,
+    omitted_text,
+    ranking_rows,
+    total_seconds,
+)
 
 
 def csv_text(points: list[Point], folder: Path) -> str:
@@ -32,7 +39,7 @@ def ranked_rows(points: list[Point], keys: list[str], folder: Path) -> list[dict
     ranked = rank_by_data(points)
     return [
         csv_row(point, keys, folder, place)
-        for point, place in zip(ranked, places(ranked), strict=True)
+        for point, place in zip(ranked, ranks_of(ranked), strict=True)
     ]
 
 
@@ -41,26 +48,26 @@ def csv_row(point: Point, keys: list[str], folder: Path, place: int | None) -> d
     val, test = point.val if point.repeats else None, point.test
     parameters = [run.result.get("parameters") for run in point.runs if run.result]
     return {
-        "rank": filled(place),
-        "status": status(point),
+        "rank": csv_value(place),
+        "status": status_text(point),
         **{key: option_text(point, key) for key in keys},
         "monitor": point.monitor,
         "n": len(point.repeats),
-        "mean": filled(val and val.mean),
-        "std": filled(val and val.std),
-        "low": filled(val and val.low),
-        "high": filled(val and val.high),
-        "test_mean": filled(test and test.mean),
-        "test_std": filled(test and test.std),
-        "epochs": filled(mean_epochs(point) if val else None),
-        "seconds": filled(seconds(point) if val else None),
-        "parameters": filled(parameters[0] if parameters else None),
+        "mean": csv_value(val and val.mean),
+        "std": csv_value(val and val.std),
+        "low": csv_value(val and val.low),
+        "high": csv_value(val and val.high),
+        "test_mean": csv_value(test and test.mean),
+        "test_std": csv_value(test and test.std),
+        "epochs": csv_value(mean_epochs(point) if val else None),
+        "seconds": csv_value(total_seconds(point) if val else None),
+        "parameters": csv_value(parameters[0] if parameters else None),
         "folder": "; ".join(os.path.relpath(run.folder, folder) for run in point.runs),
         "reason": "; ".join(run.reason for run in point.runs if run.reason),
     }
 
 
-def status(point: Point) -> str:
+def status_text(point: Point) -> str:
     """Return ``done``, ``2 of 3`` or how the point's runs ended otherwise."""
     if point.complete:
         return "done"
@@ -69,7 +76,7 @@ def status(point: Point) -> str:
     return ", ".join(dict.fromkeys(run.status for run in point.runs))
 
 
-def filled(value: float | None) -> float | str:
+def csv_value(value: float | None) -> float | str:
     """Return a number as it stands in the file, nothing for None."""
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
 
@@ -81,10 +88,13 @@ MARKUP = re.compile(r"[\\`*<>|$~]|\](?=\()|&(?=#?\w+;)|(?<!\w)_|_(?!\w)")
 def markdown_table(points: list[Point], keys: list[str]) -> str:
     """Return a table whose pipes stand below each other."""
     keys, shared = split_keys(points, keys)
-    names = header(points, keys, shared)
-    table = [[markdown_text(cell) for cell in row] for row in (names, *rows(points, keys, shared))]
+    names = column_names(points, keys, shared)
+    table = [
+        [markdown_text(cell) for cell in row]
+        for row in (names, *ranking_rows(points, keys, shared))
+    ]
     widths = [max(3, *map(len, column)) for column in zip(*table, strict=True)]
-    is_word = [name in (*keys, OPTIONS) for name in names]
+    is_word = [name in (*keys, OPTIONS_COLUMN) for name in names]
     rule = [
         "-" * width if word else "-" * (width - 1) + ":"
         for width, word in zip(widths, is_word, strict=True)
@@ -116,9 +126,9 @@ SPECIAL = {
 def latex_table(points: list[Point], keys: list[str]) -> str:
     """Return a ``tabular`` in the manner of booktabs, the best row of every data set bold."""
     keys, shared = split_keys(points, keys)
-    names = header(points, keys, shared)
-    columns = "".join("l" if name in (*keys, OPTIONS) else "r" for name in names)
-    cells = [[latex_text(cell) for cell in row] for row in rows(points, keys, shared)]
+    names = column_names(points, keys, shared)
+    columns = "".join("l" if name in (*keys, OPTIONS_COLUMN) else "r" for name in names)
+    cells = [[latex_text(cell) for cell in row] for row in ranking_rows(points, keys, shared)]
     lines = [
         r"% \usepackage{booktabs}",
         rf"\begin{{tabular}}{{{columns}}}",

@@ -60,7 +60,7 @@ def point_text(point: Point, keys: list[str]) -> str:
     return " ".join(typed) or "the only point"
 
 
-def number_of(value: Any) -> float | None:
+def finite_number(value: Any) -> float | None:
     """Return an option's value as a number, or None if it is none."""
     if isinstance(value, bool):
         return None

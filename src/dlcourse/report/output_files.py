@@ -10,7 +10,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs.run_folder import shown
 
 TEXTS = {"csv": "results.csv", "markdown": "results.md", "latex": "results.tex"}
-IMAGES = ("main_effects.png", "heat_map.png", "learning_rate.png", "importances.png")
+PLOT_FILES = ("main_effects.png", "heat_map.png", "learning_rate.png", "importances.png")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class OutputFiles:
         texts = {kind: named.get(kind, where / name) for kind, name in TEXTS.items()}
         plots = named.get("plots", where)
         own = [folder.resolve() for folder in folders]
-        for path in (*texts.values(), *(plots / name for name in IMAGES)):
+        for path in (*texts.values(), *(plots / name for name in PLOT_FILES)):
             if path.exists() and not any(path.resolve().is_relative_to(one) for one in own):
                 raise UserError(
                     f"{path} is already there, and not in a folder of the runs.\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.report.confidence import Estimate, estimate
-from dlcourse.report.runs import DONE, Run
+from dlcourse.report.runs import RunStatus, StoredRun
 from dlcourse.schema.facts import range_of
 
 
@@ -38,7 +38,7 @@ class Point:
     """Runs that differ in nothing but seed or outer fold."""
 
     values: dict[str, Any]
-    runs: tuple[Run, ...]
+    runs: tuple[StoredRun, ...]
     repeats: tuple[Repeat, ...]
 
     @property
@@ -54,7 +54,7 @@ class Point:
     @property
     def done(self) -> int:
         """How many of its runs are finished."""
-        return sum(run.status == DONE for run in self.runs)
+        return sum(run.status == RunStatus.DONE for run in self.runs)
 
     @property
     def complete(self) -> bool:
@@ -87,14 +87,14 @@ SETUP = ("monitor", "mode", "split._target_", "data._target_", "model._target_",
 """What makes runs different points even where nobody typed it."""
 
 
-def group_points(runs: list[Run]) -> list[Point]:
+def group_points(runs: list[StoredRun]) -> list[Point]:
     """Put runs that are repeats of each other together, in the order of their appearance.
 
     A sweep has said which of its jobs belong together; other runs do when they are equal in
     everything that any of them typed, except for seed and outer fold.
     """
     keys = [key for key in (*typed_keys(runs), *MAIN, *SETUP) if key not in REPEATED]
-    groups: dict[tuple, dict[Path, Run]] = {}
+    groups: dict[tuple, dict[Path, StoredRun]] = {}
     for run in runs:
         told = run.point if not set(REPEATED) & set(run.typed) else None
         own = told or tuple(repr(run.values.get(key)) for key in keys)
@@ -102,17 +102,17 @@ def group_points(runs: list[Run]) -> list[Point]:
     return [make_point(tuple(group.values())) for group in groups.values()]
 
 
-def make_point(runs: tuple[Run, ...]) -> Point:
+def make_point(runs: tuple[StoredRun, ...]) -> Point:
     """Put the repeats of a point together."""
-    fullest = max(runs, key=lambda run: (run.status == DONE, len(run.values)))
+    fullest = max(runs, key=lambda run: (run.status == RunStatus.DONE, len(run.values)))
     aim = {key: fullest.result[key] for key in ("monitor", "mode")} if fullest.result else {}
     if fullest.result:
         aim["plain_loss"] = bool(fullest.result.get("plain_loss"))
-    repeats = tuple(repeat for run in runs for repeat in repeats_of(run))
+    repeats = tuple(repeat for run in runs for repeat in read_repeats(run))
     return Point(fullest.values | aim, runs, repeats)
 
 
-def repeats_of(run: Run) -> Iterator[Repeat]:
+def read_repeats(run: StoredRun) -> Iterator[Repeat]:
     """Yield the folds of a finished run, or the run itself where it has none."""
     if run.result is None:
         return
@@ -135,7 +135,7 @@ MAIN = ("data", "model", "optim", "optim.lr", "batch_size")
 """What tells points apart in a table, besides what was typed."""
 
 
-def typed_keys(runs: list[Run]) -> list[str]:
+def typed_keys(runs: list[StoredRun]) -> list[str]:
     """Return the keys that any of the runs' commands named, in their order."""
     return list(dict.fromkeys(key for run in runs for key in run.typed))
 

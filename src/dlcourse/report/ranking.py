@@ -48,7 +48,7 @@ def rank_by_data(points: list[Point]) -> list[Point]:
     return [point for part in by_data(points) for point in rank(part)]
 
 
-def places(points: list[Point]) -> list[int | None]:
+def ranks_of(points: list[Point]) -> list[int | None]:
     """Return every ranked point's place among those on the same data; None where runs lack."""
     number: Counter = Counter()
     found = []

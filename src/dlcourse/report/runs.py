@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,19 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.schema.overrides import is_free, key_of, leaves
 
-DONE, FAILED, PRUNED = "done", "failed", "pruned"
-UNFINISHED, NOT_STARTED = "not finished", "not started"
+
+class RunStatus(StrEnum):
+    """How far a run has come."""
+
+    DONE = "done"
+    FAILED = "failed"
+    PRUNED = "pruned"
+    UNFINISHED = "not finished"
+    NOT_STARTED = "not started"
 
 
 @dataclass(frozen=True)
-class Run:
+class StoredRun:
     """A run, or a job of a sweep that may not have become one yet.
 
     values: every option that is known, ``{"model": "mlp", "optim.lr": 0.1, "monitor": ...}``.
@@ -27,7 +35,7 @@ class Run:
     folder: Path
     values: dict[str, Any]
     typed: tuple[str, ...]
-    status: str
+    status: RunStatus
     reason: str = ""
     result: dict | None = None
     point: tuple[Path, int] | None = None
@@ -39,7 +47,7 @@ def read_run(
     values: dict[str, Any] | None = None,
     typed: tuple[str, ...] | None = None,
     point: tuple[Path, int] | None = None,
-) -> Run:
+) -> StoredRun:
     """Read a run's folder, which need not be there.
 
     values, typed: what a sweep knows of it; what the run itself has stored comes first.
@@ -47,24 +55,24 @@ def read_run(
     """
     status, reason, result = read_ending(folder)
     values = {**(values or {}), **((result or {}).get("options") or {}), **stored_values(folder)}
-    diverged = status == FAILED and bool(
+    diverged = status == RunStatus.FAILED and bool(
         (read_note(folder / run_folder.FAILURE) or {}).get("diverged")
     )
-    return Run(folder, values, stored_typed(folder) if typed is None else typed, status, reason,
-               result, point, diverged)  # fmt: skip
+    typed = stored_typed(folder) if typed is None else typed
+    return StoredRun(folder, values, typed, status, reason, result, point, diverged)
 
 
-def read_ending(folder: Path) -> tuple[str, str, dict | None]:
+def read_ending(folder: Path) -> tuple[RunStatus, str, dict | None]:
     """Return how a run ended: its status, the reason where it failed or was pruned, its result."""
     result = checked_result(folder)
     if result is not None:
-        return DONE, "", result
+        return RunStatus.DONE, "", result
     if (failure := read_note(folder / run_folder.FAILURE)) is not None:
-        return FAILED, failure_text(folder, failure), None
+        return RunStatus.FAILED, failure_text(folder, failure), None
     if (pruned := read_note(folder / run_folder.PRUNED)) is not None:
-        return PRUNED, pruning_text(pruned), None
+        return RunStatus.PRUNED, pruning_text(pruned), None
     started = folder.is_dir() and any(folder.iterdir())
-    return (UNFINISHED if started else NOT_STARTED), "", None
+    return (RunStatus.UNFINISHED if started else RunStatus.NOT_STARTED), "", None
 
 
 def checked_result(folder: Path) -> dict | None:
@@ -126,14 +134,14 @@ def stored_typed(folder: Path) -> tuple[str, ...]:
     return tuple(key for key in keys if not is_free(key))
 
 
-def find_runs(folders: list[Path]) -> list[Run]:
+def find_runs(folders: list[Path]) -> list[StoredRun]:
     """Return the runs at or below folders: those of sweeps in their order, then the others.
 
     A run that two points of a sweep ask for is there twice; a job that has not been started is
     there as well. The folds of a cross-validation are no runs of their own.
     Raises UserError where a file is damaged.
     """
-    runs: list[Run] = []
+    runs: list[StoredRun] = []
     for path in files_named(folders, run_folder.SWEEP):
         runs += sweep_runs(path.parent)
     known = {run.folder.resolve() for run in runs}
@@ -150,7 +158,7 @@ def files_named(folders: list[Path], name: str) -> list[Path]:
     return list({path.resolve(): path for path in reversed(paths)}.values())[::-1]
 
 
-def sweep_runs(folder: Path) -> Iterator[Run]:
+def sweep_runs(folder: Path) -> Iterator[StoredRun]:
     """Yield the jobs of a sweep, point by point."""
     path = folder / run_folder.SWEEP
     try:

@@ -3,21 +3,21 @@
 from dlcourse.report.confidence import estimate
 from dlcourse.report.formatting import NOTHING, interval, mean_and_deviation, option_text
 from dlcourse.report.points import Point
-from dlcourse.report.ranking import places
+from dlcourse.report.ranking import ranks_of
 
-SHOWN = 40
+MAX_ROWS = 40
 """So many rows a text has; the CSV has all."""
 
 
-OPTIONS = "options"
+OPTIONS_COLUMN = "options"
 """The column of the keys that not every point has."""
 
 
-def header(points: list[Point], keys: list[str], shared: list[str]) -> list[str]:
+def column_names(points: list[Point], keys: list[str], shared: list[str]) -> list[str]:
     """Return the columns' names. shared: keys that have one column together."""
     monitor = points[0].monitor
     deviation = " ± sd" if repeated(points) else ""
-    names = ["rank", *keys, *([OPTIONS] if shared else []), f"{monitor}{deviation}"]
+    names = ["rank", *keys, *([OPTIONS_COLUMN] if shared else []), f"{monitor}{deviation}"]
     names += [interval_name(points), "n"] if repeated(points) else []
     names += [f"{test_name(monitor)}{deviation}"] if tested(points) else []
     return [*names, "epochs", "seconds"]
@@ -31,14 +31,14 @@ def interval_name(points: list[Point]) -> str:
     return "interval or values" if any(known) else "values"
 
 
-def rows(points: list[Point], keys: list[str], shared: list[str]) -> list[list[str]]:
+def ranking_rows(points: list[Point], keys: list[str], shared: list[str]) -> list[list[str]]:
     """Return a row for each of the first points, in their order."""
-    ranks = places(points)
-    numbers = range(min(len(points), SHOWN))
-    return [row(points, number, keys, shared, ranks[number]) for number in numbers]
+    ranks = ranks_of(points)
+    numbers = range(min(len(points), MAX_ROWS))
+    return [ranking_row(points, number, keys, shared, ranks[number]) for number in numbers]
 
 
-def row(
+def ranking_row(
     points: list[Point], number: int, keys: list[str], shared: list[str], place: int | None
 ) -> list[str]:
     """Return one point's row; points that lack runs have no rank."""
@@ -49,7 +49,7 @@ def row(
     cells.append(mean_and_deviation(point.val))
     cells += [interval(point.val), repeats_text(point)] if repeated(points) else []
     cells += [mean_and_deviation(point.test)] if tested(points) else []
-    return [*cells, f"{mean_epochs(point):.4g}", f"{seconds(point):.2f}"]
+    return [*cells, f"{mean_epochs(point):.4g}", f"{total_seconds(point):.2f}"]
 
 
 def repeats_text(point: Point) -> str:
@@ -80,14 +80,14 @@ def mean_epochs(point: Point) -> float:
     return estimate([repeat.epochs for repeat in point.repeats]).mean
 
 
-def seconds(point: Point) -> float:
+def total_seconds(point: Point) -> float:
     """Return the seconds that all of a point's runs took together."""
     return sum(run.result["seconds"] for run in point.runs if run.result)
 
 
 def omitted_text(points: list[Point]) -> str:
     """Say how many rows are left out, or nothing."""
-    left = len(points) - SHOWN
+    left = len(points) - MAX_ROWS
     return f"{left} more are in results.csv." if left > 0 else ""
 
 

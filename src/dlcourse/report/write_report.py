@@ -7,7 +7,7 @@ from dlcourse.drawing.text import fonts_for
 from dlcourse.errors import UserError
 from dlcourse.guard import guarded
 from dlcourse.report.conclusions import conclusions, unfinished_text
-from dlcourse.report.console_table import console_table, fitted
+from dlcourse.report.console_table import console_table, wrap_to_terminal
 from dlcourse.report.exports import csv_text, latex_table, markdown_table
 from dlcourse.report.formatting import option_text
 from dlcourse.report.output_files import OutputFiles
@@ -48,7 +48,7 @@ def write_report(
     with guarded("The table on the screen"):
         for part, keys, text in told:
             say(console_table(part, keys))
-            say(fitted(text))
+            say(wrap_to_terminal(text))
         if left:
             say(left)
     texts = {
@@ -61,7 +61,7 @@ def write_report(
             places.write_text(kind, text_of())
     largest = max(groups, key=lambda group: len(rank_by_data(group)))
     shares = importances or {} if len(by_data(max(parts, key=len))) == 1 else {}
-    draw(largest, shares, places)
+    write_plots(largest, shares, places)
     if len(parts) > 1:
         say(f"The plots are of the {len(max(parts, key=len))} points in the largest table")
     say(f"Written to {shown(places.folder)}: {', '.join(places.written)}")
@@ -80,7 +80,7 @@ def in_markdown(told: list[Told], left: str) -> str:
     return "\n".join([*parts, *([f"```\n{left}\n```\n"] if left else [])])
 
 
-def draw(points: list[Point], importances: Mapping[str, float], places: OutputFiles) -> None:
+def write_plots(points: list[Point], importances: Mapping[str, float], places: OutputFiles) -> None:
     """Draw what can be drawn of points with the same measure."""
     if len(points) < 2 and not importances:
         return

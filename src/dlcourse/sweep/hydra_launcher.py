@@ -26,9 +26,9 @@ from dlcourse.sweep.remote_job import RemoteEnding, reason_of_error, run_remote_
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.terminal.command import own_name
 
-EVERY = 1.0  # seconds between two looks at the jobs' folders
-BROUGHT = ("DLCOURSE_DATA",)  # variables that a job has to have
-PATIENCE = 60.0  # seconds until a file that one machine has written is seen on another, by NFS
+POLL_INTERVAL = 1.0  # seconds between two looks at the jobs' folders
+PASSED_VARIABLES = ("DLCOURSE_DATA",)  # variables that a job has to have
+NFS_DELAY = 60.0  # seconds until a file that one machine has written is seen on another, by NFS
 
 
 def run_on_launcher(
@@ -44,29 +44,29 @@ def run_on_launcher(
     Nothing is heard of single epochs, so no trial is pruned. Raises UserError where the launcher
     cannot start a job.
     """
-    environment = {name: os.environ[name] for name in BROUGHT if name in os.environ}
+    environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=hydra,
         task_function=partial(run_remote_job, task, environment),
-        config=placed(master, scheduler.folder),
+        config=with_sweep_folder(master, scheduler.folder),
     )
     size = scheduler.plan.settings.workers if scheduler.plan.is_search else None
     number = 0
     while batch := next_batch(scheduler, size):
         for job in batch:
             progress.starts(job)
-        words = [overrides_of(scheduler, job) for job in batch]
+        words = [launch_overrides(scheduler, job) for job in batch]
         with watch_results(scheduler, progress, batch) as left:
             try:
                 with keep_launcher_collecting(launcher):
                     returned = launcher.launch(words, initial_job_idx=number)
-                answers = [outcome_of(one) for one in returned]
+                answers = [ending_of(one) for one in returned]
             except Exception as error:
                 if not any((job.folder / OUTPUT).exists() for job in batch):
-                    raise UserError(has_started_none(master, scheduler, error)) from error
+                    raise UserError(launcher_failure_text(master, scheduler, error)) from error
                 answers = [RemoteEnding(reason_of_error(error))] * len(batch)
         number += len(batch)
-        until = monotonic() + PATIENCE
+        until = monotonic() + NFS_DELAY
         for job, answer in zip(batch, answers, strict=True):
             if job in left:
                 close_remote_job(scheduler, progress, job, answer, until)
@@ -74,7 +74,7 @@ def run_on_launcher(
             return
 
 
-def placed(master: DictConfig, folder: Path) -> DictConfig:
+def with_sweep_folder(master: DictConfig, folder: Path) -> DictConfig:
     """Return a launcher's config, in which the sweep's folder is the one that was found for it."""
     config = master.copy()
     with read_write(config.hydra), open_dict(config.hydra):
@@ -90,7 +90,7 @@ def next_batch(scheduler: Scheduler, size: int | None) -> list[Job]:
     return batch
 
 
-def overrides_of(scheduler: Scheduler, job: Job) -> list[str]:
+def launch_overrides(scheduler: Scheduler, job: Job) -> list[str]:
     """Return the words with which a launcher starts a job in the folder that is meant for it."""
     return [
         *job.cfg.hydra.overrides.task,
@@ -107,7 +107,7 @@ def watch_results(
     left, over = set(batch), Event()
 
     def look() -> None:
-        while not over.wait(EVERY):
+        while not over.wait(POLL_INTERVAL):
             for job in [job for job in batch if job in left]:
                 if close_if_done(scheduler, progress, job):
                     left.discard(job)
@@ -172,14 +172,14 @@ def keep_launcher_collecting(launcher: Launcher) -> Iterator[None]:
         yield
         return
     asked = getattr(Owner, name)
-    setattr(Owner, name, forgiving(asked, put))
+    setattr(Owner, name, returns_errors(asked, put))
     try:
         yield
     finally:
         setattr(Owner, name, asked)
 
 
-def forgiving(ask: Callable, put: Callable[[JobReturn], Any]) -> Callable:
+def returns_errors(ask: Callable, put: Callable[[JobReturn], Any]) -> Callable:
     """Return a question to a job that is answered also for one that has died."""
 
     @wraps(ask)
@@ -193,7 +193,7 @@ def forgiving(ask: Callable, put: Callable[[JobReturn], Any]) -> Callable:
     return asked
 
 
-def outcome_of(returned: JobReturn) -> RemoteEnding:
+def ending_of(returned: JobReturn) -> RemoteEnding:
     """Return how a job says it has ended."""
     try:
         answer = returned.return_value
@@ -204,7 +204,7 @@ def outcome_of(returned: JobReturn) -> RemoteEnding:
     )
 
 
-def has_started_none(master: DictConfig, scheduler: Scheduler, error: Exception) -> str:
+def launcher_failure_text(master: DictConfig, scheduler: Scheduler, error: Exception) -> str:
     """Say that the launcher itself cannot do its work."""
     word = f"hydra/launcher={master.hydra.runtime.choices['hydra/launcher']}"
     folder = run_folder.shown(scheduler.folder)

@@ -16,7 +16,7 @@ from dlcourse.schema.overrides import key_of
 from dlcourse.schema.validate import check
 from dlcourse.sweep.conditional_keys import Overrides
 
-LONGEST = 120  # characters of a folder's name
+MAX_NAME_LENGTH = 120  # characters of a folder's name
 
 
 def unescaped(word: str) -> str:
@@ -65,7 +65,7 @@ class FolderNames:
     """Gives every job the name of its folder, short and like no other's."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self.short = shortened(keys)
+        self.short = short_keys(keys)
         self.taken: dict[str, Overrides] = {}
 
     def keep(self, name: str, words: Overrides) -> None:
@@ -78,23 +78,23 @@ class FolderNames:
         parts = []
         for word in words:
             key, _, value = word.partition("=")
-            parts.append(in_a_folder(f"{self.short.get(key, key)}={value}"))
-        name = in_a_folder("_".join(parts)) or "defaults"
-        if len(name) > LONGEST or self.taken.get(name, words) != words:
+            parts.append(folder_text(f"{self.short.get(key, key)}={value}"))
+        name = folder_text("_".join(parts)) or "defaults"
+        if len(name) > MAX_NAME_LENGTH or self.taken.get(name, words) != words:
             digest = hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
-            name = f"{name[:LONGEST]}-{digest}"
+            name = f"{name[:MAX_NAME_LENGTH]}-{digest}"
         self.taken[name] = words
         return name
 
 
-def shortened(keys: Sequence[str]) -> dict[str, str]:
+def short_keys(keys: Sequence[str]) -> dict[str, str]:
     """Return the last part of every key, or the whole key where two would be the same."""
     last = {key: key.split(".")[-1].lstrip("+") for key in keys}
     names = list(last.values())
     return {key: name if names.count(name) == 1 else key for key, name in last.items()}
 
 
-def in_a_folder(text: str) -> str:
+def folder_text(text: str) -> str:
     """Return a text without what does not belong in the name of a folder."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 

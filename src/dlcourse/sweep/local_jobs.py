@@ -3,7 +3,7 @@
 from dlcourse.runs import run_folder
 from dlcourse.sweep.manifest import OUTPUT
 from dlcourse.sweep.methods.search import JobState
-from dlcourse.sweep.pool import PATIENCE, Pool, RunningJob, reason_of_end
+from dlcourse.sweep.pool import STOP_TIMEOUT, Pool, RunningJob, reason_of_end
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.scheduler import Scheduler
 
@@ -15,7 +15,7 @@ def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
     try:
         while continues or not scheduler.failed:
             while pool.has_room and (job := scheduler.next_job()) is not None:
-                run_folder.wait_until_free(job.folder, PATIENCE)  # of a sweep that was killed
+                run_folder.wait_until_free(job.folder, STOP_TIMEOUT)  # of a sweep that was killed
                 pool.start(job, pruned=asks)
                 progress.starts(job)
             if not pool.running:

@@ -22,9 +22,9 @@ from dlcourse.sweep.search_space import Space
 from dlcourse.sweep.settings import Settings, read_settings
 
 LISTS = {"grid": grid, "zip": zip_lists, "one_at_a_time": one_at_a_time}
-SHOWN = 10  # problems, and jobs of each, in one message
-MOST = 100_000  # jobs of one command
-CORNERS = 64  # combinations of options that a search is tried out with before it starts
+MAX_LISTED = 10  # problems, and jobs of each, in one message
+MAX_POINTS = 100_000  # jobs of one command
+MAX_CORNERS = 64  # combinations of options that a search is tried out with before it starts
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def points_of(
     """Return the points that are known beforehand; of a search the corners of its space."""
     if settings.method in LISTS:
         drawn = LISTS[settings.method](spaces)
-        points = distinct(limited(drawn), conditional)
+        points = distinct(refuse_too_many_points(drawn), conditional)
     elif settings.method == "random":
         points = [conditional.point(values) for values in random_points(spaces, **settings.options)]
     else:
@@ -121,12 +121,12 @@ def points_of(
     return points
 
 
-def limited(drawn: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
+def refuse_too_many_points(drawn: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
     """Hand on what was drawn; raises UserError when it is more than a sweep can mean."""
     for number, values in enumerate(drawn):
-        if number == MOST:
+        if number == MAX_POINTS:
             raise UserError(
-                f"These lists have more than {MOST:,} combinations.\n"
+                f"These lists have more than {MAX_POINTS:,} combinations.\n"
                 "Type shorter lists, sweep=one_at_a_time or sweep=random"
             )
         yield values
@@ -140,7 +140,7 @@ def corners(spaces: Sequence[Space]) -> Iterable[tuple[str, ...]]:
         yield tuple(some[number % len(some)] for some in values)
     options = [space.values if "." not in space.key else () for space in spaces]
     for number, chosen in enumerate(product(*(some or ("",) for some in options))):
-        if number == CORNERS:
+        if number == MAX_CORNERS:
             return
         for end in (0, -1):
             yield tuple(one or some[end] for one, some in zip(chosen, values, strict=True))
@@ -166,11 +166,11 @@ def refuse(problems: dict[str, list[str]], total: int) -> None:
     if not problems:
         return
     told = []
-    for problem, labels in list(problems.items())[:SHOWN]:
-        more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-        told.append(f"{problem}\nin {'; '.join(labels[:SHOWN])}{more}")
-    if len(problems) > SHOWN:
-        told.append(f"... and {len(problems) - SHOWN} other problems")
+    for problem, labels in list(problems.items())[:MAX_LISTED]:
+        more = f" and {len(labels) - MAX_LISTED} more" if len(labels) > MAX_LISTED else ""
+        told.append(f"{problem}\nin {'; '.join(labels[:MAX_LISTED])}{more}")
+    if len(problems) > MAX_LISTED:
+        told.append(f"... and {len(problems) - MAX_LISTED} other problems")
     wrong = sum(map(len, problems.values()))
     counted = f"{wrong} of {total} points cannot be run" if total > 1 else "It cannot be run"
     raise UserError("\n".join([*told, f"{counted}; nothing was started"]))

@@ -14,7 +14,7 @@ from typing import Any
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.worker import run_job_process
 
-PATIENCE = 10.0  # seconds that a process is given to end by itself
+STOP_TIMEOUT = 10.0  # seconds that a process is given to end by itself
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Pool:
         for running in self.running:
             running.process.terminate()
         for running in self.running:
-            running.process.join(PATIENCE)
+            running.process.join(STOP_TIMEOUT)
             if running.process.is_alive():
                 running.process.kill()
                 running.process.join()

@@ -13,8 +13,8 @@ from dlcourse.sweep.job import Job
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.terminal.live_line import cells, clipped, columns, duration, fitting, on_terminal
 
-UNLIMITED = 10_000  # columns, where there is no terminal
-LABEL = 12  # columns of a job's label that are always shown
+WIDTH_WITHOUT_TERMINAL = 10_000  # columns, where there is no terminal
+MIN_LABEL_WIDTH = 12  # columns of a job's label that are always shown
 
 
 class Progress:
@@ -124,7 +124,7 @@ class Progress:
         if self.scheduler.best is not None:
             figure, label = self.scheduler.best
             parts.append(f"best {self.monitor} {figure:.4f}: {label}")
-        width = columns() if self.terminal else UNLIMITED
+        width = columns() if self.terminal else WIDTH_WITHOUT_TERMINAL
         lines = [f"  {label}  {at}" for label, at in self.running.items()]
         lines.append("  " + fitting([part for part in parts if part], width - 2))
         shown = "\n".join(clipped(line, width - 1).rstrip() for line in lines)
@@ -136,5 +136,5 @@ def job_line(count: str, label: str, how: str, more: list[str], width: int) -> s
     line = fitting([f"{count} {label}", how, *more], width)
     if how in line:
         return line
-    room = max(LABEL, width - cells(f"{count}   {how}") - 2)
+    room = max(MIN_LABEL_WIDTH, width - cells(f"{count}   {how}") - 2)
     return fitting([f"{count} {clipped(label, room)}…", how], width)

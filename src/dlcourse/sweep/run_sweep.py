@@ -20,7 +20,7 @@ from dlcourse.sweep.comparability import all_comparable, refuse_incomparable
 from dlcourse.sweep.dry_run import Finding, dry_run
 from dlcourse.sweep.dry_run_table import print_dry_run
 from dlcourse.sweep.hydra_launcher import run_on_launcher
-from dlcourse.sweep.job import in_a_folder, shortened
+from dlcourse.sweep.job import folder_text, short_keys
 from dlcourse.sweep.local_jobs import run_locally
 from dlcourse.sweep.manifest import (
     Manifest,
@@ -134,7 +134,7 @@ def folder_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
         return Path(master.resume), True
     typed = any(key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra)
     wanted = Path(master.hydra.sweep.dir)
-    keys = in_a_folder("_".join(shortened(plan.keys).values()))[:60]
+    keys = folder_text("_".join(short_keys(plan.keys).values()))[:60]
     return (wanted if typed or not keys else wanted.with_name(f"{wanted.name}-{keys}")), typed
 
 

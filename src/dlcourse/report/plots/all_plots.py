@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from dlcourse.report.plots.heat_map import draw_heat_map
 from dlcourse.report.plots.importances import draw_importances
 from dlcourse.report.plots.learning_rate import draw_learning_rate
-from dlcourse.report.plots.levels import diverged, usable
+from dlcourse.report.plots.levels import diverged_points, usable
 from dlcourse.report.plots.main_effects import draw_main_effects
 from dlcourse.report.points import Point
 
@@ -17,7 +17,7 @@ def plots(
     points: Sequence[Point], keys: Sequence[str], importances: Mapping[str, float]
 ) -> dict[str, Callable[[], Figure | None]]:
     """Return what draws each plot, by the name of its file; None comes where it makes no sense."""
-    some, lost = usable(points), diverged(points)
+    some, lost = usable(points), diverged_points(points)
     return {
         "main_effects.png": partial(draw_main_effects, some, keys, lost),
         "heat_map.png": partial(draw_heat_map, some, keys, lost),

@@ -8,15 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from dlcourse.drawing.text import LITERAL, value_label
-from dlcourse.report.confidence import LEAST, Estimate
-from dlcourse.report.formatting import number_of, option_text
+from dlcourse.report.confidence import MIN_REPEATS, Estimate
+from dlcourse.report.formatting import finite_number, option_text
 from dlcourse.report.plots.levels import Scale
 from dlcourse.report.points import Point
 
 MARKERS = "os^Dv<>P"
 DOT = "#c3c8ce"
-APART = 0.09  # ticks that are nearer than this share of the axis would write over each other
-WIDE = 100  # on narrower logarithmic axes powers of ten alone would be too few ticks
+MIN_TICK_GAP = 0.09  # ticks that are nearer than this share of the axis would write over each other
+WIDE_RATIO = 100  # on narrower logarithmic axes powers of ten alone would be too few ticks
 MARGIN = 0.08  # of the figures' range, above and below
 
 
@@ -48,7 +48,7 @@ def scale_x(axes: Axes, scale: Scale, lost: Sequence[Point] = ()) -> None:
         some = [0, *range(1, len(places), -(-(len(places) - 1) // 5))]
         axes.set_xticks([places[one] for one in some], [names[one] for one in some], **LITERAL)
         axes.xaxis.set_minor_locator(NullLocator())
-    elif log and places[-1] < WIDE * places[0]:
+    elif log and places[-1] < WIDE_RATIO * places[0]:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
 
@@ -57,7 +57,7 @@ def have_room(places: Sequence[float], log: bool) -> bool:
     """Return whether ticks at sorted places can be told apart."""
     along = [math.log(place) for place in places] if log else places
     gaps = [after - before for before, after in pairwise(along)]
-    return min(gaps, default=1) > APART * (along[-1] - along[0]) and len(places) <= 8
+    return min(gaps, default=1) > MIN_TICK_GAP * (along[-1] - along[0]) and len(places) <= 8
 
 
 def scale_y(axes: Axes, points: Sequence[Point]) -> None:
@@ -82,7 +82,7 @@ def places_of(scale: Scale, lost: Sequence[Point]) -> dict[str, float]:
     places = {}
     for point in lost:
         name = option_text(point, scale.key)
-        number = number_of(point.values.get(scale.key))
+        number = finite_number(point.values.get(scale.key))
         if name in levels:
             places[name] = levels[name]
         elif scale.numeric and number is not None and (number > 0 or not scale.log):
@@ -110,7 +110,7 @@ def mark_diverged(
 
 def draw_repeats(axes: Axes, spreads: Sequence[tuple[float, Estimate]], colour: str) -> None:
     """Draw the values of two or three repeats as small dots at their places; more have a band."""
-    dots = [(x, value) for x, one in spreads if 2 <= one.n < LEAST for value in one.values]
+    dots = [(x, value) for x, one in spreads if 2 <= one.n < MIN_REPEATS for value in one.values]
     if dots:
         axes.scatter(
             *zip(*dots, strict=True), s=12, color=colour, alpha=0.6, linewidths=0, zorder=3

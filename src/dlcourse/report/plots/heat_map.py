@@ -16,7 +16,7 @@ from dlcourse.report.plots.levels import Scale, around_base, scale_of, scales
 from dlcourse.report.points import Point
 from dlcourse.report.ranking import by_data
 
-MOST = 15  # cells along a side
+MAX_CELLS = 15  # cells along a side
 
 
 def draw_heat_map(
@@ -42,7 +42,7 @@ def draw_heat_map(
     ]
     filled = [figure for row in table for figure in row if not math.isnan(figure)]
     sparse = 2 * len(filled) < len(down.levels) * len(across.levels)
-    if sparse or len(across.levels) > MOST:
+    if sparse or len(across.levels) > MAX_CELLS:
         return None
     return draw_cells(points[0], table, down, across, lost, best=len(by_data(list(points))) == 1)
 

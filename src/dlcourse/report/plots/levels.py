@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dlcourse.report.confidence import Estimate, estimate
-from dlcourse.report.formatting import number_of, option_text
+from dlcourse.report.formatting import finite_number, option_text
 from dlcourse.report.points import Point, overlap
 from dlcourse.schema.facts import range_of
 
 RATE = "optim.lr"
-MANY = 8  # of more numbers, most of which occur once, every point is drawn by itself
+MAX_AVERAGED_NUMBERS = (
+    8  # of more numbers, most of which occur once, every point is drawn by itself
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Scale:
     def drawn(self) -> bool:
         """Whether the values look drawn at random: many numbers, hardly one of them twice."""
         points = sum(len(level.points) for level in self.levels)
-        return self.numeric and len(self.levels) > max(MANY, points / 2)
+        return self.numeric and len(self.levels) > max(MAX_AVERAGED_NUMBERS, points / 2)
 
     @property
     def effect(self) -> float:
@@ -86,7 +88,7 @@ def scale_of(points: Sequence[Point], key: str) -> Scale:
         if key in point.values:
             groups.setdefault(option_text(point, key), []).append(point)
     levels = [
-        Level(name, number_of(some[0].values[key]), tuple(some), marginal(some))
+        Level(name, finite_number(some[0].values[key]), tuple(some), marginal(some))
         for name, some in groups.items()
     ]
     numbered = [(level.number, level) for level in levels if level.number is not None]
@@ -118,7 +120,7 @@ def usable(points: Sequence[Point]) -> list[Point]:
     return list({tuple(run.folder for run in point.runs): point for point in finite}.values())
 
 
-def diverged(points: Sequence[Point]) -> list[Point]:
+def diverged_points(points: Sequence[Point]) -> list[Point]:
     """Return the points without a finite mean because training has diverged."""
     lost = [p for p in points if not math.isfinite(p.val.mean) and any(r.diverged for r in p.runs)]
     return list({tuple(run.folder for run in point.runs): point for point in lost}.values())

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.style import COLOURS, empty_figure, style_axes
-from dlcourse.report.confidence import LEAST
+from dlcourse.report.confidence import MIN_REPEATS
 from dlcourse.report.plots.axes import DOT, draw_repeats, mark_diverged, scale_x, scale_y
 from dlcourse.report.plots.levels import Scale, scales
 from dlcourse.report.points import Point
@@ -39,7 +39,7 @@ def draw_main_effects(
     scale_y(figure.axes[0], points)
     figure.supylabel(points[0].monitor, fontsize="medium")
     known = any(level.spread.low is not None for scale in found for level in scale.levels)
-    few = any(2 <= level.spread.n < LEAST for scale in found for level in scale.levels)
+    few = any(2 <= level.spread.n < MIN_REPEATS for scale in found for level in scale.levels)
     title = ["mean of each value with its 95 % interval" if known else "mean of each value"]
     title += ["grey: points", *(["small: repeats"] if few else [])]
     if lost:

@@ -24,7 +24,7 @@ from dlcourse.sweep.methods.search import JobState, Trial
 from dlcourse.sweep.search_space import Space
 
 JOURNAL = "study.journal"
-HOME = "sweep"  # the attribute of a trial that names the sweep's folder
+FOLDER_ATTRIBUTE = "sweep"  # the attribute of a trial that names the sweep's folder
 
 
 class Study:
@@ -51,7 +51,7 @@ class Study:
         storage: str | None,
         study: str | None,
     ) -> None:
-        self.optuna = imported()
+        self.optuna = import_optuna()
         self.conditional, self.folder, self.trials = conditional, folder, trials
         self.prunes = pruner != "none"
         place = self.journal() if storage is None else storage
@@ -60,7 +60,7 @@ class Study:
         self.study = self.open(place, study or next(iter(own), folder.name), mode)
         known = self.study.get_trials(deepcopy=False)
         # another seed after a kill, or the first draws would come again, and on another machine
-        shift = crc32(whereabouts(folder)) if storage is not None else 0
+        shift = crc32(machine_and_folder(folder)) if storage is not None else 0
         drawn = mix(seed, len(known) + shift, Purpose.SAMPLER) % 2**32
         self.study.sampler = make_sampler(self.optuna, sampler, startup, drawn)
         self.study.pruner = make_pruner(self.optuna, pruner, startup, patience)
@@ -74,7 +74,10 @@ class Study:
             # a journal in the sweep's folder is its own, wherever it has been moved to
             and (
                 storage is None
-                or (trial.number in mine and trial.user_attrs.get(HOME) == str(folder.absolute()))
+                or (
+                    trial.number in mine
+                    and trial.user_attrs.get(FOLDER_ATTRIBUTE) == str(folder.absolute())
+                )
             )
         ]
 
@@ -84,7 +87,7 @@ class Study:
         from optuna.storages.journal import JournalFileBackend
 
         path = self.folder / JOURNAL
-        mend(path)
+        drop_unfinished_line(path)
         for lock in self.folder.glob(f"{JOURNAL}.lock*"):
             lock.unlink()  # of a process that was killed: the sweep's folder is ours alone
         return JournalStorage(JournalFileBackend(str(path)))
@@ -109,7 +112,7 @@ class Study:
             trial = self.optuna.trial.Trial(self.study, stored._trial_id)
         elif len(self.study.get_trials(deepcopy=False)) < self.trials:
             trial = self.study.ask()
-            trial.set_user_attr(HOME, str(self.folder.absolute()))
+            trial.set_user_attr(FOLDER_ATTRIBUTE, str(self.folder.absolute()))
         else:
             return None
         values = self.draw(trial)
@@ -187,12 +190,12 @@ def check_stored_state(sampler: str, trust: Sequence[str]) -> None:
 
 def check_search(options: dict[str, Any]) -> None:
     """Raise UserError if a library is missing, or the storage cannot be reached."""
-    optuna, storage = imported(), options["storage"]
+    optuna, storage = import_optuna(), options["storage"]
     make_sampler(optuna, options["sampler"], 1, 0)
     if storage is None:
         return
     try:
-        reach(optuna, storage)
+        connect(optuna, storage)
     except Exception as error:  # whatever a database's driver raises
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise UserError(
@@ -202,7 +205,7 @@ def check_search(options: dict[str, Any]) -> None:
         ) from error
 
 
-def reach(optuna: Any, storage: str) -> None:
+def connect(optuna: Any, storage: str) -> None:
     """Open a storage; where two machines make its tables at once, one is late and tries again."""
     for wait in (0.2, 1.0, None):
         try:
@@ -215,12 +218,12 @@ def reach(optuna: Any, storage: str) -> None:
             sleep(wait)
 
 
-def whereabouts(folder: Path) -> bytes:
+def machine_and_folder(folder: Path) -> bytes:
     """Return what tells a sweep from one on another machine."""
     return f"{platform.node()}:{folder.absolute()}".encode()
 
 
-def imported() -> Any:
+def import_optuna() -> Any:
     """Return the library, quiet; raises UserError where it is not installed or too old."""
     try:
         import optuna
@@ -272,7 +275,7 @@ def make_pruner(optuna: Any, name: str, startup: int, patience: int) -> Any:
     return pruners.NopPruner()
 
 
-def mend(path: Path) -> None:
+def drop_unfinished_line(path: Path) -> None:
     """Take away a last line that a killed process has not finished."""
     if path.exists():
         content = path.read_bytes()

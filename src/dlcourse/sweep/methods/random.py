@@ -18,9 +18,9 @@ def random_points(spaces: Sequence[Space], *, draws: int, seed: int) -> Iterator
     names = sorted(space.name for space in spaces)
     for _ in range(draws):
         shares = {name: generator.random() for name in names}
-        yield tuple(drawn(space, shares[space.name]) for space in spaces)
+        yield tuple(value_at_share(space, shares[space.name]) for space in spaces)
 
 
-def drawn(space: Space, share: float) -> str:
+def value_at_share(space: Space, share: float) -> str:
     """Return the value of a space at a share from 0 to 1, without 1 itself."""
     return space.at(share) if space.is_interval else space.values[int(share * len(space.values))]
