@@ -190,7 +190,7 @@ def check_only(config: dict) -> None:
     ((finding,), _) = dry_run(process_context(), [config], here=True)
     if finding.problem:
         raise UserError(finding.problem)
-    print(f"It is in order: {finding.parameters:,} parameters; nothing was started.")
+    print(f"OK: {finding.parameters:,} parameters (dry run, nothing was started)")
     sys.exit(0)
 
 

@@ -176,7 +176,7 @@ def mixed(folder):
 
 @pytest.mark.parametrize("width", [60, 80, 120, 160])
 def test_the_ranking_fits_every_terminal_and_has_every_option(tmp_path, monkeypatch, width):
-    monkeypatch.setattr("dlcourse.report.console_table.columns", lambda: width)
+    monkeypatch.setattr("dlcourse.report.console_table.terminal_width", lambda: width)
     said = report(mixed(tmp_path / "runs"))
     table = said.split("The best by")[0]
     assert max(map(len, table.splitlines())) <= width
@@ -187,7 +187,7 @@ def test_the_ranking_fits_every_terminal_and_has_every_option(tmp_path, monkeypa
 
 
 def test_a_narrow_terminal_still_has_a_table_of_a_small_sweep(sweep, monkeypatch):
-    monkeypatch.setattr("dlcourse.report.console_table.columns", lambda: 80)
+    monkeypatch.setattr("dlcourse.report.console_table.terminal_width", lambda: 80)
     said = report(sweep)
     assert "n, epochs, seconds: see results.csv" in said
     assert "rank  optim.lr" in said

@@ -22,9 +22,9 @@ def first_jobs(plan: Plan) -> list[Job]:
 
 
 def refuse_incomparable(plan: Plan) -> None:
-    """Raise UserError where a sweep would compare values of different losses on the same data.
+    """Raise UserError if a sweep would compare values of different losses on the same data.
 
-    A search compares all its points, so that they may differ in neither monitor nor data.
+    A search compares all its points, so they must have the same monitor and the same data.
     """
     losses: dict[tuple, dict[tuple, Job]] = defaultdict(dict)
     for job in first_jobs(plan):
@@ -52,7 +52,7 @@ def refuse_losses(monitor: str, found: dict[tuple, Job]) -> None:
 
 
 def refuse_search(questions: list[tuple]) -> None:
-    """Raise UserError that names in what a search's points differ and may not."""
+    """Raise UserError that names the monitors or data in which a search's points differ."""
     (monitor, _, data), (other, _, others), *_ = questions
     if monitor == other:
         keys = differing([data, others])
@@ -61,7 +61,7 @@ def refuse_search(questions: list[tuple]) -> None:
         what = f"values of {monitor} and of {other}"
     raise UserError(
         f"sweep=optuna looks for the best value, and cannot compare {what}.\n"
-        "Type sweep=grid, or a single one of them; nothing was started"
+        "Type sweep=grid, or only one of them; nothing was started"
     )
 
 

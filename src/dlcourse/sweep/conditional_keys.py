@@ -10,13 +10,17 @@ from dlcourse.schema.validate import GROUPS
 from dlcourse.sweep.search_space import Space
 
 Overrides = tuple[str, ...]
-"""The words that set a job apart: ``("optim=sgd", "optim.lr=0.1")``."""
+"""The overrides that distinguish a job from others: ``("optim=sgd", "optim.lr=0.1")``."""
 
 
 class ConditionalKeys:
-    """Leaves out of every point the keys that its options do not have.
+    """Removes from every point the keys that its options do not have.
 
-    fixed: the words that are the same in every job.
+    With ``optim=sgd,adam optim.momentum=0,0.9`` the values ``("sgd", "0.9")`` become the point
+    ``("optim=sgd", "optim.momentum=0.9")`` and ``("adam", "0.9")`` becomes ``("optim=adam",)``,
+    because Adam has no momentum.
+
+    fixed: the overrides that are the same in every job.
     Raises UserError for a key that belongs to no option at all.
     """
 
@@ -37,11 +41,11 @@ class ConditionalKeys:
             if not any(self.belongs(space, option) for option in options):
                 raise UserError(
                     f"{space.name} belongs to no option of {space.group}={','.join(options)}.\n"
-                    "See the keys of an option by --cfg job, or take this one out"
+                    "Print the keys of an option with --cfg job, or remove this one"
                 )
 
     def point(self, values: Iterable[str]) -> Overrides:
-        """Return the words of a point, given one value for every space."""
+        """Return the overrides of a point, given one value for every space."""
         drawn = dict(zip(self.spaces, values, strict=True))
         chosen = {space.key: value for space, value in drawn.items() if space.key in GROUPS}
         return tuple(
@@ -63,17 +67,17 @@ class ConditionalKeys:
         return space.key.startswith("+") or space.key in self.keys[space.group][option]
 
     def options_of(self, group: str) -> Sequence[str]:
-        """Return the options of a group that the command may meet."""
+        """Return the options of a group that occur in the command: the swept ones, or the fixed one."""
         return self.choices.get(group) or [self.default.get(group, "")]
 
     @cached_property
     def default(self) -> dict[str, str]:
-        """What is chosen in each group by the words that are the same in every job."""
+        """The option of every group that the fixed overrides choose."""
         return dict(compose([*self.fixed], self.config_dir).hydra.runtime.choices)
 
     @cached_property
     def keys(self) -> dict[str, dict[str, set[str]]]:
-        """The keys that there are with each option of the groups that are asked about."""
+        """The keys of every option: ``{"optim": {"sgd": {"optim.lr", ...}, ...}, ...}``."""
         return {
             group: {
                 option: self.keys_with(f"{group}={option}") for option in self.options_of(group)
@@ -82,14 +86,14 @@ class ConditionalKeys:
         }
 
     def keys_with(self, choice: str) -> set[str]:
-        """Return every key that there is with one choice."""
+        """Return the keys of the config with one choice, ``optim=sgd``."""
         return set(all_keys(plain(compose([*self.fixed, choice], self.config_dir))))
 
 
 def distinct(drawn: Iterable[tuple[str, ...]], conditional: ConditionalKeys) -> list[Overrides]:
-    """Return the points of a method that walks lists, each as often as it was typed.
+    """Return the points of a list method; points that were typed twice stay two.
 
-    Points that differ only in keys which their options do not have are one point.
+    Points that differ only in keys which their options do not have become one.
     """
     first: dict[Overrides, tuple[str, ...]] = {}
     points = []

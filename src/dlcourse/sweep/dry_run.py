@@ -1,4 +1,4 @@
-"""What only PyTorch and the data can tell of a job, found out before the first one starts."""
+"""The checks of all jobs that need PyTorch and the data, made before the first job starts."""
 
 import os
 import traceback
@@ -20,7 +20,7 @@ from dlcourse.terminal.user_code import explained
 
 
 class Finding(NamedTuple):
-    """What was found out about one job: why it cannot be run, if so, and its parameters."""
+    """The result of checking one job: why it cannot be run, or its number of parameters."""
 
     problem: str = ""
     parameters: int = 0
@@ -33,15 +33,14 @@ def dry_run(
     *,
     here: bool,
 ) -> tuple[list[Finding], list[str]]:
-    """Return what is found out about every job, and the names of the GPUs, by another process.
+    """Check every job in another process; return a finding for each, and the names of the GPUs.
 
-    Choices are imported and bound to their options, data are read, examples are divided, and
-    models are made without weights; each once for all jobs that share it.
+    The checks import and build every choice, read and split the data, and make the models without
+    weights. What several jobs share is checked once.
 
-    earlier: for each config the folder of a run that was begun on the same data, if there is one:
-        that they have changed since is a problem.
-    here: whether the jobs would run on this machine, so that it must have what their ``runtime``
-        asks for.
+    earlier: for each config the folder of a run that was started on the same data, if there is
+        one. Data that have changed since are a problem.
+    here: whether the jobs run on this machine, so that ``runtime`` is checked as well.
     """
     findings: list[Finding] = []
     while True:
@@ -61,7 +60,7 @@ def dry_run(
             how = exit_text(process.exitcode)
             if gpus is None:
                 raise RuntimeError(f"the process of the checks {how}") from error
-            # code of the user's own can end the process; the others are looked at in the next one
+            # a user's code can end the process; the next process checks the remaining jobs
             findings.append(Finding(f"The job cannot be checked: its process {how}"))
         finally:
             process.join()
@@ -71,7 +70,7 @@ def dry_run(
 def check_jobs(
     sweep: Connection, jobs: list[tuple[dict, Path | None]], cwd: str, here: bool
 ) -> None:
-    """Send the GPUs and what is found out about each job, in the process of ``dry_run``.
+    """Send the GPUs and the finding of each job; runs in the process that ``dry_run`` starts.
 
     jobs: a config and the folder of an earlier run on the same data.
     """
@@ -90,14 +89,14 @@ def check_jobs(
 
 
 class CachedChecks:
-    """Remembers what it has seen, so that jobs which share something are looked at once."""
+    """Checks jobs, and caches the result of every part, so that shared parts are checked once."""
 
     def __init__(self, here: bool) -> None:
         self.here = here
         self.seen: dict[str, Any] = {}
 
     def finding(self, cfg: DictConfig, earlier: Path | None = None) -> Finding:
-        """Return what is found out about one config."""
+        """Return the finding of one config."""
         from dlcourse.engine.build import build, build_all, divide
         from dlcourse.engine.fingerprint import divided, refuse_other_data
 
@@ -123,7 +122,7 @@ class CachedChecks:
             return Finding(f"{type(error).__name__}: {error}")
 
     def once(self, find: Callable[[], Any], *parts: Any) -> Any:
-        """Return what ``find`` finds, or raise its error again."""
+        """Return the cached result of ``find`` for these parts of the config, or raise its error."""
         plain = [OmegaConf.to_container(p) if OmegaConf.is_config(p) else p for p in parts]
         key = atomic_files.to_json(plain)
         if key not in self.seen:
@@ -137,7 +136,7 @@ class CachedChecks:
 
 
 def shape_of(cfg: DictConfig) -> Any:
-    """Read the data, and return the data set with its targets and without its inputs."""
+    """Read the data; return the data set with its targets and with no inputs."""
     import torch
 
     from dlcourse.core import Split
@@ -151,7 +150,7 @@ def shape_of(cfg: DictConfig) -> Any:
 
 
 def count_parameters(cfg: DictConfig, inputs: tuple[int, ...], outputs: int) -> int:
-    """Return the parameters of a model; published weights are not fetched for it."""
+    """Return the number of a model's parameters; published weights are not downloaded."""
     from dlcourse.engine.build import make_model
     from dlcourse.introspect.summary import made_without_values
 

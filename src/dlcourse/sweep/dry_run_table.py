@@ -1,4 +1,4 @@
-"""What ``check=true`` prints."""
+"""The table that ``check=true`` prints."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,10 @@ from dlcourse.sweep.plan import Plan
 
 
 def print_dry_run(plan: Plan, findings: dict[Path, Finding], begun: Path | None) -> None:
-    """Print every point, its repeats, the parameters of its model and what is done of it."""
+    """Print a row per point: its values, number of runs, model parameters and finished runs.
+
+    begun: the folder of the sweep if it was started before.
+    """
     spaces = {space.name: space for space in plan.spaces}
     table = Table("point", *plan.keys, "runs", "parameters", "done")
     jobs_in_all = set()
@@ -38,8 +41,8 @@ def print_dry_run(plan: Plan, findings: dict[Path, Finding], begun: Path | None)
         trials = plan.settings.options["trials"]
         names = ", ".join(spaces)
         console.print(
-            f"These are corners of the space of {names}; {trials} trials would be chosen in it."
+            f"Corners of the search space of {names}; {trials} trials would be chosen in it."
         )
     else:
         console.print(f"{len(jobs_in_all)} jobs would run, {plan.settings.workers} at a time.")
-    console.print("Everything is in order; nothing was started.")
+    console.print("OK (dry run, nothing was started)")

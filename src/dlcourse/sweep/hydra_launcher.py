@@ -1,4 +1,4 @@
-"""Jobs on other machines, by one of Hydra's launchers: ``hydra/launcher=submitit_slurm``."""
+"""Jobs that a launcher of Hydra runs on other machines: ``hydra/launcher=submitit_slurm``."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +26,9 @@ from dlcourse.sweep.remote_job import RemoteEnding, reason_of_error, run_remote_
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.terminal.command import own_name
 
-POLL_INTERVAL = 1.0  # seconds between two looks at the jobs' folders
-PASSED_VARIABLES = ("DLCOURSE_DATA",)  # variables that a job has to have
-NFS_DELAY = 60.0  # seconds until a file that one machine has written is seen on another, by NFS
+POLL_INTERVAL = 1.0  # seconds between two checks of the jobs' folders
+PASSED_VARIABLES = ("DLCOURSE_DATA",)  # environment variables that a job needs
+NFS_DELAY = 60.0  # seconds until a file that another machine has written is visible on NFS, at most
 
 
 def run_on_launcher(
@@ -38,11 +38,11 @@ def run_on_launcher(
     hydra: HydraContext,
     task: TaskFunction,
 ) -> None:
-    """Hand the jobs to a launcher: all at once, or in a search ``workers`` at a time.
+    """Run the jobs with a launcher: all at once, or in a search ``workers`` at a time.
 
-    What became of a job is read from its folder, which has to be on a disk that all machines see.
-    Nothing is heard of single epochs, so no trial is pruned. Raises UserError where the launcher
-    cannot start a job.
+    Results are read from the jobs' folders, which must be on a disk that all machines share.
+    Epochs are not reported, so no trial is pruned. Raises UserError if the launcher cannot start
+    any job.
     """
     environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     launcher = Plugins.instance().instantiate_launcher(
@@ -55,27 +55,27 @@ def run_on_launcher(
     while batch := next_batch(scheduler, size):
         for job in batch:
             progress.starts(job)
-        words = [launch_overrides(scheduler, job) for job in batch]
+        overrides = [launch_overrides(scheduler, job) for job in batch]
         with watch_results(scheduler, progress, batch) as left:
             try:
                 with keep_launcher_collecting(launcher):
-                    returned = launcher.launch(words, initial_job_idx=number)
+                    returned = launcher.launch(overrides, initial_job_idx=number)
                 answers = [ending_of(one) for one in returned]
             except Exception as error:
                 if not any((job.folder / OUTPUT).exists() for job in batch):
                     raise UserError(launcher_failure_text(master, scheduler, error)) from error
                 answers = [RemoteEnding(reason_of_error(error))] * len(batch)
         number += len(batch)
-        until = monotonic() + NFS_DELAY
+        deadline = monotonic() + NFS_DELAY
         for job, answer in zip(batch, answers, strict=True):
             if job in left:
-                close_remote_job(scheduler, progress, job, answer, until)
+                close_remote_job(scheduler, progress, job, answer, deadline)
         if scheduler.failed and not scheduler.plan.settings.on_error.continues:
             return
 
 
 def with_sweep_folder(master: DictConfig, folder: Path) -> DictConfig:
-    """Return a launcher's config, in which the sweep's folder is the one that was found for it."""
+    """Return the config for the launcher, with the sweep's folder in it."""
     config = master.copy()
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweep.dir = str(folder.absolute())
@@ -83,7 +83,7 @@ def with_sweep_folder(master: DictConfig, folder: Path) -> DictConfig:
 
 
 def next_batch(scheduler: Scheduler, size: int | None) -> list[Job]:
-    """Return so many jobs, or all there are."""
+    """Return the next ``size`` jobs, or all for None."""
     batch: list[Job] = []
     while (size is None or len(batch) < size) and (job := scheduler.next_job()) is not None:
         batch.append(job)
@@ -91,7 +91,7 @@ def next_batch(scheduler: Scheduler, size: int | None) -> list[Job]:
 
 
 def launch_overrides(scheduler: Scheduler, job: Job) -> list[str]:
-    """Return the words with which a launcher starts a job in the folder that is meant for it."""
+    """Return the overrides with which a launcher runs a job in its own folder."""
     return [
         *job.cfg.hydra.overrides.task,
         f"hydra.sweep.dir={quoted(str(scheduler.folder.absolute()))}",
@@ -103,26 +103,26 @@ def launch_overrides(scheduler: Scheduler, job: Job) -> list[str]:
 def watch_results(
     scheduler: Scheduler, progress: Progress, batch: Sequence[Job]
 ) -> Iterator[set[Job]]:
-    """Tell of the jobs that are done while others are not; yield those that are left."""
-    left, over = set(batch), Event()
+    """Report each job of the batch as soon as its result exists; yield the set of the others."""
+    left, stopped = set(batch), Event()
 
-    def look() -> None:
-        while not over.wait(POLL_INTERVAL):
+    def poll() -> None:
+        while not stopped.wait(POLL_INTERVAL):
             for job in [job for job in batch if job in left]:
                 if close_if_done(scheduler, progress, job):
                     left.discard(job)
 
-    watch = Thread(target=look, daemon=True)
+    watch = Thread(target=poll, daemon=True)
     watch.start()
     try:
         yield left
     finally:
-        over.set()
+        stopped.set()
         watch.join()
 
 
 def close_if_done(scheduler: Scheduler, progress: Progress, job: Job) -> bool:
-    """Take in that a job has left a result, if it has."""
+    """Record and report a job as done if it has a result; return whether it has."""
     result = job.result()
     if result is None:
         return False
@@ -132,72 +132,78 @@ def close_if_done(scheduler: Scheduler, progress: Progress, job: Job) -> bool:
 
 
 def close_remote_job(
-    scheduler: Scheduler, progress: Progress, job: Job, answer: RemoteEnding, until: float
+    scheduler: Scheduler, progress: Progress, job: Job, answer: RemoteEnding, deadline: float
 ) -> None:
-    """Take in how a job has ended; one that says it is done has until then to be seen."""
+    """Record how a job has ended.
+
+    If it reports success, wait until ``deadline`` for its result file, which NFS shows late.
+    """
     while not close_if_done(scheduler, progress, job):
-        if answer.reason is None and monotonic() < until:
+        if answer.reason is None and monotonic() < deadline:
             sleep(0.1)
-            list(job.folder.parent.glob("*"))  # makes NFS look again
+            list(job.folder.parent.glob("*"))  # makes NFS refresh the folder
             continue
         reason = answer.reason or (
             f"it is done, and its result is not in {run_folder.shown(job.folder)}: hydra.sweep.dir "
-            "has to be on a disk that all machines share"
+            "must be on a disk that all machines share"
         )
-        said = job.folder / OUTPUT
+        output = job.folder / OUTPUT
         again = scheduler.fail(job, reason, None, final=answer.final)
         progress.failed(
-            job, reason, run_folder.shown(said if said.exists() else scheduler.folder), again=again
+            job,
+            reason,
+            run_folder.shown(output if output.exists() else scheduler.folder),
+            again=again,
         )
         return
 
 
 @contextmanager
 def keep_launcher_collecting(launcher: Launcher) -> Iterator[None]:
-    """Let a launcher ask each job how it has ended, although others have died.
+    """Let a launcher collect the results of all jobs, even if some have died.
 
-    Those for submitit and ray ask one job after the other, and raise at the first that has no
-    answer: those behind it run on, and nobody hears of them.
+    The launchers for submitit and ray fetch one result after the other and raise at the first job
+    that has died, so that the results of the jobs after it would be lost.
     """
     plugin = type(launcher).__module__
     if "hydra_submitit_launcher" in plugin:
         from submitit import Job as Owner  # pyright: ignore[reportMissingImports]
 
-        name, put = "results", lambda answer: [answer]
+        name, wrap = "results", lambda answer: [answer]
     elif "hydra_ray_launcher" in plugin:
         import ray as Owner  # pyright: ignore[reportMissingImports]
 
-        name, put = "get", lambda answer: answer
+        name, wrap = "get", lambda answer: answer
     else:
         yield
         return
-    asked = getattr(Owner, name)
-    setattr(Owner, name, returns_errors(asked, put))
+    original = getattr(Owner, name)
+    setattr(Owner, name, returns_errors(original, wrap))
     try:
         yield
     finally:
-        setattr(Owner, name, asked)
+        setattr(Owner, name, original)
 
 
-def returns_errors(ask: Callable, put: Callable[[JobReturn], Any]) -> Callable:
-    """Return a question to a job that is answered also for one that has died."""
+def returns_errors(fetch: Callable, wrap: Callable[[JobReturn], Any]) -> Callable:
+    """Return ``fetch`` changed to return an error as a job's result instead of raising it."""
 
-    @wraps(ask)
-    def asked(*args: Any, **more: Any) -> Any:
+    @wraps(fetch)
+    def fetched(*args: Any, **more: Any) -> Any:
         try:
-            return ask(*args, **more)
+            return fetch(*args, **more)
         except Exception as error:
             answer = RemoteEnding(reason_of_error(error))
-            return put(JobReturn(status=JobStatus.COMPLETED, _return_value=answer))
+            return wrap(JobReturn(status=JobStatus.COMPLETED, _return_value=answer))
 
-    return asked
+    return fetched
 
 
 def ending_of(returned: JobReturn) -> RemoteEnding:
-    """Return how a job says it has ended."""
+    """Return how a job has ended, from what the launcher returned for it."""
     try:
         answer = returned.return_value
-    except Exception as error:  # Hydra's own, before the job was begun
+    except Exception as error:  # Hydra's own, before the job was started
         return RemoteEnding(reason_of_error(error))
     return (
         answer if isinstance(answer, RemoteEnding) else RemoteEnding("it has not said how it ended")
@@ -205,11 +211,11 @@ def ending_of(returned: JobReturn) -> RemoteEnding:
 
 
 def launcher_failure_text(master: DictConfig, scheduler: Scheduler, error: Exception) -> str:
-    """Say that the launcher itself cannot do its work."""
-    word = f"hydra/launcher={master.hydra.runtime.choices['hydra/launcher']}"
+    """Return the message that the launcher could not start any job."""
+    override = f"hydra/launcher={master.hydra.runtime.choices['hydra/launcher']}"
     folder = run_folder.shown(scheduler.folder)
     return (
-        f"{word} has started no job: {reason_of_error(error)}\n"
-        f"Type {own_name()} resume={folder} where it can, or leave {word} "
+        f"{override} has started no job: {reason_of_error(error)}\n"
+        f"Type {own_name()} resume={folder} where it can, or leave {override} "
         "out to run the jobs on this machine"
     )
