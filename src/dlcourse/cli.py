@@ -178,7 +178,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
 def prepare_sweep(overrides: list[str]) -> list[str]:
     """Return the overrides of a new sweep; raises UserError for ``resume=``."""
     if any(key_of(override) == "resume" for override in overrides):
-        raise UserError("resume= goes on with one folder, a run's or a sweep's.\nLeave -m out")
+        raise UserError("resume= resumes one folder, a run's or a sweep's.\nLeave -m out")
     return spread(overrides, overrides)
 
 

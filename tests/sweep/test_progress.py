@@ -44,7 +44,7 @@ def test_a_job_that_fails_is_told_with_its_reason_and_its_log(seen, capsys):
     progress.failed(job, "ended by SIGKILL", "here/output.txt", again=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[ 1/12] lr=0  FAILED: ended by SIGKILL  0 s left")
-    assert lines[1] == "  what it said is in here/output.txt"
+    assert lines[1] == "  log: here/output.txt"
     job = scheduler.next_job()
     progress.failed(job, "it died", "here/output.txt", again=True)
     assert capsys.readouterr().out.startswith("[ 1/12] lr=1  FAILED: it died  runs once more\n")

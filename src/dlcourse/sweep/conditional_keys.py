@@ -67,7 +67,7 @@ class ConditionalKeys:
         return space.key.startswith("+") or space.key in self.keys[space.group][option]
 
     def options_of(self, group: str) -> Sequence[str]:
-        """Return the options of a group that occur in the command: the swept ones, or the fixed one."""
+        """Return the options of a group in the command: the swept ones, or the fixed one."""
         return self.choices.get(group) or [self.default.get(group, "")]
 
     @cached_property

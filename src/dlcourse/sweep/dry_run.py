@@ -122,7 +122,7 @@ class CachedChecks:
             return Finding(f"{type(error).__name__}: {error}")
 
     def once(self, find: Callable[[], Any], *parts: Any) -> Any:
-        """Return the cached result of ``find`` for these parts of the config, or raise its error."""
+        """Return the cached result of ``find`` for parts of a config, or raise its error."""
         plain = [OmegaConf.to_container(p) if OmegaConf.is_config(p) else p for p in parts]
         key = atomic_files.to_json(plain)
         if key not in self.seen:

@@ -20,16 +20,17 @@ MAX_NAME_LENGTH = 120  # characters of a folder's name
 
 
 def unescaped(word: str) -> str:
-    """Return an override without the backslashes that Hydra's grammar puts into a swept value."""
+    """Return an override without the backslashes that Hydra's grammar adds to a swept value."""
     return re.sub(r"\\([\\()\[\]{}:=, \t])", r"\1", word)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run: what sets it apart from the sweep's others, its folder, and its whole config.
+    """One run of a sweep: its own overrides, its folder and its whole config.
 
-    words: ``("optim=sgd", "optim.lr=0.1", "seed=3")``. folder: its name, until the sweep has one.
-    cfg: with Hydra's part. config: plain.
+    words: the overrides that distinguish it, ``("optim=sgd", "optim.lr=0.1", "seed=3")``.
+    folder: only its name, until the sweep has a folder. cfg: with Hydra's part. config: a dict
+    without it.
     """
 
     words: Overrides
@@ -39,17 +40,17 @@ class Job:
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """The overrides as the user would type them, for the screen."""
         return " ".join(map(unescaped, self.words)) or "defaults"
 
     @property
     def takes_any_gpu(self) -> bool:
-        """Whether it is for the sweep to say on which GPU it runs."""
+        """Whether the config names no GPU, so that the sweep chooses one."""
         return self.config["runtime"].get("device") in ("auto", "cuda")
 
     @property
     def telling(self) -> list[str]:
-        """The keys of its words."""
+        """The keys of its overrides."""
         return [key_of(word) for word in self.words]
 
     def inside(self, sweep: Path) -> "Job":
@@ -57,23 +58,23 @@ class Job:
         return replace(self, folder=sweep / self.folder.name)
 
     def result(self) -> dict | None:
-        """Return how the run ended, or None while it has not."""
+        """Return the content of the run's ``result.json``, or None while there is none."""
         return run_folder.read_result(self.folder)
 
 
 class FolderNames:
-    """Gives every job the name of its folder, short and like no other's."""
+    """Names the jobs' folders: short, and different for different overrides."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.short = short_keys(keys)
         self.taken: dict[str, Overrides] = {}
 
     def keep(self, name: str, words: Overrides) -> None:
-        """Take in a name that was given in an earlier command."""
+        """Reserve a name that an earlier command gave to these overrides."""
         self.taken[name] = tuple(sorted(words, key=key_of))
 
     def name(self, words: Overrides) -> str:
-        """Return ``optim-sgd_lr-0.1`` for ``("optim=sgd", "optim.lr=0.1")``, in whatever order."""
+        """Return ``optim-sgd_lr-0.1`` for ``("optim=sgd", "optim.lr=0.1")``, in any order."""
         words = tuple(sorted(words, key=key_of))
         parts = []
         for word in words:
@@ -95,22 +96,22 @@ def short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 
 def folder_text(text: str) -> str:
-    """Return a text without what does not belong in the name of a folder."""
+    """Return a text in which a dash replaces what is not allowed in a folder's name."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 
 
 def make_jobs(
     point: Overrides, fixed: Sequence[str], seeds: int, names: FolderNames, config_dir: str | None
 ) -> list[Job]:
-    """Compose and check a point; return a job for each of its repeats, the checked one first.
+    """Compose and check a point; return one job for each of its repeats.
 
-    fixed: the words that are the same in every job. seeds: how many, from the point's own seed on.
-    Raises UserError for what cannot be run.
+    fixed: the overrides that are the same in every job. seeds: the number of seeds, counted up
+    from the point's own seed. Raises UserError for a config that cannot be run.
     """
     cfg = compose([*fixed, *point], config_dir)
     config = plain(cfg)
     if config["resume"] is not None:
-        raise UserError("resume= goes on with one folder, a run's or a sweep's.\nLeave -m out")
+        raise UserError("resume= resumes one folder, a run's or a sweep's.\nLeave -m out")
     check(config)
     jobs = []
     for repeat in repeats_of(config, seeds, point):
@@ -124,7 +125,7 @@ def make_jobs(
 
 
 def repeats_of(config: dict, seeds: int, point: Overrides) -> list[dict[str, int]]:
-    """Return what a point is repeated over: its seeds, and the outer folds of nested folds."""
+    """Return the overrides of every repeat of a point: seeds, and outer folds of nested folds."""
     repeats: list[dict[str, int]] = [{}]
     if seeds > 1:
         repeats = [{"seed": config["seed"] + number} for number in range(seeds)]

@@ -1,4 +1,4 @@
-"""Jobs in processes on this machine."""
+"""Run jobs in processes on this machine."""
 
 from dlcourse.runs import run_folder
 from dlcourse.sweep.manifest import OUTPUT
@@ -11,21 +11,21 @@ from dlcourse.sweep.scheduler import Scheduler
 def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
     """Run the jobs of a sweep, until none is left or one fails with ``on_error=stop``."""
     continues = scheduler.plan.settings.on_error.continues
-    asks = scheduler.search.prunes
+    prunes = scheduler.search.prunes
     try:
         while continues or not scheduler.failed:
             while pool.has_room and (job := scheduler.next_job()) is not None:
                 run_folder.wait_until_free(job.folder, STOP_TIMEOUT)  # of a sweep that was killed
-                pool.start(job, pruned=asks)
+                pool.start(job, pruned=prunes)
                 progress.starts(job)
             if not pool.running:
                 return
             for running, kind, content in pool.events():
                 if kind == "epoch":
                     progress.epoch(running.job, *content)
-                    go_on = scheduler.report(running.job, *content)
-                    if asks:
-                        running.answer(go_on)
+                    should_continue = scheduler.report(running.job, *content)
+                    if prunes:
+                        running.answer(should_continue)
                 else:
                     close_local_job(scheduler, running, content, progress)
     finally:

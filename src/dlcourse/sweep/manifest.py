@@ -1,4 +1,4 @@
-"""What a sweep writes down: ``sweep.json`` in its folder, and ``failure.json`` in a job's."""
+"""The files of a sweep: ``sweep.json`` in its folder, ``failure.json`` in the folder of a job."""
 
 import hashlib
 import json
@@ -19,16 +19,17 @@ from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
 
 OUTPUT = "output.txt"
 MAY_CHANGE = ("workers", "on_error", "check", "sweep.trials", "sweep.draws", "data.root", "trust")
-"""Words that may be typed with ``resume=<sweep folder>``."""
+"""Keys whose overrides may be typed with ``resume=<sweep folder>``."""
 
 
 @dataclass
 class Manifest:
-    """What ``sweep.json`` holds.
+    """The content of ``sweep.json``.
 
-    words, config_dir: the command, to be given again. identity: what makes two commands the same
-    sweep. keys: what varies. threads: of each job. points: for each, its words, its values and the
-    names of its jobs' folders.
+    words, config_dir: the overrides and ``--config-dir`` of the command, to run it again.
+    identity: a hash that is equal for two commands of the same sweep. keys: the keys that vary.
+    threads: CPU threads of each job. points: for each point its overrides (``words``), its values
+    and the names of its jobs' folders.
     """
 
     words: list[str]
@@ -51,12 +52,12 @@ class Manifest:
         self.points[place : place + known] = [point]
 
     def write(self, folder: Path) -> None:
-        """Write ``sweep.json``, whole or not at all."""
+        """Write ``sweep.json`` atomically."""
         atomic_files.write_json(folder / SWEEP, asdict(self), indent=1)
 
 
 def storable_overrides(overrides: Sequence[str]) -> list[str]:
-    """Return the overrides of a sweep as they are written down: no ``resume``, and no password."""
+    """Return the overrides of a sweep that are stored: without ``resume`` and without passwords."""
     return [without_password(override) for override in overrides if key_of(override) != "resume"]
 
 
@@ -66,10 +67,10 @@ def without_password(address: str) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return a sweep's manifest, or None where there is none; raises UserError for a damaged one.
+    """Return a sweep's manifest, or None if there is none; raises UserError for a damaged one.
 
-    It is data that may come from anybody: see ``check_overrides``. The names of jobs' folders stay
-    inside the sweep's.
+    The file may come from anybody, so its overrides are checked (``check_overrides``), and the
+    names of jobs' folders must not lead out of the sweep's folder.
     """
     path = folder / SWEEP
     try:
@@ -84,7 +85,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except PermissionError:
-        raise  # it is whole; ``one_message`` says what to do
+        raise  # the file is intact; ``one_message`` says what to do
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} cannot be read: {error}.\n"
@@ -93,16 +94,15 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def stored_configs(folder: Path) -> list[dict[str, Any]]:
-    """Return the configs of the jobs of a sweep that have begun."""
+    """Return the configs of a sweep's jobs that have started."""
     configs = sorted(folder.glob(f"*/{run_folder.CONFIG}"))
     return [run_folder.stored_config(path.parents[1]) for path in configs]
 
 
 def identity_of(config: dict, words: Sequence[str]) -> str:
-    """Return what makes two commands the same sweep: what all jobs share, and what varies.
+    """Return a hash that identifies a sweep: of the values that all jobs share, and the spaces.
 
-    config: plain, of the words that are the same in every job. words: the ones that vary, and
-    those of the sweep itself.
+    config: composed of the fixed overrides. words: the spaces and the options of the sweep as text.
     """
     shared = [(key, value) for key, value in leaves(config) if not is_free(key)]
     text = atomic_files.to_json([sorted(map(str, shared)), sorted(words)])
@@ -110,10 +110,10 @@ def identity_of(config: dict, words: Sequence[str]) -> str:
 
 
 def claim_folder(wanted: Path, manifest: Manifest, *, typed: bool) -> Path:
-    """Return the folder of this sweep: the one where it began, or a new one with its manifest.
+    """Return the folder of this sweep: an existing one, or a new one with its manifest.
 
-    wanted: what a new one is called. typed: the user has named it, and means that folder and no
-    other. Raises UserError where another sweep or a run lies in it.
+    wanted: the path of a new folder. typed: whether the user typed it, so that no other folder is
+    used. Raises UserError if it holds a run or another sweep.
     """
     parent = wanted.parent
     try:
@@ -129,31 +129,31 @@ def claim_folder(wanted: Path, manifest: Manifest, *, typed: bool) -> Path:
 
 
 def refuse_other_contents(folder: Path, identity: str) -> Path:
-    """Return the folder; raises UserError where a run or another sweep lies in it."""
+    """Return the folder; raises UserError if it holds a run or another sweep."""
     if (folder / run_folder.CONFIG).exists():
         raise UserError(f"The folder {folder} holds a run.\nType another hydra.sweep.dir")
     if (folder / SWEEP).exists() and not holds_sweep(folder, identity):
         raise UserError(
-            f"The folder {folder} holds another sweep: of other words, or of YAML files that have "
-            "changed since.\n"
-            f"Type resume={folder} to go on with that one, or another hydra.sweep.dir"
+            f"The folder {folder} holds another sweep: other overrides were typed, or YAML files "
+            "have changed since.\n"
+            f"Type resume={folder} to resume that one, or another hydra.sweep.dir"
         )
     return folder
 
 
 def find_folder(wanted: Path, identity: str, *, typed: bool) -> Path | None:
-    """Return the folder in which this sweep was begun, or None; nothing is made.
+    """Return the folder in which this sweep was started, or None; nothing is created.
 
-    Raises UserError where the user has named a folder that holds something else.
+    Raises UserError if the user typed a folder that holds something else.
     """
     if typed:
         return wanted if (refuse_other_contents(wanted, identity) / SWEEP).exists() else None
-    begun = sorted(wanted.parent.glob(f"*/{SWEEP}"), reverse=True)
-    return next((path.parent for path in begun if holds_sweep(path.parent, identity)), None)
+    started = sorted(wanted.parent.glob(f"*/{SWEEP}"), reverse=True)
+    return next((path.parent for path in started if holds_sweep(path.parent, identity)), None)
 
 
 def holds_sweep(folder: Path, identity: str) -> bool:
-    """Return whether a folder's sweep is this one; a damaged manifest is no one's."""
+    """Return whether a folder holds the sweep of this identity; False for a damaged manifest."""
     try:
         return json.loads((folder / SWEEP).read_text(encoding="utf-8"))["identity"] == identity
     except (OSError, ValueError, KeyError, TypeError):
@@ -161,21 +161,21 @@ def holds_sweep(folder: Path, identity: str) -> bool:
 
 
 def write_failure(folder: Path, reason: str, status: int | None, attempts: int) -> None:
-    """Write down why a job has failed; from then on it counts as failed until it is run again.
+    """Write ``failure.json``: the job counts as failed until it is run again.
 
-    What the job itself has recorded, that it diverged, stays; its earlier
-    result goes, so that every ``result.json`` in a sweep is that of a job that is done.
+    The job's own note that it diverged is kept. An earlier result is deleted, so that only jobs
+    that are done have a ``result.json``.
     """
     (folder / run_folder.RESULT).unlink(missing_ok=True)
     note = run_folder.read_json(folder / FAILURE, "run the sweep again") or {}
-    told = {"reason": reason, "status": status, "attempts": attempts, "log": OUTPUT}
-    write_note(folder, FAILURE, note | told)
+    failure = {"reason": reason, "status": status, "attempts": attempts, "log": OUTPUT}
+    write_note(folder, FAILURE, note | failure)
 
 
-def write_note(folder: Path, name: str, told: dict) -> None:
+def write_note(folder: Path, name: str, note: dict) -> None:
     """Write ``failure.json`` or ``pruned.json`` into a job's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    atomic_files.write_json(folder / name, told, indent=1)
+    atomic_files.write_json(folder / name, note, indent=1)
 
 
 def values_of(words: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A sweep's command, read and checked as a whole before anything is started."""
+"""The plan of a sweep: all its jobs, composed and checked before the first one starts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,19 +22,19 @@ from dlcourse.sweep.search_space import Space
 from dlcourse.sweep.settings import Settings, read_settings
 
 LISTS = {"grid": grid, "zip": zip_lists, "one_at_a_time": one_at_a_time}
-MAX_LISTED = 10  # problems, and jobs of each, in one message
-MAX_POINTS = 100_000  # jobs of one command
-MAX_CORNERS = 64  # combinations of options that a search is tried out with before it starts
+MAX_LISTED = 10  # problems in one message, and points of each problem
+MAX_POINTS = 100_000  # combinations of lists in one command
+MAX_CORNERS = 64  # combinations of options that are checked before a search starts
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command means.
+    """The points and jobs of a command.
 
-    fixed: the words that are the same in every job. points, jobs: those that are known beforehand,
-    and the jobs of each; in a search the corners of its space, which are checked and not run.
-    read_back: whether the command was read from a sweep's folder, and so may only call what is
-    trusted.
+    fixed: the overrides that are the same in every job. points, jobs: all points with their jobs;
+    for a search the corners of its space, which are checked and not run.
+    read_back: whether the overrides were read from a sweep's folder, so that they may only call
+    trusted code.
     """
 
     settings: Settings
@@ -50,18 +50,18 @@ class Plan:
 
     @property
     def is_search(self) -> bool:
-        """Whether points follow from what earlier ones have reached."""
+        """Whether points are chosen by the results of earlier ones."""
         return self.settings.method == "optuna"
 
     @property
     def keys(self) -> list[str]:
-        """What varies, each key once."""
+        """The keys that vary, each once."""
         varying = [space.key.lstrip("+") for space in self.spaces if space.varies]
         return list(dict.fromkeys(varying))
 
     @property
     def identity(self) -> str:
-        """What makes two commands the same sweep."""
+        """The hash that identifies this sweep."""
         spaces = [space.identity for space in self.spaces]
         return identity_of(self.config, [*spaces, *self.settings.identity])
 
@@ -103,14 +103,14 @@ def make_plan(
 
 
 def is_of_a_sweep(override: str) -> bool:
-    """Return whether an override is read by the sweep and by no job."""
+    """Return whether an override is an option of the sweep itself, ``workers=2``."""
     return key_of(override).split(".")[0] in (*SWEEP, "resume")
 
 
 def points_of(
     settings: Settings, spaces: Sequence[Space], conditional: ConditionalKeys
 ) -> list[Overrides]:
-    """Return the points that are known beforehand; of a search the corners of its space."""
+    """Return all points of the method; for a search the corners of its space."""
     if settings.method in LISTS:
         drawn = LISTS[settings.method](spaces)
         points = distinct(refuse_too_many_points(drawn), conditional)
@@ -122,7 +122,7 @@ def points_of(
 
 
 def refuse_too_many_points(drawn: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
-    """Hand on what was drawn; raises UserError when it is more than a sweep can mean."""
+    """Yield the combinations; raises UserError if they are too many to be meant."""
     for number, values in enumerate(drawn):
         if number == MAX_POINTS:
             raise UserError(
@@ -133,7 +133,7 @@ def refuse_too_many_points(drawn: Iterable[tuple[str, ...]]) -> Iterable[tuple[s
 
 
 def corners(spaces: Sequence[Space]) -> Iterable[tuple[str, ...]]:
-    """Yield combinations that together meet every value and both ends of every interval."""
+    """Yield combinations that together contain every value and both ends of every interval."""
     values = [space.values or (space.at(0), space.at(1)) for space in spaces]
     longest = max(map(len, values), default=1)
     for number in range(longest):
@@ -162,15 +162,15 @@ def all_jobs(plan: Plan) -> list[list[Job]]:
 
 
 def refuse(problems: dict[str, list[str]], total: int) -> None:
-    """Raise UserError naming every problem and the jobs that have it; for none do nothing."""
+    """Raise UserError that names every problem and its points, if there are any."""
     if not problems:
         return
-    told = []
+    lines = []
     for problem, labels in list(problems.items())[:MAX_LISTED]:
         more = f" and {len(labels) - MAX_LISTED} more" if len(labels) > MAX_LISTED else ""
-        told.append(f"{problem}\nin {'; '.join(labels[:MAX_LISTED])}{more}")
+        lines.append(f"{problem}\nin {'; '.join(labels[:MAX_LISTED])}{more}")
     if len(problems) > MAX_LISTED:
-        told.append(f"... and {len(problems) - MAX_LISTED} other problems")
+        lines.append(f"... and {len(problems) - MAX_LISTED} other problems")
     wrong = sum(map(len, problems.values()))
     counted = f"{wrong} of {total} points cannot be run" if total > 1 else "It cannot be run"
-    raise UserError("\n".join([*told, f"{counted}; nothing was started"]))
+    raise UserError("\n".join([*lines, f"{counted}; nothing was started"]))

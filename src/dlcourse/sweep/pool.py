@@ -1,4 +1,4 @@
-"""A few processes at a time, one for each job."""
+"""The pool of processes that run jobs, one process for each job."""
 
 import multiprocessing
 import os
@@ -14,15 +14,15 @@ from typing import Any
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.worker import run_job_process
 
-STOP_TIMEOUT = 10.0  # seconds that a process is given to end by itself
+STOP_TIMEOUT = 10.0  # seconds until a process that was terminated is killed
 
 
 @dataclass
 class RunningJob:
     """A job in its process.
 
-    messages: the connection to it. last: the last epoch that it reported, and its value.
-    ending: the message with which it ended, ``("failed", reason, final)``; empty without one.
+    messages: the connection to the process. last: the last reported epoch and its value.
+    ending: the last message, ``("failed", reason, final)``; empty without one.
     """
 
     job: Job
@@ -38,20 +38,20 @@ class RunningJob:
         """The time since the job was started."""
         return monotonic() - self.started
 
-    def answer(self, go_on: bool) -> None:
-        """Reply to a job that waits after every epoch for whether to continue."""
+    def answer(self, should_continue: bool) -> None:
+        """Answer a job that waits after every epoch for whether to continue."""
         with suppress(OSError):  # it has been killed in the meantime
-            self.messages.send(go_on)
+            self.messages.send(should_continue)
 
 
 class Pool:
     """Runs jobs in separate processes, forked from one that has imported PyTorch already.
 
-    A fork has its own memory, so no job sees what another does. Where there is no fork, each
-    process starts afresh and imports everything itself.
+    A fork has its own memory, so jobs cannot affect each other. On systems without fork, each
+    process starts new and imports everything itself.
 
-    workers: the number of jobs at a time. threads: of each job, on the CPU. gpus: their names in
-    ``CUDA_VISIBLE_DEVICES``; each job gets the one with the fewest jobs, and sees no other.
+    workers: the number of jobs at a time. threads: CPU threads of each job. gpus: their names in
+    ``CUDA_VISIBLE_DEVICES``; each job gets the GPU with the fewest jobs, and sees only this one.
     """
 
     def __init__(self, workers: int, threads: int, gpus: Sequence[str] = ()) -> None:
@@ -81,7 +81,7 @@ class Pool:
         return min(self.gpus, key=taken.count, default=None)
 
     def events(self, timeout: float | None = None) -> Iterator[tuple[RunningJob, str, Any]]:
-        """Wait until something happens, and yield it.
+        """Wait for events of the running jobs, and yield them.
 
         ``(running, "epoch", (number, value))`` or ``(running, "ended", exit status)``; in the
         second case ``running.ending`` is the job's last message.
@@ -125,7 +125,7 @@ class Pool:
 
 
 def process_context() -> Any:
-    """Return how processes start: forked from one with PyTorch imported, or else afresh."""
+    """Return the multiprocessing context: a fork server with PyTorch imported, else spawn."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
@@ -147,7 +147,7 @@ def reason_of_end(running: RunningJob, status: int | None) -> str:
 
 
 def exit_text(status: int | None, more: str = "") -> str:
-    """Return how a process ended that gave no reason; more: what to add to its exit status."""
+    """Return how a process ended, from its exit status; more: text after the status."""
     if status is not None and status < 0:
         name = Signals(-status).name if -status in set(Signals) else f"signal {-status}"
         hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""

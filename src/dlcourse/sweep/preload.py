@@ -1,7 +1,7 @@
 """Imports what every job needs, once, in the process from which jobs are forked.
 
-It only imports: no random number is drawn, no thread is started, no device is touched, so that a
-job finds what it would find in a process of its own that was started afresh.
+It only imports. It draws no random number, starts no thread and uses no device, so that a forked
+job behaves like one in a new process.
 """
 
 from dlcourse.machine.frozen_import import frozen_import

@@ -1,4 +1,4 @@
-"""What a sweep looks like on the screen."""
+"""The output of a sweep on the terminal."""
 
 import sys
 from collections import Counter
@@ -13,12 +13,12 @@ from dlcourse.sweep.job import Job
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.terminal.live_line import cells, clipped, columns, duration, fitting, on_terminal
 
-WIDTH_WITHOUT_TERMINAL = 10_000  # columns, where there is no terminal
+WIDTH_WITHOUT_TERMINAL = 10_000  # columns
 MIN_LABEL_WIDTH = 12  # columns of a job's label that are always shown
 
 
 class Progress:
-    """Prints what the sweep is, a line for every job that ends, and on a terminal what is running.
+    """Prints the facts of a sweep, a line for every job that ends, and live the running jobs.
 
     The line of the best job so far ends in ``*``.
     """
@@ -46,7 +46,7 @@ class Progress:
             self.live.stop()
 
     def facts(self) -> dict[str, str]:
-        """Return what the sweep is."""
+        """Return the facts of the sweep that are printed at the start, by their names."""
         manifest, total = self.scheduler.manifest, self.scheduler.total
         over = f" over {', '.join(manifest.keys)}" if manifest.keys else ""
         workers = self.scheduler.plan.settings.workers
@@ -64,30 +64,30 @@ class Progress:
         """Note that a job starts."""
         self.running[job.label] = ""
 
-    def epoch(self, job: Job, number: int, figure: float) -> None:
+    def epoch(self, job: Job, number: int, value: float) -> None:
         """Note that an epoch of a job has ended."""
-        self.running[job.label] = f"epoch {number}  {self.monitor} {figure:.4f}"
+        self.running[job.label] = f"epoch {number}  {self.monitor} {value:.4f}"
 
-    def done(self, job: Job, figure: float, seconds: float) -> None:
-        """Say that a job is done."""
+    def done(self, job: Job, value: float, seconds: float) -> None:
+        """Print that a job is done."""
         best = self.scheduler.best is not None and self.scheduler.best[1] == job.label
-        value = f"{self.monitor} {figure:.4f} {'*' if best else ' '}"
-        self.ends(job, "done", value, f"{seconds:.1f} s")
+        text = f"{self.monitor} {value:.4f} {'*' if best else ' '}"
+        self.ends(job, "done", text, f"{seconds:.1f} s")
 
-    def pruned(self, job: Job, epoch: int, figure: float) -> None:
-        """Say that a job was ended early."""
-        self.ends(job, "pruned", f"pruned after epoch {epoch}, {self.monitor} {figure:.4f}")
+    def pruned(self, job: Job, epoch: int, value: float) -> None:
+        """Print that a job was pruned."""
+        self.ends(job, "pruned", f"pruned after epoch {epoch}, {self.monitor} {value:.4f}")
 
     def failed(self, job: Job, reason: str, log: str, *, again: bool) -> None:
-        """Say that a job has failed, why, and where to read more."""
+        """Print that a job has failed, why, and the path of its log."""
         state = "again" if again else "failed"
         self.ends(job, state, f"FAILED: {reason}", shorten=False)
-        self.say(f"  what it said is in {log}")
+        self.say(f"  log: {log}")
 
     def ends(self, job: Job, state: str, how: str, *more: str, shorten: bool = True) -> None:
-        """Print a job's line: how many have ended, which, how, and how long the rest will take.
+        """Print a job's line: the number of ended jobs, its label, how it ended, the time left.
 
-        more: dropped with the time left where the terminal is narrow, if the line may be shortened.
+        more: further parts, dropped with the time left on a narrow terminal if ``shorten``.
         """
         self.running.pop(job.label, None)
         self.ended[state] += 1
@@ -106,7 +106,7 @@ class Progress:
         sys.stdout.flush()
 
     def left(self) -> str:
-        """Return how long the rest will take, judged by the jobs that have ended here so far."""
+        """Return the estimated time left, from the jobs that ended since this command started."""
         rest = self.scheduler.total - self.scheduler.ended
         here = sum(self.ended.values())
         if rest <= 0 or not here:
@@ -114,7 +114,7 @@ class Progress:
         return f"{duration((monotonic() - self.started) / here * rest)} left"
 
     def bottom(self) -> Text:
-        """Return the lines at the bottom of a terminal."""
+        """Return the live lines at the bottom of a terminal."""
         counts = [
             f"{self.scheduler.ended} of {self.scheduler.total} jobs ended",
             f"{len(self.running)} running",
@@ -122,8 +122,8 @@ class Progress:
         ]
         parts = [", ".join(counts), self.left()]
         if self.scheduler.best is not None:
-            figure, label = self.scheduler.best
-            parts.append(f"best {self.monitor} {figure:.4f}: {label}")
+            value, label = self.scheduler.best
+            parts.append(f"best {self.monitor} {value:.4f}: {label}")
         width = columns() if self.terminal else WIDTH_WITHOUT_TERMINAL
         lines = [f"  {label}  {at}" for label, at in self.running.items()]
         lines.append("  " + fitting([part for part in parts if part], width - 2))

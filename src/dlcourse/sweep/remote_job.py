@@ -1,4 +1,4 @@
-"""A job in the hands of one of Hydra's launchers, on whatever machine."""
+"""The function that a launcher of Hydra calls for a job, on any machine."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from dlcourse.sweep.worker import redirect_output
 
 
 class RemoteEnding(NamedTuple):
-    """How a job says it has ended: why it failed, or None; final: it would fail so again."""
+    """How a job reports that it ended. reason: why it failed, or None. final: do not retry it."""
 
     reason: str | None
     final: bool = False
@@ -27,12 +27,12 @@ class RemoteEnding(NamedTuple):
 def run_remote_job(
     task: TaskFunction, environment: dict[str, str], cfg: DictConfig
 ) -> RemoteEnding:
-    """Carry out a job wherever a launcher has put it; what it says goes to its ``output.txt``.
+    """Run a job on the machine that the launcher chose; its output goes to ``output.txt``.
 
-    Works in the folder from which the sweep was started, where relative paths lead from and the
-    user's own modules lie. An error is told, not raised: not every one survives the way back.
-    SystemExit passes: submitit ends so a job that has run out of time and will be started again.
-    environment: variables that not every launcher brings along.
+    The working directory is that of the sweep's command, for relative paths and the user's own
+    modules. Errors are returned, not raised, because not every exception can be pickled.
+    SystemExit is raised: submitit uses it to end a job at its time limit and start it again.
+    environment: variables to set, because not every launcher passes them on.
     """
     os.environ.update(environment)
     runtime = HydraConfig.get().runtime
@@ -53,7 +53,7 @@ def run_remote_job(
 
 @contextmanager
 def redirected_output(folder: Path) -> Iterator[None]:
-    """Let what is printed go to a job's ``output.txt``, until the process is free again."""
+    """Redirect stdout and stderr to a job's ``output.txt`` within the block."""
     before = [(stream, os.dup(stream.fileno())) for stream in (sys.stdout, sys.stderr)]
     redirect_output(folder)
     try:
@@ -69,7 +69,7 @@ def reason_of_error(error: Exception) -> str:
     """Return in one line why a job has failed."""
     text = str(error).strip()
     died = re.search(r"Job (\S+) .*has not produced any output \(state: (.*?)\)", text, re.DOTALL)
-    if died:  # submitit's, with all that the job has printed behind it
+    if died:  # submitit's message, followed by all that the job has printed
         return f"job {died[1]} of the launcher has died, state {died[2]}"
     raised = re.search(r"failed during processing with trace:\n-+\n(.*?)\n-+\n", text, re.DOTALL)
     if raised:

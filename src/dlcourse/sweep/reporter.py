@@ -1,4 +1,4 @@
-"""Tells the sweep how a job gets on, epoch by epoch."""
+"""The observer in a job that reports every epoch to the sweep."""
 
 from math import ceil
 from multiprocessing.connection import Connection
@@ -8,9 +8,9 @@ from dlcourse.errors import PrunedError
 
 
 class Reporter(Observer):
-    """Sends the monitored figure after every epoch.
+    """Sends the monitored metric to the sweep after every epoch.
 
-    pruned: wait for an answer each time, and end the run by PrunedError where it is no.
+    pruned: wait for an answer each time, and raise PrunedError if it is False.
     """
 
     def __init__(self, sweep: Connection, *, pruned: bool) -> None:
@@ -23,7 +23,7 @@ class Reporter(Observer):
 
     def epoch(self, state: State) -> None:
         record = state.history[-1]
-        figure = record.metrics[self.recipe.monitor]
-        self.sweep.send(("epoch", self.before + record.epoch, figure))
+        value = record.metrics[self.recipe.monitor]
+        self.sweep.send(("epoch", self.before + record.epoch, value))
         if self.pruned and not self.sweep.recv():
             raise PrunedError(f"pruned after epoch {record.epoch}")

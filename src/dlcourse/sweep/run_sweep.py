@@ -1,4 +1,4 @@
-"""A sweep from its words to its table."""
+"""Run a sweep: plan, checks, jobs, report."""
 
 import shlex
 import sys
@@ -39,11 +39,11 @@ from dlcourse.sweep.search_space import read_spaces
 from dlcourse.terminal.command import dashboard, own_name
 from dlcourse.terminal.live_line import working
 
-IN_PROCESSES = "BasicLauncher"  # Hydra's default, in whose place the pool runs the jobs
+IN_PROCESSES = "BasicLauncher"  # Hydra's default launcher; the pool runs the jobs instead
 
 
 class Outcome(NamedTuple):
-    """Where a sweep is, and how many of its jobs have failed."""
+    """The folder of a sweep, and the number of its jobs that have failed."""
 
     folder: Path
     failed: int
@@ -56,7 +56,7 @@ def run_sweep(
     hydra: HydraContext,
     task: TaskFunction,
 ) -> Outcome | None:
-    """Check a sweep, run what is missing of it, and report; returns None for ``check=true``.
+    """Check a sweep, run its missing jobs, and write the report; return None for ``check=true``.
 
     master: composed of the overrides that are the same in every job. params, arguments: a preset's
     spaces, and the command's overrides. Raises UserError before the first job.
@@ -70,7 +70,9 @@ def run_sweep(
     wanted, typed = folder_of(master, plan)
     begun = find_folder(wanted, plan.identity, typed=typed)
     refuse_changes(plan, begun)
-    if begun is None:  # what an older dlcourse has begun may end, and its report claims nothing
+    if (
+        begun is None
+    ):  # a sweep that an older dlcourse started may be finished; its report ranks nothing
         refuse_incomparable(plan)
     if plan.is_search:
         from dlcourse.sweep.methods.optuna import check_search, check_stored_state
@@ -116,20 +118,20 @@ def run_sweep(
             raise
         scheduler.write()
         if scheduler.has_results:
-            said = working("drawing the plots")
-            with guarded(f"The report on {run_folder.shown(folder)}"), said:
+            status = working("drawing the plots")
+            with guarded(f"The report on {run_folder.shown(folder)}"), status:
                 report_results(folder, search)
     if scheduler.failed:
         many = "1 job has" if len(scheduler.failed) == 1 else f"{len(scheduler.failed)} jobs have"
         print(
-            f"{many} failed. To run what is missing: {resume_command(folder, plan, own)}",
+            f"{many} failed. To run the missing jobs: {resume_command(folder, plan, own)}",
             file=sys.stderr,
         )
     return Outcome(folder, len(scheduler.failed))
 
 
 def folder_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
-    """Return the folder of this sweep, or what to call a new one, and whether it was typed."""
+    """Return the folder of this sweep or the path of a new one, and whether it was typed."""
     if master.resume is not None:
         return Path(master.resume), True
     typed = any(key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra)
@@ -145,7 +147,7 @@ def own_configs(master: DictConfig) -> str | None:
 
 
 def refuse_changes(plan: Plan, begun: Path | None) -> None:
-    """Raise UserError where a job was begun with another config: a YAML file has changed."""
+    """Raise UserError if a job was started with another config: a YAML file has changed."""
     problems: dict[str, list[str]] = {}
     for job in {job.folder: job for jobs in plan.jobs for job in jobs}.values():
         if begun is not None and (begun / job.folder / run_folder.CONFIG).exists():
@@ -159,12 +161,12 @@ def refuse_changes(plan: Plan, begun: Path | None) -> None:
 def dry_run_points(
     plan: Plan, begun: Path | None, here: bool
 ) -> tuple[dict[Path, Finding], list[str]]:
-    """Return what is found out about the first job of every point, and the GPUs there are.
+    """Check the first job of every point; return their findings, and the names of the GPUs.
 
-    here: whether this machine runs the jobs, so that it is looked at as well.
+    here: whether this machine runs the jobs, so that ``runtime`` is checked as well.
 
-    A sweep of which nothing is left to be run is not looked at. Raises UserError naming every
-    point that cannot be run.
+    A sweep whose jobs are all done is not checked. Raises UserError that names every point that
+    cannot be run.
     """
     firsts = {jobs[0].folder: jobs[0] for jobs in plan.jobs}
     unfinished = begun is None or plan.is_search or any(
@@ -186,9 +188,9 @@ def dry_run_points(
 
 
 def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
-    """Return for the data of jobs that are not finished the folder of one that has begun.
+    """Return, for the data of every unfinished job, the folder of a job that started on them.
 
-    A job that is finished is kept as it is, so that what is missing must run on the same data.
+    Finished jobs are kept, so the missing ones must run on the same data.
     """
     if plan.is_search:
         places = (path.parent for path in begun.glob(f"*/{run_folder.DATA}"))
@@ -203,13 +205,13 @@ def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
 
 
 def data_key(config: dict) -> str:
-    """Return what decides in a config which data a job has, wherever they lie."""
+    """Return the options of a config that determine a job's data, without their location."""
     values = leaves({key: config[key] for key in ("data", "split", "random_streams")})
     return atomic_files.to_json([(key, value) for key, value in values if not is_free(key)])
 
 
 def make_search(plan: Plan, folder: Path) -> Search:
-    """Return where the sweep's points come from."""
+    """Return the search: the list of all points, or a study of Optuna."""
     if not plan.is_search:
         return ListedPoints(plan.points)
     from dlcourse.sweep.methods.optuna import Study
@@ -218,7 +220,7 @@ def make_search(plan: Plan, folder: Path) -> Search:
 
 
 def report_results(folder: Path, search: Search) -> None:
-    """Print the table, write it and the images into the sweep's folder, and say where to look."""
+    """Print the table, write it and the plots into the folder."""
     from dlcourse.report.write_report import write_report
 
     importances = getattr(search, "importances", lambda: None)()
@@ -227,7 +229,7 @@ def report_results(folder: Path, search: Search) -> None:
 
 
 def resume_command(folder: Path, plan: Plan, own: Sequence[str]) -> str:
-    """Return the command that resumes a sweep, with what is never taken from its folder.
+    """Return the command that resumes a sweep, with the options that its folder does not store.
 
     own: the command's overrides of Hydra's keys.
     """

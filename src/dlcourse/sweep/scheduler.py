@@ -30,7 +30,7 @@ class Scheduler:
         self.failed: dict[Path, str] = {}
         self.ended = 0  # jobs, those of earlier commands included
         self.best: tuple[float, str] | None = None
-        self.recalled: dict[int, int] = {}  # by a trial's number, its jobs that count as ended
+        self.recalled: dict[int, int] = {}  # trial number -> its number of jobs that count as ended
         earlier = read_manifest(folder)
         if plan.is_search and earlier is not None:
             manifest.points = sorted(earlier.points, key=lambda point: point["number"])
@@ -77,7 +77,7 @@ class Scheduler:
             self.best = (value, label)
 
     def next_job(self) -> Job | None:
-        """Return a job to start; None if there is none, or none before others have ended."""
+        """Return the next job to start; None if there is none, or none until others have ended."""
         while not self.trials.queue:
             trial = self.search.ask()
             if trial is None:
@@ -92,15 +92,17 @@ class Scheduler:
         """Put the jobs of a trial into the queue, except those that have ended."""
         try:
             jobs = self.jobs_of(trial)
-        except UserError as error:  # a point that a search has found between its corners
+        except UserError as error:  # a point inside the space that the corners did not show
             self.refuse(trial, str(error))
             return
-        self.ended -= self.recalled.pop(trial.number, 0)  # killed before the search was told
+        self.ended -= self.recalled.pop(
+            trial.number, 0
+        )  # the sweep was killed before the search got the result
         for job in self.trials.open(trial, jobs):
             result = job.result()
             if result is not None:
                 self.close(job, JobState.DONE, result["best"])
-            elif job.folder in self.failed:  # as part of an equal trial before
+            elif job.folder in self.failed:  # in an earlier trial with the same point
                 self.close(job, JobState.FAILED)
             else:
                 self.trials.queue.append(job)
@@ -115,7 +117,7 @@ class Scheduler:
         return jobs
 
     def refuse(self, trial: Trial, reason: str) -> None:
-        """Record a trial that cannot be run at all as failed."""
+        """Record a trial whose config is not valid as failed."""
         folder = self.folder / self.plan.names.name(trial.point)
         write_failure(folder, reason, None, 0)
         self.failed[folder] = reason

@@ -1,4 +1,4 @@
-"""What a sweep's command lets a key be: a few values, or an interval."""
+"""Search spaces: the values, or the interval of values, of a swept key."""
 
 import math
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ DIGITS = 6  # of a number drawn from an interval
 
 @dataclass(frozen=True)
 class Space:
-    """What one key may be.
+    """The search space of one key.
 
-    key: as it is typed, ``optim.lr``, ``model`` or ``+model.speed``.
-    owner: the option of the key's group to which alone it belongs, ``sgd`` of ``optim.lr@sgd``;
-        empty where it belongs to every option that has the key.
-    values: as they are typed; empty for an interval.
-    low, high: the ends of an interval, both included. log: drawn evenly on a log scale.
-    whole: only whole numbers.
+    key: as typed, ``optim.lr``, ``model`` or ``+model.speed``.
+    owner: the only option of the key's group that the space is for, ``sgd`` in ``optim.lr@sgd``;
+        empty for all options that have the key.
+    values: as typed; empty for an interval.
+    low, high: the ends of an interval, both included. log: uniform on a log scale.
+    whole: integers only.
     """
 
     key: str
@@ -49,12 +49,12 @@ class Space:
 
     @property
     def varies(self) -> bool:
-        """Whether there is more than one thing that it may be."""
+        """Whether it has more than one value."""
         return len(self.values) > 1 or self.is_interval
 
     @property
     def is_interval(self) -> bool:
-        """Whether its values are drawn."""
+        """Whether it is an interval and not a list."""
         return not self.values
 
     @property
@@ -66,7 +66,7 @@ class Space:
         )
 
     def at(self, share: float) -> str:
-        """Return the value at a share of the way from the low end, which is 0, to the high one."""
+        """Return the value at a share of the interval: 0 is the low end, 1 the high end."""
         half = 0.5 if self.whole else 0.0  # or the ends would be drawn half as often as the others
         low, high = self.low - half, self.high + half
         if self.log:
@@ -76,27 +76,28 @@ class Space:
         return self.written(value)
 
     def written(self, value: float) -> str:
-        """Return a number as it is typed, with few enough digits for the name of a folder."""
+        """Return a number as text with at most six digits, within the interval."""
         if self.whole:
             return str(min(max(round(value), int(self.low)), int(self.high)))
         return repr(min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high))
 
 
 def read_spaces(words: Sequence[str], loader: ConfigLoader) -> tuple[list[str], list[Space]]:
-    """Part a command's words into those that are the same in every job and what the others span.
+    """Split a command's overrides into fixed ones and search spaces.
 
-    Later words of a key take the place of earlier ones. Raises UserError for what cannot be swept.
+    A later override of a key replaces an earlier one. Raises UserError for a key that cannot be
+    swept.
     """
     fixed: dict[str, str] = {}
     spaces: dict[str, Space] = {}
-    for word in OverridesParser.create(config_loader=loader).parse_overrides(list(words)):
-        name = word.get_key_element()
+    for override in OverridesParser.create(config_loader=loader).parse_overrides(list(words)):
+        name = override.get_key_element()
         fixed.pop(name, None)
         spaces.pop(name, None)
-        if word.is_sweep_override():
-            spaces[name] = read_space(word)
+        if override.is_sweep_override():
+            spaces[name] = read_space(override)
         else:
-            fixed[name] = text_of(word)
+            fixed[name] = text_of(override)
     return list(fixed.values()), list(spaces.values())
 
 
@@ -106,20 +107,20 @@ def text_of(override: Override) -> str:
     return override.input_line
 
 
-def read_space(word: Override) -> Space:
-    """Return what one swept word spans; raises UserError where that cannot be meant."""
-    typed = text_of(word)
-    key = word.get_key_element().split("@")[0]
+def read_space(override: Override) -> Space:
+    """Return the search space of a swept override; raises UserError if it is not allowed."""
+    typed = text_of(override)
+    key = override.get_key_element().split("@")[0]
     bare = key.lstrip("+")
     if is_free(bare) or bare.split(".")[0] in SWEEP:
         raise UserError(
-            f"{typed}: {bare} cannot be swept, because it is no part of what a job is.\n"
+            f"{typed}: {bare} cannot be swept, because it is not part of a job.\n"
             f"Type one value, {bare}=<value>"
         )
     kind = bounds_of(bare)
     whole = isinstance(kind, Number) and kind.whole
-    owner = word.package or ""
-    sweep = word.value()
+    owner = override.package or ""
+    sweep = override.value()
     if isinstance(sweep, IntervalSweep):
         return read_interval(typed, sweep, key, owner, whole)
     if isinstance(sweep, RangeSweep) and whole:
@@ -129,7 +130,7 @@ def read_space(word: Override) -> Space:
                 f"{typed}: {bare} takes whole numbers, and a step of {sweep.step} from "
                 f"{sweep.start} meets others.\nType {bare}=range(1,10,1)"
             )
-    values = tuple(word.sweep_string_iterator())
+    values = tuple(override.sweep_string_iterator())
     if not values:
         raise UserError(f"{typed}: there is no value in it.\nType {bare}=<value>,<value>")
     return Space(key, owner, values)

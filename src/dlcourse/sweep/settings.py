@@ -1,4 +1,4 @@
-"""The options of a sweep itself, which no job has: ``sweep``, ``seeds``, ``workers`` ..."""
+"""The options of a sweep itself and not of its jobs: ``sweep``, ``seeds``, ``workers`` ..."""
 
 import re
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class OnError(NamedTuple):
 class Settings:
     """The options of a sweep.
 
-    method: ``grid``, ``optuna`` ...; options: its own. identity: what makes it another sweep; the
-    number of points, workers and retries may change.
+    method: ``grid``, ``optuna`` ...; options: those of the method. identity: the options that must
+    stay the same when the sweep is resumed; the number of points, workers and retries may change.
     """
 
     method: str

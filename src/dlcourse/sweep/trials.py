@@ -37,7 +37,7 @@ class OpenTrial:
 
 
 class Trials:
-    """Asks a search for trials, reports their values to it, and tells it how they ended.
+    """Tracks open trials: passes the values of their jobs to the search, and how they ended.
 
     A job that several trials need is run once; each of them waits for it.
     """

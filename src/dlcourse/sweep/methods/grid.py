@@ -1,4 +1,4 @@
-"""Every combination."""
+"""Grid search: every combination."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ def grid(spaces: Sequence[Space]) -> Iterator[tuple[str, ...]]:
 
 
 def refuse_intervals(spaces: Sequence[Space], method: str) -> None:
-    """Raise UserError where a method that walks lists is given an interval."""
+    """Raise UserError for an interval, which a method over lists cannot use."""
     for space in spaces:
         if space.is_interval:
             raise UserError(
-                f"{space.name} is an interval, and sweep={method} walks through lists.\n"
+                f"{space.name} is an interval, and sweep={method} takes lists.\n"
                 f"Type sweep=random, sweep=optuna or {space.name}=<value>,<value>"
             )

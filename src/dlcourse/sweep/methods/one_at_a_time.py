@@ -1,4 +1,4 @@
-"""A base, and each key varied by itself."""
+"""A base point, and points that differ from it in one key."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ from dlcourse.sweep.search_space import Space
 
 
 def one_at_a_time(spaces: Sequence[Space]) -> Iterator[tuple[str, ...]]:
-    """Yield the first values of all lists, which are the base, then the others key by key.
+    """Yield the base, which has the first value of every list; then the other values key by key.
 
     Raises UserError for an interval.
     """

@@ -1,4 +1,4 @@
-"""Points chosen by what earlier ones have reached.
+"""Search with Optuna: points are chosen by the results of earlier ones.
 
 Reference: Akiba, Sano, Yanase, Ohta, Koyama, "Optuna: a next-generation hyperparameter
 optimization framework", KDD 2019. ``tpe``: Bergstra, Bardenet, Bengio, Kegl, "Algorithms for
@@ -28,12 +28,12 @@ FOLDER_ATTRIBUTE = "sweep"  # the attribute of a trial that names the sweep's fo
 
 
 class Study:
-    """A study of Optuna's: asks for points, learns from every epoch, and goes on after a kill.
+    """A search by a study of Optuna, which can be resumed after a kill.
 
-    folder: of the sweep; the journal lies there unless ``storage`` is a URL. trials: of the whole
-    study. The values of a trial are rounded as they are typed, to six digits.
+    folder: of the sweep; the journal is stored there unless ``storage`` is a URL. trials: their
+    number in the whole study. A job gets the values of its trial rounded to six digits.
 
-    Raises UserError where Optuna is missing or the storage cannot be reached.
+    Raises UserError if Optuna is missing or the storage cannot be reached.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Study:
         own = self.optuna.get_all_study_names(place) if storage is None else []
         self.study = self.open(place, study or next(iter(own), folder.name), mode)
         known = self.study.get_trials(deepcopy=False)
-        # another seed after a kill, or the first draws would come again, and on another machine
+        # another seed after a kill and on another machine, or the same values would be drawn again
         shift = crc32(machine_and_folder(folder)) if storage is not None else 0
         drawn = mix(seed, len(known) + shift, Purpose.SAMPLER) % 2**32
         self.study.sampler = make_sampler(self.optuna, sampler, startup, drawn)
@@ -71,7 +71,7 @@ class Study:
             trial
             for trial in known
             if trial.state == self.optuna.trial.TrialState.RUNNING
-            # a journal in the sweep's folder is its own, wherever it has been moved to
+            # a journal belongs to the sweep in whose folder it is, even if that was moved
             and (
                 storage is None
                 or (
@@ -82,31 +82,31 @@ class Study:
         ]
 
     def journal(self) -> Any:
-        """Return the storage in the sweep's folder, mended if the last one to write was killed."""
+        """Return the storage in the sweep's folder, repaired if a writing process was killed."""
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
         path = self.folder / JOURNAL
         drop_unfinished_line(path)
         for lock in self.folder.glob(f"{JOURNAL}.lock*"):
-            lock.unlink()  # of a process that was killed: the sweep's folder is ours alone
+            lock.unlink()  # left by a killed process: only this process uses the folder
         return JournalStorage(JournalFileBackend(str(path)))
 
     def open(self, storage: Any, name: str, mode: str) -> Any:
-        """RunningTrial or begin the study."""
+        """Load or create the study; raises UserError if it has the other direction."""
         direction = "maximize" if mode == "max" else "minimize"
         found = self.optuna.create_study(
             storage=storage, study_name=name, direction=direction, load_if_exists=True
         )
         if found.direction.name.lower() != direction:
             raise UserError(
-                f"The study {name} was begun to {found.direction.name.lower()} its value, and "
+                f"The study {name} was created to {found.direction.name.lower()} its value, and "
                 f"this is mode={mode}.\nType another sweep.study"
             )
         return found
 
     def ask(self) -> Trial | None:
-        """Return a trial that was begun before a kill, or a new one, or None: there are enough."""
+        """Return a trial that a kill interrupted, or a new one, or None if there are enough."""
         if self.begun:
             stored = self.begun.pop(0)
             trial = self.optuna.trial.Trial(self.study, stored._trial_id)
@@ -120,7 +120,7 @@ class Study:
         return Trial(trial.number, self.conditional.point(values))
 
     def draw(self, trial: Any) -> list[str]:
-        """Return a value for every space; one that the options lack is not drawn, but empty."""
+        """Return a value for every space, empty for keys that the trial's options do not have."""
         chosen: dict[str, str] = {}
         ordered = sorted(
             self.conditional.spaces,
@@ -155,7 +155,7 @@ class Study:
         self.study.tell(trial, value if state == JobState.DONE else None, state=ended)
 
     def importances(self) -> dict[str, float] | None:
-        """Return each key's share in the differences between trials; None for too few trials."""
+        """Return each key's share of the variance of the results; None for too few trials."""
         complete = self.study.get_trials(states=(self.optuna.trial.TrialState.COMPLETE,))
         if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
             return None
@@ -206,7 +206,7 @@ def check_search(options: dict[str, Any]) -> None:
 
 
 def connect(optuna: Any, storage: str) -> None:
-    """Open a storage; where two machines make its tables at once, one is late and tries again."""
+    """Open a storage; retry if another machine creates its tables at the same time."""
     for wait in (0.2, 1.0, None):
         try:
             optuna.get_all_study_names(storage=storage)
@@ -219,12 +219,12 @@ def connect(optuna: Any, storage: str) -> None:
 
 
 def machine_and_folder(folder: Path) -> bytes:
-    """Return what tells a sweep from one on another machine."""
+    """Return the machine's name and the folder, which distinguish sweeps on several machines."""
     return f"{platform.node()}:{folder.absolute()}".encode()
 
 
 def import_optuna() -> Any:
-    """Return the library, quiet; raises UserError where it is not installed or too old."""
+    """Import Optuna without its log lines; raises UserError if it is missing or too old."""
     try:
         import optuna
     except ImportError as error:
@@ -243,11 +243,11 @@ def import_optuna() -> Any:
 
 
 def make_sampler(optuna: Any, name: str, startup: int, seed: int) -> Any:
-    """Return what chooses the next point."""
+    """Return Optuna's sampler of this name; raises UserError if its library is missing."""
     samplers = optuna.samplers
     if name == "tpe":
-        # what Optuna 5 does by itself and 4 does not: keys are learnt together, and from the trials
-        # that still run as if they went badly, so that workers do not all try the same
+        # defaults of Optuna 5, not of 4: model all keys jointly, and count running trials as bad,
+        # so that parallel workers do not all try the same point
         return samplers.TPESampler(
             n_startup_trials=startup, seed=seed, multivariate=True, constant_liar=True
         )
@@ -264,7 +264,7 @@ def make_sampler(optuna: Any, name: str, startup: int, seed: int) -> Any:
 
 
 def make_pruner(optuna: Any, name: str, startup: int, patience: int) -> Any:
-    """Return what ends trials early."""
+    """Return Optuna's pruner of this name."""
     pruners = optuna.pruners
     if name == "median":
         return pruners.MedianPruner(n_startup_trials=startup, n_warmup_steps=patience)
@@ -276,7 +276,7 @@ def make_pruner(optuna: Any, name: str, startup: int, patience: int) -> Any:
 
 
 def drop_unfinished_line(path: Path) -> None:
-    """Take away a last line that a killed process has not finished."""
+    """Remove an incomplete last line, which a killed process has left."""
     if path.exists():
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]

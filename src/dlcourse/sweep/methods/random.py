@@ -1,4 +1,4 @@
-"""Points drawn at random."""
+"""Random search."""
 
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -8,9 +8,9 @@ from dlcourse.sweep.search_space import Space
 
 
 def random_points(spaces: Sequence[Space], *, draws: int, seed: int) -> Iterator[tuple[str, ...]]:
-    """Yield ``draws`` points, each value drawn by itself; more draws begin with the same points.
+    """Yield ``draws`` points with independent random values.
 
-    The order in which the spaces were typed makes no difference.
+    More draws extend the same sequence. The order of the spaces does not change the values.
 
     Reference: Bergstra, Bengio, "Random search for hyper-parameter optimization", JMLR 13, 2012.
     """
@@ -22,5 +22,5 @@ def random_points(spaces: Sequence[Space], *, draws: int, seed: int) -> Iterator
 
 
 def value_at_share(space: Space, share: float) -> str:
-    """Return the value of a space at a share from 0 to 1, without 1 itself."""
+    """Return the value of a space at a share in [0, 1)."""
     return space.at(share) if space.is_interval else space.values[int(share * len(space.values))]

@@ -1,4 +1,4 @@
-"""The interface of a search: it is asked for trials and told how they ended."""
+"""The ask/tell interface of a search, and the search over a list of points."""
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
@@ -42,7 +42,7 @@ class Search(Protocol):
 
 
 class ListedPoints:
-    """A search over points that are known beforehand: each is handed out once, in order."""
+    """A search over a list of points: ``ask`` returns each once, in order."""
 
     prunes = False
 

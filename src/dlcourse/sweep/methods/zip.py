@@ -1,4 +1,4 @@
-"""Lists walked together."""
+"""Lists that are zipped: the i-th values of all keys form a point."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from dlcourse.sweep.search_space import Space
 
 
 def zip_lists(spaces: Sequence[Space]) -> Iterator[tuple[str, ...]]:
-    """Yield the first values of all lists, then the second ones; a single value stays.
+    """Yield the first values of all lists, then the second ones; a single value is repeated.
 
     Raises UserError for an interval and for lists of different lengths.
     """
@@ -16,9 +16,9 @@ def zip_lists(spaces: Sequence[Space]) -> Iterator[tuple[str, ...]]:
     lengths = {space.name: len(space.values) for space in spaces if space.varies}
     longest = max(lengths.values(), default=1)
     if set(lengths.values()) - {longest}:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        counts = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise UserError(
-            f"sweep=zip walks through lists of one length, and these differ: {told} values.\n"
+            f"sweep=zip needs lists of one length, and these differ: {counts} values.\n"
             "Type as many values for each, or sweep=grid for every combination"
         )
     lists = [space.values if space.varies else space.values * longest for space in spaces]
