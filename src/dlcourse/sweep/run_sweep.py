@@ -70,9 +70,7 @@ def run_sweep(
     wanted, typed = folder_of(master, plan)
     begun = find_folder(wanted, plan.identity, typed=typed)
     refuse_changes(plan, begun)
-    if (
-        begun is None
-    ):  # a sweep that an older dlcourse started may be finished; its report ranks nothing
+    if begun is None:  # an older dlcourse's sweep may be finished; its report ranks nothing
         refuse_incomparable(plan)
     if plan.is_search:
         from dlcourse.sweep.methods.optuna import check_search, check_stored_state

@@ -95,9 +95,8 @@ class Scheduler:
         except UserError as error:  # a point inside the space that the corners did not show
             self.refuse(trial, str(error))
             return
-        self.ended -= self.recalled.pop(
-            trial.number, 0
-        )  # the sweep was killed before the search got the result
+        # the sweep was killed before the search got the result
+        self.ended -= self.recalled.pop(trial.number, 0)
         for job in self.trials.open(trial, jobs):
             result = job.result()
             if result is not None:
