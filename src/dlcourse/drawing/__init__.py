@@ -1,1 +1,1 @@
-"""What all plots share."""
+"""Style and text of all plots."""

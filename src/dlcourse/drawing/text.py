@@ -1,4 +1,4 @@
-"""Names in plots: drawn letter by letter, with whatever font of this machine has them."""
+"""Names in plots: shown literally, with fonts of this machine that have their characters."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,15 +7,15 @@ from functools import lru_cache
 from typing import Any
 
 LITERAL: dict[str, Any] = {"parse_math": False}
-"""For every matplotlib text that holds a name: dollars are no formula."""
+"""Options of every matplotlib text that shows a name: dollar signs start no formula."""
 
 LIKELY = ("cjk", "noto sans", "unifont", "arial unicode", "fallback", "hei", "gothic", "meiryo")
-"""Parts of the names of fonts that have many letters: these are looked into first."""
+"""Parts of the names of fonts with many characters, which are searched first."""
 
 
 @contextmanager
 def fonts_for(names: Iterable[str]) -> Iterator[None]:
-    """Let plots that are drawn and written in this block use further fonts for what names need."""
+    """Add fonts that have the characters of the names, for plots drawn and saved in this block."""
     from matplotlib import rc_context, rcParams
 
     needed = set("".join(map(visible, names)))
@@ -25,7 +25,7 @@ def fonts_for(names: Iterable[str]) -> Iterator[None]:
 
 
 def families_with(missing: set[str]) -> list[str]:
-    """Return installed font families that together have the missing letters, as far as any has."""
+    """Return installed font families that have the missing characters, as far as any has."""
     from matplotlib import font_manager
 
     if not missing:
@@ -53,7 +53,7 @@ def families_with(missing: set[str]) -> list[str]:
 
 @lru_cache
 def letters_of(path: str) -> frozenset[str]:
-    """Return the letters that a font file has; none of one that cannot be read."""
+    """Return the characters of a font file; none if it cannot be read."""
     from matplotlib.ft2font import FT2Font
 
     try:
@@ -64,7 +64,7 @@ def letters_of(path: str) -> frozenset[str]:
 
 @lru_cache
 def drawable_by(families: tuple[str, ...]) -> frozenset[str]:
-    """Return the letters that some font families have together."""
+    """Return the characters that at least one of the font families has."""
     from matplotlib.font_manager import FontProperties, findfont
 
     paths = (str(findfont(FontProperties(family=[family]))) for family in families)
@@ -72,7 +72,7 @@ def drawable_by(families: tuple[str, ...]) -> frozenset[str]:
 
 
 def is_drawable(text: str) -> bool:
-    """Return whether plots made here and now show every letter of a text, in the right order."""
+    """Return whether the current fonts show every character of a text, in the right order."""
     from matplotlib import ft2font, rcParams
 
     drawable = drawable_by(tuple(rcParams["font.family"]))
@@ -84,23 +84,23 @@ def is_drawable(text: str) -> bool:
 
 
 def visible(text: str) -> str:
-    r"""Return a text with line breaks and other letters that show nothing written as ``\n``."""
+    r"""Return a text with line breaks and other unprintable characters escaped, as ``\n``."""
     return "".join(letter if letter.isprintable() else escaped(letter) for letter in text)
 
 
 def escaped(letter: str) -> str:
-    r"""Return ``\n`` or ``\u732b`` for a letter."""
+    r"""Return a character as an escape sequence, ``\n`` or ``\u732b``."""
     return letter.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def shortened(text: str, longest: int = 24) -> str:
-    """Return a text, or its beginning and its end if it is long."""
+    """Return a text, or its start and end if it is longer than ``longest``."""
     end = longest // 3
     return text if len(text) <= longest else f"{text[: longest - end - 3]}...{text[-end:]}"
 
 
 def value_label(text: str, longest: int = 40) -> str:
-    r"""Return an option's value as a plot can show it: letters without a font as ``\u732b``."""
+    r"""Return an option's value for a plot: characters without a font become ``\u732b``."""
     drawn = visible(text)
     if not is_drawable(drawn):
         drawn = "".join(one if is_drawable(one) else escaped(one) for one in drawn)
@@ -108,10 +108,10 @@ def value_label(text: str, longest: int = 40) -> str:
 
 
 def class_labels(classes: Sequence[str]) -> tuple[list[str], str]:
-    """Return every class's name as a plot can show it, and a note where that is not the name.
+    """Return a label for every class, and a note on labels that are not names.
 
-    A name with letters that no installed font has becomes the class's number, as does one that is
-    like another's once it is shortened.
+    A name with characters that no installed font has becomes ``class 3``. Names that are equal
+    after shortening get their number in front.
     """
     short = [shortened(visible(name)) for name in classes]
     unknown = {number for number, name in enumerate(classes) if not is_drawable(name)}
@@ -125,9 +125,9 @@ def class_labels(classes: Sequence[str]) -> tuple[list[str], str]:
 
 
 def add_legend(place: Any, entries: Sequence[tuple[Any, str]], **look: Any) -> Any:
-    """Add a legend with names as they are to a figure or to axes; matplotlib hides those with _.
+    """Add a legend to a figure or axes; names are shown literally, also those that start with _.
 
-    entries: an artist with its name each.
+    entries: pairs of an artist and its name.
     """
     numbers = [str(number) for number in range(len(entries))]
     legend = place.legend([artist for artist, _ in entries], numbers, **look)

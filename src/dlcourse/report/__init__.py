@@ -1,6 +1,6 @@
-"""Results of many runs: found in their folders, put together as points, ranked, told, drawn.
+"""The report on many runs: read from their folders, grouped into points, ranked and plotted.
 
-A point is what was varied (``model=mlp optim.lr=0.1``); its repeats are the runs or folds that
-differ in nothing but the seed or the fold. ``write.write_report`` does it all. Nothing here needs
-torch, and numpy, scipy and matplotlib are imported when something is computed or drawn.
+A point is a configuration (``model=mlp optim.lr=0.1``); its repeats are the runs or folds that
+differ only in the seed or the fold. ``write_report.write_report`` makes the whole report. Nothing
+here imports torch; numpy, scipy and matplotlib are imported when they are needed.
 """

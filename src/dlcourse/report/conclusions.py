@@ -1,4 +1,4 @@
-"""What is said below a table: the best point, how sure its lead is, which runs have no result."""
+"""The text below a table: the best point, the test of its lead, and runs without a result."""
 
 import math
 
@@ -16,7 +16,7 @@ MAX_DATA_SETS = 10  # data sets of which the best is named
 
 
 def conclusions(ranked: list[Point], several: bool) -> str:
-    """Say where the best points are, how sure their lead is, and what nested folds tell.
+    """Return the text on the best points, the test of their lead, and nested cross-validation.
 
     several: whether there is another table, with another measure.
     """
@@ -44,13 +44,13 @@ def conclusions(ranked: list[Point], several: bool) -> str:
 
 
 def data_words(point: Point, parts: list[list[Point]]) -> str:
-    """Return on which data a point was measured, ``data=mnist``."""
+    """Return the data options of a point that differ between the parts, ``data=mnist``."""
     data = data_of(point.values)
     return words_of(data, differing([data_of(part[0].values) for part in parts]))
 
 
 def verdict(ranked: list[Point], keys: list[str]) -> str:
-    """Say of points on the same data where the best is, and how sure its lead is."""
+    """Return the text on points on the same data: the best one, and the test of its lead."""
     names = list(dict.fromkeys(shown(run.folder) for run in ranked[0].runs))
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     texts = [f"The best by {ranked[0].monitor} is in {names[0]}{more}"]
@@ -62,7 +62,7 @@ def verdict(ranked: list[Point], keys: list[str]) -> str:
 
 
 def best_two(ranked: list[Point]) -> tuple[Point, Point] | None:
-    """Return the first two complete points that are not the same runs, or None."""
+    """Return the first two complete points with different runs, or None."""
     complete = [point for point in ranked if point.complete and math.isfinite(point.val.mean)]
     for other in complete[1:]:
         if folders(other) != folders(complete[0]):
@@ -76,7 +76,7 @@ def folders(point: Point) -> set:
 
 
 def compare(first: Point, second: Point) -> PairedTest:
-    """Test the differences of two points' common repeats, positive where the first is better."""
+    """Paired test of two points on their common repeats; positive if the first is better."""
     others = {repeat.pair: repeat for repeat in second.repeats}
     pairs = [(repeat, others[repeat.pair]) for repeat in first.repeats if repeat.pair in others]
     gains = [signed(first, b.val) - signed(first, a.val) for a, b in pairs]
@@ -84,9 +84,9 @@ def compare(first: Point, second: Point) -> PairedTest:
 
 
 def comparison_text(first: Point, second: Point, keys: list[str], many: int) -> str:
-    """Say by how much the first point is ahead, and whether chance explains it.
+    """Return the text of the paired comparison of the two best points.
 
-    many: among how many points the two are the best.
+    many: the number of points that were ranked.
     """
     test = compare(first, second)
     names = point_text(first, keys), point_text(second, keys)
@@ -110,7 +110,7 @@ def comparison_text(first: Point, second: Point, keys: list[str], many: int) -> 
 
 
 def test_text(point: Point, test: PairedTest) -> str:
-    """Say which test was made over what, or why none could be made."""
+    """Return the text on the test and its p-value, or why there is none."""
     folds = any(repeat.fold != "." or repeat.outer is not None for repeat in point.repeats)
     kind = "fold" if folds else "seed"
     over = f"{test.n} {kind}{'s' if test.n > 1 else ''}"
@@ -123,11 +123,11 @@ def test_text(point: Point, test: PairedTest) -> str:
 
 
 MAX_LISTED_RUNS = 10
-"""So many of those without a reason are named; failed ones are all named."""
+"""The number of pruned, unfinished or not started runs that are named; failed ones all are."""
 
 
 def unfinished_text(runs: list[StoredRun]) -> str:
-    """Say which runs failed and why, and which are pruned, not finished or not started."""
+    """Return the lines of runs that failed, were pruned, are not finished or not started."""
     once = list({run.folder: run for run in runs}.values())
     lines = [
         f"failed: {shown(run.folder)}: {run.reason}"

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LEVEL = 0.95
-MIN_REPEATS = 4  # repeats; of fewer, the values themselves say more than an interval
+MIN_REPEATS = 4  # with fewer repeats the values are shown instead of an interval
 Limits = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What repeats say together: their number, mean, sample standard deviation and interval.
+    """Number, mean, sample standard deviation and 95 % interval of repeats.
 
-    std is None for a single repeat, low and high for fewer than four, and all of them where a
-    value is not finite. values: those of the repeats, in their order.
+    std is None for a single repeat, low and high for fewer than four, and all three if a value is
+    not finite. values: of the repeats, in their order.
     """
 
     n: int
@@ -27,7 +27,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """A paired t-test: the mean of n differences, and t and p where there is a test."""
+    """A paired t-test: the mean of n differences, and t and p if a test is possible."""
 
     n: int
     difference: float
@@ -40,9 +40,9 @@ def estimate(
 ) -> Estimate:
     """Return mean, sample standard deviation and the mean's 95 % interval by Student's t.
 
-    overlap: n_val / n_train where the values are of folds. Their training parts overlap, so the
-    variance of the mean is taken as (1/n + n_val/n_train) of theirs instead of 1/n.
-    limits: between which numbers the values lie; the interval then stays between them.
+    overlap: n_val / n_train if the values are of folds. Their training parts overlap, so the
+    variance of the mean is (1/n + n_val/n_train) times that of the values, instead of 1/n.
+    limits: the range of the values, which the interval does not leave.
 
     Reference: Student, "The probable error of a mean", Biometrika 6(1), 1908. Nadeau, Bengio,
     "Inference for the generalization error", Machine Learning 52, 2003, section 4.3; with folds
@@ -67,11 +67,11 @@ def estimate(
 def between(
     mean: float, half: float, values: Sequence[float], limits: Limits
 ) -> tuple[float, float]:
-    """Return mean - half and mean + half, or an interval of that error which keeps to the limits.
+    """Return mean - half and mean + half, or a comparable interval within the limits.
 
-    With two limits it is Wilson's for a share, with the number of examples that gives a share the
-    same standard error; with one, the interval of the logarithm of the distance from it (the delta
-    method). Where a value lies outside, the limits are not believed.
+    With two limits it is Wilson's interval for a proportion, with the number of examples that gives
+    the same standard error; with one, the interval of the logarithm of the distance from it (delta
+    method). The limits are ignored if a value lies outside of them.
 
     Reference: Wilson, "Probable inference, the law of succession, and statistical inference", JASA
     22, 1927; with an effective number of examples: Korn, Graubard, "Confidence intervals for
@@ -114,10 +114,10 @@ def standard_error(std: float, n: int, overlap: float) -> float:
 
 
 def paired_t_test(differences: Sequence[float], overlap: float = 0.0) -> PairedTest:
-    """Test whether the mean of paired differences is 0, by Student's t on two sides.
+    """Test whether the mean of paired differences is 0: a two-sided t-test.
 
-    overlap: as for ``estimate``. Where all differences are 0, p is 1; where they are all the same
-    and not 0, their spread says nothing and there is no test, as there is none with fewer than 2.
+    overlap: as for ``estimate``. If all differences are 0, p is 1. There is no test for fewer than
+    two differences, or if all are equal and not 0, because they have no variance.
     """
     whole = estimate(differences, overlap)
     if whole.std is None:

@@ -1,4 +1,4 @@
-"""The ranking on the screen: a table where it fits, or a few lines for each point."""
+"""The ranking on the terminal: a table if it fits, else a few lines for each point."""
 
 import sys
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ from dlcourse.report.table_rows import (
     typed_words,
 )
 
-DEFAULT_WIDTH = 160  # where there is no terminal
+DEFAULT_WIDTH = 160  # columns, without a terminal
 OPTIONAL_COLUMNS = ("n", "epochs", "seconds")
-"""Columns that a narrow terminal goes without; the CSV has them."""
-MIN_OPTIONS_WIDTH = 24  # columns that options need at least
+"""Columns that are omitted on a narrow terminal; the CSV has them."""
+MIN_OPTIONS_WIDTH = 24  # the smallest width of the column of options
 UNBOUNDED = 10_000
 
 
 def console_table(points: list[Point], keys: list[str]) -> str:
     """Return the ranking as text that fits the terminal.
 
-    A table with a column for each key, or one for all but the main keys, or without the columns
-    that matter least; where none of them fits, some lines for each point.
+    It is a table with a column for each key, or with one column for all but the main keys, or
+    without the optional columns; if none of these fits, a few lines for each point.
     """
     width = terminal_width()
     main = [key for key in keys if key in MAIN]
@@ -56,7 +56,7 @@ def terminal_width() -> int:
 
 
 def wrap_to_terminal(text: str) -> str:
-    """Return lines as they are, or broken at the terminal's width, further ones indented."""
+    """Return text wrapped at the terminal's width with indented continuation lines."""
     if not sys.stdout.isatty():
         return text
     look = {"subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
@@ -67,7 +67,7 @@ def wrap_to_terminal(text: str) -> str:
 def rich_table(
     points: list[Point], keys: list[str], shared: list[str], left_out: Sequence[str]
 ) -> Table:
-    """Return a table; only the column of shared keys breaks its lines."""
+    """Return the table; only the column of shared keys wraps its text."""
     narrow = {"box": box.SIMPLE_HEAD, "collapse_padding": True, "pad_edge": False}
     table = Table(**(narrow if left_out else {}))
     names = column_names(points, keys, shared)
@@ -87,7 +87,7 @@ def rich_table(
 
 
 def min_width(table: Table) -> int:
-    """Return how many columns a table takes at least."""
+    """Return the smallest width at which a table is readable, in columns."""
     console = Console(width=UNBOUNDED, force_jupyter=False)
     whole = console.measure(table).maximum
     for number, column in enumerate(table.columns):
@@ -107,7 +107,7 @@ def render_table(table: Table, width: int) -> str:
 
 
 def listing(points: list[Point], keys: list[str], width: int) -> str:
-    """Return some lines for each point: its rank, what it has chosen, and its values."""
+    """Return a few lines for each point: its rank, its options and its values."""
     names = column_names(points, [], [])[1:]
     main = [key for key in keys if key in MAIN]
     others = [key for key in keys if key not in MAIN]
@@ -115,14 +115,14 @@ def listing(points: list[Point], keys: list[str], width: int) -> str:
     for point, (rank, *values) in zip(points, ranking_rows(points, [], []), strict=False):
         present = [f"{key}={option_text(point, key)}" for key in main if key in point.values]
         chosen = " ".join(filter(None, [*present, typed_words(point, others)])) or "the only point"
-        told = [f"{name} {value}" for name, value in zip(names, values, strict=True)]
+        results = [f"{name} {value}" for name, value in zip(names, values, strict=True)]
         lines += hung(f"{rank:>3}", chosen.split(" "), " ", width)
-        lines += hung("   ", told, "   ", width)
+        lines += hung("   ", results, "   ", width)
     return "\n".join(lines)
 
 
 def hung(first: str, parts: list[str], gap: str, width: int) -> list[str]:
-    """Return lines of parts that are kept whole where they fit, behind a first cell."""
+    """Return the parts as wrapped lines with a hanging indent after ``first``."""
     room = max(width - len(first) - 2, 20)
     lines = [""]
     for part in parts:

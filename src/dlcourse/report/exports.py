@@ -23,7 +23,7 @@ from dlcourse.report.table_rows import (
 
 
 def csv_text(points: list[Point], folder: Path) -> str:
-    """Return all points as CSV, the ranked ones first; folders are told as seen from ``folder``."""
+    """Return all points as CSV, ranked ones first; paths are relative to ``folder``."""
     keys = column_keys(points)
     lines = [line for part in by_measure(points) for line in ranked_rows(part, keys, folder)]
     lines += [csv_row(point, keys, folder, None) for point in points if not point.repeats]
@@ -35,7 +35,7 @@ def csv_text(points: list[Point], folder: Path) -> str:
 
 
 def ranked_rows(points: list[Point], keys: list[str], folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of points with the same measure that have a finished run."""
+    """Return the rows of points with the same measure that have a finished run."""
     ranked = rank_by_data(points)
     return [
         csv_row(point, keys, folder, place)
@@ -44,7 +44,7 @@ def ranked_rows(points: list[Point], keys: list[str], folder: Path) -> list[dict
 
 
 def csv_row(point: Point, keys: list[str], folder: Path, place: int | None) -> dict[str, Any]:
-    """Return a point's columns; what there is not is empty."""
+    """Return a point's row; missing values are empty."""
     val, test = point.val if point.repeats else None, point.test
     parameters = [run.result.get("parameters") for run in point.runs if run.result]
     return {
@@ -68,7 +68,7 @@ def csv_row(point: Point, keys: list[str], folder: Path, place: int | None) -> d
 
 
 def status_text(point: Point) -> str:
-    """Return ``done``, ``2 of 3`` or how the point's runs ended otherwise."""
+    """Return ``done``, ``2 of 3`` for missing runs, or the states of runs without a result."""
     if point.complete:
         return "done"
     if point.done:
@@ -77,16 +77,16 @@ def status_text(point: Point) -> str:
 
 
 def csv_value(value: float | None) -> float | str:
-    """Return a number as it stands in the file, nothing for None."""
+    """Return a number for the file; an empty text for None and NaN."""
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
 
 
 MARKUP = re.compile(r"[\\`*<>|$~]|\](?=\()|&(?=#?\w+;)|(?<!\w)_|_(?!\w)")
-"""What Markdown may read as something else; an underscore within a word is none."""
+"""Characters that Markdown may interpret; not underscores within a word."""
 
 
 def markdown_table(points: list[Point], keys: list[str]) -> str:
-    """Return a table whose pipes stand below each other."""
+    """Return a Markdown table with aligned pipes."""
     keys, shared = split_keys(points, keys)
     names = column_names(points, keys, shared)
     table = [
@@ -110,7 +110,7 @@ def markdown_table(points: list[Point], keys: list[str]) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Return text that a cell shows as it is: no emphasis, no link, no formula."""
+    """Return text escaped for a Markdown cell."""
     text = visible(" ".join(text.split()))
     return MARKUP.sub(r"\\\g<0>", text)
 
@@ -124,7 +124,7 @@ SPECIAL = {
 
 
 def latex_table(points: list[Point], keys: list[str]) -> str:
-    """Return a ``tabular`` in the manner of booktabs, the best row of every data set bold."""
+    """Return a ``tabular`` with booktabs rules; the best row of every data set is bold."""
     keys, shared = split_keys(points, keys)
     names = column_names(points, keys, shared)
     columns = "".join("l" if name in (*keys, OPTIONS_COLUMN) else "r" for name in names)
@@ -155,6 +155,6 @@ def latex_row(cells: list[str]) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Return text that LaTeX prints as it is."""
+    """Return text escaped for LaTeX."""
     letters = visible(" ".join(text.split()))
     return "".join(SPECIAL.get(letter, letter) for letter in letters).replace("--", "-{}-")

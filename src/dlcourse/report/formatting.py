@@ -1,4 +1,4 @@
-"""How figures and values are written in tables and sentences."""
+"""Format metrics and option values for tables and sentences."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ NOTHING = "–"
 
 
 def number_text(value: float | None, like: float | None = None) -> str:
-    """Write a figure with four digits that matter; ``like``: with the digits of another one."""
+    """Format a value with about four significant digits; ``like``: with the digits of another."""
     if value is None:
         return NOTHING
     size = abs(value if like is None else like)
@@ -50,18 +50,18 @@ def value_text(value: Any) -> str:
 
 
 def option_text(point: Point, key: str) -> str:
-    """Write what a point has chosen for a key, nothing where it has no such key."""
+    """Format the value of a key in a point; empty if it has no such key."""
     return value_text(point.values[key]) if key in point.values else ""
 
 
 def point_text(point: Point, keys: list[str]) -> str:
-    """Write what a point has chosen as a command's words, ``model=mlp optim.lr=0.1``."""
+    """Format a point as overrides, ``model=mlp optim.lr=0.1``."""
     typed = [f"{key}={option_text(point, key)}" for key in keys if key in point.values]
     return " ".join(typed) or "the only point"
 
 
 def finite_number(value: Any) -> float | None:
-    """Return an option's value as a number, or None if it is none."""
+    """Return an option's value as a number, or None if it is not a finite number."""
     if isinstance(value, bool):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Nested cross-validation: the honest figure of "we tuned it"."""
+"""Nested cross-validation: an unbiased estimate of the performance after tuning."""
 
 import math
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from dlcourse.report.ranking import rank, signed
 
 @dataclass(frozen=True)
 class Outer:
-    """What one outer fold has chosen by its inner folds alone.
+    """The point that one outer fold chose by its inner folds alone.
 
     inner: the chosen point's mean over the inner folds. test: its models' mean on the outer part.
-    ensemble: the figure of their averaged predictions there, if there is one.
-    among: how many points were done.
+    ensemble: the metric of their averaged predictions there, if it was computed.
+    among: the number of points that were done.
     """
 
     fold: int
@@ -35,23 +35,23 @@ class Nested:
 
     @property
     def honest(self) -> Estimate:
-        """The outer test figures of what was chosen without them."""
+        """The test metric over the outer folds, which had no part in the choice."""
         return estimate([outer.test for outer in self.outers])
 
     @property
     def ensemble(self) -> Estimate | None:
-        """The same of the ensembles of the inner models."""
-        figures = [outer.ensemble for outer in self.outers if outer.ensemble is not None]
-        return estimate(figures) if len(figures) == len(self.outers) else None
+        """The same for the ensembles of the inner models."""
+        values = [outer.ensemble for outer in self.outers if outer.ensemble is not None]
+        return estimate(values) if len(values) == len(self.outers) else None
 
     @property
     def optimism(self) -> float:
-        """How much better the best point's own validation figure looks than the honest one."""
+        """How much better the best point's validation metric is than the unbiased estimate."""
         return signed(self.best, self.honest.mean) - signed(self.best, self.best.val.mean)
 
 
 def nest(points: list[Point]) -> Nested | None:
-    """Let every outer fold choose, or return None where there is no outer fold or test figure.
+    """Choose a point in every outer fold; return None without outer folds or test metrics.
 
     Reference: Varma, Simon, "Bias in error estimation when using cross-validation for model
     selection", BMC Bioinformatics 7:91, 2006. Cawley, Talbot, "On over-fitting in model selection
@@ -65,7 +65,7 @@ def nest(points: list[Point]) -> Nested | None:
 
 
 def choose(points: list[Point], fold: int) -> Outer:
-    """Choose the point with the best mean over an outer fold's inner folds; of equals the first."""
+    """Choose the point with the best mean over an outer fold's inner folds, the first of equals."""
     inner = {number: part for number, point in enumerate(points) if (part := inside(point, fold))}
     means = {number: estimate([r.val for r in part]).mean for number, part in inner.items()}
     best = min(means, key=lambda n: (math.isnan(means[n]), signed(points[n], means[n])))
@@ -82,19 +82,19 @@ def inside(point: Point, fold: int) -> list[Repeat]:
 
 
 def ensemble_of(point: Point, fold: int) -> float | None:
-    """Return the mean ensemble figure of a point's runs in an outer fold, or None without one."""
+    """Return the mean ensemble metric of a point's runs in an outer fold, or None without one."""
     name = point.monitor.partition("/")[2]
-    figures = []
+    values = []
     for run in point.runs:
         if run.result is not None and run.values.get("split.fold") == fold:
             ensemble = run.result.get("ensemble") or {}
-            figures.append(ensemble.get(name, ensemble.get(f"test/{name}")))
-    known = [each for each in figures if each is not None]
-    return estimate(known).mean if known and len(known) == len(figures) else None
+            values.append(ensemble.get(name, ensemble.get(f"test/{name}")))
+    known = [value for value in values if value is not None]
+    return estimate(known).mean if known and len(known) == len(values) else None
 
 
 def nested_text(nested: Nested, keys: list[str], points: int) -> str:
-    """Say what tuning has reached on data that chose nothing, and what each outer fold chose."""
+    """Return the text on the performance after tuning, and on the choice of each outer fold."""
     test = f"test/{nested.best.monitor.partition('/')[2]}"
     lines = [
         f"Nested cross-validation over {len(nested.outers)} outer folds:",

@@ -1,4 +1,4 @@
-"""Where a report's files go."""
+"""The files of a report."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ PLOT_FILES = ("main_effects.png", "heat_map.png", "learning_rate.png", "importan
 
 @dataclass(frozen=True)
 class OutputFiles:
-    """The files of the three texts and the folder of the plots; ``written`` is what is there."""
+    """Paths of the three tables and of the plots' folder; ``written``: files written so far."""
 
     folder: Path
     texts: Mapping[str, Path]
@@ -24,10 +24,10 @@ class OutputFiles:
 
     @classmethod
     def of(cls, where: Path, named: Mapping[str, Path], folders: list[Path]) -> "OutputFiles":
-        """Return the places in ``where``, but for those that are named otherwise.
+        """Return paths in ``where``, except for those in ``named``.
 
-        Raises UserError where a file that may be somebody else's would be written over: one that
-        lies in none of the folders of runs.
+        Raises UserError if a file exists already and is not in a folder of the runs, so that
+        nobody's file is overwritten.
         """
         texts = {kind: named.get(kind, where / name) for kind, name in TEXTS.items()}
         plots = named.get("plots", where)
@@ -49,14 +49,14 @@ class OutputFiles:
         self.write(self.plots / name, lambda file: figure.savefig(file, format="png"))
 
     def write(self, path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
-        """Write one file; raises UserError where that cannot be."""
+        """Write one file; raises UserError if that fails."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_files.write(path, fill)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be written: {error.strerror or error}.\n"
-                "Type csv=, markdown=, latex= or plots= with a place you may write to"
+                "Type csv=, markdown=, latex= or plots= with a path that you may write to"
             ) from error
         inside = path.parent == self.folder
         self.written.append(path.name if inside else shown(path))

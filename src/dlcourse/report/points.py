@@ -1,4 +1,4 @@
-"""Points: what was varied, each with its repeats, which differ only in seed or fold."""
+"""Points: configurations with their repeats, which differ only in seed or fold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from dlcourse.schema.facts import range_of
 class Repeat:
     """One model that was trained and tested: a run, or a fold of a cross-validation.
 
-    outer: the outer fold of a nested cross-validation. val: the monitored figure.
-    test: the same figure on the test part, if there is one.
+    outer: the outer fold of a nested cross-validation. val: the monitored metric.
+    test: the same metric on the test part, if there is one.
     """
 
     seed: Any
@@ -29,13 +29,13 @@ class Repeat:
 
     @property
     def pair(self) -> tuple:
-        """What it has in common with the repeat of another point to be compared with."""
+        """The key by which repeats of two points are paired."""
         return self.seed, self.outer, self.fold
 
 
 @dataclass(frozen=True)
 class Point:
-    """Runs that differ in nothing but seed or outer fold."""
+    """Runs that differ only in seed or outer fold."""
 
     values: dict[str, Any]
     runs: tuple[StoredRun, ...]
@@ -43,7 +43,7 @@ class Point:
 
     @property
     def monitor(self) -> str:
-        """The figure that decides, ``val/accuracy``."""
+        """The monitored metric, ``val/accuracy``."""
         return str(self.values.get("monitor", ""))
 
     @property
@@ -53,7 +53,7 @@ class Point:
 
     @property
     def done(self) -> int:
-        """How many of its runs are finished."""
+        """The number of finished runs."""
         return sum(run.status == RunStatus.DONE for run in self.runs)
 
     @property
@@ -63,20 +63,20 @@ class Point:
 
     @property
     def val(self) -> Estimate:
-        """The monitored figure over the repeats."""
+        """The monitored metric over the repeats."""
         values = [repeat.val for repeat in self.repeats]
         return estimate(values, overlap(self.repeats), range_of(self.monitor))
 
     @property
     def test(self) -> Estimate | None:
-        """The test figure over the repeats, or None where the monitor has none."""
-        figures = [repeat.test for repeat in self.repeats if repeat.test is not None]
-        complete = figures and len(figures) == len(self.repeats)
-        return estimate(figures, limits=range_of(self.monitor)) if complete else None
+        """The test metric over the repeats, or None if a repeat has none."""
+        values = [repeat.test for repeat in self.repeats if repeat.test is not None]
+        complete = values and len(values) == len(self.repeats)
+        return estimate(values, limits=range_of(self.monitor)) if complete else None
 
 
 def overlap(repeats: tuple[Repeat, ...] | list[Repeat]) -> float:
-    """Return n_val / n_train of folds, whose training parts overlap, and 0 for anything else."""
+    """Return n_val / n_train of folds, whose training parts overlap; 0 for other repeats."""
     if all(repeat.fold == "." and repeat.outer is None for repeat in repeats):
         return 0.0
     train = sum(repeat.train_size for repeat in repeats)
@@ -84,26 +84,26 @@ def overlap(repeats: tuple[Repeat, ...] | list[Repeat]) -> float:
 
 
 SETUP = ("monitor", "mode", "split._target_", "data._target_", "model._target_", "optim._target_")
-"""What makes runs different points even where nobody typed it."""
+"""Keys that separate points even if no command named them."""
 
 
 def group_points(runs: list[StoredRun]) -> list[Point]:
-    """Put runs that are repeats of each other together, in the order of their appearance.
+    """Group runs that are repeats of each other, in the order of their appearance.
 
-    A sweep has said which of its jobs belong together; other runs do when they are equal in
-    everything that any of them typed, except for seed and outer fold.
+    The manifest of a sweep names the jobs of a point. Other runs are one point if they are equal in
+    every key that any command named, except for seed and outer fold.
     """
     keys = [key for key in (*typed_keys(runs), *MAIN, *SETUP) if key not in REPEATED]
     groups: dict[tuple, dict[Path, StoredRun]] = {}
     for run in runs:
-        told = run.point if not set(REPEATED) & set(run.typed) else None
-        own = told or tuple(repr(run.values.get(key)) for key in keys)
+        stored = run.point if not set(REPEATED) & set(run.typed) else None
+        own = stored or tuple(repr(run.values.get(key)) for key in keys)
         groups.setdefault(own, {})[run.folder] = run
     return [make_point(tuple(group.values())) for group in groups.values()]
 
 
 def make_point(runs: tuple[StoredRun, ...]) -> Point:
-    """Put the repeats of a point together."""
+    """Make a point of runs that are repeats of each other."""
     fullest = max(runs, key=lambda run: (run.status == RunStatus.DONE, len(run.values)))
     aim = {key: fullest.result[key] for key in ("monitor", "mode")} if fullest.result else {}
     if fullest.result:
@@ -116,14 +116,14 @@ def read_repeats(run: StoredRun) -> Iterator[Repeat]:
     """Yield the folds of a finished run, or the run itself where it has none."""
     if run.result is None:
         return
-    figure = run.result["monitor"].partition("/")[2]
+    metric = run.result["monitor"].partition("/")[2]
     seed = run.result.get("seed", run.values.get("seed"))
     outer = run.values.get("split.fold")
     parts: list[dict[str, Any]] = run.result.get("folds") or [run.result | {"name": "."}]
     for part in parts:
         sizes = part.get("examples") or {}
         yield Repeat(
-            seed, part["name"], outer, part["best"], (part.get("test") or {}).get(figure),
+            seed, part["name"], outer, part["best"], (part.get("test") or {}).get(metric),
             part["epochs"], sizes.get("train", 0), sizes.get("val", 0),
         )  # fmt: skip
 
@@ -132,7 +132,7 @@ REPEATED = ("seed", "split.fold")
 """Keys in which the repeats of a point differ."""
 
 MAIN = ("data", "model", "optim", "optim.lr", "batch_size")
-"""What tells points apart in a table, besides what was typed."""
+"""Keys that a table shows if points differ in them, typed or not."""
 
 
 def typed_keys(runs: list[StoredRun]) -> list[str]:
@@ -162,9 +162,9 @@ def column_keys(points: list[Point]) -> list[str]:
 
 
 def split_keys(points: list[Point], keys: list[str]) -> tuple[list[str], list[str]]:
-    """Return the keys that have a column each, and those that share one, because points lack them.
+    """Return the keys with a column each, and those that share one because some points lack them.
 
-    A single one of these has a column all the same.
+    A single such key has a column of its own.
     """
     lacking = [
         key for key in keys if key not in MAIN and any(key not in point.values for point in points)

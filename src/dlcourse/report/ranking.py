@@ -1,4 +1,4 @@
-"""The order of points."""
+"""Rank points."""
 
 import math
 from collections import Counter
@@ -10,8 +10,8 @@ from dlcourse.schema.comparable import data_of, loss_of
 def rank(points: list[Point]) -> list[Point]:
     """Return the points with a finished run, the best mean validation figure first.
 
-    Points that lack runs stand below the complete ones, figures that are not finite below the
-    others. Equal points keep their order. The test figure is never looked at.
+    Points with missing runs are ranked below complete ones, values that are not finite below the
+    others. Equal points keep their order. The test metric is not used.
     """
 
     def place(point: Point) -> tuple[bool, bool, float]:
@@ -22,13 +22,13 @@ def rank(points: list[Point]) -> list[Point]:
     return sorted((point for point in points if point.repeats), key=place)
 
 
-def signed(point: Point, figure: float) -> float:
-    """Return a monitored figure so that less is better."""
-    return -figure if point.mode == "max" else figure
+def signed(point: Point, value: float) -> float:
+    """Return a monitored value with the sign for which smaller is better."""
+    return -value if point.mode == "max" else value
 
 
 def by_measure(points: list[Point]) -> list[list[Point]]:
-    """Part points by what their values measure: the monitor, and the loss if that is a loss."""
+    """Group points by their measure: the monitor, and the loss function if it is a loss."""
     parts: dict[tuple, list[Point]] = {}
     for point in points:
         parts.setdefault((point.monitor, point.mode, loss_of(point.values)), []).append(point)
@@ -36,7 +36,7 @@ def by_measure(points: list[Point]) -> list[list[Point]]:
 
 
 def by_data(points: list[Point]) -> list[list[Point]]:
-    """Part points with the same measure by the data: others cannot be compared."""
+    """Group points by their data; values on different data cannot be compared."""
     parts: dict[tuple, list[Point]] = {}
     for point in points:
         parts.setdefault(data_of(point.values), []).append(point)
@@ -49,7 +49,7 @@ def rank_by_data(points: list[Point]) -> list[Point]:
 
 
 def ranks_of(points: list[Point]) -> list[int | None]:
-    """Return every ranked point's place among those on the same data; None where runs lack."""
+    """Return every ranked point's rank among those on the same data; None if runs are missing."""
     number: Counter = Counter()
     found = []
     for point in points:

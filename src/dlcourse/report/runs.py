@@ -1,4 +1,4 @@
-"""Runs as their folders describe them: what was chosen, and how they ended."""
+"""Read runs from their folders: their options, and how they ended."""
 
 import json
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run, or a job of a sweep that may not have become one yet.
+    """A run, or a job of a sweep that may not have started.
 
-    values: every option that is known, ``{"model": "mlp", "optim.lr": 0.1, "monitor": ...}``.
+    values: all known options, ``{"model": "mlp", "optim.lr": 0.1, "monitor": ...}``.
     typed: the keys that the command named. reason: why it failed or was pruned, in one line.
     result: its ``result.json``. diverged: whether it failed because training diverged.
     point: the sweep and the place in it that the job was made for.
@@ -48,10 +48,10 @@ def read_run(
     typed: tuple[str, ...] | None = None,
     point: tuple[Path, int] | None = None,
 ) -> StoredRun:
-    """Read a run's folder, which need not be there.
+    """Read a run's folder, which may not exist.
 
-    values, typed: what a sweep knows of it; what the run itself has stored comes first.
-    Raises UserError where a file is damaged.
+    values, typed: from the sweep's manifest; values that the run has stored take precedence.
+    Raises UserError if a file is damaged.
     """
     status, reason, result = read_ending(folder)
     values = {**(values or {}), **((result or {}).get("options") or {}), **stored_values(folder)}
@@ -76,7 +76,7 @@ def read_ending(folder: Path) -> tuple[RunStatus, str, dict | None]:
 
 
 def checked_result(folder: Path) -> dict | None:
-    """Return a run's result, or None while there is none; raises UserError for another file."""
+    """Return a run's result, or None without one; raises UserError for any other content."""
     result = run_folder.read_result(folder)
     needed = {"monitor", "mode", "best", "seconds"}
     if result is not None and not (isinstance(result, dict) and needed <= result.keys()):
@@ -88,7 +88,7 @@ def checked_result(folder: Path) -> dict | None:
 
 
 def read_note(path: Path) -> dict | None:
-    """Return a small file that the sweep has left, ``{}`` if it cannot be read, None if absent."""
+    """Return the content of a sweep's note; ``{}`` if it is unreadable, None if absent."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -99,7 +99,7 @@ def read_note(path: Path) -> dict | None:
 
 
 def failure_text(folder: Path, failure: dict) -> str:
-    """Return in one line why a job failed and where more is to be read."""
+    """Return in one line why a job failed, and the path of its log."""
     reason = " ".join(str(failure.get("reason") or "no reason is known").split())
     facts = []
     if failure.get("status") is not None:
@@ -107,19 +107,19 @@ def failure_text(folder: Path, failure: dict) -> str:
     if (failure.get("attempts") or 1) > 1:
         facts.append(f"{failure['attempts']} attempts")
     log = f"; see {run_folder.shown(folder / failure['log'])}" if failure.get("log") else ""
-    told = f" ({', '.join(facts)})" if facts else ""
-    return f"{reason}{told}{log}"
+    more = f" ({', '.join(facts)})" if facts else ""
+    return f"{reason}{more}{log}"
 
 
 def pruning_text(pruned: dict) -> str:
-    """Return in a few words when a trial was given up."""
+    """Return the epoch at which a trial was pruned, and its value."""
     value = pruned.get("value")
-    figure = f" at {value:.4g}" if isinstance(value, int | float) else ""
-    return f"after epoch {pruned.get('epoch', '?')}{figure}"
+    at = f" at {value:.4g}" if isinstance(value, int | float) else ""
+    return f"after epoch {pruned.get('epoch', '?')}{at}"
 
 
 def stored_values(folder: Path) -> dict[str, Any]:
-    """Return every option that a run has stored, the choices of the groups among them."""
+    """Return every option that a run has stored, including the choices of the groups."""
     if not (folder / run_folder.CONFIG).exists():
         return {}
     config = dict(leaves(run_folder.stored_config(folder)))
@@ -137,9 +137,9 @@ def stored_typed(folder: Path) -> tuple[str, ...]:
 def find_runs(folders: list[Path]) -> list[StoredRun]:
     """Return the runs at or below folders: those of sweeps in their order, then the others.
 
-    A run that two points of a sweep ask for is there twice; a job that has not been started is
-    there as well. The folds of a cross-validation are no runs of their own.
-    Raises UserError where a file is damaged.
+    A job that two points of a sweep share is listed twice, and jobs that have not started are
+    listed as well. The folds of a cross-validation are not listed as runs.
+    Raises UserError if a file is damaged.
     """
     runs: list[StoredRun] = []
     for path in files_named(folders, run_folder.SWEEP):

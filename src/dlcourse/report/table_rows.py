@@ -6,15 +6,15 @@ from dlcourse.report.points import Point
 from dlcourse.report.ranking import ranks_of
 
 MAX_ROWS = 40
-"""So many rows a text has; the CSV has all."""
+"""The number of rows in a text table; the CSV has all."""
 
 
 OPTIONS_COLUMN = "options"
-"""The column of the keys that not every point has."""
+"""The name of the column for the keys that not every point has."""
 
 
 def column_names(points: list[Point], keys: list[str], shared: list[str]) -> list[str]:
-    """Return the columns' names. shared: keys that have one column together."""
+    """Return the names of the columns. shared: keys that share one column."""
     monitor = points[0].monitor
     deviation = " ± sd" if repeated(points) else ""
     names = ["rank", *keys, *([OPTIONS_COLUMN] if shared else []), f"{monitor}{deviation}"]
@@ -24,7 +24,7 @@ def column_names(points: list[Point], keys: list[str], shared: list[str]) -> lis
 
 
 def interval_name(points: list[Point]) -> str:
-    """Return what the column of intervals is called: few repeats have their values in it."""
+    """Return the name of the column of intervals; few repeats show their values instead."""
     known = [point.val.low is not None for point in points if point.val.std is not None]
     if all(known):
         return "95 % interval"
@@ -41,7 +41,7 @@ def ranking_rows(points: list[Point], keys: list[str], shared: list[str]) -> lis
 def ranking_row(
     points: list[Point], number: int, keys: list[str], shared: list[str], place: int | None
 ) -> list[str]:
-    """Return one point's row; points that lack runs have no rank."""
+    """Return one point's row; points with missing runs have no rank."""
     point = points[number]
     cells = [NOTHING if place is None else str(place)]
     cells += [option_text(point, key) for key in keys]
@@ -66,12 +66,12 @@ def repeated(points: list[Point]) -> bool:
 
 
 def tested(points: list[Point]) -> bool:
-    """Return whether there is a point with a test figure."""
+    """Return whether there is a point with a test metric."""
     return any(point.test for point in points)
 
 
 def test_name(monitor: str) -> str:
-    """Return the name of the test figure, ``test/accuracy`` of ``val/accuracy``."""
+    """Return the name of the test metric, ``test/accuracy`` of ``val/accuracy``."""
     return f"test/{monitor.partition('/')[2]}"
 
 
@@ -86,13 +86,13 @@ def total_seconds(point: Point) -> float:
 
 
 def omitted_text(points: list[Point]) -> str:
-    """Say how many rows are left out, or nothing."""
+    """Return the note on omitted rows, or an empty text."""
     left = len(points) - MAX_ROWS
     return f"{left} more are in results.csv." if left > 0 else ""
 
 
 def typed_words(point: Point, keys: list[str]) -> str:
-    """Write those of some keys that the command of a point's runs has named."""
+    """Format those of the keys that the commands of a point's runs named, as overrides."""
     typed = {key for run in point.runs for key in run.typed}
     return " ".join(
         f"{key}={option_text(point, key)}" for key in keys if key in point.values and key in typed

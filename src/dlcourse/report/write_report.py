@@ -1,4 +1,4 @@
-"""The report on a sweep or on any runs: on the screen, as tables in three formats, as plots."""
+"""The report on a sweep or on any runs: on the terminal, as three table files, as plots."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,8 +16,8 @@ from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import find_runs
 from dlcourse.runs.run_folder import shown
 
-Told = tuple[list[Point], list[str], str]
-"""Ranked points with the same measure, the keys of their table, and what is said of them."""
+Section = tuple[list[Point], list[str], str]
+"""Ranked points with the same measure, the keys of their table, and the text below it."""
 
 
 def write_report(
@@ -28,12 +28,12 @@ def write_report(
     say: Callable[[str], object] = print,
     named: Mapping[str, Path] | None = None,
 ) -> None:
-    """Say how the runs below folders compare, and write it down in the folder ``where``.
+    """Print the comparison of the runs below folders, and write its files into ``where``.
 
-    importances: the share of each key in what the figure depends on, to be drawn.
-    named: other places, ``{"csv": file, "markdown": file, "latex": file, "plots": folder}``.
-    Raises UserError where nothing has finished, a run's file is damaged, or a file outside of
-    the folders would be written over.
+    importances: the share of each key in the variance of the metric, to be plotted.
+    named: other paths, ``{"csv": file, "markdown": file, "latex": file, "plots": folder}``.
+    Raises UserError if no run is finished, a run's file is damaged, or a file outside of the
+    folders would be overwritten.
     """
     runs = find_runs(folders)
     points = group_points(runs)
@@ -44,17 +44,19 @@ def write_report(
         here = ", ".join(map(str, folders))
         raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
     places = OutputFiles.of(where, named or {}, folders)
-    told = [(part, shown_keys(part, parts), conclusions(part, len(parts) > 1)) for part in parts]
+    sections = [
+        (part, shown_keys(part, parts), conclusions(part, len(parts) > 1)) for part in parts
+    ]
     with guarded("The table on the screen"):
-        for part, keys, text in told:
+        for part, keys, text in sections:
             say(console_table(part, keys))
             say(wrap_to_terminal(text))
         if left:
             say(left)
     texts = {
         "csv": lambda: csv_text(points, folders[0]),
-        "markdown": lambda: in_markdown(told, left),
-        "latex": lambda: "\n".join(latex_table(part, keys) for part, keys, _ in told),
+        "markdown": lambda: in_markdown(sections, left),
+        "latex": lambda: "\n".join(latex_table(part, keys) for part, keys, _ in sections),
     }
     for kind, text_of in texts.items():
         with guarded(f"The table {places.texts[kind].name}", UserError):
@@ -68,20 +70,20 @@ def write_report(
 
 
 def shown_keys(part: list[Point], parts: list[list[Point]]) -> list[str]:
-    """Return the keys of a table's columns; main ones also where only the tables differ in them."""
+    """Return the keys of a table's columns, and main keys in which only the tables differ."""
     own = column_keys(part)
     whole = column_keys([point for some in parts for point in some])
     return own if len(parts) == 1 else [key for key in whole if key in own or key in MAIN]
 
 
-def in_markdown(told: list[Told], left: str) -> str:
-    """Return tables and sentences as one Markdown file."""
-    parts = [f"{markdown_table(part, keys)}\n```\n{text}\n```\n" for part, keys, text in told]
+def in_markdown(sections: list[Section], left: str) -> str:
+    """Return all sections as one Markdown text."""
+    parts = [f"{markdown_table(part, keys)}\n```\n{text}\n```\n" for part, keys, text in sections]
     return "\n".join([*parts, *([f"```\n{left}\n```\n"] if left else [])])
 
 
 def write_plots(points: list[Point], importances: Mapping[str, float], places: OutputFiles) -> None:
-    """Draw what can be drawn of points with the same measure."""
+    """Write the plots of points with the same measure; a plot that fails costs one warning."""
     if len(points) < 2 and not importances:
         return
     with guarded("Drawing the plots", UserError):

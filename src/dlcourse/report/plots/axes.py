@@ -1,4 +1,4 @@
-"""How the plots look: colours that the colour-blind can tell apart, axes, ticks."""
+"""Axes, ticks and marks that the plots share."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from dlcourse.report.points import Point
 
 MARKERS = "os^Dv<>P"
 DOT = "#c3c8ce"
-MIN_TICK_GAP = 0.09  # ticks that are nearer than this share of the axis would write over each other
+MIN_TICK_GAP = 0.09  # share of the axis; labels of closer ticks would overlap
 WIDE_RATIO = 100  # on narrower logarithmic axes powers of ten alone would be too few ticks
-MARGIN = 0.08  # of the figures' range, above and below
+MARGIN = 0.08  # of the values' range, above and below
 
 
 def scale_x(axes: Axes, scale: Scale, lost: Sequence[Point] = ()) -> None:
@@ -61,14 +61,13 @@ def have_room(places: Sequence[float], log: bool) -> bool:
 
 
 def scale_y(axes: Axes, points: Sequence[Point]) -> None:
-    """Let the y axis reach as far as the figures do, logarithmic where they are far apart.
+    """Fit the y axis to the measured values; logarithmic if they differ by a factor of 20.
 
-    Far is a factor of 20 between positive ones. An interval of few repeats may be much wider than
-    all that was measured; what lies beyond is cut off.
+    Intervals of few repeats may be much wider than the measured values and are clipped.
     """
-    figures = [repeat.val for point in points for repeat in point.repeats]
-    figures = [figure for figure in figures if math.isfinite(figure)]
-    low, high = min(figures, default=0.0), max(figures, default=0.0)
+    values = [repeat.val for point in points for repeat in point.repeats]
+    values = [value for value in values if math.isfinite(value)]
+    low, high = min(values, default=0.0), max(values, default=0.0)
     if low > 0 and high > 20 * low and high > 1:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,4 +1,4 @@
-"""How two keys act together."""
+"""Heat map of two keys."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ MAX_CELLS = 15  # cells along a side
 def draw_heat_map(
     points: Sequence[Point], keys: Sequence[str], lost: Sequence[Point] = ()
 ) -> Figure | None:
-    """Draw the mean figure for each pair of values of the two keys that matter most.
+    """Draw the mean metric for each pair of values of the two keys with the largest effects.
 
     Bright is good; the best cell has a frame. Numbers drawn at random become a scatter plot. None
     where fewer than two keys vary or each by itself, or where most cells would be empty. lost:

@@ -1,4 +1,4 @@
-"""Which keys the figure depends on."""
+"""Plot of the importances of the keys."""
 
 from collections.abc import Mapping
 
@@ -9,12 +9,12 @@ from dlcourse.drawing.text import LITERAL, value_label
 
 
 def draw_importances(shares: Mapping[str, float]) -> Figure | None:
-    """Draw each key's share as a bar, the largest on top; None where there is none."""
+    """Draw each key's share as a bar, the largest on top; None without shares."""
     if not shares:
         return None
     order = sorted(shares, key=lambda name: shares[name])
     figure = empty_figure(6, 1.1 + 0.42 * len(order))
-    axes = figure.add_subplot(xlabel="share of what explains the figure, in per cent")
+    axes = figure.add_subplot(xlabel="importance: share of the explained variance, in per cent")
     bars = axes.barh(
         range(len(order)), [100 * shares[name] for name in order], color=COLOURS[0], height=0.65
     )

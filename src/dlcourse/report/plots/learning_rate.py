@@ -1,4 +1,4 @@
-"""What the learning rate does, for each value of another key."""
+"""Plot of the metric over the learning rate, for each value of another key."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a key's values have come to: the numbers behind the plots."""
+"""The values of a key and their means: the numbers behind the plots."""
 
 import math
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Scale:
-    """The values of a key in their order: numbers by size, words by appearance."""
+    """The values of a key in their order: numbers by size, others by appearance."""
 
     key: str
     levels: tuple[Level, ...]
@@ -100,7 +100,7 @@ def scale_of(points: Sequence[Point], key: str) -> Scale:
 def marginal(points: Sequence[Point]) -> Estimate:
     """Return the mean over points, with its spread over the repeats that they have in common.
 
-    A repeat's figure is its mean over the points: what they differ in is no error of the mean.
+    The points are averaged within each repeat, so that their differences do not widen the interval.
     """
     common = set.intersection(*({repeat.pair for repeat in point.repeats} for point in points))
     shared = [[r for r in point.repeats if r.pair in common] for point in points]

@@ -1,4 +1,4 @@
-"""What each key does by itself."""
+"""Plot of the main effect of each key."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ ACROSS = 3
 def draw_main_effects(
     points: Sequence[Point], keys: Sequence[str], lost: Sequence[Point] = ()
 ) -> Figure | None:
-    """Draw a panel for each key, the one that matters most first: the mean for each of its values.
+    """Draw a panel with the mean of each value for every key, the largest effect first.
 
     The mean is over all points with the value, its interval over their repeats; grey dots are the
     points. Of two or three repeats each is a small dot, without an interval. Numbers drawn at
