@@ -23,6 +23,7 @@ quick: $(READY)
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 
 # The site: open docs/_build/html/index.html
 docs: $(READY)

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
@@ -145,7 +145,7 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
             return dataset
 
         vars(experiment)["load_data"] = load_data_watched
-        return run_job(**options, observers=[clock])
+        return run_job(**options, observers=[cast(Any, clock)])
 
     cli.prepare_run, cli.run_job = prepare_watched, run_job_watched
     sys.argv = [str(TRAIN), *words]

@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -114,7 +115,7 @@ def run_composed_job(cfg: DictConfig) -> float:
     """
     config = plain(cfg)
     check(config)  # the jobs of a sweeper other than Hydra's basic one are only known now
-    own = OmegaConf.masked_copy(HydraConfig.instance().cfg, "hydra")
+    own = OmegaConf.masked_copy(cast(DictConfig, HydraConfig.instance().cfg), "hydra")
     folder, overrides = Path(own.hydra.runtime.output_dir), list(own.hydra.overrides.task)
     return run_job(config, folder, overrides, hydra=OmegaConf.to_yaml(own))["best"]
 

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
@@ -52,7 +52,7 @@ def build(node: DictConfig, *leave_out: str) -> partial:
 
     Raises UserError for a target that cannot be imported and for a key it does not take.
     """
-    settings = OmegaConf.to_container(node, resolve=True)
+    settings = cast(dict, OmegaConf.to_container(node, resolve=True))
     return fill({key: value for key, value in settings.items() if key not in leave_out})
 
 
@@ -147,7 +147,8 @@ def locate(target: str) -> Callable:
 
 def build_all(cfg: DictConfig) -> None:
     """Look for every choice's code and hyperparameters once, before any data are read."""
-    for group, node in cfg.items():
+    for name, node in cfg.items():
+        group = str(name)
         if isinstance(node, DictConfig):
             choices = [node] if "_target_" in node else node.values()
             for choice in choices:

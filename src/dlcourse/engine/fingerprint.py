@@ -86,7 +86,7 @@ def digest(arrays: Iterable[np.ndarray]) -> str:
     made = hashlib.blake2b(digest_size=16)
     for array in arrays:
         made.update(f"{array.dtype}{array.shape}".encode())
-        made.update(np.ascontiguousarray(array))
+        made.update(np.ascontiguousarray(array).data)
     return made.hexdigest()
 
 

@@ -92,7 +92,7 @@ def run_job(
 def report(folder: Path, shown: str) -> None:
     """Print the table of a cross-validation, where everything is, and how to open TensorBoard."""
     with guarded("The summary on the screen"):
-        table = lines(run_folder.read_result(folder), columns() if on_terminal() else WIDE)
+        table = lines(run_folder.read_result(folder) or {}, columns() if on_terminal() else WIDE)
         if table:
             print("\n".join(["", *table]))
         print(f"Results are in {shown}", flush=True)

@@ -85,10 +85,11 @@ def coefficients(
     model: nn.Module, standardize: Standardize, input_shape: tuple[int, ...]
 ) -> dict[str, list]:
     """Return those of a polynomial of one input, w_0 first, for each output; nothing of others."""
-    if not hasattr(model, "coefficients") or input_shape != (1,):
+    of_model = getattr(model, "coefficients", None)
+    if of_model is None or input_shape != (1,):
         return {}
     with torch.no_grad():
-        return {"coefficients": model.coefficients(standardize.mean, standardize.scale).tolist()}
+        return {"coefficients": of_model(standardize.mean, standardize.scale).tolist()}
 
 
 def part_of(figures: dict[str, float], split: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -37,7 +37,8 @@ def move_the_end(cfg: DictConfig, folder: Path, typed: list[str]) -> None:
     for place in (folder, *places(folder)):
         if run_folder.read_result(place) is not None:
             os.replace(place / run_folder.RESULT, place / run_folder.PREVIOUS)
-    run_folder.replace_config(folder, OmegaConf.to_container(cfg, resolve=True), typed)
+    config = cast(dict, OmegaConf.to_container(cfg, resolve=True))
+    run_folder.replace_config(folder, config, typed)
     for note in notes:
         log.info(note)
         print(note, flush=True)

@@ -174,9 +174,9 @@ def run_fold(
                 run_folder.write_result(folder, told | {"options": options})
             raise
         if part.name != ".":
-            val_meter = val and evaluate_split(
-                state.model, val, fold.standardize, recipe, keep=True
-            )
+            val_meter = None
+            if val is not None:
+                val_meter = evaluate_split(state.model, val, fold.standardize, recipe, keep=True)
             with guarded(f"Writing the predictions of {part.name}"):
                 predictions.write(folder, predictions.gather(part.val, val_meter, meter))
         result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}

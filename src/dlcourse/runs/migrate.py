@@ -43,7 +43,7 @@ def with_its_class(node: Any) -> Any:
     """Return a part of a config, what its classes take now filled in at every depth."""
     if not isinstance(node, dict):
         return node
-    later = deepcopy(OF_A_CLASS.get(node.get("_target_"), {}))
+    later = deepcopy(OF_A_CLASS.get(str(node.get("_target_")), {}))
     made = later | {key: with_its_class(value) for key, value in node.items()}
     if node.get("_target_") == RUNTIME:
         made = {"fast_paths": any(made.get(key) != value for key, value in PLAIN.items())} | made

@@ -59,7 +59,7 @@ def is_own(file: str) -> bool:
     return bool(file) and not foreign and not real.startswith(LIBRARIES + DLCOURSE)
 
 
-def not_found(target: str, error: ImportError) -> str:
+def not_found(target: str, error: ImportError | ValueError) -> str:
     """Return the message for a ``_target_`` of a config that cannot be imported."""
     module = target.rpartition(".")[0]
     reason = str(error) if module else "it names no module, as in my_module.MyClass"
