@@ -136,7 +136,8 @@ def race(now: Callable[[], float], then: Callable[[], float], seconds: float) ->
 
     The two are taken in turn for so long, and three times at least.
     """
-    then(), now()
+    then()
+    now()
     pairs: list[tuple[float, float]] = []
     while sum(map(sum, pairs)) < seconds or len(pairs) < 3:
         pairs.append((now(), then()))
