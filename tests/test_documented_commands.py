@@ -62,8 +62,8 @@ def commands(page: Path) -> Iterator[Documented]:
                 yield Documented(page.name, words, message)
     outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     for code in re.findall(r"`((?:dlcourse|python|make|pip) [^`]+)`", outside):
-        if "<name>" in code:
-            continue  # not a command, but the pattern of many
+        if "<name>" in code or code.endswith("<Tab>"):
+            continue  # the pattern of many commands, or the beginning of one
         yield Documented(page.name, " ".join(code.split()), "")
 
 
