@@ -122,7 +122,7 @@ FLOAT64 = {
     ),
     "made on the CPU": (
         "permutations.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
-        "introspect/gradient_check.py", "report/", "sweep/",
+        "introspect/gradient_check.py", "report/", "sweep/", "commands/check_gradient.py",
     ),
     "for runtime.precision=fp64": ("runtime.py", "engine/build.py", "schema/rules/"),
 }  # fmt: skip

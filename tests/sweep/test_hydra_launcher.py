@@ -196,7 +196,7 @@ def test_a_result_that_lies_on_another_disk_is_a_failure_that_says_so(sweep, lau
     monkeypatch.setattr(launcher, "unseen", True)
     ended = sweep(*begin("in_test"), "model=linear", "seed=1")
     assert ended.returncode == 1
-    assert "has to be on a disk that all machines share" in ended.stdout
+    assert "must be on a disk that all machines share" in ended.stdout
 
 
 def test_jobs_go_through_submitit_and_come_back(sweep, tmp_path):
