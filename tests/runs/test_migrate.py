@@ -8,6 +8,8 @@ from conftest import CONFIGS, options
 from omegaconf import OmegaConf
 
 from dlcourse.runs.migrate import EVERY, OF_A_CLASS, OF_A_GROUP, completed
+from dlcourse.schema.compose import plain
+from dlcourse.sweep.manifest import identity_of
 
 
 def older(config: dict) -> dict:
@@ -59,3 +61,13 @@ def test_every_key_that_is_filled_in_is_one_of_today(compose):
         own = [node for node in nodes if node["_target_"] == name]
         assert own, f"{name} is in no config"
         assert all(set(keys) <= set(node) for node in own)
+
+
+@pytest.mark.parametrize("runtime", ["cpu", "plain"])
+def test_a_sweep_has_the_identity_that_it_had_before_fast_paths(compose, runtime):
+    config = plain(compose("model=mlp", f"runtime={runtime}"))
+    before = deepcopy(config)
+    del before["runtime"]["fast_paths"]
+    assert identity_of(config, ["seeds=2"]) == identity_of(before, ["seeds=2"])
+    other = config | {"runtime": config["runtime"] | {"fast_paths": runtime == "plain"}}
+    assert identity_of(other, ["seeds=2"]) != identity_of(before, ["seeds=2"])

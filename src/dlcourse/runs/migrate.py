@@ -48,3 +48,15 @@ def with_its_class(node: Any) -> Any:
     if node.get("_target_") == RUNTIME:
         made = {"fast_paths": any(made.get(key) != value for key, value in PLAIN.items())} | made
     return made
+
+
+def without_later_keys(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config without ``runtime.fast_paths`` where it has the value of before that key.
+
+    So a sweep that an older version has begun is the same sweep today.
+    """
+    node = config.get("runtime")
+    if not isinstance(node, dict):
+        return config
+    earlier = {key: value for key, value in node.items() if key != "fast_paths"}
+    return config | {"runtime": earlier} if with_its_class(earlier) == node else config

@@ -14,6 +14,7 @@ import filelock
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
+from dlcourse.runs.migrate import without_later_keys
 from dlcourse.runs.run_folder import FAILURE, SWEEP
 from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
 
@@ -104,7 +105,8 @@ def identity_of(config: dict, words: Sequence[str]) -> str:
 
     config: composed of the fixed overrides. words: the spaces and the options of the sweep as text.
     """
-    shared = [(key, value) for key, value in leaves(config) if not is_free(key)]
+    known = leaves(without_later_keys(config))
+    shared = [(key, value) for key, value in known if not is_free(key)]
     text = atomic_files.to_json([sorted(map(str, shared)), sorted(words)])
     return hashlib.sha256(text.encode()).hexdigest()
 
