@@ -97,9 +97,9 @@ hypothesis.settings.load_profile("same")
 
 
 SLOW = (
-    "benchmarks", "commands", "contract", "references", "scripts", "sweep", "test_cli.py",
-    "test_float64.py",
-    "test_lessons.py", "test_random_streams.py", "test_records.py", "data/test_made_up.py",
+    "api", "benchmarks", "commands", "contract", "references", "scripts", "sweep", "test_cli.py",
+    "test_documented_commands.py", "test_float64.py", "test_lessons.py", "test_random_streams.py",
+    "test_records.py", "data/test_made_up.py",
     "data/test_streamed.py", "engine/test_fingerprint.py", "engine/test_predictions.py",
     "engine/test_resume.py", "engine/test_run.py", "model/test_classic.py", "model/test_modern.py",
     "model/test_torchvision.py", "observe/test_observers.py", "terminal/test_user_code.py",

@@ -44,30 +44,33 @@ class Recipe:
     """How to train: functions and numbers, all chosen before the first step.
 
     Of a training step, in the order of their use:
-        augment: (inputs, targets, index, epoch) -> (inputs, targets) each; index (batch,) are the
-            examples' positions in the training data, epoch is a tensor on their device, from 0.
-        prepare: float inputs -> inputs in the model's memory order.
-        step: (state, inputs, targets, recipe) -> (outputs, mean loss); updates the weights.
-        autocast: the context in which forward passes run.
-        loss: (outputs, targets) -> the mean to minimise, perhaps with label smoothing.
-        penalties: model -> a term of the objective each.
-        clip: model -> None, bounds its gradients in place.
-        constraints: model -> None each, applied in place after every update.
-        average: updates ``State.averaged`` after every step.
-        training_metrics: the metrics that are computed during training.
+
+    augment: (inputs, targets, index, epoch) -> (inputs, targets) each; index (batch,) are the
+        examples' positions in the training data, epoch is a tensor on their device, from 0.
+    prepare: float inputs -> inputs in the model's memory order.
+    step: (state, inputs, targets, recipe) -> (outputs, mean loss); updates the weights.
+    autocast: the context in which forward passes run.
+    loss: (outputs, targets) -> the mean to minimise, perhaps with label smoothing.
+    penalties: model -> a term of the objective each.
+    clip: model -> None, bounds its gradients in place.
+    constraints: model -> None each, applied in place after every update.
+    average: updates ``State.averaged`` after every step.
+    training_metrics: the metrics that are computed during training.
 
     Of evaluation:
-        predict: (model, standardised inputs) -> outputs, without gradients.
-        plain_loss: the loss without label smoothing.
-        metrics: all metrics.
+
+    predict: (model, standardised inputs) -> outputs, without gradients.
+    plain_loss: the loss without label smoothing.
+    metrics: all metrics.
 
     Of the run:
-        schedule: (epoch, max_epochs, scores) -> the factor of every base learning rate.
-        stop: scores -> whether to end.
-        monitor, mode: the metric that decides the best epoch, and ``min`` or ``max``.
-        max_seconds: limit of training and validation time, in all sessions of the run together.
-        graph: (function of a batch, state) -> the same function, perhaps as one CUDA graph; with a
-            state, the function trains it.
+
+    schedule: (epoch, max_epochs, scores) -> the factor of every base learning rate.
+    stop: scores -> whether to end.
+    monitor, mode: the metric that decides the best epoch, and ``min`` or ``max``.
+    max_seconds: limit of training and validation time, in all sessions of the run together.
+    graph: (function of a batch, state) -> the same function, perhaps as one CUDA graph; with a
+        state, the function trains it.
     """
 
     augment: Sequence[Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]]
