@@ -48,16 +48,18 @@ def main() -> None:
     folder = Path(words["folder"] or tempfile.mkdtemp(prefix="compare_searches-"))
     started, wins, saved, wrong = time.monotonic(), 0, [], 0
     for seed in range(seeds):
-        told, bests, epochs = [], {}, {}
+        lines, bests, epochs = [], {}, {}
         for kind, key in SEARCHES.items():
             place = folder / f"{kind}-{seed}"
             search(place, [f"sweep={kind}", f"{key}={points}", f"sweep.seed={seed}"], workers)
             bests[kind], epochs[kind] = lowest(place), trained(place)
             wrong += len(misfits(place))
-            told.append(f"{kind} {bests[kind]:.4f} in {epochs[kind]} epochs")
+            lines.append(f"{kind} {bests[kind]:.4f} in {epochs[kind]} epochs")
         wins += bests["optuna"] <= bests["random"]
         saved.append(1 - epochs["optuna"] / (points * EPOCHS))
-        print(f"seed {seed}: val/loss {', '.join(told)}; pruning saved {saved[-1]:.0%}", flush=True)
+        print(
+            f"seed {seed}: val/loss {', '.join(lines)}; pruning saved {saved[-1]:.0%}", flush=True
+        )
     print(f"Optuna's lowest val/loss is as low as random search's, or lower, on {wins} of {seeds}")
     print(f"pruning saved {sum(saved) / seeds:.0%} of the epochs that {points} whole trials take")
     print(f"{wrong} trials have keys that do not fit their optimizer")

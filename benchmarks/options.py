@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Options:
-    """What a benchmark is told.
+    """The options of a benchmark.
 
     models: names of ``workloads.WORKLOADS``; none: each case takes its own.
     root, cifar: where MNIST and a folder of CIFAR-10's images lie; empty: images are made up.

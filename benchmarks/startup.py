@@ -5,7 +5,7 @@
 Runs ``python train.py model=lenet optim=adam max_epochs=1 runtime=cpu`` in fresh processes, on the
 first set to its end and on the others until the first step is done, and prints every stage; then
 how long --help, --cfg job and a mistyped word take, and which packages take longest to import. A
-stage is told by clocks around the program's own functions and by an observer beside its own, all
+stage is measured by clocks around the program's own functions and by an additional observer, all
 put there from here; the same command is timed without them as well. Figures are medians over the
 rounds; one round more comes first and is not counted, because a set may have to be fetched.
 """
@@ -99,19 +99,19 @@ def watch(words: list[str], *, to_the_end: bool) -> dict:
     marks: when each stage ended, in seconds from the start of the process.
     """
     with tempfile.TemporaryDirectory(prefix="startup-") as folder:
-        told = Path(folder) / "told.json"
+        marks_file = Path(folder) / "marks.json"
         started = time.monotonic()
-        options = [WATCHED, str(told), str(started), str(to_the_end)]
+        options = [WATCHED, str(marks_file), str(started), str(to_the_end)]
         place = f"hydra.run.dir={folder}/run"
         carry_out([str(Path(__file__)), *options, *words, place])
         ended = time.monotonic() - started
-        found = json.loads(told.read_text())
+        found = json.loads(marks_file.read_text())
     if to_the_end:
         found["marks"][END] = ended
     return found
 
 
-def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
+def watched(marks_file: str, started: str, to_the_end: str, *words: str) -> None:
     """Do what ``python train.py`` does with these words, and write down when each stage ended.
 
     It is what a process does that ``watch`` has started.
@@ -152,7 +152,7 @@ def watched(told: str, started: str, to_the_end: str, *words: str) -> None:
     try:
         cli.main()
     finally:
-        atomic_files.write_json(Path(told), {"marks": clock.marks, "heavy": clock.heavy})
+        atomic_files.write_json(Path(marks_file), {"marks": clock.marks, "heavy": clock.heavy})
 
 
 class Clock:
@@ -214,8 +214,8 @@ def slowest_packages(said: str) -> Iterator[str]:
     """Yield a line for each of the packages that took longest, from what ``-X importtime`` said."""
     packages: dict[str, list[int]] = {}
     for line in said.splitlines():
-        _, is_one, told = line.partition("import time:")
-        microseconds, _, name = told.partition("|")  # of the module alone, without what it imports
+        _, is_one, times = line.partition("import time:")
+        microseconds, _, name = times.partition("|")  # of the module alone, without what it imports
         if is_one and microseconds.strip().isdigit():
             package = name.rpartition("|")[-1].strip().partition(".")[0]
             packages.setdefault(package, []).append(int(microseconds))

@@ -101,8 +101,8 @@ def measure(group: str, data_root: Path) -> list[Measured]:
         try:
             deviation = float(row.deviation(compose_task))
         except Exception as error:  # one row must not hide the others
-            told = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            measured.append(Measured(group, name, row.reference, None, row.allowed, told))
+            problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            measured.append(Measured(group, name, row.reference, None, row.allowed, problem))
             continue
         if not deviation <= row.allowed:  # not a number is wrong as well
             problem = "is too far off"

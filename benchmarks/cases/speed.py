@@ -70,7 +70,7 @@ def left_out(label: str, error: Exception) -> str:
 
 
 def asker(worker):
-    """Return a function of an epoch's number that returns its seconds, as told or as timed."""
+    """Return a function of an epoch's number that returns its seconds, as reported or as timed."""
 
     def run(number: int) -> float:
         around, own = worker.call("epoch", number)

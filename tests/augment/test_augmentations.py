@@ -10,7 +10,7 @@ from torchvision.transforms import v2
 from dlcourse.augment import affine as affine_module
 from dlcourse.augment import cutout as cutout_module
 from dlcourse.augment.resized_crop import windows
-from dlcourse.engine.build import build, told
+from dlcourse.engine.build import build, with_keywords
 from dlcourse.errors import UserError
 
 CLASSES = 10
@@ -28,7 +28,7 @@ def augmentation(compose, name, *more):
     """Return what is chosen by ``augment=[name]`` as one function."""
     chosen = compose(f"augment=[{name}]", "data.size=28", *more).augment
     dataset, mean = SimpleNamespace(classes=range(CLASSES)), torch.tensor(100.0)
-    functions = [told(build(node), dataset, 0, mean) for node in chosen.values()]
+    functions = [with_keywords(build(node), dataset, 0, mean) for node in chosen.values()]
 
     def augment(inputs, targets):
         index = torch.arange(len(inputs), device=inputs.device)

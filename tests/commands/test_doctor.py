@@ -32,22 +32,22 @@ def examine(tmp_path, data_root, monkeypatch, capsys):
 
 
 def test_it_measures_a_command_and_tries_what_applies(examine):
-    told = examine("model=mlp", "batch_size=32", "augment=[crop]", "augment.crop.padding=2",
+    output = examine("model=mlp", "batch_size=32", "augment=[crop]", "augment.crop.padding=2",
                    "max_epochs=3", "schedule=cosine")  # fmt: skip
-    assert "parameters, batch 32, cpu" in told
-    assert "ms a step" in told
-    assert "forward" in told
+    assert "parameters, batch 32, cpu" in output
+    assert "ms a step" in output
+    assert "forward" in output
     for change in ("runtime.precision=bf16", "batch_size=128", "batch_size=8", "without augment"):
-        assert change in told
-    assert told.count("not possible") == 1
-    assert "runtime.compile=true: not possible, runtime.compile=true needs a C++ compiler" in told
-    assert "optim.fused" not in told
-    assert "What to change:" in told
+        assert change in output
+    assert output.count("not possible") == 1
+    assert "runtime.compile=true: not possible, runtime.compile=true needs a C++ compiler" in output
+    assert "optim.fused" not in output
+    assert "What to change:" in output
 
 
 def test_a_change_that_cannot_be_is_named(examine):
-    told = examine("model=mlp", "optim=lbfgs", "batch_size=full")
-    assert "batch_size=" not in told
+    output = examine("model=mlp", "optim=lbfgs", "batch_size=full")
+    assert "batch_size=" not in output
 
 
 @pytest.mark.parametrize(

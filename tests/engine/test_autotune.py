@@ -15,7 +15,7 @@ from dlcourse.runs import run_folder
 
 @pytest.fixture
 def at_hand(tiny):
-    """Return what ``settle`` is told of a small run, and its runtime."""
+    """Return the arguments of ``settle`` for a small run, and its runtime."""
     cfg = tiny("model=lenet", "data.examples=100", "runtime.precision=fp32")
     _, fold, _ = prepared(cfg)
     from dlcourse.engine.build import load_data

@@ -13,7 +13,7 @@ from dlcourse.engine import predictions
 from dlcourse.engine import run as engine
 from dlcourse.engine.build import build, divide, examples_to_test, load_data
 from dlcourse.engine.reopen import load_model
-from dlcourse.engine.result import figures
+from dlcourse.engine.result import measure_outputs
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
@@ -198,7 +198,7 @@ class Broken(Metric):
 
 def test_a_metric_that_cannot_be_computed_costs_only_itself(caplog):
     outputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
-    found = figures(outputs, targets, torch.nn.functional.cross_entropy, [Broken()])
+    found = measure_outputs(outputs, targets, torch.nn.functional.cross_entropy, [Broken()])
     assert found.keys() == {"loss"}
     assert "Broken" in caplog.text
-    assert figures(outputs[:0], targets[:0], None, [Broken()]) == {}
+    assert measure_outputs(outputs[:0], targets[:0], None, [Broken()]) == {}

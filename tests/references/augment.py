@@ -10,7 +10,7 @@ from torchvision.transforms import InterpolationMode, autoaugment, v2
 from torchvision.transforms.v2 import functional as V
 
 from dlcourse.augment import affine, resized_crop
-from dlcourse.engine.build import build, told
+from dlcourse.engine.build import build, with_keywords
 
 COUNT = 64
 BILINEAR, NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST
@@ -41,7 +41,7 @@ def augment(
     """Carry out the augmentations that are chosen, after a fixed seed."""
     torch.manual_seed(5)
     for node in compose(*words).augment.values():
-        function = told(build(node), SimpleNamespace(classes=range(COUNT)), 0, mean)
+        function = with_keywords(build(node), SimpleNamespace(classes=range(COUNT)), 0, mean)
         inputs, targets = function(inputs, targets, torch.arange(len(inputs)), torch.tensor(epoch))
     return inputs, targets
 

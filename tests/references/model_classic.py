@@ -103,7 +103,7 @@ def published(name: str, **settings: bool) -> nn.Module:
 
 
 def cifar(depth: int, *, skip: bool) -> nn.Module:
-    """Make a net of He et al. 2015, section 4.2, out of torchvision's residual blocks."""
+    """Make a net of He et al. 2015, section 4.2, from torchvision's residual blocks."""
     from torchvision.models.resnet import BasicBlock
 
     class OptionA(nn.Module):
@@ -207,7 +207,7 @@ def against_torchvision(name: str, parameters: str, names: dict[str, str], **set
 def against_blocks(depth: int, skip: bool) -> tuple[str, Row]:
     """Return the row of a net for CIFAR-10."""
     name = f"{'resnet' if skip else 'plain'}{depth}"
-    text = "He et al. 2015, section 4.2, option A, out of torchvision's BasicBlock: outputs at 32"
+    text = "He et al. 2015, section 4.2, option A, of torchvision's BasicBlock: outputs for 32 x 32"
     reference = partial(cifar, depth, skip=skip)
     measure = partial(difference, name, reference, RESNET, shape=(3, 32, 32), outputs=10)
     return name, Row(text if skip else f"{text}, its shortcuts zero", measure, 1e-5)

@@ -11,7 +11,7 @@ from dlcourse.view.answer import from_views
 
 
 class Bent(nn.Module):
-    """Weighs each pixel by numbers of its own, then bends the sum: no view can be told apart."""
+    """Weighs each pixel by numbers of its own, then bends the sum: all views differ."""
 
     def __init__(self):
         super().__init__()

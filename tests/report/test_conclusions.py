@@ -27,16 +27,16 @@ def test_the_best_two_are_compared_on_common_seeds(tmp_path):
     test = compare(*best_two(points))
     assert test.n == 3
     assert test.difference == pytest.approx(0.04 / 3)
-    told = comparison_text(*best_two(points), ["model"], len(points))
-    assert told.startswith("model=a beats model=b by 0.0133 in val/accuracy (paired t-test over 3")
-    assert "t = 1.51, p = 0.27): no more than chance explains at 5 %." in told
-    assert "out of 3" in told
+    text = comparison_text(*best_two(points), ["model"], len(points))
+    assert text.startswith("model=a beats model=b by 0.0133 in val/accuracy (paired t-test over 3")
+    assert "t = 1.51, p = 0.27): no more than chance explains at 5 %." in text
+    assert "out of 3" in text
 
 
 def test_two_points_alone_need_no_reminder_and_a_clear_lead_is_called_one(tmp_path):
     points = seeds(tmp_path, a=[0.91, 0.92, 0.93, 0.94], b=[0.11, 0.12, 0.13, 0.15])
-    told = comparison_text(*best_two(points), ["model"], len(points))
-    assert told.endswith(": more than chance explains at 5 %.")
+    text = comparison_text(*best_two(points), ["model"], len(points))
+    assert text.endswith(": more than chance explains at 5 %.")
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_each_outer_fold_chooses_by_its_inner_folds_alone(outer_folds):
 
 
 def test_the_nested_block_tells_all_of_it(outer_folds):
-    told = nested_text(nest(outer_folds), ["model"], 2)
-    assert "test/accuracy 0.6000 ± 0.1000: what the tuning reaches" in told
-    assert "val/accuracy 0.7833 of model=a, chosen for it, looks better by 0.1833" in told
-    assert "outer fold 1 chose model=b (inner 0.7500, outer 0.5000)" in told
+    text = nested_text(nest(outer_folds), ["model"], 2)
+    assert "test/accuracy 0.6000 ± 0.1000: what the tuning reaches" in text
+    assert "val/accuracy 0.7833 of model=a, chosen for it, looks better by 0.1833" in text
+    assert "outer fold 1 chose model=b (inner 0.7500, outer 0.5000)" in text
 
 
 def test_without_outer_folds_there_is_no_nested_block(tmp_path):

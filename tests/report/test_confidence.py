@@ -14,15 +14,15 @@ FIGURES = [0.91, 0.94, 0.92, 0.97]
 
 
 def test_mean_and_sample_deviation_are_those_on_paper():
-    told = estimate([1.0, 2.0, 6.0])
-    assert (told.n, told.mean) == (3, 3.0)
-    assert told.std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
+    result = estimate([1.0, 2.0, 6.0])
+    assert (result.n, result.mean) == (3, 3.0)
+    assert result.std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
 
 
 def test_the_interval_is_students():
-    told = estimate(FIGURES)
-    low, high = stats.t.interval(0.95, 3, loc=told.mean, scale=stats.sem(FIGURES))
-    assert (told.low, told.high) == (pytest.approx(low), pytest.approx(high))
+    result = estimate(FIGURES)
+    low, high = stats.t.interval(0.95, 3, loc=result.mean, scale=stats.sem(FIGURES))
+    assert (result.low, result.high) == (pytest.approx(low), pytest.approx(high))
 
 
 def test_the_interval_over_folds_is_wider_by_nadeau_and_bengios_factor():
@@ -38,25 +38,25 @@ def test_a_single_repeat_has_no_interval():
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_figures_that_are_not_finite_have_no_interval(bad):
-    told = estimate([0.5, bad, -bad])
-    assert math.isnan(told.mean)
-    assert told.std is None
+    result = estimate([0.5, bad, -bad])
+    assert math.isnan(result.mean)
+    assert result.std is None
 
 
 def test_the_paired_test_is_scipys():
     first, second = FIGURES, [0.90, 0.95, 0.90, 0.93]
-    told = paired_t_test([a - b for a, b in zip(first, second, strict=True)])
+    result = paired_t_test([a - b for a, b in zip(first, second, strict=True)])
     expected = stats.ttest_rel(first, second)
-    assert told.t == pytest.approx(expected.statistic)
-    assert told.p == pytest.approx(expected.pvalue)
+    assert result.t == pytest.approx(expected.statistic)
+    assert result.p == pytest.approx(expected.pvalue)
 
 
 def test_the_paired_test_over_folds_is_nadeau_and_bengios():
     differences = [0.01, -0.01, 0.02, 0.04]
-    told = paired_t_test(differences, overlap=0.25)
+    result = paired_t_test(differences, overlap=0.25)
     error = math.sqrt((1 / 4 + 0.25) * stats.tvar(differences))
-    assert told.t == pytest.approx(0.015 / error)
-    assert told.p == pytest.approx(2 * stats.t.sf(0.015 / error, 3))
+    assert result.t == pytest.approx(0.015 / error)
+    assert result.p == pytest.approx(2 * stats.t.sf(0.015 / error, 3))
 
 
 def test_differences_that_are_all_zero_are_chance():
@@ -70,10 +70,10 @@ def test_there_is_no_test_without_a_spread(differences):
 
 @pytest.mark.parametrize("n", [2, 3])
 def test_two_or_three_repeats_have_a_deviation_and_no_interval(n):
-    told = estimate(FIGURES[:n], limits=(0, 1))
-    assert (told.low, told.high) == (None, None)
-    assert told.std is not None
-    assert told.values == tuple(FIGURES[:n])
+    result = estimate(FIGURES[:n], limits=(0, 1))
+    assert (result.low, result.high) == (None, None)
+    assert result.std is not None
+    assert result.values == tuple(FIGURES[:n])
 
 
 def test_the_interval_of_a_share_is_wilsons_with_the_same_standard_error():
@@ -95,11 +95,11 @@ def test_the_interval_of_a_share_is_wilsons_with_the_same_standard_error():
     st.floats(0, 1),
 )
 def test_an_interval_keeps_to_the_limits_and_has_the_mean_in_it(limits, values, overlap):
-    told = estimate(values, overlap, limits)
+    result = estimate(values, overlap, limits)
     low, high = (math.inf * (-1, 1)[i] if limits[i] is None else limits[i] for i in (0, 1))
     slack = 1e-12
-    assert low <= told.low <= told.mean + slack
-    assert told.mean - slack <= told.high <= high
+    assert low <= result.low <= result.mean + slack
+    assert result.mean - slack <= result.high <= high
 
 
 def test_without_limits_it_would_leave_them():

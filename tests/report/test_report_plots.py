@@ -54,10 +54,10 @@ def test_a_grid_has_all_plots(grid):
 
 
 def test_the_mean_of_a_value_spreads_over_repeats_and_not_over_the_other_key(grid):
-    told = marginal([point for point in grid if point.values["optim"] == "sgd"])
-    assert told.n == 2
-    assert told.mean == pytest.approx(0.52 + 0.5 / 99)
-    assert told.std == pytest.approx(0.5**0.5 / 99)
+    result = marginal([point for point in grid if point.values["optim"] == "sgd"])
+    assert result.n == 2
+    assert result.mean == pytest.approx(0.52 + 0.5 / 99)
+    assert result.std == pytest.approx(0.5**0.5 / 99)
 
 
 def test_one_at_a_time_is_compared_around_its_base(tmp_path):

@@ -43,11 +43,11 @@ def planned(*words: str, config_dir: str | None = None) -> Plan:
 
 
 class Told:
-    """A search that hands out what it is given and keeps what it is told."""
+    """A search that hands out what it is given and records its results."""
 
     def __init__(self, trials, *, prunes=True, hopeless=()):
         self.rest, self.prunes, self.hopeless = list(trials), prunes, hopeless
-        self.reports, self.told = [], []
+        self.reports, self.results = [], []
 
     def ask(self):
         return self.rest.pop(0) if self.rest else None
@@ -57,7 +57,7 @@ class Told:
         return number not in self.hopeless
 
     def tell(self, number, figure, state):
-        self.told.append((number, figure, state))
+        self.results.append((number, figure, state))
 
 
 def made_up(words, *, epochs=3, **split) -> Job:

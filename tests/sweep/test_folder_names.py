@@ -43,11 +43,11 @@ def test_the_order_of_the_words_makes_no_difference():
 def test_names_that_would_be_the_same_get_digests_of_their_own():
     names = FolderNames(["data.file"])
     points = [(f"data.file={path}",) for path in ("a/b", "a-b", "a//b", "'a/b'")]
-    told = [names.name(point) for point in points]
-    assert len(set(told)) == 4
-    assert told[0] == "file-a-b"
-    assert all(re.fullmatch(r"file-a-b-[0-9a-f]{8}", name) for name in told[1:])
-    assert [names.name(point) for point in points] == told
+    folders = [names.name(point) for point in points]
+    assert len(set(folders)) == 4
+    assert folders[0] == "file-a-b"
+    assert all(re.fullmatch(r"file-a-b-[0-9a-f]{8}", name) for name in folders[1:])
+    assert [names.name(point) for point in points] == folders
 
 
 def test_a_long_name_is_cut_and_gets_a_digest():
@@ -67,9 +67,9 @@ words = st.text(min_size=1, max_size=200).map(lambda value: (f"model.name={value
 @given(st.lists(words, unique=True, max_size=20))
 def test_every_name_is_one_folder_and_no_two_are_the_same(points):
     names = FolderNames(["model.name"])
-    told = [names.name(point) for point in points]
-    assert len(set(told)) == len(points)
-    for name in told:
+    folders = [names.name(point) for point in points]
+    assert len(set(folders)) == len(points)
+    for name in folders:
         assert re.fullmatch(r"[\w.-]+", name)
         assert name not in (".", "..")
         assert not name.startswith(("-", "."))

@@ -1,4 +1,4 @@
-"""Optuna's studies: what they are asked and told, and how they go on after a kill."""
+"""Optuna's studies: their suggestions and results, and resuming after a kill."""
 
 import sys
 from types import SimpleNamespace

@@ -132,20 +132,20 @@ def test_a_search_is_tried_out_with_every_value_and_both_ends_before_it_starts()
 def test_all_problems_are_told_together_each_with_its_points():
     with pytest.raises(UserError) as refused:
         planned(*SMALL, "optim.lr=0.1,-1", "optim.weight_decay=0,-1")
-    told = str(refused.value)
-    assert "optim.lr=-1" in told
-    assert "optim.weight_decay=-1" in told
-    assert told.endswith("3 of 4 points cannot be run; nothing was started")
+    message = str(refused.value)
+    assert "optim.lr=-1" in message
+    assert "optim.weight_decay=-1" in message
+    assert message.endswith("3 of 4 points cannot be run; nothing was started")
 
 
 def test_a_few_problems_are_told_and_the_others_are_counted(monkeypatch):
     monkeypatch.setattr(plan_module, "MAX_LISTED", 2)
     with pytest.raises(UserError) as refused:
         planned(*SMALL, "optim.lr=-1,-2,-3", "seed=1,2,3")
-    told = str(refused.value)
-    assert "in optim.lr=-2 seed=1; optim.lr=-2 seed=2 and 1 more\n" in told
-    assert "optim.lr=-3" not in told
-    assert told.endswith(
+    message = str(refused.value)
+    assert "in optim.lr=-2 seed=1; optim.lr=-2 seed=2 and 1 more\n" in message
+    assert "optim.lr=-3" not in message
+    assert message.endswith(
         "... and 1 other problems\n9 of 9 points cannot be run; nothing was started"
     )
 

@@ -58,10 +58,10 @@ def test_points_that_are_the_same_share_one_job_and_are_both_told(tmp_path):
     jobs = all_jobs(scheduler)
     assert names(jobs) == ["lr-1", "lr-2"]
     end(scheduler, jobs[0], 0.7)
-    assert search.told == [(0, 0.7, "done"), (2, 0.7, "done")]
+    assert search.results == [(0, 0.7, "done"), (2, 0.7, "done")]
     search.rest.append(Trial(3, ("lr=1",)))  # and again once it has ended
     assert scheduler.next_job() is None
-    assert search.told[2] == (3, 0.7, "done")
+    assert search.results[2] == (3, 0.7, "done")
     shared = listed(tmp_path / "listed", [("lr=1",), ("lr=2",), ("lr=1",)])
     assert names(all_jobs(shared)) == ["lr-1", "lr-2"]
     assert shared.total == 2
@@ -71,9 +71,9 @@ def test_the_mean_over_its_repeats_is_what_a_search_is_told(tmp_path):
     search = Told(TRIALS[:1])
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS)
     for job, best in zip(all_jobs(scheduler), (0.5, 0.6, 1.0), strict=True):
-        assert search.told == []
+        assert search.results == []
         end(scheduler, job, best)
-    ((number, mean, state),) = search.told
+    ((number, mean, state),) = search.results
     assert (number, state) == (0, "done")
     assert mean == pytest.approx(0.7)
     assert scheduler.best == (1.0, "lr=1 seed=2")
@@ -113,7 +113,7 @@ def test_the_other_repeats_of_a_pruned_trial_are_dropped(tmp_path):
     first = scheduler.next_job()
     assert not scheduler.report(first, 2, 0.1)
     scheduler.prune(first, 2, 0.1)
-    assert search.told == [(0, None, "pruned")]
+    assert search.results == [(0, None, "pruned")]
     assert json.loads((first.folder / "pruned.json").read_text()) == {"epoch": 2, "value": 0.1}
     assert names(all_jobs(scheduler)) == [f"lr-2_seed-{seed}" for seed in (0, 1, 2)]
     assert scheduler.ended == 3  # two of them without having begun
@@ -125,9 +125,9 @@ def test_a_trial_of_which_a_repeat_is_still_running_is_told_when_that_has_ended(
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS)
     first, second = scheduler.next_job(), scheduler.next_job()
     scheduler.prune(first, 1, 0.1)
-    assert search.told == []
+    assert search.results == []
     end(scheduler, second, 0.9)
-    assert search.told == [(0, 0.9, "pruned")]
+    assert search.results == [(0, 0.9, "pruned")]
     assert scheduler.next_job() is None
     assert scheduler.ended == scheduler.total - 6
 
@@ -142,7 +142,10 @@ def test_a_repeat_that_another_trial_waits_for_is_not_dropped(tmp_path):
     assert names(rest) == ["lr-1_seed-1", "lr-1_seed-2"]
     for job in rest:
         end(scheduler, job)
-    assert [(number, state) for number, _, state in search.told] == [(0, "pruned"), (1, "pruned")]
+    assert [(number, state) for number, _, state in search.results] == [
+        (0, "pruned"),
+        (1, "pruned"),
+    ]
 
 
 def test_a_failed_job_is_told_and_written_down_and_the_others_go_on(tmp_path):
@@ -153,7 +156,7 @@ def test_a_failed_job_is_told_and_written_down_and_the_others_go_on(tmp_path):
     assert json.loads((job.folder / "failure.json").read_text()) == {
         "reason": "ended by SIGKILL", "status": -9, "attempts": 1, "log": "output.txt",
     }  # fmt: skip
-    assert search.told == [(0, None, "failed")]
+    assert search.results == [(0, None, "failed")]
     assert scheduler.failed == {job.folder: "ended by SIGKILL"}
     assert names(all_jobs(scheduler)) == ["lr-2", "lr-3"]
 
@@ -184,7 +187,7 @@ def test_a_failed_trial_stays_failed_whatever_its_other_repeats_do(tmp_path):
     end(scheduler, first, 0.5)
     scheduler.fail(second, "it died", 3, final=False)
     end(scheduler, third, 0.7)
-    ((_, _, state),) = search.told
+    ((_, _, state),) = search.results
     assert state == "failed"
 
 
@@ -206,7 +209,7 @@ def test_a_point_that_only_a_search_has_met_and_that_cannot_be_run_is_a_failed_t
 
     scheduler.plan.jobs_of = jobs_of
     assert scheduler.next_job() is None
-    assert search.told == [(0, None, "failed"), (1, None, "failed")]
+    assert search.results == [(0, None, "failed"), (1, None, "failed")]
     assert list(scheduler.failed.values()) == ["optim.lr=1 is not allowed"] * 2
     assert scheduler.ended == 2
     for number in (1, 2):
@@ -223,7 +226,7 @@ def test_a_point_that_has_failed_before_is_not_run_again_in_the_same_search(tmp_
     scheduler = scheduler_of(tmp_path, search, POINTS)
     scheduler.fail(scheduler.next_job(), "it died", 3, final=True)
     assert scheduler.next_job() is None
-    assert [state for *_, state in search.told] == ["failed", "failed"]
+    assert [state for *_, state in search.results] == ["failed", "failed"]
 
 
 def test_what_was_found_so_far_is_written_down_and_stays(tmp_path):
@@ -259,7 +262,7 @@ def test_a_trial_whose_end_a_search_has_not_heard_of_is_told_and_counted_once(tm
     search = Told(TRIALS[:1])
     again = scheduler_of(tmp_path, search, POINTS)
     assert again.next_job() is None
-    assert search.told == [(0, 0.7, "done")]
+    assert search.results == [(0, 0.7, "done")]
     assert again.ended == 1
 
 

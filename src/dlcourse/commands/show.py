@@ -109,7 +109,7 @@ def draw(cfg: DictConfig, dataset: "Dataset", examples: int, draws: int) -> Iter
     import torch
 
     from dlcourse.data.transforms import standardize
-    from dlcourse.engine.build import build, told
+    from dlcourse.engine.build import build, with_keywords
     from dlcourse.permutations import random_order, stratified_order
     from dlcourse.random_streams import Purpose
     from dlcourse.train.rng import reseed
@@ -130,7 +130,9 @@ def draw(cfg: DictConfig, dataset: "Dataset", examples: int, draws: int) -> Iter
     ((inputs, targets),) = train.batches([index])
     yield inputs[:examples], targets[:examples]
     mean = standardize(train, cfg.data.standardize).mean if cfg.augment else None
-    augmentations = [told(build(node), dataset, cfg.seed, mean) for node in cfg.augment.values()]
+    augmentations = [
+        with_keywords(build(node), dataset, cfg.seed, mean) for node in cfg.augment.values()
+    ]
     reseed(cfg.seed, 0)
     with torch.no_grad():
         for epoch in range(draws):

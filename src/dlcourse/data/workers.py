@@ -1,15 +1,15 @@
 """Worker processes that read images ahead of the training step. Imports no torch."""
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
 from multiprocessing.util import Finalize
 from typing import Any
+
+from dlcourse.terminal.command import exit_with_parent
 
 AHEAD = 2  # batches that are requested ahead, per worker
 
@@ -50,11 +50,4 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 def _serve() -> None:
     """Leave Ctrl-C to the parent, and end with it even where it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # a worker has one
-
-    def watch() -> None:
-        parent.join()
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
+    exit_with_parent(0)

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 def settle(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, folder: Path) -> None:
     """Decide what ``runtime`` leaves open, and write it into the run's folder.
 
-    A run that goes on takes what is written there, so that it ends as if it had not been stopped;
+    A resumed run takes what is written there, so that it ends as if it had not been stopped;
     all folds of a run take the same.
     """
     if not undecided(runtime):
@@ -110,10 +110,10 @@ def measured(
         if ratios[len(ratios) // 4] > GAIN:
             now, picked = then, tried
     if gains:
-        told = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
+        compared = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
         kept = " ".join(f"{name}={word(value)}" for name, value in picked.items())
         took = perf_counter() - started
-        line = f"runtime: {kept} (a training step with {told}; {took:.1f} s of trial)"
+        line = f"runtime: {kept} (a training step with {compared}; {took:.1f} s of trial)"
         log.info(line)
         print(line, flush=True)
     return {"picked": picked, "measured": gains}
@@ -134,7 +134,7 @@ def others(
 def race(now: Callable[[], float], then: Callable[[], float], seconds: float) -> list[float]:
     """Return how many times as fast the second step is, sorted, from pairs of steps.
 
-    The two are taken in turn for so long, and three times at least.
+    The two are taken in turn for ``seconds``, and at least three times.
     """
     then()
     now()

@@ -300,7 +300,7 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
         penalties=[made for made in regularizers if not works_after_the_step(made)],
         constraints=[made for made in regularizers if works_after_the_step(made)],
         augment=[
-            told(build(node), dataset, cfg.seed, fold.standardize.mean)
+            with_keywords(build(node), dataset, cfg.seed, fold.standardize.mean)
             for node in cfg.augment.values()
         ],
         clip=build(cfg.clip),
@@ -379,7 +379,7 @@ def works_after_the_step(regularizer: partial) -> bool:
 
 
 def average_of(cfg: DictConfig, examples: int = 1) -> Average:
-    """Make the average of the weights; one with a keyword ``steps`` is told those of all epochs."""
+    """Make the average of the weights; its keyword ``steps``, if any, is the number of steps."""
     average = build(cfg.average)
     if "steps" not in signature(average.func).parameters:
         return average()
@@ -387,7 +387,7 @@ def average_of(cfg: DictConfig, examples: int = 1) -> Average:
     return average(steps=all_steps(examples, size, cfg.max_epochs))
 
 
-def told(augment: partial, dataset: Dataset, seed: int, mean: Tensor | None) -> Callable:
+def with_keywords(augment: partial, dataset: Dataset, seed: int, mean: Tensor | None) -> Callable:
     """Return an augmentation as the loop calls it, with what it has a keyword for.
 
     ``classes`` is their number, 0 in a regression; ``mean`` is what the standardisation subtracts;

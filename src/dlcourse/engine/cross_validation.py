@@ -10,7 +10,7 @@ from dlcourse.core import Dataset
 from dlcourse.engine import predictions
 from dlcourse.engine.build import make_metrics, plain_loss
 from dlcourse.engine.ensemble import average
-from dlcourse.engine.result import figures
+from dlcourse.engine.result import measure_outputs
 from dlcourse.schema.facts import fact
 from dlcourse.split.part import Part, tested_alike
 
@@ -31,10 +31,10 @@ def put_together(
     rows = predictions.pool(folds)
     predictions.write_pooled(folder, rows)
     loss, metrics = plain_loss(cfg), list(make_metrics(cfg).values())
-    out_of_fold = figures(rows["outputs"], rows["targets"], loss, metrics)
+    out_of_fold = measure_outputs(rows["outputs"], rows["targets"], loss, metrics)
     ensemble = {}
     if tested_alike(parts):
         outputs = torch.stack([fold.test_outputs for fold in folds])  # (folds, N, K)
         mean = average(outputs, fact(cfg.loss, "outputs"), classes=bool(dataset.classes)).float()
-        ensemble = figures(mean, folds[0].test_targets, loss, metrics)
+        ensemble = measure_outputs(mean, folds[0].test_targets, loss, metrics)
     return {"out_of_fold": out_of_fold, "ensemble": ensemble}

@@ -41,7 +41,7 @@ def describe_divergence(
 def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime) -> dict:
     """Put together what the epochs of a history, one at least, were worth."""
     best = best_epoch(state.history, recipe.monitor, recipe.mode)
-    figures = state.history[best - 1].metrics
+    metrics = state.history[best - 1].metrics
     seconds = sum(record.metrics["seconds"] for record in state.history)
     looks = sum(  # at examples; the last epoch may be a part of one
         record.metrics["seconds"] * record.metrics["examples_per_second"]
@@ -50,13 +50,13 @@ def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: 
     return {
         "monitor": recipe.monitor,
         "mode": recipe.mode,
-        "best": figures[recipe.monitor],
+        "best": metrics[recipe.monitor],
         "best_epoch": best,
         "epochs": len(state.history),
         "ended_by": ended_by(state, recipe),
-        "val": part_of(figures, "val"),
+        "val": part_of(metrics, "val"),
         "test": {},
-        "train": part_of(figures, "train"),
+        "train": part_of(metrics, "train"),
         "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
         "examples": {
             "train": len(fold.train),
@@ -92,17 +92,17 @@ def coefficients(
         return {"coefficients": of_model(standardize.mean, standardize.scale).tolist()}
 
 
-def part_of(figures: dict[str, float], split: str) -> dict[str, float]:
+def part_of(metrics: dict[str, float], split: str) -> dict[str, float]:
     """Return ``{"loss": ...}`` out of ``{"val/loss": ..., "train/loss": ...}`` for ``val``."""
     return {
-        name.removeprefix(f"{split}/"): figure
-        for name, figure in figures.items()
+        name.removeprefix(f"{split}/"): value
+        for name, value in metrics.items()
         if name.startswith(f"{split}/")
     }
 
 
 def summarize(results: list[dict], names: list[str]) -> dict:
-    """Put folds together: mean and sample standard deviation of every figure.
+    """Put folds together: mean and sample standard deviation of every metric.
 
     The deviation is that over the folds, with one less than their number below (numpy's ddof 1), as
     reports over folds and seeds give it; of a single fold it is 0.
@@ -138,7 +138,7 @@ def deviation(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def figures(
+def measure_outputs(
     outputs: Tensor,
     targets: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
@@ -158,5 +158,5 @@ def figures(
             found |= metric.report(sums, len(targets))
         except Exception:  # whatever a metric makes of outputs that are not one model's
             name = type(metric).__name__
-            log.warning("%s cannot be told of all folds together", name, exc_info=True)
+            log.warning("%s cannot be computed for all folds together", name, exc_info=True)
     return found

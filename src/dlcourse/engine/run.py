@@ -45,7 +45,7 @@ from dlcourse.train.midway import Every
 log = logging.getLogger(__name__)
 
 MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
-"""What a run is told by in TensorBoard and in tables, besides what was typed."""
+"""The options that identify a run in TensorBoard and in tables, with those that were typed."""
 
 
 def run(
@@ -170,8 +170,8 @@ def run_fold(
             refuse_infinite_test(meter.read("test"), epoch, fold.name)
         except DivergedError as error:
             if state.history and error.only_val:
-                told = describe_divergence(state, recipe, fold, dataset, runtime, str(error))
-                run_folder.write_result(folder, told | {"options": options})
+                result = describe_divergence(state, recipe, fold, dataset, runtime, str(error))
+                run_folder.write_result(folder, result | {"options": options})
             raise
         if part.name != ".":
             val_meter = None
@@ -187,7 +187,7 @@ def run_fold(
 
 
 def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
-    """Remember a run's data; raises UserError where it was begun with others."""
+    """Record a run's data; raises UserError where it was started with other data."""
     known = fingerprint.divided(dataset, parts)
     fingerprint.refuse_other_data(folder, known)
     if not (folder / run_folder.DATA).exists():
@@ -214,7 +214,7 @@ def plain_config(cfg: DictConfig) -> dict:
 def chosen_options(
     cfg: DictConfig, folder: Path, hparam_keys: Sequence[str] | None
 ) -> dict[str, str | float]:
-    """Return what tells this run from others, the main choices and whatever was typed by default.
+    """Return the options that identify this run: by default the main choices and what was typed.
 
     For example ``{"data": "digits", "model": "lenet", "optim": "adam", "optim.lr": 0.001, ...}``.
     """
@@ -227,5 +227,5 @@ def chosen_options(
 
 
 def plain(value: Any) -> str | float:
-    """Return a value as TensorBoard takes it: a number, a truth value or a word."""
+    """Return a value as TensorBoard takes it: a number, a truth value or a text."""
     return value if isinstance(value, bool | int | float | str) else str(value)

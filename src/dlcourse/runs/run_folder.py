@@ -63,7 +63,7 @@ def make(folder: Path) -> Path:
     if os.path.exists(folder / CONFIG):  # Path.exists raises for a name that is too long
         raise UserError(
             f"The folder {folder} already holds a run.\n"
-            f"Type resume={folder} to go on with it, or another hydra.run.dir"
+            f"Type resume={folder} to resume it, or another hydra.run.dir"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -225,8 +225,8 @@ def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()
         lines = "\n".join(differing)
         raise UserError(
             f"{folder} was started with another config. These keys differ:\n{lines}\n"
-            f"Type resume={folder} alone to go on as it was started, or leave resume out to start "
-            "a new run"
+            f"Type resume={folder} alone to resume it as it was started, or leave resume out to "
+            "start a new run"
         )
 
 
@@ -280,7 +280,7 @@ def refuse_diverged(folder: Path) -> None:
 
 def read_picks(folder: Path) -> dict | None:
     """Return what ``runtime=auto`` has picked for a run, or None before."""
-    return read_json(folder / PICKS, "it is picked anew")
+    return read_json(folder / PICKS, "it is chosen again")
 
 
 def read_json(path: Path, then: str) -> dict | None:
@@ -297,7 +297,7 @@ def read_json(path: Path, then: str) -> dict | None:
 
 
 def write_picks(folder: Path, picks: dict) -> None:
-    """Write down what ``runtime=auto`` has picked, for when the run goes on."""
+    """Write down what ``runtime=auto`` has picked, for when the run is resumed."""
     atomic_files.write_json(folder / PICKS, picks, indent=2)
 
 

@@ -15,7 +15,8 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.schema.facts import fact
 from dlcourse.sweep.pool import exit_text
-from dlcourse.sweep.worker import exit_with_parent
+from dlcourse.sweep.worker import ORPHAN
+from dlcourse.terminal.command import exit_with_parent
 from dlcourse.terminal.user_code import explained
 
 
@@ -74,7 +75,7 @@ def check_jobs(
 
     jobs: a config and the folder of an earlier run on the same data.
     """
-    exit_with_parent()
+    exit_with_parent(ORPHAN)
     os.chdir(cwd)
     import torch
 

@@ -3,10 +3,8 @@
 import io
 import os
 import sys
-import threading
 import traceback
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +14,14 @@ from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
 from dlcourse.schema.compose import hydra_of_job
 from dlcourse.schema.hydra_api import set_up_logging
 from dlcourse.sweep.manifest import OUTPUT
-from dlcourse.terminal.command import FAILED, INTERRUPTED, WRONG, is_out_of_memory, terminable
+from dlcourse.terminal.command import (
+    FAILED,
+    INTERRUPTED,
+    WRONG,
+    exit_with_parent,
+    is_out_of_memory,
+    terminable,
+)
 from dlcourse.terminal.user_code import explained
 
 ORPHAN = 3  # exit status of a job whose sweep has gone
@@ -39,7 +44,7 @@ def run_job_process(
     and at the end ``("done",)``, ``("pruned",)`` or ``("failed", reason, final)``; the exit status
     is that of a single run.
     """
-    exit_with_parent()
+    exit_with_parent(ORPHAN)
     os.chdir(cwd)
     redirect_output(folder)
     terminable()
@@ -80,18 +85,6 @@ def run_job_process(
         reason = f"{short}{type(error).__name__}{place}: {said[0] if said else ''}"
         sweep.send(("failed", reason, False))
         sys.exit(FAILED)
-
-
-def exit_with_parent() -> None:
-    """End this process as soon as the sweep's own has ended, however it did."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(ORPHAN)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def redirect_output(folder: Path) -> None:

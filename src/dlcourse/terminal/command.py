@@ -7,8 +7,11 @@ import shlex
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from dlcourse.errors import DivergedError, OwnCodeError, UserError, shown
@@ -122,6 +125,21 @@ def refused_by_the_system(error: BaseException | None) -> OSError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def exit_with_parent(status: int) -> None:
+    """End this process as soon as its parent has ended, however it did.
+
+    status: the exit status then. It is for a process started by ``multiprocessing``.
+    """
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(status)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def terminable() -> None:

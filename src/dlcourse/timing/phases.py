@@ -34,7 +34,7 @@ FUSED = ("_fused_adam_", "_fused_adamw_", "_fused_sgd_")
 class Clock:
     """Adds up seconds by phase; what runs inside another phase is taken off that one.
 
-    Inside ``validation`` and ``observers`` nothing is told apart.
+    ``validation`` and ``observers`` are not divided further.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Watch(Observer):
 
 
 class Timed(Observer):
-    """Hands on all that an observer is told; its look at an epoch is a phase."""
+    """Forwards every call to an observer, and times those at the end of an epoch as a phase."""
 
     def __init__(self, observer: Observer, clock: Clock) -> None:
         self.start, self.watch = observer.start, observer.watch
@@ -117,7 +117,7 @@ class Laps(Observer):
 def measured_epochs(
     ours: TimedTraining, observers: Sequence[Observer], epochs: int
 ) -> list[dict[str, float]]:
-    """Train an epoch and then so many under clocks; return each one's seconds by phase."""
+    """Train one epoch, then ``epochs`` more that are timed; return each one's seconds by phase."""
     clock = Clock()
     laps = Laps(clock)
     with clocks(ours, clock):

@@ -42,7 +42,7 @@ class ShortRun:
         self.passes = 1
 
     def facts(self) -> dict:
-        """Return what the command is about, as a person would be told."""
+        """Return the main facts of the run as text."""
         import torch
 
         recipe, train = self.ours.recipe, self.whole.train
@@ -79,7 +79,7 @@ class ShortRun:
         return examples
 
     def take(self, examples: int) -> None:
-        """Train on so many examples an epoch; on all, several times, where there are fewer."""
+        """Train on ``examples`` an epoch; on all of them, repeated, where there are fewer."""
         there = len(self.whole.train)
         some = min(examples, there)
         self.passes = max(1, round(examples / there))

@@ -23,7 +23,7 @@ from dlcourse.train.rng import INITIAL, reseed
 class TimedTraining:
     """A run's state, fold and recipe, made as ``experiment.run_fold`` makes them.
 
-    examples: take so many of the training part; None takes all.
+    examples: the number of training examples to take; None takes all.
     """
 
     def __init__(self, cfg: DictConfig, dataset: Dataset, examples: int | None = None) -> None:
@@ -60,9 +60,9 @@ class TimedTraining:
         self.state.history.append(Record(number + 1, metrics))
 
     def run(self, epochs: int, observers: Sequence[Observer], recipe: Recipe | None = None) -> None:
-        """Train so many more epochs by ``fit`` itself; what is printed goes nowhere.
+        """Train more epochs with ``fit`` itself, without output.
 
-        recipe: to take in place of the run's own. Its early stopping is asked, and not obeyed.
+        recipe: instead of the run's own. Early stopping is evaluated and ignored.
         """
         recipe = recipe or self.recipe
         end = len(self.state.history) + epochs

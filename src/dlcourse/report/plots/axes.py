@@ -54,7 +54,7 @@ def scale_x(axes: Axes, scale: Scale, lost: Sequence[Point] = ()) -> None:
 
 
 def have_room(places: Sequence[float], log: bool) -> bool:
-    """Return whether ticks at sorted places can be told apart."""
+    """Return whether ticks at sorted places can be distinguished."""
     along = [math.log(place) for place in places] if log else places
     gaps = [after - before for before, after in pairwise(along)]
     return min(gaps, default=1) > MIN_TICK_GAP * (along[-1] - along[0]) and len(places) <= 8
