@@ -83,7 +83,7 @@ def load_images(workload: Workload, options: Options, examples: int = 0):
     import torch
 
     from dlcourse.core import Dataset, Split
-    from dlcourse.engine.build import load_data
+    from dlcourse.engine.datasets import load_data
 
     count = examples or workload.examples(options)
     folder = options.root if workload.data == "mnist" else options.cifar

@@ -70,17 +70,14 @@ def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
 
 def prepared(cfg):
     """Return a fresh state, a fold and a recipe as an experiment makes them."""
-    from dlcourse.core import Fold
-    from dlcourse.data.transforms import standardize
-    from dlcourse.engine.build import build, divide, load_data, make_recipe, make_state
+    from dlcourse.engine.assemble import make_recipe, make_state
+    from dlcourse.engine.datasets import divide, load_data, make_fold
+    from dlcourse.engine.instantiate import build
 
     runtime = build(cfg.runtime)()
     dataset = load_data(cfg)
     (part,) = divide(cfg, dataset)
-    train = dataset.train.subset(part.train)
-    val = dataset.train.subset(part.val) if len(part.val) else None
-    how, epsilon = cfg.data.standardize, cfg.data.zca_epsilon
-    fold = Fold(".", train, val, standardize(train, how, epsilon, runtime.dtype))
+    fold = make_fold(cfg, dataset, part, runtime)
     state = make_state(cfg, runtime, dataset, fold)
     return state, fold, make_recipe(cfg, runtime, dataset, fold)
 

@@ -9,7 +9,9 @@ import torch
 
 from dlcourse.core import Fold, Observer
 from dlcourse.data.transforms import standardize
-from dlcourse.engine.build import build, load_data, make_recipe, make_state
+from dlcourse.engine.assemble import make_recipe, make_state
+from dlcourse.engine.datasets import load_data
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.machine.cuda_graph import GraphedFunction
 from dlcourse.runs import run_folder
@@ -195,8 +197,8 @@ def test_a_model_with_dropout_trains_where_its_step_cannot_be_captured(
         loss.item()
         return outputs, loss
 
-    monkeypatch.setattr("dlcourse.engine.build.gradient_step", reads_back)
-    monkeypatch.setattr("dlcourse.engine.build.step_of", lambda cfg: reads_back)
+    monkeypatch.setattr("dlcourse.engine.assemble.gradient_step", reads_back)
+    monkeypatch.setattr("dlcourse.engine.assemble.step_of", lambda cfg: reads_back)
     words = [f"model={model}", "model.dropout=0.3", "max_epochs=2", "batch_size=32"]
     run(compose(*GPU, *words), tmp_path / "run")
     assert "without a CUDA graph" in caplog.text

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from dlcourse.engine.build import divide, load_data
+from dlcourse.engine.datasets import divide, load_data
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
 from dlcourse.train.fit import fit

@@ -14,7 +14,7 @@ from conftest import composed, options
 from omegaconf import OmegaConf
 
 import dlcourse
-from dlcourse.engine.build import divide, load_data
+from dlcourse.engine.datasets import divide, load_data
 from dlcourse.permutations import generator
 from dlcourse.random_streams import CURRENT, ONCE_BARE, Purpose, mix, of_version
 

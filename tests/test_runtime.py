@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import dlcourse
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 from dlcourse.runtime import Runtime
 from dlcourse.train import meter
@@ -124,7 +124,7 @@ FLOAT64 = {
         "permutations.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
         "introspect/gradient_check.py", "report/", "sweep/", "commands/check_gradient.py",
     ),
-    "for runtime.precision=fp64": ("runtime.py", "engine/build.py", "schema/rules/"),
+    "for runtime.precision=fp64": ("runtime.py", "engine/assemble.py", "schema/rules/"),
 }  # fmt: skip
 
 

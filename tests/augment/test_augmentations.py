@@ -10,7 +10,8 @@ from torchvision.transforms import v2
 from dlcourse.augment import affine as affine_module
 from dlcourse.augment import cutout as cutout_module
 from dlcourse.augment.resized_crop import windows
-from dlcourse.engine.build import build, with_keywords
+from dlcourse.engine.assemble import with_keywords
+from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 
 CLASSES = 10

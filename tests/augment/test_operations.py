@@ -12,7 +12,7 @@ from dlcourse.augment import color, levels
 from dlcourse.augment.operations import OPERATIONS, deal
 from dlcourse.augment.rand_augment import strengths
 from dlcourse.augment.trivial_augment import WIDE_SPACE
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 
 NEAREST = InterpolationMode.NEAREST

@@ -7,7 +7,7 @@ import torch
 from conftest import options, prepared
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
 from dlcourse.train.checkpoint import Checkpoint, read_best

@@ -6,7 +6,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 
 SPEC = importlib.util.spec_from_file_location("startup", ROOT / "benchmarks/startup.py")
 script = importlib.util.module_from_spec(SPEC)

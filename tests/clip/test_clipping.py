@@ -7,7 +7,7 @@ from references.clip import ROWS, clipped, gradients, network
 from torch import nn
 
 from dlcourse.clip.agc import agc
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.train.fit import fit
 
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 from dlcourse.engine.run import run
 
 SMALL = ["data.examples=200", "max_epochs=8", "model=mlp"]

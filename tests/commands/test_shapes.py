@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dlcourse.commands.shapes import main, training_share
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 from dlcourse.schema.facts import example_shape
 
 

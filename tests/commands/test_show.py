@@ -58,7 +58,7 @@ def test_a_sheet_has_a_row_for_each_example_and_a_column_for_each_draw(show, tmp
 
 
 def test_the_first_column_is_the_data_and_the_draws_are_what_training_sees(show, compose):
-    from dlcourse.engine.build import load_data
+    from dlcourse.engine.datasets import load_data
 
     images = load_data(compose()).train.inputs[:, 0]
     drawn = shown(show("augment=flip", "augment.flip.probability=1", "examples=2", "draws=1"))
@@ -116,9 +116,9 @@ def test_a_wrong_word_gets_one_message(words, named, show, capsys, tmp_path):
 
 
 def made_up(monkeypatch, dataset):
-    import dlcourse.engine.build
+    import dlcourse.engine.datasets
 
-    monkeypatch.setattr(dlcourse.engine.build, "load_data", lambda cfg: dataset)
+    monkeypatch.setattr(dlcourse.engine.datasets, "load_data", lambda cfg: dataset)
 
 
 def test_images_in_colour_and_mixed_values_are_shown(show, monkeypatch):

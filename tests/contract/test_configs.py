@@ -9,7 +9,7 @@ import yaml
 from conftest import CONFIGS, option_facts, options
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dlcourse.engine.build import locate
+from dlcourse.engine.instantiate import locate
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError, meant
 from dlcourse.schema.bounds import BOUNDS, bounds_of
@@ -330,7 +330,7 @@ def test_every_choice_trains(group, option, tiny, tmp_path):
 def test_a_metric_reports_the_values_that_it_declares(name, compose):
     import torch
 
-    from dlcourse.engine.build import build
+    from dlcourse.engine.instantiate import build
 
     regression = of_values(name)
     cfg = compose(*needs("metric", name), f"metric=[{name}]")
@@ -344,7 +344,7 @@ def test_a_metric_reports_the_values_that_it_declares(name, compose):
 
 @pytest.mark.parametrize("name", IMAGE_MODELS)
 def test_the_smallest_image_of_a_model_is_the_smallest_it_takes(name, compose):
-    from dlcourse.engine.build import build
+    from dlcourse.engine.instantiate import build
 
     model, size = (
         build(compose(f"model={name}").model),
@@ -356,7 +356,7 @@ def test_the_smallest_image_of_a_model_is_the_smallest_it_takes(name, compose):
 
 
 def test_the_sizes_that_check_knows_are_those_of_the_data(compose):
-    from dlcourse.engine.build import load_data
+    from dlcourse.engine.datasets import load_data
 
     dataset = load_data(compose("data=digits"))
     known = sizes_of({"_target_": "dlcourse.data.digits.digits"})

@@ -13,8 +13,9 @@ from dlcourse import atomic_files
 from dlcourse.core import Fold
 from dlcourse.data.cache import IMAGES_KEY
 from dlcourse.data.transforms import standardize
-from dlcourse.engine.build import build as build_node
-from dlcourse.engine.build import load_data, make_recipe, make_state
+from dlcourse.engine.assemble import make_recipe, make_state
+from dlcourse.engine.datasets import load_data
+from dlcourse.engine.instantiate import build as build_node
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.schema.bounds import ACTIVATION_NAMES, NORM_NAMES, POOL_NAMES

@@ -23,7 +23,7 @@ from dlcourse.data import mnist as mnist_module
 from dlcourse.data.cache import IMAGES_KEY as CACHED_IMAGES
 from dlcourse.data.cache import cached
 from dlcourse.data.mnist import kmnist, mnist
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 
 # torchvision leaves its connection open when a download breaks off
@@ -443,7 +443,7 @@ def test_ready_made_parts_are_used_as_such(tmp_path, compose):
             paint(tmp_path / f"{part}/dog/{number}.png", 20)
     dataset = images(compose, tmp_path)
     assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (18, 6, 4)
-    from dlcourse.engine.build import divide
+    from dlcourse.engine.datasets import divide
 
     cfg = compose("data=image_folder")
     (part,) = divide(cfg, dataset)

@@ -7,7 +7,7 @@ from conftest import idx_files
 from PIL import Image
 
 from dlcourse.data.image import CHUNK, convert, luma
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 
 
 def random_images(count, channels, height, width):

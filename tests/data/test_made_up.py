@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import prepared
 
-from dlcourse.engine.build import divide, load_data
+from dlcourse.engine.datasets import divide, load_data
 from dlcourse.errors import UserError
 from dlcourse.train.fit import fit
 

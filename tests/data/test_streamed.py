@@ -11,7 +11,7 @@ from dlcourse.core import Split
 from dlcourse.data.streamed import StreamedSplit
 from dlcourse.data.transforms import standardize
 from dlcourse.data.workers import map_ahead
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dlcourse.data.csv import csv as load_table
 from dlcourse.data.table import SEPARATORS, is_number, read_table
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 
 PEOPLE = """age,height,city,smokes

@@ -14,7 +14,7 @@ from dlcourse.data.transforms import (
     randomize_labels,
     standardize,
 )
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 
 

@@ -17,7 +17,7 @@ from dlcourse.data.csv import csv
 from dlcourse.data.download import ensure_files
 from dlcourse.data.image_file import NOTES, read_image
 from dlcourse.data.image_folder import image_folder
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 
 SIDE = 16

@@ -11,7 +11,9 @@ from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Split, Standardize, Whiten
 from dlcourse.data.transforms import standardize
 from dlcourse.data.whitening import whiten
-from dlcourse.engine.build import build, load_data, make_recipe
+from dlcourse.engine.assemble import make_recipe
+from dlcourse.engine.datasets import load_data
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.reopen import load_model
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError

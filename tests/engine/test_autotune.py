@@ -8,7 +8,7 @@ from torch import nn
 
 from dlcourse.engine import autotune
 from dlcourse.engine.autotune import PLAIN, USUAL, others, race, settle
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
 
@@ -18,7 +18,7 @@ def at_hand(tiny):
     """Return the arguments of ``settle`` for a small run, and its runtime."""
     cfg = tiny("model=lenet", "data.examples=100", "runtime.precision=fp32")
     _, fold, _ = prepared(cfg)
-    from dlcourse.engine.build import load_data
+    from dlcourse.engine.datasets import load_data
 
     return cfg, build(cfg.runtime)(), load_data(cfg), fold
 

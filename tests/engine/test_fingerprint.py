@@ -14,7 +14,7 @@ from PIL import Image
 
 import dlcourse
 from dlcourse.engine import fingerprint
-from dlcourse.engine.build import divide, load_data
+from dlcourse.engine.datasets import divide, load_data
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder

@@ -11,7 +11,8 @@ from dlcourse import atomic_files
 from dlcourse.core import Metric
 from dlcourse.engine import predictions
 from dlcourse.engine import run as engine
-from dlcourse.engine.build import build, divide, examples_to_test, load_data
+from dlcourse.engine.datasets import divide, examples_to_test, load_data
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.reopen import load_model
 from dlcourse.engine.result import measure_outputs
 from dlcourse.engine.run import run

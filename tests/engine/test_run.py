@@ -66,11 +66,11 @@ def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypat
 
 
 def test_other_test_data_change_nothing_but_the_test_figures(tiny, tmp_path, monkeypatch):
-    from dlcourse.engine import build
+    from dlcourse.engine import datasets
 
     cfg = tiny("model=mlp")
     run(cfg, tmp_path / "first")
-    true_load = build.load_data
+    true_load = datasets.load_data
 
     def spoiled(cfg):
         dataset = true_load(cfg)

@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 import torch
 
-from dlcourse.engine.build import build, load_data, make_state
+from dlcourse.engine.assemble import make_state
+from dlcourse.engine.datasets import load_data
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 

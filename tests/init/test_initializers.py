@@ -7,7 +7,7 @@ import torch
 from conftest import options
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.init.he_truncated import KEPT
 from dlcourse.layer.activation import gain
 

@@ -6,7 +6,9 @@ from conftest import prepared, same
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.engine.build import build, load_data, make_state
+from dlcourse.engine.assemble import make_state
+from dlcourse.engine.datasets import load_data
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.init import whitening as whitening_module

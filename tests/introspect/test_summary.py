@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.introspect.receptive_field import ReceptiveField
 from dlcourse.introspect.summary import measure, state_bytes, summarize
 from dlcourse.layer.hand_written import HandWritten

@@ -7,7 +7,7 @@ import torch
 from conftest import option_facts, options
 from torch.nn import functional as F
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 
 NAMES = options("loss")
 RIGHT, WRONG = torch.tensor([[2.0, 0.5, -1.0]]), torch.tensor([[0.5, 2.0, -1.0]])
@@ -110,7 +110,8 @@ def test_beyond_the_margin_nothing_is_lost(name, compose):
 
 @pytest.mark.parametrize("name", options("loss"))
 def test_evaluation_is_without_label_smoothing(compose, name):
-    from dlcourse.engine.build import build, plain_loss
+    from dlcourse.engine.assemble import plain_loss
+    from dlcourse.engine.instantiate import build
 
     outputs, targets = torch.randn(7, 5), torch.randint(5, (7,))
     cfg = compose(f"loss={name}", "model=linear")

@@ -8,7 +8,8 @@ from conftest import prepared, same
 
 from dlcourse.core import Dataset, Fold, Record, Split
 from dlcourse.data.transforms import standardize
-from dlcourse.engine.build import build, make_recipe, make_state
+from dlcourse.engine.assemble import make_recipe, make_state
+from dlcourse.engine.instantiate import build
 from dlcourse.model.cascade import error_left, install_candidate
 from dlcourse.train.checkpoint import Checkpoint, restore
 from dlcourse.train.fit import fit, train_epoch

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from references.model_classic import CLASSIC, RESNET, difference, published
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 from dlcourse.introspect.summary import summarize
 from dlcourse.model.resnet_cifar import PaddedShortcut

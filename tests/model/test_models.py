@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 from dlcourse.schema.bounds import ACTIVATION_NAMES, NORM_NAMES
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 from dlcourse.model.nfnet import ScaledConv2d
 from dlcourse.schema.bounds import ACTIVATION_NAMES

@@ -5,7 +5,8 @@ import pytest
 import torch
 from conftest import prepared
 
-from dlcourse.engine.build import build, load_data
+from dlcourse.engine.datasets import load_data
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
 from dlcourse.runs.messages import lines

@@ -11,7 +11,7 @@ from conftest import prepared
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 from dlcourse.train.fit import train_epoch
 from dlcourse.train.step import set_train_mode

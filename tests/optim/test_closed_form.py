@@ -5,7 +5,7 @@ import torch
 from conftest import prepared
 from references.optim import Fixed
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.optim.closed_form import ClosedForm, solve

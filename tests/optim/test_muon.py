@@ -5,7 +5,7 @@ import torch
 from conftest import prepared
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.optim.muon import orthogonalize
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.fit import fit

@@ -10,7 +10,8 @@ from torchvision.transforms import InterpolationMode, autoaugment, v2
 from torchvision.transforms.v2 import functional as V
 
 from dlcourse.augment import affine, resized_crop
-from dlcourse.engine.build import build, with_keywords
+from dlcourse.engine.assemble import with_keywords
+from dlcourse.engine.instantiate import build
 
 COUNT = 64
 BILINEAR, NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST

@@ -5,7 +5,7 @@ from references.row import Row
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 
 
 def moved(model: nn.Module) -> None:

@@ -15,7 +15,7 @@ from references.row import Row
 from sklearn.datasets import load_diabetes, load_digits, make_blobs, make_circles, make_moons
 
 from dlcourse.data import mnist
-from dlcourse.engine.build import load_data
+from dlcourse.engine.datasets import load_data
 from dlcourse.random_streams import Purpose, mix
 
 LETTERS = "ABCDEFGHIJ"

@@ -10,7 +10,7 @@ from references.row import Row
 from scipy import stats
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 
 FANS = {"linear": (500, 400), "convolution": (40 * 25, 100 * 25)}  # in, out
 ROOT2 = math.sqrt(2)  # the gain of ReLU, the default model's activation

@@ -5,7 +5,7 @@ import torch
 from references.row import Row
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 
 CLASSES = 4
 

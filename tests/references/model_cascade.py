@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from references.row import Row
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.model.cascade import candidate_scores, candidate_values
 
 

@@ -9,7 +9,7 @@ import torch
 from references.row import Row
 from torch import Tensor, nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 
 # torchvision's names to ours, one after the other
 RESNET = {f"layer{stage + 1}.": f"stages.{stage}." for stage in range(4)} | {

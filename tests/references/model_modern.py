@@ -9,7 +9,7 @@ from scipy import special
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.schema.validate import NOT_ARGUMENTS
 
 VIT = {  # torchvision's names to ours, one after the other

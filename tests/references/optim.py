@@ -9,7 +9,7 @@ from references.row import Row
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.schema.validate import NOT_ARGUMENTS
 
 STEPS = 6

@@ -6,7 +6,7 @@ from references.row import Row
 from sklearn import linear_model
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 
 STRENGTH = 0.05
 

@@ -6,7 +6,7 @@ import torch
 from references.row import Row
 from torch.optim import lr_scheduler as torchs
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.schedule.warmup import warmup
 from dlcourse.schema.validate import NOT_ARGUMENTS
 

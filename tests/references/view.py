@@ -6,7 +6,7 @@ from references.row import Row
 from torch import nn
 from torchvision.transforms.v2 import functional as V
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.view.answer import from_views
 
 

@@ -5,7 +5,7 @@ import torch
 from conftest import options
 from torch import nn
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 
 
 def make(compose, name, *more):

@@ -8,7 +8,7 @@ from conftest import options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.schedule.one_cycle import one_cycle
 from dlcourse.schedule.warmup import START, warmup
 from dlcourse.schema.validate import NOT_ARGUMENTS

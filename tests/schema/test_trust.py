@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.engine.build import fill
+from dlcourse.engine.instantiate import fill
 from dlcourse.errors import UserError
 from dlcourse.random_streams import CURRENT
 from dlcourse.schema.overrides import check_overrides

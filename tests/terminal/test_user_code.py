@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dlcourse.engine.build import build_all
+from dlcourse.engine.instantiate import build_all
 from dlcourse.errors import UserError
 from dlcourse.schema.compose import compose as composed
 from dlcourse.schema.compose import plain

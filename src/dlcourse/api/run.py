@@ -162,7 +162,7 @@ class Run:
         images or (N, D) float features; ``run.dataset.test.targets`` are classes (N,) or values
         (N, K).
         """
-        from dlcourse.engine.build import load_data
+        from dlcourse.engine.datasets import load_data
         from dlcourse.engine.reopen import config_of
 
         with isolated(), isolated_torch():

@@ -20,9 +20,11 @@ def main(words: list[str]) -> None:
 
     with working("importing PyTorch", plain=False):
         from dlcourse.core import Fold
-        from dlcourse.engine.build import build, divide, examples_to_test, load_data, make_recipe
+        from dlcourse.engine.assemble import make_recipe
+        from dlcourse.engine.datasets import divide, examples_to_test, load_data
         from dlcourse.engine.fingerprint import divided as fingerprint_of
         from dlcourse.engine.fingerprint import refuse_learned
+        from dlcourse.engine.instantiate import build
         from dlcourse.engine.reopen import config_of, folds_of, load_model
         from dlcourse.runs.run_folder import CONFIG
         from dlcourse.train.evaluate import evaluate

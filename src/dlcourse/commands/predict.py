@@ -34,7 +34,7 @@ def main(words: list[str]) -> None:
         raise UserError(f"{output} is already there.\nType csv=<a new file>")
 
     with working("importing PyTorch", plain=False):
-        from dlcourse.engine.build import build
+        from dlcourse.engine.instantiate import build
         from dlcourse.engine.reopen import config_of, folds_of, load_model
         from dlcourse.runs.run_folder import read_result
         from dlcourse.view.answer import from_views

@@ -40,7 +40,8 @@ def main(words: list[str]) -> None:
         cfg.model.weights = None  # their values change nothing here, and may be a long download
 
     with working("importing PyTorch", plain=False):
-        from dlcourse.engine.build import build, load_data
+        from dlcourse.engine.datasets import load_data
+        from dlcourse.engine.instantiate import build
         from dlcourse.introspect.summary import state_bytes, summarize
 
     known, examples = example_shape(config), examples_of(config)
@@ -62,7 +63,7 @@ def main(words: list[str]) -> None:
 
 def optimizer_of(model, cfg: DictConfig):
     """Return the optimizer of the trainable parameters."""
-    from dlcourse.engine.build import build
+    from dlcourse.engine.instantiate import build
     from dlcourse.optim.groups import parameter_groups
 
     groups = parameter_groups(model, 0.0, False, {}, cfg.optim.freeze)

@@ -51,7 +51,7 @@ def main(words: list[str]) -> None:
     cfg, choices = composed(overrides, config_dir)
 
     with working("importing PyTorch and reading the data", plain=False):
-        from dlcourse.engine.build import load_data
+        from dlcourse.engine.datasets import load_data
 
         dataset = load_data(cfg)
     shape = dataset.input_shape
@@ -109,7 +109,8 @@ def draw(cfg: DictConfig, dataset: "Dataset", examples: int, draws: int) -> Iter
     import torch
 
     from dlcourse.data.transforms import standardize
-    from dlcourse.engine.build import build, with_keywords
+    from dlcourse.engine.assemble import with_keywords
+    from dlcourse.engine.instantiate import build
     from dlcourse.permutations import random_order, stratified_order
     from dlcourse.random_streams import Purpose
     from dlcourse.train.rng import reseed

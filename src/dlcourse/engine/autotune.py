@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from dlcourse.core import Dataset, Fold, Recipe, State
-from dlcourse.engine.build import make_recipe, make_state, step_of
+from dlcourse.engine.assemble import make_recipe, make_state, step_of
 from dlcourse.runs import run_folder
 from dlcourse.runtime import OPEN, Runtime
 from dlcourse.terminal.live_line import working

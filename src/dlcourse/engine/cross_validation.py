@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from dlcourse.core import Dataset
 from dlcourse.engine import predictions
-from dlcourse.engine.build import make_metrics, plain_loss
+from dlcourse.engine.assemble import make_metrics, plain_loss
 from dlcourse.engine.ensemble import average
 from dlcourse.engine.result import measure_outputs
 from dlcourse.schema.facts import fact

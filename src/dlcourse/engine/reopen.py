@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from dlcourse.core import Standardize
-from dlcourse.engine.build import build
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.trained_model import TrainedModel, as_inputs, predict
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder

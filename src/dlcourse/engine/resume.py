@@ -11,7 +11,8 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.core import Record, scores
-from dlcourse.engine.build import build, make_schedule
+from dlcourse.engine.assemble import make_schedule
+from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.train.checkpoint import FOLDER, history_of

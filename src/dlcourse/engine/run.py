@@ -10,21 +10,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse.core import Dataset, Fold, Observer
-from dlcourse.data.transforms import standardize
+from dlcourse.core import Dataset, Observer
 from dlcourse.engine import fingerprint, predictions
+from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import settle
-from dlcourse.engine.build import (
-    build,
-    build_all,
-    divide,
-    examples_to_test,
-    load_data,
-    make_recipe,
-    make_state,
-)
 from dlcourse.engine.cross_validation import put_together
+from dlcourse.engine.datasets import divide, examples_to_test, load_data, make_fold
 from dlcourse.engine.heading import heading
+from dlcourse.engine.instantiate import build, build_all
 from dlcourse.engine.result import describe, describe_divergence, summarize
 from dlcourse.engine.resume import move_the_end
 from dlcourse.errors import DivergedError, UserError
@@ -141,12 +134,8 @@ def run_fold(
     In cross-validation the outputs on its validation and test examples are written as well. The
     result is written before the observers have their last turn, so that none of them can cost it.
     """
-    train = dataset.train.subset(part.train).to(runtime.device)
-    val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
-    how = cfg.data.standardize
-    with working(f"computing data.standardize={how}"):
-        own = standardize(train, how, cfg.data.zca_epsilon, runtime.dtype)
-        fold = Fold(part.name, train, val, own)
+    with working(f"computing data.standardize={cfg.data.standardize}"):
+        fold = make_fold(cfg, dataset, part, runtime)
     dataset = replace(dataset, test=examples_to_test(dataset, part))
     settle(cfg, runtime, dataset, fold, whole)
     state = restore(make_state(cfg, runtime, dataset, None if begun(folder) else fold), folder)
@@ -175,8 +164,10 @@ def run_fold(
             raise
         if part.name != ".":
             val_meter = None
-            if val is not None:
-                val_meter = evaluate_split(state.model, val, fold.standardize, recipe, keep=True)
+            if fold.val is not None:
+                val_meter = evaluate_split(
+                    state.model, fold.val, fold.standardize, recipe, keep=True
+                )
             with guarded(f"Writing the predictions of {part.name}"):
                 predictions.write(folder, predictions.gather(part.val, val_meter, meter))
         result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}

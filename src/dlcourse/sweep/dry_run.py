@@ -98,8 +98,9 @@ class CachedChecks:
 
     def finding(self, cfg: DictConfig, earlier: Path | None = None) -> Finding:
         """Return the finding of one config."""
-        from dlcourse.engine.build import build, build_all, divide
+        from dlcourse.engine.datasets import divide
         from dlcourse.engine.fingerprint import divided, refuse_other_data
+        from dlcourse.engine.instantiate import build, build_all
 
         try:
             build_all(cfg)
@@ -141,7 +142,7 @@ def shape_of(cfg: DictConfig) -> Any:
     import torch
 
     from dlcourse.core import Split
-    from dlcourse.engine.build import load_data
+    from dlcourse.engine.datasets import load_data
 
     data = load_data(cfg)
     none = torch.empty(0, *data.input_shape)
@@ -152,7 +153,7 @@ def shape_of(cfg: DictConfig) -> Any:
 
 def count_parameters(cfg: DictConfig, inputs: tuple[int, ...], outputs: int) -> int:
     """Return the number of a model's parameters; published weights are not downloaded."""
-    from dlcourse.engine.build import make_model
+    from dlcourse.engine.assemble import make_model
     from dlcourse.introspect.summary import made_without_values
 
     node = cfg.model.copy()

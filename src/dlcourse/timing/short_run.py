@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 
 from dlcourse.data.streamed import StreamedSplit
 from dlcourse.engine.autotune import USUAL, word
-from dlcourse.engine.build import build_all, load_data
+from dlcourse.engine.datasets import load_data
+from dlcourse.engine.instantiate import build_all
 from dlcourse.schema.compose import compose, plain
 from dlcourse.schema.validate import check
 from dlcourse.timing.phases import measured_epochs

@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 from torch import nn
 
 from dlcourse.core import Dataset, Fold, Observer, Recipe, Record, State
-from dlcourse.data.transforms import standardize
+from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import decide
-from dlcourse.engine.build import build, divide, make_recipe, make_state
+from dlcourse.engine.datasets import divide, make_fold
+from dlcourse.engine.instantiate import build
 from dlcourse.train.checkpoint import Checkpoint
 from dlcourse.train.fit import fit, train_epoch, train_runner
 from dlcourse.train.rng import INITIAL, reseed
@@ -29,14 +30,9 @@ class TimedTraining:
     def __init__(self, cfg: DictConfig, dataset: Dataset, examples: int | None = None) -> None:
         self.runtime = build(cfg.runtime)()
         part = divide(cfg, dataset)[0]
-        train = dataset.train.subset(part.train)
         if examples is not None:
-            train = train.stretch(0, examples)
-        train = train.to(self.runtime.device)
-        val = None
-        if len(part.val):
-            val = dataset.train.subset(part.val).to(self.runtime.device)
-        fold = Fold(".", train, val, standardize(train, cfg.data.standardize, cfg.data.zca_epsilon))
+            part = part._replace(train=part.train[:examples])
+        fold = make_fold(cfg, dataset, part, self.runtime)
         with redirect_stdout(sys.stderr):  # what runtime=auto picks
             self.runtime.pick(decide(cfg, self.runtime, dataset, fold)["picked"])
         self.state: State = make_state(cfg, self.runtime, dataset, fold)
