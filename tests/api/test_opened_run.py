@@ -160,7 +160,7 @@ def test_a_frame_without_pandas_says_what_to_install(one_run, monkeypatch):
 
 
 def test_a_folder_without_a_finished_run_gets_a_message(from_python, tmp_path):
-    with pytest.raises(dlcourse.UserError, match="is no run's folder"):
+    with pytest.raises(dlcourse.UserError, match="is not a run's folder"):
         dlcourse.load("nothing")
     with pytest.raises(dlcourse.DivergedError):
         from_python("data=diabetes", "optim=sgd", "optim.lr=1000", folder="diverged")

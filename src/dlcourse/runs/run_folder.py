@@ -174,7 +174,7 @@ def stored_config(folder: Path) -> dict:
     path = folder / CONFIG
     if not path.exists():
         raise UserError(
-            f"{folder} is no run's folder: {CONFIG} is not in it.\n"
+            f"{folder} is not a run's folder: {CONFIG} is not in it.\n"
             "Type resume=<folder>, a folder that a run has made, such as outputs/<date>/<run>"
         )
     try:

@@ -64,6 +64,6 @@ def unknown_key(
     inside = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
     shown = by_likeness(key, inside or [name for name in known if "." not in name])[:SHOWN]
     return (
-        f"{key} is not a key of this config; the nearest are {', '.join(shown)}.\n"
+        f"{key} is not a key of this config; the nearest {'is' if len(shown) == 1 else 'are'} {', '.join(shown)}.\n"
         f"{command} --help lists the groups; add --cfg job to see every key"
     )
