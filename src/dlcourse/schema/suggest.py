@@ -63,7 +63,8 @@ def unknown_key(
         return f"{key} is not a key of this config; did you mean {guess}?\nType {whole}"
     inside = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
     shown = by_likeness(key, inside or [name for name in known if "." not in name])[:SHOWN]
+    verb = "is" if len(shown) == 1 else "are"
     return (
-        f"{key} is not a key of this config; the nearest {'is' if len(shown) == 1 else 'are'} {', '.join(shown)}.\n"
+        f"{key} is not a key of this config; the nearest {verb} {', '.join(shown)}.\n"
         f"{command} --help lists the groups; add --cfg job to see every key"
     )
