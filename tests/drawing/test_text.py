@@ -16,7 +16,7 @@ from dlcourse.drawing.text import (
     is_drawable,
     value_label,
 )
-from dlcourse.observe.plots import draw_confusion, draw_per_class, draw_precision_recall
+from dlcourse.observe.pictures import draw_confusion, draw_per_class, draw_precision_recall
 
 AWKWARD = [
     "$", "$$", "$x^2$", "_background_", "__", "50 %", "a\\b", "a\\$b", "two\nlines", "\t",

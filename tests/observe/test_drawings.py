@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from dlcourse.metric.average_precision import AveragePrecision
 from dlcourse.metric.calibration import Calibration
 from dlcourse.metric.confusion import Confusion
-from dlcourse.observe.plots import (
+from dlcourse.observe.pictures import (
     COLOURS,
     GREY,
     MANY_ROWS,

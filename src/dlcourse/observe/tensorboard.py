@@ -95,14 +95,14 @@ def test_plots(result: dict) -> dict[str, Callable[[], Any]]:
     """
     if not {"confusion", "per_class", "average_precision", "calibration"} & set(result):
         return {}
-    from dlcourse.observe import plots  # matplotlib, 0.2 s
+    from dlcourse.observe import pictures  # matplotlib, 0.2 s
 
     classes = result["classes"]
     plots = {
-        "confusion": partial(plots.draw_confusion, result.get("confusion", []), classes),
-        "per_class": partial(plots.draw_per_class, result, classes),
-        "average_precision": partial(plots.draw_precision_recall, result, classes),
-        "calibration": partial(plots.draw_reliability, result),
+        "confusion": partial(pictures.draw_confusion, result.get("confusion", []), classes),
+        "per_class": partial(pictures.draw_per_class, result, classes),
+        "average_precision": partial(pictures.draw_precision_recall, result, classes),
+        "calibration": partial(pictures.draw_reliability, result),
     }
     shown = {"average_precision": "precision_recall"}
     return {shown.get(name, name): draw for name, draw in plots.items() if name in result}
