@@ -197,5 +197,5 @@ def test_an_older_run_is_resumed_by_its_own_overrides(here, tmp_path):
         path.write_text(path.read_text().replace(key, ""))
     ended = here("resume=run", "max_epochs=1")
     assert ended.returncode == 0, ended.stderr
-    assert "begun before dlcourse recorded" in ended.stderr
+    assert "started before dlcourse recorded" in ended.stderr
     assert (tmp_path / "run/result.json").exists()

@@ -147,7 +147,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
         return None
     if record.streams != CURRENT:
         raise UserError(
-            f"The sweep in {folder} was begun by an older dlcourse, which divided the data in "
+            f"The sweep in {folder} was started by an older dlcourse, which divided the data in "
             "another way: its missing jobs could not be compared with those that are done.\n"
             f"Type {own_name('collect')} {folder} for a table of these, or the sweep's "
             "command again to start a new one"

@@ -258,7 +258,7 @@ def test_an_older_run_is_resumed_with_the_division_that_it_had_and_a_note(tiny, 
     result = begin(cfg, tmp_path / "run")
     (tmp_path / "run" / DATA).unlink()
     run(cfg, tmp_path / "run")
-    assert "begun before dlcourse recorded" in caplog.text
+    assert "started before dlcourse recorded" in caplog.text
     assert run_folder.read_result(tmp_path / "run")["val"] == result["val"]
     assert (tmp_path / "run" / DATA).exists()
     cfg.random_streams = 2  # the control: another division is refused

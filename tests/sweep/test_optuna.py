@@ -196,7 +196,7 @@ def test_more_trials_extend_a_study_and_fewer_do_not_harm_it(study):
 
 def test_another_mode_is_another_study(study):
     study(mode="max")
-    with pytest.raises(UserError, match=r"begun to maximize .*mode=min"):
+    with pytest.raises(UserError, match=r"started to maximize .*mode=min"):
         study(mode="min")
 
 

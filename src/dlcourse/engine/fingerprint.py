@@ -131,12 +131,12 @@ def read(folder: Path) -> Fingerprint | None:
 
 
 def refuse_other_data(folder: Path, now: Fingerprint) -> None:
-    """Raise UserError where a run in this folder was begun with other data, naming what differs."""
+    """Raise UserError if a run in this folder was started with other data; name what differs."""
     then = read(folder)
     found = [] if then is None else differences(then, now)
     if found:
         raise UserError(
-            f"{folder} was begun with other data:\n{listed(found)}\n"
+            f"{folder} was started with other data:\n{listed(found)}\n"
             "Resumed, it could be validated and tested on examples that it has learned from. Put "
             "the data back as they were, type data.root=<folder> if they are elsewhere, or start "
             "a new run"

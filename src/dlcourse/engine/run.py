@@ -184,7 +184,7 @@ def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
     if not (folder / run_folder.DATA).exists():
         if any(begun(folder / part.name) for part in parts):
             log.warning(
-                "This run was begun before dlcourse recorded the data of a run: whether they are "
+                "This run was started before dlcourse recorded the data of a run: whether they are "
                 "still the same cannot be checked"
             )
         fingerprint.write(folder, known)

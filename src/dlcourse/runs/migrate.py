@@ -24,14 +24,14 @@ OF_A_CLASS = {
         "rest_momentum": 0.9,
     },
 }
-"""Keys that came later, with the value that stands for what was done before they were there."""
+"""Keys that later versions added, with the value that means the earlier behaviour."""
 RUNTIME = "dlcourse.runtime.Runtime"
 PLAIN = {"channels_last": False, "linear": "products", "keep_memory": False, "graph": False}
 """What ``runtime=plain`` was before ``fast_paths``, which is false in it and true elsewhere."""
 
 
 def completed(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a stored config with every key that it was written too early to have."""
+    """Return a stored config with the keys that later versions added, at their earlier values."""
     config = deepcopy(EVERY) | config
     for group, keys in OF_A_GROUP.items():
         if group in config:
@@ -40,7 +40,7 @@ def completed(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_its_class(node: Any) -> Any:
-    """Return a part of a config, what its classes take now filled in at every depth."""
+    """Return a part of a config with the arguments that its classes have gained since."""
     if not isinstance(node, dict):
         return node
     later = deepcopy(OF_A_CLASS.get(str(node.get("_target_")), {}))

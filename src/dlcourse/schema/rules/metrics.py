@@ -63,7 +63,7 @@ def examples_suffice(config: dict) -> Iterator[str]:
 
 
 def test_examples_are_there(config: dict) -> Iterator[str]:
-    """Made-up data need a number; the outer fold of nested folds is not shortened."""
+    """Generated data need a number of test examples; nested splits take no such number."""
     data = config["data"]
     made_up = "train_examples" in data
     if made_up and data["test_examples"] is None:

@@ -100,7 +100,7 @@ class Study:
         )
         if found.direction.name.lower() != direction:
             raise UserError(
-                f"The study {name} was begun to {found.direction.name.lower()} its value, and "
+                f"The study {name} was started to {found.direction.name.lower()} its value, and "
                 f"this is mode={mode}.\nType another sweep.study"
             )
         return found
