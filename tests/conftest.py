@@ -94,14 +94,17 @@ hypothesis.settings.load_profile("same")
 
 
 SLOW = (
-    "api", "benchmarks", "commands", "contract", "references", "scripts", "sweep", "test_cli.py",
-    "test_documented_commands.py", "test_float64.py", "test_lessons.py", "test_random_streams.py",
-    "test_records.py", "data/test_made_up.py",
-    "data/test_streamed.py", "engine/test_fingerprint.py", "engine/test_predictions.py",
-    "engine/test_resume.py", "engine/test_run.py", "model/test_classic.py", "model/test_modern.py",
-    "model/test_torchvision.py", "observe/test_observers.py", "terminal/test_user_code.py",
-    "train/test_checkpoint.py", "train/test_finite.py", "train/test_loop.py",
-    "train/test_midway.py",
+    "api", "benchmarks", "commands", "contract", "references", "scripts", "sweep",
+    "data/test_files.py", "data/test_made_up.py", "data/test_streamed.py",
+    "data/test_transforms.py", "engine/test_fingerprint.py", "engine/test_predictions.py",
+    "engine/test_resume.py", "engine/test_run.py", "machine/test_fast_paths.py",
+    "model/test_cascade.py", "model/test_classic.py", "model/test_models.py",
+    "model/test_modern.py", "model/test_torchvision.py", "observe/test_observers.py",
+    "regularizer/test_penalties.py", "report/test_writing.py", "schema/test_trust.py",
+    "split/test_group_kfold.py", "terminal/test_user_code.py", "test_cli.py",
+    "test_documented_commands.py", "test_float64.py", "test_lessons.py",
+    "test_random_streams.py", "test_records.py", "train/test_checkpoint.py",
+    "train/test_finite.py", "train/test_loop.py", "train/test_midway.py",
 )  # fmt: skip
 """Tests that start processes or train many models: `make quick` leaves them out."""
 
