@@ -63,10 +63,10 @@ def compose_words(words: list[str], root: str | None = None):
     """Compose and check a config as the command line does; raises UserError."""
     from omegaconf import OmegaConf
 
-    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.compose import compose_job, without_hydra
     from dlcourse.schema.validate import check
 
-    config = plain(compose(words, None))
+    config = without_hydra(compose_job(words, None))
     if root:
         config["data"]["root"] = root
     check(config)

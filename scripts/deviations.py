@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcourse.errors import UserError, nearest
-from dlcourse.schema.compose import CONFIGS, compose, plain
+from dlcourse.schema.compose import CONFIGS, compose_job, without_hydra
 from dlcourse.terminal.command import one_message
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +83,9 @@ def measure(group: str, data_root: Path) -> list[Measured]:
     from references.groups import expected
 
     def compose_task(*overrides: str):
-        return OmegaConf.create(plain(compose([f"data.root={data_root}", *overrides], None)))
+        return OmegaConf.create(
+            without_hydra(compose_job([f"data.root={data_root}", *overrides], None))
+        )
 
     try:
         table = import_module(f"references.{group}").ROWS

@@ -71,12 +71,12 @@ def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
 def prepared(cfg):
     """Return a fresh state, a fold and a recipe as an experiment makes them."""
     from dlcourse.engine.assemble import make_recipe, make_state
-    from dlcourse.engine.datasets import divide, load_data, make_fold
+    from dlcourse.engine.datasets import load_data, make_fold, split_training_data
     from dlcourse.engine.instantiate import build
 
     runtime = build(cfg.runtime)()
     dataset = load_data(cfg)
-    (part,) = divide(cfg, dataset)
+    (part,) = split_training_data(cfg, dataset)
     fold = make_fold(cfg, dataset, part, runtime)
     state = make_state(cfg, runtime, dataset, fold)
     return state, fold, make_recipe(cfg, runtime, dataset, fold)
@@ -145,9 +145,9 @@ def compose(data_root):
 @cache
 def composed(*overrides: str) -> dict:
     """Return a plain config; Hydra takes a tenth of a second, and many tests ask for the same."""
-    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.compose import compose_job, without_hydra
 
-    return plain(compose(list(overrides), None))
+    return without_hydra(compose_job(list(overrides), None))
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import yaml
 from conftest import CONFIGS, ROOT
 
 from dlcourse.errors import UserError
-from dlcourse.schema.command_line import read
-from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.command_line import parse_command
+from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.validate import check, check_key
 from dlcourse.sweep.search_space import Space, read_spaces
 
@@ -107,13 +107,13 @@ def words_of(text: str) -> list[str]:
 def examine(text: str) -> None:
     """Check the runs that a command would start; raises UserError."""
     sweep = text.split()[1] == "sweep"
-    args, _ = read([*(["-m"] if sweep else []), *words_of(text)])
+    args, _ = parse_command([*(["-m"] if sweep else []), *words_of(text)])
     if args.help or args.hydra_help:
         return
     if args.multirun:
         examine_sweep(*read_spaces(args.overrides, args.config_dir), args.config_dir)
     else:
-        check(plain(compose(args.overrides, args.config_dir)))
+        check(without_hydra(compose_job(args.overrides, args.config_dir)))
 
 
 def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None) -> None:
@@ -123,7 +123,7 @@ def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None)
     """
     values = {space.key: space.values or (space.at(0), space.at(1)) for space in spaces}
     first = [f"{key}={some[0]}" for key, some in values.items()]
-    check(plain(compose([*fixed, *first], config_dir)))
+    check(without_hydra(compose_job([*fixed, *first], config_dir)))
     for key, some in values.items():
         for value in some[1:]:
             if (CONFIGS / key).is_dir():

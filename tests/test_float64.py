@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dlcourse import atomic_files
 from dlcourse.core import Observer
 from dlcourse.engine.run import run
-from dlcourse.train.batches import divide
+from dlcourse.train.batches import into_batches
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import fit
 from dlcourse.train.rng import epoch_order
@@ -27,7 +27,7 @@ def by_hand(model, cfg, train, epochs: int):
     inputs = (inputs - mean) * (1 / std)
     optimizer = torch.optim.Adam(model.parameters(), lr=cfg.optim.lr)
     for epoch in range(epochs):
-        for index in divide(epoch_order(len(train), cfg.seed, epoch), cfg.batch_size):
+        for index in into_batches(epoch_order(len(train), cfg.seed, epoch), cfg.batch_size):
             optimizer.zero_grad()
             F.cross_entropy(model(inputs[index]), train.targets[index]).backward()
             optimizer.step()
@@ -84,7 +84,7 @@ def test_a_stopped_run_resumes_to_the_same_bits_and_a_float32_run_can_start_one(
         run(cfg, tmp_path / "stopped", observers=[Stop()])
     run(cfg, tmp_path / "stopped")
     ends = [
-        atomic_files.load(tmp_path / name / "checkpoints/last.pt")["model"]
+        atomic_files.load_checked(tmp_path / name / "checkpoints/last.pt")["model"]
         for name in ("whole", "stopped")
     ]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])

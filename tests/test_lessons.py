@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from dlcourse.engine.datasets import divide, load_data
+from dlcourse.engine.datasets import load_data, split_training_data
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
 from dlcourse.train.fit import fit
@@ -96,7 +96,9 @@ def test_the_penalty_that_cross_validation_chooses_is_scikit_learns(compose, tmp
 
     train = load_data(cfg).train
     x, t = train.inputs.double().numpy(), train.targets.double().numpy()
-    folds = [(part.train.numpy(), part.val.numpy()) for part in divide(cfg, load_data(cfg))]
+    folds = [
+        (part.train.numpy(), part.val.numpy()) for part in split_training_data(cfg, load_data(cfg))
+    ]
     powers = PolynomialFeatures(cfg.model.order, include_bias=False)
     theirs = make_pipeline(StandardScaler(), powers, Ridge(solver="svd"))
     for penalty, loss in zip(penalties, losses, strict=True):

@@ -14,7 +14,7 @@ from conftest import composed, options
 from omegaconf import OmegaConf
 
 import dlcourse
-from dlcourse.engine.datasets import divide, load_data
+from dlcourse.engine.datasets import load_data, split_training_data
 from dlcourse.permutations import generator
 from dlcourse.random_streams import CURRENT, ONCE_BARE, Purpose, mix, of_version
 
@@ -130,7 +130,7 @@ def parts(data: str, split: str, root: Path, streams: int = CURRENT) -> list[tup
     wrong, dataset, cfg = replaced(str(root), streams, *words)
     return [
         (part.name, *((len(some), int(wrong[some].sum())) for some in (part.train, part.val)))
-        for part in divide(cfg, dataset)
+        for part in split_training_data(cfg, dataset)
     ]
 
 

@@ -20,7 +20,7 @@ from benchmarks.markdown import say, table
 from benchmarks.options import Options
 from benchmarks.workloads import BATCH, WITHOUT_VALIDATION, WORKLOADS, compose_workload, load_images
 from dlcourse.errors import UserError
-from dlcourse.timing.interleave import interleave, ratios, spread
+from dlcourse.timing.interleave import interleave, median_and_quartiles, ratios
 from dlcourse.timing.worker import wait_for_device
 
 TITLE = "The loop against one written by hand"
@@ -73,7 +73,7 @@ def row(name: str, kind: str, words: list[str], options: Options) -> list[str]:
         compare(name, ours.state.model, hand.model)
     pairs = ratios(times["dlcourse"], times["by hand"])
     values = [f"{median(times[side]):.3f}" for side in ("dlcourse", "by hand")]
-    return [name, kind, *values, spread(pairs, ".3f"), str(len(pairs))]
+    return [name, kind, *values, median_and_quartiles(pairs, ".3f"), str(len(pairs))]
 
 
 def in_turn(ours, hand, rounds: int) -> dict[str, list[float]]:

@@ -13,7 +13,7 @@ from benchmarks.markdown import say, table
 from benchmarks.options import Options
 from benchmarks.workloads import BATCH, WITHOUT_VALIDATION
 from dlcourse.errors import UserError
-from dlcourse.timing.interleave import interleave, ratios, spread
+from dlcourse.timing.interleave import interleave, median_and_quartiles, ratios
 
 TITLE = "Whole processes"
 GPU = False
@@ -48,8 +48,8 @@ def measure(options: Options) -> Iterator[str]:
     seconds = interleave(timers, options.rounds)
     first = next(iter(commands))
     rows = [
-        [name, spread(values, ".1f"),
-         "" if name == first else spread(ratios(values, seconds[first]))]
+        [name, median_and_quartiles(values, ".1f"),
+         "" if name == first else median_and_quartiles(ratios(values, seconds[first]))]
         for name, values in seconds.items()
     ]  # fmt: skip
     head = f"LeNet-5, MNIST, {EPOCHS} epochs and the test, {options.rounds} processes each; ours "

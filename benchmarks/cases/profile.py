@@ -10,7 +10,7 @@ from time import perf_counter
 from benchmarks.markdown import say, table
 from benchmarks.options import Options
 from benchmarks.workloads import WORKLOADS, compose_workload, load_images
-from dlcourse.timing.interleave import AROUND, STEP
+from dlcourse.timing.interleave import AROUND, STEP_PHASES
 from dlcourse.timing.worker import wait_for_device
 
 TITLE = "Where the time goes"
@@ -25,14 +25,14 @@ def measure(options: Options) -> Iterator[str]:
             break
         say(f"profile: {name}")
         shares, cost = profile(name, options)
-        rows.append([name, *(f"{shares[phase]:.1%}" for phase in (*STEP, *AROUND))])
+        rows.append([name, *(f"{shares[phase]:.1%}" for phase in (*STEP_PHASES, *AROUND))])
         costs.append(f"{name} {cost:+.0%}")
     note = (
         "An epoch of a default run: validation on a tenth, TensorBoard, history and checkpoints. "
         "Epochs are short here, so the last two columns are larger than in a real run. "
         f"What the clocks themselves cost: {', '.join(costs)}."
     )
-    yield f"{table(('model', *STEP, *AROUND), rows)}\n\n{note}"
+    yield f"{table(('model', *STEP_PHASES, *AROUND), rows)}\n\n{note}"
 
 
 def profile(name: str, options: Options) -> tuple[dict[str, float], float]:

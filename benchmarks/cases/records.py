@@ -13,7 +13,7 @@ from time import perf_counter
 from benchmarks.cases.process import TRAIN, wall
 from benchmarks.markdown import say, table
 from benchmarks.options import Options
-from dlcourse.timing.interleave import spread
+from dlcourse.timing.interleave import median_and_quartiles
 
 TITLE = "The recipes of the record tables"
 GPU = True
@@ -66,5 +66,9 @@ def row(name: str, data: str, folder: str, words: list[str], options: Options) -
         accuracy.append(100 * result["test"]["accuracy"])
         training.append(result["seconds"])
         say(f"records: {name} {accuracy[-1]:.2f} % in {whole[-1]:.1f} s")
-    values = [spread(accuracy, ".2f"), spread(training, ".1f"), spread(whole, ".1f")]
+    values = [
+        median_and_quartiles(accuracy, ".2f"),
+        median_and_quartiles(training, ".1f"),
+        median_and_quartiles(whole, ".1f"),
+    ]
     return [name, *values, str(len(whole))]

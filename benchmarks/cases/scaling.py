@@ -11,7 +11,7 @@ from benchmarks.cases.process import wall
 from benchmarks.markdown import say, table
 from benchmarks.options import Options
 from benchmarks.workloads import WITHOUT_VALIDATION, WORKLOADS, compose_workload, load_images
-from dlcourse.timing.interleave import interleave, spread
+from dlcourse.timing.interleave import interleave, median_and_quartiles
 
 TITLE = "How the time grows"
 GPU = True
@@ -77,7 +77,7 @@ def in_turn(head: str, timers: dict, examples: dict[str, int], options: Options)
         timer(0)
     seconds = interleave(timers, options.rounds)
     rows = [
-        [case, spread([examples[case] / value for value in values], ",.0f")]
+        [case, median_and_quartiles([examples[case] / value for value in values], ",.0f")]
         for case, values in seconds.items()
     ]
     return f"{head}\n\n{table(('', 'images/s (quartiles)'), rows)}"
@@ -130,5 +130,5 @@ def processes(head: str, cases: dict[str, list[str]], options: Options) -> str:
         return run
 
     seconds = interleave({case: timer(case) for case in cases}, min(options.rounds, 3))
-    rows = [[case, spread(values, ".1f")] for case, values in seconds.items()]
+    rows = [[case, median_and_quartiles(values, ".1f")] for case, values in seconds.items()]
     return f"{head}\n\n{table(('', 'seconds (quartiles)'), rows)}"

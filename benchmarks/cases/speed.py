@@ -12,7 +12,7 @@ from benchmarks.implementations import BASE, HALF, IMPLEMENTATIONS, MissingError
 from benchmarks.markdown import say, table
 from benchmarks.options import Options
 from benchmarks.workloads import BATCH, WORKLOADS
-from dlcourse.timing.interleave import interleave, ratios, spread
+from dlcourse.timing.interleave import interleave, median_and_quartiles, ratios
 
 TITLE = "Images a second"
 GPU = True
@@ -88,8 +88,11 @@ def written(name: str, options: Options, seconds: dict, peaks: dict, out: list[s
     for label, values in seconds.items():
         rows.append([
             label,
-            spread([examples / value for value in values], ",.0f"),
-            *("" if label == ours else spread(ratios(values, seconds[ours])) for ours in shown),
+            median_and_quartiles([examples / value for value in values], ",.0f"),
+            *(
+                "" if label == ours else median_and_quartiles(ratios(values, seconds[ours]))
+                for ours in shown
+            ),
             f"{peaks[label] / 2**20:,.0f}",
         ])  # fmt: skip
     columns = [

@@ -67,7 +67,7 @@ def with_null(content: Any) -> Any:
     return content
 
 
-def save(path: Path, content: dict) -> None:
+def save_checked(path: Path, content: dict) -> None:
     """Save tensors, numbers, strings, lists and dicts of them with the guarantee of ``write``."""
     import torch  # here, so that writing text does not wait for it
 
@@ -97,7 +97,7 @@ def load_arrays(path: Path) -> dict[str, Any]:
         raise damaged(path, error) from error
 
 
-def load(path: Path) -> dict:
+def load_checked(path: Path) -> dict:
     """Read what ``save`` wrote, after every byte was checked against its checksum.
 
     ``torch.load`` does not check the CRC-32 sums in its files, so a flipped bit would become part

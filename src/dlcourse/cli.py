@@ -20,12 +20,19 @@ from dlcourse.runs import run_folder
 from dlcourse.runs.prepare import prepare_run
 from dlcourse.runs.single_process import refuse_copies
 from dlcourse.schema import hydra_api
-from dlcourse.schema.catalogue import CONFIGS, HELP, overview
-from dlcourse.schema.command_line import read, typed_again
-from dlcourse.schema.compose import compose, compose_sweep, explain, plain, spread, sweep_points
+from dlcourse.schema.catalogue import CONFIGS, HELP, list_groups
+from dlcourse.schema.command_line import parse_command, typed_again
+from dlcourse.schema.compose import (
+    compose_job,
+    compose_sweep,
+    explain,
+    keep_for_options,
+    sweep_points,
+    without_hydra,
+)
 from dlcourse.schema.overrides import is_free, is_typed_again, key_of, not_typed
 from dlcourse.schema.trust import to_type
-from dlcourse.schema.validate import SWEEP, check, check_key
+from dlcourse.schema.validate import SWEEP_KEYS, check, check_key
 from dlcourse.sweep import manifest as sweep_manifest
 from dlcourse.terminal.command import in_own_form, one_message, own_name
 
@@ -39,35 +46,35 @@ def main() -> None:
             sys.path.append(os.getcwd())  # a user's own model lies in the folder they start from
         refuse_copies(os.environ)
         try:
-            carry_out(sys.argv[1:])
+            execute(sys.argv[1:])
         except (HydraException, OmegaConfBaseException) as error:
             raise explain(error) from error
 
 
-def carry_out(words: list[str]) -> None:
+def execute(words: list[str]) -> None:
     """Carry out a command; raises UserError before anything is started."""
-    args, words = read(words)
+    args, words = parse_command(words)
     if args.help:
         check_config_dir(args.config_dir)
         print(in_own_form(HELP))
-        print(overview([CONFIGS, *([Path(args.config_dir)] if args.config_dir else [])]))
+        print(list_groups([CONFIGS, *([Path(args.config_dir)] if args.config_dir else [])]))
         return
     if args.hydra_help or args.cfg or args.info or args.shell_completion:
         if args.multirun:
             raise UserError("--cfg and --info show one run.\nLeave -m out, or type check=true")
         sys.argv[1:] = words
-        hydra_api.show(run_composed_job)
+        hydra_api.run_hydra_flag(run_composed_job)
         return
     check_config_dir(args.config_dir)
     resumed = sweep_begun(args.overrides, args.config_dir)
     if resumed is not None:
-        run_sweep(resumed, args.config_dir)
+        start_sweep(resumed, args.config_dir)
     elif args.multirun:
-        run_sweep(prepare_sweep(args.overrides), args.config_dir)
+        start_sweep(prepare_sweep(args.overrides), args.config_dir)
     else:
-        cfg = compose(args.overrides, args.config_dir)
+        cfg = compose_job(args.overrides, args.config_dir)
         if cfg.hydra.mode == RunMode.MULTIRUN:
-            run_sweep(prepare_sweep(args.overrides), args.config_dir)
+            start_sweep(prepare_sweep(args.overrides), args.config_dir)
             return
         if cfg.hydra.sweeper.get("params"):
             raise UserError(f"This preset is a sweep.\nType {typed_again(['-m', *words])}")
@@ -83,7 +90,7 @@ def run_one(
     """
     for override in overrides:
         key = key_of(override)
-        if key.split(".")[0] in SWEEP and key != "check":
+        if key.split(".")[0] in SWEEP_KEYS and key != "check":
             raise UserError(
                 f"{override} is for a sweep, and this is one run.\nLeave it out, or type "
                 f"{typed_again(['-m', *words])}"
@@ -113,18 +120,18 @@ def run_composed_job(cfg: DictConfig) -> float:
     It is what Hydra's own sweepers and launchers call. They give a job its config alone, and leave
     its folder and overrides in ``HydraConfig``: this is the only place where it is read.
     """
-    config = plain(cfg)
+    config = without_hydra(cfg)
     check(config)  # the jobs of a sweeper other than Hydra's basic one are only known now
     own = OmegaConf.masked_copy(cast(DictConfig, HydraConfig.instance().cfg), "hydra")
     folder, overrides = Path(own.hydra.runtime.output_dir), list(own.hydra.overrides.task)
     return run_job(config, folder, overrides, hydra=OmegaConf.to_yaml(own))["best"]
 
 
-def run_sweep(overrides: list[str], config_dir: str | None) -> None:
+def start_sweep(overrides: list[str], config_dir: str | None) -> None:
     """Carry out a sweep, or what is missing of it; raises UserError before the first job."""
     cfg = compose_sweep(overrides, config_dir)
     for point in sweep_points(cfg, overrides):  # dlcourse's own sweeper checks its jobs by itself
-        config = plain(compose(point, config_dir))
+        config = without_hydra(compose_job(point, config_dir))
         try:
             check(config)
         except UserError as error:
@@ -160,7 +167,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
             )
     missing = not_typed(record.words, overrides)
     if record.config_dir and not config_dir:
-        own = run_folder.shown(Path(record.config_dir))
+        own = run_folder.short_path(Path(record.config_dir))
         missing += ["--config-dir", shlex.quote(own)]
         trusted = to_type({"jobs": sweep_manifest.stored_configs(folder)})
         missing += [trusted] if trusted and "trust" not in typed else []
@@ -180,7 +187,7 @@ def prepare_sweep(overrides: list[str]) -> list[str]:
     """Return the overrides of a new sweep; raises UserError for ``resume=``."""
     if any(key_of(override) == "resume" for override in overrides):
         raise UserError("resume= resumes one folder, a run's or a sweep's.\nLeave -m out")
-    return spread(overrides, overrides)
+    return keep_for_options(overrides, overrides)
 
 
 def check_only(config: dict) -> None:

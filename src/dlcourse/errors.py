@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-SHOWN = 10  # suggestions in one message
+MAX_SUGGESTIONS = 10  # suggestions in one message
 CLOSE = 0.6  # similarity, of 1: about one letter in three differs
 
 
@@ -52,8 +52,8 @@ def nearest(word: str, known: Iterable[str], close: Iterable[str] | None = None)
         return "nothing is allowed here"
     close = meant(word, known) if close is None else list(close)
     others = by_likeness(word, set(known) - set(close))
-    listed = known if len(known) <= SHOWN else [*close, *others][:SHOWN]
-    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    listed = known if len(known) <= MAX_SUGGESTIONS else [*close, *others][:MAX_SUGGESTIONS]
+    more = f" and {len(known) - MAX_SUGGESTIONS} more" if len(known) > MAX_SUGGESTIONS else ""
     question = did_you_mean(word, known, close)
     return f"{question} Allowed: {', '.join(listed)}{more}".strip()
 

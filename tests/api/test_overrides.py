@@ -7,7 +7,7 @@ import pytest
 
 from dlcourse.api.overrides import overrides_of
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.compose import compose_job, without_hydra
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_list_is_swept_in_a_sweep_and_one_value_in_a_run():
 )
 def test_a_path_reaches_the_config_whatever_is_in_its_name(name):
     overrides = overrides_of([], {"data.root": Path(name)}, None)
-    assert plain(compose(overrides, None))["data"]["root"] == name
+    assert without_hydra(compose_job(overrides, None))["data"]["root"] == name
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_the_epochs_are_shown_unless_it_is_quiet(from_python, capsys):
     run = from_python("model=mlp", "optim=sgd", quiet=False)
     shown = capsys.readouterr().out
     assert "epoch 2/2  train loss" in shown
-    assert f"Results are in {run_folder.shown(run.folder)}" in shown
+    assert f"Results are in {run_folder.short_path(run.folder)}" in shown
     from_python("model=mlp", "optim=sgd")
     assert capsys.readouterr().out == ""
 

@@ -27,7 +27,7 @@ FEW = Options(device="cpu", steps=2, rounds=2, models=("mlp",), without=COMPILED
 def here(monkeypatch):
     monkeypatch.setattr("dlcourse.timing.worker.Worker", SameProcess)
     monkeypatch.setattr(
-        "dlcourse.engine.autotune.FEW", 1e9
+        "dlcourse.engine.autotune.MIN_EXAMPLES", 1e9
     )  # no trial of seconds before a step or two
 
 
@@ -206,8 +206,8 @@ def test_turns_change_who_begins_and_give_everyone_the_same_rounds():
 
 
 def test_figures_are_told_with_their_quartiles():
-    assert interleave.spread([1.0, 2.0, 3.0, 4.0, 5.0]) == "3.00 (2.00 to 4.00)"
-    assert interleave.spread([7.0]) == "7.00 (7.00 to 7.00)"
+    assert interleave.median_and_quartiles([1.0, 2.0, 3.0, 4.0, 5.0]) == "3.00 (2.00 to 4.00)"
+    assert interleave.median_and_quartiles([7.0]) == "7.00 (7.00 to 7.00)"
 
 
 def test_a_document_gets_its_own_part_anew_and_keeps_all_else():

@@ -7,9 +7,9 @@ from same_process import SameProcess
 
 from dlcourse.commands import doctor
 from dlcourse.commands.main import run_command
-from dlcourse.timing.interleave import AROUND, STEP
+from dlcourse.timing.interleave import AROUND, STEP_PHASES
 
-PHASES = dict.fromkeys((*STEP, *AROUND), 0.0) | {"forward": 6.0, "backward": 4.0}
+PHASES = dict.fromkeys((*STEP_PHASES, *AROUND), 0.0) | {"forward": 6.0, "backward": 4.0}
 FACTS = {"streamed": False, "examples": 1000, "cpu": True, "threads": 1, "images": True}
 
 

@@ -16,13 +16,13 @@ from dlcourse.core import Dataset, Split
 def show(tmp_path, data_root, monkeypatch):
     """Return a function that runs the script in an empty folder and returns its figures."""
     monkeypatch.chdir(tmp_path)
-    figures, write = [], sheet.write
+    figures, write = [], sheet.write_sheet
 
     def write_and_keep(figure, name):
         figures.append(figure)
         return write(figure, name)
 
-    monkeypatch.setattr(sheet, "write", write_and_keep)
+    monkeypatch.setattr(sheet, "write_sheet", write_and_keep)
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["dlcourse show", f"data.root={data_root}", *words])

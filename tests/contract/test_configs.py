@@ -125,12 +125,12 @@ def test_a_config_begins_with_what_it_is_and_a_command_that_is_in_order(path, co
 
 def planned(words: list[str]):
     """Return what a sweep's words mean, every job composed and checked."""
-    from dlcourse.schema.compose import compose
+    from dlcourse.schema.compose import compose_job
     from dlcourse.sweep.plan import make_plan
     from dlcourse.sweep.search_space import read_spaces
 
     fixed, spaces = read_spaces(words, None)
-    return make_plan(compose(fixed, None), fixed, spaces, None)
+    return make_plan(compose_job(fixed, None), fixed, spaces, None)
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)

@@ -56,7 +56,7 @@ def shelf(tmp_path_factory, data_root):
         part = {IMAGES_KEY: images, "targets": torch.arange(200) % classes}
         content = {"train": part, "test": part, "classes": [str(n) for n in range(classes)]}
         (root / ".dlcourse").mkdir(exist_ok=True)
-        atomic_files.save(root / f".dlcourse/{name}.pt", content)
+        atomic_files.save_checked(root / f".dlcourse/{name}.pt", content)
     for number, image in enumerate(grey[:60, 0]):
         for folder in ("images", "notMNIST_small"):
             place = root / folder / "ABCDEFGHIJ"[number % 10]

@@ -179,7 +179,7 @@ def test_a_damaged_cache_is_named_and_made_again(small_mnist, tmp_path, caplog):
         second = load(tmp_path)
     assert str(cache) in caplog.text
     assert torch.equal(first.train.inputs, second.train.inputs)
-    assert atomic_files.load(cache)["train"][CACHED_IMAGES].shape == (20, 1, 28, 28)
+    assert atomic_files.load_checked(cache)["train"][CACHED_IMAGES].shape == (20, 1, 28, 28)
 
 
 def test_where_no_cache_can_be_kept_a_warning_says_so(tmp_path, caplog):
@@ -443,10 +443,10 @@ def test_ready_made_parts_are_used_as_such(tmp_path, compose):
             paint(tmp_path / f"{part}/dog/{number}.png", 20)
     dataset = images(compose, tmp_path)
     assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (18, 6, 4)
-    from dlcourse.engine.datasets import divide
+    from dlcourse.engine.datasets import split_training_data
 
     cfg = compose("data=image_folder")
-    (part,) = divide(cfg, dataset)
+    (part,) = split_training_data(cfg, dataset)
     assert part.val.tolist() == list(range(12, 18))
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import prepared
 
-from dlcourse.engine.datasets import divide, load_data
+from dlcourse.engine.datasets import load_data, split_training_data
 from dlcourse.errors import UserError
 from dlcourse.train.fit import fit
 
@@ -12,7 +12,7 @@ from dlcourse.train.fit import fit
 def test_the_truth_table_is_every_part_at_once(compose):
     cfg = compose("data=gates", "data.gate=and")
     dataset = load_data(cfg)
-    (part,) = divide(cfg, dataset)
+    (part,) = split_training_data(cfg, dataset)
     for split in (
         dataset.train.subset(part.train),
         dataset.train.subset(part.val),

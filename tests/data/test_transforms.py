@@ -189,8 +189,8 @@ def test_any_data_set_is_tested_on_fewer_examples(compose):
     [["data=moons", "data.test_examples=null"], ["split=nested", "data.test_examples=100"]],
 )
 def test_impossible_numbers_of_examples_are_refused(words, compose):
-    from dlcourse.schema.compose import plain
+    from dlcourse.schema.compose import without_hydra
     from dlcourse.schema.validate import check
 
     with pytest.raises(UserError, match="test_examples"):
-        check(plain(compose(*words)))
+        check(without_hydra(compose(*words)))

@@ -189,11 +189,11 @@ def by_predict(top, caplog, capsys):
         seen.append(batch)
         return batch.flatten(1)[:, :2].float()
 
-    (found,) = predict.list_images(str(top / "train/a"))
+    (found,) = predict.find_images(str(top / "train/a"))
     result = {"input_shape": [1, SIDE, SIDE], "classes": ["a", "b"]}
     runtime = SimpleNamespace(device="cpu", autocast=torch.no_grad)
     models = [(None, lambda batch: batch)]
-    predict.predict(models, ask, [found], result, runtime, "dlcourse.loss.mse.mse")
+    predict.prediction_rows(models, ask, [found], result, runtime, "dlcourse.loss.mse.mse")
     return seen[0][0, 0].numpy(), capsys.readouterr().err
 
 

@@ -18,7 +18,7 @@ from dlcourse.engine.reopen import load_model
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.schema.compose import plain
+from dlcourse.schema.compose import without_hydra
 from dlcourse.schema.facts import MOST_WHITENED
 from dlcourse.schema.validate import check
 from dlcourse.train.evaluate import evaluate
@@ -124,7 +124,8 @@ def test_a_run_keeps_its_map_for_evaluation_and_resumes_to_the_same_weights(tiny
         run(cfg, tmp_path / "stopped", observers=[Stop()])
     run(cfg, tmp_path / "stopped")
     last = [
-        atomic_files.load(tmp_path / name / "checkpoints/last.pt") for name in ("run", "stopped")
+        atomic_files.load_checked(tmp_path / name / "checkpoints/last.pt")
+        for name in ("run", "stopped")
     ]
     for name, weights in last[0]["model"].items():
         assert torch.equal(weights, last[1]["model"][name])
@@ -142,17 +143,17 @@ def test_weights_of_an_older_run_are_read_with_their_map(tiny, tmp_path):
     cfg = tiny("model=mlp", "max_epochs=1")
     run(cfg, tmp_path / "run")
     path = tmp_path / "run/checkpoints/best.pt"
-    content = atomic_files.load(path)
+    content = atomic_files.load_checked(path)
     del content["whitened"]
-    atomic_files.save(path, content)
+    atomic_files.save_checked(path, content)
     assert type(load_model(cfg, build(cfg.runtime)(), tmp_path / "run")[1]) is Standardize
 
 
 def test_too_many_inputs_are_refused_before_and_after_the_data_are_read(compose):
     cfg = compose("data=cifar10", "data.standardize=zca", "data.size=37")
     with pytest.raises(UserError, match=r"4,107\.\n.*data\.size=36 or less"):
-        check(plain(cfg))
-    check(plain(compose("data=cifar10", "data.standardize=zca", "data.size=36")))
+        check(without_hydra(cfg))
+    check(without_hydra(compose("data=cifar10", "data.standardize=zca", "data.size=36")))
     with pytest.raises(UserError, match="at most 4,096 inputs, and an example has 4,097"):
         whiten(part(torch.zeros(3, MOST_WHITENED + 1)), 0.0)
 

@@ -7,7 +7,7 @@ from conftest import prepared
 from torch import nn
 
 from dlcourse.engine import autotune
-from dlcourse.engine.autotune import PLAIN, USUAL, others, race, settle
+from dlcourse.engine.autotune import PYTORCH_DEFAULTS, USUAL, others, race, settle
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
@@ -36,19 +36,21 @@ def test_whether_a_small_run_is_measured_does_not_hang_on_its_seconds(
 ):
     cfg, *others_ = at_hand
     cfg.max_epochs = 500
-    monkeypatch.setattr(autotune, "SHORT", 0)  # as on a machine so busy that it would take hours
+    monkeypatch.setattr(
+        autotune, "MIN_SECONDS", 0
+    )  # as on a machine so busy that it would take hours
     monkeypatch.setattr(autotune, "measured", None)
     settle(cfg, *others_, tmp_path)
     assert run_folder.read_picks(tmp_path) == {"picked": USUAL, "measured": {}}
-    assert autotune.FEW > 1797 * 500, "the digits are a small run"
+    assert autotune.MIN_EXAMPLES > 1797 * 500, "the digits are a small run"
 
 
 def test_a_long_run_is_measured_and_what_is_faster_is_kept(at_hand, tmp_path, capsys, monkeypatch):
     gains = iter([1.5, 0.4])
     race = lambda now, then, seconds: (now(), then(), [next(gains)])[2]  # noqa: E731
     monkeypatch.setattr(autotune, "race", race)
-    monkeypatch.setattr(autotune, "FEW", 0)
-    monkeypatch.setattr(autotune, "SHORT", 0)
+    monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
+    monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     settle(*at_hand, tmp_path)
     picks = {"channels_last": True, "linear": "products"}
     measured = {"channels_last=true": 1.5, "linear=convolution": 0.4}
@@ -76,8 +78,8 @@ def test_plain_picks_nothing_and_writes_nothing(compose, tmp_path):
 def test_a_trial_changes_nothing_of_the_training(tiny, tmp_path, monkeypatch):
     cfg = tiny("model=lenet", "model.dropout=0.3", "data.examples=100")
     run(cfg, tmp_path / "usual")
-    monkeypatch.setattr(autotune, "FEW", 0)
-    monkeypatch.setattr(autotune, "SHORT", 0)
+    monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
+    monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     monkeypatch.setattr(autotune, "race", lambda now, then, seconds: (then(), [2.0])[1])
     monkeypatch.setattr(autotune, "others", lambda *_: [("channels_last", True)])
     run(cfg, tmp_path / "tried")
@@ -99,7 +101,7 @@ def test_a_race_tells_how_many_times_as_fast():
     steps = iter([9.0, 0.1, 0.2, 0.3])  # the first one of each is not counted
     assert race(lambda: 0.3, lambda: next(steps), 1.0) == pytest.approx([1, 1.5, 3])
     assert len(race(lambda: 0.3, lambda: 0.1, 2.0)) == 5
-    assert PLAIN.keys() == USUAL.keys()
+    assert PYTORCH_DEFAULTS.keys() == USUAL.keys()
 
 
 @pytest.mark.parametrize(
@@ -107,10 +109,10 @@ def test_a_race_tells_how_many_times_as_fast():
 )
 def test_what_may_be_faster_by_chance_is_not_kept(ratios, kept, at_hand, tmp_path, monkeypatch):
     monkeypatch.setattr(autotune, "race", lambda now, then, seconds: ratios)
-    monkeypatch.setattr(autotune, "FEW", 0)
-    monkeypatch.setattr(autotune, "SHORT", 0)
+    monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
+    monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     settle(*at_hand, tmp_path)
-    picked = {"channels_last": True, "linear": "convolution"} if kept else PLAIN
+    picked = {"channels_last": True, "linear": "convolution"} if kept else PYTORCH_DEFAULTS
     assert run_folder.read_picks(tmp_path)["picked"] == picked
 
 

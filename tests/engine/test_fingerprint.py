@@ -14,7 +14,7 @@ from PIL import Image
 
 import dlcourse
 from dlcourse.engine import fingerprint
-from dlcourse.engine.datasets import divide, load_data
+from dlcourse.engine.datasets import load_data, split_training_data
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
@@ -176,7 +176,7 @@ def test_images_that_were_added_are_counted_by_class(folder, tiny, tmp_path):
 
 def refuse_learned(cfg, folder: Path) -> None:
     dataset = load_data(cfg)
-    parts = divide(cfg, dataset)
+    parts = split_training_data(cfg, dataset)
     nested = any(part.test is not None for part in parts)
     fingerprint.refuse_learned(folder, fingerprint.divided(dataset, parts), nested=nested)
 
@@ -270,9 +270,9 @@ def test_an_older_run_is_resumed_with_the_division_that_it_had_and_a_note(tiny, 
 def test_another_division_of_the_same_data_is_refused(table, tmp_path, monkeypatch):
     begin(table, tmp_path / "run")
     dataset = load_data(table)
-    known = fingerprint.divided(dataset, divide(table, dataset))
+    known = fingerprint.divided(dataset, split_training_data(table, dataset))
     table.split.seed = 1
-    other = fingerprint.divided(dataset, divide(table, dataset))
+    other = fingerprint.divided(dataset, split_training_data(table, dataset))
     fingerprint.refuse_other_data(tmp_path / "run", known)
     with pytest.raises(UserError, match="divided in another way"):
         fingerprint.refuse_other_data(tmp_path / "run", other)

@@ -11,7 +11,7 @@ from dlcourse.engine.job import run_job
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.runs.prepare import prepare_run
-from dlcourse.schema.compose import compose as compose_with_hydra
+from dlcourse.schema.compose import compose_job
 
 TINY = ["model=mlp", "data.examples=60", "max_epochs=1", "observe=[]", "runtime=cpu"]
 
@@ -37,7 +37,7 @@ def test_a_run_is_composed_once(here, compositions):
 
 def test_counting_sees_a_second_composition(here, compositions):
     assert here(*TINY).returncode == 0
-    compose_with_hydra(TINY, None)
+    compose_job(TINY, None)
     assert len(compositions) == 2
 
 
@@ -54,7 +54,7 @@ def test_jobs_run_one_after_the_other_without_hydras_global(data_root, tmp_path,
     results = []
     for name in ("first", "second"):
         overrides = [*TINY, f"data.root={data_root}", f"hydra.run.dir={name}"]
-        run = prepare_run(compose_with_hydra(overrides, None), overrides, None)
+        run = prepare_run(compose_job(overrides, None), overrides, None)
         results.append(run_job(**run.arguments()))
         assert run_folder.stored_overrides(tmp_path / name) == overrides[:-1]
         assert run_folder.stored_choices(tmp_path / name)["model"] == "mlp"
@@ -71,7 +71,7 @@ def test_a_new_folder_is_removed_when_its_run_is_impossible(data_root, tmp_path,
     monkeypatch.chdir(tmp_path)
     folds = ["split=stratified_kfold", "split.folds=200"]  # of classes with fewer examples
     overrides = [*TINY, "data.examples=null", f"data.root={data_root}", *folds]
-    run = prepare_run(compose_with_hydra(overrides, None), overrides, None)
+    run = prepare_run(compose_job(overrides, None), overrides, None)
     assert run.folder.exists()
     with pytest.raises(UserError, match="smallest class"):
         run_job(**run.arguments())

@@ -11,7 +11,7 @@ from dlcourse import atomic_files
 from dlcourse.core import Metric
 from dlcourse.engine import predictions
 from dlcourse.engine import run as engine
-from dlcourse.engine.datasets import divide, examples_to_test, load_data
+from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.reopen import load_model
 from dlcourse.engine.result import measure_outputs
@@ -30,7 +30,7 @@ def by_hand(cfg, folder):
     """Run every fold's best weights anew; return (val outputs, test outputs, part) of each."""
     dataset, runtime = load_data(cfg), build(cfg.runtime)()
     found = []
-    for part in divide(cfg, dataset):
+    for part in split_training_data(cfg, dataset):
         model, standardize = load_model(cfg, runtime, folder / part.name)
         prepare = runtime.prepare(dataset.input_shape)
         with torch.no_grad():

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from dlcourse import atomic_files
 from dlcourse.core import Record
-from dlcourse.engine.resume import differences
+from dlcourse.engine.resume import end_differences
 from dlcourse.engine.run import share_of_time
 from dlcourse.runs import run_folder
 from dlcourse.train.checkpoint import Checkpoint, restore
@@ -21,7 +21,7 @@ SMALL = ["model=mlp", "model.widths=[8]", "model.dropout=0.2", "data.examples=60
 
 
 def end(folder):
-    content = atomic_files.load(folder / "checkpoints/last.pt")
+    content = atomic_files.load_checked(folder / "checkpoints/last.pt")
     return [content["model"][name] for name in sorted(content["model"])]
 
 
@@ -39,7 +39,7 @@ def test_a_later_end_is_that_of_the_long_run_exactly_where_no_difference_is_said
     )
     state, fold, recipe = prepared(short)
     fit(state, fold, recipe, [Checkpoint(tmp_path)])
-    said = list(differences(long, short, state.history))
+    said = list(end_differences(long, short, state.history))
     assert bool(said) == (schedule not in EXACT)
     state, fold, recipe = prepared(long)
     continued = fit(restore(state, tmp_path), fold, recipe)
@@ -50,9 +50,9 @@ def test_a_later_end_is_that_of_the_long_run_exactly_where_no_difference_is_said
 def test_what_else_depends_on_the_number_of_epochs_is_said(tiny):
     history = [Record(epoch, {"val/accuracy": 0.5}) for epoch in (1, 2, 3)]
     ends = [tiny(*SMALL, f"max_epochs={epochs}") for epochs in (2.5, 4)]
-    assert any("Epoch 3 was cut" in note for note in differences(*ends[::-1], history))
+    assert any("Epoch 3 was cut" in note for note in end_differences(*ends[::-1], history))
     ends = [tiny(*SMALL, "average=lookahead", f"max_epochs={epochs}") for epochs in (3, 4)]
-    assert any("average" in note for note in differences(*ends[::-1], history))
+    assert any("average" in note for note in end_differences(*ends[::-1], history))
 
 
 def test_a_finished_run_with_more_epochs_has_a_new_result_that_names_the_earlier_one(

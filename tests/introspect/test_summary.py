@@ -8,7 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from dlcourse.engine.instantiate import build
 from dlcourse.introspect.receptive_field import ReceptiveField
-from dlcourse.introspect.summary import measure, state_bytes, summarize
+from dlcourse.introspect.summary import run_forward, state_bytes, summarize_model
 from dlcourse.layer.hand_written import HandWritten
 from dlcourse.layer.pool import pool_layer
 from dlcourse.schema.validate import NOT_ARGUMENTS
@@ -18,7 +18,7 @@ IMAGE = (3, 16, 16)
 
 def rows(*layers: nn.Module, shape=IMAGE) -> list:
     """Return what is said of layers in a row."""
-    return summarize(lambda: nn.Sequential(*layers), shape).layers
+    return summarize_model(lambda: nn.Sequential(*layers), shape).layers
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_figures_of_papers_and_of_torchvision_at_224(
 ):
     """Araujo, Norris and Sim 2019 for the fields; VGG's by hand: 15.5 G."""
     make = build(compose(f"model={name}").model)
-    summary = summarize(lambda: make((3, 224, 224), 1000), (3, 224, 224))
+    summary = summarize_model(lambda: make((3, 224, 224), 1000), (3, 224, 224))
     assert summary.parameters == parameters
     assert multiply_adds in (None, summary.multiply_adds)
     assert max(layer.seen[0].size for layer in summary.layers if layer.seen) == field
@@ -43,7 +43,7 @@ def test_the_figures_of_papers_and_of_torchvision_at_224(
 
 def test_lenets_multiply_adds_by_hand(compose):
     make = build(compose("model=lenet").model)
-    summary = summarize(lambda: make((1, 32, 32), 10), (1, 32, 32))
+    summary = summarize_model(lambda: make((1, 32, 32), 10), (1, 32, 32))
     convolutions = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 6 * 25
     assert summary.multiply_adds == convolutions + 400 * 120 + 120 * 84 + 84 * 10 == 416_520
     assert summary.parameters == 61_706
@@ -67,7 +67,7 @@ def test_attention_counts_and_the_map_of_many_tokens_takes_no_memory(kind):
         "ours": lambda: SelfAttention(width, 2),
         "encoder": lambda: nn.TransformerEncoderLayer(width, 2, 32, batch_first=True),
     }[kind]
-    summary = summarize(layer, (tokens, width))
+    summary = summarize_model(layer, (tokens, width))
     pairs = 2 * tokens * tokens * width  # queries with keys, and their shares of the values
     perceptron = 0 if kind == "ours" else 2 * tokens * width * 32
     assert summary.multiply_adds == 4 * tokens * width * width + pairs + perceptron
@@ -76,7 +76,7 @@ def test_attention_counts_and_the_map_of_many_tokens_takes_no_memory(kind):
 
 
 def test_no_memory_is_taken():
-    summary = summarize(lambda: nn.Linear(10**6, 10**7), (10**6,))  # 40 terabytes
+    summary = summarize_model(lambda: nn.Linear(10**6, 10**7), (10**6,))  # 40 terabytes
     assert summary.weights == summary.gradients == 4 * (10**13 + 10**7)
     assert summary.multiply_adds == 10**13
 
@@ -96,7 +96,7 @@ class Chooses(nn.Module):
 
 
 def test_a_model_that_looks_at_values_is_run_with_them_and_shared_weights_count_once():
-    (layer,) = summarize(Chooses, (4,)).layers
+    (layer,) = summarize_model(Chooses, (4,)).layers
     assert (layer.name, layer.parameters, layer.multiply_adds) == ("layer", 20, 3 * 16)
 
 
@@ -115,7 +115,7 @@ class Paths(nn.Module):
 
 
 def test_where_paths_meet_the_largest_field_counts_and_idle_layers_come_last():
-    layers = summarize(Paths, IMAGE).layers
+    layers = summarize_model(Paths, IMAGE).layers
     assert [layer.name for layer in layers] == ["one", "three", "five", "", "idle"]
     assert [layer.seen and layer.seen[0].size for layer in layers] == [1, 3, 5, 5, None]
     assert layers[-1].output == ()
@@ -190,7 +190,7 @@ def test_the_field_is_where_the_gradient_reaches():
         nn.init.constant_(parameter, 0.1)
     inputs = torch.ones(1, 3, 60, 60, requires_grad=True)
     net(inputs)[0, 0, 6, 6].backward()
-    seen = measure(net, (3, 60, 60)).layers[-1].seen
+    seen = run_forward(net, (3, 60, 60)).layers[-1].seen
     for field, over in zip(seen, (2, 1), strict=True):
         reached = inputs.grad[0, 0].sum(over - 1).nonzero().flatten()
         first = field.start + 6 * field.jump
@@ -200,7 +200,7 @@ def test_the_field_is_where_the_gradient_reaches():
 def test_what_autograd_keeps_is_what_the_allocator_gives_out(compose):
     model = build(compose("model=convnet").model)((1, 28, 28), 10)
     batch = 8
-    expected = measure(model, (1, 28, 28)).saved * batch
+    expected = run_forward(model, (1, 28, 28)).saved * batch
     inputs = torch.zeros(batch, 1, 28, 28)
     model.train()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:

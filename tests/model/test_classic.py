@@ -9,7 +9,7 @@ from torch import nn
 
 from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
-from dlcourse.introspect.summary import summarize
+from dlcourse.introspect.summary import summarize_model
 from dlcourse.model.resnet_cifar import PaddedShortcut
 from dlcourse.schema.facts import fact
 from dlcourse.schema.validate import check
@@ -110,7 +110,7 @@ def test_a_dilated_convnet_sees_further_with_the_same_weights(
 ):
     words = (f"model.dilation={dilation}", f"model.padding={padding}", "model.norm=none")
     make_it = build(compose("model=convnet", *words).model)
-    layers = summarize(lambda: make_it((1, 28, 28), 10), (1, 28, 28)).layers
+    layers = summarize_model(lambda: make_it((1, 28, 28), 10), (1, 28, 28)).layers
     (second,) = (layer for layer in layers if layer.name == "features.2")
     assert second.output == (64, maps, maps)
     assert second.seen[0].size == field

@@ -9,7 +9,7 @@ from dlcourse.engine.datasets import load_data
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
-from dlcourse.runs.messages import lines
+from dlcourse.runs.messages import folds_table
 from dlcourse.train.fit import fit
 
 EVEN_SINE = (
@@ -46,10 +46,10 @@ def test_the_coefficients_are_numpys(order, standardize, compose, tmp_path):
     if (order, standardize) != (9, "none"):  # whose powers float32 cannot tell apart
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-3)
     assert result["parameters"] == order + 1
-    (line,) = lines(result, 1000)
+    (line,) = folds_table(result, 1000)
     assert line.startswith(f"coefficients w_0={ours[0]:.6g}")
     assert line.endswith(f"w_{order}={ours[-1]:.6g}")
-    narrow = lines(result, 40)
+    narrow = folds_table(result, 40)
     assert max(map(len, narrow)) <= 40
     assert " ".join(part.strip() for part in narrow) == line
 

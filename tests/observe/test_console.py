@@ -152,12 +152,12 @@ def test_a_duration_is_short(seconds, said):
 
 
 def test_long_work_is_reported_once_without_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(live_line, "PLAIN", 0.01)
+    monkeypatch.setattr(live_line, "SECONDS_BEFORE_LINE", 0.01)
     with live_line.working("solving", 10) as advance:
         advance(3)
         sleep(0.1)
     assert capsys.readouterr().err == "solving ...\n"
-    monkeypatch.setattr(live_line, "PLAIN", 10.0)
+    monkeypatch.setattr(live_line, "SECONDS_BEFORE_LINE", 10.0)
     with live_line.working("solving"):
         pass
     assert capsys.readouterr().err == ""

@@ -29,11 +29,13 @@ def finished(tmp_path_factory):
     """Return the folder of a run that TensorBoard and the history have watched."""
     from omegaconf import OmegaConf
 
-    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.compose import compose_job, without_hydra
 
     folder = tmp_path_factory.mktemp("watched")
     words = [f"data.root={folder}/data", "data.examples=60", "max_epochs=3", "model=mlp"]
-    cfg = OmegaConf.create(plain(compose([*words, "observe=[history,tensorboard]"], None)))
+    cfg = OmegaConf.create(
+        without_hydra(compose_job([*words, "observe=[history,tensorboard]"], None))
+    )
     run(cfg, folder / "run")
     return folder / "run"
 

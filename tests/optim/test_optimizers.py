@@ -40,8 +40,8 @@ def test_an_optimizer_resumed_from_a_file_ends_with_the_same_weights(name, tiny,
         state, _, _ = prepared(cfg)
         state.model.load_state_dict(first.model.state_dict())
         if epochs == 4:
-            atomic_files.save(tmp_path / "state.pt", first.optimizer.state_dict())
-            state.optimizer.load_state_dict(atomic_files.load(tmp_path / "state.pt"))
+            atomic_files.save_checked(tmp_path / "state.pt", first.optimizer.state_dict())
+            state.optimizer.load_state_dict(atomic_files.load_checked(tmp_path / "state.pt"))
             state.history = list(first.history)
         run_until(state, fold, recipe, epochs)
         first = state

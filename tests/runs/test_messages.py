@@ -4,7 +4,7 @@ import pytest
 
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
-from dlcourse.runs.messages import lines
+from dlcourse.runs.messages import folds_table
 
 RESULT = {
     "folds": [{}, {}, {}],
@@ -16,7 +16,7 @@ RESULT = {
 
 
 def test_folds_are_shown_with_what_they_say_pooled_and_together():
-    assert lines(RESULT, 80) == [
+    assert folds_table(RESULT, 80) == [
         "3 folds               val  out-of-fold val             test  ensemble test",
         "loss      0.1713 ± 0.0280           0.1714  1.0000 ± 0.0000         0.1661",
         "accuracy  0.9555 ± 0.0067           0.9556  0.9611 ± 0.0028         0.9694",
@@ -25,7 +25,7 @@ def test_folds_are_shown_with_what_they_say_pooled_and_together():
 
 @pytest.mark.parametrize("width", range(30, 100, 7))
 def test_the_table_is_no_wider_than_the_terminal(width):
-    table = lines(RESULT, width)
+    table = folds_table(RESULT, width)
     assert max(map(len, table)) <= width
     assert table[2].startswith("accuracy")
     assert "0.9555 ± 0.0067" in table[2]
@@ -33,9 +33,9 @@ def test_the_table_is_no_wider_than_the_terminal(width):
 
 def test_a_hold_out_has_no_table(tiny, tmp_path):
     run(tiny("model=mlp"), tmp_path / "run")
-    assert lines(run_folder.read_result(tmp_path / "run"), 80) == []
+    assert folds_table(run_folder.read_result(tmp_path / "run"), 80) == []
 
 
 def test_a_result_of_an_older_run_gets_the_columns_it_has():
     old = {"mean": {"val/loss": 1.0}, "std": {"val/loss": 0.5}, "folds": [{}, {}]}
-    assert lines(old, 80) == ["2 folds              val", "loss     1.0000 ± 0.5000"]
+    assert folds_table(old, 80) == ["2 folds              val", "loss     1.0000 ± 0.5000"]

@@ -8,7 +8,7 @@ from conftest import CONFIGS, options
 from omegaconf import OmegaConf
 
 from dlcourse.runs.migrate import EVERY, OF_A_CLASS, OF_A_GROUP, completed
-from dlcourse.schema.compose import plain
+from dlcourse.schema.compose import without_hydra
 from dlcourse.sweep.manifest import identity_of
 
 
@@ -65,7 +65,7 @@ def test_every_key_that_is_filled_in_is_one_of_today(compose):
 
 @pytest.mark.parametrize("runtime", ["cpu", "plain"])
 def test_a_sweep_has_the_identity_that_it_had_before_fast_paths(compose, runtime):
-    config = plain(compose("model=mlp", f"runtime={runtime}"))
+    config = without_hydra(compose("model=mlp", f"runtime={runtime}"))
     before = deepcopy(config)
     del before["runtime"]["fast_paths"]
     assert identity_of(config, ["seeds=2"]) == identity_of(before, ["seeds=2"])

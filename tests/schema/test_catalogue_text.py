@@ -9,14 +9,14 @@ from dlcourse.schema.catalogue import (
     contract,
     defaults,
     files_of,
-    overview,
+    list_groups,
     read_choice,
     shortened_header,
     typed_value,
 )
 from dlcourse.schema.validate import GROUPS, MULTIPLE
 
-TEXT = overview([CONFIGS])
+TEXT = list_groups([CONFIGS])
 
 
 def sections() -> dict[str, list[str]]:
@@ -56,7 +56,7 @@ def test_a_users_own_configs_are_listed_and_go_before_ours(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/wide.yaml").write_text("# A wide one (Me 2024).\n_target_: my_model.Wide\n")
     (tmp_path / "model/lenet.yaml").write_text("_target_: my_model.LeNet\nbroken: [\n")
-    text = overview([CONFIGS, tmp_path])
+    text = list_groups([CONFIGS, tmp_path])
     assert "wide" in text
     assert "A wide one (Me 2024)." in text
     assert "LeNet-5: two convolutions" not in text

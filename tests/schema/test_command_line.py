@@ -8,13 +8,12 @@ from conftest import CONFIGS, options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.errors import SHOWN, UserError, bare, nearest
+from dlcourse.errors import MAX_SUGGESTIONS, UserError, bare, nearest
 from dlcourse.schema.arguments import arguments, corrected
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.catalogue import read_choice
-from dlcourse.schema.command_line import one_run, read
-from dlcourse.schema.compose import compose as composed
-from dlcourse.schema.compose import known_keys, plain
+from dlcourse.schema.command_line import one_run, parse_command
+from dlcourse.schema.compose import compose_job, known_keys, without_hydra
 from dlcourse.schema.suggest import keys_meant, option_meant, unknown_key, unknown_option
 from dlcourse.schema.synonyms import KEY_SYNONYMS, OPTION_SYNONYMS
 from dlcourse.schema.validate import GROUPS, MULTIPLE, check
@@ -30,7 +29,7 @@ RIGHT = {"optim.lr=0.1": ["--lr 0.1", "--lr=0.1", "-lr=0.1", "lr = 0.1", "lr= 0.
 
 def refused(*words: str) -> str:
     with pytest.raises(UserError) as error:
-        read(words)
+        parse_command(words)
     return str(error.value)
 
 
@@ -51,7 +50,7 @@ def test_a_list_with_spaces_is_answered_with_the_right_command():
 
 @given(st.permutations(["--config-dir=configs", "-m", "seed=1", "optim=sgd,adam"]))
 def test_flags_may_stand_anywhere(words):
-    args, ordered = read(words)
+    args, ordered = parse_command(words)
     assert args.multirun
     assert args.config_dir == "configs"
     assert {"-m", "--config-dir=configs"} == set(ordered[:2])
@@ -87,16 +86,16 @@ def test_a_forgotten_m_is_named_with_the_whole_command(word, named):
 def test_any_text_can_be_typed_as_the_message_says(text):
     """As it is, or in the quotes that the message names, which the shell and Hydra take off."""
     try:
-        args, _ = read([f"data.root={text}"])
+        args, _ = parse_command([f"data.root={text}"])
     except UserError as error:
-        args, _ = read(shlex.split(str(error).rpartition("For this text type ")[2]))
-    assert composed(args.overrides, None).data.root == text
+        args, _ = parse_command(shlex.split(str(error).rpartition("For this text type ")[2]))
+    assert compose_job(args.overrides, None).data.root == text
 
 
 def test_a_text_that_looks_like_a_reference_is_refused():
     for typed in ("data.root=a${b", r"data.root='a\${b'"):
         with pytest.raises(UserError):
-            plain(composed(read([typed])[0].overrides, None))
+            without_hydra(compose_job(parse_command([typed])[0].overrides, None))
 
 
 IMPOSSIBLE = [
@@ -158,7 +157,7 @@ def test_there_are_some_suggestions_and_never_more_than_ten(word, known):
     for text in (nearest(word, known), unknown_option("model", word, known, False)):
         allowed = text.partition("Allowed: ")[2].split(".\n")[0].split(" and ")[0]
         assert ("nothing is allowed" in text) == (not known)
-        assert not known or 1 <= len(allowed.split(", ")) <= min(SHOWN, len(set(known)))
+        assert not known or 1 <= len(allowed.split(", ")) <= min(MAX_SUGGESTIONS, len(set(known)))
         assert "; ." not in text
     assert "; ." not in unknown_key(word, "1", [*known, "seed"], lambda key: [], "train.py")
 
@@ -173,7 +172,7 @@ def test_there_are_some_suggestions_and_never_more_than_ten(word, known):
 )  # fmt: skip
 def test_the_fields_other_names_are_answered_with_ours(typed, answer):
     with pytest.raises(UserError) as error:
-        check(plain(composed([typed], None)))
+        check(without_hydra(compose_job([typed], None)))
     assert str(error.value).splitlines()[-1].endswith(f" {answer}")
 
 
@@ -185,7 +184,7 @@ def test_options_of_ones_own_are_suggested(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/wide.yaml").write_text("_target_: my.Wide\n")
     with pytest.raises(UserError, match=r"did you mean wide\?.*\nType model=wide"):
-        composed(["model=wyde"], str(tmp_path))
+        compose_job(["model=wyde"], str(tmp_path))
 
 
 USAGE = "Measure.\n\n    python scripts/evaluate.py run=<folder>\n\nMore.\n"

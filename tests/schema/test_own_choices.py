@@ -3,8 +3,7 @@
 import pytest
 
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import compose as composed
-from dlcourse.schema.compose import plain
+from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.overrides import DECLARATIONS, all_keys
 from dlcourse.schema.validate import check
 
@@ -20,7 +19,7 @@ def own_loss(tmp_path):
         (tmp_path / "loss").mkdir(exist_ok=True)
         text = f"_target_: my.focal\n_partial_: true\ngamma: 2.0\n{declared}\n"
         (tmp_path / "loss/focal.yaml").write_text(text)
-        config = plain(composed(["loss=focal", *overrides], str(tmp_path)))
+        config = without_hydra(compose_job(["loss=focal", *overrides], str(tmp_path)))
         check(config)
         return config
 
@@ -29,7 +28,7 @@ def own_loss(tmp_path):
 
 def test_what_dlcourse_declares_of_its_choices_is_not_in_the_config(compose):
     cfg = compose("augment=[mixup,crop]", "metric=[accuracy,top_k]", "data=csv", "data.file=a.csv")
-    declared = [key for key in all_keys(plain(cfg)) if key.split(".")[-1] in DECLARATIONS]
+    declared = [key for key in all_keys(without_hydra(cfg)) if key.split(".")[-1] in DECLARATIONS]
     assert declared == []
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 
-from dlcourse.schema.compose import CONFIGS, compose, spread
+from dlcourse.schema.compose import CONFIGS, compose_job, keep_for_options
 from dlcourse.sweep.conditional_keys import ConditionalKeys
 from dlcourse.sweep.job import FolderNames, Job
 from dlcourse.sweep.manifest import Manifest
@@ -32,14 +32,14 @@ def spaces_of(*words: str) -> list[Space]:
 
 def conditional_keys_of(*words: str) -> ConditionalKeys:
     """Return the spaces of a command and which options they belong to."""
-    fixed, spaces = read_spaces(spread(list(words), list(words)), loader())
+    fixed, spaces = read_spaces(keep_for_options(list(words), list(words)), loader())
     return ConditionalKeys(spaces, fixed, None)
 
 
 def planned(*words: str, config_dir: str | None = None) -> Plan:
     """Return what a command means, as ``-m`` finds it out."""
-    fixed, spaces = read_spaces(spread(list(words), list(words)), loader())
-    return make_plan(compose(fixed, config_dir), fixed, spaces, config_dir)
+    fixed, spaces = read_spaces(keep_for_options(list(words), list(words)), loader())
+    return make_plan(compose_job(fixed, config_dir), fixed, spaces, config_dir)
 
 
 class Told:

@@ -4,7 +4,7 @@ import pytest
 from planning import SMALL, planned
 
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import compose, plain, spread
+from dlcourse.schema.compose import compose_job, keep_for_options, without_hydra
 from dlcourse.sweep import plan as plan_module
 from dlcourse.sweep.manifest import MAY_CHANGE, values_of
 from dlcourse.sweep.settings import OnError, read_on_error
@@ -20,7 +20,7 @@ def test_a_job_is_what_its_words_would_be_by_themselves():
     plan = planned(*SMALL, "sweep=zip", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=2", "seed=3")
     assert len(plan.jobs) == 2
     for job in (job for jobs in plan.jobs for job in jobs):
-        assert job.config == plain(compose([*SMALL, *job.words], None))
+        assert job.config == without_hydra(compose_job([*SMALL, *job.words], None))
     assert [job.config["seed"] for job in plan.jobs[0]] == [3, 4]
     assert len({job.folder for jobs in plan.jobs for job in jobs}) == 4
 
@@ -169,12 +169,12 @@ def test_a_word_of_a_swept_group_becomes_a_list_of_one():
         "optim.momentum@sgd=0.5",
         "seed=1",
     ]
-    assert spread(["-m", *typed], typed) == [
+    assert keep_for_options(["-m", *typed], typed) == [
         "-m", "optim=sgd,adam", "optim.lr=choice(0.1)", "model.widths=[8]",
         "optim.momentum@sgd=choice(0.5)", "seed=1",
     ]  # fmt: skip
     lists = ["model=mlp,cascade", "model.widths=[8,4]", "~model.norm", "+model.speed=2"]
-    assert spread(lists, lists) == [
+    assert keep_for_options(lists, lists) == [
         "model=mlp,cascade", "model.widths=choice([8,4])", "~model.norm", "+model.speed=choice(2)",
     ]  # fmt: skip
 

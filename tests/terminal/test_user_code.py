@@ -6,8 +6,7 @@ import pytest
 
 from dlcourse.engine.instantiate import build_all
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import compose as composed
-from dlcourse.schema.compose import plain
+from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.kinds import Number
 from dlcourse.schema.validate import check, values
 from dlcourse.terminal import user_code
@@ -60,14 +59,14 @@ BROKEN = {
 def test_broken_yaml_gets_one_message_with_the_place(text, message, mine, tmp_path):
     mine(text)
     with pytest.raises(UserError, match=re.compile(message, re.DOTALL)) as error:
-        composed(["model=own"], str(tmp_path / "c"))
+        compose_job(["model=own"], str(tmp_path / "c"))
     assert len(str(error.value).splitlines()) == 2
 
 
 def test_one_of_several_is_nested_under_its_name(mine, tmp_path):
     mine("_target_: own.change\n", group="augment")
     with pytest.raises(UserError, match=r"augment/own\.yaml does not say"):
-        composed(["augment=[own]"], str(tmp_path / "c"))
+        compose_job(["augment=[own]"], str(tmp_path / "c"))
 
 
 WRONG = {
@@ -88,7 +87,7 @@ def test_wrong_code_gets_one_message_with_the_place_before_data_are_read(
     mine(code=code)
     from omegaconf import OmegaConf
 
-    config = plain(composed(["model=own"], str(tmp_path / "c")))
+    config = without_hydra(compose_job(["model=own"], str(tmp_path / "c")))
     check(config)
     with pytest.raises(UserError, match=re.compile(message, re.DOTALL)):
         build_all(OmegaConf.create(config))
@@ -150,7 +149,7 @@ def test_the_frames_of_dlcourse_and_of_libraries_are_not_ones_own():
 
 @pytest.fixture(scope="module")
 def config() -> dict:
-    return plain(composed(["model=mlp", "augment=[crop]"], None))
+    return without_hydra(compose_job(["model=mlp", "augment=[crop]"], None))
 
 
 def test_a_mapping_is_refused_for_every_key_that_has_bounds(config):

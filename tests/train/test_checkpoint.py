@@ -70,7 +70,8 @@ def test_a_stopped_run_ends_bitwise_like_one_that_was_not(optim, epoch, tiny, tm
     assert history(whole) == history(parts)
     for name in ("last.pt", "best.pt"):
         first, second = (
-            atomic_files.load(tmp_path / run / "checkpoints" / name) for run in ("whole", "parts")
+            atomic_files.load_checked(tmp_path / run / "checkpoints" / name)
+            for run in ("whole", "parts")
         )
         for a, b in zip(first["model"].values(), second["model"].values(), strict=True):
             assert torch.equal(a, b)
@@ -141,7 +142,7 @@ def test_without_a_checkpoint_the_state_stays_fresh(tiny, tmp_path):
 def test_any_flipped_bit_and_any_missing_end_is_noticed(tmp_path):
     path = tmp_path / "some.pt"
     content = {"model": {"weight": torch.randn(2000)}, "history": [[1, {"val/loss": 0.5}]]}
-    atomic_files.save(path, content)
+    atomic_files.save_checked(path, content)
     whole = path.read_bytes()
     generator = random.Random(0)
     noticed = unchanged = 0
@@ -150,7 +151,7 @@ def test_any_flipped_bit_and_any_missing_end_is_noticed(tmp_path):
         damaged[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
         path.write_bytes(damaged)
         try:
-            loaded = atomic_files.load(path)
+            loaded = atomic_files.load_checked(path)
         except atomic_files.DamagedFileError:
             noticed += 1
         else:  # a bit that carries nothing, such as a date inside the archive
@@ -161,12 +162,12 @@ def test_any_flipped_bit_and_any_missing_end_is_noticed(tmp_path):
     for length in (0, 1, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(atomic_files.DamagedFileError):
-            atomic_files.load(path)
+            atomic_files.load_checked(path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "some.pt"
-    atomic_files.save(path, {"number": 1})
+    atomic_files.save_checked(path, {"number": 1})
 
     def fail(file):
         file.write(b"half")
@@ -174,7 +175,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
     with pytest.raises(OSError, match="No space"):
         atomic_files.write(path, fail)
-    assert atomic_files.load(path) == {"number": 1}
+    assert atomic_files.load_checked(path) == {"number": 1}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -187,7 +188,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"model": Bomb()}, tmp_path / "bomb.pt")
     with pytest.raises(atomic_files.DamagedFileError):
-        atomic_files.load(tmp_path / "bomb.pt")
+        atomic_files.load_checked(tmp_path / "bomb.pt")
     assert not (tmp_path / "bomb.txt").exists()
 
 

@@ -59,7 +59,8 @@ def trained(cfg, folder):
 
 def kept(folder):
     return {
-        name: atomic_files.load(folder / "checkpoints" / name) for name in ("last.pt", "best.pt")
+        name: atomic_files.load_checked(folder / "checkpoints" / name)
+        for name in ("last.pt", "best.pt")
     }
 
 
@@ -172,9 +173,9 @@ def test_initial_weights_and_restored_ones_that_are_not_finite_are_refused(tiny,
     fit(state, fold, recipe, [Checkpoint(tmp_path / "run")])
     for name in ("last.pt", "best.pt"):
         path = tmp_path / "run/checkpoints" / name
-        content = atomic_files.load(path)
+        content = atomic_files.load_checked(path)
         content["model"]["output.bias"][0] = math.nan
-        atomic_files.save(path, content)
+        atomic_files.save_checked(path, content)
     state, fold, recipe = prepared(cfg)
     with pytest.raises(UserError, match=r"best\.pt holds weights .* finite: output\.bias"):
         read_best(state.model, tmp_path / "run")

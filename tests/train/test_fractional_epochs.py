@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import prepared, same
 
-from dlcourse.train.batches import all_steps, divide, steps_left
+from dlcourse.train.batches import all_steps, into_batches, steps_left
 from dlcourse.train.checkpoint import Checkpoint, restore
 from dlcourse.train.fit import fit
 
@@ -42,7 +42,7 @@ def test_a_part_of_an_epoch_has_its_share_of_the_steps_and_one_at_least(steps, l
 @pytest.mark.parametrize("epochs", [0.3, 1, 2, 2.5, 3.99])
 @pytest.mark.parametrize("batch", [1, 7, 16, 40])
 def test_all_steps_are_those_of_all_epochs(epochs, batch):
-    whole, total, left = len(divide(torch.arange(40), batch)), 0, epochs
+    whole, total, left = len(into_batches(torch.arange(40), batch)), 0, epochs
     while left > 0:
         total, left = total + steps_left(whole, left), left - 1
     assert all_steps(40, batch, epochs) == total

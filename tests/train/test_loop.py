@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from dlcourse.core import Observer
 from dlcourse.errors import DivergedError
-from dlcourse.train.batches import divide
+from dlcourse.train.batches import into_batches
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import fit
 from dlcourse.train.rng import epoch_order, reseed
@@ -230,7 +230,7 @@ def test_watching_changes_nothing(tiny):
 )
 def test_batches_cover_the_order_and_none_is_left_with_a_single_example(examples, batch, sizes):
     order = torch.randperm(examples)
-    pieces = divide(order, batch)
+    pieces = into_batches(order, batch)
     assert [len(piece) for piece in pieces] == sizes
     assert torch.equal(torch.cat(pieces), order)
 

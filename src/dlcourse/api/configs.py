@@ -6,8 +6,7 @@ from typing import Any
 from dlcourse.api.isolation import isolated
 from dlcourse.api.overrides import overrides_of
 from dlcourse.errors import UserError, nearest
-from dlcourse.schema.compose import compose as compose_config
-from dlcourse.schema.compose import options_of, plain
+from dlcourse.schema.compose import compose_job, options_of, without_hydra
 from dlcourse.schema.validate import GROUPS, check
 
 
@@ -24,7 +23,7 @@ def compose(
     """
     own = None if config_dir is None else fspath(config_dir)
     with isolated():
-        config = plain(compose_config(overrides_of(overrides, settings, own), own))
+        config = without_hydra(compose_job(overrides_of(overrides, settings, own), own))
         check(config)
     return config
 

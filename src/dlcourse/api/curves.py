@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 340, 210
+PLOT_WIDTH, HEIGHT = 340, 210
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 26, 34  # pixels around the axes
-COLOURS = {"train": "#e07b00", "val": "#3987d6"}  # of middle lightness
+SPLIT_COLOURS = {"train": "#e07b00", "val": "#3987d6"}  # of middle lightness
 
 
 class Curve(NamedTuple):
@@ -36,29 +36,29 @@ def plot(title: str, curves: Sequence[Curve], best: Sequence[int] = ()) -> str:
 
     def x(epoch: float) -> float:
         share = (epoch - first) / (last - first) if last > first else 0.5
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
+        return LEFT + share * (PLOT_WIDTH - LEFT - RIGHT)
 
     def y(value: float) -> float:
         return TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     floor = HEIGHT - BOTTOM
     drawn = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="sans-serif" font-size="11" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{PLOT_WIDTH}" height="{HEIGHT}" '
+        f'viewBox="0 0 {PLOT_WIDTH} {HEIGHT}" role="img" font-family="sans-serif" font-size="11" '
         f'fill="currentColor"><title>{escape(title)} by epoch</title>',
         f'<text x="{LEFT}" y="15" font-size="12" font-weight="bold">{escape(title)}</text>',
     ]
     for tick in y_ticks:
         drawn += [
-            line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "opacity='0.15'"),
+            line(LEFT, y(tick), PLOT_WIDTH - RIGHT, y(tick), "opacity='0.15'"),
             f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>',
         ]
     for tick in x_ticks:
         drawn.append(
             f'<text x="{x(tick):.1f}" y="{floor + 15}" text-anchor="middle">{tick:g}</text>'
         )
-    drawn.append(line(LEFT, floor, WIDTH - RIGHT, floor, "opacity='0.6'"))
-    middle = (LEFT + WIDTH - RIGHT) / 2
+    drawn.append(line(LEFT, floor, PLOT_WIDTH - RIGHT, floor, "opacity='0.6'"))
+    middle = (LEFT + PLOT_WIDTH - RIGHT) / 2
     drawn.append(f'<text x="{middle:.0f}" y="{floor + 30}" text-anchor="middle">epoch</text>')
     for epoch in best:
         style = "opacity='0.5' stroke-dasharray='3 3'"
@@ -67,9 +67,9 @@ def plot(title: str, curves: Sequence[Curve], best: Sequence[int] = ()) -> str:
         drawn.append(drawn_curve(curve, [(x(e), y(v)) for e, v in curve.values]))
     splits = list(dict.fromkeys(curve.split for curve in curves))
     for number, split in enumerate(splits):
-        right = WIDTH - RIGHT - 48 * (len(splits) - 1 - number)
+        right = PLOT_WIDTH - RIGHT - 48 * (len(splits) - 1 - number)
         drawn.append(
-            f'<text x="{right}" y="15" text-anchor="end" fill="{COLOURS[split]}">'
+            f'<text x="{right}" y="15" text-anchor="end" fill="{SPLIT_COLOURS[split]}">'
             f"&#9644; {split}</text>"
         )
     return "".join([*drawn, "</svg>"])
@@ -77,7 +77,7 @@ def plot(title: str, curves: Sequence[Curve], best: Sequence[int] = ()) -> str:
 
 def drawn_curve(curve: Curve, points: Sequence[tuple[float, float]]) -> str:
     """Return a line through points, a dot for a single one."""
-    colour = COLOURS[curve.split]
+    colour = SPLIT_COLOURS[curve.split]
     if len(points) == 1:
         (x, y) = points[0]
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'

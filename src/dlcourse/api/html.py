@@ -27,8 +27,8 @@ def headline(run: "Run") -> str:
     else:
         tested = result["test"].get(metric)
         where = f"epoch {result['best_epoch']} of {result['epochs']}"
-    test = "" if tested is None else f", test {metric} {digits(tested)}"
-    return f"{name}: {monitor} {digits(result['best'])} ({where}){test}"
+    test = "" if tested is None else f", test {metric} {four_digits(tested)}"
+    return f"{name}: {monitor} {four_digits(result['best'])} ({where}){test}"
 
 
 def run_as_html(run: "Run") -> str:
@@ -41,7 +41,7 @@ def run_as_html(run: "Run") -> str:
     ]
     return (
         f"<div><p><b>{escape(headline(run))}</b><br>{escape(', '.join(facts))}<br>"
-        f"<code>{escape(run_folder.shown(run.folder))}</code></p>"
+        f"<code>{escape(run_folder.short_path(run.folder))}</code></p>"
         f"{ROW}{metrics_table(run)}{''.join(plots_of(run))}</div></div>"
     )
 
@@ -52,7 +52,7 @@ def metrics_table(run: "Run") -> str:
     if run.folds:
         cells = {
             split: {
-                key.partition("/")[2]: f"{digits(mean)} ± {digits(result['std'][key])}"
+                key.partition("/")[2]: f"{four_digits(mean)} ± {four_digits(result['std'][key])}"
                 for key, mean in result["mean"].items()
                 if key.startswith(f"{split}/")
             }
@@ -60,7 +60,7 @@ def metrics_table(run: "Run") -> str:
         }
     else:
         cells = {
-            split: {name: digits(value) for name, value in result[split].items()}
+            split: {name: four_digits(value) for name, value in result[split].items()}
             for split in ("val", "test")
         }
     names = list(dict.fromkeys(name for part in cells.values() for name in part))
@@ -103,7 +103,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], bold: int | None =
     )
 
 
-def digits(value: object) -> str:
+def four_digits(value: object) -> str:
     """Return a number in four significant decimals, anything else as text."""
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
@@ -122,4 +122,4 @@ def rows_as_html(title: str, rows: Sequence[Mapping[str, object]], note: str) ->
 def table_cell(key: str, value: object) -> str:
     """Return a cell of a sweep's table: metrics in four decimals, options as they are typed."""
     is_metric = key == "std" or "/" in key
-    return f"{value:.4g}" if isinstance(value, float) and not is_metric else digits(value)
+    return f"{value:.4g}" if isinstance(value, float) and not is_metric else four_digits(value)

@@ -23,10 +23,10 @@ def load(
     Raises UserError for a folder without a finished run, and for one that cannot be read.
     """
     place = Path(folder)
-    if (place / run_folder.SWEEP).exists():
+    if (place / run_folder.MANIFEST).exists():
         raise UserError(
-            f"{run_folder.shown(place)} holds a sweep, which is more than one run.\n"
-            f'Type dlcourse.sweep(resume="{run_folder.shown(place)}") for its table, or '
+            f"{run_folder.short_path(place)} holds a sweep, which is more than one run.\n"
+            f'Type dlcourse.sweep(resume="{run_folder.short_path(place)}") for its table, or '
             "dlcourse.load with the folder of one of its runs"
         )
     run = Run(place, trust=(trust,) if isinstance(trust, str) else trust, device=device)

@@ -9,7 +9,7 @@ from dlcourse.core import Fold, Observer, Recipe, State, best_epoch
 from dlcourse.observe.epoch_line import epoch_line, number
 from dlcourse.runs import run_folder
 
-WIDTH = 200  # columns
+CONSOLE_WIDTH = 200  # columns
 
 
 class NotebookLine(Observer):
@@ -31,7 +31,12 @@ class NotebookLine(Observer):
         more = [f"{record.metrics['examples_per_second']:,.0f} examples/s"]
         self.line.show(
             epoch_line(
-                label, record.metrics, self.recipe.monitor, best=best, width=WIDTH, more=more
+                label,
+                record.metrics,
+                self.recipe.monitor,
+                best=best,
+                width=CONSOLE_WIDTH,
+                more=more,
             )
         )
 
@@ -42,7 +47,7 @@ class NotebookLine(Observer):
         self.line.show(
             f"{self.fold}best epoch {result['best_epoch']} of {result['epochs']}  "
             f"{result['monitor']} {number(result['best']).strip()}{tested}  "
-            f"in {run_folder.shown(self.folder)}"
+            f"in {run_folder.short_path(self.folder)}"
         )
 
 

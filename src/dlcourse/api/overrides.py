@@ -11,7 +11,9 @@ from dlcourse.errors import UserError
 from dlcourse.schema.command_line import in_grammar
 from dlcourse.schema.compose import quoted
 
-NAME = re.compile(r"[A-Za-z_][\w.*/:-]*")  # a text that a list of Hydra's grammar takes unquoted
+UNQUOTED = re.compile(
+    r"[A-Za-z_][\w.*/:-]*"
+)  # a text that a list of Hydra's grammar takes unquoted
 
 
 def overrides_of(
@@ -83,7 +85,7 @@ def as_text(key: str, value: Any, *, inside: bool = False) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return quoted(value) if inside and not NAME.fullmatch(value) else value
+        return quoted(value) if inside and not UNQUOTED.fullmatch(value) else value
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, PathLike):

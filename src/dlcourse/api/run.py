@@ -121,8 +121,8 @@ class Run:
         """
         if self.folds:
             raise UserError(
-                f"{run_folder.shown(self.folder)} is a cross-validation with {len(self.folds)} "
-                "models, one for each fold.\n"
+                f"{run_folder.short_path(self.folder)} is a cross-validation with "
+                f"{len(self.folds)} models, one for each fold.\n"
                 "Type run.folds[0].model for one of them; run.predict(inputs) averages all"
             )
         return self._opened.model
@@ -176,7 +176,7 @@ class Run:
     def __repr__(self) -> str:
         from dlcourse.api.html import headline
 
-        return f"<dlcourse.Run {headline(self)} in {run_folder.shown(self.folder)}>"
+        return f"<dlcourse.Run {headline(self)} in {run_folder.short_path(self.folder)}>"
 
     def _repr_html_(self) -> str:
         from dlcourse.api.html import run_as_html
@@ -197,7 +197,7 @@ def as_frame(rows: list[dict[str, Any]]) -> "pandas.DataFrame":
 
 def unfinished(folder: Path) -> str:
     """Say why a folder holds no finished run, and what to type."""
-    shown = run_folder.shown(folder)
+    shown = run_folder.short_path(folder)
     failure = run_folder.read_json(folder / run_folder.FAILURE, "resume the run")
     if isinstance(failure, dict) and failure.get("reason"):
         return (

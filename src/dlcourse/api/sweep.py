@@ -20,7 +20,13 @@ from dlcourse.cli import sweep_begun
 from dlcourse.errors import UserError
 from dlcourse.machine.fork_server import own_fork_server
 from dlcourse.runs import run_folder
-from dlcourse.schema.compose import compose, compose_sweep, explain, plain, spread
+from dlcourse.schema.compose import (
+    compose_job,
+    compose_sweep,
+    explain,
+    keep_for_options,
+    without_hydra,
+)
 from dlcourse.schema.hydra_api import make_composer
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.trust import foreign
@@ -109,7 +115,7 @@ class Sweep:
         """
         if not self.runs:
             raise UserError(
-                f"No run of the sweep in {run_folder.shown(self.folder)} has finished.\n"
+                f"No run of the sweep in {run_folder.short_path(self.folder)} has finished.\n"
                 "sweep.rows says why"
             )
         point = self._points[0]
@@ -122,7 +128,7 @@ class Sweep:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"<dlcourse.Sweep {self._headline()} in {run_folder.shown(self.folder)}>"
+        return f"<dlcourse.Sweep {self._headline()} in {run_folder.short_path(self.folder)}>"
 
     def _headline(self) -> str:
         jobs = sum(len(point.runs) for point in self._points)
@@ -131,7 +137,7 @@ class Sweep:
     def _repr_html_(self) -> str:
         from dlcourse.api.html import rows_as_html
 
-        shown = run_folder.shown(self.folder)
+        shown = run_folder.short_path(self.folder)
         return rows_as_html(self._headline(), self.rows, f"Table and plots are in {shown}")
 
 
@@ -177,11 +183,11 @@ def sweep(
         if begun is not None:
             typed = begun
         with own_fork_server(), sweep_progress(quiet):
-            place = carry_out(spread(typed, typed), own)
+            place = run_in_new_folder(keep_for_options(typed, typed), own)
         return Sweep(place, trust=modules_of(place) if begun is None else trust_in(typed, own))
 
 
-def carry_out(overrides: list[str], config_dir: str | None) -> Path:
+def run_in_new_folder(overrides: list[str], config_dir: str | None) -> Path:
     """Run a sweep as Hydra's sweeper plugin does; return its folder."""
     master = compose_sweep(overrides, config_dir)
     try:
@@ -210,7 +216,7 @@ def modules_of(folder: Path) -> list[str]:
 def trust_in(overrides: list[str], config_dir: str | None) -> list[str]:
     """Return what ``trust=`` of a resumed sweep names."""
     typed = [override for override in overrides if key_of(override) == "trust"]
-    return plain(compose(typed, config_dir))["trust"]
+    return without_hydra(compose_job(typed, config_dir))["trust"]
 
 
 def refuse_elsewhere(master: DictConfig) -> None:

@@ -15,7 +15,7 @@ from dlcourse.api.run import Run
 from dlcourse.engine.job import run_job
 from dlcourse.runs import run_folder
 from dlcourse.runs.prepare import prepare_run
-from dlcourse.schema.compose import compose
+from dlcourse.schema.compose import compose_job
 from dlcourse.schema.trust import foreign
 
 
@@ -55,7 +55,7 @@ def train(
         settings["hydra.run.dir"] = Path(folder)
     with isolated():
         typed = overrides_of(overrides, settings, own)
-        job = prepare_run(compose(typed, own), typed, own)
+        job = prepare_run(compose_job(typed, own), typed, own)
         if not job.finished:
             import_module("dlcourse.engine.run")  # PyTorch, only now that all is in order
             with (
@@ -74,7 +74,7 @@ def resumable(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        again = f'dlcourse.train(resume="{run_folder.shown(folder)}")'
+        again = f'dlcourse.train(resume="{run_folder.short_path(folder)}")'
         print(f"\nStopped. To resume: {again}", file=sys.stderr)
         raise
 

@@ -15,15 +15,15 @@ from dlcourse.errors import UserError, nearest
 from dlcourse.schema import catalogue
 from dlcourse.schema.catalogue import CONFIGS, Choice
 
-WIDTH = 100
+TEXT_WIDTH = 100
 
 
 def main(words: list[str]) -> None:
     """Print all groups, one group or one choice."""
-    named, config_dir = divide(words)
+    named, config_dir = parse_arguments(words)
     folders = [CONFIGS, *([config_dir] if config_dir else [])]
     if not named:
-        print(catalogue.overview(folders))
+        print(catalogue.list_groups(folders))
     for text in named:
         group, _, name = text.partition("=")
         files = catalogue.files_of(group, folders) if group in catalogue.ORDER else {}
@@ -34,10 +34,10 @@ def main(words: list[str]) -> None:
         if not name:
             print(f"{group}: {catalogue.contract(group)}")
         for path in [files[name]] if name else files.values():
-            print(("" if name else "\n") + described(group, catalogue.read_choice(path)))
+            print(("" if name else "\n") + choice_text(group, catalogue.read_choice(path)))
 
 
-def divide(words: list[str]) -> tuple[list[str], Path | None]:
+def parse_arguments(words: list[str]) -> tuple[list[str], Path | None]:
     """Return the groups and choices, and the folder of ``--config-dir``; raises UserError."""
     rest, folder = list(words), None
     if "--config-dir" in rest:
@@ -53,10 +53,10 @@ def divide(words: list[str]) -> tuple[list[str], Path | None]:
     return rest, folder
 
 
-def described(group: str, choice: Choice) -> str:
+def choice_text(group: str, choice: Choice) -> str:
     """Return what a choice is, its paper, its options, and what else it chooses."""
     paper = f" ({choice.paper})" if choice.paper else ""
-    lines = textwrap.wrap(f"{group}={choice.name}: {choice.what}{paper}", WIDTH)
+    lines = textwrap.wrap(f"{group}={choice.name}: {choice.what}{paper}", TEXT_WIDTH)
     options = [
         f"{group}.{key}={catalogue.typed_value(value)}" for key, value in choice.options.items()
     ]
@@ -64,6 +64,9 @@ def described(group: str, choice: Choice) -> str:
         lines += [f"  {option}" for option in options]
     if choice.sets:
         lines += textwrap.wrap(
-            f"sets {' '.join(choice.sets)}", WIDTH, initial_indent="  ", subsequent_indent="    "
+            f"sets {' '.join(choice.sets)}",
+            TEXT_WIDTH,
+            initial_indent="  ",
+            subsequent_indent="    ",
         )
     return "\n".join(lines)

@@ -50,7 +50,7 @@ def main(words: list[str]) -> None:
             f"{options['function']} with arguments of {options['shapes']} fails: {error}\n"
             "Type shapes=<those of its arguments>; it must call its Function through .apply"
         ) from error
-    worst = show(analytic, numeric_gradients(function, drawn))
+    worst = print_errors(analytic, numeric_gradients(function, drawn))
     if not worst <= ALLOWED:  # NaN is wrong as well
         print(f"The backward is wrong: a relative error is {worst:.1e}, allowed is {ALLOWED:.0e}.")
         sys.exit(1)
@@ -90,7 +90,7 @@ def example_with_error() -> Callable:
     return lambda inputs, weight, bias: Wrong.apply(Affine.apply(inputs, weight, bias))
 
 
-def show(analytic: list, numeric: list) -> float:
+def print_errors(analytic: list, numeric: list) -> float:
     """Print a row for each argument; return the largest relative error."""
     import torch
     from rich.console import Console

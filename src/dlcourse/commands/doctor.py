@@ -19,14 +19,21 @@ from statistics import median
 from dlcourse.errors import UserError
 from dlcourse.schema.command_line import one_run
 from dlcourse.schema.overrides import key_of
-from dlcourse.timing.interleave import AROUND, STEP, interleave, quartiles, ratios, spread
+from dlcourse.timing.interleave import (
+    AROUND,
+    STEP_PHASES,
+    interleave,
+    median_and_quartiles,
+    quartiles,
+    ratios,
+)
 from dlcourse.timing.worker import Worker, cores
 
 SECONDS = 1.0  # of a shortened epoch
 ROUNDS = 5
 WORTH = 1.05  # a gain that is advised
 MUCH = 0.1  # a share of the time that is advised on
-OTHERS = 0.05  # the same for observers
+OBSERVERS_SHARE = 0.05  # the same for observers
 
 
 @dataclass(frozen=True)
@@ -47,19 +54,19 @@ def main(words: list[str]) -> None:
     """Compose and check the command, measure it, try the changes, advise."""
     overrides, config_dir = one_run(words, "doctor")
 
-    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.compose import compose_job, without_hydra
     from dlcourse.schema.validate import check
 
-    config = plain(compose(overrides, config_dir))
+    config = without_hydra(compose_job(overrides, config_dir))
     check(config)
     with closing(start_worker(overrides, config_dir)) as base:
         base.wait()
         facts = base.call("facts")[1]
         examples = base.call("calibrate", SECONDS)[1]
-        seconds = measure(base)
+        seconds = epoch_speeds(base)
         peak = base.peak()
         phases = base.call("phases")[1]
-        describe(facts, seconds, peak, phases)
+        print_phases(facts, seconds, peak, phases)
         print("\nEach change against the unchanged run: examples/s, speed-up (quartiles)")
         gains = {}
         picked = [
@@ -94,15 +101,15 @@ def speed(worker: Worker, number: int) -> float:
     return examples / seconds
 
 
-def measure(worker: Worker) -> list[float]:
+def epoch_speeds(worker: Worker) -> list[float]:
     """Return the examples per second of ``ROUNDS`` epochs."""
     return [speed(worker, number) for number in range(ROUNDS)]
 
 
-def describe(facts: dict, values: list[float], peak: int, phases: dict[str, float]) -> None:
+def print_phases(facts: dict, values: list[float], peak: int, phases: dict[str, float]) -> None:
     """Print how the time of a run is spent."""
     step = 1000 * facts["batch"] / median(values)
-    inside = sum(phases[name] for name in STEP)
+    inside = sum(phases[name] for name in STEP_PHASES)
     around = {name: phases[name] for name in AROUND}
     print(f"{facts['parameters']:,} parameters, batch {facts['batch']}, {facts['device']}")
     print(
@@ -111,7 +118,7 @@ def describe(facts: dict, values: list[float], peak: int, phases: dict[str, floa
     )
     others = "".join(f", {name} {seconds:.2f} s" for name, seconds in around.items())
     print(f"an epoch: {facts['steps']:,} steps {inside:.1f} s{others}")
-    shares = sorted(((phases[name] / inside, name) for name in STEP), reverse=True)
+    shares = sorted(((phases[name] / inside, name) for name in STEP_PHASES), reverse=True)
     print(
         "of a step: " + ", ".join(f"{name} {share:.0%}" for share, name in shares if share >= 0.005)
     )
@@ -183,7 +190,7 @@ def attempt(
         }
         values = interleave(timers, ROUNDS, first_round=ROUNDS)
     gain = ratios(values["changed"], values["unchanged"])
-    print(f"  {name}: {median(values['changed']):,.0f}, {spread(gain)}", flush=True)
+    print(f"  {name}: {median(values['changed']):,.0f}, {median_and_quartiles(gain)}", flush=True)
     return gain
 
 
@@ -199,7 +206,7 @@ def advice(gains: dict[Change, list[float]], phases: dict[str, float], facts: di
         for change, gain in sorted(worth.items(), key=lambda item: -item[1])
     ]
     whole = sum(phases.values())
-    inside = sum(phases[name] for name in STEP)
+    inside = sum(phases[name] for name in STEP_PHASES)
     if phases["data"] / inside > MUCH and facts["streamed"]:
         room = ceil(10 * facts["gibibytes"]) / 10
         lines.append(
@@ -213,7 +220,7 @@ def advice(gains: dict[Change, list[float]], phases: dict[str, float], facts: di
             f"split.fraction: validation takes {phases['validation'] / whole:.0%} of an epoch; "
             "a smaller part takes less"
         )
-    if phases["observers"] / whole > OTHERS:
+    if phases["observers"] / whole > OBSERVERS_SHARE:
         lines.append(
             f"observe=[history]: what is written after an epoch takes "
             f"{phases['observers'] / whole:.0%} of it, checkpoints included"

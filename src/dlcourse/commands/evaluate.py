@@ -21,7 +21,7 @@ def main(words: list[str]) -> None:
     with working("importing PyTorch", plain=False):
         from dlcourse.core import Fold
         from dlcourse.engine.assemble import make_recipe
-        from dlcourse.engine.datasets import divide, examples_to_test, load_data
+        from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
         from dlcourse.engine.fingerprint import divided as fingerprint_of
         from dlcourse.engine.fingerprint import refuse_learned
         from dlcourse.engine.instantiate import build
@@ -37,7 +37,7 @@ def main(words: list[str]) -> None:
     runtime = build(cfg.runtime)()
     with working("reading the data"):
         dataset = load_data(cfg)
-    divided = divide(cfg, dataset)
+    divided = split_training_data(cfg, dataset)
     whole = folder if (folder / CONFIG).exists() else folder.resolve().parent
     nested = any(part.test is not None for part in divided)
     refuse_learned(whole, fingerprint_of(dataset, divided), nested=nested)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dlcourse import __version__
 from dlcourse.errors import UserError, nearest
-from dlcourse.terminal.command import in_own_form, one_message
+from dlcourse.terminal.command import MULTIRUN, in_own_form, one_message
 
 COMMANDS = {
     "train": "train one run: model=lenet optim=adam",
@@ -27,8 +27,7 @@ COMMANDS = {
 }
 """What each command does, in one line."""
 
-MULTIRUN = ("-m", "--multirun")
-HELP = """\
+OVERVIEW = """\
 Deep-learning experiments from the command line: every idea of a course is one option.
 
   dlcourse train model=lenet optim=adam     train one run
@@ -60,7 +59,7 @@ def command_named(words: Sequence[str]) -> str | None:
     """
     first = words[0] if words else "--help"
     if first in ("-h", "--help", "help"):
-        print(overview())
+        print(main_help())
         return None
     if first == "--version":
         print(f"dlcourse {__version__}")
@@ -79,11 +78,11 @@ def command_named(words: Sequence[str]) -> str | None:
     )
 
 
-def overview() -> str:
+def main_help() -> str:
     """Return the help of ``dlcourse`` itself."""
     width = max(map(len, COMMANDS))
     lines = (f"  {name:{width}}  {what}" for name, what in COMMANDS.items())
-    return HELP.format(commands="\n".join(lines))
+    return OVERVIEW.format(commands="\n".join(lines))
 
 
 def program_typed() -> str:

@@ -47,7 +47,7 @@ def main(words: list[str]) -> None:
         raise UserError(
             f"{folder} is not a classifier of images: it was trained on {result['data']}"
         )
-    images = list_images(options["images"])
+    images = find_images(options["images"])
     cfg = config_of(folder, options["trust"])
     runtime = build(cfg.runtime)()
     models = [load_model(cfg, runtime, place) for place in folds]
@@ -55,7 +55,7 @@ def main(words: list[str]) -> None:
     predict_batch = from_views(views, runtime.prepare(tuple(result["input_shape"])))
     with working("classifying images", len(images)) as advance:
         kind = fact(cfg.loss, "outputs")
-        rows = predict(models, predict_batch, images, result, runtime, kind, advance)
+        rows = prediction_rows(models, predict_batch, images, result, runtime, kind, advance)
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:
@@ -64,7 +64,7 @@ def main(words: list[str]) -> None:
         print(f"{len(rows) - 1} predictions are in {output}")
 
 
-def list_images(images: str) -> list[Path]:
+def find_images(images: str) -> list[Path]:
     """Return the named files, or all images in the named folder and below."""
     from dlcourse.data.scan import images_below
 
@@ -85,7 +85,7 @@ def list_images(images: str) -> list[Path]:
     return paths
 
 
-def predict(
+def prediction_rows(
     models: list,
     predict_batch: Callable,
     images: list[Path],

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dlcourse.schema.command_line import one_run
-from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.facts import example_shape, fact, sizes_of
 from dlcourse.schema.validate import NOT_ARGUMENTS, check
 from dlcourse.terminal.live_line import working
@@ -33,7 +33,7 @@ POOLED_FIRST = (
 def main(words: list[str]) -> None:
     """Compose and check the config, run the model on a fake example, print its layers."""
     overrides, config_dir = one_run(words, "shapes")
-    config = plain(compose(overrides, config_dir))
+    config = without_hydra(compose_job(overrides, config_dir))
     check(config)
     cfg = OmegaConf.create(config)
     if fact(config["model"], "published_weights"):
@@ -42,14 +42,14 @@ def main(words: list[str]) -> None:
     with working("importing PyTorch", plain=False):
         from dlcourse.engine.datasets import load_data
         from dlcourse.engine.instantiate import build
-        from dlcourse.introspect.summary import state_bytes, summarize
+        from dlcourse.introspect.summary import state_bytes, summarize_model
 
     known, examples = example_shape(config), examples_of(config)
     if known is None or (examples is None and config["batch_size"] == "full"):
         dataset = load_data(cfg)
         known, examples = (dataset.input_shape, dataset.output_size), len(dataset.train)
     make = partial(build(cfg.model), *known)
-    summary = summarize(lambda: frozen(make(), cfg), known[0])
+    summary = summarize_model(lambda: frozen(make(), cfg), known[0])
     state = state_bytes(lambda model: optimizer_of(model, cfg), make)
     batch = cfg.batch_size
     if batch == "full":

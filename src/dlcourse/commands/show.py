@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 LARGEST_BATCH = 512  # batch_size=full would be slow and is augmented in the same way
 IMAGES, POINTS = (6, 30), (500, 100_000)  # shown by default, and at most
 MOST_DRAWS = 30
-LONGEST = 2000  # characters of the command that are shown
+MAX_COMMAND_LENGTH = 2000  # characters of the command that are shown
 DOTS = 150  # to an inch
 
 
 def main(words: list[str]) -> None:
     """Load the data, draw the sheet, and write it."""
-    own, overrides, config_dir = divide(words)
+    own, overrides, config_dir = sort_arguments(words)
     options = arguments(own, {"examples": "", "draws": "8"}, __doc__)
     draws = whole_number_argument(options, "draws", counted(1, MOST_DRAWS, 8))
     cfg, choices = composed(overrides, config_dir)
@@ -64,7 +64,7 @@ def main(words: list[str]) -> None:
     default = min(default, len(dataset.train))
     options["examples"] = options["examples"] or str(default)
     examples = whole_number_argument(options, "examples", counted(1, most, 6))
-    batches = list(draw(cfg, dataset, examples, draws))
+    batches = list(augmented_batches(cfg, dataset, examples, draws))
     command = " ".join([own_name("show"), *map(shlex.quote, words)])
     sheet = draw_images if len(shape) == 3 else draw_points
     names = "-".join(cfg.augment) or "none"
@@ -72,8 +72,8 @@ def main(words: list[str]) -> None:
     with fonts_for([*dataset.classes, command]):
         labels, note = class_labels(dataset.classes)
         short = [shortened(label, 16) for label in labels]
-        figure = sheet(batches, short, value_label(command, LONGEST))
-        place = write(figure, f"{now}-{choices['data']}_{names}"[:200])
+        figure = sheet(batches, short, value_label(command, MAX_COMMAND_LENGTH))
+        place = write_sheet(figure, f"{now}-{choices['data']}_{names}"[:200])
     if note:
         both = zip(labels, dataset.classes, strict=True)
         unlike = [(label, name) for label, name in both if label.startswith("class ")]
@@ -81,7 +81,7 @@ def main(words: list[str]) -> None:
     print(f"The contact sheet is in {place}")
 
 
-def divide(typed: list[str]) -> tuple[list[str], list[str], str | None]:
+def sort_arguments(typed: list[str]) -> tuple[list[str], list[str], str | None]:
     """Return the options of the sheet, those of the run, and the folder of the user's configs."""
     names = ("examples", "draws", "-h", "--help")
     own = [word for word in typed if word.partition("=")[0] in names]
@@ -94,17 +94,19 @@ def composed(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, 
     from omegaconf import OmegaConf
 
     from dlcourse.cli import check_config_dir
-    from dlcourse.schema.compose import compose, plain
+    from dlcourse.schema.compose import compose_job, without_hydra
     from dlcourse.schema.validate import check
 
     check_config_dir(config_dir)
-    cfg = compose(overrides, config_dir)
-    config = plain(cfg)
+    cfg = compose_job(overrides, config_dir)
+    config = without_hydra(cfg)
     check(config)
     return OmegaConf.create(config), cfg.hydra.runtime.choices
 
 
-def draw(cfg: DictConfig, dataset: "Dataset", examples: int, draws: int) -> Iterator["Batch"]:
+def augmented_batches(
+    cfg: DictConfig, dataset: "Dataset", examples: int, draws: int
+) -> Iterator["Batch"]:
     """Yield inputs and targets of the chosen examples: unchanged, then of every draw."""
     import torch
 
@@ -170,7 +172,7 @@ def draw_images(batches: list["Batch"], classes: Sequence[str], command: str) ->
             pixels = image.clamp(0, 255).round().byte().permute(1, 2, 0).squeeze(-1).numpy()
             axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
-            axes.set_xlabel(describe(target, classes), size=7, labelpad=2, **LITERAL)
+            axes.set_xlabel(target_text(target, classes), size=7, labelpad=2, **LITERAL)
             for spine in axes.spines.values():
                 spine.set(color="tab:blue" if column == 0 else "0.8", linewidth=1.5 - (column > 0))
     return figure
@@ -183,7 +185,7 @@ def typewriter() -> list[str]:
     return ["monospace", *rcParams["font.family"]]
 
 
-def describe(target: "Tensor", classes: Sequence[str]) -> str:
+def target_text(target: "Tensor", classes: Sequence[str]) -> str:
     """Name a class, the shares of mixed classes, or the values of a regression."""
     if not classes:
         values = target.flatten().tolist()
@@ -231,7 +233,7 @@ def draw_points(batches: list["Batch"], classes: Sequence[str], command: str) ->
     return figure
 
 
-def write(figure: "Figure", name: str) -> str:
+def write_sheet(figure: "Figure", name: str) -> str:
     """Write a figure as PNG and for TensorBoard into a new folder; return the path of the PNG."""
     from torch.utils.tensorboard import SummaryWriter
 

@@ -23,7 +23,7 @@ def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "
     """
     path = root / CACHE_FOLDER / f"{name}.pt"
     try:
-        return atomic_files.load(path)
+        return atomic_files.load_checked(path)
     except FileNotFoundError:
         pass
     except atomic_files.DamagedFileError as error:
@@ -31,7 +31,7 @@ def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "
     content = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_files.save(path, content)
+        atomic_files.save_checked(path, content)
         for old in path.parent.glob(f"{replaces}.pt") if replaces else ():
             if old != path:
                 old.unlink(missing_ok=True)

@@ -23,11 +23,11 @@ from dlcourse.train.step import gradient_step, set_train_mode
 
 USUAL = {"channels_last": True, "linear": "products"}
 """What is taken without a measurement, in runs that end before one would pay."""
-PLAIN = {"channels_last": False, "linear": "products"}
-FEW, SHORT = 1_000_000, 30.0
+PYTORCH_DEFAULTS = {"channels_last": False, "linear": "products"}
+MIN_EXAMPLES, MIN_SECONDS = 1_000_000, 30.0
 """A run that looks at fewer examples, or takes fewer seconds, is not worth a measurement. The first
 is the same on a busy machine: small runs end with the same weights each time, killed or not."""
-SHARE, LONGEST = 0.01, 10.0
+TRIAL_SHARE, MAX_TRIAL_SECONDS = 0.01, 10.0
 """A comparison takes 1 % of the time that the run will take, and 10 seconds at most."""
 GAIN = 1.03
 """Three quarters of the pairs of steps have to be faster by more than this: less may be chance."""
@@ -63,7 +63,7 @@ def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> d
     options = undecided(runtime)
     looks = len(fold.train) * cfg.max_epochs
     ordinary = step_of(cfg) is gradient_step and not runtime.compile
-    if options and ordinary and looks >= FEW and fold.train.device.type == "cpu":
+    if options and ordinary and looks >= MIN_EXAMPLES and fold.train.device.type == "cpu":
         with working("runtime=auto measures what is faster"):
             found = measured(cfg, runtime, dataset, fold, options)
         gc.collect()  # of the models that were tried: they and their optimizers are in cycles
@@ -94,18 +94,18 @@ def measured(
 
         return step, state, recipe
 
-    picked = {name: PLAIN[name] for name in options}
+    picked = {name: PYTORCH_DEFAULTS[name] for name in options}
     now, state, recipe = ready(picked)
     now()
     steps = all_steps(len(fold.train), recipe.batch_size, cfg.max_epochs)
     seconds = steps * min(now() for _ in range(3))
-    if seconds < SHORT:
+    if seconds < MIN_SECONDS:
         return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
     gains = {}
     for name, value in others(options, dataset.input_shape, state.model):
         tried = picked | {name: value}
         then, *_ = ready(tried)
-        ratios = race(now, then, min(LONGEST, SHARE * seconds))
+        ratios = race(now, then, min(MAX_TRIAL_SECONDS, TRIAL_SHARE * seconds))
         gains[f"{name}={word(value)}"] = median(ratios)
         if ratios[len(ratios) // 4] > GAIN:
             now, picked = then, tried

@@ -27,7 +27,7 @@ def put_together(
     Reference: Stone, "Cross-validatory choice and assessment of statistical predictions", J. R.
     Stat. Soc. B 36, 1974; Hansen, Salamon, "Neural network ensembles", IEEE PAMI 12(10), 1990.
     """
-    folds = [predictions.read(folder / part.name) for part in parts]
+    folds = [predictions.read_predictions(folder / part.name) for part in parts]
     rows = predictions.pool(folds)
     predictions.write_pooled(folder, rows)
     loss, metrics = plain_loss(cfg), list(make_metrics(cfg).values())

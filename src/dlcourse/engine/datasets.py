@@ -37,7 +37,7 @@ def load_data(cfg: DictConfig) -> Dataset:
     return reconstruct(dataset) if options.reconstruct else dataset
 
 
-def divide(cfg: DictConfig, dataset: Dataset) -> list[Part]:
+def split_training_data(cfg: DictConfig, dataset: Dataset) -> list[Part]:
     """Divide the training part of a data set as ``split`` says."""
     with of_version(cfg.random_streams):
         return build(cfg.split)(

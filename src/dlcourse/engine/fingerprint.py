@@ -26,7 +26,7 @@ from dlcourse.core import Dataset, Split
 from dlcourse.errors import UserError
 from dlcourse.runs.run_folder import DATA
 
-SHOWN, FEW = 8, 3  # differences that a message names, and a note
+MAX_IN_MESSAGE, MAX_IN_NOTE = 8, 3  # differences that a message names, and a note
 CHANCE = 0.1  # share of the rows of another table that may be equal to rows of the first by chance
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def divided(dataset: Dataset, parts: Sequence) -> Fingerprint:
     return dataset.fingerprint._replace(division=digest([*positions, *labels]))
 
 
-def write(folder: Path, known: Fingerprint) -> None:
+def write_fingerprint(folder: Path, known: Fingerprint) -> None:
     """Write a run's fingerprint into its folder."""
     about = known._asdict()
     for name in ("train", "test"):
@@ -110,7 +110,7 @@ def write(folder: Path, known: Fingerprint) -> None:
     atomic_files.save_arrays(folder / DATA, about=np.array(atomic_files.to_json(about)), **arrays)
 
 
-def read(folder: Path) -> Fingerprint | None:
+def read_fingerprint(folder: Path) -> Fingerprint | None:
     """Return a run's fingerprint, or None without one; raises UserError where it is damaged."""
     try:
         arrays = atomic_files.load_arrays(folder / DATA)
@@ -132,11 +132,11 @@ def read(folder: Path) -> Fingerprint | None:
 
 def refuse_other_data(folder: Path, now: Fingerprint) -> None:
     """Raise UserError if a run in this folder was started with other data; name what differs."""
-    then = read(folder)
-    found = [] if then is None else differences(then, now)
+    then = read_fingerprint(folder)
+    found = [] if then is None else data_differences(then, now)
     if found:
         raise UserError(
-            f"{folder} was started with other data:\n{listed(found)}\n"
+            f"{folder} was started with other data:\n{as_lines(found)}\n"
             "Resumed, it could be validated and tested on examples that it has learned from. Put "
             "the data back as they were, type data.root=<folder> if they are elsewhere, or start "
             "a new run"
@@ -149,14 +149,14 @@ def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
     The classes and their order must be the same, and no test example one that was trained on.
     nested: the test part is a fold of the training part.
     """
-    then = read(folder)
+    then = read_fingerprint(folder)
     if then is None:
         log.warning(
             "%s was trained before dlcourse recorded the data of a run: whether they are still the "
             "same cannot be checked", folder,
         )  # fmt: skip
         return
-    found = differences(then, now)
+    found = data_differences(then, now)
     if not found or (then.test.digest == now.test.digest and not kinds(then, now) and not nested):
         return
     reason = ""
@@ -179,23 +179,23 @@ def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
             reason = f"it has learned from {round(share * total):,} of these {total:,} examples"
     if reason:
         raise UserError(
-            f"{folder} cannot be tested on these data: {reason}. What differs:\n{listed(found)}\n"
+            f"{folder} cannot be tested on these data: {reason}. What differs:\n{as_lines(found)}\n"
             "Put the data back as they were, or type data.root=<folder of other examples of the "
             "same classes>"
         )
     log.warning(
         "the test part is not the one of result.json%s",
-        f":\n{listed(found)}" if len(found) <= FEW else "",
+        f":\n{as_lines(found)}" if len(found) <= MAX_IN_NOTE else "",
     )
 
 
-def listed(found: Sequence[str]) -> str:
+def as_lines(found: Sequence[str]) -> str:
     """Return differences as lines of a message."""
-    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return "\n".join(f"  {line}" for line in [*found[:SHOWN], *more])
+    more = [f"and {len(found) - MAX_IN_MESSAGE} more"] if len(found) > MAX_IN_MESSAGE else []
+    return "\n".join(f"  {line}" for line in [*found[:MAX_IN_MESSAGE], *more])
 
 
-def differences(then: Fingerprint, now: Fingerprint) -> list[str]:
+def data_differences(then: Fingerprint, now: Fingerprint) -> list[str]:
     """Return in words what differs between two data sets; nothing where they are the same."""
     found = kinds(then, now)
     if (then.train.digest, then.test.digest) == (now.train.digest, now.test.digest):

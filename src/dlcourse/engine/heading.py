@@ -35,5 +35,5 @@ def heading(
             [*optim, f"batch size {cfg.batch_size}", f"up to {recipe.max_epochs:g} epochs"]
         ),
         "device": f"{runtime.describe()}, {runtime.precision}, seed {cfg.seed}",
-        "folder": run_folder.shown(folder),
+        "folder": run_folder.short_path(folder),
     }

@@ -11,7 +11,7 @@ from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.machine.frozen_import import frozen_import
 from dlcourse.runs import run_folder
-from dlcourse.runs.messages import lines
+from dlcourse.runs.messages import folds_table
 from dlcourse.schema.trust import foreign, to_type
 from dlcourse.terminal.command import dashboard, is_out_of_memory, own_name
 from dlcourse.terminal.live_line import columns, on_terminal, working
@@ -63,7 +63,7 @@ def run_job(
     with working("importing PyTorch", plain=False):
         load = frozen_import if config["runtime"]["fast_paths"] else import_module
         run = load("dlcourse.engine.run").run  # torch, only now that the config is valid
-    shown = run_folder.shown(folder)
+    shown = run_folder.short_path(folder)
     try:
         run(config, folder, overrides, hydra, observers, hparam_keys)
     except (KeyboardInterrupt, SystemExit):
@@ -92,7 +92,9 @@ def run_job(
 def report(folder: Path, shown: str) -> None:
     """Print the table of a cross-validation, where everything is, and how to open TensorBoard."""
     with guarded("The summary on the screen"):
-        table = lines(run_folder.read_result(folder) or {}, columns() if on_terminal() else WIDE)
+        table = folds_table(
+            run_folder.read_result(folder) or {}, columns() if on_terminal() else WIDE
+        )
         if table:
             print("\n".join(["", *table]))
         print(f"Results are in {shown}", flush=True)

@@ -34,7 +34,7 @@ def gather(position: Tensor, val: Meter | None, test: Meter) -> Predictions:
     return Predictions(position.cpu(), outputs.float(), targets, test_outputs.float(), test_targets)
 
 
-def write(folder: Path, made: Predictions) -> None:
+def write_predictions(folder: Path, made: Predictions) -> None:
     """Keep a fold's predictions in its folder."""
     arrays = {name: values.numpy() for name, values in made._asdict().items()}
     atomic_files.save_arrays(folder / FOLD, **arrays)
@@ -45,7 +45,7 @@ def are_there(folder: Path) -> bool:
     return (folder / FOLD).exists()
 
 
-def read(folder: Path) -> Predictions:
+def read_predictions(folder: Path) -> Predictions:
     """Return a fold's predictions; raises UserError where they are damaged."""
     try:
         arrays = atomic_files.load_arrays(folder / FOLD)

@@ -18,16 +18,16 @@ from dlcourse.train.meter import Meter
 log = logging.getLogger(__name__)
 
 
-def describe(
+def fold_result(
     state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime, tested: Meter
 ) -> dict:
     """Put together a fold's result: the best epoch's metrics, the test's, and how it came about."""
     test = part_of(tested.read("test"), "test")
-    weights = coefficients(state.model, fold.standardize, dataset.input_shape)
+    weights = polynomial_coefficients(state.model, fold.standardize, dataset.input_shape)
     return so_far(state, recipe, fold, dataset, runtime) | {"test": test} | tested.full() | weights
 
 
-def describe_divergence(
+def divergence_result(
     state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime, reason: str
 ) -> dict:
     """Put together what the epochs before a validation loss that is not finite were worth.
@@ -81,7 +81,7 @@ def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: 
     }
 
 
-def coefficients(
+def polynomial_coefficients(
     model: nn.Module, standardize: Standardize, input_shape: tuple[int, ...]
 ) -> dict[str, list]:
     """Return those of a polynomial of one input, w_0 first, for each output; nothing of others."""
@@ -101,7 +101,7 @@ def part_of(metrics: dict[str, float], split: str) -> dict[str, float]:
     }
 
 
-def summarize(results: list[dict], names: list[str]) -> dict:
+def mean_of_folds(results: list[dict], names: list[str]) -> dict:
     """Put folds together: mean and sample standard deviation of every metric.
 
     The deviation is that over the folds, with one less than their number below (numpy's ddof 1), as

@@ -34,7 +34,7 @@ def move_the_end(cfg: DictConfig, folder: Path, typed: list[str]) -> None:
     for place in places(folder):
         history = history_of(place)
         refuse_what_is_past(cfg, old, history)
-        notes |= dict.fromkeys(differences(cfg, old, history))
+        notes |= dict.fromkeys(end_differences(cfg, old, history))
     for place in (folder, *places(folder)):
         if run_folder.read_result(place) is not None:
             os.replace(place / run_folder.RESULT, place / run_folder.PREVIOUS)
@@ -75,7 +75,7 @@ def stop_of(cfg: DictConfig) -> Any:
     return OmegaConf.to_container(cfg.stop, resolve=True)
 
 
-def differences(cfg: DictConfig, old: DictConfig, history: list[Record]) -> Iterator[str]:
+def end_differences(cfg: DictConfig, old: DictConfig, history: list[Record]) -> Iterator[str]:
     """Yield in what the continued run differs from one that had the new end from the start."""
     new, before, done = cfg.max_epochs, old.max_epochs, len(history)
     if any(CUT in record.metrics for record in history):

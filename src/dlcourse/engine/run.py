@@ -15,10 +15,10 @@ from dlcourse.engine import fingerprint, predictions
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import settle
 from dlcourse.engine.cross_validation import put_together
-from dlcourse.engine.datasets import divide, examples_to_test, load_data, make_fold
+from dlcourse.engine.datasets import examples_to_test, load_data, make_fold, split_training_data
 from dlcourse.engine.heading import heading
 from dlcourse.engine.instantiate import build, build_all
-from dlcourse.engine.result import describe, describe_divergence, summarize
+from dlcourse.engine.result import divergence_result, fold_result, mean_of_folds
 from dlcourse.engine.resume import move_the_end
 from dlcourse.errors import DivergedError, UserError
 from dlcourse.guard import guarded
@@ -66,14 +66,14 @@ def run(
         if result is None or moved:
             try:
                 moving = list(overrides) if moved else None
-                result = carry_out(cfg, folder, observers, hparam_keys, moving)
+                result = run_folds(cfg, folder, observers, hparam_keys, moving)
             except DivergedError as error:
                 run_folder.write_divergence(folder, str(error))
                 raise
         return result["best"]
 
 
-def carry_out(
+def run_folds(
     cfg: DictConfig,
     folder: Path,
     extra_observers: Sequence[Observer],
@@ -88,7 +88,7 @@ def carry_out(
     runtime: Runtime = build(cfg.runtime)()
     with working("reading the data"):
         dataset = load_data(cfg)
-    parts = divide(cfg, dataset)
+    parts = split_training_data(cfg, dataset)
     recognize(folder, dataset, parts)
     if moving is not None:
         move_the_end(cfg, folder, moving)
@@ -108,7 +108,7 @@ def carry_out(
     if parts[0].name == ".":
         return results[0]
     names = [part.name for part in parts]
-    result = summarize(results, names)
+    result = mean_of_folds(results, names)
     with guarded("What all folds predict together", UserError):
         result |= put_together(cfg, dataset, parts, folder)
     run_folder.write_result(folder, result)
@@ -159,7 +159,7 @@ def run_fold(
             refuse_infinite_test(meter.read("test"), epoch, fold.name)
         except DivergedError as error:
             if state.history and error.only_val:
-                result = describe_divergence(state, recipe, fold, dataset, runtime, str(error))
+                result = divergence_result(state, recipe, fold, dataset, runtime, str(error))
                 run_folder.write_result(folder, result | {"options": options})
             raise
         if part.name != ".":
@@ -169,8 +169,10 @@ def run_fold(
                     state.model, fold.val, fold.standardize, recipe, keep=True
                 )
             with guarded(f"Writing the predictions of {part.name}"):
-                predictions.write(folder, predictions.gather(part.val, val_meter, meter))
-        result = describe(state, recipe, fold, dataset, runtime, meter) | {"options": options}
+                predictions.write_predictions(
+                    folder, predictions.gather(part.val, val_meter, meter)
+                )
+        result = fold_result(state, recipe, fold, dataset, runtime, meter) | {"options": options}
         run_folder.write_result(folder, result)
         for observer in observers:
             observer.finish(state, result)
@@ -187,7 +189,7 @@ def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
                 "This run was started before dlcourse recorded the data of a run: whether they are "
                 "still the same cannot be checked"
             )
-        fingerprint.write(folder, known)
+        fingerprint.write_fingerprint(folder, known)
 
 
 def share_of_time(cfg: DictConfig, folds: int) -> float:
@@ -214,9 +216,9 @@ def chosen_options(
     if hparam_keys is None:
         typed = map(key_of, run_folder.stored_overrides(folder))
         hparam_keys = [*MAIN_OPTIONS, *(key for key in typed if not is_free(key))]
-    return {key: plain(values[key]) for key in dict.fromkeys(hparam_keys) if key in values}
+    return {key: as_hparam(values[key]) for key in dict.fromkeys(hparam_keys) if key in values}
 
 
-def plain(value: Any) -> str | float:
+def as_hparam(value: Any) -> str | float:
     """Return a value as TensorBoard takes it: a number, a truth value or a text."""
     return value if isinstance(value, bool | int | float | str) else str(value)

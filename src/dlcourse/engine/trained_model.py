@@ -91,12 +91,12 @@ def as_inputs(inputs: Any, input_shape: tuple[int, ...]) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(
             f"These inputs are no array of numbers: {error}.\n"
-            f"Give a tensor or an array {described(input_shape)}"
+            f"Give a tensor or an array {input_text(input_shape)}"
         ) from error
     if tuple(tensor.shape[1:]) != input_shape or tensor.ndim == 0:
         raise UserError(
             f"The inputs have the shape {tuple(tensor.shape)}, and this run takes "
-            f"{described(input_shape)}.\n{reshaped(tuple(tensor.shape), input_shape)}"
+            f"{input_text(input_shape)}.\n{reshaped(tuple(tensor.shape), input_shape)}"
         )
     if len(tensor) == 0:
         raise UserError(f"There are no inputs: the shape is {tuple(tensor.shape)}")
@@ -113,7 +113,7 @@ def as_inputs(inputs: Any, input_shape: tuple[int, ...]) -> Tensor:
     return tensor
 
 
-def described(input_shape: tuple[int, ...]) -> str:
+def input_text(input_shape: tuple[int, ...]) -> str:
     """Return what a run takes, ``(N, 1, 28, 28), uint8``."""
     kind = "uint8" if len(input_shape) == 3 else "float"
     return f"(N, {', '.join(map(str, input_shape))}), {kind}"

@@ -44,7 +44,7 @@ def from_run(model: nn.Module, *, run: str) -> None:
 def read_best_weights(run: Path) -> dict:
     """Return the best weights in a run's folder; raises UserError if there are none."""
     try:
-        return atomic_files.load(run / BEST_WEIGHTS)["model"]
+        return atomic_files.load_checked(run / BEST_WEIGHTS)["model"]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             f"init.run={run} holds no weights: {BEST_WEIGHTS} is not in it.\n"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-STEP = 1e-5  # of the central difference, whose error is then about 1e-10 for numbers around 1
+STEP_SIZE = 1e-5  # of the central difference, whose error is then about 1e-10 for numbers around 1
 
 
 def weighted_sum(outputs: Tensor) -> Tensor:
@@ -39,12 +39,12 @@ def numeric_gradients(function: Callable[..., Tensor], arguments: Sequence[Tenso
             for position in range(argument.numel()):
                 entry = argument.view(-1)[position]
                 value = entry.item()
-                entry.fill_(value + STEP)
+                entry.fill_(value + STEP_SIZE)
                 above = weighted_sum(function(*arguments))
-                entry.fill_(value - STEP)
+                entry.fill_(value - STEP_SIZE)
                 below = weighted_sum(function(*arguments))
                 entry.fill_(value)
-                gradient.view(-1)[position] = (above - below) / (2 * STEP)
+                gradient.view(-1)[position] = (above - below) / (2 * STEP_SIZE)
     return gradients
 
 

@@ -59,7 +59,7 @@ class Summary:
         return sum(layer.multiply_adds for layer in self.layers)
 
 
-def summarize(make: Callable[[], nn.Module], input_shape: tuple[int, ...]) -> Summary:
+def summarize_model(make: Callable[[], nn.Module], input_shape: tuple[int, ...]) -> Summary:
     """Make a model; run it on inputs (1, *input_shape) in eval and (2, *input_shape) in train mode.
 
     No memory is allocated: weights and values are fake. A model whose control flow depends on
@@ -70,9 +70,9 @@ def summarize(make: Callable[[], nn.Module], input_shape: tuple[int, ...]) -> Su
     try:
         skeleton = made_without_values(make)
         with fake():
-            return measure(skeleton.to_empty(device="cpu"), input_shape)
+            return run_forward(skeleton.to_empty(device="cpu"), input_shape)
     except RuntimeError:  # from fake tensors whose values are read
-        return measure(make(), input_shape)
+        return run_forward(make(), input_shape)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
 
@@ -91,7 +91,7 @@ def fake() -> FakeTensorMode:
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
-def measure(model: nn.Module, input_shape: tuple[int, ...]) -> Summary:
+def run_forward(model: nn.Module, input_shape: tuple[int, ...]) -> Summary:
     """Run a model forward, in evaluation and in training mode; return its summary.
 
     If max pooling is computed before the ReLU that it follows, the layers are listed in the order

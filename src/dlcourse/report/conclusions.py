@@ -8,7 +8,7 @@ from dlcourse.report.nested import nest, nested_text
 from dlcourse.report.points import Point, column_keys, overlap
 from dlcourse.report.ranking import by_data, signed
 from dlcourse.report.runs import RunStatus, StoredRun
-from dlcourse.runs.run_folder import shown
+from dlcourse.runs.run_folder import short_path
 from dlcourse.schema.comparable import data_of, differing, loss_of, words_of
 
 SIGNIFICANCE_LEVEL = 0.05
@@ -51,7 +51,7 @@ def data_words(point: Point, parts: list[list[Point]]) -> str:
 
 def verdict(ranked: list[Point], keys: list[str]) -> str:
     """Return the text on points on the same data: the best one, and the test of its lead."""
-    names = list(dict.fromkeys(shown(run.folder) for run in ranked[0].runs))
+    names = list(dict.fromkeys(short_path(run.folder) for run in ranked[0].runs))
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     texts = [f"The best by {ranked[0].monitor} is in {names[0]}{more}"]
     if pair := best_two(ranked):
@@ -130,14 +130,14 @@ def unfinished_text(runs: list[StoredRun]) -> str:
     """Return the lines of runs that failed, were pruned, are not finished or not started."""
     once = list({run.folder: run for run in runs}.values())
     lines = [
-        f"failed: {shown(run.folder)}: {run.reason}"
+        f"failed: {short_path(run.folder)}: {run.reason}"
         for run in once
         if run.status == RunStatus.FAILED
     ]
     for status in (RunStatus.PRUNED, RunStatus.UNFINISHED, RunStatus.NOT_STARTED):
         some = [run for run in once if run.status == status]
         lines += [
-            f"{status}: {shown(run.folder)}{f' {run.reason}' if run.reason else ''}"
+            f"{status}: {short_path(run.folder)}{f' {run.reason}' if run.reason else ''}"
             for run in some[:MAX_LISTED_RUNS]
         ]
         if len(some) > MAX_LISTED_RUNS:

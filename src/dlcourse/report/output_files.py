@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.runs.run_folder import shown
+from dlcourse.runs.run_folder import short_path
 
 TEXTS = {"csv": "results.csv", "markdown": "results.md", "latex": "results.tex"}
 PLOT_FILES = ("main_effects.png", "heat_map.png", "learning_rate.png", "importances.png")
@@ -59,4 +59,4 @@ class OutputFiles:
                 "Type csv=, markdown=, latex= or plots= with a path that you may write to"
             ) from error
         inside = path.parent == self.folder
-        self.written.append(path.name if inside else shown(path))
+        self.written.append(path.name if inside else short_path(path))

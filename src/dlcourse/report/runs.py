@@ -106,7 +106,7 @@ def failure_text(folder: Path, failure: dict) -> str:
         facts.append(f"status {failure['status']}")
     if (failure.get("attempts") or 1) > 1:
         facts.append(f"{failure['attempts']} attempts")
-    log = f"; see {run_folder.shown(folder / failure['log'])}" if failure.get("log") else ""
+    log = f"; see {run_folder.short_path(folder / failure['log'])}" if failure.get("log") else ""
     more = f" ({', '.join(facts)})" if facts else ""
     return f"{reason}{more}{log}"
 
@@ -142,7 +142,7 @@ def find_runs(folders: list[Path]) -> list[StoredRun]:
     Raises UserError if a file is damaged.
     """
     runs: list[StoredRun] = []
-    for path in files_named(folders, run_folder.SWEEP):
+    for path in files_named(folders, run_folder.MANIFEST):
         runs += sweep_runs(path.parent)
     known = {run.folder.resolve() for run in runs}
     for path in files_named(folders, run_folder.CONFIG):
@@ -160,7 +160,7 @@ def files_named(folders: list[Path], name: str) -> list[Path]:
 
 def sweep_runs(folder: Path) -> Iterator[StoredRun]:
     """Yield the jobs of a sweep, point by point."""
-    path = folder / run_folder.SWEEP
+    path = folder / run_folder.MANIFEST
     try:
         sweep = json.loads(path.read_text(encoding="utf-8"))
         keys = tuple(sweep["keys"])

@@ -14,7 +14,7 @@ from dlcourse.report.output_files import OutputFiles
 from dlcourse.report.points import MAIN, Point, column_keys, group_points, swept_keys
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import find_runs
-from dlcourse.runs.run_folder import shown
+from dlcourse.runs.run_folder import short_path
 
 Section = tuple[list[Point], list[str], str]
 """Ranked points with the same measure, the keys of their table, and the text below it."""
@@ -66,7 +66,7 @@ def write_report(
     write_plots(largest, shares, places)
     if len(parts) > 1:
         say(f"The plots are of the {len(max(parts, key=len))} points in the largest table")
-    say(f"Written to {shown(places.folder)}: {', '.join(places.written)}")
+    say(f"Written to {short_path(places.folder)}: {', '.join(places.written)}")
 
 
 def shown_keys(part: list[Point], parts: list[list[Point]]) -> list[str]:

@@ -5,7 +5,7 @@ import textwrap
 from dlcourse.terminal.live_line import cells
 
 
-def lines(result: dict, width: int) -> list[str]:
+def folds_table(result: dict, width: int) -> list[str]:
     """Return a table of a cross-validation's metrics, no wider than ``width`` columns.
 
     Of a hold-out it is the coefficients of a polynomial of one input, and nothing of other models.
@@ -16,7 +16,7 @@ def lines(result: dict, width: int) -> list[str]:
     """
     folds, mean = len(result.get("folds", [])), result.get("mean", {})
     if not mean:
-        return coefficients(result, width)
+        return coefficients_line(result, width)
     names = list(dict.fromkeys(name.partition("/")[2] for name in mean))
 
     def spread(split: str) -> list[str]:
@@ -54,7 +54,7 @@ def lines(result: dict, width: int) -> list[str]:
     ]
 
 
-def coefficients(result: dict, width: int) -> list[str]:
+def coefficients_line(result: dict, width: int) -> list[str]:
     """Return those of a polynomial of one input, for each output: ``coefficients w_0=0.5 ...``."""
     texts = (
         " ".join(f"w_{power}={weight:.6g}" for power, weight in enumerate(row))

@@ -26,7 +26,12 @@ OF_A_CLASS = {
 }
 """Keys that later versions added, with the value that means the earlier behaviour."""
 RUNTIME = "dlcourse.runtime.Runtime"
-PLAIN = {"channels_last": False, "linear": "products", "keep_memory": False, "graph": False}
+WITHOUT_FAST_PATHS = {
+    "channels_last": False,
+    "linear": "products",
+    "keep_memory": False,
+    "graph": False,
+}
 """What ``runtime=plain`` was before ``fast_paths``, which is false in it and true elsewhere."""
 
 
@@ -46,7 +51,9 @@ def with_its_class(node: Any) -> Any:
     later = deepcopy(OF_A_CLASS.get(str(node.get("_target_")), {}))
     made = later | {key: with_its_class(value) for key, value in node.items()}
     if node.get("_target_") == RUNTIME:
-        made = {"fast_paths": any(made.get(key) != value for key, value in PLAIN.items())} | made
+        made = {
+            "fast_paths": any(made.get(key) != value for key, value in WITHOUT_FAST_PATHS.items())
+        } | made
     return made
 
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.schema.compose import compose, hydra_of_run, plain
+from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
 from dlcourse.schema.overrides import END, is_free, key_of
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import check, check_key
@@ -51,14 +51,14 @@ def prepare_run(
     cfg: composed of the overrides, with Hydra's part.
     before_folder: is called with the checked config of a new run before its folder is made.
     """
-    config = plain(cfg)
+    config = without_hydra(cfg)
     check_key("resume", config["resume"])
     new_folder = finished = False
     if config["resume"] is not None:
         folder = Path(config["resume"])
         config = resumed_config(folder, config, overrides, config_dir)
         moved = run_folder.end_moved(folder, config)
-        if moved and (folder.absolute().parent / run_folder.SWEEP).exists():
+        if moved and (folder.absolute().parent / run_folder.MANIFEST).exists():
             raise UserError(
                 f"{folder} is a job of a sweep: with another end it could not be compared with the "
                 "others.\nType the sweep's command with the new end, or a new run's"
@@ -90,7 +90,7 @@ def resumed_config(
     if given:
         same = f"random_streams={stored['random_streams']}"  # of an older run not today's default
         earlier = run_folder.without(run_folder.stored_overrides(folder), overrides)
-        wanted = plain(compose([same, *earlier, *overrides], config_dir))
+        wanted = without_hydra(compose_job([same, *earlier, *overrides], config_dir))
         run_folder.refuse_differences(folder, wanted, END)
         ends = {key_of(override).split(".")[0] for override in given} & set(END)
         stored |= {key: wanted[key] for key in ends}

@@ -19,7 +19,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs.migrate import completed
 from dlcourse.schema.overrides import END, check_overrides, is_among, is_free, key_of, leaves
 from dlcourse.terminal.command import own_name
-from dlcourse.terminal.installed import shown as shown
+from dlcourse.terminal.installed import short_path as short_path
 
 CONFIG = ".hydra/config.yaml"
 OVERRIDES = ".hydra/overrides.yaml"
@@ -31,7 +31,7 @@ PICKS = "runtime.json"  # what ``runtime=auto`` has picked
 PREVIOUS = "result.previous.json"  # of a run that is continued, until it has ended again
 LOG = "train.log"
 DIVERGED = "diverged"  # what a run was ended by that has no result
-SWEEP = "sweep.json"  # in the folder above its jobs
+MANIFEST = "sweep.json"  # in the folder above its jobs
 EARLIER = ("epochs", "ended_by", "best_epoch", "best", "val", "test", "mean", "std")
 """What is kept of the result of a run that is continued."""
 METRICS = {"best", "val", "test", "train", "mean", "std", "out_of_fold", "ensemble"}
@@ -274,7 +274,7 @@ def refuse_diverged(folder: Path) -> None:
         "Resuming takes the same steps again and ends the same; the last checkpoint is kept.\n"
         f"Start a new run with a smaller learning rate: {own_name()} "
         f"{' '.join([*typed, 'optim.lr=<smaller>'])}\n"
-        f"If you have corrected your code since, delete {shown(folder / FAILURE)} and resume"
+        f"If you have corrected your code since, delete {short_path(folder / FAILURE)} and resume"
     )
 
 

@@ -53,7 +53,7 @@ class Choice(NamedTuple):
     sets: list[str]
 
 
-def overview(folders: list[Path]) -> str:
+def list_groups(folders: list[Path]) -> str:
     """List every group with a line for each choice; of equal names that of the later folder counts.
 
     folders: of configs; the first one has ``train.yaml``, whose choices are marked with a star.

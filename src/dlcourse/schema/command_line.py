@@ -24,28 +24,27 @@ from dlcourse.schema.compose import options_of, quoted
 from dlcourse.schema.kinds import Factors, Numbers, Text, Texts
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.suggest import keys_meant
-from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP, TOP_LEVEL
-from dlcourse.terminal.command import current_command, own_name
+from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, TOP_LEVEL
+from dlcourse.terminal.command import MULTIRUN, current_command, own_name
 
 SYNTAX = re.compile(r"[\[\]{}()'\"$,\\\n=]")  # what Hydra's grammar gives a meaning in a value
-MULTIRUN = ("-m", "--multirun")
-OTHERS = ("config_name", "config_path", "experimental_rerun")  # Hydra's, and not for dlcourse
+HYDRA_ONLY = ("config_name", "config_path", "experimental_rerun")  # Hydra's, and not for dlcourse
 WHOLE = ("run", "multirun", "cfg", "info", "shell_completion")  # each says what is to be done
 
 
-def read(words: Sequence[str]) -> tuple[Namespace, list[str]]:
+def parse_command(words: Sequence[str]) -> tuple[Namespace, list[str]]:
     """Return the flags and overrides of a command, and its words with the flags in front.
 
     Raises UserError for what is neither a flag nor an override.
     """
     parser = get_args_parser()
     parser.error = refuse_flag
-    flags, overrides = divide(words, parser)
+    flags, overrides = separate_flags(words, parser)
     if "--version" in flags:
         print(f"dlcourse {__version__}")
         sys.exit(0)
     args = parser.parse_args(flags)
-    for option in OTHERS:
+    for option in HYDRA_ONLY:
         if getattr(args, option, None) is not None:
             flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} is not for dlcourse.\nType --config-dir <your own configs>")
@@ -66,7 +65,7 @@ def one_run(words: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
 
     purpose: what the script does. Raises UserError for train.py's other flags.
     """
-    args, right = read(words)
+    args, right = parse_command(words)
     flags = right[: len(right) - len(args.overrides)]
     for flag in flags:
         if flag.startswith("-") and flag.partition("=")[0] not in ("--config-dir", "-cd"):
@@ -74,7 +73,7 @@ def one_run(words: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
     return args.overrides, args.config_dir
 
 
-def divide(words: Sequence[str], parser: ArgumentParser) -> tuple[list[str], list[str]]:
+def separate_flags(words: Sequence[str], parser: ArgumentParser) -> tuple[list[str], list[str]]:
     """Return Hydra's flags with their values, and the other words, each in their order."""
     known = {name: action for action in parser._actions for name in action.option_strings}
     flags, overrides = [], []
@@ -125,7 +124,7 @@ def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
         except (HydraException, ValueError) as error:
             literal = f"{key}={quoted(value)}"
             if SYNTAX.search(value) or not equals or not understood(literal):
-                raise UserError(f"{word} is not understood{remedy(word, error)}") from error
+                raise UserError(f"{word} is not understood{syntax_remedy(word, error)}") from error
             result.append(literal)
             continue
         refuse_override(parsed, config_dir)
@@ -152,7 +151,7 @@ def named(word: str, config_dir: str | None) -> str:
     return f"{groups[0]}={word}" if groups else word
 
 
-def remedy(word: str, error: Exception) -> str:
+def syntax_remedy(word: str, error: Exception) -> str:
     """Return why an override is not understood, and what to type."""
     key, equals, value = word.partition("=")
     if not equals:
@@ -211,7 +210,7 @@ def refuse_lists(overrides: list[str], flags: list[str]) -> None:
         value = typed.partition("=")[2]
         kind = bounds_of(key)
         ways = []
-        if key not in (*SWEEP, "observe", "resume", "trust") and not key.startswith("hydra"):
+        if key not in (*SWEEP_KEYS, "observe", "resume", "trust") and not key.startswith("hydra"):
             ways.append(typed_again(["-m", *flags, *overrides]))
         if key in MULTIPLE or isinstance(kind, Numbers | Texts | Factors):
             ways.append(f"{in_shell(f'{key}=[{value}]')} for one list")
@@ -234,7 +233,7 @@ def typed_again(words: Sequence[str]) -> str:
 def meaning(word: str) -> str:
     """Return an override whose key is another name of one here with the key it has here."""
     key, equals, value = word.partition("=")
-    if not equals or key in (*GROUPS, *TOP_LEVEL, *SWEEP) or key_of(word) != key:
+    if not equals or key in (*GROUPS, *TOP_LEVEL, *SWEEP_KEYS) or key_of(word) != key:
         return word
     close = keys_meant(key, (*GROUPS, *TOP_LEVEL)) if "." not in key else []
     if len(close) != 1:

@@ -15,11 +15,11 @@ from yaml import YAMLError
 
 from dlcourse.errors import UserError
 from dlcourse.schema import hydra_source
-from dlcourse.schema.hydra_api import load, make_composer, split_grid
+from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid
 from dlcourse.schema.overrides import key_of, leaves
 from dlcourse.schema.packaged import CONFIGS
 from dlcourse.schema.suggest import unknown_key, unknown_option
-from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP
+from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS
 from dlcourse.terminal.command import own_name
 
 hydra_source.install()
@@ -33,7 +33,7 @@ LAUNCHERS = {
 """Hydra's launchers that are plugins, and what brings them."""
 
 
-def compose(
+def compose_job(
     overrides: list[str], config_dir: str | None, mode: RunMode = RunMode.RUN
 ) -> DictConfig:
     """Compose the config of one run, Hydra's own part included; raises UserError.
@@ -41,7 +41,7 @@ def compose(
     mode: ``RunMode.MULTIRUN`` for what is the same in every job of a sweep.
     """
     try:
-        cfg = load(make_composer(config_dir), overrides, mode)
+        cfg = compose_with(make_composer(config_dir), overrides, mode)
     except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
         fixed = overrides if mode is RunMode.RUN else without_lists(overrides)
         raise broken_yaml(config_dir) or explain(error, fixed, config_dir) from error
@@ -101,7 +101,7 @@ def compose_sweep(overrides: list[str], config_dir: str | None) -> DictConfig:
     typed = {key_of(override): override for override in overrides}
     if typed.get("hydra.mode") != "hydra.mode=MULTIRUN":
         overrides = [*overrides, "hydra.mode=MULTIRUN"]
-    return compose(overrides, config_dir, RunMode.MULTIRUN)
+    return compose_job(overrides, config_dir, RunMode.MULTIRUN)
 
 
 def without_lists(overrides: list[str]) -> list[str]:
@@ -149,14 +149,14 @@ def hydra_of_job(cfg: DictConfig, folder: Path) -> DictConfig:
     return own
 
 
-def plain(cfg: DictConfig) -> dict:
+def without_hydra(cfg: DictConfig) -> dict:
     """Return what a job is: a config without Hydra's part, a sweep's and interpolations.
 
     Raises UserError.
     """
     try:
         # some of Hydra's own keys exist while a job runs, and not before
-        keys = [str(key) for key in cfg if key not in ("hydra", *SWEEP)]
+        keys = [str(key) for key in cfg if key not in ("hydra", *SWEEP_KEYS)]
         config: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
     except OmegaConfBaseException as error:
         raise explain(error) from error
@@ -212,9 +212,9 @@ def options_of(group: str, config_dir: str | None) -> list[str]:
 def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
     """Return every group and every key that there are with the choices that were typed."""
     choices = [word for word in overrides if key_of(word) in GROUPS]
-    cfg = compose(choices, config_dir)
-    own = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SWEEP)))
-    keys = [key for part in (plain(cfg), own) for key, _ in leaves(part, private=False)]
+    cfg = compose_job(choices, config_dir)
+    own = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SWEEP_KEYS)))
+    keys = [key for part in (without_hydra(cfg), own) for key, _ in leaves(part, private=False)]
     groups = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
     return [*groups, *keys]
 
@@ -227,7 +227,7 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def spread(words: list[str], overrides: list[str]) -> list[str]:
+def keep_for_options(words: list[str], overrides: list[str]) -> list[str]:
     """Let a word belong to those options alone that have its key.
 
     ``optim=sgd,momentum optim.momentum=0.5`` becomes a list of one value, ``choice(0.5)``: Hydra

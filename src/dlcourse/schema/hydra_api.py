@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from dlcourse.schema.packaged import CONFIGS
 
-NAME = "train"  # of configs/train.yaml, and of a job in Hydra's own config
+CONFIG_NAME = "train"  # of configs/train.yaml, and of a job in Hydra's own config
 VERSION = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 
 arguments_parser = get_args_parser  # of Hydra's command line flags
@@ -48,15 +48,15 @@ def make_composer(config_dir: str | None) -> Hydra:
     running = GlobalHydra.instance().hydra  # of a caller who uses Hydra as well
     GlobalHydra.instance().clear()
     try:
-        return Hydra.create_main_hydra2(NAME, search_path)
+        return Hydra.create_main_hydra2(CONFIG_NAME, search_path)
     finally:
         GlobalHydra.instance().hydra = running
 
 
-def load(composer: Hydra, overrides: Sequence[str], mode: RunMode) -> DictConfig:
+def compose_with(composer: Hydra, overrides: Sequence[str], mode: RunMode) -> DictConfig:
     """Compose a config; this is the only place where it is done. Raises Hydra's exceptions."""
     return composer.compose_config(
-        NAME, list(overrides), mode, from_shell=True, with_log_configuration=False
+        CONFIG_NAME, list(overrides), mode, from_shell=True, with_log_configuration=False
     )
 
 
@@ -87,7 +87,7 @@ def run_in_frame(
     with read_write(cfg), open_dict(cfg):
         cfg.hydra = hydra_config
     callbacks = Callbacks(cfg)
-    callbacks.on_run_start(config=cfg, config_name=NAME)
+    callbacks.on_run_start(config=cfg, config_name=CONFIG_NAME)
     returned = utils.run_job(
         task_function=lambda _: job(),
         config=cfg,
@@ -96,7 +96,7 @@ def run_in_frame(
         hydra_context=HydraContext(make_composer(config_dir).config_loader, callbacks),
         configure_logging=False,
     )
-    callbacks.on_run_end(config=cfg, config_name=NAME, job_return=returned)
+    callbacks.on_run_end(config=cfg, config_name=CONFIG_NAME, job_return=returned)
     _ = returned.return_value  # raises what the job has raised
 
 
@@ -109,15 +109,15 @@ def run_sweeper(
     """
     utils.configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
     callbacks = Callbacks(cfg)
-    callbacks.on_multirun_start(config=cfg, config_name=NAME)
+    callbacks.on_multirun_start(config=cfg, config_name=CONFIG_NAME)
     context = HydraContext(make_composer(config_dir).config_loader, callbacks)
     sweeper = Plugins.instance().instantiate_sweeper(
         config=cfg, hydra_context=context, task_function=task
     )
     sweeper.sweep(arguments=list(cfg.hydra.overrides.task))
-    callbacks.on_multirun_end(config=cfg, config_name=NAME)
+    callbacks.on_multirun_end(config=cfg, config_name=CONFIG_NAME)
 
 
-def show(task: Callable[[DictConfig], Any]) -> None:
+def run_hydra_flag(task: Callable[[DictConfig], Any]) -> None:
     """Carry out ``--cfg``, ``--info``, ``--hydra-help`` or ``--shell-completion`` of sys.argv."""
-    hydra.main(config_path=str(CONFIGS), config_name=NAME, **VERSION)(task)()
+    hydra.main(config_path=str(CONFIGS), config_name=CONFIG_NAME, **VERSION)(task)()

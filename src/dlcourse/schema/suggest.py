@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from dlcourse.errors import SHOWN, bare, by_likeness, meant, nearest
+from dlcourse.errors import MAX_SUGGESTIONS, bare, by_likeness, meant, nearest
 from dlcourse.schema.synonyms import KEY_SYNONYMS, OPTION_SYNONYMS
 
 
@@ -62,7 +62,9 @@ def unknown_key(
         guess = " or ".join(close)
         return f"{key} is not a key of this config; did you mean {guess}?\nType {whole}"
     inside = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
-    shown = by_likeness(key, inside or [name for name in known if "." not in name])[:SHOWN]
+    shown = by_likeness(key, inside or [name for name in known if "." not in name])[
+        :MAX_SUGGESTIONS
+    ]
     verb = "is" if len(shown) == 1 else "are"
     return (
         f"{key} is not a key of this config; the nearest {verb} {', '.join(shown)}.\n"

@@ -18,7 +18,7 @@ GROUPS = (
     "split", "metric", "view", "stop", "observe", "runtime", "data",
 )  # fmt: skip
 MULTIPLE = ("regularizer", "augment", "metric", "view", "observe")  # of which several may be chosen
-SWEEP = ("sweep", "seeds", "workers", "on_error", "check")  # read by a sweep and by no job
+SWEEP_KEYS = ("sweep", "seeds", "workers", "on_error", "check")  # read by a sweep and by no job
 TOP_LEVEL = (
     "seed",
     "max_epochs",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.overrides import all_keys
 from dlcourse.schema.validate import GROUPS
 from dlcourse.sweep.search_space import Space
@@ -73,7 +73,7 @@ class ConditionalKeys:
     @cached_property
     def default(self) -> dict[str, str]:
         """The option of every group that the fixed overrides choose."""
-        return dict(compose([*self.fixed], self.config_dir).hydra.runtime.choices)
+        return dict(compose_job([*self.fixed], self.config_dir).hydra.runtime.choices)
 
     @cached_property
     def keys(self) -> dict[str, dict[str, set[str]]]:
@@ -87,7 +87,7 @@ class ConditionalKeys:
 
     def keys_with(self, choice: str) -> set[str]:
         """Return the keys of the config with one choice, ``optim=sgd``."""
-        return set(all_keys(plain(compose([*self.fixed, choice], self.config_dir))))
+        return set(all_keys(without_hydra(compose_job([*self.fixed, choice], self.config_dir))))
 
 
 def distinct(drawn: Iterable[tuple[str, ...]], conditional: ConditionalKeys) -> list[Overrides]:

@@ -98,7 +98,7 @@ class CachedChecks:
 
     def finding(self, cfg: DictConfig, earlier: Path | None = None) -> Finding:
         """Return the finding of one config."""
-        from dlcourse.engine.datasets import divide
+        from dlcourse.engine.datasets import split_training_data
         from dlcourse.engine.fingerprint import divided, refuse_other_data
         from dlcourse.engine.instantiate import build, build_all
 
@@ -108,7 +108,9 @@ class CachedChecks:
                 self.once(build(cfg.runtime), "runtime", cfg.runtime)
             streams = cfg.random_streams
             data = self.once(partial(shape_of, cfg), "data", cfg.data, streams)
-            parts = self.once(partial(divide, cfg, data), "split", cfg.data, cfg.split, streams)
+            parts = self.once(
+                partial(split_training_data, cfg, data), "split", cfg.data, cfg.split, streams
+            )
             if earlier is not None:
                 refuse_other_data(earlier, divided(data, parts))
             known = (data.input_shape, data.output_size)

@@ -144,15 +144,15 @@ def close_remote_job(
             list(job.folder.parent.glob("*"))  # makes NFS refresh the folder
             continue
         reason = answer.reason or (
-            f"it is done, and its result is not in {run_folder.shown(job.folder)}: hydra.sweep.dir "
-            "must be on a disk that all machines share"
+            f"it is done, and its result is not in {run_folder.short_path(job.folder)}: "
+            "hydra.sweep.dir must be on a disk that all machines share"
         )
         output = job.folder / OUTPUT
         again = scheduler.fail(job, reason, None, final=answer.final)
         progress.failed(
             job,
             reason,
-            run_folder.shown(output if output.exists() else scheduler.folder),
+            run_folder.short_path(output if output.exists() else scheduler.folder),
             again=again,
         )
         return
@@ -213,7 +213,7 @@ def ending_of(returned: JobReturn) -> RemoteEnding:
 def launcher_failure_text(master: DictConfig, scheduler: Scheduler, error: Exception) -> str:
     """Return the message that the launcher could not start any job."""
     override = f"hydra/launcher={master.hydra.runtime.choices['hydra/launcher']}"
-    folder = run_folder.shown(scheduler.folder)
+    folder = run_folder.short_path(scheduler.folder)
     return (
         f"{override} has started no job: {reason_of_error(error)}\n"
         f"Type {own_name()} resume={folder} where it can, or leave {override} "

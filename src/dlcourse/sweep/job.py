@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.validate import check
 from dlcourse.sweep.conditional_keys import Overrides
@@ -108,8 +108,8 @@ def make_jobs(
     fixed: the overrides that are the same in every job. seeds: the number of seeds, counted up
     from the point's own seed. Raises UserError for a config that cannot be run.
     """
-    cfg = compose([*fixed, *point], config_dir)
-    config = plain(cfg)
+    cfg = compose_job([*fixed, *point], config_dir)
+    config = without_hydra(cfg)
     if config["resume"] is not None:
         raise UserError("resume= resumes one folder, a run's or a sweep's.\nLeave -m out")
     check(config)
@@ -120,7 +120,7 @@ def make_jobs(
         for key, number in repeat.items():
             OmegaConf.update(own, key, number)
             own.hydra.overrides.task.append(f"{key}={number}")
-        jobs.append(Job(words, Path(names.name(words)), own, plain(own)))
+        jobs.append(Job(words, Path(names.name(words)), own, without_hydra(own)))
     return jobs
 
 

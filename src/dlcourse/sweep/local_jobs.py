@@ -47,4 +47,4 @@ def close_local_job(
         reason = reason_of_end(running, status)
         final = bool(running.ending) and running.ending[-1] is True
         again = scheduler.fail(job, reason, status, final=final)
-        progress.failed(job, reason, run_folder.shown(job.folder / OUTPUT), again=again)
+        progress.failed(job, reason, run_folder.short_path(job.folder / OUTPUT), again=again)

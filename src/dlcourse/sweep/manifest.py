@@ -15,7 +15,7 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.runs.migrate import without_later_keys
-from dlcourse.runs.run_folder import FAILURE, SWEEP
+from dlcourse.runs.run_folder import FAILURE, MANIFEST
 from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
 
 OUTPUT = "output.txt"
@@ -54,7 +54,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write ``sweep.json`` atomically."""
-        atomic_files.write_json(folder / SWEEP, asdict(self), indent=1)
+        atomic_files.write_json(folder / MANIFEST, asdict(self), indent=1)
 
 
 def storable_overrides(overrides: Sequence[str]) -> list[str]:
@@ -73,7 +73,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     The file may come from anybody, so its overrides are checked (``check_overrides``), and the
     names of jobs' folders must not lead out of the sweep's folder.
     """
-    path = folder / SWEEP
+    path = folder / MANIFEST
     try:
         manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
         check_overrides(manifest.words, path)
@@ -134,7 +134,7 @@ def refuse_other_contents(folder: Path, identity: str) -> Path:
     """Return the folder; raises UserError if it holds a run or another sweep."""
     if (folder / run_folder.CONFIG).exists():
         raise UserError(f"The folder {folder} holds a run.\nType another hydra.sweep.dir")
-    if (folder / SWEEP).exists() and not holds_sweep(folder, identity):
+    if (folder / MANIFEST).exists() and not holds_sweep(folder, identity):
         raise UserError(
             f"The folder {folder} holds another sweep: other overrides were typed, or YAML files "
             "have changed since.\n"
@@ -149,15 +149,15 @@ def find_folder(wanted: Path, identity: str, *, typed: bool) -> Path | None:
     Raises UserError if the user typed a folder that holds something else.
     """
     if typed:
-        return wanted if (refuse_other_contents(wanted, identity) / SWEEP).exists() else None
-    started = sorted(wanted.parent.glob(f"*/{SWEEP}"), reverse=True)
+        return wanted if (refuse_other_contents(wanted, identity) / MANIFEST).exists() else None
+    started = sorted(wanted.parent.glob(f"*/{MANIFEST}"), reverse=True)
     return next((path.parent for path in started if holds_sweep(path.parent, identity)), None)
 
 
 def holds_sweep(folder: Path, identity: str) -> bool:
     """Return whether a folder holds the sweep of this identity; False for a damaged manifest."""
     try:
-        return json.loads((folder / SWEEP).read_text(encoding="utf-8"))["identity"] == identity
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["identity"] == identity
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -7,10 +7,10 @@ from itertools import product
 from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import plain
+from dlcourse.schema.compose import without_hydra
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.trust import check_trust
-from dlcourse.schema.validate import SWEEP
+from dlcourse.schema.validate import SWEEP_KEYS
 from dlcourse.sweep.conditional_keys import ConditionalKeys, Overrides, distinct
 from dlcourse.sweep.job import FolderNames, Job, make_jobs
 from dlcourse.sweep.manifest import identity_of
@@ -93,7 +93,7 @@ def make_plan(
         spaces=list(spaces),
         conditional=conditional,
         names=names,
-        config=plain(master),
+        config=without_hydra(master),
         config_dir=config_dir,
         points=points,
         jobs=[],
@@ -104,7 +104,7 @@ def make_plan(
 
 def is_of_a_sweep(override: str) -> bool:
     """Return whether an override is an option of the sweep itself, ``workers=2``."""
-    return key_of(override).split(".")[0] in (*SWEEP, "resume")
+    return key_of(override).split(".")[0] in (*SWEEP_KEYS, "resume")
 
 
 def points_of(

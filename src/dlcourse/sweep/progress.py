@@ -57,7 +57,7 @@ class Progress:
             "sweep": f"{manifest.method}{over}",
             "jobs": jobs,
             "monitor": f"{self.monitor}, {self.mode}imum",
-            "folder": run_folder.shown(self.scheduler.folder),
+            "folder": run_folder.short_path(self.scheduler.folder),
         }
 
     def starts(self, job: Job) -> None:

@@ -117,7 +117,7 @@ def run_sweep(
         scheduler.write()
         if scheduler.has_results:
             status = working("drawing the plots")
-            with guarded(f"The report on {run_folder.shown(folder)}"), status:
+            with guarded(f"The report on {run_folder.short_path(folder)}"), status:
                 report_results(folder, search)
     if scheduler.failed:
         many = "1 job has" if len(scheduler.failed) == 1 else f"{len(scheduler.failed)} jobs have"
@@ -223,7 +223,7 @@ def report_results(folder: Path, search: Search) -> None:
 
     importances = getattr(search, "importances", lambda: None)()
     write_report([folder], folder, importances=importances)
-    print(f"In TensorBoard: {dashboard(run_folder.shown(folder))}", flush=True)
+    print(f"In TensorBoard: {dashboard(run_folder.short_path(folder))}", flush=True)
 
 
 def resume_command(folder: Path, plan: Plan, own: Sequence[str]) -> str:
@@ -231,12 +231,12 @@ def resume_command(folder: Path, plan: Plan, own: Sequence[str]) -> str:
 
     own: the command's overrides of Hydra's keys.
     """
-    again = [own_name(), f"resume={run_folder.shown(folder)}"]
+    again = [own_name(), f"resume={run_folder.short_path(folder)}"]
     trust = to_type({"jobs": [job.config for jobs in plan.jobs for job in jobs]})
     again += [trust] if trust else []
     again += [word for word in own if is_typed_again(key_of(word))]
     storage = plan.settings.options.get("storage")
     again += [f"sweep.storage={without_password(storage)}"] if storage else []
     if plan.config_dir:
-        again += ["--config-dir", shlex.quote(run_folder.shown(Path(plan.config_dir)))]
+        again += ["--config-dir", shlex.quote(run_folder.short_path(Path(plan.config_dir)))]
     return " ".join(again)

@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.kinds import Number
 from dlcourse.schema.overrides import is_free
-from dlcourse.schema.validate import SWEEP
+from dlcourse.schema.validate import SWEEP_KEYS
 
 DIGITS = 6  # of a number drawn from an interval
 
@@ -112,7 +112,7 @@ def read_space(override: Override) -> Space:
     typed = text_of(override)
     key = override.get_key_element().split("@")[0]
     bare = key.lstrip("+")
-    if is_free(bare) or bare.split(".")[0] in SWEEP:
+    if is_free(bare) or bare.split(".")[0] in SWEEP_KEYS:
         raise UserError(
             f"{typed}: {bare} cannot be swept, because it is not part of a job.\n"
             f"Type one value, {bare}=<value>"

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
 from dlcourse.schema.overrides import leaves
-from dlcourse.schema.validate import SWEEP, check_key
+from dlcourse.schema.validate import SWEEP_KEYS, check_key
 
 
 class OnError(NamedTuple):
@@ -40,7 +40,7 @@ class Settings:
 
 def read_settings(master: DictConfig) -> Settings:
     """Read and check the sweep's options in a config; raises UserError."""
-    part = OmegaConf.masked_copy(master, list(SWEEP))
+    part = OmegaConf.masked_copy(master, list(SWEEP_KEYS))
     node = cast(dict[str, Any], OmegaConf.to_container(part, resolve=True))
     for key, value in leaves(node):
         if key != "on_error" and "._" not in key:

@@ -16,10 +16,9 @@ from pathlib import Path
 
 from dlcourse.errors import DivergedError, OwnCodeError, UserError, shown
 from dlcourse.terminal.streams import steady_streams
-from dlcourse.terminal.user_code import explained
+from dlcourse.terminal.user_code import PACKAGE, explained
 
 VENV = Path(sys.prefix)
-PACKAGE = Path(__file__).parents[1]
 FORBIDDEN = "Give yourself the right to read and write it, or name another one"
 ROOM = (
     "Make room on the disk; what is finished is kept, and resume=<folder of the run> continues it"
@@ -37,7 +36,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 ONLY_INSTALLED = ("catalogue", "completion")
 """Commands without a script in a clone."""
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
-LONGEST = 1000  # characters of a line of a message
+MULTIRUN = ("-m", "--multirun")  # the flags that start a sweep
+MAX_LINE_LENGTH = 1000  # characters of a line of a message
 
 
 @contextmanager
@@ -237,7 +237,8 @@ def is_out_of_memory(error: Exception) -> bool:
 def say(error: Exception | str) -> None:
     """Print an error's message to stderr; lines after the first are indented."""
     lines = (
-        line if len(line) <= LONGEST else f"{line[:LONGEST]} ..." for line in str(error).split("\n")
+        line if len(line) <= MAX_LINE_LENGTH else f"{line[:MAX_LINE_LENGTH]} ..."
+        for line in str(error).split("\n")
     )
     text = "\n  ".join(lines)
     print(f"dlcourse: {text}", file=sys.stderr)

@@ -35,20 +35,22 @@ def require_installed() -> None:
             return
         problem = "This Python lacks " + ", ".join(missing)
     version = ".".join(map(str, sys.version_info[:3]))
-    print(f"dlcourse: {problem} ({sys.executable}, {version}).\n{remedy()}", file=sys.stderr)
+    print(
+        f"dlcourse: {problem} ({sys.executable}, {version}).\n{install_remedy()}", file=sys.stderr
+    )
     sys.exit(2)
 
 
-def remedy() -> str:
+def install_remedy() -> str:
     """Return what to type: how to use the environment in .venv, or two ways to install."""
     folder, activate = ("Scripts", "") if os.name == "nt" else ("bin", "source ")
     environment = CLONE / ".venv" / folder
     python = next(environment.glob("python*"), None)
     if python is not None and Path(sys.prefix).resolve() != (CLONE / ".venv").resolve():
-        command = [shown(environment / "python"), *sys.argv]
+        command = [short_path(environment / "python"), *sys.argv]
         return (
             "  There is an environment in .venv. Activate it and type the command again:\n"
-            f"    {activate}{shown(environment / 'activate')}\n"
+            f"    {activate}{short_path(environment / 'activate')}\n"
             f"  or type\n    {' '.join(map(shlex.quote, command))}"
         )
     where = "" if Path.cwd() == CLONE else f", in {CLONE}"
@@ -59,7 +61,7 @@ def remedy() -> str:
     )
 
 
-def shown(path: Path) -> str:
+def short_path(path: Path) -> str:
     """Return a path, relative to the current folder if it is inside it."""
     inside = Path.cwd() in path.absolute().parents
     return os.path.relpath(path) if inside else str(path)

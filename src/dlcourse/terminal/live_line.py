@@ -15,14 +15,14 @@ from unicodedata import east_asian_width
 
 TICK = 0.2  # seconds between two drawings; takes 0.01 % of a core
 AFTER = 0.3  # seconds until a line is drawn first; shorter work has no line
-PLAIN = 3.0  # seconds until a line is printed if stdout is not a terminal
+SECONDS_BEFORE_LINE = 3.0  # seconds until a line is printed if stdout is not a terminal
 BAR = 24  # columns
 
 Line = Callable[[int], str]
 """Takes the number of columns, returns the text."""
 
 lock = RLock()
-lines: list[Line] = []  # of nested blocks; the last one is shown
+visible_lines: list[Line] = []  # of nested blocks; the last one is shown
 drawn = 0  # columns of the line on the screen; 0 for none
 
 
@@ -48,7 +48,9 @@ def live(line: Line, plain: str = "") -> Iterator[None]:
         ``PLAIN`` seconds.
     """
     if not on_terminal():
-        timer = Timer(PLAIN, lambda: print(f"{plain} ...", file=sys.stderr, flush=True))
+        timer = Timer(
+            SECONDS_BEFORE_LINE, lambda: print(f"{plain} ...", file=sys.stderr, flush=True)
+        )
         timer.daemon = True
         if plain:
             timer.start()
@@ -59,7 +61,7 @@ def live(line: Line, plain: str = "") -> Iterator[None]:
         return
     done = Event()
     with lock:
-        lines.append(line)
+        visible_lines.append(line)
         hide()
     thread = Thread(target=draw_again_and_again, args=(line, done), daemon=True)
     thread.start()
@@ -69,7 +71,7 @@ def live(line: Line, plain: str = "") -> Iterator[None]:
         done.set()
         thread.join()  # a thread that writes while the interpreter ends would crash it
         with lock:
-            lines.remove(line)
+            visible_lines.remove(line)
             hide()
 
 
@@ -139,13 +141,13 @@ def draw_again_and_again(line: Line, done: Event) -> None:
         return
     while True:
         with lock:
-            if lines and lines[-1] is line and not done.is_set():
-                draw(line(columns()))
+            if visible_lines and visible_lines[-1] is line and not done.is_set():
+                overwrite_line(line(columns()))
         if done.wait(TICK):
             return
 
 
-def draw(text: str) -> None:
+def overwrite_line(text: str) -> None:
     """Overwrite the line on the screen; spaces erase the rest of a longer one."""
     global drawn
     width = cells(text)

@@ -9,7 +9,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 
 from dlcourse.errors import UserError
-from dlcourse.terminal.installed import shown
+from dlcourse.terminal.installed import short_path
 
 PACKAGE = Path(__file__).parents[1]
 COMMAND = str(PACKAGE / "terminal/command.py")
@@ -49,7 +49,7 @@ def explained(error: BaseException) -> str:
     else:
         return ""
     report = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
-    return f"Your code has an error in {shown(Path(file))}, line {line}.\n{report.rstrip()}"
+    return f"Your code has an error in {short_path(Path(file))}, line {line}.\n{report.rstrip()}"
 
 
 def is_own(file: str) -> bool:
@@ -100,4 +100,4 @@ def place(function: Callable) -> str:
     file = getattr(module, "__file__", None)
     code = getattr(function, "__code__", None) or getattr(function.__init__, "__code__", None)
     line = f", line {code.co_firstlineno}" if code is not None and code.co_filename == file else ""
-    return f" in {shown(Path(file))}{line}" if file else ""
+    return f" in {short_path(Path(file))}{line}" if file else ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median, quantiles
 
-STEP = ("data", "augment", "prepare", "forward", "backward", "update", "metrics", "other")
+STEP_PHASES = ("data", "augment", "prepare", "forward", "backward", "update", "metrics", "other")
 AROUND = ("validation", "observers")
 """The phases of a training step, and those of an epoch outside its steps."""
 
@@ -34,7 +34,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def spread(values: Sequence[float], form: str = ".2f") -> str:
+def median_and_quartiles(values: Sequence[float], form: str = ".2f") -> str:
     """Return ``2.31 (2.25 to 2.40)``: the median and the quartiles."""
     low, high = quartiles(values)
     return f"{median(values):{form}} ({low:{form}} to {high:{form}})"

@@ -22,7 +22,7 @@ from unittest import mock
 import torch
 
 from dlcourse.core import Observer, Standardize, State
-from dlcourse.timing.interleave import AROUND, STEP
+from dlcourse.timing.interleave import AROUND, STEP_PHASES
 from dlcourse.timing.training import TimedTraining
 from dlcourse.timing.worker import wait_for_device
 from dlcourse.train import fit as loop
@@ -81,7 +81,7 @@ class Clock:
 
 def no_seconds() -> dict[str, float]:
     """Return 0 seconds for every phase."""
-    return dict.fromkeys((*STEP, *AROUND), 0.0)
+    return dict.fromkeys((*STEP_PHASES, *AROUND), 0.0)
 
 
 class Watch(Observer):

@@ -15,7 +15,7 @@ from dlcourse.data.streamed import StreamedSplit
 from dlcourse.engine.autotune import USUAL, word
 from dlcourse.engine.datasets import load_data
 from dlcourse.engine.instantiate import build_all
-from dlcourse.schema.compose import compose, plain
+from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.validate import check
 from dlcourse.timing.phases import measured_epochs
 from dlcourse.timing.training import TimedTraining, observers_of
@@ -26,7 +26,7 @@ FEWEST, MOST = 3, 100  # steps between two looks at the clock
 
 def compose_command(words: Sequence[str], config_dir: str | None) -> dict:
     """Compose and check what a command would run; raises UserError."""
-    config = plain(compose(list(words), config_dir))
+    config = without_hydra(compose_job(list(words), config_dir))
     check(config)
     return config
 

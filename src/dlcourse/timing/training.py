@@ -14,7 +14,7 @@ from torch import nn
 from dlcourse.core import Dataset, Fold, Observer, Recipe, Record, State
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import decide
-from dlcourse.engine.datasets import divide, make_fold
+from dlcourse.engine.datasets import make_fold, split_training_data
 from dlcourse.engine.instantiate import build
 from dlcourse.train.checkpoint import Checkpoint
 from dlcourse.train.fit import fit, train_epoch, train_runner
@@ -29,7 +29,7 @@ class TimedTraining:
 
     def __init__(self, cfg: DictConfig, dataset: Dataset, examples: int | None = None) -> None:
         self.runtime = build(cfg.runtime)()
-        part = divide(cfg, dataset)[0]
+        part = split_training_data(cfg, dataset)[0]
         if examples is not None:
             part = part._replace(train=part.train[:examples])
         fold = make_fold(cfg, dataset, part, self.runtime)

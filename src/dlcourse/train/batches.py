@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def divide(order: Tensor, batch_size: int) -> list[Tensor]:
+def into_batches(order: Tensor, batch_size: int) -> list[Tensor]:
     """Divide an epoch's order (N,) into batches of ``batch_size`` indices.
 
     The last batch is smaller if the examples do not divide evenly. A single remaining example
@@ -25,6 +25,6 @@ def steps_left(steps: int, epochs: float) -> int:
 
 def all_steps(examples: int, batch_size: int, epochs: float) -> int:
     """Return the number of steps of all epochs, the last of which may be a part of one."""
-    steps = len(divide(torch.arange(examples), batch_size))
+    steps = len(into_batches(torch.arange(examples), batch_size))
     whole = math.ceil(epochs) - 1
     return whole * steps + steps_left(steps, epochs - whole)

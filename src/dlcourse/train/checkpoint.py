@@ -42,7 +42,7 @@ class Checkpoint(Observer):
                 "scale": self.fold.standardize.scale,
                 "whitened": isinstance(self.fold.standardize, Whiten),
             }
-            atomic_files.save(self.folder / BEST, best)
+            atomic_files.save_checked(self.folder / BEST, best)
         self.save(state)
 
     def midway(self, state: State) -> None:
@@ -50,7 +50,7 @@ class Checkpoint(Observer):
 
     def save(self, state: State) -> None:
         """Write ``last.pt``."""
-        atomic_files.save(self.folder / LAST, pack(state))
+        atomic_files.save_checked(self.folder / LAST, pack(state))
         if self.every is not None:
             self.every.restart()
 
@@ -82,7 +82,7 @@ def restore(state: State, folder: Path) -> State:
     if not begun(folder):
         return state
     path = folder / FOLDER / LAST
-    content = load(path)
+    content = read_checkpoint(path)
     try:
         state.model.load_state_dict(content["model"])
         state.averaged.load_state_dict(content["averaged"])
@@ -104,7 +104,7 @@ def history_in(content: dict) -> list[Record]:
 
 def history_of(folder: Path) -> list[Record]:
     """Return the history in a run's folder; empty before its first checkpoint."""
-    return history_in(load(folder / FOLDER / LAST)) if begun(folder) else []
+    return history_in(read_checkpoint(folder / FOLDER / LAST)) if begun(folder) else []
 
 
 def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
@@ -113,7 +113,7 @@ def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
     Raises UserError for a damaged file, one of another model, and weights that are not finite.
     """
     path = folder / FOLDER / BEST
-    content = load(path)
+    content = read_checkpoint(path)
     masks = infinite_buffers(model)
     try:
         model.load_state_dict(content["model"])
@@ -125,10 +125,10 @@ def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
     return found
 
 
-def load(path: Path) -> dict:
+def read_checkpoint(path: Path) -> dict:
     """Read a checkpoint; raises UserError if it is missing or damaged."""
     try:
-        return atomic_files.load(path)
+        return atomic_files.load_checked(path)
     except FileNotFoundError as error:
         raise UserError(f"The checkpoint {path} is not there; train first.") from error
     except atomic_files.DamagedFileError as error:

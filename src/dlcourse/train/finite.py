@@ -83,11 +83,11 @@ def start_finite(state: State) -> list[str]:
     if state.history:
         raise UserError(
             f"The checkpoint of epoch {len(state.history)} holds numbers that are not finite: "
-            f"{listed(found)}. Nothing can be learned from there.\n"
+            f"{first_and_others(found)}. Nothing can be learned from there.\n"
             "Start a new run with a smaller optim.lr, or with clip=norm"
         )
     raise UserError(
-        f"The initial weights are not finite: {listed(found)}.\n"
+        f"The initial weights are not finite: {first_and_others(found)}.\n"
         "Type another init, or weights from another run"
     )
 
@@ -97,7 +97,8 @@ def refuse_infinite(model: nn.Module, masks: Collection[str], where: object) -> 
     found = not_finite(numbers_of(model, masks))
     if found:
         raise UserError(
-            f"{where} holds weights that are not finite: {listed(found)}. They are no result.\n"
+            f"{where} holds weights that are not finite: {first_and_others(found)}. "
+            "They are no result.\n"
             "Start a new run with a smaller optim.lr, or with clip=norm"
         )
 
@@ -111,7 +112,9 @@ def refuse_divergence(state: State, epoch: int, fold: str, masks: Collection[str
         refuse_lost_scale(state, epoch, fold)
     found = not_finite(all_numbers(state, masks))
     if found:
-        raise diverged(state, epoch, fold, f"numbers are no longer finite: {listed(found)}")
+        raise diverged(
+            state, epoch, fold, f"numbers are no longer finite: {first_and_others(found)}"
+        )
 
 
 def refuse_infinite_loss(
@@ -188,7 +191,7 @@ def diverged(state: State, epoch: int, fold: str, what: str, first: str = "") ->
     )
 
 
-def listed(names: list[str]) -> str:
+def first_and_others(names: list[str]) -> str:
     """Return the first name and the number of the others."""
     more = len(names) - 1
     return names[0] + (f" and {more} more tensor{'s' * (more > 1)}" if more else "")

@@ -9,7 +9,7 @@ import torch
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
 from dlcourse.train.batch_runner import BatchRunner
-from dlcourse.train.batches import all_steps, divide, steps_left
+from dlcourse.train.batches import all_steps, into_batches, steps_left
 from dlcourse.train.evaluate import eval_runner, run_evaluation
 from dlcourse.train.finite import (
     diverged,
@@ -127,7 +127,7 @@ def train_epoch(
     trainer, within = trainer or train_runner(state, fold, recipe), within or Within()
     epoch, history = len(state.history), past(state, recipe)
     order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
-    pieces = divide(order, recipe.batch_size)
+    pieces = into_batches(order, recipe.batch_size)
     steps = len(pieces)  # of a whole epoch; the last one may be a part of one
     pieces = pieces[: steps_left(steps, recipe.max_epochs - epoch)]
     first, earlier = (state.midway["step"], state.midway["seconds"]) if state.midway else (0, 0.0)
