@@ -1,4 +1,4 @@
-"""A sweep's words read in the test's own process, and courses of made-up jobs."""
+"""Read and plan sweeps in the test's own process; schedule made-up jobs that never run."""
 
 import json
 from functools import cache
@@ -25,25 +25,25 @@ def loader() -> ConfigLoaderImpl:
     return ConfigLoaderImpl(create_config_search_path(str(CONFIGS)))
 
 
-def spaces_of(*words: str) -> list[Space]:
-    """Return what a command's words span."""
-    return read_spaces(words, loader())[1]
+def spaces_of(*overrides: str) -> list[Space]:
+    """Return the search spaces of a command's overrides."""
+    return read_spaces(overrides, loader())[1]
 
 
-def conditional_keys_of(*words: str) -> ConditionalKeys:
-    """Return the spaces of a command and which options they belong to."""
-    fixed, spaces = read_spaces(keep_for_options(list(words), list(words)), loader())
+def conditional_keys_of(*overrides: str) -> ConditionalKeys:
+    """Return the search spaces of a command and the options that they belong to."""
+    fixed, spaces = read_spaces(keep_for_options(list(overrides), list(overrides)), loader())
     return ConditionalKeys(spaces, fixed, None)
 
 
-def planned(*words: str, config_dir: str | None = None) -> Plan:
-    """Return what a command means, as ``-m`` finds it out."""
-    fixed, spaces = read_spaces(keep_for_options(list(words), list(words)), loader())
+def planned(*overrides: str, config_dir: str | None = None) -> Plan:
+    """Return the plan of a command, as ``-m`` makes it."""
+    fixed, spaces = read_spaces(keep_for_options(list(overrides), list(overrides)), loader())
     return make_plan(compose_job(fixed, config_dir), fixed, spaces, config_dir)
 
 
-class Told:
-    """A search that hands out what it is given and records its results."""
+class ScriptedSearch:
+    """A search that proposes given trials and records what is reported to it."""
 
     def __init__(self, trials, *, prunes=True, hopeless=()):
         self.rest, self.prunes, self.hopeless = list(trials), prunes, hopeless
@@ -52,24 +52,24 @@ class Told:
     def ask(self):
         return self.rest.pop(0) if self.rest else None
 
-    def report(self, number, step, figure):
-        self.reports.append((number, step, figure))
+    def report(self, number, step, value):
+        self.reports.append((number, step, value))
         return number not in self.hopeless
 
-    def tell(self, number, figure, state):
-        self.results.append((number, figure, state))
+    def tell(self, number, value, state):
+        self.results.append((number, value, state))
 
 
-def made_up(words, *, epochs=3, **split) -> Job:
-    """Return a job without a config to be run."""
-    name = "_".join(words).replace("=", "-")
-    return Job(tuple(words), Path(name), None, {"split": split, "max_epochs": epochs})
+def made_up(overrides, *, epochs=3, **split) -> Job:
+    """Return a job whose config cannot be run."""
+    name = "_".join(overrides).replace("=", "-")
+    return Job(tuple(overrides), Path(name), None, {"split": split, "max_epochs": epochs})
 
 
 def scheduler_of(
     folder: Path, search, points, *, repeats=((),), on_error="continue", searched=True, mode="max"
 ) -> Scheduler:
-    """Return the scheduler of a sweep whose points have a made-up job for each of the repeats."""
+    """Return the scheduler of a sweep with a made-up job for each repeat of each point."""
 
     def jobs_of(point):
         return [made_up((*point, *repeat)) for repeat in repeats]
@@ -90,12 +90,12 @@ def scheduler_of(
 
 
 def finish(job: Job, best: float = 0.5) -> None:
-    """Leave what a job leaves that has ended well."""
+    """Write the result that a successful job writes."""
     job.folder.mkdir(parents=True, exist_ok=True)
     (job.folder / "result.json").write_text(json.dumps({"best": best, "seconds": 1.0}))
 
 
 def end(scheduler: Scheduler, job: Job, best: float = 0.5) -> None:
-    """Let a job end well."""
+    """Finish a job successfully and close it in the scheduler."""
     finish(job, best)
     scheduler.close(job, "done", best)

@@ -10,7 +10,7 @@ LOSS = ("monitor=val/loss", "mode=min")
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("overrides", "message"),
     [
         (["loss=cross_entropy,mse"], "loss=cross_entropy .* with loss=mse"),
         (["model=mlp,perceptron"], r"loss=cross_entropy \(in model=mlp\) with loss=perceptron"),
@@ -22,16 +22,16 @@ LOSS = ("monitor=val/loss", "mode=min")
         (["data.noise=0.1,0.3", "data=moons", "sweep=optuna"], "different data: data.noise=0.1"),
     ],
 )
-def test_values_without_a_common_scale_are_refused(words, named):
-    plan = planned("model=mlp", *words, *LOSS)
-    with pytest.raises(UserError, match=named) as refused:
+def test_values_without_a_common_scale_are_refused(overrides, message):
+    plan = planned("model=mlp", *overrides, *LOSS)
+    with pytest.raises(UserError, match=message) as refused:
         refuse_incomparable(plan)
     assert "nothing was started" in str(refused.value)
     assert not all_comparable(plan)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         ["optim.lr=0.1,0.01", *LOSS],
         ["loss=cross_entropy,nll", *LOSS],  # the same value
@@ -44,14 +44,14 @@ def test_values_without_a_common_scale_are_refused(words, named):
         ["sweep=optuna", "optim.lr=interval(0.001,0.1)", *LOSS],
     ],
 )
-def test_values_with_a_common_scale_are_compared(words):
-    plan = planned("model=mlp", *words)
+def test_values_with_a_common_scale_are_compared(overrides):
+    plan = planned("model=mlp", *overrides)
     refuse_incomparable(plan)
     assert all_comparable(plan)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         ["data=digits,blobs"],
         ["data=blobs", "data.std=1,2"],
@@ -60,13 +60,13 @@ def test_values_with_a_common_scale_are_compared(words):
         ["augment=[],[flip]", "monitor=train/loss", "mode=min"],
     ],
 )
-def test_a_list_over_data_runs_and_has_no_best(words):
-    plan = planned("model=mlp", *words)
+def test_a_sweep_over_data_sets_runs_and_has_no_best_point(overrides):
+    plan = planned("model=mlp", *overrides)
     refuse_incomparable(plan)
     assert not all_comparable(plan)
 
 
-def test_the_advice_is_a_monitor_that_is_measured():
+def test_the_error_suggests_a_metric_that_the_run_measures():
     plan = planned("data=diabetes", "model=linear", "loss=mse,mse", *LOSS)
     refuse_incomparable(plan)
     plan = planned("metric=[top_k]", "loss=cross_entropy,mse", *LOSS)

@@ -1,4 +1,4 @@
-"""Sweeps handed to one of Hydra's launchers, here to one that runs the jobs in this process."""
+"""Sweeps through a launcher of Hydra, here one that runs the jobs in this process."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class Trouble(nn.Sequential):
         self.how = how
 
     def forward(self, inputs):
-        if self.training and not os.path.exists("mended"):
+        if self.training and not os.path.exists("repaired"):
             print("before the trouble")
             if self.how == "raise":
                 raise Odd("this net", "is broken")
@@ -43,10 +43,11 @@ class Trouble(nn.Sequential):
 
 
 class Ray(BasicLauncher):
-    """Asks for results as Hydra's launcher for ray does.
+    """Gets results as Hydra's launcher for Ray does.
 
-    broken: why it can run nothing. unseen: its jobs write where nobody looks. batches: how many
-    jobs it was handed each time, and the first one's number. folders: of the sweeps.
+    broken: the error of every launch, if any. unseen: whether the jobs write to a folder that the
+    sweep does not read. batches: of each launch, the number of jobs and the first job's index.
+    folders: the folders of the sweeps.
     """
 
     broken = ""
@@ -62,16 +63,16 @@ class Ray(BasicLauncher):
         self.batches.append((len(job_overrides), initial_job_idx))
         self.folders.append(Path(self.config.hydra.sweep.dir))
 
-        def start(words, number):
-            if "model.how=die" in words and not os.path.exists("mended"):
+        def start(overrides, number):
+            if "model.how=die" in overrides and not os.path.exists("repaired"):
                 raise SystemError("The worker died")
             if self.unseen:
-                words = [*words, "hydra.sweep.subdir=elsewhere"]
-            return super(Ray, self).launch([words], number)[0]
+                overrides = [*overrides, "hydra.sweep.subdir=elsewhere"]
+            return super(Ray, self).launch([overrides], number)[0]
 
         jobs = [
-            lambda words=list(words), number=number: start(words, number)
-            for number, words in enumerate(job_overrides, initial_job_idx)
+            lambda overrides=list(overrides), number=number: start(overrides, number)
+            for number, overrides in enumerate(job_overrides, initial_job_idx)
         ]
         return [ray.get(job) for job in jobs]
 
@@ -81,7 +82,7 @@ Ray.__module__ = "hydra_plugins.hydra_ray_launcher.ray_launcher"
 
 @pytest.fixture
 def launcher(monkeypatch):
-    """Return the launcher's class, which ``hydra/launcher=in_test`` chooses in this test."""
+    """Return the launcher's class, which ``hydra/launcher=in_test`` selects in this test."""
     ray = types.ModuleType("ray")
     ray.get = lambda job: job()
     monkeypatch.setitem(sys.modules, "ray", ray)
@@ -117,21 +118,22 @@ def sweep(tmp_path, data_root, monkeypatch, capfd):
     monkeypatch.delitem(sys.modules, "my_launched", raising=False)
     before = signal.getsignal(signal.SIGTERM)
 
-    def go(*words):
-        monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    def go(*overrides):
+        monkeypatch.setattr(sys, "argv", ["train.py", *overrides])
         status = 0
         try:
             cli.main()
         except SystemExit as ended:
             status = ended.code or 0
-        said = capfd.readouterr()
-        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
+        output = capfd.readouterr()
+        return SimpleNamespace(returncode=status, stdout=output.out, stderr=output.err)
 
     yield go
     signal.signal(signal.SIGTERM, before)
 
 
-def begin(launcher: str) -> list[str]:
+def arguments_for(launcher: str) -> list[str]:
+    """Return the start of a sweep's command line with this launcher."""
     return ["--config-dir", "my_configs", "-m", f"hydra/launcher={launcher}", *SMALL]
 
 
@@ -139,27 +141,25 @@ def reason(folder: Path) -> str:
     return json.loads((folder / "failure.json").read_text())["reason"]
 
 
-def test_a_launcher_gets_all_jobs_and_those_that_failed_are_handed_over_again(
-    sweep, launcher, tmp_path
-):
-    ended = sweep(*begin("in_test"), "model=trouble", "model.how=raise,die,fine")
+def test_a_launcher_gets_all_jobs_and_on_resuming_only_the_failed_ones(sweep, launcher, tmp_path):
+    ended = sweep(*arguments_for("in_test"), "model=trouble", "model.how=raise,die,fine")
     assert ended.returncode == 1, ended.stderr
     (folder,) = [path.parent for path in tmp_path.glob("outputs/sweeps/*/sweep.json")]
     assert launcher.batches == [(3, 0)]
-    assert launcher.folders == [folder]  # its own files lie there, too
+    assert launcher.folders == [folder]  # Hydra's own files are there, too
     assert [path.parent.name for path in folder.glob("*/result.json")] == ["how-fine"]
     assert reason(folder / "how-raise") == "Odd: this net is broken"
     assert reason(folder / "how-die") == "SystemError: The worker died"
     assert ended.stdout.count("FAILED") == 2
     assert "before the trouble" not in ended.stdout
-    said = (folder / "how-raise/output.txt").read_text()
-    assert "before the trouble" in said
-    assert "Traceback" in said
+    output = (folder / "how-raise/output.txt").read_text()
+    assert "before the trouble" in output
+    assert "Traceback" in output
     assert len((folder / "results.csv").read_text().splitlines()) >= 2
     shown = folder.relative_to(tmp_path)
     assert f"resume={shown}" in ended.stderr
 
-    (tmp_path / "mended").touch()
+    (tmp_path / "repaired").touch()
     again = sweep(*shlex.split(ended.stderr.rpartition("train.py ")[2]))
     assert again.returncode == 0, again.stderr
     assert launcher.batches[1:] == [(2, 0)]
@@ -167,11 +167,11 @@ def test_a_launcher_gets_all_jobs_and_those_that_failed_are_handed_over_again(
     assert not list(folder.glob("*/failure.json"))
 
 
-def test_a_launcher_that_cannot_start_a_job_gets_one_message(
+def test_a_launcher_that_starts_no_job_ends_with_one_message(
     sweep, launcher, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(launcher, "broken", 'Could not detect "srun"')
-    ended = sweep(*begin("in_test"), "model=mlp", "seed=1,2")
+    ended = sweep(*arguments_for("in_test"), "model=mlp", "seed=1,2")
     assert ended.returncode == 2
     assert ended.stderr.startswith("dlcourse: hydra/launcher=in_test has started no job: ")
     assert 'RuntimeError: Could not detect "srun"\n' in ended.stderr
@@ -180,33 +180,37 @@ def test_a_launcher_that_cannot_start_a_job_gets_one_message(
     assert "FAILED" not in ended.stdout
 
 
-def test_a_search_hands_over_as_many_jobs_as_there_are_workers(sweep, launcher, monkeypatch):
+def test_a_search_launches_as_many_jobs_at_a_time_as_there_are_workers(
+    sweep, launcher, monkeypatch
+):
     pytest.importorskip("optuna")
     monkeypatch.setattr("dlcourse.sweep.run_sweep.report_results", lambda folder, search: None)
-    words = ["sweep=optuna", "sweep.trials=3", "optim.lr=interval(0.01,0.1)", "workers=2"]
-    ended = sweep(*begin("in_test"), *words, "model=linear")
+    overrides = ["sweep=optuna", "sweep.trials=3", "optim.lr=interval(0.01,0.1)", "workers=2"]
+    ended = sweep(*arguments_for("in_test"), *overrides, "model=linear")
     assert ended.returncode == 0, ended.stderr
     assert launcher.batches == [(2, 0), (1, 2)]
 
 
-def test_a_result_that_lies_on_another_disk_is_a_failure_that_says_so(sweep, launcher, monkeypatch):
+def test_a_result_that_is_not_on_a_shared_disk_is_a_failure_with_this_reason(
+    sweep, launcher, monkeypatch
+):
     from dlcourse.sweep import hydra_launcher
 
     monkeypatch.setattr(hydra_launcher, "NFS_DELAY", 0.05)
     monkeypatch.setattr(launcher, "unseen", True)
-    ended = sweep(*begin("in_test"), "model=linear", "seed=1")
+    ended = sweep(*arguments_for("in_test"), "model=linear", "seed=1")
     assert ended.returncode == 1
     assert "must be on a disk that all machines share" in ended.stdout
 
 
-def test_jobs_go_through_submitit_and_come_back(sweep, tmp_path):
+def test_jobs_run_through_submitit_and_return_results(sweep, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    ended = sweep(*begin("submitit_local"), "model=trouble", "model.how=fine,die")
+    ended = sweep(*arguments_for("submitit_local"), "model=trouble", "model.how=fine,die")
     assert ended.returncode == 1, ended.stderr
     (folder,) = [path.parent for path in tmp_path.glob("outputs/sweeps/*/sweep.json")]
     assert (folder / "how-fine/result.json").exists()
     assert (folder / ".submitit").is_dir()
     assert "has died" in reason(folder / "how-die")
-    (tmp_path / "mended").touch()
+    (tmp_path / "repaired").touch()
     again = sweep(*shlex.split(ended.stderr.rpartition("train.py ")[2]))
     assert again.returncode == 0, again.stderr

@@ -1,4 +1,4 @@
-"""The methods that list their points beforehand."""
+"""The methods that list all their points before the first job."""
 
 import itertools
 from collections import Counter
@@ -23,7 +23,7 @@ LISTS = [
 ]
 
 
-def test_a_grid_is_every_combination_and_the_last_key_changes_fastest():
+def test_a_grid_has_every_combination_and_the_last_key_changes_fastest():
     points = list(grid(LISTS))
     assert points == list(itertools.product(*(space.values for space in LISTS)))
     assert points[:3] == [
@@ -35,7 +35,7 @@ def test_a_grid_is_every_combination_and_the_last_key_changes_fastest():
     assert list(grid([])) == [()]
 
 
-def test_zip_walks_the_lists_together_and_a_single_value_stays():
+def test_zip_pairs_the_lists_and_repeats_a_single_value():
     spaces = [LISTS[0], LISTS[2], LISTS[3]]
     assert list(zip_lists(spaces)) == [("sgd", "7", "32"), ("adam", "7", "64")]
     assert list(zip_lists([LISTS[2]])) == [("7",)]
@@ -55,12 +55,12 @@ def test_one_at_a_time_starts_from_a_base_and_changes_one_key():
     assert len(set(points)) == len(points)
     for point in points[1:]:
         assert sum(one != other for one, other in zip(point, base, strict=True)) == 1
-    met = [{point[place] for point in points} for place in range(len(LISTS))]
-    assert met == [set(space.values) for space in LISTS]
+    found = [{point[place] for point in points} for place in range(len(LISTS))]
+    assert found == [set(space.values) for space in LISTS]
 
 
 @pytest.mark.parametrize("method", [grid, zip_lists, one_at_a_time])
-def test_a_method_that_walks_lists_refuses_an_interval(method):
+def test_a_method_over_lists_refuses_an_interval(method):
     with pytest.raises(UserError, match=r"optim.lr@sgd is an interval.*\nType sweep=random"):
         list(method(spaces_of("seed=1,2", "optim.lr@sgd=interval(0.1,1)")))
 
@@ -78,7 +78,7 @@ def columns(draws, seed=0):
     return list(zip(*random_points(WIDE, draws=draws, seed=seed), strict=True))
 
 
-def test_the_same_seed_draws_the_same_points_and_another_one_others():
+def test_the_same_seed_draws_the_same_points_and_another_seed_draws_others():
     assert list(random_points(WIDE, draws=5, seed=1)) == list(random_points(WIDE, draws=5, seed=1))
     assert not set(random_points(WIDE, draws=5, seed=1)) & set(random_points(WIDE, draws=5, seed=2))
 
@@ -88,12 +88,12 @@ def test_more_draws_begin_with_the_same_points():
     assert (len(few), many[:7]) == (7, few)
 
 
-def test_the_order_of_the_words_does_not_change_what_is_drawn():
+def test_the_order_of_the_overrides_does_not_change_the_draws():
     mirrored = [point[::-1] for point in random_points(WIDE[::-1], draws=5, seed=0)]
     assert mirrored == list(random_points(WIDE, draws=5, seed=0))
 
 
-def test_an_interval_is_drawn_evenly_on_its_scale():
+def test_an_interval_is_drawn_uniformly_on_its_scale():
     rates, momenta, *_ = columns(2000)
     logs = [log(float(rate)) for rate in rates]
     on_log_scale = stats.uniform(log(1e-5), log(1.0) - log(1e-5)).cdf
@@ -105,13 +105,13 @@ def test_an_interval_is_drawn_evenly_on_its_scale():
     assert on_wrong_scale.pvalue < 1e-6
 
 
-def test_whole_numbers_are_drawn_evenly_their_ends_as_often_as_the_others():
+def test_whole_numbers_are_drawn_uniformly_including_both_bounds():
     counts = Counter(columns(4000)[2])
     assert counts.keys() == {"1", "2", "3", "4"}
     assert stats.chisquare(list(counts.values())).pvalue > 0.01
 
 
-def test_whole_numbers_on_a_log_scale_meet_both_ends_and_halve_evenly():
+def test_whole_numbers_on_a_log_scale_reach_both_bounds_and_are_uniform_in_the_logarithm():
     widths = [int(text) for text in columns(4000)[3]]
     assert {1, 64} <= set(widths)
     assert min(widths) == 1

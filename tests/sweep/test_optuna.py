@@ -20,7 +20,7 @@ OPTIONS = {
     "trials": 6, "sampler": "tpe", "pruner": "median", "startup": 2, "patience": 2, "seed": 0,
     "storage": None, "study": None,
 }  # fmt: skip
-WORDS = [
+OVERRIDES = [
     "optim=sgd,adam", "optim.lr=tag(log,interval(0.001,1))", "optim.momentum=interval(0,0.9)",
     "batch_size=tag(log,interval(8,256))", "model.widths=[8],[16],[8]", "model=mlp",
 ]  # fmt: skip
@@ -28,7 +28,7 @@ WORDS = [
 
 @pytest.fixture(scope="module")
 def conditional():
-    return conditional_keys_of(*WORDS)
+    return conditional_keys_of(*OVERRIDES)
 
 
 @pytest.fixture
@@ -50,17 +50,17 @@ def states(study):
     return [trial.state.name for trial in stored(study)]
 
 
-def run_trials(study, figures):
-    """Let as many trials as there are figures end well."""
-    for figure in figures:
-        study.tell(study.ask().number, figure, "done")
+def run_trials(study, values):
+    """Finish one trial successfully with each of the values."""
+    for value in values:
+        study.tell(study.ask().number, value, "done")
 
 
 def test_a_key_is_drawn_only_for_the_options_that_have_it(study):
     opened = study(trials=12, startup=6)
     points = {}
     while (trial := opened.ask()) is not None:
-        points[trial.number] = dict(word.split("=", 1) for word in trial.point)
+        points[trial.number] = dict(override.split("=", 1) for override in trial.point)
         opened.tell(trial.number, float(trial.number), "done")
     assert len(points) == 12
     assert {point["optim"] for point in points.values()} == {"sgd", "adam"}
@@ -71,11 +71,11 @@ def test_a_key_is_drawn_only_for_the_options_that_have_it(study):
         assert points[trial.number].keys() == trial.params.keys()
 
 
-def test_a_trial_is_typed_as_it_was_drawn_within_its_ends(study):
+def test_the_overrides_of_a_trial_are_its_drawn_values_within_the_bounds(study):
     opened = study()
     for _ in range(6):
         trial = opened.ask()
-        point = dict(word.split("=", 1) for word in trial.point)
+        point = dict(override.split("=", 1) for override in trial.point)
         drawn = stored(opened)[trial.number].params
         assert 0.001 <= float(point["optim.lr"]) <= 1
         assert float(point["optim.lr"]) == pytest.approx(drawn["optim.lr"], rel=1e-5)
@@ -85,7 +85,7 @@ def test_a_trial_is_typed_as_it_was_drawn_within_its_ends(study):
     assert opened.ask() is None
 
 
-def test_a_trial_of_a_study_that_was_killed_is_handed_out_again(study):
+def test_an_unfinished_trial_of_a_killed_study_is_proposed_again(study):
     first = study()
     run_trials(first, [0.5])
     second, third = first.ask(), first.ask()
@@ -102,7 +102,7 @@ def test_a_trial_of_a_study_that_was_killed_is_handed_out_again(study):
     assert study().ask() is None
 
 
-def test_a_study_that_goes_on_does_not_draw_what_it_has_drawn_before(study):
+def test_a_resumed_study_does_not_repeat_its_draws(study):
     whole, parts = study("whole", sampler="random"), study("parts", sampler="random")
     run_trials(whole, [0.5] * 4)
     run_trials(parts, [0.5] * 2)
@@ -112,7 +112,7 @@ def test_a_study_that_goes_on_does_not_draw_what_it_has_drawn_before(study):
     assert len(set(rates[1])) == 4
 
 
-def test_what_a_killed_process_has_left_behind_is_mended(study, tmp_path):
+def test_a_journal_left_by_a_killed_process_is_repaired(study, tmp_path):
     run_trials(study(), [0.5, 0.6])
     journal = tmp_path / "here" / JOURNAL
     whole = journal.read_bytes()
@@ -129,15 +129,15 @@ def test_what_a_killed_process_has_left_behind_is_mended(study, tmp_path):
 @pytest.mark.parametrize(
     ("content", "left"), [(b"", b""), (b"a", b""), (b"a\nb", b"a\n"), (b"a\nb\n", b"a\nb\n")]
 )
-def test_only_a_line_that_is_not_whole_is_taken_away(tmp_path, content, left):
+def test_only_an_incomplete_line_is_removed(tmp_path, content, left):
     path = tmp_path / "journal"
-    drop_unfinished_line(path)  # there is none yet
+    drop_unfinished_line(path)  # no journal yet
     path.write_bytes(content)
     drop_unfinished_line(path)
     assert path.read_bytes() == left
 
 
-def test_failed_trials_count_and_are_written_down_as_failed(study):
+def test_failed_trials_count_and_are_recorded_as_failed(study):
     opened = study(trials=3)
     opened.tell(opened.ask().number, None, "failed")
     run_trials(opened, [0.5])
@@ -147,7 +147,7 @@ def test_failed_trials_count_and_are_written_down_as_failed(study):
 
 
 @pytest.mark.parametrize("mode", ["max", "min"])
-def test_a_hopeless_trial_is_ended_early(study, mode):
+def test_a_trial_that_is_far_worse_than_the_others_is_pruned(study, mode):
     opened = study(mode=mode, trials=20)
     better, worse = (1.0, 0.0) if mode == "max" else (0.0, 1.0)
     for _ in range(2):
@@ -155,8 +155,8 @@ def test_a_hopeless_trial_is_ended_early(study, mode):
         assert all(opened.report(number, step, better) for step in range(1, 6))
         opened.tell(number, better, "done")
     number = opened.ask().number
-    said = [opened.report(number, step, worse) for step in range(1, 4)]
-    assert said == [True, False, False]  # patience: the first one is too early
+    decisions = [opened.report(number, step, worse) for step in range(1, 4)]
+    assert decisions == [True, False, False]  # patience: the first one is too early
     opened.tell(number, None, "pruned")
     assert states(opened)[-1] == "PRUNED"
     good = opened.ask().number
@@ -164,29 +164,29 @@ def test_a_hopeless_trial_is_ended_early(study, mode):
     assert opened.study.direction.name == {"max": "MAXIMIZE", "min": "MINIMIZE"}[mode]
 
 
-def test_nothing_is_pruned_where_that_was_said(study):
+def test_pruner_none_prunes_nothing(study):
     opened = study(pruner="none")
     assert not opened.prunes
-    for figure in (1.0, 1.0, 0.0):
+    for value in (1.0, 1.0, 0.0):
         number = opened.ask().number
-        assert all(opened.report(number, step, figure) for step in range(1, 9))
-        opened.tell(number, figure, "done")
+        assert all(opened.report(number, step, value) for step in range(1, 9))
+        opened.tell(number, value, "done")
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
 @pytest.mark.parametrize("pruner", ["halving", "hyperband"])
-def test_every_sampler_and_pruner_can_be_asked(study, sampler, pruner):
+def test_samplers_and_pruners_work_together(study, sampler, pruner):
     opened = study(sampler=sampler, pruner=pruner, trials=4)
     assert opened.prunes
-    for figure in (0.1, 0.5, 0.3, 0.2):
+    for value in (0.1, 0.5, 0.3, 0.2):
         number = opened.ask().number
         for step in range(1, 4):
-            opened.report(number, step, figure)
-        opened.tell(number, figure, "done")
+            opened.report(number, step, value)
+        opened.tell(number, value, "done")
     assert opened.ask() is None
 
 
-def test_more_trials_extend_a_study_and_fewer_do_not_harm_it(study):
+def test_more_trials_extend_a_study_and_fewer_change_nothing(study):
     run_trials(study(trials=2), [0.5, 0.6])
     assert study(trials=2).ask() is None
     assert study(trials=1).ask() is None
@@ -194,13 +194,13 @@ def test_more_trials_extend_a_study_and_fewer_do_not_harm_it(study):
     assert [more.ask().number, more.ask().number, more.ask()] == [2, 3, None]
 
 
-def test_another_mode_is_another_study(study):
+def test_a_study_is_not_resumed_in_another_mode(study):
     study(mode="max")
     with pytest.raises(UserError, match=r"started to maximize .*mode=min"):
         study(mode="min")
 
 
-def test_importances_say_which_key_matters(study):
+def test_the_key_that_matters_has_the_largest_importance(study):
     opened = study(trials=24, sampler="random", pruner="none")
     assert opened.importances() is None
     while (trial := opened.ask()) is not None:
@@ -211,10 +211,10 @@ def test_importances_say_which_key_matters(study):
     assert sum(shares.values()) == pytest.approx(1)
     same = study("same", trials=5)
     run_trials(same, [0.5] * 5)
-    assert same.importances() is None  # nothing differs that could be shared out
+    assert same.importances() is None  # equal values: no variance to attribute
 
 
-def test_a_database_is_shared_by_sweeps_in_many_folders(study, tmp_path):
+def test_sweeps_in_several_folders_share_a_database(study, tmp_path):
     shared = {"storage": f"sqlite:///{tmp_path}/shared.db", "study": "ours", "trials": 4}
     here, there = study("here", **shared), study("there", **shared)
     numbers = [opened.ask().number for opened in (here, there, here, there)]
@@ -227,14 +227,14 @@ def test_a_database_is_shared_by_sweeps_in_many_folders(study, tmp_path):
     check_search(OPTIONS | shared)
 
 
-def test_a_trial_that_runs_in_another_folder_is_left_alone(study, tmp_path):
+def test_a_trial_that_runs_in_another_folder_is_not_proposed(study, tmp_path):
     shared = {"storage": f"sqlite:///{tmp_path}/shared.db", "study": "ours", "trials": 3}
     theirs = study("there", **shared).ask()
     ours = study("here", **shared).ask()
     for folder, trial in {"there": theirs, "here": ours}.items():
         point = trial._asdict() | {"jobs": []}
-        noted = Manifest([], None, "", "optuna", [], "val/accuracy", "max", 1, [point])
-        noted.write(tmp_path / folder)
+        manifest = Manifest([], None, "", "optuna", [], "val/accuracy", "max", 1, [point])
+        manifest.write(tmp_path / folder)
     again = study("here", **shared)
     assert again.ask() == ours
     assert again.ask().number == 2
@@ -242,14 +242,14 @@ def test_a_trial_that_runs_in_another_folder_is_left_alone(study, tmp_path):
     assert study("there", **shared).ask() == theirs
 
 
-def test_a_sweep_that_was_moved_still_has_its_trials(study, tmp_path):
-    begun = study().ask()
+def test_a_moved_sweep_keeps_its_trials(study, tmp_path):
+    unfinished = study().ask()
     (tmp_path / "here").rename(tmp_path / "moved")
     opened = study("moved")
-    assert opened.ask() == begun
+    assert opened.ask() == unfinished
 
 
-def test_a_storage_that_cannot_be_reached_is_named(tmp_path):
+def test_an_unreachable_storage_is_named_in_the_error(tmp_path):
     for storage in (f"sqlite:///{tmp_path}/no/such.db", "nonsense", "mysql+nothing://x/y"):
         with pytest.raises(UserError) as refused:
             check_search(OPTIONS | {"storage": storage})
@@ -257,22 +257,22 @@ def test_a_storage_that_cannot_be_reached_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "said"),
+    ("module", "message"),
     [
         (None, "sweep=optuna needs the library Optuna, which is not installed"),
         (SimpleNamespace(__version__="3.6.2"), "Optuna 4 or newer, and 3.6.2 is installed"),
     ],
     ids=["missing", "old"],
 )
-def test_a_missing_or_an_old_library_gets_one_message(monkeypatch, module, said):
+def test_a_missing_or_old_optuna_is_reported_in_one_message(monkeypatch, module, message):
     monkeypatch.setitem(sys.modules, "optuna", module)
     with pytest.raises(UserError) as refused:
         import_optuna()
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "\nType pip install 'optuna>=4'" in str(refused.value)
 
 
-def test_a_sampler_whose_library_is_missing_gets_one_message(monkeypatch):
+def test_a_missing_library_of_a_sampler_is_reported_in_one_message(monkeypatch):
     monkeypatch.setitem(sys.modules, "cmaes", None)
     with pytest.raises(UserError, match=r"needs the library cmaes.\nType pip install cmaes"):
         check_search(OPTIONS | {"sampler": "cmaes"})

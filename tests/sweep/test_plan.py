@@ -1,4 +1,4 @@
-"""A command read as a whole: its jobs, what makes it the same sweep, and all that is wrong."""
+"""The plan of a command: its jobs, the identity of the sweep, and all errors together."""
 
 import pytest
 from planning import SMALL, planned
@@ -16,7 +16,7 @@ def labels(plan):
     return [[job.label for job in jobs] for jobs in plan.jobs]
 
 
-def test_a_job_is_what_its_words_would_be_by_themselves():
+def test_the_config_of_a_job_is_that_of_the_same_run_alone():
     plan = planned(*SMALL, "sweep=zip", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=2", "seed=3")
     assert len(plan.jobs) == 2
     for job in (job for jobs in plan.jobs for job in jobs):
@@ -25,7 +25,7 @@ def test_a_job_is_what_its_words_would_be_by_themselves():
     assert len({job.folder for jobs in plan.jobs for job in jobs}) == 4
 
 
-def test_a_job_can_be_repeated_by_what_hydra_writes_down_of_it():
+def test_the_overrides_that_hydra_records_repeat_the_job():
     plan = planned(*SMALL, "optim.lr=0.1,0.01", "seeds=2")
     job = plan.jobs[1][1]
     assert set(job.cfg.hydra.overrides.task) == {*SMALL, "optim.lr=0.01", "seed=1"}
@@ -37,25 +37,25 @@ def test_seeds_repeat_every_point():
     assert labels(plan) == [[f"{lr} seed={seed}" for seed in (5, 6, 7)] for lr in rate]
 
 
-def test_nested_folds_repeat_every_point_over_the_outer_folds():
-    words = (*SMALL, "split=nested", "split.outer=3", "split.inner=2")
-    plan = planned(*words, "optim.lr=0.1,0.01")
+def test_nested_cross_validation_repeats_every_point_over_the_outer_folds():
+    overrides = (*SMALL, "split=nested", "split.outer=3", "split.inner=2")
+    plan = planned(*overrides, "optim.lr=0.1,0.01")
     assert [[job.config["split"]["fold"] for job in jobs] for jobs in plan.jobs] == [[0, 1, 2]] * 2
     assert plan.jobs[0][2].folder.name == "lr-0.1_fold-2"
-    both = planned(*words, "seeds=2")
+    both = planned(*overrides, "seeds=2")
     repeats = [(job.config["seed"], job.config["split"]["fold"]) for job in both.jobs[0]]
     assert repeats == [(seed, fold) for seed in (0, 1) for fold in (0, 1, 2)]
-    chosen = planned(*words, "split.fold=0,2")
+    chosen = planned(*overrides, "split.fold=0,2")
     assert labels(chosen) == [["split.fold=0"], ["split.fold=2"]]
 
 
-def test_nothing_to_be_swept_is_one_point():
+def test_a_command_without_lists_is_one_point():
     for method in ("grid", "zip", "one_at_a_time"):
         assert labels(planned(*SMALL, f"sweep={method}")) == [["defaults"]]
     assert labels(planned(*SMALL, "seeds=2")) == [["seed=0", "seed=1"]]
 
 
-def test_points_that_were_typed_twice_share_their_jobs():
+def test_points_typed_twice_share_their_jobs():
     plan = planned(*SMALL, "optim.lr=0.1,0.01,0.1")
     assert len(plan.points) == 3
     assert plan.jobs[0] is plan.jobs[2]
@@ -77,13 +77,13 @@ OTHERS = [
 ]
 
 
-def test_the_same_sweep_is_the_same_in_whatever_order_and_with_however_many_workers():
+def test_the_order_of_overrides_and_the_number_of_workers_keep_the_identity():
     first = planned(*LISTS)
     folders = {job.config["optim"]["lr"] * job.config["batch_size"]: job.folder
                for jobs in first.jobs for job in jobs}  # fmt: skip
-    for words in SAME:
-        plan = planned(*words)
-        assert plan.identity == first.identity, words
+    for overrides in SAME:
+        plan = planned(*overrides)
+        assert plan.identity == first.identity, overrides
         for job in (job for jobs in plan.jobs for job in jobs):
             assert folders[job.config["optim"]["lr"] * job.config["batch_size"]] == job.folder
 
@@ -94,34 +94,34 @@ def _jobs_are_not_composed(monkeypatch):
 
 
 @pytest.mark.usefixtures("_jobs_are_not_composed")
-def test_what_changes_a_job_makes_another_sweep():
-    identities = [planned(*words).identity for words in (LISTS, *OTHERS)]
+def test_an_override_that_changes_a_job_changes_the_identity():
+    identities = [planned(*overrides).identity for overrides in (LISTS, *OTHERS)]
     assert len(set(identities)) == len(identities)
 
 
 @pytest.mark.usefixtures("_jobs_are_not_composed")
 @pytest.mark.parametrize(
-    ("method", "many"), [("random", "sweep.draws"), ("optuna", "sweep.trials")]
+    ("method", "count_key"), [("random", "sweep.draws"), ("optuna", "sweep.trials")]
 )
-def test_more_points_are_the_same_sweep_and_another_seed_is_not(method, many):
-    words = (*SMALL, f"sweep={method}", "optim.lr=interval(0.01,0.1)")
-    few, more = planned(*words, f"{many}=2"), planned(*words, f"{many}=4")
-    other = planned(*words, f"{many}=2", "sweep.seed=1")
+def test_more_points_keep_the_identity_and_another_seed_changes_it(method, count_key):
+    overrides = (*SMALL, f"sweep={method}", "optim.lr=interval(0.01,0.1)")
+    few, more = planned(*overrides, f"{count_key}=2"), planned(*overrides, f"{count_key}=4")
+    other = planned(*overrides, f"{count_key}=2", "sweep.seed=1")
     assert few.identity == more.identity != other.identity
     assert more.points[: len(few.points)] == few.points
 
 
-def test_the_words_that_may_change_are_no_part_of_a_sweep():
+def test_the_number_of_workers_and_points_may_change_on_resuming():
     assert set(MAY_CHANGE) >= {"workers", "on_error", "check", "sweep.trials", "sweep.draws"}
 
 
-def test_a_search_is_tried_out_with_every_value_and_both_ends_before_it_starts():
+def test_a_search_is_checked_with_every_value_and_both_bounds_before_it_starts():
     plan = planned(
         *SMALL, "sweep=optuna", "optim=sgd,adam,muon", "optim.lr=interval(0.01,0.1)",
         "model.widths=[8],[16]",
     )  # fmt: skip
-    met = {word for point in plan.points for word in point}
-    assert met == {
+    found = {override for point in plan.points for override in point}
+    assert found == {
         "optim=sgd", "optim=adam", "optim=muon", "optim.lr=0.01", "optim.lr=0.1",
         "model.widths=[8]", "model.widths=[16]",
     }  # fmt: skip
@@ -129,7 +129,7 @@ def test_a_search_is_tried_out_with_every_value_and_both_ends_before_it_starts()
         planned(*SMALL, "sweep=optuna", "optim.lr=interval(0,0.1)")
 
 
-def test_all_problems_are_told_together_each_with_its_points():
+def test_all_problems_are_reported_together_with_their_points():
     with pytest.raises(UserError) as refused:
         planned(*SMALL, "optim.lr=0.1,-1", "optim.weight_decay=0,-1")
     message = str(refused.value)
@@ -138,7 +138,7 @@ def test_all_problems_are_told_together_each_with_its_points():
     assert message.endswith("3 of 4 points cannot be run; nothing was started")
 
 
-def test_a_few_problems_are_told_and_the_others_are_counted(monkeypatch):
+def test_the_first_problems_are_reported_and_the_rest_are_counted(monkeypatch):
     monkeypatch.setattr(plan_module, "MAX_LISTED", 2)
     with pytest.raises(UserError) as refused:
         planned(*SMALL, "optim.lr=-1,-2,-3", "seed=1,2,3")
@@ -150,18 +150,18 @@ def test_a_few_problems_are_told_and_the_others_are_counted(monkeypatch):
     )
 
 
-def test_one_point_that_cannot_be_run_is_told_as_one():
+def test_the_message_about_a_single_point_is_in_the_singular():
     with pytest.raises(UserError, match="It cannot be run; nothing was started"):
         planned(*SMALL, "optim.lr=choice(-1)")
 
 
-def test_more_combinations_than_a_sweep_can_mean_are_refused_at_once(monkeypatch):
+def test_too_many_combinations_are_refused(monkeypatch):
     monkeypatch.setattr(plan_module, "MAX_POINTS", 20)
     with pytest.raises(UserError, match="more than 20 combinations"):
         planned(*SMALL, "seed=range(7)", "optim.lr=0.1,0.2,0.3")
 
 
-def test_a_word_of_a_swept_group_becomes_a_list_of_one():
+def test_an_override_below_a_swept_group_becomes_a_list_of_one():
     typed = [
         "optim=sgd,adam",
         "optim.lr=0.1",
@@ -179,14 +179,14 @@ def test_a_word_of_a_swept_group_becomes_a_list_of_one():
     ]  # fmt: skip
 
 
-def test_values_are_what_stands_behind_the_first_equals_sign():
+def test_the_value_of_an_override_follows_its_first_equals_sign():
     assert values_of(["+model.speed=2", "optim.rates=[a=b]"]) == {
         "model.speed": "2",
         "optim.rates": "[a=b]",
     }
 
 
-def test_a_policy_is_one_of_three():
+def test_on_error_is_continue_stop_or_retry():
     assert read_on_error("continue") == OnError(True, 0)
     assert read_on_error("stop") == OnError(False, 0)
     assert read_on_error("retry:12") == OnError(True, 12)

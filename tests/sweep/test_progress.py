@@ -1,7 +1,7 @@
-"""What a person sees of a sweep."""
+"""What a sweep prints while it runs."""
 
 import pytest
-from planning import Told, end, scheduler_of
+from planning import ScriptedSearch, end, scheduler_of
 
 from dlcourse.sweep import progress as progress_module
 from dlcourse.sweep.methods.search import Trial
@@ -12,32 +12,32 @@ POINTS = [(f"lr={number}",) for number in range(12)]
 
 
 @pytest.fixture
-def seen(tmp_path, monkeypatch):
-    """Return a scheduler of twelve jobs, its progress, and a clock that stands still."""
+def running_sweep(tmp_path, monkeypatch):
+    """Return a scheduler of twelve jobs, its progress, and a clock that the test sets."""
     clock = {"now": 100.0}
     monkeypatch.setattr(progress_module, "monotonic", lambda: clock["now"])
-    search = Told([Trial(number, point) for number, point in enumerate(POINTS)])
+    search = ScriptedSearch([Trial(number, point) for number, point in enumerate(POINTS)])
     scheduler = scheduler_of(tmp_path, search, POINTS)
     return scheduler, Progress(scheduler), clock
 
 
-def test_every_job_that_ends_gets_a_line_with_its_figure_and_the_time_left(seen, capsys):
-    scheduler, progress, clock = seen
+def test_every_ended_job_is_printed_with_its_value_and_the_time_left(running_sweep, capsys):
+    scheduler, progress, clock = running_sweep
     with progress:
         facts = capsys.readouterr().out.splitlines()
         assert [line.split()[0] for line in facts] == ["sweep", "jobs", "monitor", "folder"]
         job = scheduler.next_job()
         progress.starts(job)
         progress.epoch(job, 1, 0.4)
-        assert capsys.readouterr().out == ""  # off a terminal an epoch is no news
+        assert capsys.readouterr().out == ""  # no terminal: an epoch prints nothing
         clock["now"] += 4
         end(scheduler, job, 0.5)
         progress.done(job, 0.5, 3.96)
     assert capsys.readouterr().out == "[ 1/12] lr=0  val/accuracy 0.5000 *  4.0 s  44 s left\n"
 
 
-def test_a_job_that_fails_is_told_with_its_reason_and_its_log(seen, capsys):
-    scheduler, progress, _ = seen
+def test_a_failed_job_is_printed_with_its_reason_and_its_log(running_sweep, capsys):
+    scheduler, progress, _ = running_sweep
     job = scheduler.next_job()
     progress.starts(job)
     scheduler.fail(job, "ended by SIGKILL", -9, final=False)
@@ -50,8 +50,8 @@ def test_a_job_that_fails_is_told_with_its_reason_and_its_log(seen, capsys):
     assert capsys.readouterr().out.startswith("[ 1/12] lr=1  FAILED: it died  runs once more\n")
 
 
-def test_a_pruned_job_is_told_with_its_epoch(seen, capsys):
-    scheduler, progress, _ = seen
+def test_a_pruned_job_is_printed_with_its_epoch(running_sweep, capsys):
+    scheduler, progress, _ = running_sweep
     job = scheduler.next_job()
     scheduler.prune(job, 3, 0.1)
     progress.pruned(job, 3, 0.1)
@@ -59,8 +59,8 @@ def test_a_pruned_job_is_told_with_its_epoch(seen, capsys):
     assert line.startswith("[ 1/12] lr=0  pruned after epoch 3, val/accuracy 0.1000")
 
 
-def test_the_bottom_of_a_terminal_shows_what_runs_the_counts_and_the_best(seen):
-    scheduler, progress, clock = seen
+def test_the_bottom_of_a_terminal_shows_the_running_job_the_counts_and_the_best(running_sweep):
+    scheduler, progress, clock = running_sweep
     jobs = [scheduler.next_job() for _ in range(5)]
     for job in jobs:
         progress.starts(job)
@@ -81,8 +81,8 @@ def test_the_bottom_of_a_terminal_shows_what_runs_the_counts_and_the_best(seen):
     )
 
 
-def test_the_time_left_is_judged_by_the_jobs_that_ended_in_this_command(seen):
-    scheduler, progress, clock = seen
+def test_the_time_left_is_estimated_from_the_jobs_of_this_command(running_sweep):
+    scheduler, progress, clock = running_sweep
     for _ in range(6):
         end(scheduler, scheduler.next_job())  # of an earlier command
     clock["now"] += 10
@@ -106,7 +106,7 @@ def test_the_time_left_is_judged_by_the_jobs_that_ended_in_this_command(seen):
         (44, "[1/4] optim=sgd see…  val/accuracy 0.9756 *"),
     ],
 )
-def test_a_jobs_line_fits_into_the_terminal(width, shown):
+def test_the_line_of_a_job_fits_into_the_terminal(width, shown):
     how = "val/accuracy 0.9756 *"
     assert job_line("[1/4]", "optim=sgd seed=0", how, ["1.1 s", "3 s left"], width) == shown
     for narrow in range(10, 100):

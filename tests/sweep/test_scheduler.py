@@ -1,9 +1,9 @@
-"""What becomes of a sweep's jobs, played through with made-up ones: nothing is run."""
+"""The scheduler of a sweep, tested with made-up jobs that never run."""
 
 import json
 
 import pytest
-from planning import Told, end, finish, scheduler_of
+from planning import ScriptedSearch, end, finish, scheduler_of
 
 from dlcourse.errors import UserError
 from dlcourse.runs.run_folder import PRUNED
@@ -20,7 +20,7 @@ def listed(folder, points=POINTS, **more):
 
 
 def all_jobs(scheduler):
-    """Return everything that a scheduler hands out while nothing ends."""
+    """Return all jobs that a scheduler returns while none of them ends."""
     return list(iter(scheduler.next_job, None))
 
 
@@ -28,7 +28,7 @@ def names(jobs):
     return [job.folder.name for job in jobs]
 
 
-def test_a_list_hands_out_each_point_once(tmp_path):
+def test_a_list_proposes_each_point_once(tmp_path):
     search = ListedPoints(POINTS)
     assert list(iter(search.ask, None)) == TRIALS
     assert search.ask() is None
@@ -36,7 +36,7 @@ def test_a_list_hands_out_each_point_once(tmp_path):
     assert search.tell(0, 0.5, "done") is None
 
 
-def test_jobs_come_in_the_order_of_the_points_and_then_of_their_repeats(tmp_path):
+def test_jobs_are_ordered_by_point_and_then_by_repeat(tmp_path):
     scheduler = listed(tmp_path, repeats=SEEDS[:2])
     assert names(all_jobs(scheduler)) == [
         f"lr-{lr}_seed-{seed}" for lr in (1, 2, 3) for seed in (0, 1)
@@ -44,7 +44,7 @@ def test_jobs_come_in_the_order_of_the_points_and_then_of_their_repeats(tmp_path
     assert scheduler.total == 6
 
 
-def test_a_job_that_is_finished_is_not_handed_out(tmp_path):
+def test_a_finished_job_is_not_run_again(tmp_path):
     finish(next(iter(all_jobs(listed(tmp_path)))), 0.9)
     scheduler = listed(tmp_path)
     assert names(all_jobs(scheduler)) == ["lr-2", "lr-3"]
@@ -52,14 +52,14 @@ def test_a_job_that_is_finished_is_not_handed_out(tmp_path):
     assert scheduler.best == (0.9, "lr=1")
 
 
-def test_points_that_are_the_same_share_one_job_and_are_both_told(tmp_path):
-    search = Told([Trial(0, ("lr=1",)), Trial(1, ("lr=2",)), Trial(2, ("lr=1",))])
+def test_equal_points_share_one_job_and_both_get_its_result(tmp_path):
+    search = ScriptedSearch([Trial(0, ("lr=1",)), Trial(1, ("lr=2",)), Trial(2, ("lr=1",))])
     scheduler = scheduler_of(tmp_path, search, POINTS)
     jobs = all_jobs(scheduler)
     assert names(jobs) == ["lr-1", "lr-2"]
     end(scheduler, jobs[0], 0.7)
     assert search.results == [(0, 0.7, "done"), (2, 0.7, "done")]
-    search.rest.append(Trial(3, ("lr=1",)))  # and again once it has ended
+    search.rest.append(Trial(3, ("lr=1",)))  # the same point again after its job has ended
     assert scheduler.next_job() is None
     assert search.results[2] == (3, 0.7, "done")
     shared = listed(tmp_path / "listed", [("lr=1",), ("lr=2",), ("lr=1",)])
@@ -67,8 +67,8 @@ def test_points_that_are_the_same_share_one_job_and_are_both_told(tmp_path):
     assert shared.total == 2
 
 
-def test_the_mean_over_its_repeats_is_what_a_search_is_told(tmp_path):
-    search = Told(TRIALS[:1])
+def test_a_search_gets_the_mean_over_the_repeats_of_a_trial(tmp_path):
+    search = ScriptedSearch(TRIALS[:1])
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS)
     for job, best in zip(all_jobs(scheduler), (0.5, 0.6, 1.0), strict=True):
         assert search.results == []
@@ -79,15 +79,15 @@ def test_the_mean_over_its_repeats_is_what_a_search_is_told(tmp_path):
     assert scheduler.best == (1.0, "lr=1 seed=2")
 
 
-def test_the_best_is_the_lowest_where_less_is_better(tmp_path):
-    scheduler = scheduler_of(tmp_path, Told(TRIALS), POINTS, mode="min")
+def test_the_best_value_is_the_lowest_in_mode_min(tmp_path):
+    scheduler = scheduler_of(tmp_path, ScriptedSearch(TRIALS), POINTS, mode="min")
     for job, best in zip(all_jobs(scheduler), (0.5, 0.2, 0.3), strict=True):
         end(scheduler, job, best)
     assert scheduler.best == (0.2, "lr=2")
 
 
-def test_epochs_are_counted_through_all_repeats_of_a_trial_and_all_their_folds(tmp_path):
-    search = Told(TRIALS[:1])
+def test_epochs_are_counted_over_all_repeats_and_folds_of_a_trial(tmp_path):
+    search = ScriptedSearch(TRIALS[:1])
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS[:2])
     first, second = all_jobs(scheduler)
     scheduler.report(first, 2, 0.1)
@@ -96,11 +96,11 @@ def test_epochs_are_counted_through_all_repeats_of_a_trial_and_all_their_folds(t
     first.config["split"] |= {"folds": 5, "repeats": 2}
     second.config["split"] |= {"folds": 5, "repeats": 2}
     scheduler.report(second, 1, 0.3)
-    assert search.reports[-1] == (0, 31, 0.3)  # ten folds of three epochs lie before it
+    assert search.reports[-1] == (0, 31, 0.3)  # after ten folds of three epochs
 
 
-def test_a_job_asks_every_search_that_waits_for_it(tmp_path):
-    search = Told([Trial(0, ("lr=1",)), Trial(1, ("lr=1",))], hopeless={1})
+def test_the_value_of_a_job_is_reported_to_every_trial_that_waits_for_it(tmp_path):
+    search = ScriptedSearch([Trial(0, ("lr=1",)), Trial(1, ("lr=1",))], hopeless={1})
     scheduler = scheduler_of(tmp_path, search, POINTS)
     (job,) = all_jobs(scheduler)
     assert not scheduler.report(job, 1, 0.1)
@@ -108,7 +108,7 @@ def test_a_job_asks_every_search_that_waits_for_it(tmp_path):
 
 
 def test_the_other_repeats_of_a_pruned_trial_are_dropped(tmp_path):
-    search = Told(TRIALS[:2], hopeless={0})
+    search = ScriptedSearch(TRIALS[:2], hopeless={0})
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS)
     first = scheduler.next_job()
     assert not scheduler.report(first, 2, 0.1)
@@ -116,12 +116,12 @@ def test_the_other_repeats_of_a_pruned_trial_are_dropped(tmp_path):
     assert search.results == [(0, None, "pruned")]
     assert json.loads((first.folder / "pruned.json").read_text()) == {"epoch": 2, "value": 0.1}
     assert names(all_jobs(scheduler)) == [f"lr-2_seed-{seed}" for seed in (0, 1, 2)]
-    assert scheduler.ended == 3  # two of them without having begun
+    assert scheduler.ended == 3  # two of them were never started
     assert not scheduler.failed
 
 
-def test_a_trial_of_which_a_repeat_is_still_running_is_told_when_that_has_ended(tmp_path):
-    search = Told(TRIALS[:1])
+def test_a_pruned_trial_is_reported_after_its_running_repeats_have_ended(tmp_path):
+    search = ScriptedSearch(TRIALS[:1])
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS)
     first, second = scheduler.next_job(), scheduler.next_job()
     scheduler.prune(first, 1, 0.1)
@@ -133,7 +133,7 @@ def test_a_trial_of_which_a_repeat_is_still_running_is_told_when_that_has_ended(
 
 
 def test_a_repeat_that_another_trial_waits_for_is_not_dropped(tmp_path):
-    search = Told([Trial(0, ("lr=1",)), Trial(1, ("lr=1",))])
+    search = ScriptedSearch([Trial(0, ("lr=1",)), Trial(1, ("lr=1",))])
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS)
     first = scheduler.next_job()
     scheduler.begin(search.ask())
@@ -148,8 +148,8 @@ def test_a_repeat_that_another_trial_waits_for_is_not_dropped(tmp_path):
     ]
 
 
-def test_a_failed_job_is_told_and_written_down_and_the_others_go_on(tmp_path):
-    search = Told(TRIALS, prunes=False)
+def test_a_failed_job_is_reported_and_recorded_and_the_others_continue(tmp_path):
+    search = ScriptedSearch(TRIALS, prunes=False)
     scheduler = scheduler_of(tmp_path, search, POINTS)
     job = scheduler.next_job()
     assert not scheduler.fail(job, "ended by SIGKILL", -9, final=False)
@@ -161,7 +161,7 @@ def test_a_failed_job_is_told_and_written_down_and_the_others_go_on(tmp_path):
     assert names(all_jobs(scheduler)) == ["lr-2", "lr-3"]
 
 
-def test_a_job_runs_once_more_as_often_as_was_said_and_before_all_others(tmp_path):
+def test_a_failed_job_is_retried_the_given_number_of_times_before_all_others(tmp_path):
     scheduler = listed(tmp_path, on_error="retry:2")
     for _ in range(2):
         job = scheduler.next_job()
@@ -174,14 +174,14 @@ def test_a_job_runs_once_more_as_often_as_was_said_and_before_all_others(tmp_pat
     assert scheduler.ended == 1
 
 
-def test_a_job_that_would_fail_again_is_not_run_again(tmp_path):
+def test_a_job_with_a_final_failure_is_not_retried(tmp_path):
     scheduler = listed(tmp_path, on_error="retry:2")
     assert not scheduler.fail(scheduler.next_job(), "it diverged", 1, final=True)
     assert scheduler.next_job().folder.name == "lr-2"
 
 
-def test_a_failed_trial_stays_failed_whatever_its_other_repeats_do(tmp_path):
-    search = Told(TRIALS[:1], prunes=False)
+def test_a_trial_with_a_failed_repeat_has_failed(tmp_path):
+    search = ScriptedSearch(TRIALS[:1], prunes=False)
     scheduler = scheduler_of(tmp_path, search, POINTS, repeats=SEEDS)
     first, second, third = all_jobs(scheduler)
     end(scheduler, first, 0.5)
@@ -191,7 +191,7 @@ def test_a_failed_trial_stays_failed_whatever_its_other_repeats_do(tmp_path):
     assert state == "failed"
 
 
-def test_the_note_of_a_failure_goes_when_the_job_starts_again(tmp_path):
+def test_restarting_a_job_removes_its_notes_of_failure_and_pruning(tmp_path):
     job = listed(tmp_path).next_job()
     write_failure(job.folder, "it died", 3, 1)
     write_note(job.folder, PRUNED, {"epoch": 1, "value": 0.5})
@@ -200,8 +200,8 @@ def test_the_note_of_a_failure_goes_when_the_job_starts_again(tmp_path):
     assert list(job.folder.iterdir()) == []
 
 
-def test_a_point_that_only_a_search_has_met_and_that_cannot_be_run_is_a_failed_trial(tmp_path):
-    search = Told(TRIALS[:2])
+def test_an_invalid_point_that_a_search_proposes_is_a_failed_trial(tmp_path):
+    search = ScriptedSearch(TRIALS[:2])
     scheduler = scheduler_of(tmp_path, search, [])
 
     def jobs_of(point):
@@ -221,52 +221,52 @@ def test_a_point_that_only_a_search_has_met_and_that_cannot_be_run_is_a_failed_t
     ]
 
 
-def test_a_point_that_has_failed_before_is_not_run_again_in_the_same_search(tmp_path):
-    search = Told([Trial(0, ("lr=1",)), Trial(1, ("lr=1",))], prunes=False)
+def test_a_failed_point_is_not_run_again_in_the_same_search(tmp_path):
+    search = ScriptedSearch([Trial(0, ("lr=1",)), Trial(1, ("lr=1",))], prunes=False)
     scheduler = scheduler_of(tmp_path, search, POINTS)
     scheduler.fail(scheduler.next_job(), "it died", 3, final=True)
     assert scheduler.next_job() is None
     assert [state for *_, state in search.results] == ["failed", "failed"]
 
 
-def test_what_was_found_so_far_is_written_down_and_stays(tmp_path):
-    scheduler = scheduler_of(tmp_path, Told(TRIALS[:2]), POINTS, repeats=SEEDS[:2])
+def test_the_manifest_records_each_proposed_point_and_keeps_it(tmp_path):
+    scheduler = scheduler_of(tmp_path, ScriptedSearch(TRIALS[:2]), POINTS, repeats=SEEDS[:2])
     all_jobs(scheduler)
     stored = read_manifest(tmp_path)
     assert stored.points[1] == {
         "number": 1, "words": ["lr=2"], "values": {"lr": "2"},
         "jobs": ["lr-2_seed-0", "lr-2_seed-1"],
     }  # fmt: skip
-    scheduler = scheduler_of(tmp_path, Told(TRIALS[2:]), POINTS)
+    scheduler = scheduler_of(tmp_path, ScriptedSearch(TRIALS[2:]), POINTS)
     all_jobs(scheduler)
     assert [point["number"] for point in read_manifest(tmp_path).points] == [0, 1, 2]
 
 
-def test_a_search_that_goes_on_counts_what_an_earlier_command_has_ended(tmp_path):
-    first = scheduler_of(tmp_path, Told(TRIALS), POINTS, repeats=SEEDS[:2])
+def test_a_resumed_search_counts_the_jobs_that_ended_earlier(tmp_path):
+    first = scheduler_of(tmp_path, ScriptedSearch(TRIALS), POINTS, repeats=SEEDS[:2])
     jobs = all_jobs(first)
     end(first, jobs[0], 0.5)
     end(first, jobs[1], 0.9)
     first.prune(jobs[2], 1, 0.1)
     end(first, jobs[4], 0.6)
-    again = scheduler_of(tmp_path, Told(TRIALS[2:]), POINTS, repeats=SEEDS[:2])
-    assert again.ended == 4  # both repeats of the two trials that are over
+    again = scheduler_of(tmp_path, ScriptedSearch(TRIALS[2:]), POINTS, repeats=SEEDS[:2])
+    assert again.ended == 4  # both repeats of the two finished trials
     assert again.best == (0.9, "lr=1")
     assert names(all_jobs(again)) == ["lr-3_seed-1"]
     assert again.ended == 5
 
 
-def test_a_trial_whose_end_a_search_has_not_heard_of_is_told_and_counted_once(tmp_path):
-    first = scheduler_of(tmp_path, Told(TRIALS[:1]), POINTS)
+def test_a_trial_that_ended_unreported_is_reported_and_counted_once(tmp_path):
+    first = scheduler_of(tmp_path, ScriptedSearch(TRIALS[:1]), POINTS)
     finish(first.next_job(), 0.7)  # and then the sweep was killed
-    search = Told(TRIALS[:1])
+    search = ScriptedSearch(TRIALS[:1])
     again = scheduler_of(tmp_path, search, POINTS)
     assert again.next_job() is None
     assert search.results == [(0, 0.7, "done")]
     assert again.ended == 1
 
 
-def test_a_damaged_record_is_named_and_is_no_ones(tmp_path):
+def test_a_damaged_manifest_is_named_and_belongs_to_no_sweep(tmp_path):
     listed(tmp_path)
     assert holds_sweep(tmp_path, "identity")
     assert not holds_sweep(tmp_path, "another")

@@ -1,4 +1,4 @@
-"""What a command's words span: Hydra's grammar, whole numbers, intervals, refusals."""
+"""The search spaces of a command: Hydra's grammar, whole numbers, intervals, errors."""
 
 import math
 
@@ -31,18 +31,18 @@ LISTS = {
 }
 
 
-@pytest.mark.parametrize("word", LISTS)
-def test_a_list_is_read_in_the_order_in_which_it_is_typed(word):
-    (space,) = spaces_of(word)
-    assert space.key == word.partition("=")[0]
+@pytest.mark.parametrize("override", LISTS)
+def test_a_list_is_read_in_its_typed_order(override):
+    (space,) = spaces_of(override)
+    assert space.key == override.partition("=")[0]
     assert not space.is_interval
-    if LISTS[word] is not None:
-        assert space.values == LISTS[word]
+    if LISTS[override] is not None:
+        assert space.values == LISTS[override]
     else:
         assert [float(value) for value in space.values] == pytest.approx([0.1, 0.2, 0.3])
 
 
-def test_a_glob_means_the_options_of_a_group():
+def test_a_glob_matches_the_options_of_a_group():
     (space,) = spaces_of("model=glob(vgg*)")
     assert list(space.values) == [name for name in options("model") if name.startswith("vgg")]
     (space,) = spaces_of("optim=glob(*,exclude=[a*,s*])")
@@ -62,9 +62,9 @@ INTERVALS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("word", INTERVALS)
-def test_an_interval_is_read_with_its_ends_its_scale_and_its_kind(word):
-    assert spaces_of(word) == [INTERVALS[word]]
+@pytest.mark.parametrize("override", INTERVALS)
+def test_an_interval_is_read_with_its_bounds_scale_and_type(override):
+    assert spaces_of(override) == [INTERVALS[override]]
 
 
 def test_a_key_that_takes_whole_numbers_makes_its_interval_whole():
@@ -74,21 +74,22 @@ def test_a_key_that_takes_whole_numbers_makes_its_interval_whole():
         assert not spaces_of(f"{key}=interval(0,0.5)")[0].whole
 
 
-def test_later_words_of_a_key_take_the_place_of_earlier_ones():
-    words = ["optim.lr=0.1,1", "seed=3", "optim.lr=0.5", "seed=1,2", "max_epochs=2", "max_epochs=4"]
-    fixed, spaces = read_spaces(words, loader())
+def test_a_later_override_of_a_key_replaces_an_earlier_one():
+    overrides = ["optim.lr=0.1,1", "seed=3", "optim.lr=0.5", "seed=1,2"]
+    overrides += ["max_epochs=2", "max_epochs=4"]
+    fixed, spaces = read_spaces(overrides, loader())
     assert fixed == ["optim.lr=0.5", "max_epochs=4"]
     assert spaces == [Space("seed", "", ("1", "2"))]
 
 
-def test_an_owner_makes_two_spaces_of_one_key():
+def test_a_key_has_a_common_space_and_a_space_of_one_option():
     common, attached = spaces_of("optim.lr=0.1,1", "optim.lr@adam=0.001,0.01")
     assert (common.name, attached.name) == ("optim.lr", "optim.lr@adam")
     assert common.key == attached.key == "optim.lr"
     assert attached.group == "optim"
 
 
-def test_one_value_varies_as_little_as_a_fixed_word():
+def test_a_list_of_one_value_does_not_vary():
     assert not spaces_of("optim.lr=choice(0.1)")[0].varies
     assert spaces_of("optim.lr=0.1,0.2")[0].varies
     assert spaces_of("optim.lr=interval(0.1,1)")[0].varies
@@ -117,13 +118,13 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("word", REFUSED)
-def test_a_word_that_cannot_be_swept_is_refused_and_named(word):
+@pytest.mark.parametrize("override", REFUSED)
+def test_an_override_that_cannot_be_swept_is_refused_by_name(override):
     with pytest.raises(UserError) as refused:
-        spaces_of(word)
+        spaces_of(override)
     message = str(refused.value)
-    assert message.startswith(word)
-    assert REFUSED[word] in message
+    assert message.startswith(override)
+    assert REFUSED[override] in message
     assert "\nType " in message
 
 
@@ -133,38 +134,40 @@ shares = st.floats(0, 1)
 
 
 @given(finite, finite, shares)
-def test_a_number_of_an_interval_stays_within_its_ends(one, other, share):
+def test_a_number_drawn_from_an_interval_is_within_its_bounds(one, other, share):
     low, high = sorted((one, other))
     drawn = Space("x", "", (), low, high).at(share)
     assert low <= float(drawn) <= high
 
 
 @given(positive, positive, shares)
-def test_a_number_of_a_log_interval_stays_within_its_ends(one, other, share):
+def test_a_number_drawn_from_a_log_interval_is_within_its_bounds(one, other, share):
     low, high = sorted((one, other))
     drawn = Space("x", "", (), low, high, log=True).at(share)
     assert low <= float(drawn) <= high
 
 
 @given(st.integers(1, 10**9), st.integers(1, 10**9), shares, st.booleans())
-def test_a_whole_number_of_an_interval_is_whole_and_within_its_ends(one, other, share, log):
+def test_a_number_drawn_from_a_whole_interval_is_whole_and_within_its_bounds(
+    one, other, share, log
+):
     low, high = sorted((one, other))
     assert low <= int(Space("x", "", (), low, high, log=log, whole=True).at(share)) <= high
 
 
 @given(positive, positive, shares)
-def test_few_digits_are_typed_and_hydra_reads_the_same_number(one, other, share):
+def test_a_drawn_number_has_few_digits_and_hydra_reads_the_same_number(one, other, share):
     low, high = sorted((one, other))
     text = Space("x", "", (), low, high).at(share)
-    if float(text) not in (low, high):  # the ends are kept as they are
+    if float(text) not in (low, high):  # the bounds are kept as they are
         assert float(text) == float(f"{float(text):.{DIGITS}g}")
-    (word,) = OverridesParser.create().parse_overrides([f"x={text}"])
-    assert word.value() == float(text)
+    (override,) = OverridesParser.create().parse_overrides([f"x={text}"])
+    assert override.value() == float(text)
 
 
 @pytest.mark.parametrize("log", [False, True])
 @pytest.mark.parametrize("whole", [False, True])
-def test_the_shares_0_and_1_are_the_ends(log, whole):
+def test_the_shares_0_and_1_are_the_bounds(log, whole):
     space = Space("x", "", (), 2, 9, log=log, whole=whole)
     assert (float(space.at(0)), float(space.at(1))) == (2, 9)
 

@@ -1,4 +1,4 @@
-"""Sweeps from the command line: what runs, what fails, what goes on, what is refused."""
+"""Sweeps from the command line: running, failing, resuming, refusing."""
 
 import json
 import os
@@ -23,7 +23,7 @@ SMALL = ["data.examples=60", "max_epochs=2", "model=mlp", "observe=[history]"]
 def sweep(here):
     """Return a function that does what ``python train.py`` does.
 
-    Jobs run in processes of their own all the same, forked from one that tests share.
+    Jobs still run in processes of their own, forked from one that the tests share.
     """
     return here
 
@@ -41,7 +41,7 @@ def stamps(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_sweep_runs_every_combination_and_leaves_a_table(sweep, tmp_path):
+def test_a_sweep_runs_every_combination_and_writes_tables(sweep, tmp_path):
     ended = sweep("-m", *SMALL, "optim=sgd,adam", "optim.lr=0.1,0.01")
     assert ended.returncode == 0, ended.stderr
     folder = folder_of(tmp_path)
@@ -62,11 +62,11 @@ def test_a_sweep_runs_every_combination_and_leaves_a_table(sweep, tmp_path):
     assert folder_of(tmp_path) == folder
 
 
-def test_a_job_ends_like_the_run_by_itself_to_the_last_bit(sweep, tmp_path, command):
-    words = [*SMALL, "model.dropout=0.3", "augment=[noise]", "optim=adam"]
-    ended = sweep("-m", *words, "seed=3,5,4", "workers=2", "runtime.threads=1")
+def test_a_job_of_a_sweep_equals_the_same_run_alone_to_the_last_bit(sweep, tmp_path, command):
+    overrides = [*SMALL, "model.dropout=0.3", "augment=[noise]", "optim=adam"]
+    ended = sweep("-m", *overrides, "seed=3,5,4", "workers=2", "runtime.threads=1")
     assert ended.returncode == 0, ended.stderr
-    command(*words, "seed=4", "runtime.threads=1", "hydra.run.dir=alone").check_returncode()
+    command(*overrides, "seed=4", "runtime.threads=1", "hydra.run.dir=alone").check_returncode()
     jobs = {seed: folder_of(tmp_path) / f"seed-{seed}" for seed in (3, 4, 5)}
 
     def weights(folder):
@@ -81,7 +81,7 @@ def test_a_job_ends_like_the_run_by_itself_to_the_last_bit(sweep, tmp_path, comm
 
 
 def own_model(folder: Path) -> list[str]:
-    """Write a model that gets into trouble; return the words that choose it."""
+    """Write a model that fails on request; return the overrides that select it."""
     (folder / "my_configs/model").mkdir(parents=True)
     (folder / "my_configs/model/trouble.yaml").write_text(
         "# a net in trouble\n_target_: my_trouble.Trouble\n_partial_: true\nhow: fine\nunits: 8\n"
@@ -93,7 +93,7 @@ def own_model(folder: Path) -> list[str]:
         "                         nn.ReLU(), nn.Linear(units, output_size))\n"
         "        self.how = how\n\n"
         "    def forward(self, inputs):\n"
-        "        if self.training and not os.path.exists('mended'):\n"
+        "        if self.training and not os.path.exists('repaired'):\n"
         "            if self.how == 'raise':\n"
         "                raise ValueError('this net is broken')\n"
         "            if self.how == 'exit':\n"
@@ -105,14 +105,14 @@ def own_model(folder: Path) -> list[str]:
     return ["--config-dir", "my_configs", "-m", "model=trouble", *SMALL[:2], "observe=[history]"]
 
 
-def test_jobs_that_raise_exit_or_die_end_alone_and_only_they_run_again(
+def test_jobs_that_raise_exit_or_are_killed_stop_no_others_and_only_they_run_again(
     sweep, tmp_path, monkeypatch
 ):
-    words = own_model(tmp_path)
+    overrides = own_model(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    words += ["model.how=fine,raise,exit,kill", "model.units=8,9", "workers=2", "sweep=zip"]
-    words[words.index("model.units=8,9")] = "model.units=8,9,10,11"
-    ended = sweep(*words)
+    overrides += ["model.how=fine,raise,exit,kill", "model.units=8,9", "workers=2", "sweep=zip"]
+    overrides[overrides.index("model.units=8,9")] = "model.units=8,9,10,11"
+    ended = sweep(*overrides)
     assert ended.returncode == 1
     folder = folder_of(tmp_path)
     assert results(folder).keys() == {"how-fine_units-8"}
@@ -129,7 +129,7 @@ def test_jobs_that_raise_exit_or_die_end_alone_and_only_they_run_again(
     assert "Traceback" in (folder / "how-raise_units-9/output.txt").read_text()
     assert f"resume={folder.relative_to(tmp_path)}" in ended.stderr
     before = stamps(folder / "how-fine_units-8")
-    (tmp_path / "mended").touch()
+    (tmp_path / "repaired").touch()
     refused = sweep(f"resume={folder.relative_to(tmp_path)}")
     assert refused.returncode == 2
     assert "--config-dir my_configs" in refused.stderr
@@ -143,22 +143,22 @@ def test_jobs_that_raise_exit_or_die_end_alone_and_only_they_run_again(
     assert stamps(folder / "how-fine_units-8") == before
 
 
-def test_a_failed_job_may_be_run_again_at_once_or_end_the_sweep(sweep, tmp_path, monkeypatch):
-    words = own_model(tmp_path)
+def test_on_error_retries_a_failed_job_or_stops_the_sweep(sweep, tmp_path, monkeypatch):
+    overrides = own_model(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    ended = sweep(*words, "model.how=raise,fine", "on_error=retry:2", "hydra.sweep.dir=retry")
+    ended = sweep(*overrides, "model.how=raise,fine", "on_error=retry:2", "hydra.sweep.dir=retry")
     assert ended.returncode == 1
     assert ended.stdout.count("runs once more") == 2
     assert json.loads((tmp_path / "retry/how-raise/failure.json").read_text())["attempts"] == 3
     assert (tmp_path / "retry/how-fine/result.json").exists()
-    ended = sweep(*words, "model.how=raise,fine", "on_error=stop", "hydra.sweep.dir=stop")
+    ended = sweep(*overrides, "model.how=raise,fine", "on_error=stop", "hydra.sweep.dir=stop")
     assert ended.returncode == 1
     assert not (tmp_path / "stop/how-fine").exists()
 
 
-def test_a_job_that_diverges_is_told_and_not_tried_again(sweep, tmp_path):
-    words = ["loss=mse", "optim=sgd", "optim.lr=900,0.01", "monitor=val/loss", "mode=min"]
-    ended = sweep("-m", *SMALL[:1], *SMALL[2:], "max_epochs=9", *words, "on_error=retry:3")
+def test_a_diverged_job_is_reported_and_not_retried(sweep, tmp_path):
+    overrides = ["loss=mse", "optim=sgd", "optim.lr=900,0.01", "monitor=val/loss", "mode=min"]
+    ended = sweep("-m", *SMALL[:1], *SMALL[2:], "max_epochs=9", *overrides, "on_error=retry:3")
     assert ended.returncode == 1
     assert ended.stdout.count("FAILED: Training diverged") == 1
     assert "Traceback" not in ended.stdout + ended.stderr
@@ -177,10 +177,11 @@ def test_seeds_repeat_every_point_and_duplicates_run_once(sweep, tmp_path):
     assert len((folder / "results.csv").read_text().splitlines()) == 4
 
 
-def test_a_search_goes_on_with_more_trials(sweep, tmp_path):
-    words = ["-m", *SMALL, "max_epochs=1", "sweep=optuna", "optim=sgd,adam", "sweep.trials=2",
-             "optim.lr=tag(log,interval(0.001,0.1))", "optim.momentum=interval(0,0.9)"]  # fmt: skip
-    ended = sweep(*words)
+def test_a_finished_search_resumes_with_more_trials(sweep, tmp_path):
+    overrides = ["-m", *SMALL, "max_epochs=1", "sweep=optuna", "sweep.trials=2"]
+    overrides += ["optim=sgd,adam", "optim.momentum=interval(0,0.9)"]
+    overrides += ["optim.lr=tag(log,interval(0.001,0.1))"]
+    ended = sweep(*overrides)
     assert ended.returncode == 0, ended.stderr
     folder = folder_of(tmp_path)
     before = stamps(folder / next(iter(results(folder))))
@@ -196,22 +197,23 @@ def test_a_search_goes_on_with_more_trials(sweep, tmp_path):
         assert ("optim.momentum" in values) == (values["optim"] == "sgd")
 
 
-def test_a_job_that_streams_its_images_ends(sweep, tmp_path):
+def test_a_job_that_streams_its_images_finishes(sweep, tmp_path):
     for name in "ab":
         (tmp_path / f"images/train/{name}").mkdir(parents=True)
         for number in range(8):
             image = Image.new("L", (8, 8), 10 * number + 100 * (name == "b"))
             image.save(tmp_path / f"images/train/{name}/{number}.png")
-    words = ["data=image_folder", "data.root=images", "data.size=8", "data.channels=1",
-             "data.memory=0", "data.workers=1"]  # fmt: skip
-    ended = sweep("-m", *words, *SMALL[1:], "max_epochs=1", "seed=0,1")
+    overrides = ["data=image_folder", "data.root=images", "data.size=8", "data.channels=1",
+                 "data.memory=0", "data.workers=1"]  # fmt: skip
+    ended = sweep("-m", *overrides, *SMALL[1:], "max_epochs=1", "seed=0,1")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(results(folder_of(tmp_path))) == 2
 
 
-def test_checking_runs_nothing(sweep, tmp_path):
-    words = ("model.widths=[16],[32]", "augment=[dropout]", "model.activation=leaky_relu:0.2,elu:2")
-    ended = sweep("-m", *SMALL, *words, "regularizer=[l2],[]", "check=true")
+def test_check_true_runs_no_job(sweep, tmp_path):
+    overrides = ("model.widths=[16],[32]", "model.activation=leaky_relu:0.2,elu:2")
+    overrides += ("augment=[dropout]", "regularizer=[l2],[]")
+    ended = sweep("-m", *SMALL, *overrides, "check=true")
     assert ended.returncode == 0, ended.stderr
     for value in ("[16]", "[l2]", "leaky_relu:0.2"):
         assert f" {value} " in ended.stdout, "a value is shown as it was typed"
@@ -220,7 +222,7 @@ def test_checking_runs_nothing(sweep, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
-def test_words_that_only_some_options_have_are_checked_with_those_alone(sweep):
+def test_keys_that_only_some_options_have_are_checked_with_those_alone(sweep):
     ended = sweep(
         "-m", *SMALL, "check=true", "optim=sgd,adam", "optim.momentum=0.5", "optim.lr@adam=1"
     )
@@ -228,7 +230,7 @@ def test_words_that_only_some_options_have_are_checked_with_those_alone(sweep):
     assert "2 jobs would run" in ended.stdout
 
 
-def test_what_only_torch_can_tell_is_told_before_the_first_job(sweep, tmp_path):
+def test_errors_that_only_torch_detects_are_reported_before_the_first_job(sweep, tmp_path):
     ended = sweep("-m", *SMALL, "split=stratified_kfold", "split.folds=2,5,40", "+optim.speed=1,2")
     assert ended.returncode == 2
     assert "'speed'" in ended.stderr
@@ -238,11 +240,11 @@ def test_what_only_torch_can_tell_is_told_before_the_first_job(sweep, tmp_path):
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory, data_root):
-    """Return the folder of a sweep that was killed, gone on with, and stopped by Ctrl-C."""
+    """Return the folder of a sweep that was killed, resumed, and stopped by Ctrl-C."""
     here = tmp_path_factory.mktemp("killed")
-    words = ["-m", "model=mlp", "data.examples=400", "batch_size=4", "model.dropout=0.2",
-             "max_epochs=8", "stop=never", "optim.lr=0.01,0.001", "seeds=2", "workers=2",
-             "observe=[history]"]  # fmt: skip
+    overrides = ["-m", "model=mlp", "data.examples=400", "batch_size=4", "model.dropout=0.2",
+                 "max_epochs=8", "stop=never", "optim.lr=0.01,0.001", "seeds=2", "workers=2",
+                 "observe=[history]"]  # fmt: skip
 
     def start(*more):
         return subprocess.Popen(
@@ -268,7 +270,7 @@ def killed(tmp_path_factory, data_root):
 
     alive = []
     for least, number in ((3, signal.SIGKILL), (14, signal.SIGINT)):
-        process = start(*([*words, "hydra.sweep.dir=parts"] if not alive else ["resume=parts"]))
+        process = start(*([*overrides, "hydra.sweep.dir=parts"] if not alive else ["resume=parts"]))
         until = time.monotonic() + 60
         while epochs() < least and process.poll() is None and time.monotonic() < until:
             time.sleep(0.005)
@@ -279,16 +281,16 @@ def killed(tmp_path_factory, data_root):
         while processes() and time.monotonic() < until:
             time.sleep(0.01)
         alive.append(processes())
-        _, said = process.communicate(timeout=60)
-    return SimpleNamespace(here=here, words=words, said=said.decode(), alive=alive)
+        _, stderr = process.communicate(timeout=60)
+    return SimpleNamespace(here=here, overrides=overrides, stderr=stderr.decode(), alive=alive)
 
 
-def test_a_killed_sweep_ends_like_one_that_was_not(killed, sweep, monkeypatch):
-    assert "Stopped. To resume: " in killed.said
-    assert "train.py resume=parts" in killed.said
+def test_a_killed_and_resumed_sweep_ends_like_an_uninterrupted_one(killed, sweep, monkeypatch):
+    assert "Stopped. To resume: " in killed.stderr
+    assert "train.py resume=parts" in killed.stderr
     monkeypatch.chdir(killed.here)
     assert sweep("resume=parts").returncode == 0
-    assert sweep(*killed.words, "hydra.sweep.dir=whole").returncode == 0
+    assert sweep(*killed.overrides, "hydra.sweep.dir=whole").returncode == 0
     names = sorted(path.name for path in killed.here.glob("whole/lr*"))
     assert len(names) == 4
     for name in names:
@@ -307,16 +309,16 @@ def test_a_killed_sweep_ends_like_one_that_was_not(killed, sweep, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="the system has no /proc")
-def test_no_job_outlives_its_sweep_however_that_has_ended(killed):
+def test_no_job_outlives_a_killed_or_interrupted_sweep(killed):
     running, after_sigkill, running_again, after_sigint = killed.alive
     assert min(running, running_again) > 2  # the sweep, its jobs, and what they are forked from
     assert after_sigkill == after_sigint == 0
 
 
 def test_two_sweeps_never_share_a_folder(sweep, tmp_path):
-    words = ["-m", *SMALL, "hydra.sweep.dir=here", "optim.lr=0.1,0.01"]
-    assert sweep(*words).returncode == 0
-    other = sweep(*words, "model.dropout=0.5")
+    overrides = ["-m", *SMALL, "hydra.sweep.dir=here", "optim.lr=0.1,0.01"]
+    assert sweep(*overrides).returncode == 0
+    other = sweep(*overrides, "model.dropout=0.5")
     assert other.returncode == 2
     assert "another sweep" in other.stderr
     more = sweep("resume=here", "optim.lr=0.5")
@@ -356,12 +358,12 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))
-def test_a_wrong_sweep_gets_one_message_and_nothing_starts(words, named, sweep, tmp_path):
-    ended = sweep("-m", *SMALL[1:], "data.examples=100", *words)
+@pytest.mark.parametrize(("overrides", "parts"), WRONG, ids=lambda part: " ".join(part))
+def test_an_invalid_sweep_gets_one_message_and_starts_nothing(overrides, parts, sweep, tmp_path):
+    ended = sweep("-m", *SMALL[1:], "data.examples=100", *overrides)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert ended.stderr.startswith("dlcourse: ")
     assert "Traceback" not in ended.stderr
-    for part in named:
+    for part in parts:
         assert part in ended.stderr
     assert not list(tmp_path.glob("outputs/sweeps/*/*/"))

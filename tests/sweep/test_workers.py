@@ -1,4 +1,4 @@
-"""Processes for jobs: how they are called when they die, what they may use."""
+"""Worker processes: the reason that is reported when one dies, and what each may use."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Speaks(nn.Sequential):
 """
 
 
-def standing(gpu=None, ending=()):
+def running_job(gpu=None, ending=()):
     return SimpleNamespace(gpu=gpu, ending=ending)
 
 
@@ -41,12 +41,12 @@ def standing(gpu=None, ending=()):
     ],
 )
 def test_a_job_that_ended_without_a_message_is_reported_by_its_status(status, reason):
-    assert reason_of_end(standing(), status) == reason
-    assert reason_of_end(standing(ending=("done",)), status) == reason
+    assert reason_of_end(running_job(), status) == reason
+    assert reason_of_end(running_job(ending=("done",)), status) == reason
 
 
 def test_the_reason_that_a_job_gives_is_reported():
-    assert reason_of_end(standing(ending=("failed", "it diverged", True)), 1) == "it diverged"
+    assert reason_of_end(running_job(ending=("failed", "it diverged", True)), 1) == "it diverged"
 
 
 def test_the_cores_are_divided_among_the_jobs(monkeypatch):
@@ -54,14 +54,14 @@ def test_the_cores_are_divided_among_the_jobs(monkeypatch):
     assert [threads_of_each(workers) for workers in (1, 2, 3, 5, 16, 40)] == [16, 8, 5, 3, 1, 1]
 
 
-def test_every_job_gets_the_gpu_that_the_fewest_others_have():
+def test_every_job_gets_the_gpu_with_the_fewest_jobs():
     pool = Pool(5, 1, ["3", "0", "GPU-7"])
     for expected in ("3", "0", "GPU-7", "3", "0"):
         assert pool.has_room
         assert pool.free_gpu() == expected
-        pool.running.append(standing(expected))
+        pool.running.append(running_job(expected))
     assert not pool.has_room
-    pool.running = [standing(gpu) for gpu in ("3", "3", "GPU-7")]
+    pool.running = [running_job(gpu) for gpu in ("3", "3", "GPU-7")]
     assert pool.free_gpu() == "0"
     assert Pool(2, 1).free_gpu() is None
 
@@ -69,7 +69,7 @@ def test_every_job_gets_the_gpu_that_the_fewest_others_have():
 @pytest.mark.parametrize(
     ("device", "takes"), [("auto", True), ("cuda", True), ("cpu", False), ("cuda:1", False)]
 )
-def test_only_a_job_that_leaves_it_open_is_given_a_gpu(device, takes):
+def test_only_a_job_with_device_auto_or_cuda_is_given_a_gpu(device, takes):
     assert Job((), None, None, {"runtime": {"device": device}}).takes_any_gpu is takes
 
 
@@ -80,8 +80,8 @@ def test_a_job_sees_its_own_gpu_its_threads_and_its_folder(tmp_path, monkeypatch
     (tmp_path / "my_speaking.py").write_text(MODEL)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    words = ["model=speaks", "data.examples=60", "max_epochs=3", "observe=[history]"]
-    plan = planned(*words, f"data.root={data_root}", config_dir=str(tmp_path / "my_configs"))
+    overrides = ["model=speaks", "data.examples=60", "max_epochs=3", "observe=[history]"]
+    plan = planned(*overrides, f"data.root={data_root}", config_dir=str(tmp_path / "my_configs"))
     job = plan.jobs[0][0].inside(tmp_path)
     pool = Pool(1, 1, ["7"])
     pool.start(job, pruned=True)
