@@ -1,4 +1,4 @@
-"""``runtime=auto`` tries out what makes no difference but to the speed, and keeps to it."""
+"""``runtime=auto`` measures options that change only the speed, and keeps its picks."""
 
 import json
 
@@ -14,7 +14,7 @@ from dlcourse.runs import run_folder
 
 
 @pytest.fixture
-def at_hand(tiny):
+def small_run(tiny):
     """Return the arguments of ``settle`` for a small run, and its runtime."""
     cfg = tiny("model=lenet", "data.examples=100", "runtime.precision=fp32")
     _, fold, _ = prepared(cfg)
@@ -23,35 +23,31 @@ def at_hand(tiny):
     return cfg, build(cfg.runtime)(), load_data(cfg), fold
 
 
-def test_a_short_run_takes_what_is_usual_without_a_trial(at_hand, tmp_path, capsys):
-    settle(*at_hand, tmp_path)
-    runtime = at_hand[1]
+def test_a_short_run_uses_the_usual_options_without_measuring(small_run, tmp_path, capsys):
+    settle(*small_run, tmp_path)
+    runtime = small_run[1]
     assert {"channels_last": runtime.channels_last, "linear": runtime.linear} == USUAL
     assert json.loads((tmp_path / "runtime.json").read_text()) == {"picked": USUAL, "measured": {}}
     assert capsys.readouterr().out == ""
 
 
-def test_whether_a_small_run_is_measured_does_not_hang_on_its_seconds(
-    at_hand, tmp_path, monkeypatch
-):
-    cfg, *others_ = at_hand
+def test_a_small_run_is_not_measured_however_slow_the_machine_is(small_run, tmp_path, monkeypatch):
+    cfg, *arguments = small_run
     cfg.max_epochs = 500
-    monkeypatch.setattr(
-        autotune, "MIN_SECONDS", 0
-    )  # as on a machine so busy that it would take hours
+    monkeypatch.setattr(autotune, "MIN_SECONDS", 0)  # as on a very slow machine
     monkeypatch.setattr(autotune, "measured", None)
-    settle(cfg, *others_, tmp_path)
+    settle(cfg, *arguments, tmp_path)
     assert run_folder.read_picks(tmp_path) == {"picked": USUAL, "measured": {}}
     assert autotune.MIN_EXAMPLES > 1797 * 500, "the digits are a small run"
 
 
-def test_a_long_run_is_measured_and_what_is_faster_is_kept(at_hand, tmp_path, capsys, monkeypatch):
+def test_a_long_run_keeps_the_options_measured_as_faster(small_run, tmp_path, capsys, monkeypatch):
     gains = iter([1.5, 0.4])
     race = lambda now, then, seconds: (now(), then(), [next(gains)])[2]  # noqa: E731
     monkeypatch.setattr(autotune, "race", race)
     monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
-    settle(*at_hand, tmp_path)
+    settle(*small_run, tmp_path)
     picks = {"channels_last": True, "linear": "products"}
     measured = {"channels_last=true": 1.5, "linear=convolution": 0.4}
     assert run_folder.read_picks(tmp_path) == {"picked": picks, "measured": measured}
@@ -60,22 +56,22 @@ def test_a_long_run_is_measured_and_what_is_faster_is_kept(at_hand, tmp_path, ca
     assert "channels_last=true 1.50x, linear=convolution 0.40x" in line
 
 
-def test_what_was_picked_is_taken_when_the_run_goes_on(at_hand, tmp_path, monkeypatch):
+def test_a_resumed_run_keeps_its_picks(small_run, tmp_path, monkeypatch):
     picks = {"channels_last": False, "linear": "convolution"}
     run_folder.write_picks(tmp_path, {"picked": picks, "measured": {}})
     monkeypatch.setattr(autotune, "measured", None)
-    settle(*at_hand, tmp_path)
-    assert at_hand[1].channels_last is False
-    assert at_hand[1].linear == "convolution"
+    settle(*small_run, tmp_path)
+    assert small_run[1].channels_last is False
+    assert small_run[1].linear == "convolution"
 
 
 def test_plain_picks_nothing_and_writes_nothing(compose, tmp_path):
-    words = ["data.examples=60", "max_epochs=1", "observe=[]", "runtime=plain"]
-    run(compose(*words, "runtime.device=cpu"), tmp_path / "run")
+    overrides = ["data.examples=60", "max_epochs=1", "observe=[]", "runtime=plain"]
+    run(compose(*overrides, "runtime.device=cpu"), tmp_path / "run")
     assert not (tmp_path / "run/runtime.json").exists()
 
 
-def test_a_trial_changes_nothing_of_the_training(tiny, tmp_path, monkeypatch):
+def test_measuring_does_not_change_the_training(tiny, tmp_path, monkeypatch):
     cfg = tiny("model=lenet", "model.dropout=0.3", "data.examples=100")
     run(cfg, tmp_path / "usual")
     monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
@@ -89,7 +85,7 @@ def test_a_trial_changes_nothing_of_the_training(tiny, tmp_path, monkeypatch):
     assert one["best"] == other["best"]
 
 
-def test_only_options_that_can_matter_are_tried():
+def test_only_options_that_the_model_can_use_are_measured():
     assert others(list(USUAL), (3, 8, 8), nn.Sequential(nn.Conv2d(3, 3, 1))) == [
         ("channels_last", True)
     ]
@@ -97,7 +93,7 @@ def test_only_options_that_can_matter_are_tried():
     assert others(["linear"], (5,), nn.Sequential(nn.Conv1d(5, 2, 1))) == []
 
 
-def test_a_race_tells_how_many_times_as_fast():
+def test_a_race_returns_the_ratios_of_the_times():
     steps = iter([9.0, 0.1, 0.2, 0.3])  # the first one of each is not counted
     assert race(lambda: 0.3, lambda: next(steps), 1.0) == pytest.approx([1, 1.5, 3])
     assert len(race(lambda: 0.3, lambda: 0.1, 2.0)) == 5
@@ -107,16 +103,16 @@ def test_a_race_tells_how_many_times_as_fast():
 @pytest.mark.parametrize(
     ("ratios", "kept"), [([0.9, 1.2, 1.3, 1.4, 1.5], True), ([0.9, 1.2, 1.3], False)]
 )
-def test_what_may_be_faster_by_chance_is_not_kept(ratios, kept, at_hand, tmp_path, monkeypatch):
+def test_a_gain_that_may_be_chance_is_not_kept(ratios, kept, small_run, tmp_path, monkeypatch):
     monkeypatch.setattr(autotune, "race", lambda now, then, seconds: ratios)
     monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
-    settle(*at_hand, tmp_path)
+    settle(*small_run, tmp_path)
     picked = {"channels_last": True, "linear": "convolution"} if kept else PYTORCH_DEFAULTS
     assert run_folder.read_picks(tmp_path)["picked"] == picked
 
 
-def test_the_runtime_takes_its_picks(compose):
+def test_the_runtime_applies_its_picks(compose):
     runtime = build(compose("runtime=cpu").runtime)()
     runtime.pick({"linear": "convolution"})
     model = runtime.place(nn.Sequential(nn.Linear(4, 2)), (4,))

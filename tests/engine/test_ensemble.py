@@ -19,17 +19,17 @@ def test_softmax_of_the_outputs_is_the_mean_probability(outputs):
 
 
 @given(logits)
-def test_a_sigmoid_of_the_outputs_is_the_mean_probability_of_a_yes(outputs):
+def test_sigmoid_of_the_outputs_is_the_mean_probability(outputs):
     mean = average(outputs, "sigmoid", classes=True)
     torch.testing.assert_close(mean.sigmoid(), outputs.double().sigmoid().mean(0))
 
 
-def test_scores_are_averaged_as_they_are():
+def test_scores_are_averaged_directly():
     outputs = torch.randn(4, 5, 3)
     torch.testing.assert_close(average(outputs, "scores", classes=True), outputs.double().mean(0))
 
 
-def test_values_of_a_regression_are_averaged_whatever_the_loss_is_called():
+def test_outputs_of_a_regression_are_averaged_directly_for_every_loss():
     outputs = torch.randn(4, 5, 1)
     torch.testing.assert_close(average(outputs, "softmax", classes=False), outputs.double().mean(0))
 
@@ -40,13 +40,13 @@ def test_the_mean_of_probabilities_is_not_that_of_logits():
     assert average(outputs, "scores", classes=True).argmax() == 0
 
 
-def test_certain_models_do_not_overflow():
+def test_outputs_of_very_certain_models_do_not_overflow():
     outputs = torch.tensor([[[1000.0, -1000.0]], [[1000.0, -1000.0]]])
     for kind in ("softmax", "sigmoid"):
         assert average(outputs, kind, classes=True).isfinite().all()
 
 
-def test_models_that_agree_are_left_as_they_are():
+def test_models_that_agree_keep_their_probabilities():
     one = torch.randn(5, 3).double()
     mean = average(one.expand(3, 5, 3), "softmax", classes=True)
     torch.testing.assert_close(mean, one.log_softmax(1))

@@ -1,4 +1,4 @@
-"""A run notices that its data have changed, says what differs, and leaves other runs alone."""
+"""A run detects that its data have changed and names the difference."""
 
 import ast
 import os
@@ -32,8 +32,8 @@ def write_table(folder: Path, rows=ROWS, header="a,b,y") -> None:
     (folder / "t.csv").write_text("\n".join([header, *rows]) + "\n")
 
 
-def begin(cfg, folder: Path) -> dict:
-    """Carry out a run and take its result away, as if it had been killed before its end."""
+def train_unfinished(cfg, folder: Path) -> dict:
+    """Train a run and remove its result, as if it had been killed before its end."""
     run(cfg, folder)
     result = run_folder.read_result(folder)
     (folder / "result.json").unlink()
@@ -63,22 +63,22 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_run_is_not_resumed_on_a_table_that_has_changed(change, table, tmp_path):
-    begin(table, tmp_path / "run")
-    rows, said = CHANGES[change]
+def test_a_run_is_not_resumed_on_a_changed_table(change, table, tmp_path):
+    train_unfinished(table, tmp_path / "run")
+    rows, message = CHANGES[change]
     write_table(tmp_path / "data", rows)
     before = (tmp_path / "run/checkpoints/last.pt").read_bytes()
     with pytest.raises(UserError) as refused:
         run(table, tmp_path / "run")
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "data.root=<folder>" in str(refused.value)
     assert (tmp_path / "run/checkpoints/last.pt").read_bytes() == before
-    write_table(tmp_path / "data")  # put back
+    write_table(tmp_path / "data")  # the original rows
     run(table, tmp_path / "run")
 
 
-def test_a_column_more_is_named_and_a_moved_folder_is_the_same(table, tmp_path):
-    result = begin(table, tmp_path / "run")
+def test_an_added_column_is_named_and_a_moved_folder_is_accepted(table, tmp_path):
+    result = train_unfinished(table, tmp_path / "run")
     header = "a,b,c,y"
     write_table(tmp_path / "data", [row.replace(",", ",0,", 1) for row in ROWS], header)
     with pytest.raises(UserError, match="shape of an example: 2 -> 3"):
@@ -90,7 +90,7 @@ def test_a_column_more_is_named_and_a_moved_folder_is_the_same(table, tmp_path):
     assert run_folder.read_result(tmp_path / "run")["test"] == result["test"]
 
 
-def test_columns_that_change_places_are_named(table, tmp_path):
+def test_reordered_columns_are_named(table, tmp_path):
     run(table, tmp_path / "run")
     swapped = [",".join([*row.split(",")[1::-1], row[-1]]) for row in ROWS]
     write_table(tmp_path / "data", swapped, "b,a,y")
@@ -101,21 +101,21 @@ def test_columns_that_change_places_are_named(table, tmp_path):
         run(table, tmp_path / "run")
 
 
-def test_the_folds_that_are_left_are_not_trained_on_other_data(table, tiny, tmp_path):
+def test_the_remaining_folds_are_not_trained_on_other_data(table, tiny, tmp_path):
     cfg = tiny(*TABLE, f"data.root={table.data.root}", "split=kfold", "split.folds=2")
-    begin(cfg, tmp_path / "run")
+    train_unfinished(cfg, tmp_path / "run")
     shutil.rmtree(tmp_path / "run/fold1")
     write_table(tmp_path / "data", CHANGES["a label"][0])
     with pytest.raises(UserError, match="1 target differs"):
         run(cfg, tmp_path / "run")
 
 
-def test_values_of_a_regression_are_compared_too(tiny, tmp_path):
+def test_targets_of_a_regression_are_compared_too(tiny, tmp_path):
     rows = [f"{n},{n % 7}" for n in range(40)]
     write_table(tmp_path / "data", rows, "a,y")
     cfg = tiny(*TABLE, f"data.root={tmp_path / 'data'}", "data.task=regression", "loss=mse",
                "metric=[rmse]", "monitor=val/loss", "mode=min")  # fmt: skip
-    begin(cfg, tmp_path / "run")
+    train_unfinished(cfg, tmp_path / "run")
     write_table(tmp_path / "data", changed(rows, 9, "9,2", "9,3"), "a,y")
     with pytest.raises(UserError, match="1 target differs"):
         run(cfg, tmp_path / "run")
@@ -141,17 +141,15 @@ def folder(tmp_path) -> Path:
     return tmp_path / "pics"
 
 
-def images(tiny, folder, *words):
+def images(tiny, folder, *overrides):
     return tiny("data=image_folder", f"data.root={folder}", "data.size=8", "data.workers=0",
-                "data.examples=null", "model=mlp", "model.widths=[4]", *words)  # fmt: skip
+                "data.examples=null", "model=mlp", "model.widths=[4]", *overrides)  # fmt: skip
 
 
 @pytest.mark.parametrize("memory", [1, 1e-9])
-def test_an_image_that_is_replaced_with_its_size_and_time_is_noticed(
-    memory, folder, tiny, tmp_path
-):
+def test_a_replaced_image_of_the_same_size_and_time_is_detected(memory, folder, tiny, tmp_path):
     cfg = images(tiny, folder, f"data.memory={memory}")
-    begin(cfg, tmp_path / "run")
+    train_unfinished(cfg, tmp_path / "run")
     path = folder / "train/dark/3.bmp"
     status = path.stat()
     write_image(path, 250)
@@ -165,9 +163,9 @@ def test_an_image_that_is_replaced_with_its_size_and_time_is_noticed(
     assert caches == ["decoded" if memory == 1 else "problems"], "an older cache is left behind"
 
 
-def test_images_that_were_added_are_counted_by_class(folder, tiny, tmp_path):
+def test_added_images_are_counted_by_class(folder, tiny, tmp_path):
     cfg = images(tiny, folder)
-    begin(cfg, tmp_path / "run")
+    train_unfinished(cfg, tmp_path / "run")
     for number in range(20):
         write_image(folder / f"train/light/new{number}.bmp", 100 + number)
     with pytest.raises(UserError, match="20 images were added to class light"):
@@ -181,13 +179,13 @@ def refuse_learned(cfg, folder: Path) -> None:
     fingerprint.refuse_learned(folder, fingerprint.divided(dataset, parts), nested=nested)
 
 
-def test_a_run_is_tested_on_other_images_unless_it_has_learned_from_them(
+def test_a_run_is_tested_on_other_images_but_not_on_its_training_images(
     folder, tiny, tmp_path, caplog
 ):
     cfg = images(tiny, folder)
     run(cfg, tmp_path / "run")
     refuse_learned(cfg, tmp_path / "run")
-    write_image(folder / "train/light/new.bmp", 200)  # the test part is still what it was
+    write_image(folder / "train/light/new.bmp", 200)  # the test part is unchanged
     refuse_learned(cfg, tmp_path / "run")
     assert not caplog.text
     write_image(folder / "test/light/new.bmp", 201)
@@ -198,7 +196,7 @@ def test_a_run_is_tested_on_other_images_unless_it_has_learned_from_them(
         refuse_learned(cfg, tmp_path / "run")
 
 
-def test_a_run_is_not_tested_on_other_classes_or_the_same_in_another_order(folder, tiny, tmp_path):
+def test_a_run_is_not_tested_on_other_classes(folder, tiny, tmp_path):
     cfg = images(tiny, folder)
     run(cfg, tmp_path / "run")
     for part in ("train", "test"):
@@ -207,7 +205,7 @@ def test_a_run_is_not_tested_on_other_classes_or_the_same_in_another_order(folde
         refuse_learned(cfg, tmp_path / "run")
 
 
-def test_nested_folds_are_tested_on_the_same_data_alone(tiny, tmp_path):
+def test_nested_folds_are_tested_only_on_the_same_data(tiny, tmp_path):
     write_table(tmp_path / "data")
     nested = ["split=nested", "split.outer=2", "split.inner=2"]
     cfg = tiny(*TABLE, f"data.root={tmp_path / 'data'}", *nested)
@@ -218,12 +216,10 @@ def test_nested_folds_are_tested_on_the_same_data_alone(tiny, tmp_path):
         refuse_learned(cfg, tmp_path / "run")
 
 
-def test_a_table_is_tested_on_another_table_but_not_on_rows_it_has_learned_from(
-    table, tmp_path, caplog
-):
+def test_a_run_is_tested_on_another_table_but_not_on_its_training_rows(table, tmp_path, caplog):
     run(table, tmp_path / "run")
     other = [f"{n * 7907 % 103},{n * 104723 % 89},{'pq'[n * 31 % 3 > 0]}" for n in range(70)]
-    write_table(tmp_path / "data", [*ROWS[:1], *other])  # one row is the same, as by chance
+    write_table(tmp_path / "data", [*ROWS[:1], *other])  # one row is equal, as may happen by chance
     refuse_learned(table, tmp_path / "run")
     assert "the test part is not the one of result.json" in caplog.text
     write_table(tmp_path / "data", [*ROWS, *other[:8]])
@@ -253,22 +249,22 @@ def test_the_missing_jobs_of_a_sweep_do_not_run_on_other_data(table, tiny, tmp_p
     assert not data_begun(plan, tmp_path / "sweep"), "a sweep that is done needs no data"
 
 
-def test_an_older_run_is_resumed_with_the_division_that_it_had_and_a_note(tiny, tmp_path, caplog):
+def test_an_older_run_is_resumed_with_its_own_split_and_a_note(tiny, tmp_path, caplog):
     cfg = tiny("model=mlp", "random_streams=1", "data.random_labels=0.2")
-    result = begin(cfg, tmp_path / "run")
+    result = train_unfinished(cfg, tmp_path / "run")
     (tmp_path / "run" / DATA).unlink()
     run(cfg, tmp_path / "run")
     assert "started before dlcourse recorded" in caplog.text
     assert run_folder.read_result(tmp_path / "run")["val"] == result["val"]
     assert (tmp_path / "run" / DATA).exists()
-    cfg.random_streams = 2  # the control: another division is refused
+    cfg.random_streams = 2  # the control: another split is refused
     (tmp_path / "run/result.json").unlink()
     with pytest.raises(UserError):
         run(cfg, tmp_path / "run")
 
 
-def test_another_division_of_the_same_data_is_refused(table, tmp_path, monkeypatch):
-    begin(table, tmp_path / "run")
+def test_another_split_of_the_same_data_is_refused(table, tmp_path, monkeypatch):
+    train_unfinished(table, tmp_path / "run")
     dataset = load_data(table)
     known = fingerprint.divided(dataset, split_training_data(table, dataset))
     table.split.seed = 1
@@ -279,7 +275,7 @@ def test_another_division_of_the_same_data_is_refused(table, tmp_path, monkeypat
 
 
 def test_a_damaged_fingerprint_is_named(table, tmp_path):
-    begin(table, tmp_path / "run")
+    train_unfinished(table, tmp_path / "run")
     (tmp_path / "run" / DATA).write_bytes(b"x")
     with pytest.raises(UserError, match=DATA):
         run(table, tmp_path / "run")
@@ -292,7 +288,7 @@ def test_only_data_from_a_users_own_files_are_compared_example_by_example():
             node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
         )
         made = [call for call in calls if ast.unparse(call.func) == "Dataset"]
-        if any("verified" not in {word.arg for word in call.keywords} for call in made):
+        if any("verified" not in {keyword.arg for keyword in call.keywords} for call in made):
             own.add(path.stem)
     assert own == {"csv", "image_folder"}
     assert own < set(options("data"))

@@ -1,4 +1,4 @@
-"""A run takes one way: one composition, and everything as an argument."""
+"""A run is composed once, and its functions get everything as arguments."""
 
 import math
 
@@ -35,7 +35,7 @@ def test_a_run_is_composed_once(here, compositions):
     assert len(compositions) == 1
 
 
-def test_counting_sees_a_second_composition(here, compositions):
+def test_the_count_includes_a_second_composition(here, compositions):
     assert here(*TINY).returncode == 0
     compose_job(TINY, None)
     assert len(compositions) == 2

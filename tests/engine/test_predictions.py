@@ -1,4 +1,4 @@
-"""What folds put out is kept: by it all folds are judged together, and no model runs again."""
+"""The outputs of all folds are saved; metrics over all folds need no second evaluation."""
 
 import shutil
 
@@ -26,8 +26,8 @@ CASES = {
 }
 
 
-def by_hand(cfg, folder):
-    """Run every fold's best weights anew; return (val outputs, test outputs, part) of each."""
+def evaluate_folds(cfg, folder):
+    """Evaluate every fold's best weights; return (val outputs, test outputs, part) of each."""
     dataset, runtime = load_data(cfg), build(cfg.runtime)()
     found = []
     for part in split_training_data(cfg, dataset):
@@ -46,7 +46,7 @@ def by_hand(cfg, folder):
 def test_out_of_fold_rows_are_the_outputs_of_each_folds_best_weights(case, tiny, tmp_path):
     cfg = tiny("model=mlp", "optim.lr=0.01", *CASES[case])
     run(cfg, tmp_path / "run")
-    dataset, found = by_hand(cfg, tmp_path / "run")
+    dataset, found = evaluate_folds(cfg, tmp_path / "run")
     rows = np.load(tmp_path / "run/out_of_fold.npz")
     result = run_folder.read_result(tmp_path / "run")
     outputs = torch.cat([val for val, _, _ in found])
@@ -73,17 +73,17 @@ def test_out_of_fold_rows_are_the_outputs_of_each_folds_best_weights(case, tiny,
     assert set(counts) == {2 if case == "repeated" else 1}
 
 
-def test_rows_of_the_wrong_weights_are_noticed(tiny, tmp_path):
+def test_the_comparison_detects_outputs_of_other_weights(tiny, tmp_path):
     cfg = tiny("model=mlp", "optim.lr=0.01", *CASES["kfold"])
     run(cfg, tmp_path / "run")
     first, second = (tmp_path / f"run/fold{i}/checkpoints/best.pt" for i in (0, 1))
     shutil.copy(second, first)
-    _, found = by_hand(cfg, tmp_path / "run")
+    _, found = evaluate_folds(cfg, tmp_path / "run")
     rows = np.load(tmp_path / "run/fold0/predictions.npz")
     assert np.abs(rows["outputs"] - found[0][0].numpy()).max() > 1e-2
 
 
-def test_a_nested_run_tests_on_its_outer_fold_and_never_on_the_sets_own(
+def test_a_nested_run_tests_on_its_outer_fold_and_not_on_the_test_part_of_the_data(
     tiny, tmp_path, monkeypatch
 ):
     cfg = tiny("model=mlp", *CASES["nested"])
@@ -101,22 +101,22 @@ def test_a_nested_run_tests_on_its_outer_fold_and_never_on_the_sets_own(
     assert fold["examples"] == {"train": 20, "val": 20, "test": 20}
 
 
-def test_a_hold_out_keeps_no_predictions(tiny, tmp_path):
+def test_a_hold_out_saves_no_predictions(tiny, tmp_path):
     run(tiny("model=mlp"), tmp_path / "run")
     arrays = [path.name for path in (tmp_path / "run").rglob("*.npz")]
     assert arrays == [run_folder.DATA]
     assert "ensemble" not in run_folder.read_result(tmp_path / "run")
 
 
-def test_stopped_between_folds_it_ends_with_the_same_files(tiny, tmp_path, monkeypatch):
+def test_a_run_stopped_between_folds_ends_with_the_same_files(tiny, tmp_path, monkeypatch):
     cfg = tiny("model=mlp", *CASES["kfold"])
     run(cfg, tmp_path / "whole")
     true_run_fold = engine.run_fold
 
-    def stopped(*words):
-        if words[3].name == "fold1":
+    def stopped(*arguments):
+        if arguments[3].name == "fold1":
             raise KeyboardInterrupt
-        return true_run_fold(*words)
+        return true_run_fold(*arguments)
 
     monkeypatch.setattr(engine, "run_fold", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -135,10 +135,10 @@ def test_stopped_between_folds_it_ends_with_the_same_files(tiny, tmp_path, monke
         assert results[0][key] == results[1][key]
 
 
-def test_a_fold_that_was_finished_without_predictions_makes_them_up_and_trains_no_more(
+def test_a_finished_fold_without_predictions_computes_them_without_training(
     tiny, tmp_path, monkeypatch
 ):
-    """As a run of an older dlcourse left it."""
+    """Runs of an older dlcourse have no predictions."""
     cfg = tiny("model=mlp", *CASES["kfold"])
     run(cfg, tmp_path / "run")
     before = atomic_files.load_arrays(tmp_path / "run/out_of_fold.npz")
@@ -150,7 +150,7 @@ def test_a_fold_that_was_finished_without_predictions_makes_them_up_and_trains_n
     assert all(np.array_equal(before[key], after[key]) for key in before)
 
 
-def test_damaged_predictions_are_named_with_what_to_do(tiny, tmp_path):
+def test_damaged_predictions_are_named_with_the_remedy(tiny, tmp_path):
     cfg = tiny("model=mlp", *CASES["kfold"])
     run(cfg, tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
@@ -164,7 +164,7 @@ def test_damaged_predictions_are_named_with_what_to_do(tiny, tmp_path):
     run(cfg, tmp_path / "run")
 
 
-def test_predictions_lie_on_the_disk_before_the_fold_counts_as_done(tiny, tmp_path, monkeypatch):
+def test_predictions_are_written_before_the_result_of_the_fold(tiny, tmp_path, monkeypatch):
     seen = []
     true_write = run_folder.write_result
 
@@ -177,12 +177,12 @@ def test_predictions_lie_on_the_disk_before_the_fold_counts_as_done(tiny, tmp_pa
     assert seen == [("fold0", True), ("fold1", True), ("run", False)]
 
 
-def test_a_regression_is_judged_by_the_mean_of_its_outputs(compose, tmp_path):
-    words = ["data=diabetes", "data.examples=60", "model=linear", "optim=closed_form"]
-    cfg = compose(*words, "split=kfold", "split.folds=3", "observe=[]", "runtime=cpu")
+def test_an_ensemble_for_regression_is_the_mean_of_the_outputs(compose, tmp_path):
+    overrides = ["data=diabetes", "data.examples=60", "model=linear", "optim=closed_form"]
+    cfg = compose(*overrides, "split=kfold", "split.folds=3", "observe=[]", "runtime=cpu")
     run(cfg, tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
-    _, found = by_hand(cfg, tmp_path / "run")
+    _, found = evaluate_folds(cfg, tmp_path / "run")
     mean = torch.stack([test for _, test, _ in found]).mean(0)
     error = (mean - load_data(cfg).test.targets).square().mean().sqrt().item()
     assert result["ensemble"]["rmse"] == pytest.approx(error, rel=1e-5)
@@ -197,7 +197,7 @@ class Broken(Metric):
         return {"broken": 0.0}
 
 
-def test_a_metric_that_cannot_be_computed_costs_only_itself(caplog):
+def test_a_metric_that_fails_is_left_out_and_the_others_remain(caplog):
     outputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
     found = measure_outputs(outputs, targets, torch.nn.functional.cross_entropy, [Broken()])
     assert found.keys() == {"loss"}

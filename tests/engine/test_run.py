@@ -1,4 +1,4 @@
-"""An experiment keeps its protocol: choose by validation, test once, folds apart."""
+"""The protocol of an experiment: select by validation, test once, keep folds separate."""
 
 import json
 
@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 
 
-def test_folds_are_put_together_as_numpy_does(tiny, tmp_path):
+def test_folds_are_aggregated_as_numpy_does(tiny, tmp_path):
     cfg = tiny("model=mlp", "split=stratified_kfold", "split.folds=3", "data.examples=90")
     best = run(cfg, tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
@@ -26,21 +26,21 @@ def test_folds_are_put_together_as_numpy_does(tiny, tmp_path):
     assert [fold["name"] for fold in result["folds"]] == ["fold0", "fold1", "fold2"]
 
 
-def test_every_fold_begins_with_a_fresh_model_and_its_own_standardisation(
+def test_every_fold_starts_with_a_fresh_model_and_its_own_standardisation(
     tiny, tmp_path, monkeypatch
 ):
-    begun = []
+    starts = []
     true_fit = engine.fit
 
     def watched_fit(state, fold, recipe, observers):
         weights = {name: value.clone() for name, value in state.model.state_dict().items()}
-        begun.append((weights, len(state.history), fold))
+        starts.append((weights, len(state.history), fold))
         return true_fit(state, fold, recipe, observers)
 
     monkeypatch.setattr(engine, "fit", watched_fit)
     run(tiny("model=mlp", "split=kfold", "split.folds=3"), tmp_path / "run")
-    first = begun[0][0]
-    for weights, epochs, fold in begun:
+    first = starts[0][0]
+    for weights, epochs, fold in starts:
         assert epochs == 0
         assert all(torch.equal(weights[name], first[name]) for name in first)
         pixels = fold.train.inputs.double()
@@ -51,13 +51,13 @@ def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypat
     evaluated = []
     true_evaluate, true_fit = engine.evaluate_split, engine.fit
 
-    def watched_evaluate(model, examples, *more, **named):
+    def watched_evaluate(model, examples, *more, **options):
         evaluated.append(len(examples))
-        return true_evaluate(model, examples, *more, **named)
+        return true_evaluate(model, examples, *more, **options)
 
-    def watched_fit(*words):
+    def watched_fit(*arguments):
         assert not evaluated
-        return true_fit(*words)
+        return true_fit(*arguments)
 
     monkeypatch.setattr(engine, "evaluate_split", watched_evaluate)
     monkeypatch.setattr(engine, "fit", watched_fit)
@@ -65,7 +65,7 @@ def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypat
     assert evaluated == [360]
 
 
-def test_other_test_data_change_nothing_but_the_test_figures(tiny, tmp_path, monkeypatch):
+def test_other_test_data_change_only_the_test_metrics(tiny, tmp_path, monkeypatch):
     from dlcourse.engine import datasets
 
     cfg = tiny("model=mlp")
@@ -85,7 +85,7 @@ def test_other_test_data_change_nothing_but_the_test_figures(tiny, tmp_path, mon
         assert first[key] == second[key]
 
 
-def test_the_test_figures_are_those_of_the_best_epoch(tiny, tmp_path):
+def test_the_best_epoch_has_the_maximum_of_the_history(tiny, tmp_path):
     """With a rate that ruins the weights later, the last epoch is far from the best one."""
     cfg = tiny("model=mlp", "max_epochs=6", "optim=sgd", "optim.lr=3", "data.examples=300")
     run(cfg, tmp_path / "run")
@@ -95,7 +95,7 @@ def test_the_test_figures_are_those_of_the_best_epoch(tiny, tmp_path):
     assert result["best"] == max(history) == history[result["best_epoch"] - 1]
 
 
-def test_the_same_config_gives_the_same_result_and_another_seed_another(tiny, tmp_path):
+def test_the_same_config_gives_the_same_result_and_another_seed_a_different_one(tiny, tmp_path):
     results = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         run(tiny("model=mlp", "model.dropout=0.2", f"seed={seed}"), tmp_path / name)
@@ -103,7 +103,7 @@ def test_the_same_config_gives_the_same_result_and_another_seed_another(tiny, tm
     assert results[0] == results[1] != results[2]
 
 
-def test_another_seed_leaves_the_split_as_it_is(tiny, tmp_path, monkeypatch):
+def test_another_seed_does_not_change_the_split(tiny, tmp_path, monkeypatch):
     parts = []
     true_fit = engine.fit
 
@@ -119,17 +119,18 @@ def test_another_seed_leaves_the_split_as_it_is(tiny, tmp_path, monkeypatch):
     assert not torch.equal(parts[0], parts[2])
 
 
-def test_training_on_everything_without_validation(tiny, tmp_path):
-    words = ["split.fraction=0", "stop=never", "monitor=train/loss", "mode=min"]
-    run(tiny("model=mlp", *words), tmp_path / "run")
+def test_a_run_without_validation_trains_on_all_examples(tiny, tmp_path):
+    overrides = ["split.fraction=0", "stop=never", "monitor=train/loss", "mode=min"]
+    run(tiny("model=mlp", *overrides), tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
     assert result["examples"] == {"train": 60, "val": 0, "test": 360}
     assert result["val"] == {}
 
 
 def test_a_regression_reports_r2_and_rmse(compose, tmp_path):
-    words = ["data=sine", "data.train_examples=200", "max_epochs=60", "optim.lr=0.02", "observe=[]"]
-    run(compose(*words, "batch_size=32", "data.noise=0.05"), tmp_path / "run")
+    overrides = ["data=sine", "data.train_examples=200", "data.noise=0.05", "observe=[]"]
+    overrides += ["max_epochs=60", "optim.lr=0.02", "batch_size=32"]
+    run(compose(*overrides), tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
     assert result["monitor"] == "val/loss"
     assert result["test"]["r2"] > 0.8
@@ -138,15 +139,15 @@ def test_a_regression_reports_r2_and_rmse(compose, tmp_path):
 
 def test_an_mlp_learns_the_moons_and_a_linear_model_does_not(compose, tmp_path):
     for model, low, high in (("mlp", 0.97, 1), ("linear", 0.8, 0.92)):
-        words = ["data=moons", f"model={model}", "observe=[]", "optim.lr=0.01", "max_epochs=40"]
-        run(compose(*words), tmp_path / model)
+        overrides = ["data=moons", f"model={model}", "observe=[]", "optim.lr=0.01", "max_epochs=40"]
+        run(compose(*overrides), tmp_path / model)
         accuracy = run_folder.read_result(tmp_path / model)["test"]["accuracy"]
         assert low <= accuracy <= high
 
 
 def test_random_labels_are_fitted_and_do_not_generalise(tiny, tmp_path):
-    words = ["data.random_labels=1", "max_epochs=60", "stop=never", "optim.lr=0.005"]
-    run(tiny("model=mlp", *words), tmp_path / "run")
+    overrides = ["data.random_labels=1", "max_epochs=60", "stop=never", "optim.lr=0.005"]
+    run(tiny("model=mlp", *overrides), tmp_path / "run")
     lines = (tmp_path / "run/history.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["train/accuracy"] > 0.95
     assert run_folder.read_result(tmp_path / "run")["test"]["accuracy"] < 0.35
@@ -169,13 +170,13 @@ def test_another_config_in_the_same_folder_is_refused(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_number_of_threads_is_an_option(threads, tiny, tmp_path):
+def test_runtime_threads_sets_the_number_of_threads(threads, tiny, tmp_path):
     run(tiny("model=linear", f"runtime.threads={threads}"), tmp_path / "run")
     assert torch.get_num_threads() == threads
     assert f"{threads} threads" in run_folder.read_result(tmp_path / "run")["device"]
 
 
-def test_deterministic_is_switched_on_and_off_again(tiny, tmp_path):
+def test_deterministic_algorithms_are_enabled_for_one_run_only(tiny, tmp_path):
     run(tiny("model=linear", "runtime.deterministic=true"), tmp_path / "one")
     assert torch.are_deterministic_algorithms_enabled()
     run(tiny("model=linear"), tmp_path / "two")

@@ -1,4 +1,4 @@
-"""A user's own loss that does not take mixed classes ends with one message."""
+"""A user's own loss that does not accept soft targets is refused with one message."""
 
 import pytest
 import torch
@@ -26,14 +26,14 @@ def config(*augment: str, target: str = "my.loss", **facts: bool):
     })  # fmt: skip
 
 
-def test_a_loss_that_fails_on_shares_of_classes_is_refused_in_one_message():
+def test_a_loss_that_fails_on_soft_targets_is_refused_in_one_message():
     loss = refusing_soft_targets(of_classes, config("flip", "mixup"))
     with pytest.raises(UserError, match=r"augment=mixup .* my\.loss does not .*\nType loss=cross"):
         loss(OUTPUTS, SHARES)
     assert loss(OUTPUTS, CLASSES) == of_classes(OUTPUTS, CLASSES)
 
 
-def test_an_error_on_whole_classes_stays_what_it_is():
+def test_an_error_on_hard_targets_is_raised_unchanged():
     loss = refusing_soft_targets(of_classes, config("mixup"))
     with pytest.raises((ValueError, RuntimeError), match=r"batch_size|batch size"):
         loss(OUTPUTS, CLASSES[:2])
@@ -48,5 +48,5 @@ def test_an_error_on_whole_classes_stays_what_it_is():
         config("cutmix", target="dlcourse.loss.cross_entropy.cross_entropy"),
     ],
 )
-def test_a_loss_is_returned_as_it_is_where_nothing_can_fail(cfg):
+def test_a_loss_that_cannot_fail_is_returned_unchanged(cfg):
     assert refusing_soft_targets(of_classes, cfg) is of_classes
