@@ -16,7 +16,7 @@ GROUPS = (
 
 
 class Floor(NamedTuple):
-    """A floor: its packages, each of which may import those listed before it, and what they do."""
+    """Packages of one floor, each of which may import those listed before it, and what they do."""
 
     packages: tuple[str, ...]
     what: str

@@ -1,8 +1,8 @@
-"""A stand-in for dlcourse.timing.worker.Worker that starts no process."""
+"""A replacement for dlcourse.timing.worker.Worker that starts no process."""
 
 
 class SameProcess:
-    """Calls the object in this process; every call takes a second."""
+    """Calls the object in this process; every call reports a time of one second."""
 
     def __init__(self, maker, *given):
         self.made, self.wrong = None, None

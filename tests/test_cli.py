@@ -1,4 +1,4 @@
-"""The command line: a wrong command gets one message and costs nothing, a right one a folder."""
+"""The command line: a wrong command gets one message, a right one trains and writes a folder."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from conftest import ROOT, command_in
 
 TINY = ["data.examples=60", "max_epochs=1", "model=mlp"]
 FAST = [*TINY, "observe=[history]"]
-WRONG = [  # the words, and what the message must name
+WRONG = [  # the command line, and what the message must name
     (["modle=lenet"], ["modle", "model"]),
     (["model=lenett"], ["model=lenett", "did you mean lenet", "resnet18"]),
     (["model.activation=rellu"], ["model.activation=rellu", "did you mean relu", "selu"]),
@@ -93,8 +93,8 @@ def test_a_wrong_command_gets_one_message_before_torch_is_imported(words, named,
     assert message.startswith("dlcourse: ")
     assert "Traceback" not in message
     assert len(message.splitlines()) <= 5
-    for word in named:
-        assert word in message
+    for part in named:
+        assert part in message
     assert "hydra" in imported
     assert not imported & {"torch", "numpy", "sklearn"}
     assert list(tmp_path.iterdir()) == []
@@ -111,7 +111,7 @@ def test_a_wrong_command_gets_one_message_before_torch_is_imported(words, named,
     ],
     ids=lambda part: " ".join(part),
 )
-def test_what_only_torch_can_tell_is_told_as_shortly(words, named, here, tmp_path):
+def test_an_error_found_only_with_torch_gets_a_short_message_too(words, named, here, tmp_path):
     import torch
 
     if torch.cuda.is_available() and "runtime.device=auto" in words:
@@ -121,12 +121,12 @@ def test_what_only_torch_can_tell_is_told_as_shortly(words, named, here, tmp_pat
     assert ended.stderr.startswith("dlcourse: ")
     assert "Traceback" not in ended.stderr
     assert ended.stderr.count(named[0]) == 1 or named[0] in ended.stderr
-    for word in named:
-        assert word in ended.stderr
-    assert not list(tmp_path.glob("outputs/*/*")), "the folder of a run that never began is kept"
+    for part in named:
+        assert part in ended.stderr
+    assert not list(tmp_path.glob("outputs/*/*")), "a run that never started has left a folder"
 
 
-def test_asking_for_a_gpu_that_is_not_there_says_so(here):
+def test_a_missing_gpu_is_named_in_the_message(here):
     import torch
 
     ended = here("runtime.device=cuda:99", *FAST)
@@ -151,7 +151,7 @@ def the_run(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made_once(tmp_path_factory, data_root) -> Path:
-    """Return the folder of a finished run, which tests copy."""
+    """Return the folder of a finished run; each test works on its own copy."""
     folder = tmp_path_factory.mktemp("made")
     command_in(folder, data_root, *FAST, "hydra.run.dir=here").check_returncode()
     return folder / "here"
@@ -159,23 +159,23 @@ def made_once(tmp_path_factory, data_root) -> Path:
 
 @pytest.fixture
 def finished(made_once, tmp_path) -> Path:
-    """Return a finished run's folder, called ``here``, of the test's own."""
+    """Return a copy of a finished run's folder, called ``here``."""
     return shutil.copytree(made_once, tmp_path / "here")
 
 
 @pytest.fixture
 def unfinished(finished) -> Path:
-    """Return a run's folder as it is when the result is about to be written."""
+    """Return the folder of a run that has trained but not yet written its result."""
     (finished / "result.json").unlink()
     return finished
 
 
-def test_a_run_leaves_a_folder_that_a_script_can_read(here, tmp_path):
+def test_a_run_writes_its_config_history_result_and_checkpoints(here, tmp_path):
     ended = here(*TINY, "max_epochs=2", "optim=sgd", "optim.lr=0.05")
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
-    for words in ("epoch 1/2", "examples/s", "s left"):  # plain lines: there is no terminal
-        assert words in ended.stdout
+    for text in ("epoch 1/2", "examples/s", "s left"):  # plain lines: there is no terminal
+        assert text in ended.stdout
     assert "\x1b" not in ended.stdout
     run = the_run(tmp_path)
     assert str(run.relative_to(tmp_path)) in ended.stdout
@@ -219,7 +219,7 @@ def test_two_runs_never_share_a_folder(here, finished):
 
 
 @pytest.mark.parametrize("name", ["a b é=1,2", "it's [x] $y"])
-def test_a_run_may_lie_in_a_folder_of_any_name(name, here, tmp_path):
+def test_a_run_folder_may_have_any_name(name, here, tmp_path):
     from dlcourse.schema.compose import quoted
 
     folder = tmp_path / name
@@ -231,7 +231,7 @@ def test_a_run_may_lie_in_a_folder_of_any_name(name, here, tmp_path):
     assert again.returncode == 0, again.stderr
 
 
-def test_a_finished_run_returns_at_once(command, finished):
+def test_resuming_a_finished_run_returns_without_importing_torch(command, finished):
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     ended = command("resume=here", PYTHONPROFILEIMPORTTIME="1")
     assert ended.returncode == 0
@@ -241,7 +241,7 @@ def test_a_finished_run_returns_at_once(command, finished):
 
 
 @pytest.mark.usefixtures("finished")
-def test_a_changed_config_is_refused_on_resume_with_the_keys_named(here):
+def test_a_resume_with_changed_options_is_refused_and_names_them(here):
     ended = here("resume=here", "optim.lr=0.5", "model.dropout=0.25")
     assert ended.returncode == 2
     assert "optim.lr: 0.001 -> 0.5" in ended.stderr
@@ -251,7 +251,7 @@ def test_a_changed_config_is_refused_on_resume_with_the_keys_named(here):
     assert same.returncode == 0, same.stderr
 
 
-def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(here, unfinished):
+def test_a_stored_config_may_call_only_dlcourse_and_trusted_modules(here, unfinished):
     path = unfinished / ".hydra/config.yaml"
     whole = path.read_text()
     for target in (
@@ -270,7 +270,7 @@ def test_a_stored_config_may_call_only_dlcourse_and_what_is_trusted(here, unfini
     assert here("resume=here").returncode == 2
 
 
-def test_a_run_that_an_older_dlcourse_has_begun_goes_on(here, unfinished):
+def test_a_run_of_an_older_dlcourse_resumes(here, unfinished):
     path = unfinished / ".hydra/config.yaml"
     config = yaml.safe_load(path.read_text())
     del config["view"], config["runtime"]["linear"], config["optim"]["decays"]
@@ -293,7 +293,7 @@ def own_model(folder: Path) -> None:
     )
 
 
-def test_a_model_of_ones_own_trains_without_touching_dlcourse(here, command, tmp_path, monkeypatch):
+def test_a_users_own_model_trains_without_changes_to_dlcourse(here, command, tmp_path, monkeypatch):
     own_model(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     words = ["--config-dir", "my_configs", "model=wide", "data.examples=60", "max_epochs=2"]
@@ -313,7 +313,7 @@ def test_a_model_of_ones_own_trains_without_touching_dlcourse(here, command, tmp
     assert "did you mean wide" in wrong.stderr
 
 
-def test_hydras_own_sweeper_stays_reachable(command, tmp_path):
+def test_hydras_basic_sweeper_still_works(command, tmp_path):
     words = ["model=mlp,linear", "optim=sgd", "data.examples=60", "max_epochs=1"]
     ended = command("-m", "hydra/sweeper=basic", *words, "observe=[history]")
     assert ended.returncode == 0, ended.stderr
@@ -328,7 +328,7 @@ def test_hydras_own_sweeper_stays_reachable(command, tmp_path):
 
 
 def kill_after(epochs: int, words: list[str], folder: Path, data_root: Path, number: int) -> int:
-    """Start a run, send it a signal once its history has so many lines, return its exit status."""
+    """Start a run, send it a signal when its history has ``epochs`` lines; return its status."""
     with open(folder / "stderr.txt", "w") as errors:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "train.py"), *words],
@@ -351,7 +351,7 @@ def kill_after(epochs: int, words: list[str], folder: Path, data_root: Path, num
 
 
 def ends(folder: Path) -> dict:
-    """Return what a run ended with, times aside: history, results and weights."""
+    """Return a run's weights and history, without the times."""
     import torch
 
     found = {}
@@ -385,7 +385,7 @@ LONG = ["data.examples=400", "max_epochs=12", "model=mlp", "model.dropout=0.3", 
     ("more", "epochs"),
     [([], 5), (["split=stratified_kfold", "split.folds=3", "max_epochs=5"], 7)],
 )
-def test_a_killed_run_goes_on_to_the_end_of_one_that_was_not(
+def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(
     more, epochs, here, tmp_path, data_root
 ):
     for name in ("whole", "parts"):
@@ -404,7 +404,7 @@ def test_a_killed_run_goes_on_to_the_end_of_one_that_was_not(
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, here):
+def test_a_stopped_run_prints_how_to_resume_it(number, status, tmp_path, data_root, here):
     assert kill_after(3, LONG, tmp_path, data_root, number) == status
     message = (tmp_path / "stderr.txt").read_text()
     typed = f"{sys.executable} {ROOT / 'train.py'}"
@@ -413,7 +413,7 @@ def test_a_stopped_run_says_how_to_go_on(number, status, tmp_path, data_root, he
     assert here("resume=here").returncode == 0
 
 
-def test_a_second_process_is_kept_out_of_a_run_at_work(unfinished, here):
+def test_a_run_in_progress_refuses_a_second_process(unfinished, here):
     with filelock.FileLock(unfinished / ".hydra/lock"):
         ended = here("resume=here")
     assert ended.returncode == 2

@@ -1,4 +1,4 @@
-"""On an NVIDIA GPU: the same training, exact where it is asked for, never waiting inside a step."""
+"""Training on an NVIDIA GPU: precisions, determinism, CUDA graphs, no synchronisation in a step."""
 
 import dataclasses
 import warnings
@@ -27,7 +27,7 @@ GPU = ["runtime=cuda", "observe=[history]", "data.examples=300", "max_epochs=4"]
 
 @contextmanager
 def no_waiting():
-    """Let PyTorch raise where something waits for the GPU, and put its mode back in any case."""
+    """Let PyTorch raise where the CPU waits for the GPU; restore its mode afterwards."""
     before = torch.cuda.get_sync_debug_mode()
     with warnings.catch_warnings():  # each call says that the mode is a prototype
         warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
@@ -48,7 +48,7 @@ def test_a_model_learns_in_every_precision(model, precision, compose, tmp_path):
     assert result["test"]["accuracy"] > 0.7
 
 
-def test_gpu_and_cpu_agree_where_nothing_is_random(compose, tmp_path):
+def test_training_on_gpu_and_cpu_gives_the_same_loss(compose, tmp_path):
     losses = []
     for runtime in ("cpu", "cuda"):
         cfg = compose(*GPU, f"runtime={runtime}", "model=mlp", "max_epochs=2", "optim=sgd")
@@ -58,7 +58,7 @@ def test_gpu_and_cpu_agree_where_nothing_is_random(compose, tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_deterministic_run_is_the_same_twice(precision, compose, tmp_path):
+def test_a_deterministic_run_repeated_gives_the_same_result(precision, compose, tmp_path):
     results = []
     for name in ("a", "b"):
         words = [
@@ -79,7 +79,7 @@ def test_no_step_waits_for_the_gpu(compose):
     train = dataset.train.to(runtime.device)
     fold = Fold(".", train, None, standardize(train, "channel"))
     recipe = make_recipe(cfg, runtime, dataset, fold)
-    fit(make_state(cfg, runtime, dataset), fold, recipe)  # the first time may wait for libraries
+    fit(make_state(cfg, runtime, dataset), fold, recipe)  # loading libraries may wait
 
     def watched_step(state, inputs, targets, recipe):
         with no_waiting():
@@ -104,7 +104,7 @@ CAPTURED = [
 
 
 @pytest.mark.parametrize("words", CAPTURED, ids=lambda words: words[0])
-def test_a_captured_step_gives_the_figures_of_the_step_itself(words, compose, tmp_path, caplog):
+def test_a_cuda_graph_gives_the_loss_of_the_eager_step(words, compose, tmp_path, caplog):
     tests = []
     for graph in ("true", "false"):
         own = ["model=lenet", "model.dropout=0.1", "runtime.deterministic=true", *words]
@@ -116,12 +116,12 @@ def test_a_captured_step_gives_the_figures_of_the_step_itself(words, compose, tm
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet", "resnet20", "vit", "alexnet"])
-def test_the_common_models_can_be_captured(model, compose, tmp_path, caplog):
+def test_the_step_of_a_common_model_is_captured_as_a_cuda_graph(model, compose, tmp_path, caplog):
     run(compose(*GPU, f"model={model}", "max_epochs=1"), tmp_path / "run")
     assert "without a CUDA graph" not in caplog.text
 
 
-def test_a_captured_run_goes_on_as_if_it_had_not_been_stopped(compose, tmp_path):
+def test_a_run_with_a_cuda_graph_resumes_to_the_same_result(compose, tmp_path):
     words = [*GPU, "model=lenet", "model.dropout=0.3", "runtime.deterministic=true"]
     run(compose(*words), tmp_path / "whole")
 
@@ -140,7 +140,7 @@ def test_a_captured_run_goes_on_as_if_it_had_not_been_stopped(compose, tmp_path)
     assert results[0] == results[1]
 
 
-def test_what_reads_a_value_back_goes_on_eagerly_and_says_so(caplog):
+def test_a_step_that_copies_a_value_to_the_cpu_runs_eagerly_with_a_warning(caplog):
     seen = []
     call = GraphedFunction(lambda batch: seen.append(batch.sum().item()))
     for number in range(6):
@@ -150,14 +150,14 @@ def test_what_reads_a_value_back_goes_on_eagerly_and_says_so(caplog):
 
 
 def fails_to_be_captured(function):
-    """Have a function captured that reads a value back, which fails."""
+    """Try to capture a function that copies a value to the CPU, which fails."""
     call = GraphedFunction(lambda batch: function(batch).sum().item())
     for _ in range(6):
         call(torch.ones(8, device="cuda"))
     assert call.impossible
 
 
-def test_after_a_capture_that_failed_all_is_as_before():
+def test_a_failed_capture_leaves_streams_graphs_and_dropout_working():
     drop = torch.nn.Dropout(0.5).cuda()
     stream = torch.cuda.current_stream()
     before = GraphedFunction(lambda batch: kept.copy_(drop(batch)))
@@ -176,7 +176,7 @@ def test_after_a_capture_that_failed_all_is_as_before():
     assert all(torch.equal(one, other) for one, other in zip(*draws, strict=True))
 
 
-def test_a_failed_capture_changes_no_random_number():
+def test_a_failed_capture_leaves_the_random_numbers_unchanged():
     drop = torch.nn.Dropout(0.5).cuda()
     results = []
     for run_first in (fails_to_be_captured, lambda function: [function(torch.ones(8).cuda())] * 6):
@@ -187,7 +187,7 @@ def test_a_failed_capture_changes_no_random_number():
 
 
 @pytest.mark.parametrize("model", ["convnet", "googlenet", "lenet", "vit"])
-def test_a_model_with_dropout_trains_where_its_step_cannot_be_captured(
+def test_a_model_with_dropout_trains_when_its_step_cannot_be_captured(
     model, compose, tmp_path, monkeypatch, caplog
 ):
     step = gradient_step

@@ -1,4 +1,4 @@
-"""Every command in README and docs is in order: the checks of a run pass, without training."""
+"""Every command in README and docs is right: its config passes all checks; nothing is trained."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ NOT_CHECKED = (
     "seeds=",
     "check=",
 )
-"""What needs a folder of a run or a plugin, or changes no job."""
+"""Options that need the folder of a run or a plugin, or that change no job."""
 FILLED = "my_images"
 
 
@@ -38,7 +38,7 @@ FILE = re.compile(r"^```(?:yaml|python)\n# (\S+)\n(.*?)^```", re.DOTALL | re.MUL
 
 
 class Documented(NamedTuple):
-    """A command on a page. message: what the page shows as its error; empty if it is in order."""
+    """A command on a page. message: the error that the page shows for it; empty for none."""
 
     page: str
     text: str
@@ -46,7 +46,7 @@ class Documented(NamedTuple):
 
 
 def commands(page: Path) -> Iterator[Documented]:
-    """Yield the commands in a page's blocks without a language and in its code in the text."""
+    """Yield the commands of a page: in its code blocks without a language and in inline code."""
     text = page.read_text(encoding="utf-8")
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         if language:
@@ -58,12 +58,12 @@ def commands(page: Path) -> Iterator[Documented]:
             if line.startswith("$ ") and after.startswith("dlcourse: "):
                 message = after.removeprefix("dlcourse: ")
             if re.match(r"(\$ )?(dlcourse|python|make|pip) \S", line):
-                words = " ".join(line.removeprefix("$ ").split())
-                yield Documented(page.name, words, message)
+                typed = " ".join(line.removeprefix("$ ").split())
+                yield Documented(page.name, typed, message)
     outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     for code in re.findall(r"`((?:dlcourse|python|make|pip) [^`]+)`", outside):
         if "<name>" in code or code.endswith("<Tab>"):
-            continue  # the pattern of many commands, or the beginning of one
+            continue  # a pattern for many commands, or the start of one
         yield Documented(page.name, " ".join(code.split()), "")
 
 
@@ -78,7 +78,7 @@ def named(command: Documented) -> str:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Return an empty folder to start from, with the files that the pages speak of."""
+    """Change into a new folder that holds the files which the pages mention; return it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("my_images", "my_tables"):
@@ -94,20 +94,20 @@ def folder(tmp_path, monkeypatch):
 
 
 def filled(text: str) -> list[str]:
-    """Return a command's words, with a name in the place of what the reader has to fill in."""
-    return [word for word in shlex.split(re.sub(r"<[^>]*>", FILLED, text)) if word != "…"]
+    """Return a command's arguments; FILLED replaces each ``<...>`` that the reader fills in."""
+    return [part for part in shlex.split(re.sub(r"<[^>]*>", FILLED, text)) if part != "…"]
 
 
-def words_of(text: str) -> list[str]:
-    """Return those of a command's options that can be checked here."""
-    words = filled(text)[2:]
-    return [word for word in words if not word.startswith(NOT_CHECKED) and word != FILLED]
+def checkable(text: str) -> list[str]:
+    """Return the arguments of a command that can be checked here."""
+    parts = filled(text)[2:]
+    return [part for part in parts if not part.startswith(NOT_CHECKED) and part != FILLED]
 
 
 def examine(text: str) -> None:
     """Check the runs that a command would start; raises UserError."""
     sweep = text.split()[1] == "sweep"
-    args, _ = parse_command([*(["-m"] if sweep else []), *words_of(text)])
+    args, _ = parse_command([*(["-m"] if sweep else []), *checkable(text)])
     if args.help or args.hydra_help:
         return
     if args.multirun:
@@ -117,9 +117,9 @@ def examine(text: str) -> None:
 
 
 def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None) -> None:
-    """Check the job of the first values, and every other value by itself: that is ten times faster.
+    """Check the job of the first values, and each other value alone; raises UserError.
 
-    Raises UserError.
+    That is ten times faster than checking every job.
     """
     values = {space.key: space.values or (space.at(0), space.at(1)) for space in spaces}
     first = [f"{key}={some[0]}" for key, some in values.items()]
@@ -133,7 +133,7 @@ def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None)
 
 
 @pytest.mark.parametrize("command", RUNS, ids=named)
-def test_a_documented_run_passes_the_checks(command, folder):
+def test_a_documented_run_passes_the_checks_of_its_config(command, folder):
     if not command.message:
         examine(command.text)
         return
@@ -143,7 +143,7 @@ def test_a_documented_run_passes_the_checks(command, folder):
 
 
 @pytest.mark.parametrize("command", REST, ids=named)
-def test_a_documented_command_of_another_kind_exists(command):
+def test_every_other_documented_command_exists(command):
     program, first, *rest = filled(command.text)
     if program == "dlcourse":
         assert first in OTHERS
@@ -151,7 +151,7 @@ def test_a_documented_command_of_another_kind_exists(command):
         known = file.read_text(encoding="utf-8")
         module = ROOT / "src/dlcourse/commands" / file.name
         known += module.read_text(encoding="utf-8") if module.exists() else ""
-        assert all(f"{word.partition('=')[0]}=" in known for word in rest if "=" in word)
+        assert all(f"{part.partition('=')[0]}=" in known for part in rest if "=" in part)
     elif program == "make":
         assert re.search(rf"^{first}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif program == "python" and first.endswith(".py"):
@@ -162,13 +162,13 @@ def test_a_documented_command_of_another_kind_exists(command):
             assert extra in extras["optional-dependencies"]
 
 
-def test_the_links_of_the_readme_lead_somewhere():
+def test_the_links_of_the_readme_point_to_files():
     links = re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(links) > 10
     assert all((ROOT / link).exists() for link in links if "://" not in link)
 
 
-def test_the_readme_names_every_choice_of_the_groups_it_lists():
+def test_the_readme_names_every_choice_of_the_groups_that_it_lists():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for group in ("data", "optim", "schedule", "loss", "augment", "split", "metric", "sweep"):
         names = {path.stem for path in (CONFIGS / group).glob("[!_]*.yaml")} - {"none"}

@@ -1,4 +1,4 @@
-"""``runtime.precision=fp64``: data, weights and loss in float64, as in a loop written by hand."""
+"""``runtime.precision=fp64``: data, weights and loss in float64, as in a hand-written loop."""
 
 import copy
 
@@ -19,7 +19,7 @@ DOUBLE = "runtime.precision=fp64"
 
 
 def by_hand(model, cfg, train, epochs: int):
-    """Train a copy of a model as a few lines do: standardise in float64, Adam, mini-batches."""
+    """Train a copy of a model with a plain loop: standardise in float64, Adam, mini-batches."""
     model = copy.deepcopy(model)
     inputs = train.inputs.double()
     mean = inputs.mean((0, 2, 3), keepdim=True)
@@ -35,7 +35,7 @@ def by_hand(model, cfg, train, epochs: int):
 
 
 @pytest.mark.parametrize(("precision", "equal"), [("fp64", True), ("fp32", False)])
-def test_training_is_that_of_a_bare_float64_loop(precision, equal, tiny):
+def test_fp64_training_equals_a_hand_written_float64_loop(precision, equal, tiny):
     cfg = tiny("model=lenet", "optim=adam", f"runtime.precision={precision}", "stop=never")
     state, fold, recipe = prepared(cfg)
     hand = by_hand(state.model.double() if not equal else state.model, cfg, fold.train, 2)
@@ -58,7 +58,7 @@ def test_training_is_that_of_a_bare_float64_loop(precision, equal, tiny):
     ["model=autoencoder", "data.reconstruct=true"],
     ["model=mlp", "view=[mirror]", "loss=bce", "regularizer=[l1,max_norm]", "average=lookahead"],
 ], ids=lambda words: words[0])  # fmt: skip
-def test_weights_state_and_outputs_are_float64_and_metrics_are_finite(words, tiny):
+def test_weights_inputs_and_outputs_are_float64_and_metrics_are_numbers(words, tiny):
     state, fold, recipe = prepared(tiny(*words, DOUBLE))
     fit(state, fold, recipe)
     for model in (state.model, state.averaged):
@@ -70,7 +70,7 @@ def test_weights_state_and_outputs_are_float64_and_metrics_are_finite(words, tin
     assert all(value == value for value in own.values())
 
 
-def test_a_stopped_run_resumes_to_the_same_bits_and_a_float32_run_can_start_one(tiny, tmp_path):
+def test_an_fp64_run_resumes_exactly_and_can_start_from_the_weights_of_an_fp32_run(tiny, tmp_path):
     words = ["model=mlp", "model.widths=[8]", "model.dropout=0.2", "stop=never"]
     cfg = tiny(*words, DOUBLE, "max_epochs=3")
     run(cfg, tmp_path / "whole")

@@ -32,9 +32,10 @@ def package_of(path: Path) -> str:
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
-    """Return the names of all imported modules; ``at_once``: of those imported with the module.
+    """Return the names of all imported modules.
 
-    These are outside functions and not below ``if TYPE_CHECKING``.
+    at_once: only those imported when the file itself is imported: outside functions and not below
+    ``if TYPE_CHECKING``.
     """
     tree = ast.parse(path.read_text())
     found = set()
@@ -96,51 +97,51 @@ def test_a_file_imports_only_from_the_floors_below(path):
         ("report", "def late():\n    from dlcourse.sweep.plan import Plan"),
     ],
 )
-def test_a_planted_wrong_import_is_found(package, line, tmp_path):
+def test_a_wrong_import_is_found(package, line, tmp_path):
     wrong = tmp_path / "wrong.py"
     wrong.write_text(f"{line}\n")
     assert wrong_imports(wrong, package)
 
 
-def test_every_package_stands_on_exactly_one_floor():
+def test_every_package_is_on_exactly_one_floor():
     packages = {package_of(path) for path in FILES} - {"__init__"}
     listed = [name for floor in FLOORS for name in floor.packages]
     assert sorted(listed) == sorted(packages)
 
 
-def test_the_groups_of_the_configs_stand_on_the_floor_of_groups():
+def test_the_groups_of_the_configs_are_the_groups_of_floor_2():
     from dlcourse.schema.validate import GROUPS as CONFIG_GROUPS
 
     assert set(CONFIG_GROUPS) - {"runtime"} == set(GROUPS)
     assert {floor_of(group) for group in GROUPS} == {2}
 
 
-def test_the_page_of_floors_is_up_to_date():
+def test_docs_floors_md_is_up_to_date():
     written = (ROOT / "docs/floors.md").read_text()
     assert written == page(), "docs/floors.md is stale: type python tests/floors.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_composing_and_running_know_hydra(path):
+def test_only_a_few_packages_import_hydra(path):
     knows = any(name.split(".")[0] == "hydra" for name in imports(path))
     assert not knows or package_of(path) in HYDRA
 
 
 @pytest.mark.parametrize("name", sorted(TORCH_FREE))
-def test_what_runs_before_the_checks_imports_no_torch(name):
+def test_code_that_runs_before_the_checks_imports_no_torch(name):
     paths = [path for path in FILES if package_of(path) == name and path.parent.name != "plots"]
     assert paths
     for path in paths:
         assert not {n.split(".")[0] for n in imports(path, at_once=True)} & HEAVY, path
 
 
-def test_plots_are_imported_only_when_they_are_drawn():
+def test_modules_of_plots_are_imported_only_inside_functions():
     for path in FILES:
         if path.parent.name != "plots":
             named = imports(path, at_once=True)
             assert not any(name.startswith("dlcourse.report.plots") for name in named), path
 
 
-def test_opening_a_package_but_the_top_and_core_imports_nothing():
+def test_init_files_import_nothing_except_at_the_top_and_in_core():
     for path in PACKAGE.rglob("*/__init__.py"):
         assert path.parent in (PACKAGE, PACKAGE / "core") or not imports(path), path

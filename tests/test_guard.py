@@ -1,4 +1,4 @@
-"""What only looks is left out once it fails, with one warning."""
+"""A screen or plot that fails gives one warning and is skipped; the run continues."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def warnings_of(caplog):
     return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
 
 
-def test_a_screen_that_fails_is_called_no_more(caplog):
+def test_a_screen_that_fails_is_not_called_again(caplog):
     screen = Screen()
     progress = Droppable("The screen", screen)
     for job in ("good", "bad", "good"):
@@ -38,6 +38,6 @@ def test_a_guarded_error_becomes_a_warning_of_one_line(caplog):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, UserError])
-def test_exceptions_that_end_a_command_pass(error):
+def test_exceptions_that_end_a_command_are_not_caught(error):
     with pytest.raises(error), guarded("The plot a.png", UserError):
         raise error

@@ -1,4 +1,4 @@
-"""What a course teaches, seen in runs of a few seconds."""
+"""Classic results of a deep learning course, reproduced in runs of a few seconds."""
 
 import pytest
 import torch
@@ -16,24 +16,24 @@ from dlcourse.train.fit import fit
 
 
 def accuracy(cfg, folder) -> float:
-    """Return the share of the test part that the best epoch gets right."""
+    """Train, and return the test accuracy of the best epoch."""
     run(cfg, folder)
     return run_folder.read_result(folder)["test"]["accuracy"]
 
 
 @pytest.mark.parametrize(("gate", "learned"), [("and", True), ("or", True), ("xor", False)])
-def test_the_perceptron_learns_and_and_or_and_not_xor(gate, learned, compose, tmp_path):
+def test_the_perceptron_learns_the_gates_and_and_or_but_not_xor(gate, learned, compose, tmp_path):
     words = ["data=gates", f"data.gate={gate}", "model=perceptron", "observe=[]", "max_epochs=40"]
     assert (accuracy(compose(*words), tmp_path / "run") == 1) == learned
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_layer_of_hidden_units_learns_xor(seed, compose, tmp_path):
+def test_an_mlp_with_a_hidden_layer_learns_xor(seed, compose, tmp_path):
     words = ["data=gates", "data.gate=xor", "model=mlp", "observe=[]", f"seed={seed}"]
     assert accuracy(compose(*words), tmp_path / "run") == 1
 
 
-def test_cascade_correlation_solves_the_two_spirals(compose):
+def test_cascade_correlation_classifies_the_two_spirals_without_error(compose):
     state, fold, recipe = prepared(compose("data=spirals", "model=cascade", "split.fraction=0",
                                            "stop=never", "monitor=train/accuracy"))  # fmt: skip
     fit(state, fold, recipe)
@@ -42,7 +42,7 @@ def test_cascade_correlation_solves_the_two_spirals(compose):
     assert values[0] < 0.7  # without a hidden unit
 
 
-def test_an_mlp_solves_the_two_spirals(compose):
+def test_an_mlp_classifies_the_two_spirals_without_error(compose):
     words = ["data=spirals", "model=mlp", "model.widths=[40,40]", "model.activation=tanh",
              "optim.lr=0.01", "batch_size=full", "max_epochs=600", "split.fraction=0",
              "stop=never", "monitor=train/accuracy"]  # fmt: skip
@@ -52,7 +52,7 @@ def test_an_mlp_solves_the_two_spirals(compose):
 
 
 @pytest.mark.parametrize("data", ["linear", "diabetes"])
-def test_gradient_descent_arrives_where_the_closed_form_is(data, compose):
+def test_gradient_descent_converges_to_the_closed_form_solution(data, compose):
     outputs = []
     descent = ["optim=nesterov", "optim.momentum=0.95", "optim.lr=0.02", "batch_size=full"]
     for words in (["optim=closed_form"], [*descent, "max_epochs=1500"]):
@@ -66,27 +66,27 @@ def test_gradient_descent_arrives_where_the_closed_form_is(data, compose):
     assert difference < 1e-4
 
 
-def test_from_zero_weights_the_hidden_units_stay_alike(tiny):
+def test_zero_initial_weights_keep_all_hidden_units_equal(tiny):
     state, fold, recipe = prepared(tiny("model=mlp", "init=zeros", "model.activation=tanh"))
-    state.model.output.weight.data.fill_(0.1)  # or nothing would reach the hidden units at all
+    state.model.output.weight.data.fill_(0.1)  # with zeros the hidden units get no gradient
     fit(state, fold, recipe)
     weight = state.model.hidden[0].weight
     assert weight.abs().max() > 0
     assert torch.equal(weight, weight[:1].expand_as(weight))
 
 
-def test_from_zero_weights_alone_nothing_but_the_last_bias_ever_moves(tiny):
+def test_zero_initial_weights_in_all_layers_leave_only_the_output_bias_trainable(tiny):
     state, fold, recipe = prepared(tiny("model=mlp", "init=zeros"))
     fit(state, fold, recipe)
     moved = {name for name, value in state.model.named_parameters() if value.abs().max() > 0}
     assert moved == {"output.bias"}
 
 
-def test_the_penalty_that_cross_validation_chooses_is_scikit_learns(compose, tmp_path):
-    """The preset's curve, penalty by penalty; it is lowest inside the range."""
+def test_cross_validation_chooses_the_same_ridge_penalty_as_scikit_learn(compose, tmp_path):
+    """The losses agree for each penalty, and the minimum is inside the range."""
     name = "ridge_by_cross_validation"
     preset = OmegaConf.load(CONFIGS / f"experiment/{name}.yaml")
-    penalties = [float(word) for word in preset.hydra.sweeper.params["optim.ridge"].split(",")]
+    penalties = [float(text) for text in preset.hydra.sweeper.params["optim.ridge"].split(",")]
     losses = []
     for penalty in penalties:
         cfg = compose(f"experiment={name}", f"optim.ridge={penalty}", "observe=[]", "runtime=cpu")

@@ -1,4 +1,4 @@
-"""No public top-level name has two meanings: it is defined in one module of the package."""
+"""Every public top-level name is defined in one module of the package: it has one meaning."""
 
 import ast
 from collections import defaultdict
@@ -42,14 +42,14 @@ def defined_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: sorted(found) for name, found in modules.items() if len(found) > 1}
 
 
-def test_a_name_is_defined_in_one_module():
+def test_every_public_name_is_defined_in_one_module():
     sources = {str(p.relative_to(PACKAGE)): p.read_text("utf-8") for p in PACKAGE.rglob("*.py")}
     assert len(sources) > 200
     twice = defined_twice(sources)
     assert {name: found for name, found in twice.items() if name not in SAME_CONTRACT} == {}
 
 
-def test_a_second_definition_is_found_and_an_import_is_none():
+def test_a_second_definition_is_found_and_an_import_does_not_count():
     first = "import math\nA: int = 1\nB, C = 2, 3\ndef f(): ...\n_own = 1"
     second = "from first import A\nclass f: ...\nC = 4\n_own = 2"
     assert defined_twice({"first": first, "second": second}) == {

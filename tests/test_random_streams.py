@@ -1,4 +1,4 @@
-"""Every use of randomness draws from a stream of its own, and label noise falls on all parts."""
+"""Every use of randomness has its own stream, and label noise falls on all parts alike."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ from dlcourse.permutations import generator
 from dlcourse.random_streams import CURRENT, ONCE_BARE, Purpose, mix, of_version
 
 PACKAGE = Path(dlcourse.__file__).parent
-STARTS = {  # what starts a generator: the names of the functions, and of keywords of others
+STARTS = {  # the names of functions, and of keywords, that seed a generator
     "manual_seed", "manual_seed_all", "seed", "seed_all", "RandomState", "default_rng",
     "SeedSequence", "PCG64", "MT19937", "Philox", "Random",
 }  # fmt: skip
@@ -27,8 +27,8 @@ GLOBAL = {"random", "randint", "choice", "choices", "shuffle", "sample", "permut
           "normal", "rand", "randn", "gauss"}  # fmt: skip
 
 
-def test_no_two_streams_coincide():
-    # torch's generator on the CPU and numpy's older one take the lowest 32 bits alone
+def test_no_two_streams_start_from_the_same_seed():
+    # torch's generator on the CPU and numpy's RandomState use only the lowest 32 bits
     starts = [
         mix(seed, number, purpose) % 2**32
         for seed, number, purpose in product(range(8), range(-1, 30), Purpose)
@@ -38,22 +38,22 @@ def test_no_two_streams_coincide():
     assert not bare & set(starts), "a stream starts where one from a bare seed would"
 
 
-def test_the_first_numbers_of_all_purposes_differ():
+def test_each_purpose_draws_different_numbers():
     drawn = {purpose: torch.randperm(50, generator=generator(0, purpose)) for purpose in Purpose}
     pairs = [(a, b) for a, b in product(Purpose, Purpose) if a < b]
     assert not [(a, b) for a, b in pairs if torch.equal(drawn[a], drawn[b])]
-    with of_version(1):  # the control: once, five of them were one and the same
+    with of_version(1):  # the control: in version 1, these purposes drew the same numbers
         older = [torch.randperm(50, generator=generator(0, purpose)) for purpose in ONCE_BARE]
     assert all(torch.equal(older[0], other) for other in older)
 
 
-def test_every_purpose_is_used_once_at_least_and_by_its_name():
+def test_every_purpose_is_used_by_name():
     text = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     assert [p.name for p in Purpose if f"Purpose.{p.name}" not in text] == []
 
 
 def bare_starts(code: str) -> list[str]:
-    """Return the calls in a piece of code that start a generator from anything but ``mix``."""
+    """Return the calls in a piece of code that seed a generator without ``mix``."""
     found = []
     for call in (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)):
         name = ast.unparse(call.func)
@@ -66,7 +66,7 @@ def bare_starts(code: str) -> list[str]:
     return found
 
 
-def test_no_code_starts_a_generator_from_a_bare_seed():
+def test_every_generator_is_seeded_through_mix():
     alone = PACKAGE / "commands/check_gradient.py"  # draws from one stream only
     files = sorted(set(PACKAGE.rglob("*.py")) - {alone})
     found = {str(path): bare_starts(path.read_text()) for path in files}
@@ -81,7 +81,7 @@ def test_no_code_starts_a_generator_from_a_bare_seed():
         "random.shuffle(order)", "torch.seed()",
     ],
 )  # fmt: skip
-def test_a_bare_seed_would_be_found(wrong):
+def test_a_generator_with_a_bare_seed_is_found(wrong):
     assert bare_starts(wrong) == [wrong]
     assert bare_starts("torch.Generator().manual_seed(mix(seed, 0, Purpose.KEPT))") == []
 
@@ -113,7 +113,7 @@ def table(tmp_path_factory) -> Path:
 
 @cache
 def replaced(root: str, streams: int, *words: str) -> tuple:
-    """Return which training targets are wrong with label noise, and the config."""
+    """Return a mask of the wrong training labels, the data set with label noise, and its config."""
     config = OmegaConf.create(composed(*words, f"data.root={root}", f"random_streams={streams}"))
     noisy = config.copy()
     noisy.data.random_labels = NOISE
@@ -124,7 +124,7 @@ def replaced(root: str, streams: int, *words: str) -> tuple:
 
 
 def parts(data: str, split: str, root: Path, streams: int = CURRENT) -> list[tuple]:
-    """Return name, size and number of wrong labels of the training and validation part."""
+    """Return, for each fold: its name, and size and number of wrong labels of train and val."""
     words = [f"data={data}", f"split={split}"]
     words += ["data.group=patient"] if data == "csv" else []
     wrong, dataset, cfg = replaced(str(root), streams, *words)
@@ -135,7 +135,7 @@ def parts(data: str, split: str, root: Path, streams: int = CURRENT) -> list[tup
 
 
 @pytest.mark.parametrize(("data", "split"), CASES)
-def test_label_noise_falls_on_the_training_and_the_validation_part_alike(
+def test_training_and_validation_part_have_the_same_share_of_wrong_labels(
     data, split, data_root, table
 ):
     root = table if data == "csv" else data_root
@@ -152,14 +152,14 @@ def test_label_noise_falls_on_the_training_and_the_validation_part_alike(
         assert 0.1 < share < 0.25
 
 
-def test_label_noise_fell_on_the_validation_part_in_older_runs(data_root):
+def test_in_older_runs_label_noise_falls_on_the_validation_part(data_root):
     ((_, (train, wrong_train), (val, wrong_val)),) = parts("digits", "holdout", data_root, 1)
     assert wrong_val / val > 0.85
     assert wrong_train / train < 0.01
 
 
-def test_made_up_noise_is_not_the_test_part(tmp_path):
-    # a table whose labels a person has spoiled by the same recipe: torch.randperm from seed 0
+def test_the_test_part_is_independent_of_label_noise_from_torch_seed_0(tmp_path):
+    # a table in which 100 rows, drawn by torch.randperm from seed 0, have a wrong label
     spoiled = torch.randperm(500, generator=torch.Generator().manual_seed(0))[:100]
     targets = (torch.arange(500) % 2).index_fill(0, spoiled, 2)
     rows = [f"{number},{c}" for number, c in enumerate(targets.tolist())]
@@ -172,7 +172,7 @@ def test_made_up_noise_is_not_the_test_part(tmp_path):
     assert (load_data(config).test.targets == 2).all()
 
 
-def test_a_sweep_of_an_older_dlcourse_is_not_resumed_with_another_division(here, tmp_path):
+def test_an_older_sweep_that_divided_the_data_differently_is_not_resumed(here, tmp_path):
     (tmp_path / "old").mkdir()
     record = {
         "words": ["optim=sgd,adam"], "config_dir": None, "identity": "", "method": "grid",
@@ -186,7 +186,7 @@ def test_a_sweep_of_an_older_dlcourse_is_not_resumed_with_another_division(here,
     assert [path.name for path in (tmp_path / "old").iterdir()] == ["sweep.json"]
 
 
-def test_an_older_run_is_resumed_by_its_own_overrides(here, tmp_path):
+def test_an_older_run_resumes_with_its_own_overrides(here, tmp_path):
     words = ["model=mlp", "model.widths=[8]", "data.examples=60", "max_epochs=1"]
     here(*words, "hydra.run.dir=run", "random_streams=1")
     (tmp_path / "run/result.json").unlink()

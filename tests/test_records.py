@@ -1,4 +1,4 @@
-"""The recipes of the record tables train, in small, and say what their sources say."""
+"""The presets of speed records train small models and follow their sources."""
 
 import math
 
@@ -18,12 +18,12 @@ CIFAR = ["cifar10_94", "cifar10_94_lookahead", "cifar10_96"]
 
 
 @pytest.mark.parametrize("name", [*CIFAR, "mnist_99"])
-def test_a_recipe_runs_to_its_test_in_small(name, compose, tmp_path):
+def test_a_recipe_trains_and_tests_a_small_model(name, compose, tmp_path):
     assert math.isfinite(run(compose(f"experiment={name}", *SMALL, "max_epochs=1.5"), tmp_path))
 
 
 @pytest.mark.parametrize("name", CIFAR)
-def test_decay_does_not_depend_on_the_rate_and_shifts_learn_64_times_as_fast(name, compose):
+def test_decay_per_step_is_equal_in_all_groups_and_shifts_learn_64_times_as_fast(name, compose):
     state, *_ = prepared(compose(f"experiment={name}", *SMALL))
     groups = [g for g in state.optimizer.param_groups if g["weight_decay"] > 0]
     decays = [group["initial_lr"] * group["weight_decay"] for group in groups]
@@ -33,7 +33,7 @@ def test_decay_does_not_depend_on_the_rate_and_shifts_learn_64_times_as_fast(nam
 
 
 @pytest.mark.parametrize("name", CIFAR)
-def test_the_whitening_filters_are_frozen_and_their_bias_learns_for_three_epochs(name, compose):
+def test_the_whitening_filters_are_frozen_and_their_bias_trains_for_three_epochs(name, compose):
     state, fold, recipe = prepared(compose(f"experiment={name}", *SMALL, "max_epochs=4.4"))
     start = state.model.whitening.weight.clone()
     biases = []
@@ -45,4 +45,4 @@ def test_the_whitening_filters_are_frozen_and_their_bias_learns_for_three_epochs
     fit(state, fold, recipe, [Look()])
     assert (state.model.whitening.weight == start).all()
     assert (biases[1] != biases[2]).any()
-    torch.testing.assert_close(biases[3], biases[4])  # in the fourth, slow weights call it back
+    torch.testing.assert_close(biases[3], biases[4])  # in epoch 4 Lookahead resets it once more

@@ -1,4 +1,4 @@
-"""Where and how arithmetic runs makes no difference to what comes out."""
+"""The runtime: device, memory format and compiling change the speed and not the results."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ IMAGES = (7, 1, 28, 28)
 
 
 def gradients(cfg, weights: dict) -> dict:
-    """Return a model's gradients, by name, of a sum over its outputs for some images."""
+    """Return the gradients, by parameter, of the sum of a model's squared outputs."""
     runtime = build(cfg.runtime)()
     model = build(cfg.model)(IMAGES[1:], 10)
     model.load_state_dict(weights)
@@ -32,7 +32,7 @@ def gradients(cfg, weights: dict) -> dict:
 @pytest.mark.parametrize(
     "words", [["model=resnet18", "model.width=8"], ["model=nfnet", "model.widths=[8,12]"]]
 )
-def test_narrow_shortcuts_learn_the_same_in_both_memory_orders(words, compose):
+def test_narrow_shortcuts_have_the_same_gradients_in_both_memory_formats(words, compose):
     torch.set_num_threads(2)
     weights = build(compose(*words).model)(IMAGES[1:], 10).state_dict()
     plain, nhwc = (
@@ -45,7 +45,7 @@ def test_narrow_shortcuts_learn_the_same_in_both_memory_orders(words, compose):
 
 
 @pytest.mark.parametrize(("channels", "stride"), [(8, (1, 1)), (16, (2, 2))])
-def test_only_narrow_layers_get_their_pixels_skipped_first(channels, stride, compose):
+def test_only_narrow_strided_layers_get_stride_1_and_subsampled_inputs(channels, stride, compose):
     runtime = build(compose("runtime=cpu", NHWC).runtime)()
     model = nn.Sequential(nn.Conv2d(channels, 4, 1, 2))
     runtime.place(model, (channels, 8, 8))
@@ -58,7 +58,7 @@ def test_compiling_without_a_compiler_is_refused(compose, monkeypatch):
     monkeypatch.setenv("CXX", "/no/such/compiler")
     with pytest.raises(UserError, match=r"needs a C\+\+ compiler, and /no/such/compiler is not"):
         make()
-    monkeypatch.setenv("CXX", sys.executable)  # anything that is there
+    monkeypatch.setenv("CXX", sys.executable)  # any program that exists
     model = make().place(nn.Linear(2, 2), (2,))
     assert model._compiled_call_impl is not None
 
@@ -72,12 +72,12 @@ MAKE = {
 
 @pytest.fixture
 def apple(monkeypatch):
-    """Let PyTorch find the GPU of an Apple computer, as far as it is only asked for."""
+    """Let PyTorch report an Apple GPU; nothing runs on it."""
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
 
-def test_an_apple_gpu_is_found_and_what_was_never_tried_there_stays_off(apple):
+def test_an_apple_gpu_is_found_and_untested_fast_paths_stay_off_on_it(apple):
     runtime = Runtime(**MAKE)
     assert runtime.device.type == "mps"
     assert runtime.graph is False
@@ -90,18 +90,18 @@ def test_an_apple_gpu_is_found_and_what_was_never_tried_there_stays_off(apple):
     ({"precision": "fp16"}, "fp16 needs CUDA, and this run is on an Apple GPU"),
     ({"compile": True}, "not supported on an Apple GPU"),
 ])  # fmt: skip
-def test_what_an_apple_gpu_cannot_do_is_refused(change, message, apple):
+def test_options_that_an_apple_gpu_does_not_support_are_refused(change, message, apple):
     with pytest.raises(UserError, match=message):
         Runtime(**MAKE | change)
 
 
-def test_an_apple_gpu_that_is_not_there_is_refused():
+def test_a_missing_apple_gpu_is_refused():
     if not torch.backends.mps.is_available():
         with pytest.raises(UserError, match="PyTorch finds none here"):
             Runtime(**MAKE | {"device": "mps"})
 
 
-def test_metrics_are_computed_on_the_cpu_where_the_device_has_no_float64(monkeypatch):
+def test_metrics_are_computed_on_the_cpu_if_the_device_has_no_float64(monkeypatch):
     outputs = torch.randn(6, 3)
     moved = []
     monkeypatch.setattr(meter, "has_float64", lambda device: False)
@@ -128,7 +128,7 @@ FLOAT64 = {
 }  # fmt: skip
 
 
-def test_all_places_with_float64_are_known_not_to_meet_an_apple_gpu():
+def test_every_file_that_uses_float64_is_listed_as_safe_on_an_apple_gpu():
     source = Path(dlcourse.__file__).parent
     known = tuple(name for names in FLOAT64.values() for name in names)
     for path in source.rglob("*.py"):

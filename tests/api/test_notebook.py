@@ -1,4 +1,4 @@
-"""The notebook of the docs runs from its first cell to its last."""
+"""All cells of docs/notebook.ipynb run."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ CODE = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type
 
 
 def run_cell(source, names):
-    """Run a cell as Jupyter does; return the value of its last line where it is an expression."""
+    """Run a cell as Jupyter does; return the value of its last line if that is an expression."""
     *first, last = ast.parse(source).body
     if not isinstance(last, ast.Expr):
         first, last = [*first, last], None
@@ -25,7 +25,7 @@ def run_cell(source, names):
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory, data_root):
-    """Return the notebook's names and what each cell shows."""
+    """Return the notebook's variables and the value that each cell displays."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("notebook"))
         patch.setenv("DLCOURSE_DATA", str(data_root))
@@ -35,7 +35,7 @@ def notebook(tmp_path_factory, data_root):
         yield names, shown
 
 
-def test_the_cells_run_and_show_what_is_stored(notebook):
+def test_all_cells_run_and_show_the_stored_results(notebook):
     names, shown = notebook
     assert names["same"].result == names["run"].result
     for cell, value in zip(
@@ -48,7 +48,7 @@ def test_the_cells_run_and_show_what_is_stored(notebook):
     assert f"{accuracy:.3f}"[:4] in json.dumps(NOTEBOOK)
 
 
-def test_the_sweep_is_read_again_and_leaves_no_process(notebook):
+def test_the_sweep_of_the_notebook_is_resumed_and_leaves_no_process(notebook):
     table = notebook[0]["table"]
     again = dlcourse.sweep(resume=table.folder.absolute(), quiet=True)
     assert [row["status"] for row in again.rows] == ["done", "done"]

@@ -1,4 +1,4 @@
-"""A run in Python: what it holds, what it predicts, how it shows itself."""
+"""A run in Python: its result, its predictions, its display in a notebook."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ def accuracy(predicted, targets):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_probabilities_are_those_of_the_test_in_the_result(from_python, loss):
+def test_predicted_probabilities_give_the_test_metrics_of_the_result(from_python, loss):
     run = from_python("model=mlp", f"loss={loss}")
     test = run.dataset.test
     probabilities = run.predict(test.inputs)
@@ -32,7 +32,7 @@ def test_probabilities_are_those_of_the_test_in_the_result(from_python, loss):
         assert float(-chosen.log().mean()) == pytest.approx(run.result["test"]["loss"], rel=1e-5)
 
 
-def test_views_and_the_average_of_the_weights_are_used_as_in_the_test(from_python):
+def test_predict_uses_views_and_averaged_weights_as_the_test_does(from_python):
     run = from_python("model=mlp", "view=[mirror,shift]", "average=ema", "optim=sgd")
     test = run.dataset.test
     assert accuracy(run.predict(test.inputs), test.targets) == run.result["test"]["accuracy"]
@@ -40,7 +40,7 @@ def test_views_and_the_average_of_the_weights_are_used_as_in_the_test(from_pytho
     assert not torch.allclose(plain, run.predict(test.inputs))
 
 
-def test_the_model_takes_raw_images_and_standardises_them_itself(from_python):
+def test_the_model_takes_raw_images_and_standardises_them(from_python):
     run = from_python("model=lenet")
     images = run.dataset.test.inputs
     assert images.dtype == torch.uint8
@@ -56,7 +56,7 @@ def test_the_model_takes_raw_images_and_standardises_them_itself(from_python):
     assert floats.grad.abs().sum() > 0
 
 
-def test_arrays_and_lists_predict_what_tensors_predict(from_python):
+def test_arrays_lists_and_tensors_give_the_same_predictions(from_python):
     run = from_python("data=moons", "model=mlp", "data.examples=null")
     inputs = run.dataset.test.inputs[:4]
     expected = run.predict(inputs)
@@ -75,7 +75,7 @@ def test_a_regression_predicts_its_values(from_python):
     assert run.classes == ()
 
 
-def test_folds_are_runs_and_predict_together(from_python):
+def test_folds_are_runs_and_the_whole_run_predicts_with_their_mean(from_python):
     run = from_python("model=mlp", "split=kfold", "split.folds=3")
     assert [fold.name for fold in run.folds] == ["fold0", "fold1", "fold2"]
     with pytest.raises(dlcourse.UserError, match=r"Type run.folds\[0\].model") as caught:
@@ -109,7 +109,7 @@ def test_folds_are_runs_and_predict_together(from_python):
         (torch.tensor(3), "shape"),
     ],
 )
-def test_inputs_that_do_not_fit_get_what_to_type(one_run, inputs, message):
+def test_inputs_of_the_wrong_form_get_a_message_with_what_to_type(one_run, inputs, message):
     with pytest.raises(dlcourse.UserError, match=message):
         one_run.predict(inputs)
 
@@ -124,12 +124,12 @@ def one_run(tmp_path_factory, data_root):
     )  # fmt: skip
 
 
-def test_one_example_is_told_apart_from_a_batch(one_run):
+def test_a_single_example_without_a_batch_axis_gets_a_message(one_run):
     with pytest.raises(dlcourse.UserError, match=r"type inputs\[None\]"):
         one_run.predict(torch.zeros(1, 28, 28, dtype=torch.uint8))
 
 
-def test_a_run_is_loaded_again(one_run):
+def test_a_loaded_run_has_the_same_result_history_and_predictions(one_run):
     loaded = dlcourse.load(str(one_run.folder))
     images = one_run.dataset.test.inputs[:3]
     assert loaded.result == one_run.result
@@ -138,7 +138,7 @@ def test_a_run_is_loaded_again(one_run):
     assert repr(loaded).startswith("<dlcourse.Run lenet on digits, sgd: val/accuracy 0.")
 
 
-def test_the_history_is_read_from_the_checkpoint_where_no_observer_wrote_it(one_run, tmp_path):
+def test_without_history_jsonl_the_history_is_read_from_the_checkpoint(one_run, tmp_path):
     import shutil
 
     copy = shutil.copytree(one_run.folder, tmp_path / "copy")
@@ -182,7 +182,7 @@ def test_a_run_shows_its_result_and_its_curves(one_run):
     assert [len(line.get("points").split()) for line in lines] == [2, 2, 2, 2]
 
 
-def test_what_a_user_has_named_is_escaped(one_run, monkeypatch):
+def test_names_are_escaped_in_html(one_run, monkeypatch):
     monkeypatch.setitem(one_run.result, "data", "<b>&")
     assert "&lt;b&gt;&amp;" in one_run._repr_html_()
 
@@ -202,7 +202,7 @@ def test_ticks_span_any_interval(low, high):
     assert 2 <= len(found) <= 8
 
 
-def test_a_curve_leaves_out_epochs_without_a_value():
+def test_a_curve_skips_epochs_without_a_value():
     rows = [{"epoch": 1, "val/loss": None}, {"epoch": 2, "val/loss": 0.5}, {"epoch": 3}]
     assert series(rows, "val/loss") == [(2, 0.5)]
     assert plot("loss", [Curve("val", [])]) == ""

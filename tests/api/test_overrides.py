@@ -23,15 +23,15 @@ from dlcourse.schema.compose import compose_job, without_hydra
         ({"optim.freeze": ["features.*"]}, ["optim.freeze=[features.*]"]),
     ],
 )
-def test_keywords_are_overrides(settings, expected):
+def test_keyword_arguments_become_overrides(settings, expected):
     assert overrides_of([], settings, None) == expected
 
 
-def test_overrides_as_typed_come_before_keywords():
+def test_texts_come_before_keyword_arguments():
     assert overrides_of(["optim=sgd"], {"seed": 3}, None) == ["optim=sgd", "seed=3"]
 
 
-def test_a_list_is_swept_in_a_sweep_and_one_value_in_a_run():
+def test_a_list_is_several_values_in_a_sweep_and_one_value_in_a_run():
     settings = {"optim.lr": [0.1, 0.01], "augment": [["crop"], []]}
     assert overrides_of([], settings, None, swept=True) == [
         "optim.lr=0.1,0.01",
@@ -43,7 +43,7 @@ def test_a_list_is_swept_in_a_sweep_and_one_value_in_a_run():
 @pytest.mark.parametrize(
     "name", ["my data", "bücher, alt", "a'b", "C:\\data", "a\\\\b\\'c\\", "[x]", "a=b"]
 )
-def test_a_path_reaches_the_config_whatever_is_in_its_name(name):
+def test_a_path_with_any_characters_is_unchanged_in_the_config(name):
     overrides = overrides_of([], {"data.root": Path(name)}, None)
     assert without_hydra(compose_job(overrides, None))["data"]["root"] == name
 
@@ -57,7 +57,7 @@ def test_a_path_reaches_the_config_whatever_is_in_its_name(name):
         ([], {"model": object()}, "cannot be written into a config"),
     ],
 )
-def test_what_is_no_override_gets_a_message(overrides, settings, message):
+def test_an_argument_that_is_no_override_gets_a_message(overrides, settings, message):
     with pytest.raises(UserError) as caught:
         overrides_of(overrides, settings, None)
     assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""``dlcourse.sweep``: the table of the command, and no process that is left behind."""
+"""``dlcourse.sweep`` returns the table of the command and leaves no process."""
 
 import csv
 import subprocess
@@ -50,7 +50,7 @@ def test_a_script_without_a_guard_sweeps_once(swept):
     assert "torch.Size([1, 10])" in ended.stdout
 
 
-def test_the_rows_are_those_of_the_commands_table(swept):
+def test_the_rows_are_those_of_results_csv(swept):
     folder, _ = swept
     table = dlcourse.Sweep(folder)
     with open(folder / "results.csv", newline="") as file:
@@ -70,7 +70,7 @@ def test_the_rows_are_those_of_the_commands_table(swept):
     assert list(table.frame()["model"]) == [row["model"] for row in table.rows]
 
 
-def test_a_sweeps_folder_is_no_run(swept):
+def test_the_folder_of_a_sweep_is_not_loaded_as_a_run(swept):
     with pytest.raises(dlcourse.UserError, match=r"dlcourse\.sweep\(resume="):
         dlcourse.load(swept[0])
 
@@ -85,7 +85,7 @@ def test_a_sweeps_folder_is_no_run(swept):
         (["optim=sgd,adam"], {"workers": 0}, "workers=0"),
     ],
 )
-def test_what_cannot_be_swept_raises_before_anything_starts(
+def test_a_sweep_that_cannot_run_raises_before_any_job_starts(
     from_python, overrides, settings, message
 ):
     with pytest.raises(dlcourse.UserError, match=message):

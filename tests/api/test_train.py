@@ -1,4 +1,4 @@
-"""``dlcourse.train``: the way of the command line, and a process that is left as it was."""
+"""``dlcourse.train`` gives the run of the command line and restores the process's state."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ def without_times(history):
     return [{k: v for k, v in row.items() if k not in TIMES} for row in history]
 
 
-def test_python_and_the_command_give_the_same_folder_to_the_last_bit(here, from_python, tmp_path):
+def test_dlcourse_train_and_the_command_give_equal_folders_and_weights(here, from_python, tmp_path):
     overrides = [*SMALL, "model=lenet", "optim=sgd", "max_epochs=2", "augment=[flip]"]
     said = here(*overrides, "hydra.run.dir=command")
     assert said.returncode == 0, said.stderr
@@ -57,7 +57,7 @@ def test_python_and_the_command_give_the_same_folder_to_the_last_bit(here, from_
     assert re.search(r"^\[.*\]\[INFO\] epoch 2/2  train loss", log, re.MULTILINE)
 
 
-def test_two_calls_give_the_weights_of_two_processes(from_python, tmp_path):
+def test_a_second_call_gives_the_weights_of_a_fresh_process(from_python, tmp_path):
     other = "model=mlp", "optim=adam", "runtime.deterministic=true", "runtime.threads=1"
     from_python(*other)
     run = from_python("model=mlp", "optim=sgd")
@@ -70,7 +70,7 @@ def test_two_calls_give_the_weights_of_two_processes(from_python, tmp_path):
 
 
 def state_of_the_process():
-    """Return everything that a call could leave changed."""
+    """Return the state of the process that a call could change."""
     root = logging.getLogger()
     return {
         "handlers": root.handlers[:],
@@ -107,14 +107,14 @@ def use(from_python, tmp_path):
         from_python("model=mlp", "optim=sgd", "optim.lr=1000", "data=diabetes")
 
 
-def test_the_process_is_left_as_it_was(from_python, tmp_path):
+def test_a_call_restores_the_state_of_the_process(from_python, tmp_path):
     before = state_of_the_process()
     use(from_python, tmp_path)
     after = state_of_the_process()
     assert after == before
 
 
-def test_the_switches_of_the_caller_are_restored_and_do_not_touch_the_run(from_python):
+def test_the_callers_torch_settings_are_restored_and_do_not_affect_the_run(from_python):
     plain = from_python("model=mlp", "optim=sgd")
     torch.set_default_dtype(torch.float64)
     torch.set_float32_matmul_precision("medium")
@@ -130,7 +130,7 @@ def test_the_switches_of_the_caller_are_restored_and_do_not_touch_the_run(from_p
     assert equal(best(run.folder), best(plain.folder))
 
 
-def test_the_callers_log_gets_nothing_and_stays_open(from_python, tmp_path):
+def test_the_callers_log_handler_gets_no_records_and_stays_open(from_python, tmp_path):
     handler = logging.FileHandler(tmp_path / "own.log", mode="w")
     root = logging.getLogger()
     root.addHandler(handler)
@@ -143,7 +143,7 @@ def test_the_callers_log_gets_nothing_and_stays_open(from_python, tmp_path):
     assert (tmp_path / "own.log").read_text() == "after the run\n"
 
 
-def test_the_epochs_are_shown_unless_it_is_quiet(from_python, capsys):
+def test_epochs_are_printed_unless_quiet_is_set(from_python, capsys):
     run = from_python("model=mlp", "optim=sgd", quiet=False)
     shown = capsys.readouterr().out
     assert "epoch 2/2  train loss" in shown
@@ -155,7 +155,7 @@ def test_the_epochs_are_shown_unless_it_is_quiet(from_python, capsys):
 @pytest.mark.parametrize(
     "overrides", [["model=LeNet5"], ["optim.lr=-1"], ["epochs=3"], ["model=lenet", "data=moons"]]
 )
-def test_a_mistake_raises_the_message_of_the_command(here, from_python, overrides):
+def test_a_mistake_raises_an_error_with_the_message_of_the_command(here, from_python, overrides):
     said = here(*SMALL, *overrides)
     assert said.returncode == 2
     with pytest.raises(dlcourse.UserError) as caught:
@@ -170,7 +170,7 @@ def test_ipython_shows_the_message_without_a_traceback():
     assert error._render_traceback_() == ["dlcourse.UserError: model=x is not there"]
 
 
-def test_an_interrupted_run_resumes_to_the_same_bits(from_python, monkeypatch, capsys):
+def test_an_interrupted_run_resumes_to_the_same_weights(from_python, monkeypatch, capsys):
     whole = from_python("model=mlp", "optim=sgd", max_epochs=3)
     from dlcourse.observe.history import History
 
@@ -193,7 +193,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(from_python, monkeypatch, c
     assert without_times(run.history) == without_times(whole.history)
 
 
-def test_a_finished_run_is_returned_at_once_and_continued_with_more_epochs(from_python):
+def test_resuming_a_finished_run_returns_it_or_trains_the_additional_epochs(from_python):
     run = from_python("model=mlp", "optim=sgd")
     same = dlcourse.train(resume=run, quiet=True)
     assert (same.folder, same.result) == (run.folder, run.result)
@@ -201,7 +201,7 @@ def test_a_finished_run_is_returned_at_once_and_continued_with_more_epochs(from_
     assert [row["epoch"] for row in longer.history] == [1, 2, 3]
 
 
-def test_a_model_of_ones_own_trains_and_is_loaded_with_trust(from_python, tmp_path):
+def test_a_users_own_model_trains_and_is_loaded_with_trust(from_python, tmp_path):
     (tmp_path / "own_net.py").write_text(
         "from torch import nn\n"
         "class Net(nn.Sequential):\n"
@@ -220,12 +220,12 @@ def test_a_model_of_ones_own_trains_and_is_loaded_with_trust(from_python, tmp_pa
     assert torch.equal(loaded.predict(inputs), run.predict(inputs))
 
 
-def test_importing_dlcourse_is_light():
+def test_importing_dlcourse_imports_no_torch_hydra_or_numpy():
     script = "import sys, dlcourse; assert not {'torch', 'hydra', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
-def test_the_functions_of_the_api_are_called_by_the_names_of_packages():
+def test_dlcourse_train_and_sweep_are_functions_and_packages():
     import dlcourse.sweep.progress
     import dlcourse.train.fit
 
@@ -238,7 +238,7 @@ def test_the_functions_of_the_api_are_called_by_the_names_of_packages():
     assert all(getattr(dlcourse, name) for name in dlcourse.__all__)
 
 
-def test_the_config_is_composed_and_checked_as_for_a_run(from_python):
+def test_compose_composes_and_checks_as_for_a_run(from_python):
     config = dlcourse.compose("model=mlp", "optim=sgd", optim={"lr": 0.05})
     assert config["optim"]["lr"] == 0.05
     assert json.dumps(config)  # plain

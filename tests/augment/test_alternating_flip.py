@@ -1,4 +1,4 @@
-"""Every image is seen both ways in two epochs, for all batches and orders."""
+"""alternating_flip: in two epochs every image occurs flipped and unflipped, in any batch order."""
 
 import dataclasses
 
@@ -13,20 +13,20 @@ EVERY = torch.arange(4000)
 
 
 def flipped(index, epoch, seed=0):
-    """Return which of some images come out mirrored."""
+    """Return a mask of the images that are flipped."""
     one = torch.tensor([[[[0, 1]]]]).expand(len(index), -1, -1, -1)
     after, _ = alternating_flip(one, None, index=index, epoch=torch.tensor(epoch), seed=seed)
     return after[:, 0, 0, 0] == 1
 
 
-def test_about_half_are_mirrored_at_first_and_in_each_epoch_the_others():
+def test_half_of_the_images_are_flipped_in_even_epochs_and_the_other_half_in_odd():
     first = flipped(EVERY, 0)
     assert 1850 < first.sum() < 2150
     for epoch in range(1, 5):
         assert torch.equal(flipped(EVERY, epoch), first ^ (epoch % 2 == 1))
 
 
-def test_the_coins_of_neighbours_and_of_other_seeds_are_unrelated():
+def test_the_random_bits_of_other_positions_and_seeds_are_independent():
     for seed in (0, 1, 2**32 - 1):
         ours = random_bits(EVERY, seed)
         for theirs in (
@@ -37,13 +37,13 @@ def test_the_coins_of_neighbours_and_of_other_seeds_are_unrelated():
             assert 1850 < (ours == theirs).sum() < 2150
 
 
-def test_it_follows_from_the_position_and_not_from_the_batch():
+def test_a_flip_depends_on_the_position_and_not_on_the_batch():
     order = torch.randperm(4000)
     assert torch.equal(flipped(order, 1), flipped(EVERY, 1)[order])
 
 
 @pytest.mark.parametrize("words", [[], ["batch_size=full"], ["split.fraction=0.5"]])
-def test_the_loop_tells_each_epoch_and_position(words, tiny):
+def test_the_loop_passes_epoch_and_position_to_the_augmentation(words, tiny):
     cfg = tiny("model=linear", "augment=[alternating_flip]", "max_epochs=3", *words)
     state, fold, recipe = prepared(cfg)
     seen = []

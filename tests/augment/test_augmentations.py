@@ -1,4 +1,4 @@
-"""Every example draws its own random numbers, and only the stated property changes."""
+"""Every augmentation draws random numbers for each example and changes only what it states."""
 
 from types import SimpleNamespace
 
@@ -26,7 +26,7 @@ def images(count=64, dtype=torch.uint8, shape=(3, 20, 24)):
 
 
 def augmentation(compose, name, *more):
-    """Return what is chosen by ``augment=[name]`` as one function."""
+    """Return the augmentations of ``augment=[name]`` as one function."""
     chosen = compose(f"augment=[{name}]", "data.size=28", *more).augment
     dataset, mean = SimpleNamespace(classes=range(CLASSES)), torch.tensor(100.0)
     functions = [with_keywords(build(node), dataset, 0, mean) for node in chosen.values()]
@@ -41,10 +41,10 @@ def augmentation(compose, name, *more):
 
 
 @pytest.mark.parametrize("name", [name for name in RANDOM if name != "alternating_flip"])
-def test_an_augmentation_is_the_same_after_the_same_seed_and_differs_by_example(name, compose):
+def test_an_augmentation_repeats_with_the_same_seed_and_differs_between_examples(name, compose):
     augment = augmentation(compose, name)
     same = images(1).expand(64, 3, 20, 24)
-    if name in SOFT_TARGETS:  # of two equal images there is no mixture
+    if name in SOFT_TARGETS:  # a mixture of equal images is the image
         same = images(64)
     ends = []
     for _ in range(2):
@@ -57,7 +57,7 @@ def test_an_augmentation_is_the_same_after_the_same_seed_and_differs_by_example(
 
 
 @pytest.mark.parametrize("name", options("augment"))
-def test_an_image_keeps_its_size_its_type_and_the_original(name, compose):
+def test_an_augmentation_keeps_size_and_dtype_and_does_not_change_its_input(name, compose):
     augment = augmentation(compose, name)
     for count, shape in ((16, (1, 28, 28)), (16, (3, 17, 33)), (1, (3, 20, 20))):
         for dtype in (torch.uint8, torch.float32):
@@ -77,7 +77,7 @@ def test_an_image_keeps_its_size_its_type_and_the_original(name, compose):
 def test_no_augmentation_waits_for_the_gpu(name, compose):
     augment = augmentation(compose, name)
     batch = images().cuda(), (torch.arange(64) % CLASSES).cuda()
-    augment(*batch)  # the first time may wait for libraries
+    augment(*batch)  # loading libraries may wait
     torch.cuda.set_sync_debug_mode("error")
     try:
         after, _ = augment(*batch)
@@ -86,7 +86,7 @@ def test_no_augmentation_waits_for_the_gpu(name, compose):
     assert after.device.type == "cuda"
 
 
-def test_which_augmentations_need_images_is_known(compose):
+def test_augmentations_declared_for_any_inputs_take_tables(compose):
     others = [name for name in RANDOM if option_facts("augment", name).get("inputs") == "any"]
     assert {"mixup", "noise", "dropout"} <= {*others}
     for name in others:
@@ -101,20 +101,20 @@ def test_flip_mirrors_about_half_of_the_images(compose):
 
 
 @pytest.mark.parametrize("probability", [0, 1])
-def test_flip_obeys_its_probability(probability, compose):
+def test_flip_has_the_given_probability(probability, compose):
     flip = augmentation(compose, "flip", f"augment.flip.probability={probability}")
     before = images()
     expected = before.flip(-1) if probability else before
     assert torch.equal(flip(before, None)[0], expected)
 
 
-def test_crop_reaches_every_place_within_the_padding(compose):
+def test_crop_reaches_every_position_within_the_padding(compose):
     crop = augmentation(compose, "crop", "augment.crop.padding=1")
     after, _ = crop(images(1).expand(200, -1, -1, -1), None)
     assert len({tuple(image.flatten().tolist()) for image in after}) == 9
 
 
-def test_a_reflecting_crop_takes_every_place_out_of_torchs_mirrored_frame(compose):
+def test_a_crop_with_mode_reflect_takes_every_window_of_the_image_padded_by_torch(compose):
     words = ["augment.crop.padding=2", "augment.crop.mode=reflect"]
     one = images(1, shape=(3, 6, 9))
     after, _ = augmentation(compose, "crop", *words)(one.expand(400, -1, -1, -1), None)
@@ -129,19 +129,19 @@ def test_a_padding_larger_than_the_image_is_refused(compose):
         augmentation(compose, "crop", *words)(images(2, shape=(3, 6, 9)), None)
 
 
-def test_noise_has_the_stated_size_for_features(compose):
+def test_noise_has_the_given_standard_deviation_for_features(compose):
     noise = augmentation(compose, "noise", "augment.noise.std=0.1")
     features = torch.zeros(20_000, 2)
     assert noise(features, None)[0].std().item() == pytest.approx(0.1, rel=0.02)
 
 
-def test_augmentations_combine_in_the_order_in_which_they_are_typed(compose):
+def test_augmentations_are_applied_in_the_order_in_which_they_are_typed(compose):
     assert list(compose("augment=[crop,flip]").augment) == ["crop", "flip"]
     assert list(compose("augment=[flip,noise]").augment) == ["flip", "noise"]
     assert list(compose("augment=[crop_flip,cutout]").augment) == ["crop", "flip", "cutout"]
 
 
-def test_crop_flip_is_crop_and_flip_and_their_keys(compose):
+def test_crop_flip_is_crop_and_flip_with_their_options(compose):
     assert compose("augment=[crop_flip]").augment == compose("augment=[crop,flip]").augment
     assert compose("augment=crop_flip", "augment.crop.padding=2").augment.crop.padding == 2
 
@@ -151,7 +151,7 @@ def test_none_is_no_augmentation(word, compose):
     assert compose(word).augment == {}
 
 
-def test_a_window_of_the_whole_image_is_the_image(compose):
+def test_a_resized_crop_of_the_whole_image_is_the_image(compose):
     words = ["augment.resized_crop.scale=[1,1]", "augment.resized_crop.ratio=[1.2,1.2]"]
     before = images()
     after, _ = augmentation(compose, "resized_crop", *words)(before, None)
@@ -171,21 +171,21 @@ def test_windows_are_drawn_as_torchvision_draws_them():
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 4), (1, 4, 40)])
-def test_without_a_fitting_window_the_largest_central_one_is_used(shape):
+def test_if_no_window_fits_the_largest_central_one_is_used(shape):
     place = windows(torch.zeros(5, *shape), (0.9, 1.0), (3 / 4, 4 / 3))[:, 0].int().tolist()
     transform = v2.RandomResizedCrop(shape[1:], (0.9, 1.0), (3 / 4, 4 / 3))
     theirs = transform.make_params([torch.zeros(shape)])
     assert place == [theirs[key] for key in ("left", "top", "width", "height")]
 
 
-def test_an_affine_map_without_strength_is_the_image(compose):
+def test_an_affine_map_with_zero_strength_is_the_identity(compose):
     zero = [f"augment.affine.{key}=0" for key in ("degrees", "translate", "shear")]
     affine = augmentation(compose, "affine", *zero, "augment.affine.scale=[1,1]")
     before = images()
     assert torch.equal(affine(before, None)[0], before)
 
 
-def test_affine_maps_fill_their_ranges_and_black_comes_in(compose):
+def test_affine_maps_fill_their_ranges_and_the_outside_is_black(compose):
     drawn = affine_module.draw_affine(torch.zeros(5000, 1, 10, 20), 10, 0.1, (0.9, 1.2), 5)
     ends = {name: (value.min().item(), value.max().item()) for name, value in drawn.items()}
     assert ends["angle"] == pytest.approx((-0.1745, 0.1745), rel=0.01)
@@ -199,12 +199,12 @@ def test_affine_maps_fill_their_ranges_and_black_comes_in(compose):
     assert (after == 0).any()
 
 
-def test_cutout_hides_one_square_and_nothing_else():
+def test_cutout_covers_one_square():
     blank = torch.zeros(2000, 1, 12, 16)
     hidden = cutout_module.squares(blank, 5)
     areas = hidden.sum((1, 2, 3))
     assert areas.max() == 25
-    assert areas.min() == 9  # the middle on a corner, two pixels reach beyond
+    assert areas.min() == 9  # centred on a corner, two pixels are outside
     middles = torch.zeros(12, 16)
     whole = hidden[areas == 25, 0]
     for square in whole:
@@ -214,7 +214,7 @@ def test_cutout_hides_one_square_and_nothing_else():
     assert middles.sum() == middles[2:10, 2:14].sum()
 
 
-def test_cutout_paints_with_the_mean_of_the_batch_channel_by_channel(compose):
+def test_cutout_fills_with_the_mean_of_the_batch_per_channel(compose):
     before = images()
     after, _ = augmentation(compose, "cutout")(before, None)
     mean = before.float().mean((0, 2, 3)).round()

@@ -1,4 +1,4 @@
-"""The operations on colours and grey levels, and how TrivialAugment and RandAugment choose."""
+"""The operations on colours and grey levels, and how TrivialAugment and RandAugment draw them."""
 
 import dataclasses
 
@@ -29,13 +29,13 @@ SPACES = {
 
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("space", SPACES)
-def test_an_operation_is_torchvisions_at_the_same_strength(space, name):
-    """To one grey level, because torchvision cuts fractions off and we round."""
+def test_an_operation_equals_torchvisions_at_the_same_strength(space, name):
+    """Up to one grey level: torchvision truncates, dlcourse rounds."""
     ours, (magnitudes, signed) = SPACES[space][0][name], SPACES[space][1][NAMES[name]]
     magnitudes = magnitudes.float() if magnitudes.ndim else torch.zeros(31)
     steps = torch.arange(0, 31, 3)
     if space == "rand" and name.startswith("shear"):
-        steps = steps[steps % 4 > 0]  # at others a pixel lies halfway between two: either is right
+        steps = steps[steps % 4 > 0]  # at multiples of 4 a pixel is between two
     own, theirs = dataclasses.replace(ours, signed=False).at(steps, 31), magnitudes[steps]
     assert ours.signed == signed
     assert torch.equal(own.round() if name == "posterize" else own, theirs)
@@ -60,7 +60,7 @@ def test_an_operation_is_torchvisions_at_the_same_strength(space, name):
     ],
 )
 @pytest.mark.parametrize("channels", [1, 3])
-def test_on_floats_nothing_is_rounded_and_the_formula_is_torchvisions(
+def test_on_floats_an_operation_equals_torchvisions_without_rounding(
     ours, theirs, number, channels
 ):
     floats = image().float()[None, :channels]
@@ -71,7 +71,7 @@ def test_on_floats_nothing_is_rounded_and_the_formula_is_torchvisions(
     assert torch.allclose(mine / 255, theirs(floats / 255, *numbers), atol=1e-5)
 
 
-def test_floats_are_posterized_and_equalized_as_whole_levels_are():
+def test_posterize_and_equalize_give_the_same_for_floats_and_integers():
     whole = image()[None]
     for bits in (2, 5, 8):
         number = torch.tensor([bits])
@@ -81,7 +81,7 @@ def test_floats_are_posterized_and_equalized_as_whole_levels_are():
 
 
 @pytest.mark.parametrize("change", [color.saturation, color.hue])
-def test_saturation_and_hue_leave_grey_images_as_they_are(change):
+def test_saturation_and_hue_do_not_change_grey_images(change):
     number = torch.tensor([0.4])
     one_channel = image()[None, :1]
     assert torch.equal(change(one_channel, number), one_channel)
@@ -89,13 +89,13 @@ def test_saturation_and_hue_leave_grey_images_as_they_are(change):
     assert (change(three_equal, number).int() - three_equal.int()).abs().max() <= 1
 
 
-def test_a_third_of_the_colour_circle_turns_red_into_green():
+def test_a_hue_shift_of_a_third_turns_red_into_green():
     red = torch.tensor([200, 10, 10], dtype=torch.uint8).view(1, 3, 1, 1)
     assert color.hue(red, torch.tensor([1 / 3])).flatten().tolist() == [10, 200, 10]
     assert color.hue(red, torch.tensor([0.5])).flatten().tolist() == [10, 200, 200]
 
 
-def test_images_of_one_value_and_of_two_pixels_survive_every_operation():
+def test_every_operation_takes_constant_images_and_images_of_two_pixels():
     for shape in ((4, 3, 6, 6), (4, 1, 1, 2)):
         flat = torch.full(shape, 77, dtype=torch.uint8)
         for operation in OPERATIONS.values():
@@ -112,12 +112,12 @@ def test_every_example_draws_one_operation_and_all_are_equally_likely():
     assert all(400 < count < 600 for count in early)
 
 
-def test_the_reference_sees_an_operation_that_torchvision_does_not_have(compose):
-    """The control of the comparison with all results that torchvision can have."""
+def test_an_operation_that_torchvision_lacks_is_found_by_the_reference(compose):
+    """The control of the comparison with all possible results of torchvision."""
     assert from_the_nearest(compose, ["augment=[trivial_augment]"], [image()]) > 1
 
 
-def test_rand_augment_is_one_operation_after_the_other(compose):
+def test_rand_augment_applies_its_operations_one_after_the_other(compose):
     both = build(compose("augment=[rand_augment]").augment.rand_augment)
     one = build(
         compose("augment=[rand_augment]", "augment.rand_augment.num_ops=1").augment.rand_augment
@@ -129,22 +129,22 @@ def test_rand_augment_is_one_operation_after_the_other(compose):
     assert torch.equal(one(one(before, None)[0], None)[0], together)
 
 
-def test_a_magnitude_beyond_the_last_bin_is_refused(compose):
+def test_a_magnitude_above_30_is_refused(compose):
     words = ["augment=[rand_augment]", "augment.rand_augment.magnitude=31"]
     augment = build(compose(*words).augment.rand_augment)
     with pytest.raises(UserError, match=r"magnitude=30 or less"):
         augment(image()[None], None)
 
 
-def test_color_jitter_without_strength_is_the_image(compose):
+def test_color_jitter_with_zero_strength_is_the_identity(compose):
     keys = ("brightness", "contrast", "saturation", "hue")
     words = [f"augment.color_jitter.{key}=0" for key in keys]
     jitter = build(compose("augment=[color_jitter]", *words).augment.color_jitter)
     assert torch.equal(jitter(image()[None], None)[0], image()[None])
 
 
-def test_the_order_of_color_jitter_is_drawn(compose):
-    """With factors that hardly differ, two orders would give nearly the same images."""
+def test_color_jitter_draws_the_order_of_its_changes(compose):
+    """Only brightness and saturation are used: two orders with clearly different images."""
     words = ["augment.color_jitter.hue=0", "augment.color_jitter.contrast=0"]
     jitter = build(compose("augment=[color_jitter]", *words).augment.color_jitter)
     orders = set()

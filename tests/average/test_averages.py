@@ -1,4 +1,4 @@
-"""Averaged weights follow their formula and are validated, tested and saved."""
+"""Averaged weights equal their formula and are validated, tested and saved."""
 
 import dataclasses
 
@@ -23,12 +23,12 @@ def test_every_average_is_tested_here():
     assert set(options("average")) == {"none", "ema", "lookahead"}
 
 
-def test_without_an_average_the_evaluated_model_is_the_trained_one(compose):
+def test_with_average_none_the_trained_model_is_evaluated(compose):
     model = nn.Linear(2, 2)
     assert average(compose, "average=none").start(model) is model
 
 
-def test_the_moving_average_is_its_formula_and_forgets_its_start(compose):
+def test_the_moving_average_equals_its_formula_with_a_growing_decay(compose):
     ema = average(compose, "average=ema", "average.decay=0.5")
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).double()
     averaged = ema.start(model)
@@ -47,7 +47,7 @@ def test_the_moving_average_is_its_formula_and_forgets_its_start(compose):
     assert 0 < (averaged[1].running_mean - model[1].running_mean).abs().max() < 1
 
 
-def test_the_average_is_validated_and_saved(tiny, tmp_path):
+def test_the_averaged_weights_are_validated_and_saved(tiny, tmp_path):
     state, fold, recipe = prepared(tiny("model=mlp", "average=ema", "optim.lr=0.01"))
     fit(state, fold, recipe, [Checkpoint(tmp_path)])
     last = state.history[-1].metrics["val/loss"]
@@ -63,19 +63,19 @@ def test_the_average_is_validated_and_saved(tiny, tmp_path):
     ] == pytest.approx(best)
 
 
-def test_an_average_does_not_touch_the_training_itself(tiny, tmp_path):
-    for word in ("none", "ema"):
-        run(tiny("model=mlp", f"average={word}"), tmp_path / word)
+def test_a_moving_average_does_not_change_training(tiny, tmp_path):
+    for choice in ("none", "ema"):
+        run(tiny("model=mlp", f"average={choice}"), tmp_path / choice)
     raw, averaged = (
-        torch.load(tmp_path / word / "checkpoints/last.pt")["model"] for word in ("none", "ema")
+        torch.load(tmp_path / choice / "checkpoints/last.pt")["model"] for choice in ("none", "ema")
     )
     assert all(torch.equal(raw[name], averaged[name]) for name in raw)
-    values = [run_folder.read_result(tmp_path / word)["val"]["loss"] for word in ("none", "ema")]
+    values = [run_folder.read_result(tmp_path / name)["val"]["loss"] for name in ("none", "ema")]
     assert values[0] != values[1]
 
 
-def test_lookahead_changes_the_training_and_knows_the_number_of_steps(tiny):
-    """Of 48 examples in batches of 16 three steps an epoch; the last one calls the weights back."""
+def test_lookahead_resets_the_weights_at_the_last_step(tiny):
+    """48 examples in batches of 16 are 3 steps an epoch; the last step resets the weights."""
     words = ["model=mlp", "model.norm=batch", "average=lookahead", "average.every=100"]
     state, fold, recipe = prepared(tiny(*words, "max_epochs=1.7"))
     plain, *_ = prepared(tiny(*words))
@@ -89,7 +89,7 @@ def test_lookahead_changes_the_training_and_knows_the_number_of_steps(tiny):
     assert not torch.equal(plain.model.output.weight, state.model.output.weight)
 
 
-def test_lookahead_resumes_from_a_checkpoint_bit_for_bit(tiny, tmp_path):
+def test_lookahead_resumes_from_a_checkpoint_to_the_same_weights(tiny, tmp_path):
     from dlcourse.train.checkpoint import restore
 
     cfg = tiny("model=mlp", "average=lookahead", "average.every=2", "average.power=3")

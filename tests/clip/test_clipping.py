@@ -11,31 +11,31 @@ from dlcourse.engine.instantiate import build
 from dlcourse.train.fit import fit
 
 
-def test_every_clipping_has_a_formula():
+def test_every_clipping_has_a_reference():
     assert ROWS.keys() == set(options("clip"))
 
 
 @pytest.mark.parametrize("name", ["norm", "value", "agc"])
-def test_small_gradients_are_left_alone(name, compose):
+def test_small_gradients_are_not_clipped(name, compose):
     before, after = clipped(compose, name, scale=1e-6)
     assert all((old == new).all() for old, new in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize("name", ["norm", "value", "agc"])
-def test_large_gradients_are_not(name, compose):
+def test_large_gradients_are_clipped(name, compose):
     before, after = clipped(compose, name, scale=10.0)
     assert any((old != new).any() for old, new in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize("name", options("clip"))
-def test_a_parameter_without_a_gradient_is_passed_over(name, compose):
+def test_a_parameter_without_a_gradient_is_skipped(name, compose):
     model = network()
     model[0].weight.grad = None
     build(compose(f"clip={name}").clip)(model)
     assert model[0].weight.grad is None
 
 
-def test_agc_lets_weights_at_zero_move():
+def test_agc_allows_a_gradient_for_zero_weights():
     layer = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
     nn.init.zeros_(layer[0].weight)
     layer[0].weight.grad = torch.ones(2, 3)
@@ -43,7 +43,7 @@ def test_agc_lets_weights_at_zero_move():
     torch.testing.assert_close(layer[0].weight.grad.norm(dim=1), torch.full((2,), 1e-5))
 
 
-def test_agc_leaves_the_last_linear_layer_as_it_is():
+def test_agc_does_not_clip_the_last_linear_layer():
     model = network()
     before = gradients(model)
     agc(model, clipping=1e-6, eps=1e-3)
@@ -54,7 +54,7 @@ def test_agc_leaves_the_last_linear_layer_as_it_is():
 @pytest.mark.parametrize(
     "words", [["clip=norm"], ["clip=value", "clip.max_value=0.01"], ["clip=agc"]]
 )
-def test_clipping_changes_a_run(words, tiny):
+def test_clipping_changes_the_weights_of_a_run(words, tiny):
     ends = []
     for more in ([], words):
         names = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=sgd", "max_epochs=1"]

@@ -1,4 +1,4 @@
-"""A backward is checked from the command line, and the page about own layers tells the truth."""
+"""``dlcourse check-gradient``, and the page about own layers is right about it."""
 
 import re
 
@@ -14,7 +14,7 @@ FAST = ["data.examples=100", "max_epochs=1", "runtime=cpu", "observe=[history]"]
 
 @pytest.fixture
 def check(monkeypatch, capsys):
-    """Return a function from words to the exit status and what is printed."""
+    """Return a function from options to the exit status and what is printed."""
 
     def checked(*words: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["dlcourse check-gradient"])
@@ -33,21 +33,21 @@ def errors(text: str) -> list[float]:
 
 
 @pytest.mark.parametrize("seed", ["seed=0", "seed=1"])
-def test_the_worked_example_is_right(seed, check):
+def test_the_backward_of_the_worked_example_passes(seed, check):
     status, text = check(seed)
     assert status == 0
     assert len(errors(text)) == 3
     assert max(errors(text)) < 1e-8
 
 
-def test_a_slip_in_its_backward_is_found_in_every_argument_behind_it(check):
+def test_a_wrong_factor_in_its_backward_is_found_in_every_argument(check):
     status, text = check("wrong=true")
     assert status == 1
     assert min(errors(text)) > 0.1
     assert "The backward is wrong" in text
 
 
-def test_torchs_own_functions_can_be_checked_and_where_there_is_no_number_it_says_so(check):
+def test_functions_of_torch_can_be_checked_and_a_nan_fails(check):
     assert check("function=torch.linalg.det", "shapes=4x4")[0] == 0
     status, text = check("function=torch.log", "shapes=4x4")
     assert status == 1
@@ -67,17 +67,17 @@ def test_torchs_own_functions_can_be_checked_and_where_there_is_no_number_it_say
         ("wrong=maybe", "true or false"),
     ],
 )
-def test_a_wrong_word_gets_one_message(word, named, check):
+def test_a_wrong_option_gets_one_message(word, named, check):
     with pytest.raises(UserError, match=re.escape(named)):
         check(word)
 
 
-def test_wrong_is_for_the_example_alone(check):
+def test_wrong_true_is_only_for_the_worked_example(check):
     with pytest.raises(UserError, match="own example"):
         check("wrong=true", "function=torch.cos", "shapes=3")
 
 
-def test_the_files_and_commands_of_the_page_work(command, tmp_path, monkeypatch, check):
+def test_the_files_and_commands_of_docs_own_layer_md_work(command, tmp_path, monkeypatch, check):
     blocks = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
     for text in (text for language, text in blocks if language):
         path = tmp_path / text.splitlines()[0].removeprefix("# ")
@@ -94,7 +94,7 @@ def test_the_files_and_commands_of_the_page_work(command, tmp_path, monkeypatch,
         assert ended.returncode == 0, ended.stderr
 
 
-def test_what_the_page_says_of_a_forgotten_term(tmp_path, monkeypatch, check):
+def test_the_page_names_the_error_of_a_forgotten_term(tmp_path, monkeypatch, check):
     code = next(text for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
     (tmp_path / "my_slip.py").write_text(code.replace("(gradient - through_size)", "gradient"))
     monkeypatch.syspath_prepend(tmp_path)

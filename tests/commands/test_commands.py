@@ -1,4 +1,4 @@
-"""The scripts read what runs leave behind."""
+"""The commands that read finished runs: evaluate, predict and collect."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ SMALL = ["data.examples=200", "max_epochs=8", "model=mlp"]
 
 @pytest.fixture
 def trained(tiny, tmp_path):
-    """Return the folder of a run that knows its digits a little."""
+    """Return the folder of a run that has learned to classify some digits."""
     run(tiny("optim.lr=0.01", *SMALL), tmp_path / "run")
     return tmp_path / "run"
 
@@ -26,14 +26,14 @@ def folds(tiny, tmp_path):
     return tmp_path / "run"
 
 
-def test_evaluate_prints_the_figures_of_the_result(trained, command):
+def test_evaluate_prints_the_values_of_the_result(trained, command):
     ended = command(f"run={trained}", script="scripts/evaluate.py")
     result = json.loads((trained / "result.json").read_text())
-    expected = [f"test/{name} {figure}" for name, figure in result["test"].items()]
+    expected = [f"test/{name} {value}" for name, value in result["test"].items()]
     assert ended.stdout.splitlines() == expected
 
 
-def test_evaluate_measures_every_fold_and_a_fold_by_itself(folds, command):
+def test_evaluate_measures_all_folds_or_a_single_one(folds, command):
     ended = command(f"run={folds}", script="scripts/evaluate.py")
     results = [json.loads((folds / f"fold{i}/result.json").read_text()) for i in range(2)]
     for number, result in enumerate(results):
@@ -64,7 +64,7 @@ def digits_as_files(compose, folder, count=20):
 
 
 @pytest.mark.parametrize("kind", ["trained", "folds"])
-def test_predict_names_classes_and_probabilities(kind, request, compose, command, tmp_path):
+def test_predict_writes_the_class_and_all_probabilities(kind, request, compose, command, tmp_path):
     folder = request.getfixturevalue(kind)
     classes = digits_as_files(compose, tmp_path / "images")
     ended = command(f"run={folder}", f"images={tmp_path / 'images'}", script="scripts/predict.py")
@@ -81,7 +81,7 @@ def test_predict_names_classes_and_probabilities(kind, request, compose, command
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "hinge"])
-def test_predict_asks_the_folds_as_one_like_the_result(loss, tiny, compose, command, tmp_path):
+def test_predict_combines_the_folds_like_the_result(loss, tiny, compose, command, tmp_path):
     words = ["split=kfold", "split.folds=2", "model=mlp", "optim.lr=0.01", f"loss={loss}"]
     run(tiny(*words), tmp_path / "run")
     classes = digits_as_files(compose, tmp_path / "images", 360)
@@ -93,7 +93,7 @@ def test_predict_asks_the_folds_as_one_like_the_result(loss, tiny, compose, comm
     assert result["ensemble"]["accuracy"] == hits / 360
 
 
-def test_predict_writes_a_new_file_and_no_old_one(trained, compose, command, tmp_path):
+def test_predict_writes_a_new_file_and_never_overwrites_one(trained, compose, command, tmp_path):
     image = next(iter(digits_as_files(compose, tmp_path / "images", 1)))
     words = [f"run={trained}", f"images={image}", "csv=out.csv"]
     assert command(*words, script="scripts/predict.py").returncode == 0
@@ -131,7 +131,7 @@ def test_predict_writes_a_new_file_and_no_old_one(trained, compose, command, tmp
         ("../benchmarks/bare_resnet", ["folder=no/such"], "no/such/train"),
     ],
 )
-def test_a_wrong_word_gets_one_message(script, words, named, command):
+def test_a_wrong_option_gets_one_message(script, words, named, command):
     ended = command(*words, script=f"scripts/{script}.py")
     assert ended.returncode == 2
     assert named in ended.stderr
@@ -146,13 +146,13 @@ MODULES = ("__init__", "clone", "document", "machine", "markdown", "nets", "opti
     "program",
     sorted(str(path.relative_to(ROOT)) for path in PROGRAMS if path.stem not in MODULES),
 )
-def test_every_script_explains_itself(program, command):
+def test_every_script_has_help(program, command):
     ended = command("--help", script=program)
     assert ended.returncode == 0
     assert program in ended.stdout.replace("benchmarks/benchmark.py", program)
 
 
-def test_collect_ranks_by_validation_and_shows_what_varies(tiny, command, tmp_path):
+def test_collect_ranks_by_validation_and_shows_the_options_that_vary(tiny, command, tmp_path):
     for rate in (0.0001, 0.01):
         run(tiny(*SMALL, f"optim.lr={rate}"), tmp_path / f"runs/{rate}")
     run(tiny(*SMALL, "split=kfold", "split.folds=2"), tmp_path / "runs/folds")
@@ -178,7 +178,7 @@ def test_collect_ranks_by_validation_and_shows_what_varies(tiny, command, tmp_pa
         assert (tmp_path / "runs" / name).stat().st_size > 100
 
 
-def test_collect_writes_where_it_is_told_and_over_nobodys_file(trained, command, tmp_path):
+def test_collect_writes_the_named_files_and_never_overwrites_one(trained, command, tmp_path):
     words = ["run", "csv=a.csv", "markdown=a.md", "latex=a.tex", "plots=drawn"]
     assert command(*words, script="scripts/collect.py").returncode == 0
     assert {path.name for path in tmp_path.glob("a.*")} == {"a.csv", "a.md", "a.tex"}

@@ -1,4 +1,4 @@
-"""Completion with Tab: what bash is offered for a line."""
+"""Completion with Tab: the candidates for a line, in Python and in a real bash."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ from dlcourse.commands.completion import BASH, candidates
         ("dlcourse train nothing_like_it", set()),
     ],
 )
-def test_the_words_that_can_follow_are_offered(line, offered):
+def test_a_line_is_completed_with_the_options_that_match(line, offered):
     assert set(candidates(line)) == offered
 
 
@@ -48,6 +48,6 @@ def complete_in_bash(folder, line: str) -> list[str]:
     return ended.stdout.split()
 
 
-def test_bash_asks_the_command_and_offers_its_reply(tmp_path):
+def test_bash_offers_what_the_command_replies(tmp_path):
     assert complete_in_bash(tmp_path, "dlcourse train model=alex") == ["alexnet"]
     assert complete_in_bash(tmp_path, "dlcourse sh") == ["show", "shapes"]

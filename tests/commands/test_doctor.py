@@ -1,4 +1,4 @@
-"""The doctor: measures the user's own words, tries changes, writes nothing."""
+"""``dlcourse doctor``: measures a command, tries changes to it, writes nothing."""
 
 import sys
 
@@ -15,7 +15,7 @@ FACTS = {"streamed": False, "examples": 1000, "cpu": True, "threads": 1, "images
 
 @pytest.fixture
 def examine(tmp_path, data_root, monkeypatch, capsys):
-    """Return a function that examines words in this process and returns what is printed."""
+    """Return a function that runs the doctor in this process and returns what it prints."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(doctor, "Worker", SameProcess)
     monkeypatch.setattr(doctor, "SECONDS", 0.01)
@@ -31,7 +31,7 @@ def examine(tmp_path, data_root, monkeypatch, capsys):
     return run
 
 
-def test_it_measures_a_command_and_tries_what_applies(examine):
+def test_it_measures_a_command_and_tries_the_changes_that_apply(examine):
     output = examine("model=mlp", "batch_size=32", "augment=[crop]", "augment.crop.padding=2",
                    "max_epochs=3", "schedule=cosine")  # fmt: skip
     assert "parameters, batch 32, cpu" in output
@@ -45,7 +45,7 @@ def test_it_measures_a_command_and_tries_what_applies(examine):
     assert "What to change:" in output
 
 
-def test_a_change_that_cannot_be_is_named(examine):
+def test_no_other_batch_size_is_tried_for_a_full_batch_optimizer(examine):
     output = examine("model=mlp", "optim=lbfgs", "batch_size=full")
     assert "batch_size=" not in output
 
@@ -61,11 +61,11 @@ def test_a_change_that_cannot_be_is_named(examine):
         ),
     ],
 )
-def test_a_change_takes_the_place_of_words_with_its_keys(words, change, expected):
+def test_a_change_replaces_the_overrides_of_its_keys(words, change, expected):
     assert doctor.with_change(words, change) == expected
 
 
-def test_advice_names_gains_that_are_sure_and_large_enough():
+def test_advice_names_only_gains_that_are_certain_and_large():
     faster = doctor.Change("", ("runtime.precision=bf16",), "weights stay fp32")
     unsure = doctor.Change("", ("runtime.threads=2",), "the same")
     cost = doctor.Change("without augmentation", ("augment=[]",))
@@ -77,12 +77,12 @@ def test_advice_names_gains_that_are_sure_and_large_enough():
 @pytest.mark.parametrize(
     ("phase", "named"), [("validation", "split.fraction"), ("observers", "observe=[history]")]
 )
-def test_advice_names_what_takes_much_of_an_epoch(phase, named):
+def test_advice_names_the_option_of_a_phase_that_takes_much_of_an_epoch(phase, named):
     (line,) = doctor.advice({}, PHASES | {phase: 5.0}, FACTS)
     assert line.startswith(named)
 
 
-def test_waiting_for_images_is_advised_on_where_they_are_read_anew():
+def test_advice_on_waiting_for_images_is_given_only_for_streamed_images():
     phases = PHASES | {"data": 5.0}
     facts = FACTS | {"streamed": True, "gibibytes": 1.21}
     assert doctor.advice({}, phases, FACTS) == []

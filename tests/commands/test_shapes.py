@@ -1,4 +1,4 @@
-"""The table of a model's layers, from the words of train.py and nothing else."""
+"""``dlcourse shapes``: the table of a model's layers, from the overrides of a run alone."""
 
 import re
 
@@ -11,7 +11,7 @@ from dlcourse.schema.facts import example_shape
 
 @pytest.fixture
 def shapes(monkeypatch, capsys, tmp_path):
-    """Return a function from words to what the script prints, run where there are no data."""
+    """Return a function from overrides to what the command prints, where no data exist."""
     monkeypatch.chdir(tmp_path)
 
     def printed(*words: str) -> str:
@@ -23,7 +23,7 @@ def shapes(monkeypatch, capsys, tmp_path):
     return printed
 
 
-def test_lenets_table_and_totals(shapes):
+def test_lenets_table_and_totals_are_right(shapes):
     text = shapes("batch_size=100")
     row = next(line for line in text.splitlines() if "features.3" in line)
     cells = re.split(r"\s*[│|]\s*", row.strip("│ "))
@@ -43,32 +43,32 @@ def test_lenets_table_and_totals(shapes):
     assert "416,520 multiply-adds forward for one example" in text
     assert "largest receptive field: 16 pixels" in text
     weights, saved = 61_706 * 4 / 1024, 47.0
-    forward = 4 * (784 + 4704 + 1176) + 8 * 1176  # image, maps, pooled maps and where they were
+    forward = 4 * (784 + 4704 + 1176) + 8 * 1176  # image, maps, pooled maps and their indices
     in_use, training = re.findall(r"memory for a batch of 100 in \w+: ([\d.]+) MiB", text)
     assert forward / 1024 == pytest.approx(35.2, abs=0.1)
     assert float(in_use) == pytest.approx((weights + 100 * 35.2) / 1024, abs=0.1)
     assert float(training) == pytest.approx((4 * weights + 100 * saved) / 1024, abs=0.1)
 
 
-def test_downloads_and_memory_are_not_needed_for_a_large_net_on_large_images(shapes):
+def test_a_large_net_on_large_images_needs_no_download_and_no_memory(shapes):
     text = shapes("data=cifar10", "data.size=224", "model=alexnet", "batch_size=full", "optim=sgd")
     assert "AlexNet: 3 x 224 x 224 in, 10 out" in text
     assert "largest receptive field: 195 pixels" in text
     assert "a batch of 40,000 in training" in text
 
 
-def test_what_is_frozen_does_not_learn_and_an_average_is_counted(shapes):
+def test_frozen_parameters_are_not_trained_and_averaged_weights_count(shapes):
     text = shapes("optim.freeze=[features.*]", "average=ema")
     assert "61,706 parameters, of which 59,134 learn" in text
     assert "averaged weights 241.0 KiB" in text
 
 
-def test_an_optimizer_with_a_search_of_its_own_says_that_its_state_is_not_known(shapes):
+def test_the_state_of_lbfgs_is_reported_as_unknown(shapes):
     assert "the optimizer's state is not known" in shapes("optim=lbfgs", "model=linear")
 
 
 @pytest.mark.parametrize("name", ["moons", "sine"])
-def test_made_up_data_are_made(name, shapes):
+def test_generated_data_are_generated_for_their_shape(name, shapes):
     text = shapes(f"data={name}")
     assert "largest receptive field" not in text
     assert {"moons": "MLP: 2 in, 2 out", "sine": "MLP: 1 in, 1 out"}[name] in text
@@ -77,13 +77,13 @@ def test_made_up_data_are_made(name, shapes):
 @pytest.mark.parametrize(
     "more", [[], ["data.size=16", "data.channels=3"], ["data.reconstruct=true"]]
 )
-def test_the_shapes_known_beforehand_are_those_of_the_data(more, compose):
+def test_the_shape_known_before_loading_is_that_of_the_data(more, compose):
     cfg = compose("data=digits", *more)
     dataset = load_data(cfg)
     assert example_shape(cfg) == (dataset.input_shape, dataset.output_size)
 
 
-def test_the_classes_known_beforehand_are_those_of_the_sources(compose):
+def test_the_number_of_classes_known_before_loading_is_that_of_the_source(compose):
     from dlcourse.data.emnist import PART_CLASSES
 
     config = compose("data=emnist")
@@ -103,12 +103,12 @@ def test_the_classes_known_beforehand_are_those_of_the_sources(compose):
         (["-m", "model=lenet,mlp"], "-m is not for shapes"),
     ],
 )
-def test_a_wrong_word_gets_one_message(words, named, command):
+def test_a_wrong_option_gets_one_message(words, named, command):
     ended = command(*words, script="scripts/shapes.py")
     assert ended.returncode == 2
     assert named in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_a_nested_run_trains_on_what_both_kinds_of_folds_leave():
+def test_a_nested_run_trains_on_the_data_outside_its_outer_and_inner_fold():
     assert training_share({"split": {"outer": 5, "inner": 4}}, 100) == 60

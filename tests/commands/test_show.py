@@ -1,4 +1,4 @@
-"""The contact sheet: drawn from the same words as a run, and never over an old one."""
+"""The contact sheet: drawn from the overrides of a run, each time into a new folder."""
 
 import sys
 
@@ -14,7 +14,7 @@ from dlcourse.core import Dataset, Split
 
 @pytest.fixture
 def show(tmp_path, data_root, monkeypatch):
-    """Return a function that runs the script in an empty folder and returns its figures."""
+    """Return a function that runs ``dlcourse show`` in an empty folder and returns its figure."""
     monkeypatch.chdir(tmp_path)
     figures, write = [], sheet.write_sheet
 
@@ -57,7 +57,7 @@ def test_a_sheet_has_a_row_for_each_example_and_a_column_for_each_draw(show, tmp
     assert reader.Tags()["images"] == ["contact_sheet"]
 
 
-def test_the_first_column_is_the_data_and_the_draws_are_what_training_sees(show, compose):
+def test_the_first_column_is_the_data_and_the_others_are_augmented_as_in_training(show, compose):
     from dlcourse.engine.datasets import load_data
 
     images = load_data(compose()).train.inputs[:, 0]
@@ -68,7 +68,7 @@ def test_the_first_column_is_the_data_and_the_draws_are_what_training_sees(show,
         assert torch.equal(after, before.flip(-1))
 
 
-def test_the_seed_chooses_and_the_same_seed_shows_the_same(show, tmp_path):
+def test_the_same_seed_draws_the_same_sheet_and_another_seed_another(show, tmp_path):
     words = ["augment=affine", "examples=2", "draws=2"]
     first, again, other = (shown(show(*words, f"seed={seed}")) for seed in (1, 1, 2))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
@@ -76,7 +76,7 @@ def test_the_seed_chooses_and_the_same_seed_shows_the_same(show, tmp_path):
     assert len(list((tmp_path / "outputs/show").iterdir())) == 3
 
 
-def test_mixed_targets_are_told_in_shares(show):
+def test_mixed_targets_are_labelled_in_percent(show):
     names = below(show("augment=mixup", "examples=4", "draws=3"))
     mixed = [name for name in names if "%" in name]
     assert len(mixed) == 12
@@ -107,7 +107,7 @@ def test_points_are_drawn_as_points(words, show):
         (["--config-dir", "no/such"], "no/such"),
     ],
 )
-def test_a_wrong_word_gets_one_message(words, named, show, capsys, tmp_path):
+def test_a_wrong_option_gets_one_message(words, named, show, capsys, tmp_path):
     with pytest.raises(SystemExit) as ended:
         show(*words)
     assert ended.value.code == 2
@@ -121,7 +121,7 @@ def made_up(monkeypatch, dataset):
     monkeypatch.setattr(dlcourse.engine.datasets, "load_data", lambda cfg: dataset)
 
 
-def test_images_in_colour_and_mixed_values_are_shown(show, monkeypatch):
+def test_colour_images_and_mixed_regression_targets_are_shown(show, monkeypatch):
     images = torch.randint(256, (20, 3, 30, 40), dtype=torch.uint8)
     part = Split(images, torch.arange(20.0).view(-1, 1))
     made_up(monkeypatch, Dataset("angles", part, part))
@@ -131,7 +131,7 @@ def test_images_in_colour_and_mixed_values_are_shown(show, monkeypatch):
     assert any(not float(name).is_integer() for name in below(figure))
 
 
-def test_a_table_of_many_features_gets_a_message(show, capsys, monkeypatch):
+def test_a_table_of_many_features_is_refused_with_a_message(show, capsys, monkeypatch):
     part = Split(torch.zeros(20, 5), torch.zeros(20, 1))
     made_up(monkeypatch, Dataset("wide", part, part))
     with pytest.raises(SystemExit) as ended:
@@ -140,7 +140,7 @@ def test_a_table_of_many_features_gets_a_message(show, capsys, monkeypatch):
     assert "a table of 5 features" in capsys.readouterr().err
 
 
-def test_the_script_explains_itself(show, capsys):
+def test_the_command_has_help(show, capsys):
     with pytest.raises(IndexError):  # no figure was drawn
         show("--help")
     assert "dlcourse show" in capsys.readouterr().out

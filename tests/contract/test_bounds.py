@@ -1,4 +1,4 @@
-"""What ``bounds`` allows can be run: its smallest and largest values work, or get one message."""
+"""The smallest and largest values that the bounds allow train, or get one message."""
 
 import math
 
@@ -16,8 +16,8 @@ from dlcourse.schema.validate import GROUPS, check
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import train_epoch
 
-MANY = 5000  # larger whole numbers would only take time and memory
-ELSEWHERE = (*NEED_FILES, "torchvision", "from_run")  # want files or a download
+MANY = 5000  # larger whole numbers only take time and memory
+ELSEWHERE = (*NEED_FILES, "torchvision", "from_run")  # need files or a download
 CHOICES = [
     (group, option)
     for group in GROUPS
@@ -28,7 +28,7 @@ CHOICES = [
 
 
 def edges(kind: object, *, largest: bool) -> list:
-    """Return the values at the edges of a kind."""
+    """Return the smallest and, where asked for, the largest values that the bounds allow."""
     if isinstance(kind, Numbers):
         ends = edges(kind.each, largest=largest)
         return [[end] * length for end in ends for length in {kind.shortest, min(kind.longest, 2)}]
@@ -47,7 +47,7 @@ def keys_of(cfg: DictConfig, group: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
-def test_a_number_at_the_edge_trains_or_is_refused_in_one_message(group, option, compose):
+def test_a_number_at_its_limit_trains_or_is_refused_with_one_message(group, option, compose):
     words = ["max_epochs=2", *needs(group, option), word(group, option)]
     if group not in ("data", "model") and option not in ("closed_form", "whitening"):
         words.append("model=mlp")
@@ -63,7 +63,7 @@ def test_a_number_at_the_edge_trains_or_is_refused_in_one_message(group, option,
                 state, fold, recipe = prepared(cfg)
                 values = train_epoch(state, fold, recipe)
             except (UserError, DivergedError):
-                continue  # said in one message
+                continue  # refused with one message
             values |= evaluate(state.averaged, fold.val, fold.standardize, recipe, "val")
             assert math.isfinite(values["train/loss"]), f"{key}={value}"
             assert "val/loss" in values

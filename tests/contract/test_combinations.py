@@ -8,7 +8,7 @@ from dlcourse.layer import image
 from dlcourse.schema import facts
 from dlcourse.schema.validate import RULES, check
 
-WRONG = [  # the words, and what the message must name
+WRONG = [  # the overrides, and what the message must name
     (["optim=gd", "batch_size=32"], ["optim=gd", "batch_size=full"]),
     (["optim=lbfgs", "batch_size=32"], ["optim=lbfgs", "batch_size=full"]),
     (["model=cascade", "batch_size=32"], ["model=cascade", "batch_size=full"]),
@@ -89,19 +89,19 @@ WRONG = [  # the words, and what the message must name
 
 
 @pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))
-def test_a_wrong_combination_is_one_message_with_its_key_and_what_to_type(words, named):
+def test_a_wrong_combination_gets_one_message_with_its_key_and_what_to_type(words, named):
     with pytest.raises(UserError) as caught:
         check(composed(*words))
     message = str(caught.value)
     assert "\nType " in message
-    for word in named:
-        assert word in message
+    for part in named:
+        assert part in message
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_every_rule_has_a_command_above_that_breaks_it(rule):
+def test_every_rule_is_broken_by_a_command_of_this_list(rule):
     assert any(list(rule(composed(*words))) for words, _ in WRONG)
 
 
-def test_images_count_as_small_alike_before_and_after_torch_is_imported():
+def test_the_checks_and_the_models_agree_on_which_images_are_small():
     assert facts.SMALL_IMAGE == image.SMALL

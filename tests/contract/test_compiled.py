@@ -1,7 +1,7 @@
-"""A compiled model does what the model itself does, whatever trains it.
+"""A compiled model trains as the eager one, with every optimizer.
 
-Compiling takes seconds to a minute for each model, so that all of it is a sweep of its own:
-``python -m pytest -m compiled``. What every run of the tests looks at costs milliseconds.
+Compiling takes seconds to a minute for each model, so these tests run separately:
+``python -m pytest -m compiled``. The tests without this mark cost milliseconds.
 """
 
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ class NoEqualFloats(TorchDispatchMode):
 
 
 def differentiate(state: State, fold: Fold, recipe, examples: int = 8) -> dict[str, torch.Tensor]:
-    """Return the gradient of every weight on some examples, by name."""
+    """Return the gradient of every weight, by name, on the first examples."""
     state.model.train()
     inputs, targets = fold.train.inputs[:examples], fold.train.targets[:examples]
     torch.manual_seed(0)
@@ -48,7 +48,7 @@ def differentiate(state: State, fold: Fold, recipe, examples: int = 8) -> dict[s
 
 
 def of_a_design(compose, model: str, *words: str):
-    """Return the config of a slim model on the digits."""
+    """Return the config of a narrow model on the digits."""
     more = [f"model={model}", "runtime=cpu", "data.examples=60", "observe=[]", "max_epochs=2"]
     cfg = narrow(compose("data=digits", *more, *words))
     if "dropout" in cfg.model:
@@ -59,21 +59,21 @@ def of_a_design(compose, model: str, *words: str):
 
 
 @pytest.mark.parametrize("model", DESIGNS.values())
-def test_no_gradient_of_a_model_asks_whether_two_floats_are_equal(model, compose):
+def test_no_gradient_of_a_model_compares_floats_for_equality(model, compose):
     made = prepared(of_a_design(compose, model))
     with NoEqualFloats():
         assert differentiate(*made)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_no_gradient_of_a_loss_or_penalty_asks_whether_two_floats_are_equal(loss, compose):
+def test_no_gradient_of_a_loss_or_penalty_compares_floats_for_equality(loss, compose):
     penalties = f"regularizer=[{','.join(options('regularizer'))}]"
     made = prepared(of_a_design(compose, "mlp", f"loss={loss}", penalties))
     with NoEqualFloats():
         assert differentiate(*made)
 
 
-def test_the_gradient_of_amax_does_ask_that():
+def test_the_gradient_of_amax_compares_floats_for_equality():
     maps = torch.randn(2, 3, 4, requires_grad=True)
     with NoEqualFloats(), pytest.raises(AssertionError, match="floats are compared"):
         maps.amax(2).sum().backward()
@@ -81,7 +81,7 @@ def test_the_gradient_of_amax_does_ask_that():
 
 @contextmanager
 def compiled_by(backend: str):
-    """Let models be compiled by one of PyTorch's backends, and draw dropout masks as without it."""
+    """Compile models with one of PyTorch's backends; dropout masks are those of eager mode."""
     from torch._inductor import config
 
     torch._dynamo.reset()
@@ -92,7 +92,7 @@ def compiled_by(backend: str):
 
 
 def both(cfg) -> tuple[tuple, tuple]:
-    """Return state, fold and recipe of a config twice: as it is, and with a compiled model."""
+    """Return state, fold and recipe of a config twice: eager, and with a compiled model."""
     plain = prepared(cfg)
     cfg.runtime.compile = True
     compiled = prepared(cfg)
@@ -114,7 +114,7 @@ def leave_kinks(model: nn.Module) -> None:
 
 
 def gradients(model: str, precision: str, backend: str, compose) -> tuple[dict, dict]:
-    """Return the gradients of a model as it is, and compiled."""
+    """Return the gradients of a model, eager and compiled."""
     with compiled_by(backend):
         made = both(of_a_design(compose, model, f"runtime.precision={precision}"))
         for state, *_ in made:
@@ -123,7 +123,7 @@ def gradients(model: str, precision: str, backend: str, compose) -> tuple[dict, 
 
 
 def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
-    """Return the largest distance of two gradients, by the norm of all of the first."""
+    """Return the largest distance of two gradients, relative to the norm of all of the first."""
     assert one.keys() == other.keys()
     whole = torch.stack([gradient.norm() for gradient in one.values()]).norm()
     return max(((other[name] - one[name]).norm() / whole).item() for name in one)
@@ -139,7 +139,7 @@ def train(state: State, fold: Fold, recipe, steps: int = 3) -> None:
 
 
 def compare_training(optim: str, backend: str, compose) -> float:
-    """Return how far apart the weights end, in units of the way that they went."""
+    """Return the distance of the final weights, relative to their distance from the start."""
     words = [*WORDS_OF.get(optim, ["model=mlp", "model.dropout=0.2"]), f"optim={optim}"]
     cfg = compose("data.examples=60", "runtime=cpu", "observe=[]", *words)
     with compiled_by(backend):
@@ -157,23 +157,23 @@ WORDS_OF = {
 }
 
 
-@pytest.mark.parametrize("optim", ["adam", "lbfgs", "sam"])  # the last two run it several times
-def test_an_optimizer_moves_a_traced_model_like_the_model_itself(optim, compose):
+@pytest.mark.parametrize("optim", ["adam", "lbfgs", "sam"])  # two call the model more than once
+def test_an_optimizer_updates_a_traced_model_like_the_eager_one(optim, compose):
     assert compare_training(optim, "aot_eager", compose) < 1e-5
 
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("optim", options("optim"))
-def test_an_optimizer_moves_a_compiled_model_like_the_model_itself(optim, compose):
+def test_an_optimizer_updates_a_compiled_model_like_the_eager_one(optim, compose):
     rounding = 0.1 if optim == "lbfgs" else 1e-3  # its line search branches on the last bits
     assert compare_training(optim, "inductor", compose) < rounding
 
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("model", DESIGNS.values())
-def test_a_compiled_model_has_the_gradients_of_the_model_itself(model, compose):
+def test_a_compiled_model_has_the_gradients_of_the_eager_one(model, compose):
     exact, compiled = gradients(model, "fp64", "inductor", compose)
     assert distance(exact, compiled) < EXACT
-    for precision in ("fp32", "bf16"):  # compiled it rounds otherwise, and not more
+    for precision in ("fp32", "bf16"):  # the compiled model rounds differently, not more
         rounded, compiled = gradients(model, precision, "inductor", compose)
         assert distance(exact, compiled) < 3 * distance(exact, rounded) + 1e-5, precision

@@ -1,4 +1,4 @@
-"""Every file in ``configs/`` keeps the house's rules: it is found here by listing the folder."""
+"""Every file in ``configs/`` follows the rules for configs; files are found by listing folders."""
 
 import inspect
 import shlex
@@ -41,14 +41,14 @@ def of_values(metric: str) -> bool:
 
 
 def word(group: str, option: str) -> str:
-    """Return what chooses an option on the command line."""
+    """Return the override that chooses an option."""
     if group == "metric" and option != "accuracy" and not of_values(option):
         return f"metric=[accuracy,{option}]"  # accuracy is the default monitor
     return f"{group}=[{option}]" if group in MULTIPLE else f"{group}={option}"
 
 
 def needs(group: str, option: str) -> list[str]:
-    """Return what else must be typed because the choice is not for every run."""
+    """Return the other overrides that a choice needs because it does not fit every run."""
     if group == "metric" and of_values(option):
         return ["data=sine"]
     if option == "group_kfold":
@@ -58,7 +58,7 @@ def needs(group: str, option: str) -> list[str]:
 
 
 def a_run(folder):
-    """Make what the checks take for a finished run."""
+    """Make a folder that the checks accept as a finished run."""
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints/best.pt").touch()
     return folder
@@ -92,19 +92,19 @@ IMAGE_MODELS = [
 NODES = [(path.parent.name, path.stem, node) for path in FILES for node in nodes(path)]
 
 
-def test_every_group_has_a_folder_in_three_places():
+def test_every_group_has_a_package_a_config_folder_and_tests():
     import dlcourse
 
     package = dlcourse.__path__[0]
     for group in set(GROUPS) - {"runtime"}:
         contract = import_module(f"dlcourse.{group}").__doc__
-        assert contract, f"{package}/{group} says nothing of its contract"
+        assert contract, f"{package}/{group} has no docstring with its contract"
         assert (CONFIGS / group).is_dir()
         assert (CONFIGS.parent / "tests" / group).is_dir()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_config_begins_with_what_it_is_and_a_command_that_is_in_order(path, compose, tmp_path):
+def test_a_config_starts_with_a_description_and_a_command_that_works(path, compose, tmp_path):
     lines = path.read_text().splitlines()
     header = [line for line in lines if line.startswith("#") and "@package" not in line]
     assert len(header[0]) > 20
@@ -124,7 +124,7 @@ def test_a_config_begins_with_what_it_is_and_a_command_that_is_in_order(path, co
 
 
 def planned(words: list[str]):
-    """Return what a sweep's words mean, every job composed and checked."""
+    """Return the plan of a sweep, with every job composed and checked."""
     from dlcourse.schema.compose import compose_job
     from dlcourse.sweep.plan import make_plan
     from dlcourse.sweep.search_space import read_spaces
@@ -179,7 +179,7 @@ def test_the_keys_of_a_users_own_choice_are_not_checked(compose):
 
 
 def without_bounds(group: str, name: str, node: dict) -> list[str]:
-    """Return what is missing in the table of bounds for a choice, each with the line to add."""
+    """Return the keys of a choice that the table of bounds lacks, each with the line to add."""
     prefix = f"{group}.{name}" if group in MULTIPLE else group
     found = []
     for key, value in leaves(node, prefix, private=False):
@@ -192,7 +192,7 @@ def without_bounds(group: str, name: str, node: dict) -> list[str]:
 
 
 def without_facts(group: str, name: str, node: dict) -> list[str]:
-    """Return what a choice does not declare and should, with the line to add."""
+    """Return the facts that a choice must declare and does not, each with the line to add."""
     return [
         f"{group}={name} does not declare {fact}: {FACTS[fact].what}.\n"
         f"Add to configs/{group}/{name}.yaml _facts_: {{{fact}: <{FACTS[fact].kind}>}}"
@@ -201,7 +201,7 @@ def without_facts(group: str, name: str, node: dict) -> list[str]:
 
 
 @pytest.mark.parametrize(("group", "name", "node"), NODES)
-def test_every_number_word_and_flag_has_bounds(group, name, node):
+def test_every_value_of_a_choice_has_bounds_that_allow_it(group, name, node):
     missing = without_bounds(group, name, node)
     assert not missing, "\n".join(missing)
     prefix = f"{group}.{name}" if group in MULTIPLE else group
@@ -225,7 +225,7 @@ def test_choices_that_share_a_target_declare_the_same_facts(target):
     assert all(one == facts[0] for one in facts)
 
 
-def test_what_a_new_choice_lacks_is_found(tmp_path):
+def test_missing_bounds_and_facts_of_a_new_choice_are_found(tmp_path):
     """The control: a loss without facts, with an option that only another group has."""
     path = tmp_path / "loss/focal.yaml"
     path.parent.mkdir()
@@ -272,7 +272,7 @@ def outside(bounds) -> list:
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key not in ANY_TEXT])
-def test_a_value_out_of_bounds_is_refused_with_its_key(key):
+def test_a_value_out_of_bounds_is_refused_with_its_key_and_an_example(key):
     from dlcourse.schema.validate import check_key
 
     bounds = bounds_of(key)
@@ -308,7 +308,7 @@ TRAINABLE = [
 
 @pytest.mark.parametrize(("group", "option"), TRAINABLE)
 def test_every_choice_trains(group, option, tiny, tmp_path):
-    model = "lenet" if group == "optim" else "mlp"  # filters have a memory order of their own
+    model = "lenet" if group == "optim" else "mlp"  # some optimizers treat filters differently
     words = [f"model={model}", *needs(group, option), word(group, option), "max_epochs=1"]
     if option == "from_run":
         run(tiny("model=mlp", "max_epochs=1"), tmp_path / "first")
@@ -319,7 +319,7 @@ def test_every_choice_trains(group, option, tiny, tmp_path):
     if option == "gd":
         cfg.data.examples = 30
     if option == "gates":
-        cfg.data.examples = None  # there are but four
+        cfg.data.examples = None  # there are only four
     for key in {"folds", "outer", "inner", "repeats"} & set(cfg.split):
         cfg.split[key] = 2
     best = run(cfg, tmp_path / "run")
@@ -343,7 +343,7 @@ def test_a_metric_reports_the_values_that_it_declares(name, compose):
 
 
 @pytest.mark.parametrize("name", IMAGE_MODELS)
-def test_the_smallest_image_of_a_model_is_the_smallest_it_takes(name, compose):
+def test_the_declared_smallest_image_is_the_smallest_that_the_model_takes(name, compose):
     from dlcourse.engine.instantiate import build
 
     model, size = (
@@ -355,7 +355,7 @@ def test_the_smallest_image_of_a_model_is_the_smallest_it_takes(name, compose):
         model((1, size - 1, size - 1), 10)
 
 
-def test_the_sizes_that_check_knows_are_those_of_the_data(compose):
+def test_the_sizes_known_to_the_checks_are_those_of_the_data(compose):
     from dlcourse.engine.datasets import load_data
 
     dataset = load_data(compose("data=digits"))

@@ -1,4 +1,4 @@
-"""All JSON is written by one function, and every reader can read it."""
+"""All JSON is written by one function and is standard: no NaN, no Infinity."""
 
 import ast
 import json
@@ -36,12 +36,12 @@ def refuse(constant):
     raise AssertionError(f"{constant} is not JSON")
 
 
-def test_nothing_but_durable_writes_json():
+def test_only_atomic_files_writes_json():
     writers = [path.name for path in SOURCES if writes_json(path.read_text())]
     assert writers == ["atomic_files.py"]
 
 
-def test_the_search_sees_every_way_to_write_it():
+def test_every_way_to_write_json_is_found():
     for source in ("import json\njson.dump(1, f)", "import json\nx = json.dumps(1)",
                    "from json import dumps"):  # fmt: skip
         assert writes_json(source)
@@ -60,7 +60,7 @@ def test_values_that_are_not_finite_become_null(content):
     assert json.loads(atomic_files.to_json(content), parse_constant=refuse) == expected(content)
 
 
-def test_an_undefined_metric_is_null_in_the_file_and_nan_where_it_is_read(tmp_path):
+def test_an_undefined_metric_is_null_in_the_file_and_nan_when_read(tmp_path):
     fold = {"name": "fold0", "val": {"loss": 0.5, "ap": math.nan}}
     result = {"best": math.nan, "test": {"ap": math.inf, "loss": 1.0}, "folds": [fold],
               "device": None}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Every model trains on every data set it can take, with every activation, norm and pooling."""
+"""Every model trains on every data set that fits it, with every activation, norm and pooling."""
 
 import csv
 
@@ -22,11 +22,11 @@ from dlcourse.schema.bounds import ACTIVATION_NAMES, NORM_NAMES, POOL_NAMES
 from dlcourse.schema.facts import fact
 from dlcourse.schema.validate import check
 
-NARROW = {"width": 8, "hidden": 16}  # so that the largest nets cost milliseconds
+NARROW = {"width": 8, "hidden": 16}  # the largest nets then cost milliseconds
 VIT = {"width": 24, "hidden": 16, "heads": 3, "depth": 2}
 DATA = options("data")
 MODELS = options("model")
-WORDS = {
+VALUES = {
     "activation": (*ACTIVATION_NAMES, "leaky_relu:0.2", "maxout:3"),
     "norm": NORM_NAMES, "pool": POOL_NAMES,
     "dropout": (0.0, 0.5),
@@ -40,11 +40,11 @@ REFUSED = (("norm", "instance"), ("activation", "maxout"))  # by some models
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory, data_root):
-    """Return a folder with a little of every data set, made of the digits of scikit-learn."""
+def all_data(tmp_path_factory, data_root):
+    """Return a folder with a small version of every data set, made of scikit-learn's digits."""
     from sklearn.datasets import load_digits
 
-    root = tmp_path_factory.mktemp("shelf")
+    root = tmp_path_factory.mktemp("all_data")
     digits = torch.from_numpy(load_digits().images[:200] * 255 / 16).byte()
     grey = digits.repeat_interleave(3, 1).repeat_interleave(3, 2)  # (200, 24, 24)
     grey = torch.nn.functional.pad(grey, [2] * 4).unsqueeze(1)  # (200, 1, 28, 28)
@@ -70,11 +70,11 @@ def shelf(tmp_path_factory, data_root):
 
 
 @pytest.fixture(scope="session")
-def composed(shelf):
-    """Return a function from words to a config of a run on that shelf."""
+def composed(all_data):
+    """Return a function from overrides to the config of a run on these data."""
 
     def from_words(*words: str) -> DictConfig:
-        more = [f"data.root={shelf}", "runtime=cpu", "observe=[]"]
+        more = [f"data.root={all_data}", "runtime=cpu", "observe=[]"]
         more += ["data.folder=images"] if "data=image_folder" in words else []
         return OmegaConf.create(conftest.composed(*words, *more))
 
@@ -90,7 +90,7 @@ def dataset(composed):
 
 
 def narrow(cfg: DictConfig) -> DictConfig:
-    """Return a config whose model is a slim one of the same design."""
+    """Return a config with a narrow model of the same class."""
     cfg = cfg.copy()
     if "residual" in cfg.model:
         cfg.model.widths = [8, 8, 8]
@@ -101,7 +101,7 @@ def narrow(cfg: DictConfig) -> DictConfig:
 
 
 def two_steps(cfg: DictConfig, dataset, examples: int = 4) -> torch.nn.Module:
-    """Take two training steps as the loop takes them; return the model if it has learned."""
+    """Take two training steps as the loop does; check that they change the model; return it."""
     some = torch.linspace(0, len(dataset.train) - 1, examples).long()  # of several classes
     train = dataset.train.subset(some)
     runtime = build_node(cfg.runtime)()
@@ -123,7 +123,7 @@ def two_steps(cfg: DictConfig, dataset, examples: int = 4) -> torch.nn.Module:
 
 
 def fits(cfg: DictConfig) -> bool:
-    """Return whether the checks before torch let a config pass."""
+    """Return whether a config passes the checks that need no torch."""
     try:
         check(OmegaConf.to_container(cfg))
     except UserError:
@@ -132,7 +132,7 @@ def fits(cfg: DictConfig) -> bool:
 
 
 def together(composed, model: str, data: str) -> DictConfig:
-    """Return the config of a model on a data set, as if both had been typed."""
+    """Return the config that ``data=... model=...`` composes."""
     if "@package _global_" in (CONFIGS / f"model/{model}.yaml").read_text():
         return composed(f"data={data}", f"model={model}")
     cfg = composed(f"data={data}")  # composing takes longer than most of the steps
@@ -142,7 +142,7 @@ def together(composed, model: str, data: str) -> DictConfig:
 
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("model", MODELS)
-def test_a_model_trains_two_steps_on_every_data_set_it_can_take(model, data, composed, dataset):
+def test_a_model_trains_two_steps_on_every_data_set_that_fits_it(model, data, composed, dataset):
     cfg = together(composed, model, data)
     if fits(cfg):
         own = load_data(cfg) if cfg.data.reconstruct else dataset(data)
@@ -167,28 +167,28 @@ for name in MODELS:
 
 
 @pytest.mark.parametrize("model", DESIGNS.values())
-def test_a_design_trains_with_every_word_of_every_option(model, composed, dataset):
+def test_a_model_class_trains_with_every_value_of_every_option(model, composed, dataset):
     base = narrow(together(composed, model, "cifar10"))
     if base.model.get("depth", 0) >= 20:
         base.model.depth = 8
     own = load_data(base) if base.data.reconstruct else dataset("cifar10")
-    for key, words in WORDS.items():
-        for word in words if key in base.model else ():
+    for key, values in VALUES.items():
+        for value in values if key in base.model else ():
             cfg = base.copy()
-            cfg.model[key] = word
+            cfg.model[key] = value
             if key == "activation" and "activation" in cfg.init:
-                cfg.init.activation = word
+                cfg.init.activation = value
             if fits(cfg):
                 two_steps(cfg, own)
             else:
-                assert (key, word.split(":")[0]) in REFUSED, "a word that no rule may refuse"
+                assert (key, value.split(":")[0]) in REFUSED, "a value that no rule may refuse"
 
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("model", DESIGNS.values())
-def test_a_design_trains_on_a_gpu(model, precision, composed, dataset):
+def test_a_model_class_trains_on_a_gpu(model, precision, composed, dataset):
     cfg = narrow(together(composed, model, "digits"))
     cfg.runtime.device, cfg.runtime.precision = "cuda", precision
     own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
@@ -196,7 +196,7 @@ def test_a_design_trains_on_a_gpu(model, precision, composed, dataset):
 
 
 @pytest.mark.parametrize("model", DESIGNS.values())
-def test_a_design_trains_in_half_precision_with_weights_that_stay_whole(model, composed, dataset):
+def test_a_model_class_trains_in_bf16_with_float32_weights(model, composed, dataset):
     cfg = narrow(together(composed, model, "digits"))
     cfg.runtime.precision = "bf16"
     own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
@@ -208,8 +208,8 @@ def test_a_design_trains_in_half_precision_with_weights_that_stay_whole(model, c
     "model",
     [name for name in DESIGNS.values() if option_facts("model", name).get("smallest_image")],
 )
-def test_every_norm_leaves_something_of_two_of_the_smallest_images(model, composed):
-    """Where a norm averages over a single value, nothing is left of it, or torch refuses."""
+def test_with_every_norm_the_outputs_for_the_smallest_images_depend_on_the_images(model, composed):
+    """A norm over a single value gives 0 for every image, or torch refuses it."""
     base = narrow(together(composed, model, "digits"))
     if base.model.get("depth", 0) >= 20:
         base.model.depth = 8
@@ -233,10 +233,10 @@ def test_every_norm_leaves_something_of_two_of_the_smallest_images(model, compos
         (5, ["batch_size=2"], True),
     ],
 )
-def test_a_batch_norm_that_would_see_one_example_is_refused_before_training(
+def test_a_batch_norm_with_a_batch_of_one_example_is_refused_before_training(
     examples, words, trains, composed, tmp_path
 ):
-    """As many rows are held back as there are to train on; a last one alone joins a batch."""
+    """Each part has ``examples`` rows; a last batch of one row is merged with the one before."""
     rows = [f"{n},{n % 3},{n % 2}" for n in range(3 * examples)]
     (tmp_path / "table.csv").write_text("\n".join(["a,b,target", *rows, ""]))
     own = ["data=csv", "data.test_fraction=0.34", "split.fraction=0.5", "model.norm=batch"]

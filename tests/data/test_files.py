@@ -1,4 +1,4 @@
-"""Data on disk: complete downloads, detection of damage, and a user's own images."""
+"""Data on disk: downloads, checksums, damaged files, caches, and a user's own images."""
 
 import gzip
 import hashlib
@@ -26,7 +26,7 @@ from dlcourse.data.mnist import kmnist, mnist
 from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 
-# torchvision leaves its connection open when a download breaks off
+# torchvision leaves its connection open when a download is interrupted
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning"),  # torchvision 0.26
@@ -38,7 +38,7 @@ def md5(content: bytes) -> str:
 
 
 def cifar_archive(folder: str, files: dict[str, bytes]) -> bytes:
-    """Return the archive in which CIFAR's files come."""
+    """Return a tar archive like CIFAR's."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, content in files.items():
@@ -50,7 +50,7 @@ def cifar_archive(folder: str, files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture
 def server():
-    """Serve whatever is put into the returned dict on this machine; ``break_after`` cuts it off."""
+    """Serve the contents of the returned dict over HTTP; each file is cut at ``break_after``."""
     served: dict = {"break_after": None, "requests": 0}
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -84,7 +84,7 @@ def server():
 
 @pytest.fixture
 def small_mnist(server, monkeypatch):
-    """Let torchvision find a small MNIST on the local server; return the server's content."""
+    """Point torchvision to a small MNIST on the local server; return the server's dict."""
     import torchvision.datasets
 
     files = idx_files()
@@ -124,7 +124,7 @@ def test_a_start_from_the_cache_does_not_import_torchvision(small_mnist, tmp_pat
     assert not any(name.startswith("torchvision") for name in sys.modules)
 
 
-def test_an_interrupted_download_leaves_nothing_under_a_final_name(small_mnist, tmp_path):
+def test_an_interrupted_download_leaves_no_file(small_mnist, tmp_path):
     small_mnist["break_after"] = 50
     with pytest.raises(UserError, match=r"(?s)could not be downloaded.*data\.root"):
         load(tmp_path)
@@ -147,13 +147,13 @@ def test_a_failed_download_names_the_server_and_the_remedy(small_mnist, tmp_path
         load(tmp_path)
 
 
-def test_without_permission_nothing_is_downloaded(small_mnist, tmp_path):
+def test_with_download_false_nothing_is_downloaded(small_mnist, tmp_path):
     with pytest.raises(UserError, match=r"data\.download is false"):
         load(tmp_path, download=False)
     assert small_mnist["requests"] == 0
 
 
-def test_files_that_lie_there_are_used_and_a_damaged_one_is_named(small_mnist, tmp_path):
+def test_existing_files_are_used_and_a_damaged_one_is_named(small_mnist, tmp_path):
     raw = tmp_path / "MNIST/raw"
     raw.mkdir(parents=True)
     for name, content in idx_files().items():
@@ -169,7 +169,7 @@ def test_files_that_lie_there_are_used_and_a_damaged_one_is_named(small_mnist, t
     assert small_mnist["requests"] == 0
 
 
-def test_a_damaged_cache_is_named_and_made_again(small_mnist, tmp_path, caplog):
+def test_a_damaged_cache_is_named_and_rebuilt(small_mnist, tmp_path, caplog):
     first = load(tmp_path)
     cache = tmp_path / ".dlcourse/mnist.pt"
     content = bytearray(cache.read_bytes())
@@ -182,7 +182,7 @@ def test_a_damaged_cache_is_named_and_made_again(small_mnist, tmp_path, caplog):
     assert atomic_files.load_checked(cache)["train"][CACHED_IMAGES].shape == (20, 1, 28, 28)
 
 
-def test_where_no_cache_can_be_kept_a_warning_says_so(tmp_path, caplog):
+def test_a_cache_that_cannot_be_written_gives_a_warning(tmp_path, caplog):
     (tmp_path / ".dlcourse").write_text("a file in the way")
     with caplog.at_level(logging.WARNING):
         assert cached(tmp_path, "numbers", lambda: {"one": 1}) == {"one": 1}
@@ -230,7 +230,7 @@ def test_cifar_is_downloaded_and_read(name, labels, server, tmp_path, monkeypatc
 
 @pytest.fixture
 def small_kmnist(server, monkeypatch):
-    """Let torchvision find a small KMNIST on the local server; return the server's content."""
+    """Point torchvision to a small KMNIST on the local server; return the server's dict."""
     import torchvision.datasets
 
     zipped = {f"{name}.gz": gzip.compress(content) for name, content in idx_files().items()}
@@ -245,7 +245,7 @@ def load_kmnist(root, **options):
     return kmnist(root=root, seed=0, **{"size": 28, "channels": 1, "download": True, **options})
 
 
-def test_files_without_known_sums_are_downloaded_and_read(small_kmnist, tmp_path):
+def test_files_without_known_checksums_are_downloaded_and_read(small_kmnist, tmp_path):
     dataset = load_kmnist(tmp_path)
     assert dataset.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
     assert (len(dataset.train), len(dataset.test)) == (20, 10)
@@ -287,7 +287,7 @@ IMAGE_FILE, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
     ],
     ids=["empty", "cut header", "text", "labels", "cut", "longer", "other part", "strange label"],
 )
-def test_a_damaged_file_without_a_known_sum_is_noticed(file, content, message, tmp_path):
+def test_a_damaged_file_without_a_known_checksum_is_refused(file, content, message, tmp_path):
     raw = tmp_path / "KMNIST/raw"
     raw.mkdir(parents=True)
     for name, good in idx_files().items():
@@ -300,7 +300,7 @@ def test_a_damaged_file_without_a_known_sum_is_noticed(file, content, message, t
 
 
 def emnist_files() -> dict[str, bytes]:
-    """Return all parts of a small EMNIST; the letters' labels count from 1."""
+    """Return the files of all parts of a small EMNIST; labels of the part letters start at 1."""
     files = {}
     for part in emnist.PART_CLASSES:
         for name, content in idx_files().items():
@@ -313,7 +313,7 @@ def emnist_files() -> dict[str, bytes]:
 
 @pytest.fixture
 def small_emnist(server, monkeypatch):
-    """Let torchvision find a small EMNIST on the local server; return the server's content."""
+    """Point torchvision to a small EMNIST on the local server; return the server's dict."""
     from torchvision.datasets import EMNIST
 
     buffer = io.BytesIO()
@@ -330,7 +330,7 @@ def load_emnist(root, part):
     return emnist.emnist(root=root, seed=0, part=part, size=28, channels=1, download=True)
 
 
-def test_emnist_is_downloaded_once_for_all_its_parts(small_emnist, tmp_path):
+def test_one_download_of_emnist_serves_all_its_parts(small_emnist, tmp_path):
     letters = load_emnist(tmp_path, "letters")
     requests = small_emnist["requests"]
     assert letters.train.targets.tolist() == [*range(10), *range(10)]
@@ -344,14 +344,14 @@ def test_emnist_is_downloaded_once_for_all_its_parts(small_emnist, tmp_path):
     assert small_emnist["requests"] == 2 * requests
 
 
-def test_the_images_of_emnist_stand_upright(small_emnist, tmp_path):
+def test_the_images_of_emnist_are_upright(small_emnist, tmp_path):
     dataset = load_emnist(tmp_path, "balanced")
-    lying = np.frombuffer(idx_files()[IMAGE_FILE], np.uint8, offset=16).reshape(20, 28, 28)
-    assert np.array_equal(dataset.train.inputs[:, 0], lying.swapaxes(1, 2))
+    transposed = np.frombuffer(idx_files()[IMAGE_FILE], np.uint8, offset=16).reshape(20, 28, 28)
+    assert np.array_equal(dataset.train.inputs[:, 0], transposed.swapaxes(1, 2))
 
 
 @pytest.mark.parametrize("part", emnist.PART_CLASSES)
-def test_the_classes_of_emnist_are_torchvisions(part):
+def test_the_classes_of_emnist_are_those_of_torchvision(part):
     from torchvision.datasets import EMNIST
 
     theirs = [name for name in EMNIST.classes_split_dict[part] if name != "N/A"]
@@ -382,7 +382,7 @@ def test_the_damaged_images_of_notmnist_are_left_out(tmp_path, compose, caplog):
         load_data(compose(*words, "data.damaged=refuse"))
 
 
-def test_a_class_of_damaged_images_alone_is_named(folder, compose):
+def test_a_class_with_only_damaged_images_is_named(folder, compose):
     for path in folder.glob("cat/*.png"):
         path.write_bytes(b"")
     with pytest.raises(UserError, match="No image of cat"):
@@ -411,7 +411,7 @@ def images(compose, folder, *words):
     return load_data(compose("data=image_folder", *words, f"data.root='{folder}'"))
 
 
-def test_a_folder_of_images_is_a_data_set(folder, compose):
+def test_a_folder_of_images_is_read_as_a_data_set(folder, compose):
     dataset = images(compose, folder)
     assert dataset.classes == ("cat", "dog é")
     assert (len(dataset.train), len(dataset.test)) == (16, 4)
@@ -422,7 +422,7 @@ def test_a_folder_of_images_is_a_data_set(folder, compose):
             assert (image.float().mean() > 100) == (target == 0)
 
 
-def test_grey_and_any_size(folder, compose):
+def test_images_can_be_grey_and_of_any_size(folder, compose):
     assert images(compose, folder, "data.channels=1", "data.size=9").input_shape == (1, 9, 9)
 
 
@@ -432,11 +432,11 @@ def test_the_decoded_images_are_cached_until_one_changes(folder, compose):
     paint(folder / "cat/new.png", 250)
     dataset = images(compose, folder)
     assert len(dataset.train) + len(dataset.test) == 21
-    (new,) = (folder / ".dlcourse").glob("*.pt")  # the old one, of the same files, is removed
+    (new,) = (folder / ".dlcourse").glob("*.pt")  # the old cache of these files is removed
     assert new != cache
 
 
-def test_ready_made_parts_are_used_as_such(tmp_path, compose):
+def test_folders_train_val_and_test_are_the_three_parts(tmp_path, compose):
     for part, count in (("train", 6), ("val", 3), ("test", 2)):
         for number in range(count):
             paint(tmp_path / f"{part}/cat/{number}.png", 200)
@@ -450,7 +450,7 @@ def test_ready_made_parts_are_used_as_such(tmp_path, compose):
     assert part.val.tolist() == list(range(12, 18))
 
 
-def test_ready_made_parts_without_validation(tmp_path, compose):
+def test_folders_train_and_test_leave_the_validation_part_to_the_split(tmp_path, compose):
     for part in ("train", "test"):
         for number in range(5):
             paint(tmp_path / f"{part}/cat/{number}.png", 200)
@@ -459,26 +459,26 @@ def test_ready_made_parts_without_validation(tmp_path, compose):
     assert (len(dataset.train), dataset.ready_val, len(dataset.test)) == (10, 0, 10)
 
 
-def test_without_a_test_folder_the_test_part_comes_from_the_training_images_alone(
+def test_without_a_test_folder_the_test_part_is_taken_from_the_training_images_only(
     tmp_path, compose
 ):
     for part, shades in {"train": range(20), "val": range(100, 110)}.items():
         for shade in shades:
             paint(tmp_path / part / "ab"[shade % 2] / f"{shade}.png", shade)
     dataset = images(compose, tmp_path, "data.channels=1")
-    learned, tested = (
+    train, test = (
         {image.max().item() for image in split.inputs} for split in (dataset.train, dataset.test)
     )
     assert dataset.ready_val == 10
     assert [image.max().item() for image in dataset.train.inputs[-10:]] == sorted(
         range(100, 110), key=lambda shade: shade % 2
     )
-    assert len(tested) == 4
-    assert max(tested) < 20
-    assert not learned & tested
+    assert len(test) == 4
+    assert max(test) < 20
+    assert not train & test
 
 
-def test_a_class_that_is_not_trained_on_is_named(tmp_path, compose):
+def test_a_test_class_without_training_images_is_named(tmp_path, compose):
     for place in ("train/cat", "train/dog", "test/cat", "test/bird"):
         paint(tmp_path / place / "1.png", 9)
     with pytest.raises(UserError, match="bird"):
@@ -492,12 +492,12 @@ def test_a_damaged_image_is_named(folder, compose):
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
-def test_images_of_every_kind_are_read(mode, folder, compose):
+def test_images_of_every_colour_mode_are_read(mode, folder, compose):
     paint(folder / "cat/other.tif", 255, mode=mode)
     assert len(images(compose, folder).train) == 17
 
 
-def test_sixteen_bits_of_grey_are_scaled_and_not_cut(tmp_path):
+def test_a_16_bit_grey_image_is_scaled_to_8_bits_and_not_clipped(tmp_path):
     from dlcourse.data.image_file import read_image
 
     Image.fromarray(np.full((8, 8), 32_896, dtype=np.uint16)).save(tmp_path / "deep.png")

@@ -14,7 +14,7 @@ def random_images(count, channels, height, width):
     return torch.randint(256, (count, channels, height, width), dtype=torch.uint8)
 
 
-def test_grey_is_pillows_to_the_last_bit():
+def test_grey_values_equal_pillows():
     images = random_images(4, 3, 200, 200)
     for ours, image in zip(luma(images), images, strict=True):
         theirs = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).convert("L")
@@ -22,7 +22,7 @@ def test_grey_is_pillows_to_the_last_bit():
 
 
 @pytest.mark.parametrize("size", [5, 17, 28, 41, 64])
-def test_resizing_is_pillows_but_for_rounding(size):
+def test_resizing_equals_pillows_up_to_rounding(size):
     images = random_images(3, 1, 28, 28)
     for ours, image in zip(convert(images, size, 1), images, strict=True):
         theirs = Image.fromarray(image[0].numpy()).resize((size, size), Image.Resampling.BILINEAR)
@@ -31,7 +31,7 @@ def test_resizing_is_pillows_but_for_rounding(size):
 
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 3), (3, 1), (3, 3)])
 @pytest.mark.parametrize("size", [6, 9])
-def test_every_size_and_both_numbers_of_channels_can_be_had(before, after, size):
+def test_images_are_converted_to_any_size_and_to_1_or_3_channels(before, after, size):
     images = random_images(CHUNK + 3, before, 6, 6)
     converted = convert(images, size, after)
     assert converted.shape == (CHUNK + 3, after, size, size)
@@ -48,7 +48,7 @@ def test_images_of_the_right_size_are_not_copied():
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", ["digits", "kmnist"])
-def test_a_data_set_follows_its_options(name, channels, tmp_path, compose):
+def test_a_data_set_has_the_size_and_channels_of_its_options(name, channels, tmp_path, compose):
     raw = tmp_path / "KMNIST/raw"
     raw.mkdir(parents=True)
     for file, content in idx_files().items():

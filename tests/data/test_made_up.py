@@ -1,4 +1,4 @@
-"""Generated data sets: gates, blobs, circles, spirals, linear functions."""
+"""Generated data sets (gates, blobs, circles, spirals, linear functions), and diabetes."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from dlcourse.errors import UserError
 from dlcourse.train.fit import fit
 
 
-def test_the_truth_table_is_every_part_at_once(compose):
+def test_train_validation_and_test_part_of_a_gate_are_its_truth_table(compose):
     cfg = compose("data=gates", "data.gate=and")
     dataset = load_data(cfg)
     (part,) = split_training_data(cfg, dataset)
@@ -22,7 +22,7 @@ def test_the_truth_table_is_every_part_at_once(compose):
         assert split.targets.tolist() == [0, 0, 0, 1]
 
 
-ONE_THREAD = ("runtime=cpu", "runtime.threads=1")  # for four examples
+ONE_THREAD = ("runtime=cpu", "runtime.threads=1")  # enough for four examples
 
 
 def best_accuracy(cfg) -> float:
@@ -35,13 +35,13 @@ def test_an_mlp_learns_xor(seed, compose):
     assert best_accuracy(compose("data=gates", "data.gate=xor", *ONE_THREAD, f"seed={seed}")) == 1
 
 
-def test_a_linear_model_learns_or_and_not_xor(compose):
+def test_a_linear_model_learns_or_but_not_xor(compose):
     words = ("data=gates", "model=linear", "optim.lr=0.1", *ONE_THREAD)
     assert best_accuracy(compose(*words, "data.gate=or")) == 1
     assert best_accuracy(compose(*words, "data.gate=xor")) <= 0.75
 
 
-def test_overrides_win_over_the_defaults_of_the_gates(compose):
+def test_typed_overrides_replace_the_defaults_of_the_gates(compose):
     cfg = compose("data=gates", "model=perceptron")
     assert cfg.model._target_.endswith("Perceptron")
     assert cfg.batch_size == 1  # the perceptron's own
@@ -55,7 +55,7 @@ def test_circles_without_noise_have_the_given_radii(compose):
     assert dataset.classes == ("outer", "inner")
 
 
-def test_both_parts_of_the_blobs_have_the_same_centres(compose):
+def test_training_and_test_part_of_the_blobs_have_the_same_centres(compose):
     words = ("data.centers=4", "data.std=0.1", "data.train_examples=400", "data.test_examples=399")
     dataset = load_data(compose("data=blobs", *words))
     assert dataset.classes == ("0", "1", "2", "3")
@@ -68,7 +68,7 @@ def test_both_parts_of_the_blobs_have_the_same_centres(compose):
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
-def test_every_arm_of_a_spiral_is_the_first_one_turned(classes, compose):
+def test_every_arm_of_a_spiral_is_the_first_arm_rotated(classes, compose):
     words = (f"data.classes={classes}", f"data.train_examples={20 * classes}", "data.turns=1.5")
     train = load_data(compose("data=spirals", *words)).train
     points = torch.view_as_complex(train.inputs)
@@ -80,7 +80,7 @@ def test_every_arm_of_a_spiral_is_the_first_one_turned(classes, compose):
     assert points.abs().min().item() == pytest.approx(0.5)
 
 
-def test_the_test_points_lie_on_the_same_arms(compose):
+def test_the_test_points_are_on_the_same_arms(compose):
     test = load_data(compose("data=spirals", "data.test_examples=1000")).test
     radius = test.inputs.norm(dim=1)
     angle = 6 * torch.pi * (6.5 - radius) / 6 + torch.pi * test.targets
@@ -90,7 +90,7 @@ def test_the_test_points_lie_on_the_same_arms(compose):
 
 
 @pytest.mark.parametrize("examples", [7, 100, 194])
-def test_points_are_dealt_evenly_to_the_arms(examples, compose):
+def test_the_arms_have_equally_many_points(examples, compose):
     words = ("data.classes=3", f"data.train_examples={examples}", "data.noise=0.5")
     counts = load_data(compose("data=spirals", *words)).train.targets.bincount()
     assert counts.sum() == examples
@@ -104,14 +104,14 @@ def test_fewer_points_than_classes_are_refused(words, compose):
         load_data(compose(f"data={name}", many, "data.train_examples=5"))
 
 
-def test_a_plane_has_as_many_inputs_as_weights(compose):
+def test_the_linear_data_set_has_as_many_inputs_as_weights(compose):
     dataset = load_data(compose("data=linear", "data.weights=[1,-2,3,4]", "data.noise=0"))
     assert dataset.input_shape == (4,)
     exact = dataset.test.inputs @ torch.tensor([1.0, -2.0, 3.0, 4.0]) + 1
     torch.testing.assert_close(dataset.test.targets[:, 0], exact)
 
 
-def test_the_patients_are_those_of_the_study(compose):
+def test_the_diabetes_data_have_the_size_and_ranges_of_the_study(compose):
     dataset = load_data(compose("data=diabetes"))
     assert (len(dataset.train), len(dataset.test)) == (353, 89)
     assert dataset.task == "regression"

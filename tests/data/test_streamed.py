@@ -1,4 +1,4 @@
-"""Images that stay on the disk give the same batches and the same weights as in memory."""
+"""Images streamed from disk give the same batches and the same weights as images in memory."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ from dlcourse.errors import UserError
 
 @pytest.fixture
 def images(tmp_path):
-    """Return a folder of 36 images of noise in three classes, darker from class to class."""
+    """Return a folder of 36 noise images in three classes of decreasing brightness."""
     random = np.random.default_rng(0)
     for number in range(36):
         pixels = random.integers(0, 255 - 80 * (number % 3), (20, 24, 3)).astype(np.uint8)
@@ -47,7 +47,7 @@ def whole(split):
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_a_streamed_part_holds_the_pixels_of_one_in_memory(part, images, compose):
+def test_a_streamed_part_has_the_pixels_of_one_in_memory(part, images, compose):
     kept = getattr(loaded(compose, images, 1), part)
     streamed = getattr(loaded(compose, images, 0), part)
     assert type(kept) is Split
@@ -62,13 +62,13 @@ def test_a_streamed_part_holds_the_pixels_of_one_in_memory(part, images, compose
 
 
 @pytest.mark.parametrize("how", ["channel", "pixel", "none", "imagenet", "zca"])
-def test_a_streamed_part_is_standardised_alike(how, images, compose):
+def test_a_streamed_part_has_the_same_mean_and_scale(how, images, compose):
     first, second = (standardize(loaded(compose, images, memory).train, how) for memory in (1, 0))
     assert torch.equal(first.mean, second.mean)
     assert torch.equal(first.scale, second.scale)
 
 
-def test_training_from_the_disk_by_workers_ends_with_the_weights_of_training_in_memory(
+def test_training_from_disk_with_workers_ends_with_the_weights_of_training_in_memory(
     images, compose, tmp_path, caplog
 ):
     for name, memory, workers in (("kept", 1, 0), ("streamed", 0, 2)):
@@ -81,13 +81,13 @@ def test_training_from_the_disk_by_workers_ends_with_the_weights_of_training_in_
     assert "data.memory=0" in caplog.text
 
 
-def test_folds_and_fewer_examples_are_taken_from_streamed_images_too(images, compose, tmp_path):
+def test_cross_validation_and_fewer_examples_work_with_streamed_images(images, compose, tmp_path):
     more = ["split=stratified_kfold", "split.folds=2", "data.examples=20", "max_epochs=1"]
     run(compose(*words(images, 0), *more), tmp_path / "run")
     assert (tmp_path / "run/fold1/result.json").exists()
 
 
-def test_a_damaged_image_is_named_before_training_even_if_it_is_streamed(images, compose):
+def test_a_damaged_streamed_image_is_named_before_training(images, compose):
     (images / "a/0.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"0\.png"):
         loaded(compose, images, 0)
@@ -98,7 +98,7 @@ def test_reconstruction_needs_the_images_in_memory(images, compose):
         load_data(compose(*words(images, 0), "data.reconstruct=true", "metric=[rmse]"))
 
 
-def test_workers_hand_on_results_in_order_and_errors_as_they_are():
+def test_workers_return_results_in_order_and_raise_their_errors():
     assert list(map_ahead(divmod, [(n, 3) for n in range(20)], 2)) == [
         divmod(n, 3) for n in range(20)
     ]
@@ -106,7 +106,7 @@ def test_workers_hand_on_results_in_order_and_errors_as_they_are():
         list(map_ahead(divmod, [(1, 0)], 2))
 
 
-def test_targets_of_a_reconstruction_are_the_pixels_from_0_to_1(compose):
+def test_targets_of_a_reconstruction_are_the_pixels_scaled_to_0_to_1(compose):
     plain = load_data(compose("data.examples=50"))
     dataset = load_data(compose("data.examples=50", "data.reconstruct=true"))
     assert dataset.task == "regression"

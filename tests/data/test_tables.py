@@ -43,7 +43,7 @@ def rows(dataset):
     return sorted(map(tuple, torch.cat([dataset.train.inputs, dataset.test.inputs]).tolist()))
 
 
-def test_a_table_is_a_data_set(tmp_path):
+def test_a_table_is_read_as_a_data_set(tmp_path):
     dataset = load(tmp_path)
     assert dataset.name == "people"
     assert dataset.classes == ("no", "yes")
@@ -66,7 +66,7 @@ def test_all_other_columns_are_the_features(tmp_path):
     assert dataset.input_shape == (3,)
 
 
-def test_features_come_in_the_order_in_which_they_were_typed(tmp_path):
+def test_features_are_in_the_order_in_which_they_are_typed(tmp_path):
     turned = load(tmp_path, features=["height", "age"])
     assert torch.equal(turned.train.inputs.flip(1), load(tmp_path).train.inputs)
 
@@ -114,7 +114,7 @@ def test_every_separator_is_read(separator, tmp_path):
     ],
     ids=["mark", "windows", "spaces", "quotes", "empty lines", "no last newline", "blank line"],
 )
-def test_tables_of_different_programs_are_read_alike(text, tmp_path):
+def test_tables_as_different_programs_write_them_are_read_the_same(text, tmp_path):
     assert rows(load(tmp_path, text)) == rows(load(tmp_path))
 
 
@@ -180,10 +180,10 @@ WRONG = {
 def test_an_error_in_a_table_names_its_line_and_column(text, options, message, tmp_path):
     with pytest.raises(UserError, match=f"(?s){message}") as caught:
         load(tmp_path, text, **options)
-    assert "\n" in str(caught.value)  # what to do about it stands on a line of its own
+    assert "\n" in str(caught.value)  # the remedy is on its own line
 
 
-def test_an_unused_column_may_hold_anything(tmp_path):
+def test_an_unused_column_may_have_any_content(tmp_path):
     assert rows(load(tmp_path, PEOPLE.replace("Wien", ""))) == rows(load(tmp_path))
 
 
@@ -195,7 +195,7 @@ def test_a_table_is_chosen_from_the_command_line(tmp_path, compose):
 
 
 @pytest.mark.parametrize("cell", ["3", "-0.5", "+1e6", ".5", "1E-300", "0"])
-def test_numbers_are_numbers(cell):
+def test_a_cell_with_a_number_is_read_as_a_number(cell):
     assert is_number(cell)
 
 
@@ -211,7 +211,7 @@ cells = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8
 
 @settings(max_examples=60)
 @given(st.data(), st.sampled_from(sorted(SEPARATORS)), st.integers(2, 5), st.integers(1, 6))
-def test_what_pythons_csv_writes_is_read_back(tmp_path_factory, data, separator, wide, long):
+def test_a_table_of_pythons_csv_is_read_unchanged(tmp_path_factory, data, separator, wide, long):
     header = data.draw(st.lists(cells, min_size=wide, max_size=wide, unique=True))
     table = [data.draw(st.lists(cells, min_size=wide, max_size=wide)) for _ in range(long)]
     path = tmp_path_factory.mktemp("tables") / "table.csv"
@@ -225,7 +225,7 @@ def test_what_pythons_csv_writes_is_read_back(tmp_path_factory, data, separator,
 GROUPED = "x,kind,patient\n" + "".join(f"{n},{'ab'[n % 2]},p{n // 3}\n" for n in range(30))
 
 
-def test_rows_of_a_group_stay_together_and_their_column_is_no_feature(tmp_path):
+def test_rows_of_a_group_are_in_the_same_part_and_their_column_is_no_feature(tmp_path):
     dataset = load(
         tmp_path, GROUPED, target="kind", features=None, group="patient", test_fraction=0.2
     )
@@ -237,7 +237,7 @@ def test_rows_of_a_group_stay_together_and_their_column_is_no_feature(tmp_path):
     assert torch.equal(dataset.groups, patients)  # p0, p1, ... in the order of their names
 
 
-def test_groups_stay_beside_their_examples_where_few_are_kept(tmp_path, compose):
+def test_with_fewer_examples_each_keeps_its_group(tmp_path, compose):
     load(tmp_path, GROUPED, target="kind", features=None, group="patient")
     words = ("data.file=people.csv", "data.target=kind", "data.group=patient", "data.examples=9")
     dataset = load_data(compose("data=csv", *words, f"data.root={tmp_path}"))

@@ -1,4 +1,4 @@
-"""Unusual image files: every reader converts and counts them, or refuses them."""
+"""Unusual image files and tables: each is read and reported, or refused with its name."""
 
 import os
 import struct
@@ -22,7 +22,7 @@ from dlcourse.errors import UserError
 
 SIDE = 16
 RAMP = np.arange(256).reshape(SIDE, SIDE)
-LEFT = np.repeat([[0] * 8 + [255] * 8], SIDE, 0)  # black drawn on the left, white paper
+LEFT = np.repeat([[0] * 8 + [255] * 8], SIDE, 0)  # black on the left, white on the right
 MARK = np.zeros((SIDE, SIDE), np.uint8)
 MARK[:8, :8] = 255  # bright in the upper left
 
@@ -32,7 +32,7 @@ def array(values, kind, **options):
 
 
 def drawn(mode, colour=(0, 0, 0), **options):
-    """Return a writer of an image whose left half is painted, the rest is transparent."""
+    """Return a function that writes an image: left half opaque, right half transparent."""
 
     def write(path):
         image = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
@@ -51,7 +51,7 @@ def palette_of_alpha(path):
 
 
 def keyed(values, key, kind=np.uint8):
-    """Return a writer of a PNG in which one value stands for transparency."""
+    """Return a function that writes a PNG in which one value means transparent."""
     return array(values, kind, transparency=key)
 
 
@@ -93,13 +93,13 @@ def frames(path):
 
 
 def upright(orientation):
-    """Return MARK as EXIF 2.32, table 6, says that it is to be shown."""
+    """Return MARK in the orientation that EXIF 2.32, table 6, prescribes for display."""
     where = {1: MARK, 3: MARK[::-1, ::-1], 6: np.rot90(MARK, -1), 8: np.rot90(MARK)}
     return where[orientation]
 
 
 TEN = np.full((SIDE, SIDE), 10)
-HOLDS = {  # file: (how it is written, the grey that is right, what is said of it)
+HOLDS = {  # file: (function that writes it, expected grey values, note in the log)
     "plain.png": (array(RAMP, np.uint8), RAMP, ""),
     "16 bits.png": (array(RAMP * 257, np.uint16), RAMP, "deep"),
     "16 bits.tif": (array(RAMP * 257, np.uint16), RAMP, "deep"),
@@ -161,7 +161,7 @@ REFUSED = {
 
 
 def folder_with(name, write, top):
-    """Return a folder of train and test images, the first of which holds what is to be read."""
+    """Return a folder of train and test images, with one training image written by ``write``."""
     for place in ("train/b", "test/a", "test/b"):
         (top / place).mkdir(parents=True)
         Image.new("L", (SIDE, SIDE), 7).save(top / place / "1.png")
@@ -228,7 +228,7 @@ def test_every_reader_refuses_an_unknown_range_and_names_the_file(
     assert image_file.shown(name) in str(caught.value)
 
 
-def test_a_report_counts_and_names_files():
+def test_a_note_counts_the_files_and_names_some():
     paths, notes = list("abcdef"), [["deep"], ["deep", "frames"], ["deep"], ["deep"], [], []]
     line = image_file.describe_notes(paths, notes)
     assert line.startswith("4 of 6 images have more than 8 bits")
@@ -236,7 +236,7 @@ def test_a_report_counts_and_names_files():
     assert image_file.describe_notes(paths, [[]] * 6) == ""
 
 
-def test_files_left_out_are_counted_in_one_line(tmp_path, caplog):
+def test_skipped_files_are_counted_in_one_line(tmp_path, caplog):
     top = folder_with("1.png", array(RAMP, np.uint8), tmp_path)
     (top / "train/a/deeper/still").mkdir(parents=True)
     for place in ("train/a/deeper/2.png", "train/a/deeper/still/3.png", "train/4.png",
@@ -245,7 +245,7 @@ def test_files_left_out_are_counted_in_one_line(tmp_path, caplog):
         Image.new("L", (SIDE, SIDE)).save(top / place)
     (top / "train/a/notes.TXT").write_text("no image")
     (top / "train/a/text").write_text("no image")
-    (top / "train/a/Thumbs.db").write_text("of the system")
+    (top / "train/a/Thumbs.db").write_text("a file of the system")
     (top / "train/a/gone.png").symlink_to("nowhere.png")
     for _ in range(2):  # from the files, and from the cache
         caplog.clear()
@@ -268,17 +268,17 @@ def test_links_to_images_and_to_class_folders_are_followed(tmp_path):
     assert data.train.targets.tolist() == [0, 0, 1, 2]
 
 
-def test_a_class_whose_name_is_not_utf8_has_a_name_that_can_be_written(tmp_path):
+def test_a_class_folder_whose_name_is_not_utf8_gets_a_printable_name(tmp_path):
     for folder in (b"caf\xe9", "e\u0301".encode()):
         os.makedirs(os.path.join(os.fsencode(tmp_path), folder))
         for number in range(5):
             image = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), folder)), f"{number}.png")
             Image.new("L", (SIDE, SIDE), number).save(image)
     data = data_set(tmp_path)
-    assert data.classes == (r"caf\xe9", "\u00e9")  # accents of a Mac are composed
+    assert data.classes == (r"caf\xe9", "\u00e9")  # macOS writes accents decomposed
 
 
-def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
+def test_a_folder_without_read_permission_is_named(tmp_path, monkeypatch):
     top = folder_with("1.png", array(RAMP, np.uint8), tmp_path)
 
     def forbidden(path):
@@ -289,7 +289,7 @@ def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
         data_set(top)
 
 
-def test_files_of_a_set_without_permission_are_named(tmp_path, monkeypatch):
+def test_data_files_without_read_permission_are_named(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(b"")
 
     def forbidden(*_, **__):
@@ -300,7 +300,7 @@ def test_files_of_a_set_without_permission_are_named(tmp_path, monkeypatch):
         ensure_files("The set", tmp_path, {"a": "0"}, None)
 
 
-def test_a_cache_is_made_again_when_the_rules_of_reading_change(tmp_path, monkeypatch):
+def test_a_new_version_of_the_image_reader_invalidates_the_cache(tmp_path, monkeypatch):
     top = folder_with("1.png", array(RAMP, np.uint8), tmp_path)
     images, _ = scan.list_images(top)
     before = scan.fingerprint(images)
@@ -312,7 +312,7 @@ def test_a_cache_is_made_again_when_the_rules_of_reading_change(tmp_path, monkey
     assert scan.fingerprint(images) != before
 
 
-def test_damaged_orientation_costs_the_orientation_alone(tmp_path, monkeypatch):
+def test_an_image_with_damaged_exif_is_read_without_its_orientation(tmp_path, monkeypatch):
     Image.fromarray(MARK).save(tmp_path / "1.png")
 
     def broken(image, in_place):
@@ -324,7 +324,7 @@ def test_damaged_orientation_costs_the_orientation_alone(tmp_path, monkeypatch):
     assert notes == ["exif"]
 
 
-def test_a_small_image_of_many_is_read_by_its_own_rules_whatever_came_before(tmp_path):
+def test_an_image_is_read_the_same_after_images_of_other_formats(tmp_path):
     for name in ("alpha.png", "plain.png", "floats.tif"):
         HOLDS[name][0](tmp_path / name)
     for name in ("alpha.png", "plain.png", "floats.tif", "plain.png", "alpha.png"):
@@ -346,7 +346,7 @@ def rows(*cells, header="x,y"):
 @pytest.mark.parametrize(
     ("one", "other"), [("01", "1"), ("1E1", "10"), ("1.50", "1.5"), ("+1", "1"), ("-0", "0")]
 )
-def test_one_number_written_in_two_ways_is_no_class_until_it_is_clear(one, other, tmp_path):
+def test_one_number_written_in_two_ways_as_a_class_is_refused(one, other, tmp_path):
     text = rows(f"1,{one}", f"2,{other}", "3,7")
     message = rf"(?s)column y: .*{one.replace('+', '.')} .*line 2.*are one number.*x{other}"
     with pytest.raises(UserError, match=message):
@@ -357,11 +357,11 @@ def test_one_number_written_in_two_ways_is_no_class_until_it_is_clear(one, other
     assert codes.classes == tuple(sorted((f"x{one}", f"x{other}", "x7")))
 
 
-def test_codes_that_are_not_all_numbers_are_classes_as_they_are_written(tmp_path):
+def test_class_codes_that_are_not_all_numbers_keep_their_spelling(tmp_path):
     assert table(tmp_path, rows("1,01", "2,1", "3,A")).classes == ("01", "1", "A")
 
 
-def test_columns_may_be_called_by_numbers(tmp_path, compose):
+def test_column_names_may_be_numbers(tmp_path, compose):
     text = rows("1.5,7,0", "2.5,8,1", header="0,1,2")
     typed = table(tmp_path, text, target=2, features=[0])
     words = ("data.file=t.csv", "data.target=2", "data.features=[0]", f"data.root={tmp_path}")
@@ -387,7 +387,7 @@ KEEPS = {
 
 
 @pytest.mark.parametrize("name", [*LOSES, *KEEPS])
-def test_a_column_that_loses_digits_is_named_with_a_line(name, tmp_path, caplog):
+def test_a_column_that_loses_digits_in_32_bits_is_named_with_a_line(name, tmp_path, caplog):
     cells = LOSES.get(name) or KEEPS[name]
     for options in ({}, {"task": "regression", "target": "x"}):
         caplog.clear()
@@ -396,7 +396,7 @@ def test_a_column_that_loses_digits_is_named_with_a_line(name, tmp_path, caplog)
         assert said == (name in LOSES)
 
 
-def test_cells_that_stand_for_nothing_and_headers_of_numbers_are_reported(tmp_path, caplog):
+def test_missing_value_codes_and_numeric_headers_are_reported(tmp_path, caplog):
     table(tmp_path, rows("1,NA", "2,b"))
     assert "column y: 6 cells are NA" in caplog.text
     table(tmp_path, rows("5.1,0", "4.9,1", header="5.2,0"), target="0")
@@ -410,7 +410,7 @@ def test_cells_that_stand_for_nothing_and_headers_of_numbers_are_reported(tmp_pa
 @pytest.mark.parametrize(
     "cell", ["2024-01-31", "True", '"1,234"', "1 234", "12:30", "5%", "$5", "0x1F", "1_000"]
 )
-def test_cells_that_are_no_plain_numbers_are_refused_with_line_and_column(cell, tmp_path):
+def test_cells_that_are_not_plain_numbers_are_refused_with_line_and_column(cell, tmp_path):
     text = "x,y\n" + "".join(f"{cell if n == 3 else n},{n % 2}\n" for n in range(9))
     with pytest.raises(UserError, match=r"line 5, column x: .*is not a number"):
         table(tmp_path, text)

@@ -1,4 +1,4 @@
-"""data.standardize=zca: the training part's covariance becomes the identity."""
+"""data.standardize=zca: the covariance of the training part becomes the identity."""
 
 import numpy as np
 import pytest
@@ -25,14 +25,14 @@ from dlcourse.train.evaluate import evaluate
 
 
 def correlated_images(examples=300, shape=(2, 3, 3)):
-    """Return images whose pixels depend on each other, as far as 8 bits can."""
+    """Return 8-bit images with correlated pixels."""
     count = int(np.prod(shape))
     mixed = torch.randn(examples, count) @ torch.randn(count, count)
     return (mixed * 20 + 128).clamp(0, 255).byte().view(examples, *shape)
 
 
 def correlated_features(examples=400):
-    """Return features of very different units and sizes."""
+    """Return correlated features with very different scales and means."""
     mixed = torch.randn(examples, 5) @ torch.randn(5, 5)
     return mixed * torch.tensor([1, 1e4, 1e-2, 1, 7]) + torch.tensor([0, 1e5, 0, 3, -1])
 
@@ -61,7 +61,7 @@ def test_the_covariance_of_the_training_part_becomes_the_identity(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_scikit_learns_whitening_rotated_back(kind):
+def test_zca_equals_scikit_learns_pca_whitening_rotated_back(kind):
     inputs = KINDS[kind]()
     table = inputs.flatten(1).double().numpy()
     if kind == "features":
@@ -72,7 +72,7 @@ def test_it_is_scikit_learns_whitening_rotated_back(kind):
     np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
-def test_epsilon_is_added_to_the_eigenvalues_in_units_of_their_mean():
+def test_epsilon_times_the_mean_eigenvalue_is_added_to_the_eigenvalues():
     inputs = correlated_images()
     values = torch.linalg.eigvalsh(covariance(inputs))
     damped = torch.linalg.eigvalsh(covariance(whiten(part(inputs), 0.1)(inputs)))
@@ -80,7 +80,7 @@ def test_epsilon_is_added_to_the_eigenvalues_in_units_of_their_mean():
     torch.testing.assert_close(damped, expected, atol=1e-4, rtol=1e-3)
 
 
-def test_constant_inputs_become_0_and_equal_inputs_are_allowed():
+def test_constant_inputs_become_0_and_dependent_inputs_stay_finite():
     features = torch.randn(50, 3)
     table = torch.cat([features, features[:, :1] * 3, torch.full((50, 1), 7.0)], 1)
     table = torch.cat([table, torch.zeros(50, 1)], 1)
@@ -92,10 +92,10 @@ def test_constant_inputs_become_0_and_equal_inputs_are_allowed():
     few = correlated_images(examples=5)  # fewer than pixels
     fresh = correlated_images(examples=50)
     assert whiten(part(few), 0.0)(few).isfinite().all()
-    assert whiten(part(few), 0.0)(fresh).abs().max() < 100  # not blown up
+    assert whiten(part(few), 0.0)(fresh).abs().max() < 100  # noise is not amplified without bound
 
 
-def test_validation_data_have_no_part_in_it(compose):
+def test_the_whitening_is_independent_of_the_validation_part(compose):
     cfg = compose("data.standardize=zca", "data.size=8", "data.examples=200", "model=mlp")
     _, fold, _ = prepared(cfg)
     own = whiten(fold.train, cfg.data.zca_epsilon)
@@ -104,7 +104,7 @@ def test_validation_data_have_no_part_in_it(compose):
     assert not torch.equal(fold.standardize.scale, everything.scale)
 
 
-def test_autocast_does_not_round_the_sums_to_bf16():
+def test_autocast_does_not_round_the_whitening_to_bf16():
     inputs = correlated_images()
     map_ = whiten(part(inputs), 0.0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -117,7 +117,7 @@ class Stop(Observer):
         raise KeyboardInterrupt
 
 
-def test_a_run_keeps_its_map_for_evaluation_and_resumes_to_the_same_weights(tiny, tmp_path):
+def test_a_run_stores_its_whitening_and_resumes_to_the_same_weights(tiny, tmp_path):
     cfg = tiny("model=mlp", "data.standardize=zca", "data.size=8", "max_epochs=2")
     run(cfg, tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):
@@ -139,7 +139,7 @@ def test_a_run_keeps_its_map_for_evaluation_and_resumes_to_the_same_weights(tiny
     assert measured["test/loss"] == result["test"]["loss"]
 
 
-def test_weights_of_an_older_run_are_read_with_their_map(tiny, tmp_path):
+def test_an_older_checkpoint_is_read_with_its_standardisation(tiny, tmp_path):
     cfg = tiny("model=mlp", "max_epochs=1")
     run(cfg, tmp_path / "run")
     path = tmp_path / "run/checkpoints/best.pt"
@@ -149,7 +149,7 @@ def test_weights_of_an_older_run_are_read_with_their_map(tiny, tmp_path):
     assert type(load_model(cfg, build(cfg.runtime)(), tmp_path / "run")[1]) is Standardize
 
 
-def test_too_many_inputs_are_refused_before_and_after_the_data_are_read(compose):
+def test_too_many_inputs_are_refused_before_and_after_loading_the_data(compose):
     cfg = compose("data=cifar10", "data.standardize=zca", "data.size=37")
     with pytest.raises(UserError, match=r"4,107\.\n.*data\.size=36 or less"):
         check(without_hydra(cfg))
@@ -161,7 +161,7 @@ def test_too_many_inputs_are_refused_before_and_after_the_data_are_read(compose)
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
 @pytest.mark.parametrize("kind", KINDS)
-def test_on_cuda_it_is_the_same_map(kind):
+def test_the_whitening_on_cuda_equals_that_on_the_cpu(kind):
     inputs = KINDS[kind]()
     here, there = (whiten(part(inputs).to(torch.device(name)), 0.0) for name in ("cpu", "cuda"))
     assert there.scale.device.type == "cuda"

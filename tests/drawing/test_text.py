@@ -1,4 +1,4 @@
-"""Names are drawn letter by letter: no formula, no hidden label, no box for a missing letter."""
+"""Class names are drawn literally: no formula, no hidden label, no box for a missing character."""
 
 import io
 import warnings
@@ -23,11 +23,11 @@ AWKWARD = [
     "x" * 300, "猫", "犬", "日本語の長い名前", "שלום", "हिन्दी", "ไทย", "😀", "é", "\udcff", "[red]",
     "<b>", "&amp;", " ", "",
 ]  # fmt: skip
-"""Class names that matplotlib would read as something else, or has no letters for."""
+"""Class names that matplotlib interprets, or has no characters for."""
 
 
 def full(count):
-    """Return what metrics report of so many classes."""
+    """Return the detailed metrics of ``count`` classes."""
     curve = {"recall": [0.5, 1.0], "precision": [0.5, 0.6]}
     shares = [0.5] * count
     per_class = dict.fromkeys(("precision", "recall", "f1"), shares) | {"support": [1] * count}
@@ -36,7 +36,7 @@ def full(count):
 
 
 def written(figure):
-    """Draw a figure for good; a warning of matplotlib's is an error."""
+    """Render a figure; a warning of matplotlib is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure.savefig(io.BytesIO(), format="png", dpi=20)
@@ -68,7 +68,7 @@ def test_any_class_names_are_drawn_without_a_warning(names):
         written(figure)
 
 
-def test_names_that_a_font_has_are_drawn_as_they_are():
+def test_names_that_the_fonts_can_draw_are_drawn_unchanged():
     names = ["$", "$$", "$x^2$", "_background_", "50 %", "a\\$b"]
     confusion, curves, classes = draw_all(names)
     shown = confusion.axes[0].get_yticklabels()
@@ -80,22 +80,22 @@ def test_names_that_a_font_has_are_drawn_as_they_are():
     assert rows == [f"{name}  (1)" for name in names]
 
 
-def test_a_name_without_a_font_becomes_the_number_of_its_class():
-    letter = "\U000e0100"  # a variation selector, which no font draws by itself
+def test_a_name_that_no_font_can_draw_is_replaced_by_its_class_number():
+    letter = "\U000e0100"  # a variation selector: no font draws it alone
     labels, note = class_labels(["cat", f"{letter}"])
     assert labels == ["cat", "class 1"]
     assert "result.json" in note
     assert class_labels(["cat", "dog"]) == (["cat", "dog"], "")
 
 
-def test_names_that_are_alike_once_shortened_have_their_numbers():
+def test_names_that_are_equal_when_shortened_are_numbered():
     labels, _ = class_labels(["a" * 20 + "b" + "a" * 20, "a" * 20 + "c" + "a" * 20, "dog"])
     assert len(set(labels)) == 3
     assert labels[0].startswith("0 ")
 
 
-def test_letters_are_looked_for_in_every_installed_font():
-    letter = "\u2a74"  # in fonts for formulas that come with matplotlib
+def test_every_installed_font_is_searched_for_a_character():
+    letter = "\u2a74"  # only in matplotlib's fonts for formulas
     assert not is_drawable(letter)
     assert len(families_with({letter})) == 1
     with fonts_for([letter]):

@@ -14,7 +14,7 @@ from dlcourse.errors import UserError
 
 @pytest.fixture
 def trained(tiny, tmp_path):
-    """Return the folder of a LeNet-5 that has learned the digits a little."""
+    """Return the folder of a LeNet-5 trained on the digits."""
     run(tiny("model=lenet"), tmp_path / "first")
     return tmp_path / "first"
 
@@ -39,7 +39,7 @@ def test_the_head_keeps_its_initial_weights_if_the_classes_differ(trained, compo
 
 
 @pytest.mark.parametrize("words", [["model=mlp"], ["model=lenet", "model.norm=batch"]])
-def test_the_weights_of_another_model_are_refused(words, trained, compose):
+def test_weights_of_another_model_are_refused(words, trained, compose):
     model = build(compose(*words).model)((1, 28, 28), 10)
     with pytest.raises(UserError, match="absent"):
         build(compose("init=from_run", f"init.run={trained}").init)(model)
@@ -52,7 +52,7 @@ def test_a_damaged_checkpoint_is_refused(trained, compose):
         build(compose("init=from_run", f"init.run={trained}").init)(model)
 
 
-def test_the_frozen_part_is_constant_and_the_rest_learns(trained, tiny, tmp_path):
+def test_frozen_parameters_stay_and_the_others_are_trained(trained, tiny, tmp_path):
     words = ["model=lenet", "init=from_run", f"init.run={trained}", "optim.freeze=[features.*]"]
     run(tiny(*words), tmp_path / "second")
     before, after = best(trained), torch.load(tmp_path / "second/checkpoints/last.pt")["model"]

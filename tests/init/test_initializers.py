@@ -12,7 +12,7 @@ from dlcourse.init.he_truncated import KEPT
 from dlcourse.layer.activation import gain
 
 FAN_IN, FAN_OUT = 300, 200
-OTHERS = (  # which keep the biases of linear layers, or bring their own
+OTHERS = (  # initializers that do not set the biases of linear layers to 0
     "default", "from_run", "dirac", "whitening",
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ def test_biases_are_zero(name, compose):
 
 
 @pytest.mark.parametrize("name", ["xavier_uniform", "he_uniform", "lecun_uniform"])
-def test_a_uniform_initializer_stays_within_its_limit(name, compose):
+def test_a_uniform_initializer_fills_its_range_and_stays_within_it(name, compose):
     weight = drawn(compose, name, nn.Linear(FAN_IN, FAN_OUT)).weight.detach()
     limit = math.sqrt({
         "xavier_uniform": 6 / (FAN_IN + FAN_OUT), "he_uniform": 6 / FAN_IN,
@@ -48,27 +48,27 @@ def test_uniform_weights_fill_their_range(low, high, compose):
     assert weight.mean().item() == pytest.approx((low + high) / 2, abs=10 * room)
 
 
-def test_a_truncated_normal_has_no_weight_beyond_two_deviations_before_the_cut(compose):
+def test_a_truncated_normal_has_no_weight_beyond_two_standard_deviations(compose):
     weight = drawn(compose, "he_truncated", nn.Linear(FAN_IN, FAN_OUT)).weight.detach()
-    limit = 2 * math.sqrt(2 / FAN_IN) / 0.87962566  # the number that Keras prints
+    limit = 2 * math.sqrt(2 / FAN_IN) / 0.87962566  # the constant of Keras
     assert pytest.approx(0.87962566, abs=1e-8) == KEPT
     assert limit * 0.99 < weight.abs().max() <= limit * (1 + 1e-6)
     whole = drawn(compose, "he_normal", nn.Linear(FAN_IN, FAN_OUT)).weight.detach()
     assert whole.abs().max() > limit * 1.3
 
 
-def test_the_gain_follows_the_models_activation(compose):
+def test_the_gain_is_that_of_the_models_activation(compose):
     for name in ("he_normal", "he_truncated"):
         layer = drawn(compose, name, nn.Linear(FAN_IN, FAN_OUT), "model.activation=tanh")
         assert layer.weight.var().item() == pytest.approx(gain("tanh") ** 2 / FAN_IN, rel=0.03)
 
 
-def test_a_model_without_an_activation_takes_relus_gain(compose):
+def test_a_model_without_an_activation_has_the_gain_of_relu(compose):
     assert compose("init=he_normal", "model=linear").init.activation == "relu"
 
 
 @pytest.mark.parametrize("name", ["zeros", "constant"])
-def test_equal_weights_never_part(name, compose):
+def test_equal_initial_weights_stay_equal(name, compose):
     net = drawn(compose, name, nn.Sequential(nn.Linear(4, 5), nn.Sigmoid(), nn.Linear(5, 3)))
     descent = torch.optim.SGD(net.parameters(), lr=0.5)
     inputs, targets = torch.randn(32, 4), torch.randint(3, (32,))
@@ -78,7 +78,7 @@ def test_equal_weights_never_part(name, compose):
         descent.step()
     hidden = net[0].weight.detach()
     assert (hidden[0] - hidden).abs().max() < 1e-6
-    assert hidden.abs().max() > 0.01, "they have moved, together"
+    assert hidden.abs().max() > 0.01, "the weights are trained, all equally"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_equal_weights_never_part(name, compose):
         ("normal", 0, 1e-10),
     ],
 )
-def test_a_deep_relu_net_keeps_its_signal_under_he_and_loses_it_under_small_weights(
+def test_a_deep_relu_net_keeps_its_variance_with_he_and_loses_it_with_smaller_weights(
     name, low, high, compose
 ):
     layers = [layer for _ in range(20) for layer in (nn.Linear(256, 256), nn.ReLU())]

@@ -1,4 +1,4 @@
-"""The first layer whitens the training images of its own fold, once."""
+"""The first layer whitens the training images of its fold, once before training."""
 
 import pytest
 import torch
@@ -20,25 +20,25 @@ SMALL = [
 ]  # fmt: skip
 
 
-def answers(layer, images):
-    """Return the mean of all products of two answers (filters, filters), without the biases."""
+def second_moments(layer, images):
+    """Return the mean products of the outputs of two filters (filters, filters), without bias."""
     maps = F.conv2d(images, layer.weight)  # (N, filters, H, W)
     rows = maps.movedim(1, 3).flatten(0, 2)
     return (rows.T @ rows / len(rows)).detach()
 
 
-def test_the_answers_of_the_first_filters_are_uncorrelated_and_of_unit_size(tiny):
+def test_the_outputs_of_the_first_filters_have_the_identity_as_second_moments(tiny):
     state, fold, _ = prepared(tiny(*SMALL, "init.eps=1e-9"))
     layer = state.model.whitening
     half = layer.out_channels // 2
-    products = answers(layer, fold.standardize(fold.train.inputs))
+    products = second_moments(layer, fold.standardize(fold.train.inputs))
     torch.testing.assert_close(products[:half, :half], torch.eye(half), atol=1e-3, rtol=0)
     assert torch.equal(layer.weight[:half], -layer.weight[half:])
     assert not layer.bias.any()
     assert not layer.weight.requires_grad
 
 
-def test_the_largest_direction_comes_first_and_a_small_layer_takes_the_first_ones():
+def test_filters_are_sorted_by_variance_and_a_small_layer_takes_the_first():
     images = torch.randn(200, 2, 9, 9) * torch.tensor([1.0, 5.0]).view(2, 1, 1)
     model = nn.Conv2d(2, 5, 2)
     drawn = model.weight[4].clone()
@@ -49,7 +49,7 @@ def test_the_largest_direction_comes_first_and_a_small_layer_takes_the_first_one
     assert torch.equal(weight[4], drawn)
 
 
-def test_it_is_the_same_every_time_and_differs_by_seed_and_by_fold(tiny):
+def test_whitening_repeats_with_the_same_seed_and_differs_between_seeds_and_folds(tiny):
     cfg = tiny(*SMALL, "init.examples=20")
     first, second = (prepared(cfg)[0].model for _ in range(2))
     assert same(first, second)
@@ -60,12 +60,12 @@ def test_it_is_the_same_every_time_and_differs_by_seed_and_by_fold(tiny):
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_a_resumed_run_needs_no_images_for_its_init_and_ends_alike(tiny, tmp_path, monkeypatch):
+def test_a_resumed_run_takes_its_filters_from_the_checkpoint(tiny, tmp_path, monkeypatch):
     words = [*SMALL, "average=ema"]
     run(tiny(*words, "max_epochs=2"), tmp_path / "straight")
     run(tiny(*words, "max_epochs=1"), tmp_path / "parts")
     (tmp_path / "parts/result.json").unlink()
-    (tmp_path / "parts/.hydra/config.yaml").unlink()  # max_epochs was another
+    (tmp_path / "parts/.hydra/config.yaml").unlink()  # its max_epochs is different
 
     def refuse(*_):
         raise AssertionError("the checkpoint has the weights")
@@ -77,7 +77,7 @@ def test_a_resumed_run_needs_no_images_for_its_init_and_ends_alike(tiny, tmp_pat
         assert all(torch.equal(ends[0][part][key], ends[1][part][key]) for key in ends[0][part])
 
 
-def test_without_a_training_part_the_model_is_made_all_the_same(tiny):
+def test_a_model_is_built_without_a_training_part_too(tiny):
     cfg = tiny(*SMALL)
     assert make_state(cfg, build(cfg.runtime)(), load_data(cfg)).model.whitening.weight.any()
 

@@ -1,4 +1,4 @@
-"""Receptive fields of networks whose figures are published."""
+"""Receptive fields: the arithmetic, and networks with published values."""
 
 import pytest
 
@@ -17,16 +17,16 @@ RESNET18 = [
     [(ALEXNET, 195, 32), (VGG16, 212, 32), (RESNET18, 435, 32)],
     ids=["alexnet", "vgg16", "resnet18"],
 )
-def test_the_figures_of_araujo_norris_and_sim(chain, size, jump):
+def test_receptive_fields_are_those_of_araujo_norris_and_sim(chain, size, jump):
     field = receptive_field(chain)
     assert (field.size, field.jump) == (size, jump)
 
 
-def test_nothing_sees_one_pixel():
+def test_without_layers_the_field_is_one_pixel():
     assert receptive_field([]) == INPUT == ReceptiveField(1, 1, 0)
 
 
-def test_small_kernels_in_a_row_see_as_much_as_a_large_one():
+def test_three_3x3_layers_have_the_field_of_one_7x7_layer():
     assert receptive_field([Window(3)] * 3) == receptive_field([Window(7)])
 
 
@@ -35,12 +35,12 @@ def test_dilation_widens_and_padding_moves_the_field():
     assert receptive_field([CONV, CONV]) == ReceptiveField(5, 1, -2)
 
 
-def test_two_paths_see_what_either_sees():
+def test_the_field_of_two_paths_is_the_union_of_their_fields():
     short = INPUT.through(Window(1, 2))
     long = INPUT.through(Window(3, 2, 1)).through(CONV)
     assert long.union(short) == short.union(long) == ReceptiveField(7, 2, -3)
     assert ReceptiveField(3, 1, 0).union(ReceptiveField(3, 1, 2)) == ReceptiveField(5, 1, 0)
 
 
-def test_paths_that_step_differently_have_no_field_in_common():
+def test_paths_with_different_strides_have_no_common_field():
     assert INPUT.union(INPUT.through(POOL)) is None

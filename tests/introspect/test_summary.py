@@ -1,4 +1,4 @@
-"""What is said of a model is what the papers say, what a count by hand gives, and what it takes."""
+"""A model's summary agrees with papers, counts by hand, gradients and the profiler."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ IMAGE = (3, 16, 16)
 
 
 def rows(*layers: nn.Module, shape=IMAGE) -> list:
-    """Return what is said of layers in a row."""
+    """Return the summary's rows for a sequence of layers."""
     return summarize_model(lambda: nn.Sequential(*layers), shape).layers
 
 
@@ -30,10 +30,10 @@ def rows(*layers: nn.Module, shape=IMAGE) -> list:
         ("vit_base", 86_567_656, None, 16),
     ],
 )
-def test_the_figures_of_papers_and_of_torchvision_at_224(
+def test_parameters_multiply_adds_and_fields_at_224_are_those_of_papers_and_torchvision(
     name, parameters, multiply_adds, field, compose
 ):
-    """Araujo, Norris and Sim 2019 for the fields; VGG's by hand: 15.5 G."""
+    """The fields are from Araujo, Norris and Sim 2019; VGG's multiply-adds by hand: 15.5 G."""
     make = build(compose(f"model={name}").model)
     summary = summarize_model(lambda: make((3, 224, 224), 1000), (3, 224, 224))
     assert summary.parameters == parameters
@@ -41,7 +41,7 @@ def test_the_figures_of_papers_and_of_torchvision_at_224(
     assert max(layer.seen[0].size for layer in summary.layers if layer.seen) == field
 
 
-def test_lenets_multiply_adds_by_hand(compose):
+def test_lenets_multiply_adds_equal_a_count_by_hand(compose):
     make = build(compose("model=lenet").model)
     summary = summarize_model(lambda: make((1, 32, 32), 10), (1, 32, 32))
     convolutions = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 6 * 25
@@ -52,14 +52,14 @@ def test_lenets_multiply_adds_by_hand(compose):
     ]  # fmt: skip
 
 
-def test_groups_save_multiply_adds():
+def test_grouped_convolutions_count_fewer_multiply_adds():
     shared, depthwise = nn.Conv2d(3, 6, 3), nn.Conv2d(3, 6, 3, groups=3)
     assert rows(shared)[0].multiply_adds == 14 * 14 * 6 * 3 * 9
     assert rows(depthwise)[0].multiply_adds == 14 * 14 * 6 * 9
 
 
 @pytest.mark.parametrize("kind", ["ours", "encoder"])
-def test_attention_counts_and_the_map_of_many_tokens_takes_no_memory(kind):
+def test_attention_counts_multiply_adds_and_stores_no_map_of_a_long_sequence(kind):
     from dlcourse.layer.attention import SHORT_SEQUENCE, SelfAttention
 
     tokens, width = SHORT_SEQUENCE + 44, 16
@@ -68,21 +68,21 @@ def test_attention_counts_and_the_map_of_many_tokens_takes_no_memory(kind):
         "encoder": lambda: nn.TransformerEncoderLayer(width, 2, 32, batch_first=True),
     }[kind]
     summary = summarize_model(layer, (tokens, width))
-    pairs = 2 * tokens * tokens * width  # queries with keys, and their shares of the values
+    pairs = 2 * tokens * tokens * width  # queries with keys, and weights with values
     perceptron = 0 if kind == "ours" else 2 * tokens * width * 32
     assert summary.multiply_adds == 4 * tokens * width * width + pairs + perceptron
     if kind == "ours":
         assert summary.forward < 4 * tokens * tokens * 2
 
 
-def test_no_memory_is_taken():
+def test_a_summary_allocates_no_weights():
     summary = summarize_model(lambda: nn.Linear(10**6, 10**7), (10**6,))  # 40 terabytes
     assert summary.weights == summary.gradients == 4 * (10**13 + 10**7)
     assert summary.multiply_adds == 10**13
 
 
 class Chooses(nn.Module):
-    """Looks at a value, as no model without values can."""
+    """Runs its layer as often as a buffer says; a tensor without values cannot do that."""
 
     def __init__(self):
         super().__init__()
@@ -95,13 +95,13 @@ class Chooses(nn.Module):
         return inputs
 
 
-def test_a_model_that_looks_at_values_is_run_with_them_and_shared_weights_count_once():
+def test_a_model_whose_forward_depends_on_values_is_counted_with_shared_weights_once():
     (layer,) = summarize_model(Chooses, (4,)).layers
     assert (layer.name, layer.parameters, layer.multiply_adds) == ("layer", 20, 3 * 16)
 
 
 class Paths(nn.Module):
-    """Three paths of different lengths, added up; one layer never runs."""
+    """Adds three paths with different windows; one layer is never called."""
 
     def __init__(self):
         super().__init__()
@@ -114,7 +114,7 @@ class Paths(nn.Module):
         return self.one(maps) + self.three(maps) + self.five(maps)
 
 
-def test_where_paths_meet_the_largest_field_counts_and_idle_layers_come_last():
+def test_the_largest_field_of_added_paths_counts_and_unused_layers_are_listed_last():
     layers = summarize_model(Paths, IMAGE).layers
     assert [layer.name for layer in layers] == ["one", "three", "five", "", "idle"]
     assert [layer.seen and layer.seen[0].size for layer in layers] == [1, 3, 5, 5, None]
@@ -124,13 +124,13 @@ def test_where_paths_meet_the_largest_field_counts_and_idle_layers_come_last():
 
 
 class Sub(nn.Module):
-    """A shortcut as in He et al. 2015: every second place, from the second on, and two to pad."""
+    """A shortcut as in He et al. 2015: every second pixel, from the second row on, with padding."""
 
     def forward(self, maps):
         return F.pad(maps[:, :, 1::2, ::2], [2, 0, 0, 0])
 
 
-def test_the_field_follows_slices_padding_and_windows_of_other_shapes():
+def test_the_field_is_right_for_slices_padding_and_rectangular_windows():
     (layer,) = rows(Sub())
     assert layer.seen == (ReceptiveField(1, 2, 1), ReceptiveField(1, 2, -4))
     layers = rows(nn.Conv2d(3, 4, (1, 7)), nn.AvgPool2d(2), nn.MaxPool2d(3, 1, dilation=2))
@@ -148,7 +148,7 @@ def test_every_pooling_has_the_field_of_its_window(name):
 
 
 class Gate(nn.Module):
-    """Looks at the whole image and scales every map by it."""
+    """Scales every map by a gate that depends on the whole image."""
 
     def forward(self, maps):
         return maps * maps.mean((2, 3), keepdim=True).sigmoid()
@@ -165,12 +165,12 @@ class Gate(nn.Module):
     ],
     ids=lambda layer: type(layer).__name__,
 )
-def test_there_is_no_field_where_the_view_is_no_fixed_window(layer):
+def test_layers_without_a_fixed_window_have_no_field(layer):
     assert [row.seen for row in rows(layer, nn.Identity())] == [None, None]
 
 
 class Inception(nn.Module):
-    """Paths of different windows, stacked, and a shortcut around all of them."""
+    """Concatenates paths with different windows and adds a shortcut."""
 
     def __init__(self):
         super().__init__()
@@ -182,7 +182,7 @@ class Inception(nn.Module):
         return torch.cat([path(maps) for path in self.paths], 1)[:, :4] + maps
 
 
-def test_the_field_is_where_the_gradient_reaches():
+def test_the_field_is_where_the_gradient_is_not_zero():
     net = nn.Sequential(
         nn.Conv2d(3, 4, 3, 2, 1), Inception(), pool_layer("sum", 2), Inception(), nn.Conv2d(4, 1, 2)
     )
@@ -197,7 +197,7 @@ def test_the_field_is_where_the_gradient_reaches():
         assert (int(reached[0]), int(reached[-1])) == (first, first + field.size - 1)
 
 
-def test_what_autograd_keeps_is_what_the_allocator_gives_out(compose):
+def test_the_memory_saved_for_backward_is_that_of_the_profiler(compose):
     model = build(compose("model=convnet").model)((1, 28, 28), 10)
     batch = 8
     expected = run_forward(model, (1, 28, 28)).saved * batch
@@ -214,7 +214,7 @@ def test_what_autograd_keeps_is_what_the_allocator_gives_out(compose):
 @pytest.mark.parametrize(
     ("optim", "copies"), [("sgd", 0), ("momentum", 1), ("adam", 2), ("amsgrad", 3), ("lbfgs", None)]
 )
-def test_the_optimizers_state_counts_in_copies_of_the_weights(optim, copies, compose):
+def test_the_optimizers_state_has_the_size_of_n_copies_of_the_weights(optim, copies, compose):
     node = build(compose(f"optim={optim}").optim, *NOT_ARGUMENTS["optim"])
     found = state_bytes(
         lambda model: node([{"params": list(model.parameters())}]), lambda: HandWritten(100, 100)

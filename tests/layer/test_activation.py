@@ -1,4 +1,4 @@
-"""Every activation has the gradient of its formula and a gain that keeps the size of signals."""
+"""Every activation has the right gradient, and a gain that keeps the variance of signals."""
 
 import numpy as np
 import pytest
@@ -18,22 +18,22 @@ def test_the_checks_know_every_activation():
 
 
 @pytest.mark.parametrize("name", sorted(set(ACTIVATION_NAMES) - {"heaviside", "sign"}))
-def test_the_gradient_of_an_activation_is_its_slope(name):
+def test_the_gradient_of_an_activation_equals_finite_differences(name):
     layer = activation_layer(name).double().eval()
-    x = torch.from_numpy(X + 0.013).unsqueeze(1)  # off every kink
+    x = torch.from_numpy(X + 0.013).unsqueeze(1)  # away from every kink
     x = (x * torch.arange(1, 1 + pieces(name))).requires_grad_()
     assert torch.autograd.gradcheck(layer, x)
 
 
 @pytest.mark.parametrize("name", ["heaviside", "sign"])
-def test_a_threshold_passes_the_gradient_straight_through_between_minus_one_and_one(name):
+def test_a_threshold_has_a_straight_through_gradient_between_minus_1_and_1(name):
     x = torch.tensor([[-3.0], [-0.5], [0.5], [3.0]], requires_grad=True)
     activation_layer(name)(x).sum().backward()
     assert x.grad.flatten().tolist() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("shape", [(2, 4), (2, 4, 3, 3)])
-def test_bipolar_relu_mirrors_the_odd_units(shape):
+def test_bipolar_relu_is_min_with_0_for_odd_units(shape):
     x = torch.randn(shape)
     outputs = activation_layer("bipolar_relu")(x)
     assert torch.equal(outputs[:, ::2], x[:, ::2].clamp(min=0))
@@ -41,7 +41,7 @@ def test_bipolar_relu_mirrors_the_odd_units(shape):
 
 
 @pytest.mark.parametrize("name", [*ACTIVATION_NAMES, *WITH_NUMBERS])
-def test_the_gain_compensates_for_the_activation(name):
+def test_the_gain_keeps_the_mean_square_of_standard_normal_inputs(name):
     z = standard_normal(1_000_000, pieces(name))
     with torch.no_grad():
         size = activation_layer(name).double().eval()(z).square().mean().sqrt().item()
@@ -56,14 +56,14 @@ def standard_normal(rows: int, columns: int) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("name", "known"), [("identity", 1), ("relu", 2**0.5), ("leaky_relu", (2 / 1.0001) ** 0.5)]
 )
-def test_the_gain_is_pytorchs_where_the_papers_derive_it(name, known):
+def test_the_gain_equals_pytorchs_where_a_paper_derives_it(name, known):
     assert gain(name) == pytest.approx(known, rel=1e-6)
     theirs = torch.nn.init.calculate_gain("linear" if name == "identity" else name)
     assert gain(name) == pytest.approx(theirs, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)
-def test_the_centred_gain_makes_up_for_the_spread_of_an_activation_alone(name):
+def test_the_centred_gain_keeps_the_standard_deviation_of_standard_normal_inputs(name):
     z = standard_normal(500_000, 2 * pieces(name))
     with torch.no_grad():
         spread = activation_layer(name).double().eval()(z).std().item()
@@ -77,7 +77,7 @@ def test_the_centred_gains_are_the_published_ones():
         assert centred_gain(name) == pytest.approx(value, rel=2e-3)
 
 
-def test_the_docstring_tells_the_other_gains():
+def test_the_gains_stated_in_the_docstring_are_right():
     stated = {"tanh": "1.593", "selu": "1.000", "sigmoid": "1.846"}
     for name, value in stated.items():
         assert f"{gain(name):.3f}" == value
@@ -97,7 +97,7 @@ def test_the_gain_of_leaky_relu_follows_its_slope(slope):
 
 
 @pytest.mark.parametrize("shape", [(2, 12), (2, 12, 3, 3)])
-def test_maxout_takes_the_largest_of_the_pieces_of_a_unit_and_the_gradient_goes_there(shape):
+def test_maxout_is_the_maximum_of_the_pieces_and_passes_the_gradient_to_it(shape):
     inputs = torch.randn(shape, requires_grad=True)
     outputs = activation_layer("maxout:3")(inputs)
     parts = torch.stack(inputs.chunk(3, dim=1))
@@ -108,7 +108,7 @@ def test_maxout_takes_the_largest_of_the_pieces_of_a_unit_and_the_gradient_goes_
 
 
 @pytest.mark.parametrize("name", ACTIVATION.numbers)
-def test_every_activation_with_numbers_takes_as_many_as_the_checks_allow(name):
+def test_the_example_of_every_activation_with_numbers_is_allowed_and_has_an_effect(name):
     example = ACTIVATION.closer(f"{name}:").example
     assert example != name
     assert ACTIVATION.allows(example)
@@ -126,19 +126,19 @@ WRONG = (
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_numbers_that_an_activation_does_not_take_are_refused_in_one_message(wrong):
-    word = wrong.split(":")[0]
+def test_numbers_that_an_activation_does_not_take_are_refused_with_one_message(wrong):
+    name = wrong.split(":")[0]
     with pytest.raises(UserError) as caught:
         check_key("model.activation", wrong)
     said = str(caught.value)
     assert f"model.activation={wrong} is not allowed" in said
-    assert word not in ACTIVATION.numbers or f"{word}[:<" in said
+    assert name not in ACTIVATION.numbers or f"{name}[:<" in said
     typed = said.split("model.activation=")[-1]
     assert ACTIVATION.allows(typed)
-    assert typed.split(":")[0] == word or word not in ACTIVATION_NAMES
+    assert typed.split(":")[0] == name or name not in ACTIVATION_NAMES
 
 
 @pytest.mark.parametrize("wrong", ["relu:1", "elu:x", "rrelu:0.1", "selu:1", "identity:2"])
-def test_a_layer_is_not_made_of_numbers_that_it_does_not_take(wrong):
+def test_a_layer_refuses_numbers_that_it_does_not_take(wrong):
     with pytest.raises(UserError, match=f"activation={wrong} is not allowed"):
         activation_layer(wrong)

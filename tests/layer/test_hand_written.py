@@ -1,4 +1,4 @@
-"""The layer written by hand equals autograd's, and an error in it is found."""
+"""The hand-written layer equals autograd's, and the gradient check finds an error in it."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def arguments() -> list[torch.Tensor]:
     return [torch.randn(shape, dtype=torch.float64) for shape in ((4, 3), (5, 3), (5,))]
 
 
-def test_the_hand_written_layer_learns_exactly_as_with_autograd():
+def test_the_hand_written_layer_trains_as_with_autograd():
     torch.manual_seed(1)
     ours, theirs = HandWritten(6, 5).double(), nn.Linear(6, 5).double()
     theirs.load_state_dict(ours.state_dict())
@@ -28,14 +28,14 @@ def test_the_hand_written_layer_learns_exactly_as_with_autograd():
     torch.testing.assert_close(ours.bias, theirs.bias, rtol=1e-12, atol=1e-12)
 
 
-def test_it_starts_as_pytorchs_linear_layer_does():
+def test_it_is_initialised_as_pytorchs_linear_layer():
     torch.manual_seed(0)
     layer = HandWritten(100, 400)
     assert 0.0999 < layer.weight.abs().max() <= 0.1
     assert 0.095 < layer.bias.abs().max() <= 0.1
 
 
-def test_it_learns_under_autocast_after_a_layer_that_rounds():
+def test_it_trains_under_autocast_after_a_bf16_layer():
     first, layer, inputs = nn.Linear(4, 6), HandWritten(6, 5), torch.randn(8, 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = first(inputs)
@@ -56,7 +56,7 @@ def test_gradients_that_are_not_needed_are_not_computed():
     assert gradients[1].shape == weight.shape
 
 
-def test_both_gradients_agree_for_a_backward_that_is_right():
+def test_analytic_and_numeric_gradient_agree_for_a_correct_backward():
     given = arguments()
     pairs = zip(
         analytic_gradients(affine_sqnl, given), numeric_gradients(affine_sqnl, given), strict=True
@@ -66,7 +66,7 @@ def test_both_gradients_agree_for_a_backward_that_is_right():
 
 
 class Transposed(Affine):
-    """The gradient by the weight with its rows and columns mixed up."""
+    """The gradient of the weight with its rows in reverse order."""
 
     @staticmethod
     def backward(ctx, gradient):
@@ -75,7 +75,7 @@ class Transposed(Affine):
 
 
 class Forgotten(SquareNonlinearity):
-    """A slope that does not end at 2."""
+    """A slope without its limits at -2 and 2."""
 
     @staticmethod
     def backward(ctx, gradient):
@@ -88,7 +88,7 @@ def forgotten(inputs, weight, bias):
 
 
 @pytest.mark.parametrize(("function", "wrong"), [(Transposed.apply, [1]), (forgotten, [0, 1, 2])])
-def test_a_slip_in_backward_is_found_and_its_argument_named(function, wrong):
+def test_a_wrong_backward_is_found_with_its_argument(function, wrong):
     given = arguments()
     analytic, numeric = analytic_gradients(function, given), numeric_gradients(function, given)
     errors = [relative_error(*pair) for pair in zip(analytic, numeric, strict=True)]
@@ -96,14 +96,14 @@ def test_a_slip_in_backward_is_found_and_its_argument_named(function, wrong):
     assert min(errors[number] for number in wrong) > 1e-3
 
 
-def test_the_check_leaves_its_arguments_as_they_were():
+def test_the_gradient_check_does_not_change_its_arguments():
     given = arguments()
     before = [argument.clone() for argument in given]
     numeric_gradients(affine_sqnl, given)
     assert all(map(torch.equal, given, before))
 
 
-def test_errors_that_cancel_in_a_plain_sum_do_not_in_the_weighted_one():
+def test_errors_that_cancel_in_a_plain_sum_are_found_with_the_weighted_sum():
     class Swapped(torch.autograd.Function):
         @staticmethod
         def forward(ctx, inputs):
@@ -118,7 +118,7 @@ def test_errors_that_cancel_in_a_plain_sum_do_not_in_the_weighted_one():
     assert relative_error(*pair) > 0.1
 
 
-def test_no_gradient_at_all_counts_as_zero_and_not_a_number_is_no_small_error():
+def test_the_relative_error_of_zero_gradients_is_0_and_a_nan_is_never_small():
     zero, nan = torch.zeros(2), torch.tensor([torch.nan, 0.0])
     assert relative_error(zero, zero) == 0
     assert relative_error(zero, torch.ones(2)) == 1

@@ -1,4 +1,4 @@
-"""Norms take vectors of any width, or raise an error."""
+"""Norms take vectors of any length, or raise an error."""
 
 import pytest
 import torch
@@ -14,14 +14,14 @@ def test_the_checks_know_every_norm():
 
 @pytest.mark.parametrize("name", ["batch", "layer", "group"])
 @pytest.mark.parametrize("channels", [1, 6, 10, 84])
-def test_a_norm_takes_vectors_of_any_width(name, channels):
+def test_a_norm_takes_vectors_of_any_length(name, channels):
     assert norm_layer(name, channels, images=False)(torch.randn(4, channels)).shape == (
         4,
         channels,
     )
 
 
-def test_none_changes_nothing():
+def test_norm_none_changes_nothing():
     x = torch.randn(2, 3)
     assert norm_layer("none", 3, images=False)(x) is x
 

@@ -1,4 +1,4 @@
-"""Every pooling sees PyTorch's windows, and stochastic pooling draws as the paper says."""
+"""Every pooling has PyTorch's windows, and stochastic pooling draws as in the paper."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ WINDOWS = [  # size, stride, padding, ceil_mode, side
     (3, 2, 0, True, 8),
     (3, 2, 1, False, 7),
     (3, 2, 1, True, 8),
-    (2, 3, 1, True, 4),  # a window that would start beyond the border is dropped
+    (2, 3, 1, True, 4),  # a window that starts outside the border is dropped
     (2, 3, 0, True, 6),
     (1, 3, 0, True, 5),
     (4, 1, 2, True, 5),
@@ -28,7 +28,7 @@ def test_the_checks_know_every_pooling():
 
 
 @pytest.mark.parametrize(("size", "stride", "padding", "ceil_mode", "side"), WINDOWS)
-def test_every_pooling_sees_the_same_windows(size, stride, padding, ceil_mode, side):
+def test_every_pooling_has_the_same_windows(size, stride, padding, ceil_mode, side):
     ones = torch.ones(2, 3, side, side + 1)
     counts = pool_layer("sum", size, stride, padding, ceil_mode=ceil_mode)(ones)
     for name in POOLS:
@@ -41,13 +41,13 @@ def test_every_pooling_sees_the_same_windows(size, stride, padding, ceil_mode, s
 
 
 @pytest.mark.parametrize("name", POOLS)
-def test_the_gradient_of_a_pooling_is_its_slope(name):
+def test_the_gradient_of_a_pooling_equals_finite_differences(name):
     layer = pool_layer(name, 3, 2, 1).double().eval()
     maps = torch.rand(1, 2, 5, 5, dtype=torch.float64) + 0.5
     assert torch.autograd.gradcheck(layer, maps.requires_grad_())
 
 
-def test_stochastic_pooling_draws_one_value_of_each_window_and_sends_its_gradient_there():
+def test_stochastic_pooling_draws_one_value_per_window_and_passes_the_gradient_to_it():
     maps = torch.rand(2, 3, 6, 6, requires_grad=True)
     outputs = pool_layer("stochastic", 2)(maps)
     outputs.sum().backward()
@@ -57,7 +57,7 @@ def test_stochastic_pooling_draws_one_value_of_each_window_and_sends_its_gradien
     torch.testing.assert_close(outputs, F.avg_pool2d(maps * maps.grad, 2, divisor_override=1))
 
 
-def test_stochastic_pooling_draws_new_values_and_repeats_with_the_seed():
+def test_stochastic_pooling_draws_new_values_and_repeats_them_with_the_same_seed():
     layer, maps = pool_layer("stochastic", 2), torch.rand(4, 3, 8, 8)
     first, second = layer(maps), layer(maps)
     assert not torch.equal(first, second)
@@ -84,7 +84,7 @@ def test_a_window_without_a_positive_value_gives_zero_and_a_finite_gradient(trai
     assert torch.equal(maps.grad, torch.zeros(1, 1, 4, 4))
 
 
-def test_a_value_that_is_not_a_number_stays_visible():
+def test_a_nan_in_a_window_gives_nan():
     maps = torch.ones(1, 1, 2, 2)
     maps[..., 0, 1] = torch.nan
     layer = pool_layer("stochastic", 2)
@@ -98,7 +98,7 @@ def test_an_unknown_pooling_is_refused_with_the_nearest():
 
 
 @pytest.mark.parametrize(("size", "stride", "padding", "ceil_mode", "side"), WINDOWS)
-def test_max_pooling_before_relu_is_the_same_to_the_last_bit(
+def test_max_pooling_before_relu_gives_exactly_the_same_outputs_and_gradients(
     size, stride, padding, ceil_mode, side
 ):
     pool = pool_layer("max", size, stride, padding, ceil_mode=ceil_mode)
@@ -125,7 +125,7 @@ def order_of_computing(layers, maps):
 
 
 @pytest.mark.parametrize("as_designed", [False, True])
-def test_layers_stand_in_the_order_of_the_design(as_designed):
+def test_the_listed_order_of_layers_is_that_of_the_design(as_designed):
     layers = [torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
     made = PoolFirst(*layers)
     made.as_designed = as_designed

@@ -1,4 +1,4 @@
-"""The losses behave as the course says; their formulas are in ``tests/references/loss.py``."""
+"""Properties of the losses; their formulas are in ``tests/references/loss.py``."""
 
 import math
 
@@ -22,7 +22,7 @@ def soft(name):
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "nll"])
-def test_softmax_and_its_loss_are_those_of_the_course(name, compose):
+def test_softmax_and_cross_entropy_have_the_values_of_the_course(name, compose):
     outputs = torch.tensor([[14.0, 11.0, 16.0]])
     assert [round(p, 4) for p in outputs.softmax(1)[0].tolist()] == [0.1185, 0.0059, 0.8756]
     loss = loss_of(compose, name, outputs, torch.tensor([2]))
@@ -31,13 +31,13 @@ def test_softmax_and_its_loss_are_those_of_the_course(name, compose):
     assert outputs.softmax(1)[0].tolist() == pytest.approx([0.018, 0.90, 0.08], abs=5e-3)
 
 
-def test_the_untrained_loss_of_ten_classes_is_the_log_of_ten(compose):
+def test_the_loss_of_zero_outputs_is_the_log_of_the_number_of_classes(compose):
     outputs, targets = torch.zeros(4, 10), torch.arange(4)
     assert loss_of(compose, "cross_entropy", outputs, targets) == pytest.approx(math.log(10))
     assert loss_of(compose, "bce", outputs, targets) == pytest.approx(math.log(2))
 
 
-def test_nll_is_cross_entropy_written_out(compose):
+def test_nll_equals_cross_entropy_without_label_smoothing(compose):
     outputs = 3 * torch.randn(50, 10)
     targets = outputs.argmax(1)
     expected = loss_of(compose, "cross_entropy", outputs, targets)
@@ -47,20 +47,20 @@ def test_nll_is_cross_entropy_written_out(compose):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_wrong_guess_costs_more_than_a_right_one(name, compose):
+def test_a_wrong_prediction_has_a_larger_loss_than_a_right_one(name, compose):
     target = torch.tensor([0])
     assert loss_of(compose, name, WRONG, target) > loss_of(compose, name, RIGHT, target)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_gradient_is_that_of_finite_differences(name, compose):
+def test_the_gradient_equals_finite_differences(name, compose):
     outputs = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
     targets, loss = torch.tensor([0, 3, 1, 1, 2, 0]), build(compose(f"loss={name}").loss)
     torch.autograd.gradcheck(lambda f: loss(f, targets), outputs)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_large_outputs_give_no_infinity(name, compose):
+def test_large_outputs_give_a_finite_loss_and_gradient(name, compose):
     outputs = torch.tensor([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]], requires_grad=True)
     loss = build(compose(f"loss={name}").loss)(outputs, torch.tensor([1, 1]))
     loss.backward()
@@ -69,7 +69,7 @@ def test_large_outputs_give_no_infinity(name, compose):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if soft(name)])
-def test_a_class_as_a_probability_vector_counts_as_the_class(name, compose):
+def test_a_one_hot_target_has_the_loss_of_its_class(name, compose):
     outputs, classes = torch.randn(8, 3), torch.randint(3, (8,))
     vectors = F.one_hot(classes, 3).float()
     expected = loss_of(compose, name, outputs, classes)
@@ -77,7 +77,7 @@ def test_a_class_as_a_probability_vector_counts_as_the_class(name, compose):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if soft(name) and name != "mse"])
-def test_the_loss_of_a_mixed_target_is_the_mixture_of_the_losses(name, compose):
+def test_the_loss_of_a_mixed_target_is_the_weighted_mean_of_the_losses(name, compose):
     outputs, first, second = torch.randn(8, 3), torch.randint(3, (8,)), torch.randint(3, (8,))
     mixed = 0.3 * F.one_hot(first, 3) + 0.7 * F.one_hot(second, 3)
     parts = [loss_of(compose, name, outputs, classes) for classes in (first, second)]
@@ -91,7 +91,7 @@ def test_a_loss_that_declares_no_soft_targets_takes_no_mixed_targets(name, compo
         loss_of(compose, name, torch.randn(8, 3), torch.rand(8, 3))
 
 
-def test_the_perceptron_loss_is_0_for_correct_examples_and_ties_go_to_the_first_class(compose):
+def test_the_perceptron_loss_is_0_for_correct_examples_and_a_tie_counts_as_class_0(compose):
     perceptron = build(compose("loss=perceptron").loss)
     outputs = torch.tensor([[0.0, 2.0], [0.0, -1.0], [0.0, 0.0], [0.0, 0.0]], requires_grad=True)
     loss = perceptron(outputs, torch.tensor([1, 0, 0, 1]))
@@ -101,7 +101,7 @@ def test_the_perceptron_loss_is_0_for_correct_examples_and_ties_go_to_the_first_
 
 
 @pytest.mark.parametrize("name", ["hinge", "squared_hinge"])
-def test_beyond_the_margin_nothing_is_lost(name, compose):
+def test_a_hinge_loss_is_0_beyond_the_margin(name, compose):
     outputs, target = torch.tensor([[3.0, 1.0, 0.0]]), torch.tensor([0])
     assert loss_of(compose, name, outputs, target, "loss.margin=2") == 0
     expected = {"hinge": 0.5, "squared_hinge": 0.25}[name]
@@ -109,7 +109,7 @@ def test_beyond_the_margin_nothing_is_lost(name, compose):
 
 
 @pytest.mark.parametrize("name", options("loss"))
-def test_evaluation_is_without_label_smoothing(compose, name):
+def test_evaluation_uses_no_label_smoothing(compose, name):
     from dlcourse.engine.assemble import plain_loss
     from dlcourse.engine.instantiate import build
 

@@ -1,4 +1,4 @@
-"""A step as a CUDA graph equals the eager step; here, without a GPU, a graph is a call."""
+"""A step as a CUDA graph equals the eager step. Without a GPU a function replaces the graph."""
 
 import dataclasses
 import logging
@@ -16,7 +16,7 @@ from dlcourse.train.fit import fit
 
 @pytest.fixture
 def graphs(monkeypatch):
-    """Replace a graph by a call with the captured batch, and count replays."""
+    """Replace a graph by a function that uses the captured batch; count the replays."""
     replays = []
 
     def capture_graph(function, batch):
@@ -40,7 +40,7 @@ def test_training_with_graphs_ends_with_the_same_weights_and_metrics(words, grap
         state, fold, recipe = prepared(cfg)
         runs.append(fit(state, fold, dataclasses.replace(recipe, graph=how)))
     assert graphs
-    if words[0] in ("optim=adam", "optim=muon"):  # divide a rate that a graph holds in float32
+    if words[0] in ("optim=adam", "optim=muon"):  # they divide a rate that a graph keeps in float32
         for one, other in zip(*(run.model.parameters() for run in runs), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
     else:
@@ -51,7 +51,7 @@ def test_training_with_graphs_ends_with_the_same_weights_and_metrics(words, grap
         assert values == pytest.approx({name: other.metrics[name] for name in values}, rel=1e-4)
 
 
-def test_batches_of_another_size_are_not_replayed(graphs):
+def test_only_batches_of_the_captured_size_are_replayed(graphs):
     seen = []
     call = GraphedFunction(lambda batch: seen.append(batch.tolist()))
     batches = [torch.arange(n, n + size) for n, size in enumerate([2] * (WARM_UP + 2) + [1, 2])]
@@ -91,11 +91,11 @@ def test_an_optimizer_that_counts_steps_on_the_cpu_gets_no_graph(optim, tiny, ca
     if result is function:
         assert "without a CUDA graph" in caplog.text
     else:
-        assert optim == "sam"  # fused; but its own step never becomes a graph
+        assert optim == "sam"  # fused; its own step is never captured
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_only_a_failed_capture_is_cleaned_up(fails, monkeypatch):
+def test_clean_up_runs_only_after_a_failed_capture(fails, monkeypatch):
     def function(batch):
         if fails:
             raise RuntimeError("operation not permitted")

@@ -1,4 +1,4 @@
-"""``runtime.fast_paths=false`` switches off every shortcut and changes no bit of the result."""
+"""``runtime.fast_paths=false`` switches off every fast path and gives exactly the same result."""
 
 import json
 import subprocess
@@ -80,7 +80,7 @@ print("FOUND", json.dumps({
 
 
 def patches(folder, *overrides):
-    """Return what a run in a process of its own has patched."""
+    """Return what a run in a separate process has patched."""
     words = ["model=lenet", "optim=adam", "data.examples=60", "max_epochs=1", "observe=[]"]
     ended = subprocess.run(
         [sys.executable, "-c", SNAPSHOT, folder, *words, *overrides],
@@ -96,7 +96,7 @@ def test_without_fast_paths_nothing_of_torch_is_patched(tmp_path):
     assert "LinearByConvolution" not in found["layers"]
 
 
-def test_the_comparison_sees_every_fast_path(tmp_path):
+def test_the_comparison_finds_every_fast_path(tmp_path):
     found = patches(tmp_path / "fast", "runtime.linear=convolution")
     assert "zero_grad" in found["classes"]
     assert found["optimizer"] == ["step", "zero_grad"]
@@ -114,7 +114,7 @@ def test_the_comparison_sees_every_fast_path(tmp_path):
     ["model=mlp", "optim=rmsprop"],
     ["model=convnet", "optim=adam", "augment=[crop,flip]", "runtime.channels_last=true"],
 ])  # fmt: skip
-def test_training_with_and_without_fast_paths_ends_with_the_same_bits(words, tiny):
+def test_training_with_and_without_fast_paths_ends_with_the_same_weights_and_history(words, tiny):
     histories, models = [], []
     for fast in ("true", "false"):
         keys = [f"runtime.fast_paths={fast}", f"runtime.keep_memory={fast}"]
@@ -132,7 +132,7 @@ def test_training_with_and_without_fast_paths_ends_with_the_same_bits(words, tin
     assert histories[0] == histories[1]
 
 
-def test_without_fast_paths_there_is_no_graph_and_no_convolution_for_linear_layers(monkeypatch):
+def test_without_fast_paths_there_are_no_graphs_and_no_linear_layers_by_convolution(monkeypatch):
     options = {
         "device": "cpu", "precision": "fp32", "threads": None, "channels_last": False,
         "linear": "auto", "keep_memory": True, "graph": True, "compile": False,
@@ -148,7 +148,7 @@ def test_without_fast_paths_there_is_no_graph_and_no_convolution_for_linear_laye
 @pytest.mark.parametrize(("changes", "fast"), [
     ({}, False), ({"keep_memory": True}, True), ({"fast_paths": False, "graph": True}, False),
 ])  # fmt: skip
-def test_a_stored_config_from_before_the_key_gets_what_its_choice_has_now(changes, fast):
+def test_an_older_config_without_fast_paths_gets_the_value_of_its_runtime_choice(changes, fast):
     plain = {
         "_target_": "dlcourse.runtime.Runtime", "channels_last": False, "linear": "products",
         "keep_memory": False, "graph": False,

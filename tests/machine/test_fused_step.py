@@ -42,24 +42,24 @@ def step(model, optimizer, inputs, skip=None):
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_it_is_the_same_update(name):
+def test_a_fused_step_is_the_same_update(name):
     (one, plain), (other, quick) = pair(name)
     assert isinstance(quick.step, FusedStep)
     for number in range(6):
         inputs = torch.randn(7, 5)
-        skip = 1 if number == 3 else None  # a parameter without a gradient stays
+        skip = 1 if number == 3 else None  # a parameter without a gradient is not updated
         for optimizer in (plain, quick):
             optimizer.param_groups[0]["lr"] = 0.03 / (number + 1)
         step(one, plain, inputs, skip)
         step(other, quick, inputs, skip)
-        if number == 4:  # a checkpoint is loaded: its states are new tensors
+        if number == 4:  # loading a checkpoint replaces the state's tensors
             quick.load_state_dict(copy.deepcopy(quick.state_dict()))
     for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     assert all(weight.grad is None for weight in other.parameters())
 
 
-def test_its_own_step_is_used_if_the_kernel_is_not_all_of_it(monkeypatch):
+def test_pytorchs_step_is_used_if_more_than_the_kernel_is_needed(monkeypatch):
     (_, _), (model, quick) = pair("adam")
     calls = []
     own = quick.step.own_step
@@ -68,7 +68,7 @@ def test_its_own_step_is_used_if_the_kernel_is_not_all_of_it(monkeypatch):
     )
     for _ in range(3):
         step(model, quick, torch.randn(7, 5))
-    assert len(calls) == 1  # the first, which makes the state
+    assert len(calls) == 1  # the first call creates the state
     step(model, quick, torch.randn(7, 5), skip=0)
     assert len(calls) == 2
 

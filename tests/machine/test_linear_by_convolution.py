@@ -1,4 +1,4 @@
-"""A linear layer computed as a convolution is the same layer."""
+"""A linear layer computed as a convolution gives the same outputs and gradients."""
 
 import copy
 
@@ -11,7 +11,7 @@ from dlcourse.machine.linear_by_convolution import LinearByConvolution, use_conv
 
 @pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5), (5,)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_outputs_and_gradients_agree(shape, bias):
+def test_outputs_and_gradients_equal_those_of_a_linear_layer(shape, bias):
     usual = nn.Sequential(nn.Linear(5, 4, bias=bias), nn.Tanh()).double()
     other = copy.deepcopy(usual)
     use_convolutions(other)
@@ -27,7 +27,7 @@ def test_outputs_and_gradients_agree(shape, bias):
         torch.testing.assert_close(two.grad, one.grad)
 
 
-def test_subclasses_are_left_alone():
+def test_subclasses_of_linear_are_not_replaced():
     class Own(nn.Linear):
         pass
 

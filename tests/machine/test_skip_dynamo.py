@@ -1,4 +1,4 @@
-"""Optimizers without PyTorch's compiler do the same as with it."""
+"""skip_dynamo: optimizers step as before, and PyTorch's compiler is not imported."""
 
 import gc
 import sys
@@ -11,7 +11,7 @@ from dlcourse.machine.skip_dynamo import restore_dynamo, skip_dynamo
 
 
 def probe() -> type[Optimizer]:
-    """Return a new optimizer with methods wrapped as PyTorch wraps its own, and one otherwise."""
+    """Return a new optimizer class: two methods have PyTorch's own wrappers, one has another."""
 
     class Probe(Optimizer):
         def __init__(self, differentiable=False):
@@ -33,7 +33,7 @@ def probe() -> type[Optimizer]:
     return Probe
 
 
-def test_only_the_wrappers_that_import_the_compiler_are_taken_away():
+def test_only_the_wrappers_that_import_the_compiler_are_removed():
     made = probe()
     bare, other = made.zero_grad.__wrapped__, made.other
     skip_dynamo()
@@ -48,7 +48,7 @@ def test_only_the_wrappers_that_import_the_compiler_are_taken_away():
     assert not hasattr(Optimizer.add_param_group, "__wrapped__")
 
 
-def test_restoring_puts_back_the_very_methods_that_were_replaced():
+def test_restoring_brings_back_the_original_methods():
     made = probe()
     before = dict(vars(made))
     skip_dynamo()
@@ -58,7 +58,7 @@ def test_restoring_puts_back_the_very_methods_that_were_replaced():
     assert hasattr(Optimizer.add_param_group, "__wrapped__")
 
 
-def test_where_pytorch_has_no_such_wrappers_nothing_is_changed(monkeypatch):
+def test_without_such_wrappers_in_pytorch_nothing_is_changed(monkeypatch):
     made = probe()
     kept = made.zero_grad
     monkeypatch.delattr(torch, "_disable_dynamo")
@@ -67,7 +67,7 @@ def test_where_pytorch_has_no_such_wrappers_nothing_is_changed(monkeypatch):
     assert made.zero_grad is kept
 
 
-def test_a_frozen_import_is_not_garbage_collected(tmp_path, monkeypatch):
+def test_objects_of_a_frozen_import_are_ignored_by_the_garbage_collector(tmp_path, monkeypatch):
     (tmp_path / "much_code.py").write_text(
         "import gc\nON, ALL = gc.isenabled(), [[] for _ in 'ab']\n"
     )

@@ -36,7 +36,7 @@ def test_every_metric_is_tested_here():
 
 @settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 60))
-def test_class_metrics_equal_scikit_learns(seed, classes, examples):
+def test_accuracy_precision_recall_and_f1_equal_scikit_learns(seed, classes, examples):
     generator = torch.Generator().manual_seed(seed)
     outputs = torch.randn(examples, classes, generator=generator)
     targets = torch.randint(classes, (examples,), generator=generator)
@@ -54,7 +54,7 @@ def test_class_metrics_equal_scikit_learns(seed, classes, examples):
         assert reported[name] == pytest.approx(expected)
 
 
-def test_the_counts_are_the_confusion_matrix():
+def test_the_counts_of_confusion_are_scikit_learns_confusion_matrix():
     outputs, targets = torch.randn(50, 4), torch.randint(4, (50,))
     meter = Meter([Confusion()])
     meter.add(outputs, targets, torch.zeros(()))
@@ -64,7 +64,7 @@ def test_the_counts_are_the_confusion_matrix():
 
 
 def made_up(seed, classes, examples, digits=None):
-    """Return outputs that are often right, rounded so that some are equal, and targets."""
+    """Return outputs that are often right, rounded to ``digits`` so that some tie, and targets."""
     generator = torch.Generator().manual_seed(seed)
     targets = torch.randint(classes, (examples,), generator=generator)
     outputs = torch.randn(examples, classes, generator=generator)
@@ -77,7 +77,7 @@ CASES = (st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 60))
 
 @settings(max_examples=40)
 @given(*CASES)
-def test_the_metrics_of_every_class_equal_scikit_learns(seed, classes, examples):
+def test_the_metrics_per_class_equal_scikit_learns(seed, classes, examples):
     outputs, targets = made_up(seed, classes, examples)
     details = Confusion().full(outputs, targets)["per_class"]
     theirs = reference.precision_recall_fscore_support(
@@ -89,7 +89,7 @@ def test_the_metrics_of_every_class_equal_scikit_learns(seed, classes, examples)
 
 @settings(max_examples=40)
 @given(*CASES, st.sampled_from([0, 1, None]))
-def test_the_full_average_precision_equals_scikit_learns(seed, classes, examples, digits):
+def test_the_exact_average_precision_equals_scikit_learns(seed, classes, examples, digits):
     outputs, targets = made_up(seed, classes, examples, digits)
     probabilities = outputs.double().softmax(1)
     details = AveragePrecision(bins=10).full(outputs, targets)["average_precision"]
@@ -107,7 +107,7 @@ def test_the_full_average_precision_equals_scikit_learns(seed, classes, examples
 
 @settings(max_examples=40)
 @given(*CASES, st.sampled_from([2, 7, 1000]))
-def test_the_epochs_average_precision_is_that_of_rounded_probabilities(
+def test_the_average_precision_of_an_epoch_is_that_of_binned_probabilities(
     seed, classes, examples, bins
 ):
     outputs, targets = made_up(seed, classes, examples)
@@ -122,7 +122,7 @@ def test_the_epochs_average_precision_is_that_of_rounded_probabilities(
 
 
 @pytest.mark.parametrize("scale", [0.5, 2, 8])
-def test_a_thousand_bins_are_near_the_exact_average_precision_and_ten_are_not(scale):
+def test_1000_bins_approximate_the_average_precision_and_10_do_not(scale):
     outputs, targets = made_up(0, 10, 3000)
     outputs = outputs * scale
     exact = AveragePrecision(bins=2).full(outputs, targets)["average_precision"]["macro"]
@@ -134,7 +134,7 @@ def test_a_thousand_bins_are_near_the_exact_average_precision_and_ten_are_not(sc
     assert abs(coarse - exact) > 0.006
 
 
-def test_the_bins_rise_with_the_probability():
+def test_the_bin_grows_with_the_probability():
     probabilities = torch.linspace(0.001, 0.999, 500).double()
     outputs = torch.stack([probabilities.log(), (1 - probabilities).log()], dim=1)
     bins = AveragePrecision(bins=100).bin_of(outputs)[:, 0]
@@ -144,7 +144,7 @@ def test_the_bins_rise_with_the_probability():
 
 
 @pytest.mark.parametrize("examples", [50, 3000])
-def test_a_curve_is_a_subset_of_scikit_learns_points(examples):
+def test_a_precision_recall_curve_has_only_points_of_scikit_learns_curve(examples):
     outputs, targets = made_up(1, 3, examples)
     details = AveragePrecision(bins=10).full(outputs, targets)["average_precision"]
     probabilities = outputs.double().softmax(1)
@@ -188,13 +188,15 @@ def test_the_brier_score_of_two_classes_is_twice_scikit_learns():
     assert read(Calibration(bins=5), outputs, targets)["brier"] == pytest.approx(2 * theirs)
 
 
-def test_a_calibrated_model_has_a_small_error_and_an_overconfident_one_a_large():
+def test_the_calibration_error_is_small_for_a_calibrated_and_large_for_an_overconfident_model():
     outputs = 2 * torch.randn(20_000, 5)
-    targets = torch.multinomial(outputs.softmax(1), 1)[:, 0]  # as likely as the model says
-    honest, sure = (read(Calibration(bins=15), scale * outputs, targets, 512) for scale in (1, 4))
-    assert honest["ece"] < 0.015
-    assert sure["ece"] > 0.15
-    assert honest["brier"] < sure["brier"]
+    targets = torch.multinomial(outputs.softmax(1), 1)[:, 0]  # drawn with the model's probabilities
+    calibrated, overconfident = (
+        read(Calibration(bins=15), scale * outputs, targets, 512) for scale in (1, 4)
+    )
+    assert calibrated["ece"] < 0.015
+    assert overconfident["ece"] > 0.15
+    assert calibrated["brier"] < overconfident["brier"]
 
 
 @pytest.mark.parametrize(
@@ -203,24 +205,24 @@ def test_a_calibrated_model_has_a_small_error_and_an_overconfident_one_a_large()
     ids=lambda metric: type(metric).__name__,
 )
 class TestEveryClassMetric:
-    def test_takes_mixed_targets_for_their_largest_class(self, metric):
+    def test_a_mixed_target_counts_as_its_largest_class(self, metric):
         outputs, targets = made_up(0, 4, 40)
         mixed = 0.7 * torch.eye(4)[targets] + 0.3 * torch.eye(4)[targets.roll(1)]
         assert read(metric, outputs, mixed) == read(metric, outputs, targets)
         assert torch.equal(metric.measure(outputs, mixed), metric.measure(outputs, targets))
         assert read(metric, outputs, targets.roll(1)) != read(metric, outputs, targets)
 
-    def test_tells_the_same_however_the_examples_are_cut_into_batches(self, metric):
+    def test_the_value_is_independent_of_the_batch_size(self, metric):
         outputs, targets = made_up(0, 4, 40)
         whole = read(metric, outputs, targets, 40)
         assert read(metric, outputs, targets, 7) == pytest.approx(whole)
 
-    def test_does_not_break_over_outputs_that_are_no_numbers(self, metric):
+    def test_nan_and_infinite_outputs_raise_no_error(self, metric):
         outputs, targets = made_up(0, 4, 40)
         outputs[3], outputs[5, 1] = float("nan"), float("inf")
         assert read(metric, outputs, targets)
 
-    def test_full_results_can_be_written_as_json(self, metric):
+    def test_the_full_result_can_be_written_as_json(self, metric):
         outputs, targets = made_up(0, 4, 3)  # some classes and bins are empty
         details = metric.full(outputs, targets)
         assert json.loads(json.dumps(details, allow_nan=False)) == details
@@ -232,7 +234,7 @@ def test_top_k_equals_scikit_learns(k):
     if k < 6:
         expected = reference.top_k_accuracy_score(targets, outputs, k=k, labels=range(6))
     else:
-        expected = 1.0  # more than there are classes
+        expected = 1.0  # k is larger than the number of classes
     assert read(TopK(k=k), outputs, targets)["top_k"] == pytest.approx(expected)
 
 
@@ -248,13 +250,13 @@ def test_regression_metrics_equal_scikit_learns(values):
     )
 
 
-def test_r2_of_a_constant_target_is_one_or_zero():
+def test_r2_of_a_constant_target_is_1_if_exact_and_0_otherwise():
     constant = torch.full((5, 1), 3.0)
     assert read(R2(), constant, constant)["r2"] == 1
     assert read(R2(), constant + 1, constant)["r2"] == 0
 
 
-def test_the_loss_is_the_mean_over_examples_and_not_over_batches():
+def test_the_loss_is_the_mean_over_examples():
     meter = Meter([])
     meter.add(torch.zeros(3, 2), torch.zeros(3), torch.tensor(1.0))
     meter.add(torch.zeros(1, 2), torch.zeros(1), torch.tensor(5.0))

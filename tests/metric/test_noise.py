@@ -1,4 +1,4 @@
-"""The noise estimate finds the given noise and maximises the likelihood."""
+"""The noise estimate is the noise of the targets and maximises the likelihood."""
 
 import math
 
@@ -16,14 +16,14 @@ def estimate(outputs, targets, batch=64):
 
 
 @pytest.mark.parametrize("values", [1, 3])
-def test_the_noise_that_was_put_in_is_found(values):
+def test_the_estimate_is_the_standard_deviation_of_the_added_noise(values):
     means = torch.randn(20_000, values)
     values = estimate(means, means + 0.3 * torch.randn(20_000, values))
     assert values["noise_std"] == pytest.approx(0.3, rel=0.02)
     assert values["beta"] == pytest.approx(1 / 0.3**2, rel=0.04)
 
 
-def test_no_other_noise_is_more_likely():
+def test_the_estimate_maximises_the_likelihood():
     outputs, targets = torch.zeros(100, 2), torch.randn(100, 2) * 1.7
     best = estimate(outputs, targets)["noise_std"]
 
@@ -34,6 +34,6 @@ def test_no_other_noise_is_more_likely():
         assert log_likelihood(best) > log_likelihood(other)
 
 
-def test_targets_that_are_met_exactly_have_no_noise():
+def test_exact_predictions_give_noise_0():
     exact = torch.ones(5, 1)
     assert estimate(exact, exact) == {"noise_std": 0.0, "beta": math.inf}

@@ -1,4 +1,4 @@
-"""Cascade-correlation grows, freezes what it has grown, and separates the two spirals."""
+"""Cascade-correlation adds units, freezes them, and separates the two spirals."""
 
 import math
 
@@ -37,7 +37,7 @@ def started(cfg, inputs, targets, classes=("one", "two")):
 
 
 def grow(state, fold, recipe):
-    """Take one training step as an epoch does."""
+    """Train one epoch and record its metrics."""
     metrics = train_epoch(state, fold, recipe)
     state.history.append(Record(len(state.history) + 1, metrics))
     return metrics
@@ -51,7 +51,7 @@ def spiral_run(compose):
     )
 
 
-def test_it_separates_the_two_spirals_within_twenty_units(spiral_run):
+def test_cascade_correlation_separates_the_two_spirals_with_at_most_20_units(spiral_run):
     state, fold, recipe = spiral_run()
     inputs, classes = spirals()
     for epoch in range(21):
@@ -63,14 +63,14 @@ def test_it_separates_the_two_spirals_within_twenty_units(spiral_run):
     assert 5 <= state.model.installed <= 20
 
 
-def test_without_units_it_is_the_linear_model_and_fails_on_them(spiral_run):
+def test_without_units_it_is_linear_and_fails_on_the_spirals(spiral_run):
     state, fold, recipe = spiral_run("model.output_steps=50")
     grow(state, fold, recipe)
     assert state.model.installed == 0
     assert recipe.metrics[0].measure(state.model(spirals()[0]), spirals()[1]) < 0.7 * 194
 
 
-def test_it_grows_by_a_unit_an_epoch_until_no_place_is_left(spiral_run):
+def test_it_adds_one_unit_per_epoch_up_to_model_units(spiral_run):
     state, fold, recipe = spiral_run("model.units=3", *SHORT)
     installed, shapes, losses = [], [], []
     for _ in range(6):
@@ -82,7 +82,7 @@ def test_it_grows_by_a_unit_an_epoch_until_no_place_is_left(spiral_run):
     assert losses == sorted(losses, reverse=True)
 
 
-def test_installed_units_never_change_and_new_ones_start_without_a_say(spiral_run):
+def test_installed_units_are_frozen_and_a_new_unit_leaves_the_outputs_unchanged(spiral_run):
     state, fold, recipe = spiral_run("model.units=4", "optim.weight_decay=0.1", *SHORT)
     model, (inputs, _) = state.model, spirals()
     for _ in range(3):
@@ -97,7 +97,7 @@ def test_installed_units_never_change_and_new_ones_start_without_a_say(spiral_ru
     assert torch.equal(model.features(inputs)[:, :4], values)
 
 
-def test_a_unit_sees_the_inputs_and_all_units_before_it(spiral_run):
+def test_a_unit_takes_the_inputs_and_all_earlier_units(spiral_run):
     state, fold, recipe = spiral_run(*SHORT)
     for _ in range(4):
         grow(state, fold, recipe)
@@ -112,7 +112,7 @@ def test_a_unit_sees_the_inputs_and_all_units_before_it(spiral_run):
     torch.testing.assert_close(model(inputs), outputs)
 
 
-def test_a_resume_in_the_middle_ends_with_the_same_weights(tiny, tmp_path):
+def test_a_resumed_run_ends_with_the_same_weights(tiny, tmp_path):
     words = ["model=cascade", "data.size=8", "max_epochs=4", "batch_size=full", *SHORT]
     straight, fold, recipe = prepared(tiny(*words))
     fit(straight, fold, recipe)
@@ -133,7 +133,7 @@ def test_a_resume_in_the_middle_ends_with_the_same_weights(tiny, tmp_path):
      ["optim=muon"], ["model.activation=gaussian"], ["model.activation=prelu"]],
     ids=lambda words: words[0],
 )  # fmt: skip
-def test_it_trains_with_every_group(words, compose):
+def test_it_trains_with_choices_of_every_group(words, compose):
     words = ["data=moons", *words, "data.examples=60", *SHORT, "model.units=3", "max_epochs=4"]
     state, fold, recipe = prepared(compose("model=cascade", "runtime=cpu", *words))
     fit(state, fold, recipe)
@@ -143,7 +143,7 @@ def test_it_trains_with_every_group(words, compose):
 
 
 @pytest.mark.parametrize("name", ["zeros", "normal", "orthogonal", "he_uniform"])
-def test_any_initial_weights_will_do(name, spiral_run):
+def test_it_trains_from_any_initial_weights(name, spiral_run):
     state, fold, recipe = spiral_run(f"init={name}", *SHORT)
     losses = [grow(state, fold, recipe)["train/loss"] for _ in range(4)]
     assert losses[-1] < losses[0]

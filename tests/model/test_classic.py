@@ -1,4 +1,4 @@
-"""The classic convolutional nets beyond their references: sizes, options, small images."""
+"""Classic convolutional nets: parameters, image sizes and options. Outputs: ``references/``."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def config(name):
 
 
 def make(name, shape, outputs=10, **options):
-    """Return a model, narrow where it can be."""
+    """Return a model; width 8 if it has a width."""
     narrow = {"width": 8} if "width" in config(name) else {}
     return build(OmegaConf.merge(config(name), narrow, options))(shape, outputs)
 
@@ -43,7 +43,7 @@ def is_convolution(layer) -> bool:
 
 @pytest.mark.parametrize("depth", [11, 13, 16, 19])
 @pytest.mark.parametrize("norm", ["none", "batch"])
-def test_a_vgg_has_the_tensors_of_torchvisions_with_and_without_batch_norm(depth, norm):
+def test_a_vgg_has_the_same_tensors_as_torchvisions(depth, norm):
     ending = "_bn" if norm == "batch" else ""
     with torch.device("meta"):
         ours = make(f"vgg{depth}", (3, 224, 224), 1000, width=64, norm=norm).state_dict()
@@ -54,7 +54,7 @@ def test_a_vgg_has_the_tensors_of_torchvisions_with_and_without_batch_norm(depth
 @pytest.mark.parametrize(
     "name", ["alexnet", "vgg16", "googlenet", "resnet18", "resnet34", "resnet50"]
 )
-def test_a_net_has_as_many_parameters_as_its_reference_says(name):
+def test_a_net_has_the_number_of_parameters_that_its_reference_states(name):
     with torch.device("meta"):
         model = make(name, (3, 224, 224), 1000, width=64)
     assert f" {parameters(model):,} " in CLASSIC[name].reference
@@ -62,7 +62,7 @@ def test_a_net_has_as_many_parameters_as_its_reference_says(name):
 
 @pytest.mark.parametrize("name", ["resnet", "plain"])
 @pytest.mark.parametrize("depth", CIFAR)
-def test_a_net_for_cifar10_has_the_million_parameters_of_the_papers_table(name, depth):
+def test_a_resnet_for_cifar10_has_the_number_of_parameters_in_the_paper(name, depth):
     with torch.device("meta"):
         model = make(f"{name}{depth}", (3, 32, 32), width=16)
     assert f"{parameters(model) / 1e6:.2g}" == CIFAR[depth]
@@ -76,7 +76,7 @@ def test_caffes_lenet_has_800_features_and_431080_parameters():
     assert parameters(model) == 431_080
 
 
-def test_vgg16_with_averages_has_15_million_parameters_and_a_map_of_14_by_14_for_each_class():
+def test_vgg16_with_global_average_pooling_has_15227688_parameters_and_14_by_14_maps():
     with torch.device("meta"):
         model = make("vgg16", (3, 224, 224), 1000, head="average", width=64)
         maps = model.class_activation_maps(torch.zeros(1, 3, 224, 224))
@@ -85,7 +85,7 @@ def test_vgg16_with_averages_has_15_million_parameters_and_a_map_of_14_by_14_for
 
 
 @pytest.mark.parametrize("size", [32, 70])
-def test_the_mean_of_a_class_activation_map_and_the_bias_are_the_output(size):
+def test_the_output_is_the_mean_of_the_class_activation_map_plus_the_bias(size):
     model = make("vgg11", (3, size, size), 5, head="average", norm="batch").eval()
     images = torch.randn(2, 3, size, size)
     maps = model.class_activation_maps(images)
@@ -96,7 +96,7 @@ def test_the_mean_of_a_class_activation_map_and_the_bias_are_the_output(size):
     torch.testing.assert_close(maps[1, 3], by_hand)
 
 
-def test_class_activation_maps_of_dense_layers_are_refused():
+def test_class_activation_maps_of_a_dense_head_are_refused():
     with pytest.raises(UserError, match=r"model\.head=average"):
         make("vgg11", (3, 32, 32)).class_activation_maps(torch.zeros(1, 3, 32, 32))
 
@@ -105,7 +105,7 @@ def test_class_activation_maps_of_dense_layers_are_refused():
     ("dilation", "padding", "maps", "field"),
     [(1, "valid", 24, 5), (3, "valid", 16, 13), (1, "same", 28, 5), (3, "same", 28, 13)],
 )
-def test_a_dilated_convnet_sees_further_with_the_same_weights(
+def test_a_dilated_convnet_has_a_larger_field_with_as_many_parameters(
     dilation, padding, maps, field, compose
 ):
     words = (f"model.dilation={dilation}", f"model.padding={padding}", "model.norm=none")
@@ -143,11 +143,11 @@ def test_the_convnet_has_9216_features():
         ("lenet_caffe", "model.pool=average"),
     ],
 )
-def test_a_net_that_is_not_quite_the_reference_is_seen(name, word, compose):
+def test_a_net_that_differs_from_its_reference_is_found(name, word, compose):
     assert CLASSIC[name].deviation(compose, word) > 100 * CLASSIC[name].allowed
 
 
-def test_a_resnet_without_its_projections_is_not_torchvisions(compose):
+def test_a_resnet_without_shortcuts_does_not_load_torchvisions_weights(compose):
     with pytest.raises(RuntimeError, match="Unexpected key"):
         difference("resnet18", lambda: published("resnet18"), RESNET, compose, "model.skip=false")
 
@@ -155,7 +155,7 @@ def test_a_resnet_without_its_projections_is_not_torchvisions(compose):
 @pytest.mark.parametrize(
     ("name", "settings"), [("alexnet", {}), ("vgg11", {"init_weights": False})]
 )
-def test_a_net_is_torchvisions_at_other_large_sizes_too(name, settings, compose):
+def test_a_net_equals_torchvisions_at_another_large_size(name, settings, compose):
     def reference():
         return published(name, **settings)
 
@@ -164,7 +164,7 @@ def test_a_net_is_torchvisions_at_other_large_sizes_too(name, settings, compose)
 
 @pytest.mark.parametrize("name", [*DESIGNS, *SMALL_NETS])
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (2, 41, 29), (3, 63, 70), (3, 64, 97)])
-def test_a_net_takes_images_of_any_size_from_28_and_any_colour(name, shape):
+def test_a_net_takes_images_of_any_size_from_28_with_any_number_of_channels(name, shape):
     model = make(name, shape, 7).eval()
     with torch.inference_mode():
         assert model(torch.randn(2, *shape)).shape == (2, 7)
@@ -190,13 +190,13 @@ def test_every_network_trains_on_its_smallest_image_with_every_norm(name, norm):
         ("googlenet", (3, 224, 224), (24, 28, 28)),
     ],
 )
-def test_the_stem_for_small_images_does_not_shrink_them(name, shape, maps):
+def test_the_stem_keeps_the_size_of_small_images_and_reduces_large_ones(name, shape, maps):
     model = make(name, shape).eval()
     with torch.inference_mode():
         assert model.stem(torch.randn(1, *shape)).shape == (1, *maps)
 
 
-def test_small_images_get_smaller_filters_and_fewer_hidden_units():
+def test_alexnet_has_smaller_filters_and_fewer_hidden_units_for_small_images():
     with torch.device("meta"):
         small, large = (make("alexnet", (3, side, side), width=64) for side in (63, 64))
     assert [net.features[0].kernel_size for net in (small, large)] == [(5, 5), (11, 11)]
@@ -204,7 +204,7 @@ def test_small_images_get_smaller_filters_and_fewer_hidden_units():
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-def test_width_sets_the_maps_of_the_first_convolution(name):
+def test_width_sets_the_channels_of_the_first_convolution(name):
     convolutions = [
         next(filter(is_convolution, make(name, (3, 32, 32), width=width).modules()))
         for width in (4, 12)
@@ -213,7 +213,7 @@ def test_width_sets_the_maps_of_the_first_convolution(name):
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg11", "googlenet", *SMALL_NETS])
-def test_each_pooling_gives_outputs_of_its_own(name):
+def test_each_pooling_gives_different_outputs(name):
     images, outputs = torch.rand(2, 1, 28, 28), []
     for pool in ("max", "average", "sum", "stochastic"):
         torch.manual_seed(0)
@@ -231,12 +231,12 @@ def test_dropout_layers_exist_only_for_positive_probabilities(name):
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet20"])
 @pytest.mark.parametrize("norm", ["batch", "none"])
-def test_a_norm_takes_the_place_of_a_bias(name, norm):
+def test_a_convolution_before_a_norm_has_no_bias(name, norm):
     layers = filter(is_convolution, make(name, (3, 32, 32), norm=norm).modules())
     assert all((layer.bias is None) == (norm == "batch") for layer in layers)
 
 
-def test_layers_that_find_nothing_leave_a_residual_net_its_signal_and_a_plain_net_none():
+def test_blocks_with_zero_weights_are_the_identity_in_a_residual_net_and_zero_in_a_plain_net():
     residual = make("resnet20", (3, 32, 32), skip=True)
     plain = make("resnet20", (3, 32, 32), skip=False)
     plain.load_state_dict(residual.state_dict())
@@ -258,14 +258,14 @@ def test_a_plain_resnet18_has_no_shortcuts():
     assert all(".shortcut." in name for name in missing)
 
 
-def test_a_shortcut_without_parameters_takes_every_second_pixel_and_adds_empty_maps():
+def test_a_shortcut_without_parameters_subsamples_and_pads_with_zero_channels():
     maps = torch.arange(9.0).view(1, 1, 3, 3)
     found = PaddedShortcut()(maps)
     assert found.tolist() == [[[[0, 2], [6, 8]], [[0, 0], [0, 0]]]]
 
 
 @pytest.mark.parametrize(("depth", "suggested"), [(18, 20), (3, 8), (111, 110), (50, 50)])
-def test_a_net_for_cifar10_has_6n_plus_2_layers(depth, suggested):
+def test_a_resnet_for_cifar10_must_have_6n_plus_2_layers(depth, suggested):
     if depth == suggested:
         assert count(make("resnet20", (3, 32, 32), depth=depth), nn.Conv2d) == depth - 1
         return
@@ -274,7 +274,7 @@ def test_a_net_for_cifar10_has_6n_plus_2_layers(depth, suggested):
 
 
 @pytest.mark.parametrize("name", [*DESIGNS, "vgg19", "resnet34", *SMALL_NETS])
-def test_a_refusal_names_the_model_that_was_typed(name):
+def test_an_error_names_the_model_as_it_was_typed(name):
     with pytest.raises(UserError, match=f"model={name} needs images"):
         make(name, (4,))
     with pytest.raises(UserError, match=f"model={name} needs images of"):

@@ -1,4 +1,4 @@
-"""The models have the parameters and shapes that their papers and the course state."""
+"""LeNet-5, MLP and linear model have the parameters and shapes of their papers and the course."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_lenet_refuses_a_table(compose):
         make(compose, (4,), 2, "model=lenet")
 
 
-def test_the_6_4_3_1_net_has_47_parameters(compose):
+def test_an_mlp_of_6_4_3_1_units_has_47_parameters(compose):
     assert parameters(make(compose, (6,), 1, "model=mlp", "model.widths=[4,3]")) == 47
 
 

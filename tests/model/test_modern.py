@@ -13,7 +13,7 @@ from dlcourse.model.nfnet import ScaledConv2d
 from dlcourse.schema.bounds import ACTIVATION_NAMES
 from dlcourse.schema.facts import fact
 
-SMALL = {  # so that every activation can be tried in milliseconds
+SMALL = {  # small enough to test every activation in milliseconds
     "vit": ["model.width=24", "model.depth=1", "model.hidden=16"],
     "rnn": ["model.hidden=16"],
     "stn": [],
@@ -57,7 +57,7 @@ def test_a_model_trains_two_steps_with_every_activation(name, compose):
 
 
 @pytest.mark.parametrize("name", SIZED)
-def test_a_model_takes_small_large_and_oblong_images(name, compose):
+def test_a_model_takes_small_large_and_rectangular_images(name, compose):
     build_model = build(compose(f"model={name}", *SMALL.get(name, [])).model)
     for shape in SHAPES:
         size = outputs_for(name, shape)
@@ -82,7 +82,7 @@ def test_a_model_of_images_refuses_a_table(name, compose):
 # the Vision Transformer
 
 
-def test_a_vit_takes_patches_of_4_pixels_below_64_and_of_16_above(compose):
+def test_the_patches_of_a_vit_are_4_pixels_for_images_below_64_and_16_from_64_on(compose):
     build_model = build(compose("model=vit", *SMALL["vit"]).model)
     for size, patch in [(28, 4), (32, 4), (63 // 4 * 4, 4), (64, 16), (224, 16)]:
         model = build_model((3, size, size), 10)
@@ -99,19 +99,19 @@ def test_a_vit_takes_patches_of_4_pixels_below_64_and_of_16_above(compose):
         ((3, 8, 8), "16", r"data\.size=16 or model\.patch=8"),
     ],
 )
-def test_a_vit_refuses_images_that_leave_pixels_over(shape, patch, remedy, compose):
+def test_a_vit_refuses_images_that_its_patches_do_not_divide(shape, patch, remedy, compose):
     with pytest.raises(UserError, match=remedy):
         make(compose, "vit", shape, 10, f"model.patch={patch}")
 
 
-def test_a_vit_refuses_a_width_that_cannot_be_divided(compose):
+def test_a_vit_refuses_a_width_that_its_heads_or_positions_do_not_divide(compose):
     with pytest.raises(UserError, match=r"model\.heads=2 or model\.width=195"):
         make(compose, "vit", (1, 28, 28), 10, "model.width=194", "model.heads=3")
     with pytest.raises(UserError, match=r"model\.width=28 or model\.positions=learned"):
         make(compose, "vit", (1, 28, 28), 10, "model.width=27", "model.positions=sinusoidal")
 
 
-def test_sinusoidal_positions_are_the_waves_of_their_row_and_column(compose):
+def test_sinusoidal_positions_are_sines_and_cosines_of_row_and_column(compose):
     words = ["model.positions=sinusoidal", "model.width=24"]
     model = make(compose, "vit", (1, 12, 20), 10, *words)
     assert "positions" not in dict(model.named_parameters())
@@ -128,7 +128,7 @@ def test_sinusoidal_positions_are_the_waves_of_their_row_and_column(compose):
             assert model.positions[0, place].tolist() == pytest.approx(waves, abs=1e-5)
 
 
-def test_positions_in_one_dimension_are_the_waves_of_the_place_in_the_sequence(compose):
+def test_one_dimensional_positions_are_those_of_vaswani_et_al(compose):
     """Vaswani et al. 2017, section 3.5, by hand; the class token is the first of 16."""
     words = ["model.positions=sinusoidal_1d", "model.width=6", "model.heads=1"]
     model = make(compose, "vit", (1, 12, 20), 10, *words)
@@ -145,7 +145,7 @@ def test_positions_in_one_dimension_are_the_waves_of_the_place_in_the_sequence(c
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal", "sinusoidal_1d", "none at all"])
-def test_a_vit_knows_where_a_patch_lies_by_its_position_alone(positions, compose):
+def test_without_positions_a_vit_is_invariant_to_the_order_of_patches(positions, compose):
     words = SMALL["vit"] if positions == "none at all" else [f"model.positions={positions}"]
     model = make(compose, "vit", (1, 8, 8), 10, *words).eval()
     nn.init.normal_(model.output.weight)
@@ -157,7 +157,7 @@ def test_a_vit_knows_where_a_patch_lies_by_its_position_alone(positions, compose
     assert same == (positions == "none at all")
 
 
-def test_attention_is_the_mean_of_the_values_weighted_by_its_map(compose):
+def test_attention_is_the_mean_of_the_values_with_its_weights(compose):
     attention = make(compose, "vit", (1, 28, 28), 10).blocks[0].attention
     tokens = torch.randn(2, 50, 192)
     weights = attention.weights(tokens)
@@ -168,7 +168,7 @@ def test_attention_is_the_mean_of_the_values_weighted_by_its_map(compose):
     torch.testing.assert_close(attention.output(means), attention(tokens))
 
 
-def test_a_vit_starts_without_an_opinion(compose):
+def test_the_outputs_of_an_untrained_vit_are_zero(compose):
     model = make(compose, "vit", (1, 28, 28), 10)
     assert model(torch.randn(2, 1, 28, 28)).eq(0).all()
 
@@ -177,7 +177,7 @@ def test_a_vit_starts_without_an_opinion(compose):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_an_rnn_remembers_its_first_row(cell, compose):
+def test_the_outputs_of_an_rnn_depend_on_the_first_row(cell, compose):
     model = make(compose, "rnn", (1, 28, 28), 10, f"model.cell={cell}")
     images = torch.randn(2, 1, 28, 28)
     changed = images.clone()
@@ -185,19 +185,19 @@ def test_an_rnn_remembers_its_first_row(cell, compose):
     assert not torch.equal(model(images), model(changed))
 
 
-def test_an_rnn_without_a_memory_sees_the_last_row_alone(compose):
+def test_an_rnn_with_zero_recurrent_weights_depends_only_on_the_last_row(compose):
     model = make(compose, "rnn", (1, 28, 28), 10)
     images = torch.randn(2, 1, 28, 28)
     changed = images.clone()
     changed[:, :, :-1] = 0
-    assert not torch.equal(model(images), model(changed)), "the control: it does remember"
+    assert not torch.equal(model(images), model(changed)), "the control: its state matters"
     model.recurrent.weight.data.zero_()
     assert torch.equal(model(images), model(changed))
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_gates_keep_the_state_or_replace_it_by_the_new_row(cell, compose):
-    """A GRU's update gate of 1 keeps its 0; an LSTM that forgets all has seen the last row."""
+def test_a_gate_keeps_the_state_or_replaces_it_with_the_new_row(cell, compose):
+    """A GRU with update gate 1 keeps its state 0; an LSTM with forget gate 0 sees the last row."""
     model = make(compose, "rnn", (1, 28, 28), 10, f"model.cell={cell}", "model.hidden=5")
     model.recurrent.weight.data.zero_()
     gates = model.input.bias.data.unflatten(0, (-1, 5))
@@ -214,7 +214,7 @@ def test_gates_keep_the_state_or_replace_it_by_the_new_row(cell, compose):
 
 
 @pytest.mark.parametrize("init", ["default", "he_uniform", "normal", "zeros"])
-def test_a_spatial_transformer_is_the_identity_at_the_start_whatever_is_drawn(init, compose):
+def test_an_untrained_spatial_transformer_is_the_identity_with_every_init(init, compose):
     cfg = compose("model=stn", f"init={init}")
     model = build(cfg.model)((1, 28, 28), 10)
     build(cfg.init)(model)
@@ -241,7 +241,7 @@ def test_a_spatial_transformer_learns_to_move_images(compose):
 # the autoencoder
 
 
-def test_an_autoencoder_brings_its_task_along(compose):
+def test_model_autoencoder_sets_targets_loss_and_metric(compose):
     cfg = compose("model=autoencoder")
     assert cfg.data.reconstruct
     assert cfg.loss["_target_"] == "dlcourse.loss.mse.mse"
@@ -249,7 +249,7 @@ def test_an_autoencoder_brings_its_task_along(compose):
     assert (cfg.monitor, cfg.mode) == ("val/loss", "min")
 
 
-def test_an_autoencoder_refuses_targets_that_are_not_its_inputs(compose):
+def test_an_autoencoder_refuses_class_targets(compose):
     with pytest.raises(UserError, match=r"data\.reconstruct=true"):
         make(compose, "autoencoder", (1, 28, 28), 10)
 
@@ -258,7 +258,7 @@ def test_an_autoencoder_refuses_targets_that_are_not_its_inputs(compose):
 
 
 def rosenblatt(compose, targets, epochs):
-    """Return the mistakes in the last epoch of the four points of a gate."""
+    """Train a perceptron on the four points of a gate; return the last epoch's errors."""
     cfg = compose("model=perceptron")
     model, loss = build(cfg.model)((2,), 2), build(cfg.loss)
     build(cfg.init)(model)
@@ -284,7 +284,7 @@ def test_the_perceptron_never_learns_xor(compose):
     assert rosenblatt(compose, [0, 1, 1, 0], 100) > 0
 
 
-def test_the_perceptron_answers_0_on_its_line_and_has_one_neuron_for_two_classes(compose):
+def test_the_perceptron_has_one_neuron_for_two_classes_and_predicts_0_on_its_boundary(compose):
     model = make(compose, "perceptron", (2,), 2)
     assert sum(weight.numel() for weight in model.parameters()) == 3
     nn.init.zeros_(model.output.weight)
@@ -306,17 +306,17 @@ def test_a_linear_model_is_its_output_layer_on_its_features(name, compose):
     assert set(dict(model.named_parameters())) == {"output.weight", "output.bias"}
 
 
-def test_a_kernels_products_approach_the_bump_as_features_are_added(compose):
+def test_random_features_approximate_the_gaussian_kernel_better_with_more_features(compose):
     points = torch.randn(30, 4)
-    bump = torch.exp(-(torch.cdist(points, points) ** 2) / 4)  # gamma = null: one over 4 features
+    kernel = torch.exp(-(torch.cdist(points, points) ** 2) / 4)  # gamma = null: 1 / features
     errors = []
     for width in (100, 10_000):
         features = make(compose, "kernel", (4,), 2, f"model.width={width}").features(points)
-        errors.append((features @ features.T - bump).square().mean().sqrt().item())
+        errors.append((features @ features.T - kernel).square().mean().sqrt().item())
     assert errors[1] == pytest.approx(errors[0] / 10, rel=0.5)
 
 
-def test_a_kernels_waves_are_kept_with_its_weights_and_follow_from_the_seed(compose):
+def test_random_features_are_stored_with_the_weights_and_fixed_by_the_seed(compose):
     cfg = compose("model=kernel", "init=normal")
     first, second, other = (build(cfg.model) for _ in range(3))
     torch.manual_seed(1)
@@ -333,7 +333,7 @@ def test_a_kernels_waves_are_kept_with_its_weights_and_follow_from_the_seed(comp
 
 
 def variances(model, size):
-    """Return the variance of the signal behind the stem and behind each block, off the border."""
+    """Return the variance of the signal after the stem and after each block, without borders."""
     seen = []
     layers = [model.stem, *model.blocks]
     hooks = [layer.register_forward_hook(lambda *got: seen.append(got[2])) for layer in layers]
@@ -346,14 +346,14 @@ def variances(model, size):
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh"])
-def test_signals_keep_their_size_without_a_norm(activation, compose):
+def test_an_nfnet_keeps_the_variance_of_its_signals(activation, compose):
     words = ["model.widths=[64,64]", "model.depth=4", f"model.activation={activation}"]
     model = make(compose, "nfnet", (3, 32, 32), 10, *words)
     expected = [1.0, *(1 + 0.04 * number for number in [1, 2, 3, 4] * 2)]
     assert variances(model, 32) == pytest.approx(expected, rel=0.15)
 
 
-def test_signals_lose_their_size_without_the_gain(compose):
+def test_without_the_gain_an_nfnet_loses_the_variance_of_its_signals(compose):
     words = ["model.widths=[64,64]", "model.depth=4"]
     model = make(compose, "nfnet", (3, 32, 32), 10, *words)
     for layer in model.modules():
@@ -363,7 +363,7 @@ def test_signals_lose_their_size_without_the_gain(compose):
 
 
 @pytest.mark.parametrize("init", ["default", "normal", "he_normal"])
-def test_scaled_filters_have_mean_0_and_variance_1_over_fan_in_whatever_is_drawn(init, compose):
+def test_scaled_filters_have_mean_0_and_variance_gain_squared_over_fan_in(init, compose):
     cfg = compose("model=nfnet", f"init={init}")
     model = build(cfg.model)((3, 32, 32), 10)
     build(cfg.init)(model)
@@ -376,14 +376,14 @@ def test_scaled_filters_have_mean_0_and_variance_1_over_fan_in_whatever_is_drawn
             torch.testing.assert_close(filters.var(1, correction=0), variance, rtol=0.01, atol=0)
 
 
-def test_a_normaliser_free_net_has_no_norm_and_clips_its_gradients(compose):
+def test_an_nfnet_has_no_norm_and_clips_its_gradients(compose):
     cfg = compose("model=nfnet")
     assert cfg.clip["_target_"] == "dlcourse.clip.agc.agc"
     norms = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
     assert not any(isinstance(m, norms) for m in build(cfg.model)((1, 28, 28), 10).modules())
 
 
-def test_airbench_has_at_least_one_group_and_its_norms_learn_only_shifts(compose):
+def test_airbench_needs_a_width_and_its_norms_train_only_shifts_by_default(compose):
     with pytest.raises(UserError, match=r"model\.widths=\[64,256,256\]"):
         make(compose, "airbench", (3, 32, 32), 10, "model.widths=[]")
     words = ["model.widths=[8,8,8]", "model.norm_momentum=0.3"]

@@ -1,4 +1,4 @@
-"""Bishop's polynomials: order 0, evenly spaced points, coefficients of the raw input."""
+"""Bishop's polynomials: order 0, evenly spaced points, coefficients for the raw input."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ EVEN_SINE = (
 )  # fmt: skip
 
 
-def test_points_are_evenly_spaced_from_0_to_1_in_both_parts(compose):
+def test_data_spacing_even_spaces_the_points_from_0_to_1_in_both_parts(compose):
     data = load_data(compose(*EVEN_SINE, "data.noise=0"))
     np.testing.assert_allclose(data.train.inputs[:, 0], np.linspace(0, 1, 10), atol=1e-7)
     np.testing.assert_allclose(data.test.inputs[:, 0], np.linspace(0, 1, 100), atol=1e-7)
@@ -34,7 +34,7 @@ def test_points_are_evenly_spaced_from_0_to_1_in_both_parts(compose):
 
 @pytest.mark.parametrize("standardize", ["channel", "none", "zca"])
 @pytest.mark.parametrize("order", [0, 1, 3, 9])
-def test_the_coefficients_are_numpys(order, standardize, compose, tmp_path):
+def test_the_coefficients_equal_those_of_numpy(order, standardize, compose, tmp_path):
     words = [*EVEN_SINE, f"model.order={order}", "optim=closed_form", "max_epochs=1",
              f"data.standardize={standardize}"]  # fmt: skip
     run(compose(*words), tmp_path / "run")
@@ -43,7 +43,7 @@ def test_the_coefficients_are_numpys(order, standardize, compose, tmp_path):
     x, t = (values[:, 0].double().numpy() for values in (train.inputs, train.targets))
     expected = np.polynomial.Polynomial.fit(x, t, order).convert().coef
     (ours,) = result["coefficients"]
-    if (order, standardize) != (9, "none"):  # whose powers float32 cannot tell apart
+    if (order, standardize) != (9, "none"):  # float32 cannot distinguish these powers
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-3)
     assert result["parameters"] == order + 1
     (line,) = folds_table(result, 1000)
@@ -64,7 +64,7 @@ def test_the_coefficients_are_numpys(order, standardize, compose, tmp_path):
     ],
     ids=lambda words: words[0],
 )
-def test_order_0_descends_to_the_mean_of_the_targets(words, compose):
+def test_a_polynomial_of_order_0_learns_the_mean_of_the_targets(words, compose):
     state, fold, recipe = prepared(compose(*EVEN_SINE, "model.order=0", "max_epochs=60", *words))
     state = fit(state, fold, recipe)
     mean = fold.train.targets.mean().item()
@@ -72,7 +72,7 @@ def test_order_0_descends_to_the_mean_of_the_targets(words, compose):
     assert [name for name, _ in state.model.named_parameters()] == ["output.bias"]
 
 
-def test_order_0_of_several_features_and_outputs_is_a_constant_for_each(compose):
+def test_a_polynomial_of_order_0_is_one_constant_for_each_output(compose):
     model = build(compose(*EVEN_SINE, "model.order=0").model)((4,), 3)
     torch.nn.init.normal_(model.output.bias)
     inputs = torch.randn(5, 4)

@@ -1,4 +1,4 @@
-"""torchvision's networks have published weights, a new output layer and frozen parts."""
+"""torchvision's networks: published weights, a new output layer, frozen parts."""
 
 import hashlib
 from functools import partial
@@ -25,16 +25,16 @@ def make(compose, *words, shape=(1, 28, 28)):
 
 
 @pytest.fixture
-def shelf(tmp_path, monkeypatch):
-    """Publish weights in a folder as torchvision does, under a name with their SHA-256 in it.
+def published(tmp_path, monkeypatch):
+    """Serve weights as torchvision publishes them, with their SHA-256 in the file's name.
 
-    Returns the network that they belong to, the file, and the function that publishes a file.
+    Returns the network with these weights, the file, and a function that publishes a file.
     """
     from torchvision import models
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     net = models.get_model(NAME)
-    folder = tmp_path / "shelf"
+    folder = tmp_path / "published"
     folder.mkdir()
     torch.save(net.state_dict(), folder / "weights")
     digest = hashlib.sha256((folder / "weights").read_bytes()).hexdigest()[:8]
@@ -45,8 +45,8 @@ def shelf(tmp_path, monkeypatch):
     thread.start()
 
     def publish(path):
-        published = models.get_model_weights(NAME).DEFAULT.value
-        monkeypatch.setattr(published, "url", f"http://127.0.0.1:{server.server_port}/{path.name}")
+        default = models.get_model_weights(NAME).DEFAULT.value
+        monkeypatch.setattr(default, "url", f"http://127.0.0.1:{server.server_port}/{path.name}")
 
     publish(file)
     yield net, file, publish
@@ -61,44 +61,44 @@ class SilentHandler(SimpleHTTPRequestHandler):
 
 
 def in_place(file, tmp_path):
-    """Return where torchvision keeps a file."""
+    """Return where torchvision stores a downloaded file."""
     return tmp_path / "home/hub/checkpoints" / file.name
 
 
 @pytest.mark.parametrize("weights", ["DEFAULT", "IMAGENET1K_V1"])
-def test_published_weights_are_downloaded_checked_and_kept(weights, shelf, compose, tmp_path):
-    net, file, _ = shelf
+def test_weights_are_downloaded_verified_and_cached(weights, published, compose, tmp_path):
+    net, file, _ = published
     model = make(compose, f"model.weights={weights}")
     ours = model.backbone.state_dict()
     assert all(torch.equal(ours[name], net.state_dict()[name]) for name in ours)
     assert ours.keys() == net.state_dict().keys() - {"fc.weight", "fc.bias"}
     assert in_place(file, tmp_path).read_bytes() == file.read_bytes()
     file.unlink()
-    make(compose, f"model.weights={weights}")  # from the kept file
+    make(compose, f"model.weights={weights}")  # from the cached file
 
 
-def test_random_weights_need_no_file(shelf, compose, tmp_path):
-    net, *_ = shelf
+def test_random_weights_need_no_file(published, compose, tmp_path):
+    net, *_ = published
     model = make(compose, "model.weights=null")
     assert not torch.equal(model.backbone.conv1[0].weight, net.conv1[0].weight)
     assert not (tmp_path / "home").exists()
 
 
-def test_weights_that_cannot_be_had_say_where_to_put_them(shelf, compose, tmp_path):
-    _, file, _ = shelf
+def test_a_failed_download_of_weights_says_where_to_put_the_file(published, compose, tmp_path):
+    _, file, _ = published
     kept = file.rename(tmp_path / file.name)
     with pytest.raises(UserError) as caught:
         make(compose, "model.weights=DEFAULT")
-    for words in (file.name, "404", str(tmp_path / "home/hub/checkpoints"), "model.weights=null"):
-        assert words in str(caught.value)
+    for text in (file.name, "404", str(tmp_path / "home/hub/checkpoints"), "model.weights=null"):
+        assert text in str(caught.value)
     assert "TORCH_HOME" in str(caught.value)
     in_place(file, tmp_path).parent.mkdir(parents=True, exist_ok=True)
     kept.rename(in_place(file, tmp_path))
     make(compose, "model.weights=DEFAULT")
 
 
-def test_a_download_with_another_checksum_is_refused(shelf, compose, tmp_path):
-    _, file, publish = shelf
+def test_a_download_with_another_checksum_is_refused(published, compose, tmp_path):
+    _, file, publish = published
     other = file.rename(file.with_name("shufflenet-01234567.pth"))
     publish(other)
     with pytest.raises(UserError, match="invalid hash"):
@@ -106,8 +106,8 @@ def test_a_download_with_another_checksum_is_refused(shelf, compose, tmp_path):
     assert not in_place(other, tmp_path).exists()
 
 
-def test_a_damaged_file_is_named(shelf, compose, tmp_path):
-    _, file, _ = shelf
+def test_a_damaged_weights_file_is_named(published, compose, tmp_path):
+    _, file, _ = published
     place = in_place(file, tmp_path)
     place.parent.mkdir(parents=True)
     for content in (file.read_bytes()[:1_000_000], b"", b"no weights"):
@@ -128,10 +128,10 @@ def test_unknown_names_are_refused_with_the_nearest(compose):
     ("name", "size"),
     [("googlenet", "null"), ("inception_v3", "75"), ("squeezenet1_1", "null"), ("vit_b_32", "224")],
 )
-def test_networks_of_every_build_get_a_new_output_layer(name, size, compose):
+def test_networks_of_every_structure_get_a_new_output_layer(name, size, compose):
     words = ["model=torchvision", f"model.name={name}", f"model.size={size}"]
     model = build(compose(*words).model)((1, 32, 32), 7).train()
-    outputs = model(torch.randn(2, 1, 32, 32))  # in training, where two once gave other outputs too
+    outputs = model(torch.randn(2, 1, 32, 32))  # in training mode some have auxiliary outputs
     assert outputs.shape == (2, 7)
     last = list(model.modules())[-1]
     assert isinstance(last, nn.Linear)
@@ -140,7 +140,7 @@ def test_networks_of_every_build_get_a_new_output_layer(name, size, compose):
     assert names == []
 
 
-def test_images_that_a_network_cannot_take_are_refused_with_the_size_for_them(compose):
+def test_images_that_are_too_small_are_refused_with_the_size_to_choose(compose):
     words = ["model=torchvision", "model.name=inception_v3"]
     with pytest.raises(UserError, match=r"no images of 28 x 28(?s:.*)model\.size=299"):
         build(compose(*words).model)((1, 28, 28), 10)
@@ -148,7 +148,7 @@ def test_images_that_a_network_cannot_take_are_refused_with_the_size_for_them(co
         make(compose, shape=(2, 28, 28))
 
 
-def test_images_are_resized_and_grey_ones_become_three_equal_channels(compose):
+def test_images_are_resized_and_grey_images_get_three_equal_channels(compose):
     images = torch.randn(2, 1, 28, 28)
     model = make(compose, "model.size=56").eval()
     colours = F.interpolate(images.repeat(1, 3, 1, 1), (56, 56), mode="bilinear")
@@ -156,13 +156,13 @@ def test_images_are_resized_and_grey_ones_become_three_equal_channels(compose):
     torch.testing.assert_close(model.features(images), expected, atol=1e-5, rtol=1e-5)
 
 
-def learn(model):
+def trained_names(model):
     """Train two steps and return the names of the weights and statistics that changed."""
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model.train()
     set_train_mode(model)
-    learning = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.SGD(learning, lr=0.1, weight_decay=0.1)
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.SGD(trainable, lr=0.1, weight_decay=0.1)
     for _ in range(2):
         optimizer.zero_grad()
         F.cross_entropy(model(torch.randn(4, 1, 64, 64)), torch.arange(4)).backward()
@@ -172,11 +172,11 @@ def learn(model):
     }
 
 
-def test_a_frozen_backbone_stays_as_it_is_batch_statistics_included(compose):
+def test_a_frozen_backbone_keeps_its_weights_and_batch_statistics(compose):
     shape = (1, 64, 64)
     model = make(compose, "model.freeze=backbone", shape=shape)
-    assert learn(model) == {"output.weight", "output.bias"}
-    free = learn(make(compose, "model.freeze=none", shape=shape))
+    assert trained_names(model) == {"output.weight", "output.bias"}
+    free = trained_names(make(compose, "model.freeze=none", shape=shape))
     assert len(free) > 200, "the control: all weights and statistics"
 
 
@@ -192,13 +192,13 @@ def test_the_first_blocks_can_be_frozen(compose):
     parts = ["conv1", "stage2", "stage3", "stage4", "conv5"]
     for count in (0, 2, 5):
         model = make(compose, f"model.freeze={count}", shape=(1, 64, 64))
-        learned = {name.split(".")[1] for name in learn(model) if name.startswith("backbone")}
-        assert learned == set(parts[count:])
+        names = [name for name in trained_names(model) if name.startswith("backbone")]
+        assert {name.split(".")[1] for name in names} == set(parts[count:])
     with pytest.raises(UserError, match=r"has 5 blocks, got model\.freeze=6"):
         make(compose, "model.freeze=6")
 
 
-def test_the_blocks_inside_a_container_count_one_by_one(compose):
+def test_the_blocks_inside_a_container_are_counted_individually(compose):
     words = ["model=torchvision", "model.name=squeezenet1_1", "model.freeze=4"]
     model = build(compose(*words).model)((1, 28, 28), 10)
     frozen = [n for n, w in model.backbone.named_parameters() if not w.requires_grad]

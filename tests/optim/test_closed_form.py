@@ -1,4 +1,4 @@
-"""The closed form is the minimum that gradient descent approaches."""
+"""The closed form is the minimum of the squared error."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def test_the_gradient_of_the_objective_is_zero_at_the_solution(ridge):
     assert max(weight.grad.abs().max(), bias.grad.abs().max()) < 1e-10
 
 
-def test_dependent_features_get_the_weights_of_least_norm():
+def test_dependent_features_get_the_weights_of_minimum_norm():
     x = torch.randn(30, 4)
     x[:, 3] = 2 * x[:, 1] - x[:, 2]  # up to the rounding of float32
     for examples in (30, 3):  # dependent columns, and fewer examples than features
@@ -33,14 +33,14 @@ def test_dependent_features_get_the_weights_of_least_norm():
         torch.testing.assert_close(weight.T, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_badly_conditioned_polynomial_keeps_its_digits():
+def test_an_ill_conditioned_polynomial_is_solved_to_6_digits():
     x = torch.linspace(0, 1, 30, dtype=torch.float64)[:, None] ** torch.arange(1, 10)
     true = torch.randn(1, 9, dtype=torch.float64)
     weight, _ = solve(x, x @ true.T, 0.0, True)
-    assert (weight - true).abs().max() < 1e-6  # through X'X it would be wrong from the first digit
+    assert (weight - true).abs().max() < 1e-6  # with the normal equations no digit is right
 
 
-def test_ridge_goes_from_least_squares_to_the_mean():
+def test_a_growing_ridge_shrinks_the_weights_and_leaves_the_mean():
     x, t = torch.randn(20, 3), torch.randn(20, 1)
     norms = [solve(x, t, ridge, True)[0].norm().item() for ridge in (0, 1e-9, 1, 100, 1e12)]
     assert norms == sorted(norms, reverse=True)
@@ -49,7 +49,7 @@ def test_ridge_goes_from_least_squares_to_the_mean():
 
 
 @pytest.mark.parametrize("data", ["sine", "digits"])
-def test_a_run_is_over_after_one_epoch_and_descent_gets_no_lower(data, compose):
+def test_one_epoch_of_the_closed_form_reaches_a_loss_that_lbfgs_does_not_beat(data, compose):
     words = ["runtime=cpu", "data.examples=200"] + ["data.size=8"] * (data == "digits")
     ends = {}
     for name in ("closed_form", "lbfgs"):
@@ -64,7 +64,7 @@ def test_a_run_is_over_after_one_epoch_and_descent_gets_no_lower(data, compose):
     assert ends["closed_form"] <= ends["lbfgs"] * (1 + 1e-5)
 
 
-def test_classes_count_as_one_hot_vectors(compose):
+def test_classes_are_fitted_as_one_hot_vectors(compose):
     cfg = compose("data=digits", "data.size=8", "model=linear", "optim=closed_form", "runtime=cpu")
     assert cfg.loss._target_.endswith("mse")
     state, fold, recipe = prepared(cfg)
@@ -73,7 +73,7 @@ def test_classes_count_as_one_hot_vectors(compose):
 
 
 @pytest.mark.parametrize("name", ["mlp", "lenet"])
-def test_other_models_are_refused_with_a_way_on(name, compose):
+def test_other_models_are_refused_with_a_remedy(name, compose):
     cfg = compose("data=digits", f"model={name}", "optim=closed_form", "runtime=cpu")
     state, fold, recipe = prepared(cfg)
     with pytest.raises(UserError, match=r"\nType model=linear"):
@@ -89,8 +89,8 @@ def test_features_of_another_shape_are_refused(compose):
         ClosedForm.training_step(state, torch.zeros(2, 3), torch.zeros(2, 1), recipe)
 
 
-def test_the_noise_of_a_linear_problem_is_found(compose):
-    """The maximum-likelihood estimate of equation 3.21, on targets of known noise."""
+def test_metric_noise_estimates_the_noise_of_a_linear_problem(compose):
+    """The maximum-likelihood estimate of equation 3.21, for targets with known noise."""
     x = torch.randn(5000, 3)
     t = x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 4 + 0.25 * torch.randn(5000, 1)
     weight, bias = solve(x, t, 0.0, True)
@@ -102,7 +102,7 @@ def test_the_noise_of_a_linear_problem_is_found(compose):
 
 
 @pytest.mark.parametrize("words", [["data=diabetes"], ["data=sine", "max_epochs=30"]], ids=str)
-def test_the_minimum_is_solved_for_once_whatever_max_epochs_says(words, compose, tmp_path):
+def test_the_closed_form_ends_after_one_epoch_with_any_max_epochs(words, compose, tmp_path):
     cfg = compose(*words, "model=linear", "optim=closed_form", "observe=[history]", "runtime=cpu")
     assert cfg.max_epochs > 1
     run(cfg, tmp_path / "run")

@@ -1,4 +1,4 @@
-"""Parts of a model are frozen in the given epochs, and have factors of the weight decay."""
+"""Parts of a model are frozen in given epochs and have their own factor of the weight decay."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ WINDOWS = ["optim.freeze_after=[hidden.*:2]", "optim.freeze_until=[output.weight
 
 
 class Copies(Observer):
-    """Keeps a copy of all weights after every epoch."""
+    """Keep a copy of all weights after every epoch."""
 
     def start(self, state, recipe, fold):
         self.copies = []
@@ -28,13 +28,13 @@ class Copies(Observer):
         self.copies.append({n: p.detach().clone() for n, p in state.model.named_parameters()})
 
     def moved(self, name):
-        """Return in which epochs, from 0, a parameter moved."""
+        """Return the epochs, from 0, in which a parameter changed."""
         pairs = enumerate(zip(self.copies, self.copies[1:], strict=False))
         return [epoch for epoch, (a, b) in pairs if not torch.equal(a[name], b[name])]
 
 
 @pytest.mark.parametrize("optim", ["sgd", "momentum", "adam", "adamw", "muon", "sam"])
-def test_a_part_is_trained_in_its_epochs_and_frozen_in_all_others(optim, tiny):
+def test_a_part_is_trained_in_its_epochs_only(optim, tiny):
     words = [*WORDS, *WINDOWS, f"optim={optim}", "optim.weight_decay=0.01"]
     state, fold, recipe = prepared(tiny(*words))
     watch = Copies()
@@ -45,7 +45,7 @@ def test_a_part_is_trained_in_its_epochs_and_frozen_in_all_others(optim, tiny):
     assert all(record.metrics["lr"] > 0 for record in state.history)
 
 
-def test_a_part_can_stop_in_the_middle_of_an_epoch(tiny):
+def test_a_part_can_be_frozen_within_an_epoch(tiny):
     state, fold, recipe = prepared(tiny(*WORDS, "optim.freeze_after=[hidden.*:0.5]"))
     ends = []
     for epochs in (0.5, 1):
@@ -58,7 +58,7 @@ def test_a_part_can_stop_in_the_middle_of_an_epoch(tiny):
     assert not torch.equal(ends[0].output.weight, ends[1].output.weight)
 
 
-def test_freezing_follows_from_the_epoch_and_so_from_a_checkpoint(tiny, tmp_path):
+def test_a_resumed_run_freezes_as_an_uninterrupted_one(tiny, tmp_path):
     cfg = tiny(*WORDS, *WINDOWS)
     whole, fold, recipe = prepared(cfg)
     fit(whole, fold, recipe)
@@ -83,7 +83,7 @@ def test_a_pattern_without_a_match_is_refused_with_its_key(key, tiny):
         prepared(tiny("model=lenet", "optim=muon", f"optim.{key}=[{text}]"))
 
 
-def test_decays_are_factors_of_the_weight_decay_and_the_last_that_fits_wins(tiny):
+def test_decays_multiply_the_weight_decay_and_the_last_match_wins(tiny):
     words = ["optim.weight_decay=0.1", "optim.decay_all=true"]
     words += ["optim.decays=[*.bias:0.5,output.*:0]"]
     state, *_ = prepared(tiny(*WORDS, "optim=adamw", *words))

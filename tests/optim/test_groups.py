@@ -26,7 +26,7 @@ def rates_by_name(network, rates):
     return {names[id(p)]: group["rate"] for group in groups for p in group["params"]}
 
 
-def test_biases_norms_and_slopes_do_not_decay():
+def test_biases_norms_and_prelu_slopes_do_not_decay():
     decaying, others = parameter_groups(model(), 0.1, False, {}, [])
     assert [tuple(p.shape) for p in decaying["params"]] == [(4, 3), (2, 4)]
     assert decaying["weight_decay"] == 0.1
@@ -64,7 +64,7 @@ def test_a_pattern_freezes_only_the_parameters_that_match():
     assert sum(len(group["params"]) for group in groups) == 6
 
 
-def test_a_pattern_sets_the_rate_and_the_last_that_fits_wins():
+def test_a_pattern_sets_the_rate_and_the_last_match_wins():
     rates = rates_by_name(parts(), {"features.*": 0.1, "*.bias": 3.0, "features.3.bias": 0.0})
     assert rates["features.0.weight"] == 0.1
     assert rates["features.0.bias"] == rates["head.bias"] == 3
@@ -73,7 +73,7 @@ def test_a_pattern_sets_the_rate_and_the_last_that_fits_wins():
 
 
 @pytest.mark.parametrize("key", ["rates", "freeze"])
-def test_a_pattern_that_fits_nothing_names_the_parts_there_are(key):
+def test_a_pattern_without_a_match_is_refused_with_the_names_of_the_parts(key):
     rates, freeze = ({"feature.*": 0.1}, []) if key == "rates" else ({}, ["feature.*"])
     with pytest.raises(UserError) as caught:
         parameter_groups(parts(), 0.0, False, rates, freeze)
@@ -88,7 +88,7 @@ def test_at_least_one_parameter_must_be_trained(freeze):
         parameter_groups(parts(), 0.0, False, {}, freeze)
 
 
-def test_in_a_run_frozen_weights_stay_and_others_move_at_their_rate(tiny):
+def test_in_a_run_frozen_weights_stay_and_rates_scale_the_step(tiny):
     words = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=sgd", "batch_size=full"]
     moves = []
     for more in ([], ["optim.rates=[output.*:0.5]", "optim.freeze=[hidden.0.weight]"]):
@@ -126,12 +126,12 @@ def ends_of_decay_and_penalty(decay_all, all_parameters, *, momentum=0.0, adapti
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("everything", [False, True])
-def test_for_plain_descent_weight_decay_equals_the_l2_penalty(everything, momentum):
+def test_for_sgd_weight_decay_equals_the_l2_penalty(everything, momentum):
     ends = ends_of_decay_and_penalty(everything, everything, momentum=momentum)
     torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-6)
 
 
-def test_the_equality_sees_other_parameters_and_another_optimizer():
+def test_the_equality_fails_for_other_parameters_and_for_adamw():
     for ends in (
         ends_of_decay_and_penalty(True, False),
         ends_of_decay_and_penalty(False, False, adaptive=True),
@@ -141,7 +141,7 @@ def test_the_equality_sees_other_parameters_and_another_optimizer():
 
 
 @pytest.mark.parametrize("optim", ["adam", "muon"])
-def test_rates_reach_the_optimizer_and_the_schedule_keeps_their_ratio(optim, tiny):
+def test_rates_are_set_in_the_optimizer_and_the_schedule_keeps_their_ratio(optim, tiny):
     words = ["model=lenet", f"optim={optim}", "optim.rates=[features.*:0.1,*.bias:2]"]
     state, fold, recipe = prepared(tiny(*words, "schedule=exponential", "schedule.gamma=0.5"))
     base = {id(p): group["lr"] for group in state.optimizer.param_groups for p in group["params"]}

@@ -1,4 +1,4 @@
-"""L-BFGS takes the whole training part, and one group of parameters."""
+"""L-BFGS takes the whole training part in a step, and one parameter group."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.fit import fit
 
 
-def test_it_fits_a_linear_model_in_fewer_epochs_than_gradient_descent(compose):
+def test_lbfgs_fits_a_linear_model_in_fewer_epochs_than_gradient_descent(compose):
     words = ["data=digits", "data.size=8", "data.examples=300", "model=linear", "runtime=cpu"]
     losses = {}
     for name in ("lbfgs", "gd"):
@@ -21,17 +21,17 @@ def test_it_fits_a_linear_model_in_fewer_epochs_than_gradient_descent(compose):
     assert losses["lbfgs"] < 0.01 * losses["gd"]
 
 
-def test_its_config_takes_the_whole_training_part_in_one_step(compose):
+def test_optim_lbfgs_sets_batch_size_full(compose):
     assert compose("optim=lbfgs").batch_size == "full"
 
 
-def test_rates_of_their_own_are_refused(compose):
+def test_more_than_one_parameter_group_is_refused(compose):
     groups = [{"params": [nn.Parameter(torch.ones(2))], "weight_decay": 0.0} for _ in range(2)]
     with pytest.raises(UserError, match=r"Type optim\.rates=\[\]"):
         build(compose("optim=lbfgs").optim, *NOT_ARGUMENTS["optim"])(groups)
 
 
-def test_with_dropout_a_step_is_a_search_on_one_function(compose):
+def test_all_evaluations_of_a_step_use_the_same_dropout_masks(compose):
     words = ["data=digits", "data.size=8", "data.examples=100", "model=mlp", "model.widths=[16]"]
     cfg = compose(*words, "optim=lbfgs", "model.dropout=0.5", "runtime=cpu")
     state, fold, recipe = prepared(cfg)

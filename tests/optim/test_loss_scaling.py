@@ -25,7 +25,7 @@ def same(before: list[torch.Tensor], after: list[torch.Tensor]) -> bool:
 
 
 def everything(state) -> list[torch.Tensor]:
-    """Return a copy of all weights and of all that the optimizer keeps."""
+    """Return a copy of all weights and of the optimizer's state."""
     kept = [value for own in state.optimizer.state.values() for value in own.values()]
     return copy.deepcopy([*state.model.parameters(), *kept])
 
@@ -46,11 +46,11 @@ CASES += [("adam", clip) for clip in options("clip") if clip != "norm"]
 
 
 @pytest.mark.parametrize(("optim", "clip"), CASES)
-def test_a_step_that_overflows_moves_nothing_and_halves_the_scale(optim, clip, tiny):
+def test_a_step_that_overflows_changes_no_weight_and_halves_the_scale(optim, clip, tiny):
     words = ["model=mlp", "model.widths=[8]", "data.size=8", f"optim={optim}", f"clip={clip}"]
     cfg = tiny(*words, f"batch_size={'full' if optim in ('gd', 'lbfgs') else 16}")
     if fact(cfg.optim, "own_step"):
-        pytest.skip("its step knows of no loss scale, and the checks refuse it under fp16")
+        pytest.skip("its own step does not scale the loss, and the checks refuse it under fp16")
     made = scaled(cfg)
     before = everything(made[0])
     step(made, spoiled=True)  # before the optimizer has a state
@@ -69,7 +69,7 @@ def test_a_step_that_overflows_moves_nothing_and_halves_the_scale(optim, clip, t
 
 
 @pytest.mark.parametrize("optim", ["adam", "nesterov", "sam", "muon"])
-def test_a_scale_without_overflow_changes_nothing(optim, tiny):
+def test_without_overflow_the_loss_scale_does_not_change_the_weights(optim, tiny):
     words = ["model=mlp", "model.widths=[8]", "data.size=8", f"optim={optim}", "clip=norm"]
     ends = []
     for prepare in (prepared, scaled):

@@ -17,7 +17,7 @@ def made(cfg, parameters):
 
 @pytest.mark.parametrize("shape", [(8, 8), (16, 4), (3, 10)])
 @pytest.mark.parametrize("nesterov", [True, False])
-def test_it_moves_matrices_as_torch_does_up_to_bfloat16(shape, nesterov, compose):
+def test_muon_updates_matrices_as_torch_up_to_bfloat16(shape, nesterov, compose):
     cfg = compose("optim=muon", f"optim.nesterov={nesterov}")
     start, goal = torch.randn(shape), torch.randn(shape)
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
@@ -32,7 +32,7 @@ def test_it_moves_matrices_as_torch_does_up_to_bfloat16(shape, nesterov, compose
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (40, 10), (10, 40)])
-def test_all_singular_values_become_about_one_and_directions_stay(shape):
+def test_orthogonalize_keeps_singular_vectors_and_makes_singular_values_about_1(shape):
     matrix = torch.randn(shape, dtype=torch.float64)
     u, s, vt = torch.linalg.svd(orthogonalize(matrix, 5), full_matrices=False)
     assert s.min() > 0.65
@@ -42,7 +42,7 @@ def test_all_singular_values_become_about_one_and_directions_stay(shape):
     torch.testing.assert_close(middle, torch.diag(middle.diagonal()), atol=1e-9, rtol=0)
 
 
-def test_a_filter_moves_as_the_matrix_it_is_viewed_as(compose):
+def test_a_filter_is_updated_as_the_flattened_matrix(compose):
     cfg = compose("optim=muon")
     filters = nn.Parameter(torch.randn(4, 3, 2, 2))
     matrix = nn.Parameter(filters.detach().flatten(1).clone())
@@ -53,7 +53,7 @@ def test_a_filter_moves_as_the_matrix_it_is_viewed_as(compose):
     assert torch.equal(filters.flatten(1), matrix)
 
 
-def test_vectors_and_single_rows_follow_adamw_at_a_rate_of_their_own(compose):
+def test_vectors_and_single_rows_are_updated_by_adamw_with_rest_lr(compose):
     cfg = compose("optim=muon", "optim.rest_lr=0.01")
     shapes = [(7,), (1, 7), (7, 1), (1, 5, 3), ()]
     ours = [nn.Parameter(torch.randn(shape)) for shape in shapes]
@@ -82,7 +82,7 @@ def test_the_schedule_and_the_factors_scale_both_rates(tiny):
 
 
 def steps(optimizer, weights, count=4):
-    """Take steps down the fourth powers of all weights."""
+    """Take steps that minimise the sum of the fourth powers of all weights."""
     for _ in range(count):
         optimizer.zero_grad()
         sum(weight.pow(4).sum() for weight in weights).backward()
@@ -95,7 +95,7 @@ def copies(*shapes):
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_the_rest_can_follow_torchs_nesterov(decay, compose):
+def test_with_rest_nesterov_the_rest_is_updated_as_by_torchs_sgd(decay, compose):
     words = ["optim.rest=nesterov", "optim.rest_lr=0.01", "optim.rest_momentum=0.8"]
     cfg = compose("optim=muon", *words)
     ours, theirs = copies((7,), (1, 5)), copies((7,), (1, 5))
@@ -116,7 +116,7 @@ def test_a_matrix_named_in_apart_is_updated_by_rest(tiny):
     assert rates == {3e-4}
 
 
-def test_in_a_batch_matrices_move_as_each_alone(compose):
+def test_matrices_updated_together_move_as_each_alone(compose):
     shapes = [(6, 4), (4, 6), (6, 4), (6, 2, 2), (6, 4)]
     together, alone = copies(*shapes), copies(*shapes)
     steps(made(compose("optim=muon"), together), together)
@@ -126,7 +126,7 @@ def test_in_a_batch_matrices_move_as_each_alone(compose):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_matrices_are_brought_to_their_norm_before_they_move(compose):
+def test_renormalize_sets_the_norm_of_matrices_before_the_update(compose):
     cfg = compose("optim=muon", "optim.renormalize=true", "optim.lr=1e-9")
     weights = copies((9, 4), (4, 3, 2, 2))
     before = [weight.detach().clone() for weight in weights]
@@ -136,7 +136,7 @@ def test_matrices_are_brought_to_their_norm_before_they_move(compose):
         torch.testing.assert_close(weight / weight.norm(), old / old.norm())
 
 
-def test_in_bf16_the_direction_is_that_of_full_precision_up_to_its_rounding(compose):
+def test_in_bf16_the_update_is_that_of_float32_up_to_rounding(compose):
     ends = []
     for precision in ("weights", "bf16"):
         (weight,) = copies((20, 30))

@@ -14,24 +14,24 @@ from dlcourse.train.fit import fit
 SMALL = ("model=mlp", "model.widths=[8]", "data.size=8", "batch_size=30")
 
 
-def test_every_optimizer_has_a_rule():
+def test_every_optimizer_has_a_reference():
     assert ROWS.keys() == set(options("optim"))
 
 
-def test_the_comparison_sees_a_rule_that_is_wrong(compose):
+def test_the_comparison_finds_a_wrong_update_rule(compose):
     cfg = compose("optim=adam")
     assert np.abs(follow(cfg) - adam(cfg.optim)).max() < 1e-9
     assert np.abs(follow(cfg) - adam(cfg.optim, decay=0.01)).max() > 1e-9
 
 
-def test_amsgrad_differs_from_adam_once_gradients_fall(compose):
+def test_amsgrad_differs_from_adam_when_gradients_decrease(compose):
     far = compose("optim=amsgrad", "optim.betas=[0.9,0.5]", "optim.lr=0.3")
     near = compose("optim=adam", "optim.betas=[0.9,0.5]", "optim.lr=0.3")
     assert not np.allclose(follow(far), follow(near))
 
 
 @pytest.mark.parametrize("name", ["sam", "muon", "lbfgs"])
-def test_an_optimizer_resumed_from_a_file_ends_with_the_same_weights(name, tiny, tmp_path):
+def test_an_optimizer_restored_from_a_file_ends_with_the_same_weights(name, tiny, tmp_path):
     cfg = tiny(*SMALL, f"optim={name}", "schedule=cosine", "stop=never", "max_epochs=4")
     straight, fold, recipe = prepared(cfg)
     fit(straight, fold, recipe)
@@ -49,12 +49,12 @@ def test_an_optimizer_resumed_from_a_file_ends_with_the_same_weights(name, tiny,
 
 
 def run_until(state, fold, recipe, epochs):
-    """Train as ``fit`` does, but stop early while the schedule counts on more epochs."""
+    """Train up to an epoch; the schedule is that of the whole run."""
     fit(state, fold, dataclasses.replace(recipe, stop=lambda past: len(past) >= epochs))
 
 
 @pytest.mark.parametrize("name", ["sam", "lbfgs"])
-def test_an_optimizer_that_looks_twice_moves_norm_statistics_once(name, tiny):
+def test_an_optimizer_with_several_forward_passes_updates_norm_statistics_once(name, tiny):
     cfg = tiny(*SMALL, "model.norm=batch", f"optim={name}")
     state, fold, recipe = prepared(cfg)
     norm = state.model.hidden[1]
@@ -74,7 +74,7 @@ def test_an_optimizer_that_looks_twice_moves_norm_statistics_once(name, tiny):
      ("sam", ["clip=norm", "clip.max_norm=0.1"])],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )  # fmt: skip
-def test_an_optimizer_with_a_step_of_its_own_keeps_to_the_recipe(name, words, tiny):
+def test_an_optimizer_with_its_own_step_applies_penalty_clip_and_precision(name, words, tiny):
     ends = []
     for more in ([], words):
         state, fold, recipe = prepared(tiny(*SMALL, f"optim={name}", *more))

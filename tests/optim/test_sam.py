@@ -1,4 +1,4 @@
-"""Sharpness-aware steps evaluate one function twice and restore the weights exactly."""
+"""SAM: the ascent step, the same dropout masks in both evaluations, exact restoring."""
 
 import pytest
 import torch
@@ -19,24 +19,24 @@ def one_step(tiny, *words):
     return before, [parameter.detach() for parameter in state.model.parameters()]
 
 
-def test_at_a_rate_of_nearly_nothing_the_weights_are_back_to_the_last_bit(tiny):
+def test_with_a_rate_near_0_the_weights_are_restored_exactly(tiny):
     before, after = one_step(tiny, "optim.lr=1e-30")
     assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
 
 
-def test_without_a_climb_it_is_momentum(tiny):
+def test_with_rho_0_sam_equals_momentum(tiny):
     ends = []
     for words in (["optim.rho=0"], ["optim=momentum"], ["optim.rho=0.05"]):
         torch.manual_seed(1)
         ends.append(
             torch.cat([p.flatten() for p in one_step(tiny, *words, "model.dropout=0.5")[1]])
         )
-    assert torch.equal(ends[0], ends[1])  # with dropout: both looks have the same masks
+    assert torch.equal(ends[0], ends[1])  # with dropout: both evaluations have the same masks
     assert not torch.equal(ends[0], ends[2])
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0**16])
-def test_the_climb_has_the_length_rho_whatever_the_scale_of_the_loss(scale):
+def test_the_ascent_step_has_length_rho_for_any_scale_of_the_loss(scale):
     model = nn.Linear(4, 3)
     before = [p.detach().clone() for p in model.parameters()]
     (scale * model(torch.randn(5, 4)).square().sum()).backward()
@@ -47,7 +47,7 @@ def test_the_climb_has_the_length_rho_whatever_the_scale_of_the_loss(scale):
     assert all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
 
 
-def test_where_the_gradient_is_zero_there_is_no_climb():
+def test_a_zero_gradient_gives_no_ascent_step():
     model, other = nn.Linear(2, 2), nn.Linear(2, 2)
     other.load_state_dict(model.state_dict())
     for parameter in model.parameters():

@@ -9,20 +9,20 @@ from dlcourse.engine.instantiate import build
 
 
 def make(compose, name, *more):
-    words = [f"regularizer.{name}.{word}" for word in more]
-    return build(compose(f"regularizer=[{name}]", *words).regularizer[name])
+    options = [f"regularizer.{name}.{option}" for option in more]
+    return build(compose(f"regularizer=[{name}]", *options).regularizer[name])
 
 
 PENALTIES = [name for name in options("regularizer") if name not in ("none", "max_norm")]
 
 
-def test_penalties_combine(compose):
+def test_penalties_can_be_combined(compose):
     cfg = compose("regularizer=[l1,l2]", "regularizer.l2.strength=0.5")
     assert list(cfg.regularizer) == ["l1", "l2"]
     assert cfg.regularizer.l2.strength == 0.5
 
 
-def test_none_is_the_empty_choice_and_adds_nothing_to_others(compose):
+def test_regularizer_none_is_the_empty_choice_and_adds_nothing_to_others(compose):
     assert dict(compose("regularizer=none").regularizer) == {}
     assert compose("regularizer=none") == compose()
     assert compose("regularizer=[none,l1]") == compose("regularizer=[l1]")
@@ -39,7 +39,7 @@ def test_a_penalty_covers_biases_and_norms_only_with_all_parameters(name, compos
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_a_penalty_has_a_finite_slope_at_zero(name, compose):
+def test_a_penalty_has_gradient_0_at_zero_weights(name, compose):
     layer = nn.Linear(3, 2)
     nn.init.zeros_(layer.weight)
     penalty = make(compose, name)(layer)
@@ -63,19 +63,19 @@ def test_the_gradient_of_l2_is_strength_times_the_weight(compose):
         ("lp", "p=2", "l2", 0.2),
     ],
 )
-def test_at_their_ends_the_penalties_meet(name, more, same, strength, compose):
+def test_elastic_net_and_lp_contain_l1_and_l2(name, more, same, strength, compose):
     layer = nn.Linear(5, 4)
     ours = make(compose, name, "strength=0.1", more)(layer)
     torch.testing.assert_close(ours, make(compose, same, f"strength={strength}")(layer))
 
 
-def test_max_norm_is_a_constraint_after_the_step_and_no_penalty(compose):
+def test_max_norm_is_a_constraint_applied_after_the_step(compose):
     assert make(compose, "max_norm").func.after_step
     assert not any(hasattr(make(compose, name).func, "after_step") for name in PENALTIES)
     assert make(compose, "max_norm")(nn.Linear(2, 2)) is None
 
 
-def test_max_norm_bounds_every_unit_keeps_directions_and_leaves_short_ones_alone(compose):
+def test_max_norm_shortens_long_weight_vectors_and_keeps_their_direction(compose):
     layer = nn.Linear(6, 30)
     nn.init.normal_(layer.weight)
     before, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
@@ -91,7 +91,7 @@ def test_max_norm_bounds_every_unit_keeps_directions_and_leaves_short_ones_alone
     assert torch.equal(layer.bias, bias)
 
 
-def test_max_norm_takes_a_whole_filter_for_a_units_weights(compose):
+def test_max_norm_bounds_the_norm_of_a_whole_filter(compose):
     for layer, units in ((nn.Conv2d(3, 8, 5), 0), (nn.ConvTranspose2d(3, 8, 5), 1)):
         nn.init.ones_(layer.weight)
         make(compose, "max_norm", "limit=2")(layer)
@@ -99,7 +99,7 @@ def test_max_norm_takes_a_whole_filter_for_a_units_weights(compose):
         torch.testing.assert_close(norms, torch.full((8,), 2.0))
 
 
-def test_max_norm_leaves_positions_norms_and_zero_weights_alone(compose):
+def test_max_norm_does_not_change_positions_norms_and_zero_weights(compose):
     class Token(nn.Module):
         def __init__(self):
             super().__init__()

@@ -22,7 +22,7 @@ def make(compose, name, *more):
 
 
 @pytest.mark.parametrize("name", options("schedule"))
-def test_a_factor_is_never_above_one_nor_below_zero(name, compose):
+def test_a_factor_is_between_0_and_1_and_reaches_1(name, compose):
     schedule = make(compose, name)
     factors = [schedule(step / 10, EPOCHS, [0.0] * (step // 10)) for step in range(10 * EPOCHS)]
     assert max(factors) <= 1 + 1e-12
@@ -31,7 +31,7 @@ def test_a_factor_is_never_above_one_nor_below_zero(name, compose):
 
 
 @pytest.mark.parametrize("name", options("schedule"))
-def test_warmup_climbs_and_then_gives_way_to_the_schedule(name, compose):
+def test_warmup_rises_linearly_and_then_the_schedule_starts(name, compose):
     bare = make(compose, name)
     schedule = warmup(bare, 2.0)
     assert schedule(0, EPOCHS, []) == pytest.approx(START * bare(0, EPOCHS, []))
@@ -40,7 +40,7 @@ def test_warmup_climbs_and_then_gives_way_to_the_schedule(name, compose):
         assert schedule(epoch, EPOCHS, []) == bare(epoch - 2, EPOCHS - 2, [])
 
 
-def test_no_warmup_is_the_schedule_itself():
+def test_warmup_0_returns_the_schedule_itself():
     schedule = partial(max, 0)
     assert warmup(schedule, 0.0) is schedule
 
@@ -57,7 +57,7 @@ def test_step_decay_changes_only_at_the_start_of_an_epoch(compose):
     form=st.sampled_from(["cos", "linear"]),
     three=st.booleans(),
 )
-def test_one_cycle_climbs_to_its_top_falls_and_has_no_jumps(top, start, end, form, three):
+def test_one_cycle_rises_to_its_maximum_falls_and_is_continuous(top, start, end, form, three):
     schedule = partial(
         one_cycle, max_epochs=100, scores=[], pct_start=top, div_factor=start,
         final_div_factor=end, anneal_strategy=form, three_phase=three,

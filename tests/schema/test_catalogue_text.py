@@ -1,4 +1,4 @@
-"""What there is to choose from is read from the configs, the user's own included."""
+"""The overview of all choices is read from the configs, including the user's own."""
 
 import pytest
 from conftest import CONFIGS, options
@@ -25,21 +25,21 @@ def sections() -> dict[str, list[str]]:
     return {part[0].split("=")[0]: part[1:] for part in parts if "=" in part[0]}
 
 
-def test_every_group_is_in_the_overview_once_and_the_presets_come_last():
+def test_the_overview_lists_every_group_once_with_the_presets_last():
     assert set(ORDER) == {*GROUPS, "sweep", "experiment"}
     assert list(sections())[:-1] == [*ORDER]
     assert ORDER[-1] == "experiment"
 
 
 @pytest.mark.parametrize("group", ORDER)
-def test_every_choice_has_one_line_that_fits(group):
+def test_every_choice_has_one_line_of_at_most_110_characters(group):
     lines = sections()[group]
     assert sorted(line[2:].split()[0] for line in lines) == options(group)
     assert max(map(len, lines)) <= 110
     assert all(len(line.split()) > 3 for line in lines)
 
 
-def test_the_stars_mark_what_train_yaml_chooses(compose):
+def test_stars_mark_the_defaults_of_train_yaml(compose):
     for group, names in defaults(CONFIGS).items():
         starred = [line.split()[1] for line in sections()[group] if line.startswith("*")]
         assert starred == sorted(name for name in names if name)
@@ -47,12 +47,12 @@ def test_the_stars_mark_what_train_yaml_chooses(compose):
             assert set(starred) == set(compose()[group])
 
 
-def test_numbers_in_names_sort_by_size():
+def test_names_with_numbers_are_sorted_by_number():
     names = [*files_of("model", [CONFIGS])]
     assert names.index("resnet18") < names.index("resnet50") < names.index("resnet110")
 
 
-def test_a_users_own_configs_are_listed_and_go_before_ours(tmp_path):
+def test_a_users_own_configs_are_listed_and_replace_those_of_the_same_name(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/wide.yaml").write_text("# A wide one (Me 2024).\n_target_: my_model.Wide\n")
     (tmp_path / "model/lenet.yaml").write_text("_target_: my_model.LeNet\nbroken: [\n")
@@ -62,7 +62,7 @@ def test_a_users_own_configs_are_listed_and_go_before_ours(tmp_path):
     assert "LeNet-5: two convolutions" not in text
 
 
-def test_a_choice_is_read_with_its_paper_its_options_and_what_it_brings_along(tmp_path):
+def test_a_choice_is_read_with_its_description_paper_options_and_settings(tmp_path):
     (tmp_path / "optim").mkdir()
     path = tmp_path / "optim/heavy.yaml"
     path.write_text(
@@ -85,20 +85,20 @@ def test_a_choice_is_read_with_its_paper_its_options_and_what_it_brings_along(tm
     )
 
 
-def test_a_choice_built_on_another_has_its_options():
+def test_a_choice_that_extends_another_has_its_options_too():
     cpu = read_choice(CONFIGS / "runtime/cpu.yaml")
     assert cpu.options["device"] == "cpu"
     assert cpu.options["precision"] == "fp32"
 
 
-def test_values_are_shown_as_they_are_typed():
+def test_values_are_printed_as_a_user_types_them():
     values = [None, True, 0.5, [1, "a"], "word", "${oc.select:model.activation,relu}", "${seed}"]
     assert list(map(typed_value, values)) == [
         "null", "true", "0.5", "[1,a]", "word", "<model.activation>", "<seed>"
     ]  # fmt: skip
 
 
-def test_a_long_header_loses_its_paper_first_and_then_its_last_words():
+def test_a_long_header_is_cut_first_by_its_paper_and_then_at_a_word():
     text = "A convolutional network with two layers (LeCun 1998)."
     assert shortened_header(text, 60) == text
     assert shortened_header(text, 45) == "A convolutional network with two layers."
@@ -106,5 +106,5 @@ def test_a_long_header_loses_its_paper_first_and_then_its_last_words():
 
 
 @pytest.mark.parametrize("group", ORDER)
-def test_every_group_says_what_it_is(group):
+def test_every_group_has_a_description(group):
     assert len(contract(group)) > 30

@@ -1,4 +1,4 @@
-"""What users type in other ways than dlcourse's: understood, or one message with what to type."""
+"""Options in another form than dlcourse's get one message that says what to type."""
 
 import shlex
 
@@ -36,7 +36,7 @@ def refused(*words: str) -> str:
 @pytest.mark.parametrize(
     ("typed", "right"), [(typed, right) for right, all_ in RIGHT.items() for typed in all_]
 )
-def test_another_way_to_type_an_option_is_answered_with_the_right_command(typed, right):
+def test_an_option_typed_in_another_form_is_answered_with_the_right_command(typed, right):
     message = refused("seed=1", *typed.split(), "batch_size=8")
     assert message.endswith(f"seed=1 {right} batch_size=8")
 
@@ -49,16 +49,16 @@ def test_a_list_with_spaces_is_answered_with_the_right_command():
 
 
 @given(st.permutations(["--config-dir=configs", "-m", "seed=1", "optim=sgd,adam"]))
-def test_flags_may_stand_anywhere(words):
+def test_flags_may_be_anywhere_on_the_line(words):
     args, ordered = parse_command(words)
     assert args.multirun
     assert args.config_dir == "configs"
     assert {"-m", "--config-dir=configs"} == set(ordered[:2])
-    assert args.overrides == ordered[2:] == [word for word in words if not word.startswith("-")]
+    assert args.overrides == ordered[2:] == [part for part in words if not part.startswith("-")]
 
 
 @pytest.mark.parametrize("option", [["--config-dir", "my"], ["--config-dir=my"], ["-cd", "my"]])
-def test_a_script_takes_the_words_of_one_run(option):
+def test_a_script_takes_the_overrides_of_one_run(option):
     assert one_run(["model=tiny", *option, "seed=1"], "x") == (["model=tiny", "seed=1"], "my")
     with pytest.raises(UserError, match=r"^-m is not for shapes"):
         one_run(["seed=1", "-m"], "shapes")
@@ -75,7 +75,7 @@ FORGOTTEN = {
 
 
 @pytest.mark.parametrize(("word", "named"), FORGOTTEN.items())
-def test_a_forgotten_m_is_named_with_the_whole_command(word, named):
+def test_a_missing_m_flag_is_answered_with_the_whole_command(word, named):
     message = refused(word)
     assert "-m" in message
     for command in named:
@@ -83,8 +83,8 @@ def test_a_forgotten_m_is_named_with_the_whole_command(word, named):
 
 
 @pytest.mark.parametrize("text", ["ü", "~/data", "my data", "a{b}", "it's", "a(b", "!x", 'a"b'])
-def test_any_text_can_be_typed_as_the_message_says(text):
-    """As it is, or in the quotes that the message names, which the shell and Hydra take off."""
+def test_any_text_can_be_typed_as_the_message_shows(text):
+    """Either as it is, or in the quotes that the message shows and the shell and Hydra remove."""
     try:
         args, _ = parse_command([f"data.root={text}"])
     except UserError as error:
@@ -92,7 +92,7 @@ def test_any_text_can_be_typed_as_the_message_says(text):
     assert compose_job(args.overrides, None).data.root == text
 
 
-def test_a_text_that_looks_like_a_reference_is_refused():
+def test_a_text_that_looks_like_an_interpolation_is_refused():
     for typed in ("data.root=a${b", r"data.root='a\${b'"):
         with pytest.raises(UserError):
             without_hydra(compose_job(parse_command([typed])[0].overrides, None))
@@ -106,14 +106,14 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize("typed", IMPOSSIBLE)
-def test_what_hydra_would_answer_with_a_traceback_gets_one_message(typed):
+def test_options_that_make_hydra_fail_get_one_message(typed):
     message = refused(*typed.split())
     assert len(message.splitlines()) <= 3
     assert "usage" not in message
 
 
 @pytest.mark.parametrize("group", OPTION_SYNONYMS)
-def test_every_other_name_of_an_option_leads_to_one_that_there_is(group):
+def test_every_synonym_of_an_option_leads_to_an_option_that_exists(group):
     for other, option in OPTION_SYNONYMS[group].items():
         assert option in options(group)
         assert other == bare(other)
@@ -123,7 +123,7 @@ def test_every_other_name_of_an_option_leads_to_one_that_there_is(group):
 
 @pytest.fixture(scope="module")
 def keys() -> set[str]:
-    """Return every key that there is with some choice."""
+    """Return every key that exists for some choice."""
     found = {*GROUPS, *known_keys(["model=mlp", "split=kfold", "metric=[]"], None), "hydra.run.dir"}
     for group in {*GROUPS} - {*MULTIPLE}:
         for name in options(group):
@@ -132,7 +132,7 @@ def keys() -> set[str]:
     return found
 
 
-def test_every_other_name_of_a_key_leads_to_one_that_there_is(keys):
+def test_every_synonym_of_a_key_leads_to_a_key_that_exists(keys):
     for other, target in KEY_SYNONYMS.items():
         key, equals, value = target.partition("=")
         assert other == bare(other)
@@ -145,7 +145,7 @@ def test_every_other_name_of_a_key_leads_to_one_that_there_is(keys):
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_suggestions_ignore_case_and_signs(group):
+def test_suggestions_ignore_case_hyphens_and_underscores(group):
     for name in options(group):
         for typed in (name.upper(), name.replace("_", "-"), name.title().replace("_", "")):
             assert option_meant(group, typed, options(group))[0] == name
@@ -153,7 +153,7 @@ def test_suggestions_ignore_case_and_signs(group):
 
 @settings(max_examples=30)
 @given(st.text(max_size=12), st.lists(st.text("abc_", min_size=1, max_size=6), max_size=30))
-def test_there_are_some_suggestions_and_never_more_than_ten(word, known):
+def test_a_message_has_between_one_and_ten_suggestions(word, known):
     for text in (nearest(word, known), unknown_option("model", word, known, False)):
         allowed = text.partition("Allowed: ")[2].split(".\n")[0].split(" and ")[0]
         assert ("nothing is allowed" in text) == (not known)
@@ -170,7 +170,7 @@ def test_there_are_some_suggestions_and_never_more_than_ten(word, known):
      ("model=LeNet-5", "model=lenet"), ("init=kaiming", "init=he_normal"),
      ("model.activation=ReLU", "model.activation=relu"), ("augment=[Crop]", "'augment=[crop]'")],
 )  # fmt: skip
-def test_the_fields_other_names_are_answered_with_ours(typed, answer):
+def test_common_names_of_other_frameworks_are_answered_with_those_of_dlcourse(typed, answer):
     with pytest.raises(UserError) as error:
         check(without_hydra(compose_job([typed], None)))
     assert str(error.value).splitlines()[-1].endswith(f" {answer}")
@@ -180,7 +180,7 @@ def test_no_private_key_is_suggested():
     assert not [key for key in known_keys([], None) if "_target_" in key or "_partial_" in key]
 
 
-def test_options_of_ones_own_are_suggested(tmp_path):
+def test_a_users_own_choices_are_suggested(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/wide.yaml").write_text("_target_: my.Wide\n")
     with pytest.raises(UserError, match=r"did you mean wide\?.*\nType model=wide"):
@@ -191,12 +191,12 @@ USAGE = "Measure.\n\n    python scripts/evaluate.py run=<folder>\n\nMore.\n"
 
 
 @pytest.mark.parametrize("typed", ["--run x", "--run=x", "run = x", "run x", "run:x"])
-def test_a_scripts_words_typed_in_another_way_are_answered_with_the_right_command(typed):
+def test_a_scripts_option_in_another_form_is_answered_with_the_right_command(typed):
     with pytest.raises(UserError, match=r"scripts/evaluate\.py run=x$"):
         arguments(typed.split(), {"run": None}, USAGE)
 
 
-def test_a_scripts_unknown_word_is_answered_with_the_keys():
+def test_a_scripts_unknown_option_is_answered_with_a_suggestion_and_the_usage():
     with pytest.raises(UserError, match=r"did you mean run\?") as error:
         arguments(["rum=x"], {"run": None, "trust": ""}, USAGE)
     assert str(error.value).endswith("    python scripts/evaluate.py run=<folder>")
@@ -205,5 +205,5 @@ def test_a_scripts_unknown_word_is_answered_with_the_keys():
 
 @settings(max_examples=30)
 @given(st.lists(st.from_regex(r"[a-z]{1,3}(\.[a-z]{1,3})?=[a-z0-9.]{1,3}", fullmatch=True)))
-def test_right_words_stay_as_they_are(words):
+def test_correct_overrides_are_not_changed(words):
     assert corrected(words, ["a"]) == words

@@ -1,4 +1,4 @@
-"""The bounds that a user's own YAML declares are read from text and checked."""
+"""The bounds that a user's own YAML declares are read from their text and checked."""
 
 import pytest
 
@@ -25,7 +25,7 @@ FOCAL = {"_target_": "my.focal", "gamma": 2.0, "size": "small"}
         ("text or null", ["a", None], [""]),
     ],
 )
-def test_bounds_allow_what_their_text_says(text, allowed, refused):
+def test_bounds_allow_the_values_that_their_text_describes(text, allowed, refused):
     kind = read_bounds(text)
     assert kind is not None
     assert all(kind.allows(value) for value in allowed)
@@ -33,7 +33,7 @@ def test_bounds_allow_what_their_text_says(text, allowed, refused):
 
 
 @pytest.mark.parametrize("text", FORMS)
-def test_the_examples_in_the_message_are_understood(text):
+def test_every_example_in_the_message_can_be_read(text):
     assert read_bounds(text) is not None
 
 
@@ -41,7 +41,7 @@ def test_the_examples_in_the_message_are_understood(text):
     "text",
     ["", "positive", "number >=", "number > 2 and < 1", "whole number > 0 and < 1"],
 )
-def test_other_texts_and_empty_ranges_are_not_understood(text):
+def test_other_texts_and_empty_ranges_are_not_bounds(text):
     assert read_bounds(text) is None
 
 
@@ -55,7 +55,7 @@ def test_the_suggested_number_is_within_the_limits(limits, whole):
         assert kind.allows(kind.example)
 
 
-def test_each_declared_key_has_its_value_and_its_bounds():
+def test_each_declared_key_is_read_with_its_value_and_its_bounds():
     found = declared_bounds("loss", FOCAL | {"_bounds_": {"gamma": "number >= 0"}})
     assert found == {"loss.gamma": (2.0, read_bounds("number >= 0"))}
     assert declared_bounds("loss", FOCAL) == {}
@@ -70,6 +70,6 @@ def test_each_declared_key_has_its_value_and_its_bounds():
         ({"gamma": 3}, r"gamma: 3, which is not understood"),
     ],
 )
-def test_a_mistake_in_the_bounds_is_one_message(bounds, message):
+def test_a_mistake_in_the_bounds_gets_one_message(bounds, message):
     with pytest.raises(UserError, match=message):
         declared_bounds("loss", FOCAL | {"_bounds_": bounds})

@@ -1,4 +1,4 @@
-"""The facts and bounds of a user's own YAML are checked; those of dlcourse's own stay out."""
+"""The facts and bounds of a user's YAML are checked; those of dlcourse are not in the config."""
 
 import pytest
 
@@ -26,13 +26,13 @@ def own_loss(tmp_path):
     return checked
 
 
-def test_what_dlcourse_declares_of_its_choices_is_not_in_the_config(compose):
+def test_facts_and_bounds_of_dlcourses_choices_are_not_in_the_config(compose):
     cfg = compose("augment=[mixup,crop]", "metric=[accuracy,top_k]", "data=csv", "data.file=a.csv")
     declared = [key for key in all_keys(without_hydra(cfg)) if key.split(".")[-1] in DECLARATIONS]
     assert declared == []
 
 
-def test_what_a_user_declares_stays_in_the_config(own_loss):
+def test_facts_and_bounds_of_a_users_choice_stay_in_the_config(own_loss):
     config = own_loss('_facts_: {task: classification}\n_bounds_: {gamma: "number >= 0"}')
     assert config["loss"]["_facts_"] == {"task": "classification"}
     assert config["loss"]["_bounds_"] == {"gamma": "number >= 0"}
@@ -68,11 +68,11 @@ def test_what_a_user_declares_stays_in_the_config(own_loss):
         ("_facts_: {soft_targets: false}", ["augment=[cutmix]"], "augment=cutmix mixes classes"),
     ],
 )
-def test_a_wrong_declaration_or_combination_is_one_message(own_loss, declared, overrides, message):
+def test_a_wrong_declaration_or_combination_is_refused(own_loss, declared, overrides, message):
     with pytest.raises(UserError, match=message):
         own_loss(declared, *overrides)
 
 
 @pytest.mark.parametrize("declared", ["", "_facts_: {task: classification, soft_targets: true}"])
-def test_a_loss_that_may_take_shares_of_classes_is_allowed_with_mixup(own_loss, declared):
+def test_a_loss_that_takes_soft_targets_is_allowed_with_mixup(own_loss, declared):
     assert own_loss(declared, "augment=[mixup]")["loss"]["gamma"] == 2.0

@@ -1,4 +1,4 @@
-"""What is read back from a folder never names code that then runs."""
+"""What is read from a stored folder cannot run code unless the user trusts it."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ FOREIGN = [
     "torch.hub.load",
     "torch.nn.utils.os.system",
     "torch.optim._functional.importlib",
-    "dlcourse.data.download.ensure_files",  # dlcourse's own, but no choice: it writes files
+    "dlcourse.data.download.ensure_files",  # a function of dlcourse, but no choice: it writes files
     "dlcourse.model.mlp.nn.Linear",
     "dlcourse.atomic_files.write_text",
     "dlcourse.model.mlp.MLP.__init__",
@@ -32,18 +32,18 @@ SHAPES = {
     "a group": lambda node: {"model": node},
     "a hyperparameter": lambda node: {"model": {"_target_": "dlcourse.model.mlp.MLP", "x": node}},
     "a list": lambda node: {"observe": {"a": {"b": [1, [node]]}}},
-    "a key of its own": lambda node: {"anything": [{"x": (node,)}]},
+    "another key": lambda node: {"anything": [{"x": (node,)}]},
 }
 
 
 @pytest.mark.parametrize("target", OWN)
-def test_a_stored_config_may_call_what_the_configs_of_dlcourse_call(target):
+def test_a_stored_config_may_call_the_targets_of_dlcourses_configs(target):
     check_trust({"model": {"_target_": target}})
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("target", FOREIGN)
-def test_a_stored_config_may_call_nothing_else_wherever_it_stands(target, shape):
+def test_a_stored_config_may_call_nothing_else_anywhere_in_it(target, shape):
     config = SHAPES[shape]({"_target_": target})
     with pytest.raises(UserError, match=r"type trust=\["):
         check_trust(config)
@@ -62,13 +62,13 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("override", STRANGE)
-def test_a_folder_sets_no_flag_and_nothing_of_hydra(override, tmp_path):
+def test_stored_overrides_may_set_no_flag_and_no_hydra_option(override, tmp_path):
     with pytest.raises(UserError, match="not an override that dlcourse stores"):
         check_overrides(["model=mlp", override], tmp_path)
 
 
 @pytest.mark.parametrize("junk", [3, None, "model=mlp", {"model": "mlp"}, ["model=mlp", 3]])
-def test_overrides_that_are_no_list_of_texts_are_refused(junk, tmp_path):
+def test_stored_overrides_that_are_no_list_of_texts_are_refused(junk, tmp_path):
     with pytest.raises(UserError, match="list of overrides"):
         check_overrides(junk, tmp_path)
 
@@ -86,13 +86,13 @@ CALLS: list = []
 
 
 def called(**keywords: object) -> dict:
-    """Record that a config's node was called."""
+    """Record that a target of a config was called."""
     CALLS.append(keywords)
     return keywords
 
 
 def takes(inner: object = None, other: object = None) -> None:
-    """Take two keywords and no others."""
+    """Accept two keywords and no others."""
 
 
 HERE = f"{__name__}."
@@ -109,7 +109,7 @@ CALLED = {"_target_": f"{HERE}called", "a": 1}
         {"_target_": f"{HERE}takes", "inner": {"_target_": f"{HERE}takes", "x": CALLED}},
     ],
 )
-def test_nothing_inside_a_config_is_called_before_all_of_it_is_known_to_fit(wrong):
+def test_no_target_is_called_before_the_arguments_of_all_are_checked(wrong):
     CALLS.clear()
     with pytest.raises(UserError):
         fill(wrong)
@@ -119,7 +119,7 @@ def test_nothing_inside_a_config_is_called_before_all_of_it_is_known_to_fit(wron
 
 
 def sweep_of(folder: Path, overrides: list[str], **keys: object) -> None:
-    """Write the record of a sweep as a stranger could hand it out."""
+    """Write the record of a sweep as an attacker could."""
     folder.mkdir()
     record = {
         "words": ["model=mlp", "data.examples=60", "max_epochs=1", "seed=0,1", *overrides],
@@ -132,8 +132,8 @@ def sweep_of(folder: Path, overrides: list[str], **keys: object) -> None:
 TOUCH = "{_target_: pathlib.Path.touch, self: {_target_: pathlib.Path, a: PWNED}}"
 
 
-def test_a_sweep_from_a_stranger_runs_no_code(here, tmp_path):
-    harmless = "The folder sweep holds another sweep"  # as far as it gets with a wrong identity
+def test_a_sweep_from_an_unknown_source_runs_no_code(here, tmp_path):
+    harmless = "The folder sweep holds another sweep"  # it stops here: the identity is wrong
     cases = [
         ([f"+model.x={TOUCH}"], [], ["The stored config calls pathlib.Path.touch", "trust=["]),
         ([f"+model.x={TOUCH}", "trust=[pathlib]"], [], ["The stored config calls pathlib"]),
@@ -157,7 +157,7 @@ def test_a_sweep_from_a_stranger_runs_no_code(here, tmp_path):
         assert not (tmp_path / "PWNED").exists()
 
 
-def test_configs_that_a_sweep_names_have_to_be_named_again(here, tmp_path):
+def test_the_config_dir_of_a_stored_sweep_must_be_typed_again(here, tmp_path):
     (tmp_path / "evil/model").mkdir(parents=True)
     text = f"# evil\ndefaults: [mlp, _self_]\nx: {TOUCH}\n"
     (tmp_path / "evil/model/own.yaml").write_text(text)
@@ -165,7 +165,7 @@ def test_configs_that_a_sweep_names_have_to_be_named_again(here, tmp_path):
     refused = here("resume=sweep")
     assert refused.returncode == 2
     assert "train.py resume=sweep --config-dir evil" in refused.stderr
-    typed = here("resume=sweep", "--config-dir", "evil")  # and what they call has to be trusted
+    typed = here("resume=sweep", "--config-dir", "evil")  # what they call must be trusted as well
     assert "The stored config calls pathlib.Path.touch" in typed.stderr
     assert not (tmp_path / "PWNED").exists()
 
@@ -175,7 +175,7 @@ def test_configs_that_a_sweep_names_have_to_be_named_again(here, tmp_path):
     [{"points": [{"number": 0, "words": [], "jobs": ["../../x"]}]}, {"points": [{}]}, {"points": 3},
      {"config_dir": 3}, {"threads": "2"}, {"words": "model=mlp"}, {"words": [3]}, {"other": 1}],
 )  # fmt: skip
-def test_a_record_that_dlcourse_has_not_written_is_refused(here, tmp_path, wrong):
+def test_a_sweep_record_of_another_form_is_refused(here, tmp_path, wrong):
     sweep_of(tmp_path / "sweep", [], **wrong)
     ended = here("resume=sweep")
     assert ended.returncode == 2
@@ -183,14 +183,14 @@ def test_a_record_that_dlcourse_has_not_written_is_refused(here, tmp_path, wrong
     assert "Traceback" not in ended.stderr
 
 
-def test_a_study_that_can_run_code_has_to_be_trusted():
+def test_a_stored_study_that_can_run_code_must_be_trusted():
     with pytest.raises(UserError, match=r"type trust=\[cmaes\]"):
         check_stored_state("cmaes", [])
     check_stored_state("cmaes", ["cmaes"])
     check_stored_state("tpe", [])
 
 
-def test_a_password_is_not_written_down():
+def test_a_password_is_not_stored():
     address = "sweep.storage=postgresql://me:secret@host:5432/study"
     assert storable_overrides([address, "resume=x", "optim.lr=0.1"]) == [
         "sweep.storage=postgresql://me:***@host:5432/study",
@@ -198,6 +198,6 @@ def test_a_password_is_not_written_down():
     ]
 
 
-def test_a_record_holds_just_what_these_tests_write(tmp_path):
+def test_the_records_of_these_tests_have_the_form_of_a_real_one(tmp_path):
     sweep_of(tmp_path / "sweep", [])
     assert Manifest(**json.loads((tmp_path / "sweep/sweep.json").read_text())).keys == ["seed"]

@@ -1,4 +1,4 @@
-"""Groups stay whole: none on both sides, in folds as even as scikit-learn's."""
+"""No group is divided between training and validation; the folds are as even as scikit-learn's."""
 
 import pytest
 import sklearn.model_selection as reference
@@ -20,18 +20,18 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def grouped(split, groups, **options):
-    """Return a split's parts of examples that differ in nothing but their groups."""
+    """Return a split's parts for examples of one class with these groups."""
     targets = torch.zeros(len(groups)).long()
     return split(targets, classes=True, ready_val=0, groups=groups, **options)
 
 
-def torn(part, groups) -> bool:
-    """Return whether a group is on both sides."""
+def divided(part, groups) -> bool:
+    """Return whether a group is in both parts."""
     return bool(torch.isin(groups[part.val], groups[part.train]).any())
 
 
 @given(many, st.integers(2, 6), seeds)
-def test_no_group_is_on_both_sides_and_every_example_validates_once(groups, folds, seed):
+def test_no_group_is_in_both_parts_and_every_example_is_validated_once(groups, folds, seed):
     groups = torch.tensor(groups)
     assume(len(groups.unique()) >= folds)
     parts = grouped(group_kfold, groups, folds=folds, seed=seed)
@@ -40,11 +40,11 @@ def test_no_group_is_on_both_sides_and_every_example_validates_once(groups, fold
     for part in parts:
         both = torch.cat([part.train, part.val]).sort().values
         assert torch.equal(both, torch.arange(len(groups)))
-        assert not torn(part, groups)
+        assert not divided(part, groups)
 
 
 @given(many, st.integers(2, 6), seeds)
-def test_the_folds_are_as_large_as_scikit_learns(groups, folds, seed):
+def test_the_folds_have_the_sizes_of_scikit_learns(groups, folds, seed):
     groups = torch.tensor(groups)
     assume(len(groups.unique()) >= folds)
     parts = grouped(group_kfold, groups, folds=folds, seed=seed)
@@ -52,16 +52,16 @@ def test_the_folds_are_as_large_as_scikit_learns(groups, folds, seed):
     assert [len(part.val) for part in parts] == [len(val) for _, val in splitter]
 
 
-def test_with_groups_of_different_sizes_the_folds_are_scikit_learns():
+def test_for_groups_of_different_sizes_the_folds_equal_scikit_learns():
     groups = torch.repeat_interleave(torch.arange(6), torch.tensor([3, 9, 4, 7, 1, 5]))
     parts = grouped(group_kfold, groups, folds=3, seed=5)
     splitter = reference.GroupKFold(3).split(groups, groups=groups.numpy())
     assert [part.val.tolist() for part in parts] == [val.tolist() for _, val in splitter]
 
 
-def test_the_check_for_torn_groups_sees_those_of_kfold():
+def test_the_check_for_divided_groups_finds_those_of_kfold():
     groups = torch.arange(40) // 4
-    assert any(torn(part, groups) for part in grouped(
+    assert any(divided(part, groups) for part in grouped(
         lambda targets, groups, **more: kfold(targets, groups=None, **more), groups, folds=4, seed=0
     ))  # fmt: skip
 
@@ -77,18 +77,18 @@ def test_a_split_by_groups_without_groups_is_refused():
 
 
 @given(many, st.floats(0.2, 0.8), seeds)
-def test_a_holdout_takes_whole_groups_and_about_its_fraction(groups, fraction, seed):
+def test_a_holdout_takes_whole_groups_up_to_about_its_fraction(groups, fraction, seed):
     groups = torch.tensor(groups)
     assume(len(groups.unique()) >= 2)
     (part,) = grouped(holdout, groups, fraction=fraction, seed=seed)
-    assert not torn(part, groups)
+    assert not divided(part, groups)
     assert torch.equal(torch.cat([part.train, part.val]).sort().values, torch.arange(len(groups)))
     assert 0 < len(part.val) < len(groups)
     largest = int(groups.unique(return_counts=True)[1].max())
     assert abs(len(part.val) - len(groups) * fraction) <= largest
 
 
-def test_a_holdout_of_one_group_is_refused_and_one_of_nothing_is_not():
+def test_a_holdout_of_one_group_is_refused_unless_its_fraction_is_0():
     one = torch.zeros(10).long()
     with pytest.raises(UserError, match="one group"):
         grouped(holdout, one, fraction=0.2, seed=0)
@@ -96,7 +96,7 @@ def test_a_holdout_of_one_group_is_refused_and_one_of_nothing_is_not():
     assert len(part.val) == 0
 
 
-def test_another_seed_holds_back_other_groups():
+def test_another_seed_holds_out_other_groups():
     groups = torch.arange(60) // 3
     drawn = {
         tuple(whole_groups(groups, 20, seed, Purpose.DIVISION)[0].tolist()) for seed in range(5)

@@ -23,7 +23,7 @@ def all_outer(targets, outer, inner, seed, stratified=False):
 
 
 @given(LABELS, st.integers(2, 3), st.integers(2, 3), st.integers(0, 2**32 - 1), st.booleans())
-def test_inner_folds_never_touch_the_outer_one(targets, outer, inner, seed, stratified):
+def test_inner_folds_contain_no_example_of_the_outer_fold(targets, outer, inner, seed, stratified):
     for parts in all_outer(targets, outer, inner, seed, stratified):
         assert [part.name for part in parts] == [f"fold{i}" for i in range(inner)]
         test = parts[0].test
@@ -36,7 +36,7 @@ def test_inner_folds_never_touch_the_outer_one(targets, outer, inner, seed, stra
 
 
 @given(LABELS, st.integers(2, 3), st.integers(2, 3), st.integers(0, 2**32 - 1), st.booleans())
-def test_outer_folds_are_disjoint_and_cover_everything(targets, outer, inner, seed, stratified):
+def test_outer_folds_are_disjoint_and_cover_all_examples(targets, outer, inner, seed, stratified):
     tests = [parts[0].test for parts in all_outer(targets, outer, inner, seed, stratified)]
     assert torch.equal(torch.cat(tests).sort().values, torch.arange(len(targets)))
     splitter = reference.StratifiedKFold if stratified else reference.KFold
@@ -69,7 +69,7 @@ def test_impossible_splits_are_refused_before_torch_is_imported(words, message):
         check(composed("split=nested", *words))
 
 
-def test_the_largest_folds_that_pass_the_checks_are_those_that_can_be_made():
+def test_the_checks_and_the_split_allow_the_same_number_of_inner_folds():
     targets = torch.zeros(1437).long()
     check(composed("split=nested", "split.inner=1149"))
     options = {"outer": 5, "fold": 0, "seed": 0, "stratified": False}

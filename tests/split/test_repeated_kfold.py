@@ -19,7 +19,7 @@ def repeated(targets, folds, repeats, seed, stratified=False):
 
 
 @given(st.integers(6, 60), st.integers(2, 6), st.integers(1, 4), st.integers(0, 2**32 - 1))
-def test_every_example_validates_once_in_every_repeat(examples, folds, repeats, seed):
+def test_every_example_is_validated_once_in_every_repeat(examples, folds, repeats, seed):
     targets = torch.zeros(examples).long()
     parts = repeated(targets, folds, repeats, seed)
     assert [part.name for part in parts] == [f"fold{i}" for i in range(folds * repeats)]
@@ -34,7 +34,7 @@ def test_every_example_validates_once_in_every_repeat(examples, folds, repeats, 
 
 
 @given(st.lists(st.integers(0, 2), max_size=40), st.integers(2, 4), st.integers(0, 2**32 - 1))
-def test_stratified_folds_have_the_shares_of_scikit_learns(more, folds, seed):
+def test_stratified_folds_have_the_class_counts_of_scikit_learns(more, folds, seed):
     targets = torch.tensor([0, 1, 2] * 4 + more)
     parts = repeated(targets, folds, 2, seed, stratified=True)
     splitter = reference.RepeatedStratifiedKFold(n_splits=folds, n_repeats=2)
@@ -53,7 +53,7 @@ def test_the_first_repeat_is_that_of_a_single_cross_validation(stratified, once)
         assert torch.equal(part.val, alone.val)
 
 
-def test_no_two_repeats_are_alike_be_it_of_one_seed_or_of_its_neighbours():
+def test_all_repeats_of_several_seeds_differ():
     orders = [
         tuple(part.val.tolist())
         for seed in range(4)

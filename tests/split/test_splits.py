@@ -1,4 +1,4 @@
-"""Splits divide: every example once, classes evenly, the same for the same seed."""
+"""Splits use every example once, divide classes evenly, and repeat with the same seed."""
 
 import pytest
 import sklearn.model_selection as reference
@@ -35,7 +35,7 @@ def test_every_split_is_tested_here():
 
 
 def whole(parts, examples):
-    """Check that training and validation examples make up the whole in every part."""
+    """Check that training and validation together are all examples, for every part."""
     for part in parts:
         assert torch.equal(torch.cat([part.train, part.val]).sort().values, torch.arange(examples))
     return True
@@ -54,7 +54,7 @@ def test_every_example_is_validated_exactly_once(targets, folds, seed):
 
 
 @given(labels, st.integers(2, 5), seeds)
-def test_stratified_folds_hold_every_class_evenly(targets, folds, seed):
+def test_stratified_folds_have_equally_many_examples_of_each_class(targets, folds, seed):
     targets = torch.tensor(targets)
     counts = torch.bincount(targets)
     if folds > counts[counts > 0].min():
@@ -84,7 +84,7 @@ def test_a_holdout_takes_its_fraction_of_every_class(targets, fraction, seed):
 
 
 @pytest.mark.parametrize("name", SPLITS)
-def test_a_split_follows_from_its_seed(name):
+def test_the_same_seed_gives_the_same_split_and_another_seed_another(name):
     split, options = SPLITS[name]
     targets = torch.arange(60) % 3
     groups = torch.arange(60) // 5 if name == "group_kfold" else None
@@ -112,7 +112,7 @@ def test_fraction_zero_trains_on_everything():
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.99])
-def test_a_fraction_that_leaves_nothing_is_refused(fraction):
+def test_a_fraction_that_leaves_an_empty_part_is_refused(fraction):
     with pytest.raises(UserError, match=r"split\.fraction"):
         holdout(torch.zeros(10).long(), **PLAIN, fraction=fraction, seed=0)
 
@@ -130,7 +130,7 @@ def test_a_regression_cannot_be_stratified():
 
 
 @given(labels, seeds)
-def test_a_stratified_order_is_a_permutation_whose_start_has_the_shares_of_the_classes(
+def test_a_stratified_order_is_a_permutation_whose_every_start_is_stratified(
     targets, seed
 ):
     targets = torch.tensor(targets)
@@ -156,7 +156,7 @@ def test_a_split_by_single_examples_refuses_groups(name):
 
 
 @pytest.mark.parametrize("name", ["repeated_kfold", "nested"])
-def test_the_classes_of_a_regression_are_not_spread(name):
+def test_a_stratified_split_of_a_regression_is_refused(name):
     split, options = SPLITS[name]
     options = options | {"stratified": True}
     with pytest.raises(UserError, match=r"Type split\.stratified=false"):

@@ -1,4 +1,4 @@
-"""Stopping follows from the scores alone."""
+"""Stopping depends on the scores alone."""
 
 import math
 
@@ -26,15 +26,15 @@ def test_patience_stops_the_given_number_of_epochs_after_the_best(scores, epochs
     assert patience(scores, patience=epochs, min_delta=0.0) == ended
 
 
-def test_a_gain_of_min_delta_or_less_is_no_gain():
+def test_an_improvement_of_min_delta_or_less_does_not_count():
     rising = [0.0, 0.05, 0.1, 0.15]
     assert patience(rising, patience=2, min_delta=0.2) is True
     assert patience(rising, patience=2, min_delta=0.09) is False
 
 
-def test_before_the_first_epoch_nothing_is_over():
+def test_patience_does_not_stop_before_the_first_epoch():
     assert patience([], patience=1, min_delta=0.0) is False
 
 
-def test_epochs_without_a_number_count_as_no_gain():
+def test_epochs_without_a_finite_score_do_not_count_as_improvement():
     assert patience([-math.inf] * 3, patience=3, min_delta=0.0) is True

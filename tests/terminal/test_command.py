@@ -1,4 +1,4 @@
-"""How a command ends when something goes wrong that no rule could foresee."""
+"""How a command ends on an error that no check can find: memory, disk, permissions."""
 
 import errno
 import os
@@ -21,24 +21,24 @@ def too_much_on_a_gpu():
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
 
-def too_much_without_a_word():
+def too_much_without_a_message():
     raise MemoryError
 
 
 @pytest.mark.parametrize(
-    "ask",
-    [too_much_in_python, too_much_in_pytorch, too_much_on_a_gpu, too_much_without_a_word],
+    "allocate",
+    [too_much_in_python, too_much_in_pytorch, too_much_on_a_gpu, too_much_without_a_message],
 )
-def test_a_lack_of_memory_is_told_in_one_message(ask, capsys):
+def test_a_lack_of_memory_gets_one_message(allocate, capsys):
     with pytest.raises(SystemExit) as ended, one_message():
-        ask()
+        allocate()
     assert ended.value.code == 1
     message = capsys.readouterr().err
     assert message.startswith("dlcourse: There is not enough memory: ")
     assert "batch_size" in message
 
 
-def test_an_error_of_the_program_itself_is_not_hidden():
+def test_an_error_of_the_program_is_not_hidden():
     with pytest.raises(RuntimeError, match="a slip"), one_message():
         raise RuntimeError("a slip")
 
@@ -52,20 +52,20 @@ def test_an_error_of_the_program_itself_is_not_hidden():
         (errno.ENOSPC, 1, "Make room on the disk"),
     ],
 )
-@pytest.mark.parametrize("behind", [False, True], ids=["plain", "behind another error"])
-def test_a_file_that_the_system_refuses_is_named_in_one_message(
-    number, status, advice, behind, capsys
+@pytest.mark.parametrize("chained", [False, True], ids=["plain", "as the cause of another error"])
+def test_a_file_that_the_system_refuses_is_named_with_a_remedy(
+    number, status, advice, chained, capsys
 ):
-    def ask():
+    def open_file():
         try:
             raise OSError(number, os.strerror(number), "run/caf\udce9.log")
         except OSError as error:
-            if not behind:
+            if not chained:
                 raise
             raise ValueError("Unable to configure handler 'file'") from error
 
     with pytest.raises(SystemExit) as ended, one_message():
-        ask()
+        open_file()
     assert ended.value.code == status
     message = capsys.readouterr().err
     assert message.startswith("dlcourse: A file or folder cannot be used: run/caf\\xe9.log: ")
@@ -73,6 +73,6 @@ def test_a_file_that_the_system_refuses_is_named_in_one_message(
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "a slip", "x"), ValueError("a slip")])
-def test_other_errors_of_the_system_and_of_values_are_not_hidden(error):
+def test_other_os_errors_and_value_errors_are_not_hidden(error):
     with pytest.raises(type(error), match="a slip"), one_message():
         raise error

@@ -1,4 +1,4 @@
-"""A clone whose package is not installed, and a Python that lacks what dlcourse needs."""
+"""A clone without an installed package, and a Python that lacks dlcourse's dependencies."""
 
 import os
 import re
@@ -16,7 +16,7 @@ COMMANDS = [ROOT / "train.py", *sorted((ROOT / "scripts").glob("*.py"))]
 
 
 def with_modules(folder, *modules: str) -> dict[str, str]:
-    """Return the environment of a Python that has these modules, all empty."""
+    """Return environment variables with which Python finds these modules, all empty."""
     folder.mkdir()
     for name in modules:
         (folder / f"{name}.py").touch()
@@ -24,19 +24,19 @@ def with_modules(folder, *modules: str) -> dict[str, str]:
 
 
 def ended(command, environment, *, cwd):
-    # -S: nothing that is installed is found, neither dlcourse nor its dependencies
+    # -S: Python finds no installed package, neither dlcourse nor its dependencies
     return subprocess.run([sys.executable, "-S", str(command), "--help"], cwd=cwd,
                           env=environment, capture_output=True, text=True, timeout=60)  # fmt: skip
 
 
-def test_every_dependency_is_looked_for():
+def test_every_dependency_is_checked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     assert names == set(NEEDED.values())
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.name)
-def test_every_command_names_what_is_missing(command, tmp_path):
+def test_every_command_names_the_missing_packages(command, tmp_path):
     result = ended(command, with_modules(tmp_path / "has", "torch"), cwd=tmp_path)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
@@ -55,7 +55,7 @@ def clone(tmp_path):
 
 
 @pytest.mark.parametrize("missing", NEEDED)
-def test_each_missing_dependency_is_named_with_the_two_ways_to_install(missing, clone, tmp_path):
+def test_a_missing_dependency_is_named_with_two_ways_to_install_it(missing, clone, tmp_path):
     environment = with_modules(tmp_path / "has", *(set(NEEDED) - {missing}))
     result = ended(clone / "train.py", environment, cwd=tmp_path)
     assert result.returncode == 2
@@ -72,7 +72,7 @@ def test_each_missing_dependency_is_named_with_the_two_ways_to_install(missing, 
 
 @pytest.mark.parametrize("name", ["train.py", "scripts/doctor.py", "scripts/predict.py"])
 def test_a_command_runs_the_package_next_to_it(name):
-    """Look where each would import dlcourse from, from another folder."""
+    """Each script, run from another folder, imports dlcourse from its own clone."""
     code = (
         "import runpy, sys; sys.argv[:] = [sys.argv[1], '--help']\n"
         "sys.path[0] = sys.argv[0].rpartition('/')[0]\n"

@@ -1,4 +1,4 @@
-"""A command whose surroundings are strange: streams, encodings, variables, folders."""
+"""A command in an unusual environment: streams, encodings, variables, folders."""
 
 import io
 import os
@@ -22,7 +22,7 @@ SAY = (
 
 
 def ended(tmp_path, shell, **variables):
-    """Run a command that prints, by a shell's redirections; return how it ended."""
+    """Run a command that prints, with a shell's redirections; return the finished process."""
     command = ["bash", "-c", f'"$0" -c "$1" {shell}', sys.executable, SAY]
     environment = {"PATH": os.environ["PATH"], **variables}
     return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
@@ -32,15 +32,15 @@ def ended(tmp_path, shell, **variables):
     "shell",
     [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>&1", "| true", ">&2 2>&-"],
 )
-def test_a_command_comes_to_its_end_whatever_becomes_of_its_streams(shell, tmp_path):
+def test_a_command_succeeds_with_closed_full_or_broken_streams(shell, tmp_path):
     process = ended(tmp_path, f"{shell}; exit ${{PIPESTATUS[0]}}")
     assert process.returncode == 0, process.stderr
-    assert (tmp_path / "file").read_text() == "done", "and nothing that was printed is in it"
+    assert (tmp_path / "file").read_text() == "done", "printed text must not end up in the file"
     assert b"Traceback" not in process.stderr + process.stdout
     assert b"Exception ignored" not in process.stderr
 
 
-def test_without_care_the_same_command_fails(tmp_path):
+def test_without_one_message_the_same_command_fails(tmp_path):
     command = [sys.executable, "-c", "print('5 ± 1'); open('file', 'w').write('done')"]
     environment = {"PYTHONIOENCODING": "ascii"}
     assert subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True).returncode
@@ -55,13 +55,13 @@ def test_without_care_the_same_command_fails(tmp_path):
         ("utf-8", "5 ± 1 ━━── 猫 ".encode() + b"\xe9\n"),
     ],
 )
-def test_what_an_encoding_lacks_is_written_another_way(encoding, said, tmp_path):
+def test_characters_that_an_encoding_lacks_are_replaced(encoding, said, tmp_path):
     process = ended(tmp_path, "", PYTHONIOENCODING=encoding)
     assert process.stdout == said + b"again\n"
     assert process.returncode == 0
 
 
-def test_a_stream_that_breaks_leads_nowhere_for_everybody(tmp_path):
+def test_after_a_stream_breaks_all_writes_to_it_are_dropped(tmp_path):
     reader, writer = os.pipe()
     stream = Steady(os.fdopen(writer, "w"))
     assert stream.write("heard\n") == 6
@@ -76,7 +76,7 @@ def test_a_stream_that_breaks_leads_nowhere_for_everybody(tmp_path):
     stream.stream.close()
 
 
-def test_a_command_leaves_the_streams_as_they_were(monkeypatch):
+def test_a_command_restores_the_streams(monkeypatch):
     own = io.StringIO()
     monkeypatch.setattr(sys, "stdout", own)
     with one_message():
@@ -85,7 +85,7 @@ def test_a_command_leaves_the_streams_as_they_were(monkeypatch):
     assert own.getvalue() == "said\n"
 
 
-def test_streams_that_are_not_there_at_all_are_no_reason_to_fail(monkeypatch):
+def test_a_command_runs_without_any_streams(monkeypatch):
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
     with one_message():
@@ -94,13 +94,13 @@ def test_streams_that_are_not_there_at_all_are_no_reason_to_fail(monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["", "0", "00", "wide", "-3", "８"])
-def test_a_width_that_is_none_is_not_taken(value, monkeypatch):
+def test_an_invalid_terminal_width_is_ignored(value, monkeypatch):
     monkeypatch.setenv("COLUMNS", value)
     with one_message():
         assert "COLUMNS" not in os.environ
 
 
-def test_other_programs_variables_do_not_reach_matplotlib_and_the_data(monkeypatch):
+def test_variables_of_other_programs_do_not_affect_matplotlib_or_the_data(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://not_there")
     monkeypatch.setenv("DLCOURSE_DATA", "")
     monkeypatch.setenv("COLUMNS", "97")

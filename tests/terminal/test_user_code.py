@@ -1,4 +1,4 @@
-"""YAML and Python of one's own with a mistake: one message, with the file and the line."""
+"""Mistakes in a user's YAML and Python get one message, with the file and the line."""
 
 import re
 
@@ -26,7 +26,7 @@ FAST = ["data.examples=60", "max_epochs=1", "observe=[history]"]
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
-    """Return a function that writes a model's YAML and Python, and returns the module's name."""
+    """Return a function that writes a model's YAML and Python and returns the module's name."""
     monkeypatch.syspath_prepend(str(tmp_path))
     number = iter(range(100))
 
@@ -56,14 +56,14 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("text", "message"), BROKEN.items())
-def test_broken_yaml_gets_one_message_with_the_place(text, message, mine, tmp_path):
+def test_broken_yaml_gets_one_message_with_its_position(text, message, mine, tmp_path):
     mine(text)
     with pytest.raises(UserError, match=re.compile(message, re.DOTALL)) as error:
         compose_job(["model=own"], str(tmp_path / "c"))
     assert len(str(error.value).splitlines()) == 2
 
 
-def test_one_of_several_is_nested_under_its_name(mine, tmp_path):
+def test_a_choice_of_a_group_with_several_choices_is_checked_too(mine, tmp_path):
     mine("_target_: own.change\n", group="augment")
     with pytest.raises(UserError, match=r"augment/own\.yaml does not say"):
         compose_job(["augment=[own]"], str(tmp_path / "c"))
@@ -81,7 +81,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("code", "message"), WRONG.items())
-def test_wrong_code_gets_one_message_with_the_place_before_data_are_read(
+def test_wrong_code_gets_one_message_with_its_position_before_data_are_read(
     code, message, mine, tmp_path
 ):
     mine(code=code)
@@ -94,7 +94,7 @@ def test_wrong_code_gets_one_message_with_the_place_before_data_are_read(
 
 
 @pytest.mark.parametrize("part", ["constructor", "forward"])
-def test_an_error_in_ones_own_code_is_shown_from_ones_own_file_on(part, mine, here):
+def test_the_traceback_of_an_error_in_user_code_starts_at_the_users_file(part, mine, here):
     module = mine(**{part: "raise ValueError('mine')"})
     ended = here("--config-dir", "c", "model=own", *FAST)
     assert ended.returncode == 1
@@ -106,7 +106,7 @@ def test_an_error_in_ones_own_code_is_shown_from_ones_own_file_on(part, mine, he
     assert "Traceback" not in message
 
 
-def test_what_ones_own_code_returns_is_named_where_dlcourse_cannot_use_it(mine, here):
+def test_a_model_with_the_wrong_number_of_outputs_is_named(mine, here):
     module = mine(outputs=3)
     ended = here("--config-dir", "c", "model=own", *FAST)
     assert ended.returncode == 1
@@ -115,14 +115,14 @@ def test_what_ones_own_code_returns_is_named_where_dlcourse_cannot_use_it(mine, 
     assert "train.log" in ended.stderr
 
 
-def test_a_model_is_a_module(mine, here):
+def test_a_model_that_is_not_a_module_is_refused(mine, here):
     mine(code="def Net(input_shape, output_size):\n    return 3\n")
     ended = here("--config-dir", "c", "model=own", *FAST)
     assert ended.returncode == 2
     assert "returns 3, and a model is a torch.nn.Module" in ended.stderr
 
 
-def test_a_sweep_names_every_job_whose_model_cannot_be_made(mine, command):
+def test_a_sweep_names_every_job_whose_model_cannot_be_built(mine, command):
     ends = "{2: lambda: 1 / 0, 3: lambda: os._exit(7), 4: lambda: exit('bye')}.get(units, int)()"
     mine("_target_: {module}.Net\nunits: 1\n", constructor=ends)
     ended = command("-m", "--config-dir", "c", "model=own", "model.units=1,2,3,4,5", *FAST)
@@ -135,11 +135,11 @@ def test_a_sweep_names_every_job_whose_model_cannot_be_made(mine, command):
         assert said in ended.stderr
 
 
-def test_the_frames_of_dlcourse_and_of_libraries_are_not_ones_own():
+def test_files_of_dlcourse_and_of_libraries_are_not_user_code():
     import torch
 
     with pytest.raises(RuntimeError) as error:
-        torch.zeros(2) @ torch.zeros(3)  # dlcourse has not called this file
+        torch.zeros(2) @ torch.zeros(3)  # no frame is called by dlcourse
     assert user_code.explained(error.value) == ""
     assert not user_code.is_own(user_code.__file__)
     assert not user_code.is_own(torch.__file__)
@@ -152,7 +152,7 @@ def config() -> dict:
     return without_hydra(compose_job(["model=mlp", "augment=[crop]"], None))
 
 
-def test_a_mapping_is_refused_for_every_key_that_has_bounds(config):
+def test_a_mapping_is_refused_for_every_key_with_bounds(config):
     for key, value in values(config):
         if key == "trust" or isinstance(value, dict) or "._" in key:
             continue
@@ -177,14 +177,14 @@ def test_a_number_of_any_length_is_compared_with_its_bounds():
 
 
 def test_names_that_are_too_long_get_one_message(here):
-    for word in (f"model={'m' * 5000}", f"hydra.run.dir={'m' * 300}"):
-        ended = here(word)
+    for override in (f"model={'m' * 5000}", f"hydra.run.dir={'m' * 300}"):
+        ended = here(override)
         assert ended.returncode == 2
         assert "Traceback" not in ended.stderr
         assert len(ended.stderr) < 2500
 
 
-def test_a_yaml_that_lacks_a_key_of_dlcourses_class_is_named(here, tmp_path):
+def test_a_yaml_that_lacks_an_argument_of_dlcourses_class_is_refused(here, tmp_path):
     (tmp_path / "c/model").mkdir(parents=True)
     text = "# mine\n_target_: dlcourse.model.mlp.MLP\n_partial_: true\nwidths: [8]\n"
     (tmp_path / "c/model/mine.yaml").write_text(text)

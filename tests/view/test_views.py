@@ -1,4 +1,4 @@
-"""Views change validation and test, and not the training."""
+"""Views change validation and test, not training."""
 
 import pytest
 import torch
@@ -27,15 +27,15 @@ def test_views_change_the_validation_and_not_the_training(tiny):
     assert plain["val/loss"] != seen["val/loss"]
 
 
-def test_a_model_that_sees_no_difference_gives_its_own_answer():
+def test_views_do_not_change_the_outputs_of_an_invariant_model():
     model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     images = torch.randn(2, 3, 4, 4)
     mirror = lambda some: [(0.5, some), (0.5, some.flip(-1))]  # noqa: E731
-    ask = from_views([mirror, mirror], torch.Tensor.contiguous)
-    torch.testing.assert_close(ask(model, images), model(images))
+    predict = from_views([mirror, mirror], torch.Tensor.contiguous)
+    torch.testing.assert_close(predict(model, images), model(images))
 
 
-def test_the_final_test_is_that_of_the_views(tiny, tmp_path):
+def test_the_final_evaluation_uses_the_views(tiny, tmp_path):
     cfg = tiny("model=linear", SIX, "max_epochs=1")
     run(cfg, tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
@@ -45,13 +45,13 @@ def test_the_final_test_is_that_of_the_views(tiny, tmp_path):
     assert result["val"]["loss"] == metrics["val/loss"] == state.history[0].metrics["val/loss"]
 
 
-def test_the_views_of_mixed_precision_are_weighed_in_full_precision(tiny):
+def test_the_outputs_of_views_are_averaged_in_float32_under_mixed_precision(tiny):
     cfg = tiny("model=linear", SIX, "runtime.precision=bf16")
     state, fold, recipe = prepared(cfg)
     meter = evaluate_split(state.model, fold.val, fold.standardize, recipe, keep=True)
     assert meter.kept_outputs()[0].dtype == torch.float32
 
 
-def test_a_shift_needs_pixels_to_mirror():
+def test_a_shift_as_large_as_the_image_is_refused():
     with pytest.raises(UserError, match=r"view\.shift\.pixels=3"):
         shift(torch.zeros(1, 1, 4, 9), pixels=4)
