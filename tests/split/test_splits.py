@@ -130,9 +130,7 @@ def test_a_regression_cannot_be_stratified():
 
 
 @given(labels, seeds)
-def test_a_stratified_order_is_a_permutation_whose_every_start_is_stratified(
-    targets, seed
-):
+def test_a_stratified_order_is_a_permutation_whose_every_start_is_stratified(targets, seed):
     targets = torch.tensor(targets)
     order = stratified_order(targets, seed, Purpose.DIVISION)
     assert torch.equal(order.sort().values, torch.arange(len(targets)))
