@@ -29,8 +29,8 @@ def refuse_incomparable(plan: Plan) -> None:
     losses: dict[tuple, dict[tuple, Job]] = defaultdict(dict)
     for job in first_jobs(plan):
         values = flat(job.config)
-        question = values["monitor"], values["mode"], data_of(values)
-        losses[question].setdefault(loss_of(values), job)
+        basis = values["monitor"], values["mode"], data_of(values)
+        losses[basis].setdefault(loss_of(values), job)
     for (monitor, *_), found in losses.items():
         if len(found) > 1:
             refuse_losses(monitor, found)
@@ -51,9 +51,12 @@ def refuse_losses(monitor: str, found: dict[tuple, Job]) -> None:
     )
 
 
-def refuse_search(questions: list[tuple]) -> None:
-    """Raise UserError that names the monitors or data in which a search's points differ."""
-    (monitor, _, data), (other, _, others), *_ = questions
+def refuse_search(bases: list[tuple]) -> None:
+    """Raise UserError that names the monitors or data in which a search's points differ.
+
+    bases: different (monitor, mode, data) of the points, at least two.
+    """
+    (monitor, _, data), (other, _, others), *_ = bases
     if monitor == other:
         keys = differing([data, others])
         what = f"values on different data: {words_of(data, keys)} and {words_of(others, keys)}"

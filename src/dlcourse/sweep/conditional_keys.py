@@ -53,13 +53,19 @@ class ConditionalKeys:
         )
 
     def is_given(self, space: Space, chosen: dict[str, str]) -> bool:
-        """Return whether a space is part of a point with these groups' options."""
+        """Return whether a space is part of a point.
+
+        chosen: the option of every swept group in this point, ``{"optim": "sgd"}``.
+        """
         if space not in self.dependent:
             return True
         return self.belongs(space, chosen.get(space.group, self.default.get(space.group, "")))
 
     def belongs(self, space: Space, option: str) -> bool:
-        """Return whether an option of the space's group has its key, and no space of its own."""
+        """Return whether a space applies to an option of its group.
+
+        The option must have the key, and no other space of its own for it (``optim.lr@sgd``).
+        """
         if space.owner:
             return option == space.owner
         if (space.key, option) in self.attached:
@@ -91,9 +97,10 @@ class ConditionalKeys:
 
 
 def distinct(drawn: Iterable[tuple[str, ...]], conditional: ConditionalKeys) -> list[Overrides]:
-    """Return the points of a list method; points that were typed twice stay two.
+    """Return the points of a method over lists, without duplicates that removed keys leave.
 
-    Points that differ only in keys which their options do not have become one.
+    Combinations that differ only in keys that their options do not have become one point. A
+    combination that was typed twice stays twice.
     """
     first: dict[Overrides, tuple[str, ...]] = {}
     points = []

@@ -140,16 +140,18 @@ class CachedChecks:
 
 
 def shape_of(cfg: DictConfig) -> Any:
-    """Read the data; return the data set with its targets and with no inputs."""
+    """Read the data; return the data set with its training targets, and without the inputs."""
     import torch
 
     from dlcourse.core import Split
     from dlcourse.engine.datasets import load_data
 
     data = load_data(cfg)
-    none = torch.empty(0, *data.input_shape)
+    no_inputs = torch.empty(0, *data.input_shape)
     return replace(
-        data, train=Split(none, data.train.targets.clone()), test=Split(none, torch.empty(0))
+        data,
+        train=Split(no_inputs, data.train.targets.clone()),
+        test=Split(no_inputs, torch.empty(0)),
     )
 
 

@@ -12,19 +12,19 @@ from dlcourse.sweep.job import unescaped
 from dlcourse.sweep.plan import Plan
 
 
-def print_dry_run(plan: Plan, findings: dict[Path, Finding], begun: Path | None) -> None:
+def print_dry_run(plan: Plan, findings: dict[Path, Finding], started: Path | None) -> None:
     """Print a row per point: its values, number of runs, model parameters and finished runs.
 
-    begun: the folder of the sweep if it was started before.
+    started: the folder of the sweep if it was started before.
     """
     spaces = {space.name: space for space in plan.spaces}
     table = Table("point", *plan.keys, "runs", "parameters", "done")
     jobs_in_all = set()
     for number, (point, jobs) in enumerate(zip(plan.points, plan.jobs, strict=True)):
-        values = dict(unescaped(word).split("=", 1) for word in point)
+        values = dict(unescaped(override).split("=", 1) for override in point)
         finished = 0
-        if begun is not None:
-            finished = sum(job.inside(begun).result() is not None for job in jobs)
+        if started is not None:
+            finished = sum(job.inside(started).result() is not None for job in jobs)
         jobs_in_all |= {job.folder for job in jobs}
         parameters = findings[jobs[0].folder].parameters
         cells = [values.get(key, values.get(f"+{key}", "")) for key in plan.keys]
@@ -33,7 +33,7 @@ def print_dry_run(plan: Plan, findings: dict[Path, Finding], begun: Path | None)
             *map(Text, cells),
             str(len(jobs)),
             f"{parameters:,}",
-            f"{finished}" if begun else "",
+            f"{finished}" if started else "",
         )
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     console.print(table)

@@ -83,7 +83,7 @@ def with_sweep_folder(master: DictConfig, folder: Path) -> DictConfig:
 
 
 def next_batch(scheduler: Scheduler, size: int | None) -> list[Job]:
-    """Return the next ``size`` jobs, or all for None."""
+    """Return the next ``size`` jobs, fewer if fewer are left; None for all of them."""
     batch: list[Job] = []
     while (size is None or len(batch) < size) and (job := scheduler.next_job()) is not None:
         batch.append(job)
@@ -103,7 +103,10 @@ def launch_overrides(scheduler: Scheduler, job: Job) -> list[str]:
 def watch_results(
     scheduler: Scheduler, progress: Progress, batch: Sequence[Job]
 ) -> Iterator[set[Job]]:
-    """Report each job of the batch as soon as its result exists; yield the set of the others."""
+    """Report each job of the batch as soon as its result exists; yield the set of unreported jobs.
+
+    The set shrinks while the block runs.
+    """
     left, stopped = set(batch), Event()
 
     def poll() -> None:
@@ -144,7 +147,7 @@ def close_remote_job(
             list(job.folder.parent.glob("*"))  # makes NFS refresh the folder
             continue
         reason = answer.reason or (
-            f"it is done, and its result is not in {run_folder.short_path(job.folder)}: "
+            f"it is done, but its result is not in {run_folder.short_path(job.folder)}: "
             "hydra.sweep.dir must be on a disk that all machines share"
         )
         output = job.folder / OUTPUT
@@ -206,7 +209,9 @@ def ending_of(returned: JobReturn) -> RemoteEnding:
     except Exception as error:  # Hydra's own, before the job was started
         return RemoteEnding(reason_of_error(error))
     return (
-        answer if isinstance(answer, RemoteEnding) else RemoteEnding("it has not said how it ended")
+        answer
+        if isinstance(answer, RemoteEnding)
+        else RemoteEnding("it did not report how it ended")
     )
 
 

@@ -29,8 +29,8 @@ class Job:
     """One run of a sweep: its own overrides, its folder and its whole config.
 
     words: the overrides that distinguish it, ``("optim=sgd", "optim.lr=0.1", "seed=3")``.
-    folder: only its name, until the sweep has a folder. cfg: with Hydra's part. config: a dict
-    without it.
+    folder: only its name, until the sweep has a folder. cfg: the composed config with Hydra's part.
+    config: the same as a dict without Hydra's part.
     """
 
     words: Overrides
@@ -49,12 +49,12 @@ class Job:
         return self.config["runtime"].get("device") in ("auto", "cuda")
 
     @property
-    def telling(self) -> list[str]:
-        """The keys of its overrides."""
-        return [key_of(word) for word in self.words]
+    def keys(self) -> list[str]:
+        """The keys of its overrides, ``["optim", "optim.lr", "seed"]``."""
+        return [key_of(override) for override in self.words]
 
     def inside(self, sweep: Path) -> "Job":
-        """Return the same job with its folder in that of the sweep."""
+        """Return the same job with its folder inside the sweep's folder."""
         return replace(self, folder=sweep / self.folder.name)
 
     def result(self) -> dict | None:
@@ -96,7 +96,7 @@ def short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 
 def folder_text(text: str) -> str:
-    """Return a text in which a dash replaces what is not allowed in a folder's name."""
+    """Replace every run of characters that are not allowed in a folder's name by a dash."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 
 

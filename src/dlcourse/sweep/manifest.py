@@ -42,7 +42,7 @@ class Manifest:
     mode: str
     threads: int
     points: list[dict[str, Any]] = field(default_factory=list)
-    streams: int = 1  # the version of the random numbers; older records do not name it
+    streams: int = 1  # the version of the random streams; older manifests do not store it
 
     def set_point(self, number: int, overrides: Sequence[str], jobs: Sequence[str]) -> None:
         """Add or replace a point; jobs: the names of their folders. Points stay in order."""
@@ -112,10 +112,11 @@ def identity_of(config: dict, words: Sequence[str]) -> str:
 
 
 def claim_folder(wanted: Path, manifest: Manifest, *, typed: bool) -> Path:
-    """Return the folder of this sweep: an existing one, or a new one with its manifest.
+    """Return the folder of this sweep: the one in which it was started, or a new one.
 
     wanted: the path of a new folder. typed: whether the user typed it, so that no other folder is
-    used. Raises UserError if it holds a run or another sweep.
+    used. A new folder gets the manifest. Raises UserError if ``wanted`` was typed and holds a run
+    or another sweep, and if it cannot be written.
     """
     parent = wanted.parent
     try:
@@ -181,5 +182,5 @@ def write_note(folder: Path, name: str, note: dict) -> None:
 
 
 def values_of(words: Sequence[str]) -> dict[str, str]:
-    """Return ``{"optim.lr": "0.1"}`` of ``["optim.lr=0.1"]``."""
+    """Return ``{"optim.lr": "0.1"}`` for ``["optim.lr=0.1"]``."""
     return {re.sub(r"^\+", "", word.partition("=")[0]): word.partition("=")[2] for word in words}

@@ -76,7 +76,7 @@ class Plan:
 def make_plan(
     master: DictConfig, fixed: Sequence[str], spaces: Sequence[Space], config_dir: str | None
 ) -> Plan:
-    """Compose and check all jobs; raises UserError that names every one that cannot be run."""
+    """Compose and check all jobs; raises UserError that names every point that cannot be run."""
     settings = read_settings(master)
     if settings.seeds > 1 and any(space.key == "seed" and space.varies for space in spaces):
         raise UserError(
@@ -122,7 +122,7 @@ def points_of(
 
 
 def refuse_too_many_points(drawn: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
-    """Yield the combinations; raises UserError if they are too many to be meant."""
+    """Yield the combinations; raises UserError after ``MAX_POINTS`` of them."""
     for number, values in enumerate(drawn):
         if number == MAX_POINTS:
             raise UserError(
@@ -133,7 +133,11 @@ def refuse_too_many_points(drawn: Iterable[tuple[str, ...]]) -> Iterable[tuple[s
 
 
 def corners(spaces: Sequence[Space]) -> Iterable[tuple[str, ...]]:
-    """Yield combinations that together contain every value and both ends of every interval."""
+    """Yield combinations that together contain every value and both ends of every interval.
+
+    After these come the combinations of all groups' options, ``MAX_CORNERS`` of them at most, each
+    with the first and with the last values of the other keys.
+    """
     values = [space.values or (space.at(0), space.at(1)) for space in spaces]
     longest = max(map(len, values), default=1)
     for number in range(longest):
@@ -147,7 +151,7 @@ def corners(spaces: Sequence[Space]) -> Iterable[tuple[str, ...]]:
 
 
 def all_jobs(plan: Plan) -> list[list[Job]]:
-    """Return the jobs of all points; raises UserError that names every one that cannot be run."""
+    """Return the jobs of all points; raises UserError that names every point that cannot be run."""
     jobs: dict[Overrides, list[Job]] = {}
     problems: dict[str, list[str]] = {}
     for point in plan.points:

@@ -21,7 +21,9 @@ STOP_TIMEOUT = 10.0  # seconds until a process that was terminated is killed
 class RunningJob:
     """A job in its process.
 
-    messages: the connection to the process. last: the last reported epoch and its value.
+    messages: the connection to the process. gpu: its name; None on the CPU.
+    started: the time of the start in seconds, by ``monotonic``.
+    last: the last reported epoch and its value.
     ending: the last message, ``("failed", reason, final)``; empty without one.
     """
 
@@ -39,16 +41,16 @@ class RunningJob:
         return monotonic() - self.started
 
     def answer(self, should_continue: bool) -> None:
-        """Answer a job that waits after every epoch for whether to continue."""
-        with suppress(OSError):  # it has been killed in the meantime
+        """Send a job that waits after an epoch whether it should continue."""
+        with suppress(OSError):  # the job has been killed in the meantime
             self.messages.send(should_continue)
 
 
 class Pool:
     """Runs jobs in separate processes, forked from one that has imported PyTorch already.
 
-    A fork has its own memory, so jobs cannot affect each other. On systems without fork, each
-    process starts new and imports everything itself.
+    A fork has its own memory, so jobs cannot affect each other. On systems without fork, every
+    process imports everything itself.
 
     workers: the number of jobs at a time. threads: CPU threads of each job. gpus: their names in
     ``CUDA_VISIBLE_DEVICES``; each job gets the GPU with the fewest jobs, and sees only this one.
@@ -65,11 +67,11 @@ class Pool:
         return len(self.running) < self.workers
 
     def start(self, job: Job, *, pruned: bool = False) -> None:
-        """Start a job; pruned: it waits after every epoch for whether to continue."""
+        """Start a job; pruned: after every epoch it waits for ``answer``."""
         ours, theirs = self.context.Pipe()
         gpu = self.free_gpu() if job.takes_any_gpu else None
         options = (self.threads, gpu, pruned, os.getcwd())
-        arguments = (theirs, job.cfg, job.config, job.folder, job.telling, *options)
+        arguments = (theirs, job.cfg, job.config, job.folder, job.keys, *options)
         process = self.context.Process(target=run_job_process, args=arguments)
         process.start()
         theirs.close()
@@ -81,10 +83,10 @@ class Pool:
         return min(self.gpus, key=taken.count, default=None)
 
     def events(self, timeout: float | None = None) -> Iterator[tuple[RunningJob, str, Any]]:
-        """Wait for events of the running jobs, and yield them.
+        """Wait for events of the running jobs, at most ``timeout`` seconds, and yield them.
 
-        ``(running, "epoch", (number, value))`` or ``(running, "ended", exit status)``; in the
-        second case ``running.ending`` is the job's last message.
+        An event is ``(running, "epoch", (number, value))`` or ``(running, "ended", exit status)``;
+        in the second case ``running.ending`` is the job's last message.
         """
         sources = [one for job in self.running for one in (job.messages, job.process.sentinel)]
         wait(sources, timeout)
@@ -98,7 +100,7 @@ class Pool:
                 yield running, "ended", running.process.exitcode
 
     def receive(self, running: RunningJob) -> Iterator[tuple[RunningJob, str, Any]]:
-        """Yield the epochs that a job has reported, and keep the message of its end."""
+        """Yield the epochs that a job has reported, and keep its last message in ``ending``."""
         try:
             while running.messages.poll():
                 kind, *content = running.messages.recv()
@@ -112,7 +114,7 @@ class Pool:
             return
 
     def stop(self) -> None:
-        """End every running job; the last epoch of each is on disk."""
+        """Terminate every running job; each can be resumed from its last checkpoint."""
         for running in self.running:
             running.process.terminate()
         for running in self.running:
@@ -134,7 +136,7 @@ def process_context() -> Any:
 
 
 def threads_of_each(workers: int) -> int:
-    """Return the CPU threads of each job when ``workers`` jobs run at a time."""
+    """Return the number of CPU threads of each job when ``workers`` jobs run at a time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max((cores or 1) // workers, 1)
 

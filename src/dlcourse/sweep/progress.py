@@ -18,9 +18,9 @@ MIN_LABEL_WIDTH = 12  # columns of a job's label that are always shown
 
 
 class Progress:
-    """Prints the facts of a sweep, a line for every job that ends, and live the running jobs.
+    """Prints the facts of a sweep and a line for every job that ends; shows the running jobs live.
 
-    The line of the best job so far ends in ``*``.
+    The line of a job that is the best so far has a ``*``.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -61,11 +61,11 @@ class Progress:
         }
 
     def starts(self, job: Job) -> None:
-        """Note that a job starts."""
+        """Show that a job has started."""
         self.running[job.label] = ""
 
     def epoch(self, job: Job, number: int, value: float) -> None:
-        """Note that an epoch of a job has ended."""
+        """Show the last epoch of a running job, and its value."""
         self.running[job.label] = f"epoch {number}  {self.monitor} {value:.4f}"
 
     def done(self, job: Job, value: float, seconds: float) -> None:
@@ -101,12 +101,12 @@ class Progress:
             self.say("  ".join([f"{count} {job.label}", how, *rest]))
 
     def say(self, line: str) -> None:
-        """Print a line above the bottom one."""
+        """Print a line above the live lines."""
         self.screen.print(Text(line.rstrip()))
         sys.stdout.flush()
 
     def left(self) -> str:
-        """Return the estimated time left, from the jobs that ended since this command started."""
+        """Return the estimated time left as text, from the jobs that this command has ended."""
         rest = self.scheduler.total - self.scheduler.ended
         here = sum(self.ended.values())
         if rest <= 0 or not here:
@@ -132,7 +132,10 @@ class Progress:
 
 
 def job_line(count: str, label: str, how: str, more: list[str], width: int) -> str:
-    """Return a job's line, shortened to less than ``width`` columns: ``more``, then the label."""
+    """Return a job's line with less than ``width`` columns.
+
+    Parts of ``more`` are left out first, then the label is clipped.
+    """
     line = fitting([f"{count} {label}", how, *more], width)
     if how in line:
         return line

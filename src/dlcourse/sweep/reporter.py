@@ -10,7 +10,8 @@ from dlcourse.errors import PrunedError
 class Reporter(Observer):
     """Sends the monitored metric to the sweep after every epoch.
 
-    pruned: wait for an answer each time, and raise PrunedError if it is False.
+    In cross-validation, epochs are counted through all folds. pruned: wait for an answer after
+    every epoch, and raise PrunedError if it is False.
     """
 
     def __init__(self, sweep: Connection, *, pruned: bool) -> None:
@@ -19,11 +20,11 @@ class Reporter(Observer):
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.recipe = recipe
         number = fold.name.removeprefix("fold")
-        self.before = int(number) * ceil(recipe.max_epochs) if number.isdecimal() else 0
+        self.epochs_before = int(number) * ceil(recipe.max_epochs) if number.isdecimal() else 0
 
     def epoch(self, state: State) -> None:
         record = state.history[-1]
         value = record.metrics[self.recipe.monitor]
-        self.sweep.send(("epoch", self.before + record.epoch, value))
+        self.sweep.send(("epoch", self.epochs_before + record.epoch, value))
         if self.pruned and not self.sweep.recv():
             raise PrunedError(f"pruned after epoch {record.epoch}")

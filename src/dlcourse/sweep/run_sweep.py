@@ -58,8 +58,9 @@ def run_sweep(
 ) -> Outcome | None:
     """Check a sweep, run its missing jobs, and write the report; return None for ``check=true``.
 
-    master: composed of the overrides that are the same in every job. params, arguments: a preset's
-    spaces, and the command's overrides. Raises UserError before the first job.
+    master: the config of the overrides that are the same in every job. params: the search spaces
+    of a preset (``hydra.sweeper.params``). arguments: the command's overrides. Raises UserError
+    before the first job starts.
     """
     words = [*(f"{key}={value}" for key, value in params.items()), *arguments]
     fixed, spaces = read_spaces(words, hydra.config_loader)
@@ -70,7 +71,7 @@ def run_sweep(
     wanted, typed = folder_of(master, plan)
     begun = find_folder(wanted, plan.identity, typed=typed)
     refuse_changes(plan, begun)
-    if begun is None:  # an older dlcourse's sweep may be finished; its report ranks nothing
+    if begun is None:  # a sweep that an older dlcourse started is resumed, and not ranked
         refuse_incomparable(plan)
     if plan.is_search:
         from dlcourse.sweep.methods.optuna import check_search, check_stored_state
@@ -99,7 +100,7 @@ def run_sweep(
     with run_folder.locked(folder):
         stored = read_manifest(folder)
         assert stored is not None  # written by claim_folder
-        manifest.threads = stored.threads  # another number of threads changes the rounding
+        manifest.threads = stored.threads  # a different number of threads changes the rounding
         search = make_search(plan, folder)
         scheduler = Scheduler(plan, folder, manifest, search, ranks=all_comparable(plan))
         try:
@@ -129,7 +130,7 @@ def run_sweep(
 
 
 def folder_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
-    """Return the folder of this sweep or the path of a new one, and whether it was typed."""
+    """Return the folder to resume or the path of a new one, and whether the user typed it."""
     if master.resume is not None:
         return Path(master.resume), True
     typed = any(key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra)
@@ -139,7 +140,7 @@ def folder_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
 
 
 def own_configs(master: DictConfig) -> str | None:
-    """Return the folder of ``--config-dir``."""
+    """Return the folder of ``--config-dir``, None without it."""
     sources = master.hydra.runtime.config_sources
     return next((source.path for source in sources if source.provider == "command-line"), None)
 
@@ -161,10 +162,10 @@ def dry_run_points(
 ) -> tuple[dict[Path, Finding], list[str]]:
     """Check the first job of every point; return their findings, and the names of the GPUs.
 
-    here: whether this machine runs the jobs, so that ``runtime`` is checked as well.
-
     A sweep whose jobs are all done is not checked. Raises UserError that names every point that
     cannot be run.
+
+    here: whether this machine runs the jobs, so that ``runtime`` is checked as well.
     """
     firsts = {jobs[0].folder: jobs[0] for jobs in plan.jobs}
     unfinished = begun is None or plan.is_search or any(
@@ -188,7 +189,8 @@ def dry_run_points(
 def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
     """Return, for the data of every unfinished job, the folder of a job that started on them.
 
-    Finished jobs are kept, so the missing ones must run on the same data.
+    The results of finished jobs stay, so the missing jobs must run on the same data. The keys are
+    those of ``data_key``.
     """
     if plan.is_search:
         places = (path.parent for path in begun.glob(f"*/{run_folder.DATA}"))
@@ -203,7 +205,10 @@ def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
 
 
 def data_key(config: dict) -> str:
-    """Return the options of a config that determine a job's data, without their location."""
+    """Return the options of a config that determine a job's data, as text.
+
+    ``data.root`` and other options that do not change the results are left out.
+    """
     values = leaves({key: config[key] for key in ("data", "split", "random_streams")})
     return atomic_files.to_json([(key, value) for key, value in values if not is_free(key)])
 

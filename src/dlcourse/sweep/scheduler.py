@@ -56,7 +56,7 @@ class Scheduler:
         """Count the jobs of a search's point that ended in an earlier command."""
         (first, *_), (same, *_) = self.plan.points, self.plan.jobs
         repeats = [job.words[len(first) :] for job in same]
-        for name, repeat in zip(point["jobs"], repeats, strict=False):  # a refused one has one name
+        for name, repeat in zip(point["jobs"], repeats, strict=False):  # a refused point has 1 name
             self.plan.names.keep(name, (*point["words"], *repeat))
         jobs = [self.folder / name for name in point["jobs"]]
         results = [result for job in jobs if (result := run_folder.read_result(job)) is not None]
@@ -77,7 +77,7 @@ class Scheduler:
             self.best = (value, label)
 
     def next_job(self) -> Job | None:
-        """Return the next job to start; None if there is none, or none until others have ended."""
+        """Return the next job to start, or None if no trial is left to start."""
         while not self.trials.queue:
             trial = self.search.ask()
             if trial is None:
@@ -92,7 +92,7 @@ class Scheduler:
         """Put the jobs of a trial into the queue, except those that have ended."""
         try:
             jobs = self.jobs_of(trial)
-        except UserError as error:  # a point inside the space that the corners did not show
+        except UserError as error:  # only the corners of the space were checked before
             self.refuse(trial, str(error))
             return
         # the sweep was killed before the search got the result

@@ -19,14 +19,14 @@ DIGITS = 6  # of a number drawn from an interval
 
 @dataclass(frozen=True)
 class Space:
-    """The search space of one key.
+    """The search space of one key: a list of values, or an interval.
 
     key: as typed, ``optim.lr``, ``model`` or ``+model.speed``.
     owner: the only option of the key's group that the space is for, ``sgd`` in ``optim.lr@sgd``;
         empty for all options that have the key.
     values: as typed; empty for an interval.
-    low, high: the ends of an interval, both included. log: uniform on a log scale.
-    whole: integers only.
+    low, high: the ends of an interval, both included. log: values are uniform on a log scale.
+    whole: values are integers.
     """
 
     key: str
@@ -49,7 +49,7 @@ class Space:
 
     @property
     def varies(self) -> bool:
-        """Whether it has more than one value."""
+        """Whether there is more than one value."""
         return len(self.values) > 1 or self.is_interval
 
     @property
@@ -59,7 +59,7 @@ class Space:
 
     @property
     def identity(self) -> str:
-        """The space as text, which identifies a sweep; stored sweeps depend on every letter."""
+        """The space as text, part of a sweep's stored identity: no letter of it may change."""
         return (
             f"{self.name}=Space(key={self.key!r}, owner={self.owner!r}, values={self.values!r}, "
             f"low={self.low!r}, high={self.high!r}, log={self.log!r}, whole={self.whole!r})"
@@ -67,7 +67,7 @@ class Space:
 
     def at(self, share: float) -> str:
         """Return the value at a share of the interval: 0 is the low end, 1 the high end."""
-        half = 0.5 if self.whole else 0.0  # or the ends would be drawn half as often as the others
+        half = 0.5 if self.whole else 0.0  # without it, both ends would be half as frequent
         low, high = self.low - half, self.high + half
         if self.log:
             value = math.exp(math.log(low) * (1 - share) + math.log(high) * share)
@@ -128,11 +128,11 @@ def read_space(override: Override) -> Space:
         if any(float(number) % 1 for number in (sweep.start, sweep.step)):
             raise UserError(
                 f"{typed}: {bare} takes whole numbers, and a step of {sweep.step} from "
-                f"{sweep.start} meets others.\nType {bare}=range(1,10,1)"
+                f"{sweep.start} gives fractions.\nType {bare}=range(1,10,1)"
             )
     values = tuple(override.sweep_string_iterator())
     if not values:
-        raise UserError(f"{typed}: there is no value in it.\nType {bare}=<value>,<value>")
+        raise UserError(f"{typed}: it contains no value.\nType {bare}=<value>,<value>")
     return Space(key, owner, values)
 
 
@@ -146,11 +146,11 @@ def read_interval(typed: str, sweep: IntervalSweep, key: str, owner: str, whole:
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         problem = f"an interval goes from a smaller number to a larger one, got {low:g}, {high:g}"
     elif log and low <= 0:
-        problem = f"a log scale has no place for {low:g}"
+        problem = f"a log scale takes positive numbers, got {low:g}"
     elif whole and (low % 1 or high % 1):
-        problem = f"the key takes whole numbers, and an end of {low:g} to {high:g} is none"
+        problem = f"the key takes whole numbers, got {low:g} and {high:g}"
     elif unknown := set(sweep.tags) - {"log"}:
-        problem = f"the tag {min(unknown)} means nothing here; log is the only one"
+        problem = f"the tag {min(unknown)} is unknown; log is the only one"
     if problem:
         raise UserError(f"{typed}: {problem}.\nType '{key}=tag(log,interval(1,100))' or the like")
     return Space(key, owner, (), low, high, log, whole)

@@ -1,4 +1,4 @@
-"""The trials of a sweep that have begun, and the queue of their jobs."""
+"""The trials of a sweep that have started, and the queue of their jobs."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from dlcourse.sweep.methods.search import JobState, Search, Trial
 
 @dataclass
 class OpenTrial:
-    """A trial that has begun, with at least one job that has not ended.
+    """A trial that has started, with at least one job that has not ended.
 
-    remaining: the folders of these jobs. values: of the jobs that are done, by their folders.
-    state: done, as long as no job is pruned or failed.
+    remaining: the folders of the jobs that have not ended. values: the value of each job that is
+    done, by its folder. state: DONE, as long as no job is pruned or failed.
     """
 
     trial: Trial
@@ -25,7 +25,7 @@ class OpenTrial:
     state: JobState = JobState.DONE
 
     def step(self, job: Job, epoch: int) -> int:
-        """Return the number of an epoch, counted through all jobs of the trial and their folds."""
+        """Return the number of an epoch, counted through all jobs of the trial and all folds."""
         split, folders = job.config["split"], [other.folder for other in self.jobs]
         folds = split.get("inner") or split.get("folds", 1) * split.get("repeats", 1)
         return folders.index(job.folder) * folds * ceil(job.config["max_epochs"]) + epoch
@@ -49,7 +49,7 @@ class Trials:
         """For the folder of each job that has not ended: the trials that wait for it."""
 
     def open(self, trial: Trial, jobs: Sequence[Job]) -> list[Job]:
-        """Begin a trial; return those of its jobs that no earlier trial waits for."""
+        """Start a trial; return its jobs that no earlier trial waits for."""
         opened = OpenTrial(trial, jobs, {job.folder for job in jobs})
         new = [job for job in jobs if job.folder not in self.waiting]
         for job in jobs:
@@ -65,9 +65,9 @@ class Trials:
         return all(answers)
 
     def close(self, job: Job, state: JobState, value: float | None = None) -> int:
-        """Record how a job ended; return the number of jobs that are dropped from the queue.
+        """Record how a job ended; return the number of other jobs that are dropped from the queue.
 
-        Where the search prunes, the other jobs of a pruned or failed trial are not run.
+        If the search prunes, the remaining jobs of a pruned or failed trial are not run.
         """
         dropped = 0
         for opened in self.waiting.pop(job.folder, []):
@@ -83,7 +83,7 @@ class Trials:
         return dropped
 
     def drop(self, opened: OpenTrial) -> int:
-        """Remove a trial's jobs that no other trial waits for from the queue; return how many."""
+        """Remove from the queue a trial's jobs that no other trial needs; return their number."""
         dropped = 0
         for job in opened.jobs:
             if job in self.queue and self.waiting.get(job.folder) == [opened]:

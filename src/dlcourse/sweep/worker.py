@@ -1,4 +1,4 @@
-"""What happens in the process of a job."""
+"""Run one job of a sweep in a process of its own."""
 
 import io
 import os
@@ -24,7 +24,7 @@ from dlcourse.terminal.command import (
 )
 from dlcourse.terminal.user_code import explained
 
-ORPHAN = 3  # exit status of a job whose sweep has gone
+ORPHAN = 3  # exit status of a job whose sweep no longer runs
 
 
 def run_job_process(
@@ -32,17 +32,20 @@ def run_job_process(
     cfg: DictConfig,
     config: dict,
     folder: Path,
-    telling: list[str],
+    hparam_keys: list[str],
     threads: int,
     gpu: str | None,
     pruned: bool,
     cwd: str,
 ) -> None:
-    """Carry out one job: what ``python train.py`` with its words would do, in the same folder.
+    """Run one job in its folder, as ``python train.py`` with its overrides would.
 
-    What it prints goes to ``output.txt``. Sends ``("epoch", number, figure)`` after every epoch
-    and at the end ``("done",)``, ``("pruned",)`` or ``("failed", reason, final)``; the exit status
-    is that of a single run.
+    Its output goes to ``output.txt``. Sends ``("epoch", number, value)`` to the sweep after every
+    epoch, and at the end ``("done",)``, ``("pruned",)`` or ``("failed", reason, final)``. The exit
+    status is that of a single run.
+
+    threads: its CPU threads. gpu: the only GPU that it sees; None to leave the choice as it is.
+    pruned: wait after every epoch whether to continue. cwd: the sweep's working directory.
     """
     exit_with_parent(ORPHAN)
     os.chdir(cwd)
@@ -65,37 +68,37 @@ def run_job_process(
             list(hydra.hydra.overrides.task),
             hydra=OmegaConf.to_yaml(hydra),
             observers=[Reporter(sweep, pruned=pruned)],
-            hparam_keys=telling,
+            hparam_keys=hparam_keys,
         )
         sweep.send(("done",))
     except PrunedError:
         sweep.send(("pruned",))
     except (UserError, DivergedError, OwnCodeError) as error:
         print(f"dlcourse: {error}", file=sys.stderr)
-        sweep.send(("failed", str(error).splitlines()[0], True))  # it would end so again
+        sweep.send(("failed", str(error).splitlines()[0], True))  # it would fail again
         sys.exit(WRONG if isinstance(error, UserError) else FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
         traceback.print_exc()
-        said = str(error).strip().splitlines()
+        message = str(error).strip().splitlines()
         short = "there is not enough memory: " if is_out_of_memory(error) else ""
         where = explained(error).partition("\n")[0].rpartition(" in ")[2]
         place = f" in {where.rstrip('.')}" if where else ""
-        reason = f"{short}{type(error).__name__}{place}: {said[0] if said else ''}"
+        reason = f"{short}{type(error).__name__}{place}: {message[0] if message else ''}"
         sweep.send(("failed", reason, False))
         sys.exit(FAILED)
 
 
 def redirect_output(folder: Path) -> None:
-    """Let everything that is printed, by whatever library, go to the job's ``output.txt``."""
+    """Redirect stdout and stderr of the process, whatever library prints, to ``output.txt``."""
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(file, stream.fileno())
     os.close(file)
-    # lines, as on a screen, so that what was said before a crash is there
+    # line by line, as on a terminal, so that output before a crash is not lost
     for stream in (sys.stdout, sys.stderr):
         cast(io.TextIOWrapper, stream).reconfigure(
             line_buffering=True, encoding="utf-8", errors="backslashreplace"

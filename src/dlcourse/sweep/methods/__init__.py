@@ -1,1 +1,1 @@
-"""Where a sweep's points come from: lists, random numbers, or a search that learns."""
+"""The methods of a sweep: points from lists, at random, or from a search over earlier results."""

@@ -7,7 +7,7 @@ from dlcourse.sweep.search_space import Space
 
 
 def one_at_a_time(spaces: Sequence[Space]) -> Iterator[tuple[str, ...]]:
-    """Yield the base, which has the first value of every list; then the other values key by key.
+    """Yield the base point with the first value of every list, then every other value, key by key.
 
     Raises UserError for an interval.
     """

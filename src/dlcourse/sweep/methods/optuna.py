@@ -1,4 +1,4 @@
-"""Search with Optuna: points are chosen by the results of earlier ones.
+"""Search with Optuna, which chooses points by the results of earlier ones.
 
 Reference: Akiba, Sano, Yanase, Ohta, Koyama, "Optuna: a next-generation hyperparameter
 optimization framework", KDD 2019. ``tpe``: Bergstra, Bardenet, Bengio, Kegl, "Algorithms for
@@ -30,8 +30,11 @@ FOLDER_ATTRIBUTE = "sweep"  # the attribute of a trial that names the sweep's fo
 class Study:
     """A search by a study of Optuna, which can be resumed after a kill.
 
-    folder: of the sweep; the journal is stored there unless ``storage`` is a URL. trials: their
-    number in the whole study. A job gets the values of its trial rounded to six digits.
+    A job gets the values of its trial rounded to six digits.
+
+    folder: the sweep's; the journal is stored there unless ``storage`` is a URL. mode: max or min.
+    trials: the number of trials in the whole study. startup: the number of trials before the
+    sampler and the median pruner use results. patience: epochs before a trial may be pruned.
 
     Raises UserError if Optuna is missing or the storage cannot be reached.
     """
@@ -54,12 +57,12 @@ class Study:
         self.optuna = import_optuna()
         self.conditional, self.folder, self.trials = conditional, folder, trials
         self.prunes = pruner != "none"
-        place = self.journal() if storage is None else storage
+        store = self.journal() if storage is None else storage
         # the journal of a folder that was renamed has its study under the old name
-        own = self.optuna.get_all_study_names(place) if storage is None else []
-        self.study = self.open(place, study or next(iter(own), folder.name), mode)
+        own = self.optuna.get_all_study_names(store) if storage is None else []
+        self.study = self.open(store, study or next(iter(own), folder.name), mode)
         known = self.study.get_trials(deepcopy=False)
-        # another seed after a kill and on another machine, or the same values would be drawn again
+        # after a kill and on another machine the seed differs, so that other values are drawn
         shift = crc32(machine_and_folder(folder)) if storage is not None else 0
         drawn = mix(seed, len(known) + shift, Purpose.SAMPLER) % 2**32
         self.study.sampler = make_sampler(self.optuna, sampler, startup, drawn)
@@ -67,11 +70,11 @@ class Study:
         self.open_trials: dict[int, Any] = {}
         earlier = read_manifest(folder)  # another machine may have a folder of the same name
         mine = {point["number"] for point in earlier.points} if earlier else set()
-        self.begun = [
+        self.interrupted = [
             trial
             for trial in known
             if trial.state == self.optuna.trial.TrialState.RUNNING
-            # a journal belongs to the sweep in whose folder it is, even if that was moved
+            # a journal belongs to the sweep in whose folder it is, even if the folder was moved
             and (
                 storage is None
                 or (
@@ -82,7 +85,7 @@ class Study:
         ]
 
     def journal(self) -> Any:
-        """Return the storage in the sweep's folder, repaired if a writing process was killed."""
+        """Return the storage in the sweep's folder, repaired after a kill during a write."""
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
@@ -106,9 +109,9 @@ class Study:
         return found
 
     def ask(self) -> Trial | None:
-        """Return a trial that a kill interrupted, or a new one, or None if there are enough."""
-        if self.begun:
-            stored = self.begun.pop(0)
+        """Return a trial that a kill interrupted, or a new one, or None if all have started."""
+        if self.interrupted:
+            stored = self.interrupted.pop(0)
             trial = self.optuna.trial.Trial(self.study, stored._trial_id)
         elif len(self.study.get_trials(deepcopy=False)) < self.trials:
             trial = self.study.ask()
@@ -136,13 +139,13 @@ class Study:
         return [values[space.name] for space in self.conditional.spaces]
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """Report a value to Optuna; return False where its pruner ends the trial."""
+        """Report a value to Optuna; return False if its pruner ends the trial."""
         trial = self.open_trials[number]
         trial.report(value, step)
         return not (self.prunes and trial.should_prune())
 
     def tell(self, number: int, value: float | None, state: JobState) -> None:
-        """Tell Optuna how a trial has ended."""
+        """Report to Optuna how a trial has ended."""
         states = self.optuna.trial.TrialState
         trial = self.open_trials.pop(number)
         if value is not None and math.isnan(value):  # a metric that is undefined in every epoch
@@ -155,7 +158,7 @@ class Study:
         self.study.tell(trial, value if state == JobState.DONE else None, state=ended)
 
     def importances(self) -> dict[str, float] | None:
-        """Return each key's share of the variance of the results; None for too few trials."""
+        """Return each key's share of the variance of the results; None if there are too few."""
         complete = self.study.get_trials(states=(self.optuna.trial.TrialState.COMPLETE,))
         if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
             return None
@@ -163,7 +166,7 @@ class Study:
             warnings.simplefilter("ignore")
             try:
                 return self.optuna.importance.get_param_importances(self.study)
-            except (ValueError, RuntimeError):  # no key is in all of the trials
+            except (ValueError, RuntimeError):  # no key is part of every trial
                 return None
 
 
@@ -219,7 +222,7 @@ def connect(optuna: Any, storage: str) -> None:
 
 
 def machine_and_folder(folder: Path) -> bytes:
-    """Return the machine's name and the folder, which distinguish sweeps on several machines."""
+    """Return the machine's name and the folder, which together identify one sweep of a study."""
     return f"{platform.node()}:{folder.absolute()}".encode()
 
 
@@ -246,8 +249,8 @@ def make_sampler(optuna: Any, name: str, startup: int, seed: int) -> Any:
     """Return Optuna's sampler of this name; raises UserError if its library is missing."""
     samplers = optuna.samplers
     if name == "tpe":
-        # defaults of Optuna 5, not of 4: model all keys jointly, and count running trials as bad,
-        # so that parallel workers do not all try the same point
+        # defaults of Optuna 5, not of 4: all keys are modelled jointly, and running trials count
+        # as bad, so that parallel workers do not all try the same point
         return samplers.TPESampler(
             n_startup_trials=startup, seed=seed, multivariate=True, constant_liar=True
         )
@@ -276,7 +279,7 @@ def make_pruner(optuna: Any, name: str, startup: int, patience: int) -> Any:
 
 
 def drop_unfinished_line(path: Path) -> None:
-    """Remove an incomplete last line, which a killed process has left."""
+    """Remove an incomplete last line of the journal, left by a killed process."""
     if path.exists():
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]

@@ -23,7 +23,7 @@ class Trial(NamedTuple):
 
 
 class Search(Protocol):
-    """Ask/tell interface of a search. Whether larger values are better, the search knows."""
+    """Ask/tell interface of a search, which itself knows whether larger values are better."""
 
     prunes: bool
     """Whether ``report`` may return False."""
