@@ -105,7 +105,7 @@ def test_folds_are_runs_and_the_whole_run_predicts_with_their_mean(from_python):
         (torch.rand(3, 1, 28, 28), r"Type \(255 \* images\).round\(\).to\(torch.uint8\)"),
         (np.full((3, 1, 28, 28), 200.0), r"Type images.astype\(numpy.uint8\)"),
         (torch.zeros(0, 1, 28, 28, dtype=torch.uint8), "no inputs"),
-        (["a.png"], "no array of numbers"),
+        (["a.png"], "not an array of numbers"),
         (torch.tensor(3), "shape"),
     ],
 )

@@ -192,7 +192,7 @@ def test_a_run_is_tested_on_other_images_but_not_on_its_training_images(
     refuse_learned(cfg, tmp_path / "run")
     assert "the test part is not the one of result.json" in caplog.text
     shutil.copy(folder / "train/light/2.bmp", folder / "test/light/other_name.bmp")
-    with pytest.raises(UserError, match="it has learned from 1 of these 10 examples"):
+    with pytest.raises(UserError, match="it was trained on 1 of these 10 examples"):
         refuse_learned(cfg, tmp_path / "run")
 
 
@@ -223,7 +223,7 @@ def test_a_run_is_tested_on_another_table_but_not_on_its_training_rows(table, tm
     refuse_learned(table, tmp_path / "run")
     assert "the test part is not the one of result.json" in caplog.text
     write_table(tmp_path / "data", [*ROWS, *other[:8]])
-    with pytest.raises(UserError, match="it has learned from"):
+    with pytest.raises(UserError, match="it was trained on"):
         refuse_learned(table, tmp_path / "run")
 
 

@@ -1,1 +1,1 @@
-"""From a config to objects, folds and a result."""
+"""Turn a config into objects and folds, train and test every fold, and write the result."""

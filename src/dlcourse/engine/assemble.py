@@ -1,4 +1,4 @@
-"""From a config to the state and the recipe of a fold."""
+"""Build the state and the recipe of a fold from a config."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +27,10 @@ from dlcourse.view.answer import from_views
 def make_state(
     cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold | None = None
 ) -> State:
-    """Make a fresh model and optimizer; the initial weights follow from the seed.
+    """Make a new model and optimizer; the seed determines the initial weights.
 
-    fold: its training part is what an initializer that wants ``inputs`` looks at; None leaves such
-        a one out, for weights that come from a checkpoint.
+    fold: provides training inputs for an initializer with a keyword ``inputs``. None skips such an
+        initializer, for weights that are read from a checkpoint.
     """
     reseed(cfg.seed, INITIAL)
     model = make_model(cfg.model, dataset.input_shape, dataset.output_size)
@@ -51,7 +51,7 @@ def make_state(
     make_optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])
     runtime.prepare_optimizers()
     if runtime.device.type == "mps" and make_optimizer.keywords.get("fused"):
-        make_optimizer.keywords["fused"] = False  # not tried there
+        make_optimizer.keywords["fused"] = False  # not tested on MPS
     optimizer = make_optimizer(groups)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
@@ -61,7 +61,7 @@ def make_state(
 
 
 def make_model(node: DictConfig, input_shape: tuple[int, ...], output_size: int) -> nn.Module:
-    """Make a model from its config; raises UserError for what is none."""
+    """Make a model from its config; raises UserError for anything but a ``torch.nn.Module``."""
     model = build(node)(input_shape, output_size)
     if not isinstance(model, nn.Module):
         raise UserError(
@@ -72,7 +72,10 @@ def make_model(node: DictConfig, input_shape: tuple[int, ...], output_size: int)
 
 
 def initialize(model: nn.Module, init: partial, fold: Fold | None, seed: int) -> None:
-    """Draw the initial weights; an ``init`` with a keyword ``inputs`` gets some of the fold's."""
+    """Set the initial weights; an ``init`` with a keyword ``inputs`` gets training inputs.
+
+    Such a keyword is a function: ``inputs(n)`` yields n standardised examples (N, ...), in batches.
+    """
     if "inputs" not in signature(init.func).parameters:
         init(model)
     elif fold is not None:
@@ -86,10 +89,10 @@ def initialize(model: nn.Module, init: partial, fold: Fold | None, seed: int) ->
 
 
 def refuse_lonely_batch_norm(model: nn.Module, batch_size: int | str, examples: int | None) -> None:
-    """Raise UserError for a model with a batch norm that learns from one example at a time.
+    """Raise UserError if a model with batch norm would be trained on batches of one example.
 
-    examples: of the training part; None where they are not known. Where there are two or more, a
-    batch has one only if ``batch_size`` is 1: see ``train.batches.divide``.
+    examples: the number of training examples; None if it is not known. With two or more of them, a
+    batch has one example only if ``batch_size`` is 1: see ``train.batches.divide``.
     """
     if batch_size != 1 and examples != 1:
         return
@@ -107,13 +110,13 @@ def refuse_lonely_batch_norm(model: nn.Module, batch_size: int | str, examples: 
 
 
 def numbered(texts: Sequence[str]) -> dict[str, float]:
-    """Read patterns with a number each: ``["features.*:0.1"]`` is ``{"features.*": 0.1}``."""
+    """Read patterns with a number each: return ``{"features.*": 0.1}`` for ["features.*:0.1"]."""
     parted = (text.rpartition(":") for text in texts)
     return {pattern: float(number) for pattern, _, number in parted}
 
 
 def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> Recipe:
-    """Choose everything that the loop would otherwise have to ask for."""
+    """Make all parts of a fold's recipe; the training loop itself never reads the config."""
     regularizers = [build(node) for node in cfg.regularizer.values()]
     metrics = make_metrics(cfg)
     step, prepare = step_of(cfg), runtime.prepare(dataset.input_shape)
@@ -149,9 +152,9 @@ def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold)
 
 
 def plain_loss(cfg: DictConfig) -> Callable[[Tensor, Tensor], Tensor]:
-    """Make the loss of examples that are only evaluated: without label smoothing.
+    """Make the loss for evaluation, which has no label smoothing.
 
-    So its values can be compared, whatever smoothing the models were trained with.
+    So the values of models that were trained with different smoothing can be compared.
     """
     loss = build(cfg.loss)
     keywords = loss.keywords | ({"label_smoothing": 0.0} if "label_smoothing" in cfg.loss else {})
@@ -159,18 +162,18 @@ def plain_loss(cfg: DictConfig) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def make_schedule(cfg: DictConfig) -> Callable[[float, float, list[float]], float]:
-    """Make the schedule of the learning rate, its warmup included."""
+    """Make the schedule of the learning rate, with its warmup."""
     schedule = build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
     return warmup(schedule, cfg.schedule.get("warmup", 0.0))
 
 
 def make_metrics(cfg: DictConfig) -> dict[str, Metric]:
-    """Make what is measured besides the loss, by name."""
+    """Make the metrics of the config, by name."""
     return {name: build(node, *NOT_ARGUMENTS["metric"])() for name, node in cfg.metric.items()}
 
 
 def step_of(cfg: DictConfig) -> Callable:
-    """Return the training step: the model's own or the optimizer's own if it brings one."""
+    """Return the training step: the model's or the optimizer's own, else ``gradient_step``."""
     for target in (cfg.model._target_, cfg.optim._target_):
         own = getattr(locate(target), "training_step", None)
         if own is not None:
@@ -184,7 +187,10 @@ def as_it_is(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tens
 
 
 def in_float64(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return a loss that takes the values of a regression, or soft classes, as float64."""
+    """Return a loss that converts floating-point targets to float64.
+
+    These are the values of a regression, or class probabilities.
+    """
 
     def wide(outputs: Tensor, targets: Tensor) -> Tensor:
         return loss(outputs, targets.double() if targets.is_floating_point() else targets)
@@ -193,17 +199,23 @@ def in_float64(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Te
 
 
 def epochs_of(cfg: DictConfig) -> float:
-    """Return how many epochs to train: ``max_epochs``, or fewer where the optimizer is done."""
+    """Return the number of epochs: ``max_epochs``, or less if the optimizer needs fewer.
+
+    A closed form, for example, has the attribute ``arrives_after = 1``.
+    """
     return min(cfg.max_epochs, getattr(locate(cfg.optim._target_), "arrives_after", math.inf))
 
 
 def works_after_the_step(regularizer: partial) -> bool:
-    """Return whether a regularizer is a constraint on the weights instead of a term of the loss."""
+    """Return whether a regularizer is a constraint on the weights and not a term of the loss."""
     return getattr(regularizer.func, "after_step", False)
 
 
 def average_of(cfg: DictConfig, examples: int = 1) -> Average:
-    """Make the average of the weights; its keyword ``steps``, if any, is the number of steps."""
+    """Make the average of the weights; a keyword ``steps`` gets the number of training steps.
+
+    examples: the number of training examples.
+    """
     average = build(cfg.average)
     if "steps" not in signature(average.func).parameters:
         return average()
@@ -212,18 +224,18 @@ def average_of(cfg: DictConfig, examples: int = 1) -> Average:
 
 
 def with_keywords(augment: partial, dataset: Dataset, seed: int, mean: Tensor | None) -> Callable:
-    """Return an augmentation as the loop calls it, with what it has a keyword for.
+    """Return an augmentation as the loop calls it, with the optional keywords that it has.
 
-    ``classes`` is their number, 0 in a regression; ``mean`` is what the standardisation subtracts;
-    ``index`` and ``epoch`` come with each batch.
+    ``classes`` is the number of classes, 0 in a regression; ``mean`` is the mean that the
+    standardisation subtracts; ``seed`` is the run's; ``index`` and ``epoch`` are those of a batch.
     """
     wanted = signature(augment.func).parameters.keys() - augment.keywords.keys()
     known = {"classes": len(dataset.classes), "seed": seed, "mean": mean}
     augment = partial(augment, **{name: known[name] for name in known.keys() & wanted})
-    asked = wanted & {"index", "epoch"}
+    per_batch = wanted & {"index", "epoch"}
 
     def change(inputs: Tensor, targets: Tensor, index: Tensor, epoch: Tensor) -> tuple:
         batch = {"index": index, "epoch": epoch}
-        return augment(inputs, targets, **{name: batch[name] for name in asked})
+        return augment(inputs, targets, **{name: batch[name] for name in per_batch})
 
     return change

@@ -1,4 +1,4 @@
-"""What makes no difference but to the speed, tried out on the run's own model."""
+"""Choose the options of ``runtime`` that only change the speed, by timing the run's own model."""
 
 import gc
 import logging
@@ -22,24 +22,26 @@ from dlcourse.train.fit import train_runner
 from dlcourse.train.step import gradient_step, set_train_mode
 
 USUAL = {"channels_last": True, "linear": "products"}
-"""What is taken without a measurement, in runs that end before one would pay."""
+"""The options of runs that are too short for a measurement."""
 PYTORCH_DEFAULTS = {"channels_last": False, "linear": "products"}
 MIN_EXAMPLES, MIN_SECONDS = 1_000_000, 30.0
-"""A run that looks at fewer examples, or takes fewer seconds, is not worth a measurement. The first
-is the same on a busy machine: small runs end with the same weights each time, killed or not."""
+"""Runs over fewer examples (epochs x training examples), or of fewer seconds, are not measured. The
+first bound does not depend on the load of the machine: a small run always ends with the same
+weights, even if it was killed and resumed."""
 TRIAL_SHARE, MAX_TRIAL_SECONDS = 0.01, 10.0
 """A comparison takes 1 % of the time that the run will take, and 10 seconds at most."""
 GAIN = 1.03
-"""Three quarters of the pairs of steps have to be faster by more than this: less may be chance."""
+"""An option is chosen if three quarters of the pairs of steps are faster by more than this factor:
+a smaller gain may be chance."""
 
 log = logging.getLogger(__name__)
 
 
 def settle(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, folder: Path) -> None:
-    """Decide what ``runtime`` leaves open, and write it into the run's folder.
+    """Choose the options that ``runtime`` leaves open, and write them into the run's folder.
 
-    A resumed run takes what is written there, so that it ends as if it had not been stopped;
-    all folds of a run take the same.
+    A resumed run uses the options that are written there, so that it ends as if it had not been
+    stopped. All folds of a run use the same options.
     """
     if not undecided(runtime):
         return
@@ -51,22 +53,22 @@ def settle(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, fold
 
 
 def undecided(runtime: Runtime) -> list[str]:
-    """Return the options that are left open."""
+    """Return the options that are left open (``auto``)."""
     return [name for name in USUAL if getattr(runtime, name) == OPEN]
 
 
 def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> dict[str, dict]:
-    """Measure the open options where a run is long enough for it; else take what is usual.
+    """Measure the open options if the run is long enough for it; else use ``USUAL``.
 
-    Returns ``{"picked": {option: value}, "measured": {option: how many times as fast}}``.
+    Returns ``{"picked": {option: value}, "measured": {option: speedup}}``.
     """
     options = undecided(runtime)
-    looks = len(fold.train) * cfg.max_epochs
+    examples = len(fold.train) * cfg.max_epochs
     ordinary = step_of(cfg) is gradient_step and not runtime.compile
-    if options and ordinary and looks >= MIN_EXAMPLES and fold.train.device.type == "cpu":
+    if options and ordinary and examples >= MIN_EXAMPLES and fold.train.device.type == "cpu":
         with working("runtime=auto measures what is faster"):
             found = measured(cfg, runtime, dataset, fold, options)
-        gc.collect()  # of the models that were tried: they and their optimizers are in cycles
+        gc.collect()  # frees the models that were tried: they and their optimizers form cycles
         return found
     return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
 
@@ -74,11 +76,14 @@ def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> d
 def measured(
     cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, options: list[str]
 ) -> dict[str, dict]:
-    """Race one option after the other against PyTorch as it comes; say what won, and return it."""
+    """Time one option after the other against PyTorch's defaults; print and return the fastest.
+
+    The options of ``runtime`` are changed by this; ``settle`` sets the final ones.
+    """
     started = perf_counter()
 
     def ready(picks: dict[str, Any]) -> tuple[Callable[[], float], State, Recipe]:
-        """Return a timed step of a fresh model with these picks, and what it works on."""
+        """Return a timed step of a new model with these options, its state and its recipe."""
         runtime.pick(picks)
         state = make_state(cfg, runtime, dataset, fold)
         recipe = make_recipe(cfg, runtime, dataset, fold)
@@ -88,9 +93,9 @@ def measured(
         (batch,) = fold.train.prefetch([first])
 
         def step() -> float:
-            begun = perf_counter()
+            start = perf_counter()
             training.run(*batch)
-            return perf_counter() - begun
+            return perf_counter() - start
 
         return step, state, recipe
 
@@ -122,7 +127,7 @@ def measured(
 def others(
     options: list[str], input_shape: tuple[int, ...], model: nn.Module
 ) -> list[tuple[str, Any]]:
-    """Return the options, with values other than PyTorch's, that can matter to a model."""
+    """Return the options that can change a model's speed, with the value to try for each."""
     kinds = {type(layer) for layer in model.modules()}
     matter = {
         "channels_last": (len(input_shape) == 3 and nn.Conv2d in kinds, True),
@@ -132,9 +137,9 @@ def others(
 
 
 def race(now: Callable[[], float], then: Callable[[], float], seconds: float) -> list[float]:
-    """Return how many times as fast the second step is, sorted, from pairs of steps.
+    """Time two steps in turn; return the sorted speedups of ``then`` over ``now``, one per pair.
 
-    The two are taken in turn for ``seconds``, and at least three times.
+    The pairs take ``seconds`` altogether, and there are at least three.
     """
     then()
     now()

@@ -1,4 +1,4 @@
-"""What the folds of a cross-validation say together."""
+"""The results of a cross-validation over all folds together."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +18,12 @@ from dlcourse.split.part import Part, tested_alike
 def put_together(
     cfg: DictConfig, dataset: Dataset, parts: Sequence[Part], folder: Path
 ) -> dict[str, dict]:
-    """Write the rows of all folds into one file and return what follows from their predictions.
+    """Write the predictions of all folds into one file; return the metrics of two kinds.
 
-    ``out_of_fold`` are the loss and the metrics over the validation examples of all folds, each
-    judged by a model that has not seen it. ``ensemble`` are those of the folds' models asked as one
-    on the test part; there are none where the folds do not test on the same examples.
+    ``out_of_fold``: loss and metrics over the validation examples of all folds, each predicted by
+    the model of its fold, which was not trained on it. ``ensemble``: loss and metrics of the folds'
+    models on the test part, with averaged predictions; empty if the folds have different test
+    examples.
 
     Reference: Stone, "Cross-validatory choice and assessment of statistical predictions", J. R.
     Stat. Soc. B 36, 1974; Hansen, Salamon, "Neural network ensembles", IEEE PAMI 12(10), 1990.

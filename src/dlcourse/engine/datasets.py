@@ -1,4 +1,4 @@
-"""A run's data set and how it is divided."""
+"""Load a run's data set, and divide it into folds."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from dlcourse.split.part import Part
 
 
 def load_data(cfg: DictConfig) -> Dataset:
-    """Read or make the data set and apply the options that are common to all."""
+    """Read or make the data set, and apply the options that all data sets have in common."""
     options = cfg.data
     with of_version(cfg.random_streams):
         dataset = build(options, *of_data(options))(
@@ -38,7 +38,7 @@ def load_data(cfg: DictConfig) -> Dataset:
 
 
 def split_training_data(cfg: DictConfig, dataset: Dataset) -> list[Part]:
-    """Divide the training part of a data set as ``split`` says."""
+    """Divide the training part of a data set with the config's ``split``."""
     with of_version(cfg.random_streams):
         return build(cfg.split)(
             dataset.train.targets,
@@ -49,12 +49,12 @@ def split_training_data(cfg: DictConfig, dataset: Dataset) -> list[Part]:
 
 
 def examples_to_test(dataset: Dataset, part: Part) -> Split:
-    """Return the examples to test on: the data set's own test part, or what the split held back."""
+    """Return the test examples: the data set's own test part, or those that the split holds out."""
     return dataset.test if part.test is None else dataset.train.subset(part.test)
 
 
 def make_fold(cfg: DictConfig, dataset: Dataset, part: Part, runtime: Runtime) -> Fold:
-    """Return a part of the data on its device, with the standardisation of its training part."""
+    """Return a fold with its data on the device and the standardisation of its training part."""
     train = dataset.train.subset(part.train).to(runtime.device)
     val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
     data = cfg.data

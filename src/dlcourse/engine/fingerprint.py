@@ -1,13 +1,13 @@
-"""What a run remembers of its data, so that it is not resumed or tested on other data unnoticed.
+"""Fingerprints of data, so that no run is resumed or tested on other data without a message.
 
-A run's folder holds it in ``data.npz``. Of a user's own files every example has a digest of 8
-bytes: of an image that of its file's bytes, of anything else that of its row of numbers. So
-differences can be named, and a test example that was trained on is recognised. Of data that follow
-from the config alone (``Dataset.verified``) the shape, the classes and their counts are enough.
+A run's fingerprint is ``data.npz`` in its folder. In a user's own data, every example has a digest
+of 8 bytes: the hash of its image file, or of its row of numbers. So a message can name the
+differences, and a test example that was in the training data is recognised. Where the config alone
+determines the data (``Dataset.verified``), their shape, the classes and the counts are enough.
 
-Cost, on a core of a busy machine: 6 to 15 ms for a run on digits or MNIST, most of it the file that
-is flushed; 0.13 s for 100,000 rows of a table; 3 s for each GB of images that a function of one's
-own returns. Files of images are read once, while they are decoded, and the cache keeps the digests.
+Cost, on a core of a busy machine: 6 to 15 ms for a run on digits or MNIST, most of it to flush the
+file; 0.13 s for 100,000 rows of a table; 3 s for each GB of images that a user's function returns.
+Image files are hashed while they are decoded, and the cache keeps the digests.
 """
 
 import hashlib
@@ -26,23 +26,23 @@ from dlcourse.core import Dataset, Split
 from dlcourse.errors import UserError
 from dlcourse.runs.run_folder import DATA
 
-MAX_IN_MESSAGE, MAX_IN_NOTE = 8, 3  # differences that a message names, and a note
-CHANCE = 0.1  # share of the rows of another table that may be equal to rows of the first by chance
+MAX_IN_MESSAGE, MAX_IN_NOTE = 8, 3  # differences in an error message, and in a warning
+CHANCE = 0.1  # share of the rows of two different tables that may be equal by chance
 
 log = logging.getLogger(__name__)
 
 
 class Known(NamedTuple):
-    """One part of a data set: its counts, a digest of all of it, and if need be of each example."""
+    """The fingerprint of one part of a data set, training or test."""
 
-    counts: list[int]  # of every class; of a regression one number
-    digest: str
-    contents: np.ndarray  # (N,) int64, or (0,)
-    targets: np.ndarray  # (N,) int64, or (0,)
+    counts: list[int]  # the number of examples of every class; one number in a regression
+    digest: str  # of the whole part
+    contents: np.ndarray  # (N,) int64, a digest of every example; (0,) where none is needed
+    targets: np.ndarray  # (N,) int64, the classes or digests of the targets; (0,) likewise
 
 
 class Fingerprint(NamedTuple):
-    """What there is to know of a data set without its examples; division: of its parts, or ""."""
+    """The fingerprint of a data set. division: a digest of its division into folds, or ""."""
 
     task: str
     classes: tuple[str, ...]
@@ -54,7 +54,7 @@ class Fingerprint(NamedTuple):
 
 
 def take(dataset: Dataset) -> Fingerprint:
-    """Return the fingerprint of a data set as its source hands it out."""
+    """Return the fingerprint of a data set before options such as ``data.examples`` are applied."""
     train, test = (
         know(part, len(dataset.classes), dataset.verified) for part in (dataset.train, dataset.test)
     )
@@ -63,7 +63,7 @@ def take(dataset: Dataset) -> Fingerprint:
 
 
 def know(part: Split, classes: int, verified: bool) -> Known:
-    """Return what is remembered of a part."""
+    """Return the fingerprint of a part. classes: their number, 0 in a regression."""
     targets = part.targets.cpu()
     counts = targets.bincount(minlength=classes).tolist() if classes else [len(targets)]
     none = np.zeros(0, np.int64)
@@ -82,7 +82,7 @@ def rows(tensor: Tensor) -> np.ndarray:
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:
-    """Return a short text that is another one for other arrays."""
+    """Return one hash of several arrays, as 32 hexadecimal digits."""
     made = hashlib.blake2b(digest_size=16)
     for array in arrays:
         made.update(f"{array.dtype}{array.shape}".encode())
@@ -91,7 +91,7 @@ def digest(arrays: Iterable[np.ndarray]) -> str:
 
 
 def divided(dataset: Dataset, parts: Sequence) -> Fingerprint:
-    """Return a data set's fingerprint with that of its division into folds."""
+    """Return a data set's fingerprint with a digest of its division into folds."""
     positions = [some.numpy() for part in parts for some in part[1:] if some is not None]
     labels = [dataset.train.targets.cpu().numpy()] if dataset.classes else []
     return dataset.fingerprint._replace(division=digest([*positions, *labels]))
@@ -111,7 +111,7 @@ def write_fingerprint(folder: Path, known: Fingerprint) -> None:
 
 
 def read_fingerprint(folder: Path) -> Fingerprint | None:
-    """Return a run's fingerprint, or None without one; raises UserError where it is damaged."""
+    """Return a run's fingerprint, or None without one; raises UserError if the file is damaged."""
     try:
         arrays = atomic_files.load_arrays(folder / DATA)
         about: dict[str, Any] = json.loads(str(arrays["about"]))
@@ -131,23 +131,24 @@ def read_fingerprint(folder: Path) -> Fingerprint | None:
 
 
 def refuse_other_data(folder: Path, now: Fingerprint) -> None:
-    """Raise UserError if a run in this folder was started with other data; name what differs."""
+    """Raise UserError that names the differences if a run was started with other data."""
     then = read_fingerprint(folder)
     found = [] if then is None else data_differences(then, now)
     if found:
         raise UserError(
             f"{folder} was started with other data:\n{as_lines(found)}\n"
-            "Resumed, it could be validated and tested on examples that it has learned from. Put "
+            "Resumed, it could be validated and tested on examples that it was trained on. Put "
             "the data back as they were, type data.root=<folder> if they are elsewhere, or start "
             "a new run"
         )
 
 
 def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
-    """Raise UserError where a run must not be tested on these data; other test data are noted.
+    """Raise UserError if a run must not be tested on these data.
 
-    The classes and their order must be the same, and no test example one that was trained on.
-    nested: the test part is a fold of the training part.
+    The classes and their order must be the same, and no test example may be in the training data.
+    A test part that differs otherwise is allowed, with a warning.
+    nested: whether the test part is a fold of the training part.
     """
     then = read_fingerprint(folder)
     if then is None:
@@ -176,7 +177,7 @@ def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
         chance = 0.0 if len(now.input_shape) == 3 else CHANCE
         if share > 2 * usual + chance:
             total = len(now.test.contents)
-            reason = f"it has learned from {round(share * total):,} of these {total:,} examples"
+            reason = f"it was trained on {round(share * total):,} of these {total:,} examples"
     if reason:
         raise UserError(
             f"{folder} cannot be tested on these data: {reason}. What differs:\n{as_lines(found)}\n"
@@ -196,7 +197,7 @@ def as_lines(found: Sequence[str]) -> str:
 
 
 def data_differences(then: Fingerprint, now: Fingerprint) -> list[str]:
-    """Return in words what differs between two data sets; nothing where they are the same."""
+    """Return the differences between two data sets as text; an empty list if they are the same."""
     found = kinds(then, now)
     if (then.train.digest, then.test.digest) == (now.train.digest, now.test.digest):
         if not found and then.division and now.division and then.division != now.division:
@@ -220,7 +221,7 @@ def data_differences(then: Fingerprint, now: Fingerprint) -> list[str]:
 
 
 def kinds(then: Fingerprint, now: Fingerprint) -> list[str]:
-    """Return what differs in the task, the shape of an example, and the classes."""
+    """Return the differences in the task, the shape of an example, the columns and the classes."""
     found = []
     if then.task != now.task:
         found.append(f"task: {then.task} -> {now.task}")
@@ -241,7 +242,7 @@ def kinds(then: Fingerprint, now: Fingerprint) -> list[str]:
 
 
 def renamed(then: Fingerprint, now: Fingerprint) -> tuple[list[str], list[str]]:
-    """Return the classes that are gone and those that are new, each sorted."""
+    """Return the classes that only the first data set has, and those that only the second has."""
     return (
         sorted(set(then.classes) - set(now.classes)),
         sorted(set(now.classes) - set(then.classes)),
@@ -249,7 +250,10 @@ def renamed(then: Fingerprint, now: Fingerprint) -> tuple[list[str], list[str]]:
 
 
 def examples(then: Fingerprint, now: Fingerprint) -> list[str]:
-    """Return how many examples were added, removed, changed or relabelled, class by class."""
+    """Return, class by class, the numbers of examples that were added, removed or changed.
+
+    The last line is the number of examples whose target differs.
+    """
     gone, new = renamed(then, now)
     names = dict(zip(gone, new, strict=True)) if len(gone) == len(new) else {}
     before, after = targets_of(then, names), targets_of(now, {})
@@ -274,12 +278,15 @@ def examples(then: Fingerprint, now: Fingerprint) -> list[str]:
 
 
 def contents_of(known: Fingerprint) -> Counter[int]:
-    """Return how often every content occurs in both parts."""
+    """Count the digests of the examples, over both parts."""
     return Counter([*known.train.contents.tolist(), *known.test.contents.tolist()])
 
 
 def targets_of(known: Fingerprint, names: dict[str, str]) -> dict[int, str | int]:
-    """Return the target of every content, of a class its name; names: new ones of some classes."""
+    """Return the target of every example by its digest: the name of a class, or a digest.
+
+    names: the new names of renamed classes.
+    """
     classes = [names.get(name, name) for name in known.classes]
     return {
         content: classes[target] if classes else target
@@ -289,7 +296,7 @@ def targets_of(known: Fingerprint, names: dict[str, str]) -> dict[int, str | int
 
 
 def by_class(contents: Counter[int], targets: dict[int, str | int]) -> Counter[str]:
-    """Return how many of some contents are of each class; in a regression all are of ""."""
+    """Return the number of examples in each class; in a regression all of them under ""."""
     counts: Counter[str] = Counter()
     for content, count in contents.items():
         target = targets[content]

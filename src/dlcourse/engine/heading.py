@@ -1,4 +1,4 @@
-"""What a run is, in a few lines, before it starts."""
+"""The heading of a run: its main facts, which are printed before it starts."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def heading(
 ) -> dict[str, str]:
     """Return ``{"model": "lenet, 61,706 parameters", "data": ..., ...}``.
 
-    folder: of the run. dataset: with the examples to test on.
+    folder: the run's. dataset: its ``test`` part holds the examples that the fold is tested on.
     """
     choices = run_folder.stored_choices(folder)
     parameters = sum(parameter.numel() for parameter in state.model.parameters())

@@ -1,4 +1,4 @@
-"""From a choice's config to its function or class: only here names in a config are called."""
+"""Turn a choice's config into its function or class; no other module calls names from a config."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,21 +21,22 @@ NOT_KEYWORDS = ("_target_", "_partial_", "_convert_", "_recursive_", *DECLARATIO
 def build(node: DictConfig, *leave_out: str) -> partial:
     """Turn a choice's config into its function or class with the hyperparameters filled in.
 
-    leave_out: keys of the node that are not meant for it.
+    leave_out: keys of the node that are not arguments of the function.
 
-    It is Hydra's ``instantiate`` for ``_partial_: true``, as a plain ``functools.partial``: Hydra's
-    own looks at its rules again at every call, which took a third of an MLP's training step.
+    This is Hydra's ``instantiate`` for ``_partial_: true``, as a plain ``functools.partial``:
+    Hydra's own evaluates its rules again at every call, which took a third of an MLP's training
+    step.
 
-    Raises UserError for a target that cannot be imported and for a key it does not take.
+    Raises UserError for a target that cannot be imported, and for a key that it does not take.
     """
     settings = cast(dict, OmegaConf.to_container(node, resolve=True))
     return fill({key: value for key, value in settings.items() if key not in leave_out})
 
 
 def fill(settings: dict) -> partial:
-    """Return the partial of a plain node; a node inside it is called first and becomes a value.
+    """Return the partial of a node that is a plain dict; nodes inside it are called, for values.
 
-    Nothing is called before the names of all keywords, at every depth, are known to fit.
+    All keywords, at every depth, are checked before anything is called.
     """
     check_calls({**settings, "_partial_": True})
     return filled(settings)
@@ -53,7 +54,7 @@ def check_calls(settings: Any) -> None:
         function = locate(settings["_target_"])
         try:
             parameters = signature(function)
-        except ValueError:  # some functions written in C do not have one
+        except ValueError:  # some functions in C have no signature
             parameters = None
         if parameters is not None:
             bind = parameters.bind_partial if settings.get("_partial_") else parameters.bind
@@ -67,7 +68,7 @@ def check_calls(settings: Any) -> None:
 
 
 def filled(settings: dict) -> partial:
-    """Return the partial of a node that was checked."""
+    """Return the partial of a node that ``check_calls`` has accepted."""
     target = settings["_target_"]
     keywords = {key: value_of(value) for key, value in settings.items() if key not in NOT_KEYWORDS}
     if target.startswith(OWN_TARGETS):
@@ -76,7 +77,7 @@ def filled(settings: dict) -> partial:
 
 
 def value_of(value: Any) -> Any:
-    """Return a hyperparameter: as it is, or made if it is a node with a ``_target_`` of its own."""
+    """Return the value of a hyperparameter; a node with a ``_target_`` is called for it."""
     if isinstance(value, list):
         return [value_of(item) for item in value]
     if not isinstance(value, dict):
@@ -87,17 +88,17 @@ def value_of(value: Any) -> Any:
 
 
 def as_floats(target: str, key: str, value: Any) -> Any:
-    """Return a list of fractions as floats: a typed 0 is none, and Adam refuses it as a beta."""
+    """Convert a list of real numbers to floats: Adam refuses an integer 0 as a beta."""
     kind = bounds_of_argument(target, key)
     fractions = isinstance(kind, Numbers) and not kind.each.whole
     return [float(number) for number in value] if fractions else value
 
 
 def locate(target: str) -> Callable:
-    """Import what ``package.module.name`` names.
+    """Import the function or class ``package.module.name``; raises UserError if that fails.
 
-    Names that count as dlcourse's own or torch's must also be defined there: a walk through a
-    module's imports (``dlcourse.data.cache.log.manager``) would lead anywhere.
+    A target in dlcourse or torch must also be defined there: through a module's imports
+    (``dlcourse.data.cache.log.manager``) a config could otherwise reach any code.
     """
     module, _, name = target.rpartition(".")
     try:
@@ -112,17 +113,17 @@ def locate(target: str) -> Callable:
     if found is None:
         names = [known for known in vars(imported) if not known.startswith("_")]
         raise UserError(
-            f"{target} is not there: {module} has no {name}; {nearest(name, names)}.\n"
+            f"{target} does not exist: {module} has no {name}; {nearest(name, names)}.\n"
             "Look at _target_ in the config"
         )
     home = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', name)}"
     if not callable(found) or (target.startswith(OWN_TARGETS) and not home.startswith(OWN_TARGETS)):
-        raise UserError(f"{target} is nothing that a config may call")
+        raise UserError(f"{target} is not a function or class that a config may call")
     return found
 
 
 def build_all(cfg: DictConfig) -> None:
-    """Look for every choice's code and hyperparameters once, before any data are read."""
+    """Build every choice once, to find wrong targets and keywords before any data are read."""
     for name, node in cfg.items():
         group = str(name)
         if isinstance(node, DictConfig):
@@ -135,9 +136,10 @@ def build_all(cfg: DictConfig) -> None:
 
 
 def of_data(node: DictConfig) -> tuple[str, ...]:
-    """Return the options of a data set that are applied here, to any of them.
+    """Return the keys of a data set's config that its function does not get.
 
-    A data set that is made up takes ``test_examples`` itself.
+    ``engine.datasets.load_data`` applies these options itself. Generated data sets take
+    ``test_examples`` as an argument.
     """
     own = signature(locate(node._target_)).parameters
     return NOT_ARGUMENTS["data"] + (() if "test_examples" in own else ("test_examples",))

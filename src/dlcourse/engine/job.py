@@ -1,4 +1,4 @@
-"""One run in its folder: what is logged and printed, however it ends."""
+"""Run one job in its folder; log and print its results, or how it failed."""
 
 import logging
 import sys
@@ -39,26 +39,24 @@ def run_job(
 
     The command line, the workers of a sweep and Python all call this, with a config that is
     composed and checked (``schema.compose.plain``, ``schema.validate.check``). It can be called
-    any number of times in one process. What it needs stands in the arguments; the caller sets up
-    logging, and decides what an error means for the process.
+    any number of times in one process. All its input is in the arguments; the caller sets up
+    logging, and chooses the exit status for an error.
 
-    config: plain and resolved, without Hydra's part and that of a sweep.
-    folder: exists; a run in it is resumed, and a finished one only reported.
-    overrides: those that config was composed with, but for Hydra's: ``["model=mlp", "seed=3"]``.
-    hydra: Hydra's part of the composed config as YAML; recorded in ``.hydra/hydra.yaml``, where the
-        names of the chosen options are read from.
-    new_folder: the folder was made for this run, and is removed if the run turns out to be
-        impossible.
-    observers: besides those of the config, and called after them.
-    hparam_keys: keys of the config that set this run apart, for tables and TensorBoard; None for
+    config: a plain, resolved dict, without the options of Hydra and of a sweep.
+    folder: an existing folder; a run in it is resumed, and a finished run only reported.
+    overrides: those that config was composed with, without Hydra's: ``["model=mlp", "seed=3"]``.
+    hydra: Hydra's part of the composed config as YAML; recorded in ``.hydra/hydra.yaml``, from
+        which the names of the chosen options are read.
+    new_folder: whether the folder was made for this run. Then a UserError removes it.
+    observers: called after those of the config.
+    hparam_keys: keys of the config that distinguish this run, for tables and TensorBoard; None for
         ``engine.run.MAIN_OPTIONS`` and the keys of the overrides.
 
-    Returns what ``result.json`` holds, with NaN for an undefined metric.
+    Returns the content of ``result.json``, with NaN for an undefined metric.
 
-    Raises UserError for what a config cannot mean, DivergedError where the loss is no longer
-    finite, PrunedError where an observer ends the run, OwnCodeError for an error in which code
-    outside dlcourse took part, and KeyboardInterrupt or SystemExit (SIGTERM) after it has printed
-    how to resume.
+    Raises UserError for a config that cannot be run, DivergedError if the loss is not finite,
+    PrunedError if an observer ends the run, OwnCodeError for an error in a run that calls code
+    outside dlcourse, and KeyboardInterrupt or SystemExit (SIGTERM) after a message how to resume.
     """
     with working("importing PyTorch", plain=False):
         load = frozen_import if config["runtime"]["fast_paths"] else import_module
@@ -72,7 +70,7 @@ def run_job(
         raise
     except Exception as error:
         expected = isinstance(error, UserError | DivergedError | PrunedError)
-        log.info("%s", error, exc_info=not expected)  # into train.log; the caller shows it
+        log.info("%s", error, exc_info=not expected)  # only to train.log; the caller prints it
         if new_folder and isinstance(error, UserError):
             run_folder.discard(folder)
         has_own_message = expected or is_out_of_memory(error) or explained(error)
@@ -90,7 +88,7 @@ def run_job(
 
 
 def report(folder: Path, shown: str) -> None:
-    """Print the table of a cross-validation, where everything is, and how to open TensorBoard."""
+    """Print the table of a cross-validation, the run's folder, and how to open TensorBoard."""
     with guarded("The summary on the screen"):
         table = folds_table(
             run_folder.read_result(folder) or {}, columns() if on_terminal() else WIDE

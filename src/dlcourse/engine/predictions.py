@@ -1,4 +1,4 @@
-"""What the models of a cross-validation put out, kept so that no model need run again."""
+"""The stored outputs of a cross-validation's models, so that no model is evaluated again."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +15,9 @@ FOLD, POOLED = "predictions.npz", "out_of_fold.npz"
 
 
 class Predictions(NamedTuple):
-    """The outputs of a fold's best weights, as float32 on the CPU.
+    """The outputs of a fold's best weights on its n validation and m test examples, on the CPU.
 
-    position: where its validation examples lie in the training part.
+    position: the indices of its validation examples in the training part. Outputs are float32.
     """
 
     position: Tensor  # (n,)
@@ -28,25 +28,25 @@ class Predictions(NamedTuple):
 
 
 def gather(position: Tensor, val: Meter | None, test: Meter) -> Predictions:
-    """Put together what two meters have kept; without a validation part there are no rows of it."""
+    """Return the outputs that two meters have kept; n is 0 without a validation part."""
     test_outputs, test_targets = test.kept_outputs()
     outputs, targets = val.kept_outputs() if val else (test_outputs[:0], test_targets[:0])
     return Predictions(position.cpu(), outputs.float(), targets, test_outputs.float(), test_targets)
 
 
 def write_predictions(folder: Path, made: Predictions) -> None:
-    """Keep a fold's predictions in its folder."""
+    """Write a fold's predictions into its folder."""
     arrays = {name: values.numpy() for name, values in made._asdict().items()}
     atomic_files.save_arrays(folder / FOLD, **arrays)
 
 
 def are_there(folder: Path) -> bool:
-    """Return whether a fold's predictions have been written."""
+    """Return whether a fold's predictions are stored."""
     return (folder / FOLD).exists()
 
 
 def read_predictions(folder: Path) -> Predictions:
-    """Return a fold's predictions; raises UserError where they are damaged."""
+    """Return a fold's predictions; raises UserError if the file is damaged."""
     try:
         arrays = atomic_files.load_arrays(folder / FOLD)
         return Predictions(**{name: torch.from_numpy(values) for name, values in arrays.items()})
@@ -57,10 +57,10 @@ def read_predictions(folder: Path) -> Predictions:
 
 
 def pool(folds: Sequence[Predictions]) -> dict[str, Tensor]:
-    """Return one row for every example that a fold has validated on, fold after fold.
+    """Return the validation examples of all folds, one row each, fold after fold.
 
-    That is ``position``, ``fold``, ``outputs`` and ``targets``; an example that several folds have
-    validated on has several rows.
+    The columns are ``position``, ``fold``, ``outputs`` and ``targets``. An example that several
+    folds validate on has several rows.
     """
     numbers = [torch.full_like(fold.position, number) for number, fold in enumerate(folds)]
     return {
@@ -72,6 +72,6 @@ def pool(folds: Sequence[Predictions]) -> dict[str, Tensor]:
 
 
 def write_pooled(folder: Path, rows: dict[str, Tensor]) -> None:
-    """Keep the rows of all folds in the run's folder."""
+    """Write the rows of all folds into the run's folder."""
     arrays = {name: values.numpy() for name, values in rows.items()}
     atomic_files.save_arrays(folder / POOLED, **arrays)

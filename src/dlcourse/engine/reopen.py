@@ -1,4 +1,4 @@
-"""Finished runs, opened again by scripts."""
+"""Open finished runs: their config, their model and its predictions."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -23,9 +23,9 @@ from dlcourse.view.answer import from_views
 
 
 def folds_of(folder: Path) -> list[Path]:
-    """Return the folders with a model of their own: the run's, or its folds' one by one.
+    """Return the folders that hold a model: the run's own, or those of all its folds.
 
-    Raises UserError where the run has not finished.
+    Raises UserError if the run has not finished.
     """
     result = run_folder.read_result(folder)
     if result is None:
@@ -37,10 +37,10 @@ def folds_of(folder: Path) -> list[Path]:
 
 
 def config_of(folder: Path, trust: str) -> DictConfig:
-    """Return the config that a run, or the run that a fold belongs to, was started with.
+    """Return the config of a run, or of the run that a fold's folder belongs to.
 
-    trust: names of modules outside dlcourse that it may call, with commas between them.
-    Raises UserError for a config that cannot be read or calls something else.
+    trust: names of modules outside dlcourse that it may call, separated by commas.
+    Raises UserError for a config that cannot be read or calls any other code.
     """
     fold = not (folder / run_folder.CONFIG).exists()
     config = run_folder.stored_config(folder.resolve().parent if fold else folder)
@@ -51,7 +51,7 @@ def config_of(folder: Path, trust: str) -> DictConfig:
 
 
 def load_model(cfg: DictConfig, runtime: Runtime, folder: Path) -> tuple[nn.Module, Standardize]:
-    """Return a fold's model with its best weights, ready for use, and its standardisation."""
+    """Return a fold's model with its best weights, in evaluation mode, and its standardisation."""
     result = run_folder.read_result(folder)
     assert result is not None  # ``folds_of`` has refused a folder without one
     shape = tuple(result["input_shape"])
@@ -63,12 +63,13 @@ def load_model(cfg: DictConfig, runtime: Runtime, folder: Path) -> tuple[nn.Modu
 class Opened(NamedTuple):
     """A finished run's model, and how it is evaluated.
 
-    ask: model, standardised inputs -> outputs, with the run's views. autocast: the context of its
-    precision. classes: whether it is a classifier. outputs: what its loss declares.
+    evaluate: model, standardised inputs -> outputs (N, K), averaged over the run's views.
+    autocast: makes the context of its precision. classes: whether it is a classifier.
+    outputs: the kind of its outputs, as its loss declares them: softmax, sigmoid or scores.
     """
 
     model: TrainedModel
-    ask: Callable[[nn.Module, Tensor], Tensor]
+    evaluate: Callable[[nn.Module, Tensor], Tensor]
     autocast: Callable[[], AbstractContextManager]
     input_shape: tuple[int, ...]
     classes: bool
@@ -76,13 +77,13 @@ class Opened(NamedTuple):
 
 
 def open_model(folder: Path, *, trust: Sequence[str] = (), device: str | None = None) -> Opened:
-    """Return the model of a finished run, or of one fold, ready for use.
+    """Return the model of a finished run, or of one fold, in evaluation mode.
 
-    trust: modules outside dlcourse that the config may call. device: in place of the config's.
-    Raises UserError for a config that calls something else, and for a damaged checkpoint.
+    trust: modules outside dlcourse that the config may call. device: replaces the config's.
+    Raises UserError for a config that calls any other code, and for a damaged checkpoint.
     """
     cfg = config_of(folder, ",".join(trust))
-    cfg.runtime.compile = False  # takes longer than it saves
+    cfg.runtime.compile = False  # compiling takes longer than it saves
     if device is not None:
         cfg.runtime.device = device
     runtime: Runtime = build(cfg.runtime)()
@@ -93,7 +94,7 @@ def open_model(folder: Path, *, trust: Sequence[str] = (), device: str | None = 
     prepare = runtime.prepare(shape)
     return Opened(
         model=TrainedModel(network, standardize, prepare).eval(),
-        ask=from_views([build(node) for node in cfg.view.values()], prepare),
+        evaluate=from_views([build(node) for node in cfg.view.values()], prepare),
         autocast=runtime.autocast,
         input_shape=shape,
         classes=bool(result["classes"]),
@@ -107,7 +108,7 @@ def predict_with(opened: Sequence[Opened], inputs: Any) -> Tensor:
     return predict(
         [one.model for one in opened],
         as_inputs(inputs, first.input_shape),
-        first.ask,
+        first.evaluate,
         first.autocast,
         first.outputs,
         classes=first.classes,

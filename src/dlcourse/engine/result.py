@@ -1,4 +1,4 @@
-"""What a run leaves behind: the content of ``result.json``."""
+"""The content of ``result.json``."""
 
 import logging
 import platform
@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 def fold_result(
     state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime, tested: Meter
 ) -> dict:
-    """Put together a fold's result: the best epoch's metrics, the test's, and how it came about."""
+    """Return a fold's result: the metrics of the best epoch and of the test, and the run's facts.
+
+    tested: the meter of the test part.
+    """
     test = part_of(tested.read("test"), "test")
     weights = polynomial_coefficients(state.model, fold.standardize, dataset.input_shape)
     return so_far(state, recipe, fold, dataset, runtime) | {"test": test} | tested.full() | weights
@@ -30,20 +33,20 @@ def fold_result(
 def divergence_result(
     state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime, reason: str
 ) -> dict:
-    """Put together what the epochs before a validation loss that is not finite were worth.
+    """Return the result of a fold whose validation loss is not finite, without a test.
 
-    Nothing of it is tested.
+    reason: the error's message.
     """
     diverged = {"ended_by": DIVERGED, "reason": reason.split("\n")[0]}
     return so_far(state, recipe, fold, dataset, runtime) | diverged
 
 
 def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime) -> dict:
-    """Put together what the epochs of a history, one at least, were worth."""
+    """Return a fold's result from its history of at least one epoch, without a test."""
     best = best_epoch(state.history, recipe.monitor, recipe.mode)
     metrics = state.history[best - 1].metrics
     seconds = sum(record.metrics["seconds"] for record in state.history)
-    looks = sum(  # at examples; the last epoch may be a part of one
+    examples = sum(  # over all epochs; the last one may be incomplete
         record.metrics["seconds"] * record.metrics["examples_per_second"]
         for record in state.history
     )
@@ -64,14 +67,14 @@ def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: 
             "test": len(dataset.test),
         },
         "seconds": seconds,
-        "examples_per_second": looks / seconds,
+        "examples_per_second": examples / seconds,
         "seed": recipe.seed,
         "data": dataset.name,
         "task": dataset.task,
         "input_shape": list(dataset.input_shape),
         "output_size": dataset.output_size,
         "classes": list(dataset.classes),
-        "plain_loss": True,  # val and test loss are without label smoothing; older ones were not
+        "plain_loss": True,  # val and test loss have no label smoothing, unlike in older results
         "device": runtime.describe(),
         "versions": {
             "dlcourse": __version__,
@@ -84,7 +87,10 @@ def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: 
 def polynomial_coefficients(
     model: nn.Module, standardize: Standardize, input_shape: tuple[int, ...]
 ) -> dict[str, list]:
-    """Return those of a polynomial of one input, w_0 first, for each output; nothing of others."""
+    """Return ``{"coefficients": ...}`` of a polynomial of one input, ``{}`` for other models.
+
+    For each output they are w_0, w_1, ..., in the units of the raw input.
+    """
     of_model = getattr(model, "coefficients", None)
     if of_model is None or input_shape != (1,):
         return {}
@@ -93,7 +99,7 @@ def polynomial_coefficients(
 
 
 def part_of(metrics: dict[str, float], split: str) -> dict[str, float]:
-    """Return ``{"loss": ...}`` out of ``{"val/loss": ..., "train/loss": ...}`` for ``val``."""
+    """Return a split's metrics: ``{"loss": ...}`` of ``val`` for ``{"val/loss": ..., ...}``."""
     return {
         name.removeprefix(f"{split}/"): value
         for name, value in metrics.items()
@@ -102,10 +108,12 @@ def part_of(metrics: dict[str, float], split: str) -> dict[str, float]:
 
 
 def mean_of_folds(results: list[dict], names: list[str]) -> dict:
-    """Put folds together: mean and sample standard deviation of every metric.
+    """Combine the results of all folds: mean and sample standard deviation of every metric.
 
-    The deviation is that over the folds, with one less than their number below (numpy's ddof 1), as
-    reports over folds and seeds give it; of a single fold it is 0.
+    The standard deviation divides by the number of folds minus 1 (numpy's ``ddof=1``), as in the
+    tables over folds and seeds. It is 0 for a single fold.
+
+    names: those of the folds.
     """
     columns = {
         f"{split}/{name}": [result[split][name] for result in results]
@@ -134,7 +142,7 @@ def mean_of_folds(results: list[dict], names: list[str]) -> dict:
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Return the sample standard deviation, 0 of a single value."""
+    """Return the sample standard deviation, 0 for a single value."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
@@ -144,10 +152,10 @@ def measure_outputs(
     loss: Callable[[Tensor, Tensor], Tensor],
     metrics: Sequence[Metric],
 ) -> dict[str, float]:
-    """Return the mean loss and all metrics of outputs (N, K); nothing where there are none.
+    """Return the mean loss and all metrics of outputs (N, K); an empty dict if N is 0.
 
-    A metric that cannot be computed, perhaps one of the user's own, is left out with a warning: at
-    the end of a long run it must not cost the rest.
+    A metric that raises an error, perhaps a user's own, is left out with a warning, so that the
+    other results of a long run are not lost.
     """
     if not len(targets):
         return {}
@@ -156,7 +164,7 @@ def measure_outputs(
         try:
             sums = metric.measure(outputs, targets).double()
             found |= metric.report(sums, len(targets))
-        except Exception:  # whatever a metric makes of outputs that are not one model's
+        except Exception:  # any error: these outputs come from several models
             name = type(metric).__name__
             log.warning("%s cannot be computed for all folds together", name, exc_info=True)
     return found

@@ -1,4 +1,4 @@
-"""A run whose end is moved: more epochs, more time, or another rule for early stopping."""
+"""Resume a run with another end: other epochs, more time, or another rule for early stopping."""
 
 import logging
 import math
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 
 def move_the_end(cfg: DictConfig, folder: Path, typed: list[str]) -> None:
-    """Let a run, finished or not, continue to another end; its stored config becomes this one.
+    """Replace the stored config of a run, finished or not, so that it continues to another end.
 
-    Results that are there are kept as ``result.previous.json`` until there are new ones. They go
-    first: a process that is killed in between leaves a run that has yet to be tested.
+    Results are first renamed to ``result.previous.json``: a run whose process is killed in between
+    is unfinished, and never has a result that does not belong to its config.
 
-    typed: the command's overrides. Raises UserError where the run has passed the new end already.
+    typed: the command's overrides. Raises UserError if the run has passed the new end already.
     """
     old = OmegaConf.create(run_folder.stored_config(folder))
     notes: dict[str, None] = {}
@@ -52,7 +52,7 @@ def places(folder: Path) -> list[Path]:
 
 
 def refuse_what_is_past(cfg: DictConfig, old: DictConfig, history: list[Record]) -> None:
-    """Raise UserError where training has gone further than the new end."""
+    """Raise UserError if training has passed the new end already."""
     done = min(len(history), old.max_epochs)
     if cfg.max_epochs < done:
         raise UserError(
@@ -76,7 +76,7 @@ def stop_of(cfg: DictConfig) -> Any:
 
 
 def end_differences(cfg: DictConfig, old: DictConfig, history: list[Record]) -> Iterator[str]:
-    """Yield in what the continued run differs from one that had the new end from the start."""
+    """Yield notes on differences between this run and one that had the new end from the start."""
     new, before, done = cfg.max_epochs, old.max_epochs, len(history)
     if any(CUT in record.metrics for record in history):
         yield "Epoch 1 was cut by max_time, and stays so."

@@ -1,4 +1,4 @@
-"""One experiment: from a config over its folds to a result."""
+"""Run one experiment: train and test every fold of a config, and write the result."""
 
 import logging
 import math
@@ -49,12 +49,12 @@ def run(
     observers: Sequence[Observer] = (),
     hparam_keys: Sequence[str] | None = None,
 ) -> float:
-    """Train and test one run in its folder; return ``monitor``'s best value.
+    """Train and test one run in its folder; return the best value of ``monitor``.
 
-    The arguments are those of ``engine.job.run_job``. A finished run returns at once, a stopped
-    one is resumed, and a new one starts. In cross-validation the value is the mean over the folds.
+    The arguments are those of ``engine.job.run_job``. A new run is started, a stopped one resumed,
+    and a finished one not run again. In cross-validation the value is the mean over the folds.
 
-    Raises UserError for what a config cannot mean, and DivergedError.
+    Raises UserError for a config that cannot be run, and DivergedError.
     """
     if isinstance(cfg, dict):
         cfg = OmegaConf.create(cfg)
@@ -80,9 +80,9 @@ def run_folds(
     hparam_keys: Sequence[str] | None,
     moving: list[str] | None,
 ) -> dict:
-    """Train and test every fold that is not done yet and write down the result.
+    """Train and test every fold that is not done yet; write the run's result, and return it.
 
-    moving: the overrides of a command that moves the run's end; None where it stays.
+    moving: the overrides of a command that changes the run's end, else None.
     """
     build_all(cfg)
     runtime: Runtime = build(cfg.runtime)()
@@ -126,13 +126,13 @@ def run_fold(
     extra_observers: Sequence[Observer],
     turn: tuple[int, int, bool],
 ) -> dict:
-    """Train one fold to its end, test its best weights once, and write down its result.
+    """Train one fold, test its best weights once, and write its result.
+
+    In cross-validation its outputs on the validation and test examples are written as well. The
+    result is written before the observers finish, so that no observer's error can prevent it.
 
     whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
-    number of folds, and whether the observers have been given the facts about the run already.
-
-    In cross-validation the outputs on its validation and test examples are written as well. The
-    result is written before the observers have their last turn, so that none of them can cost it.
+    number of folds, and whether an earlier fold has given the observers the run's facts.
     """
     with working(f"computing data.standardize={cfg.data.standardize}"):
         fold = make_fold(cfg, dataset, part, runtime)
@@ -150,7 +150,7 @@ def run_fold(
             observers.append(Guarded(name, build(node), folder))
             stack.callback(observers[-1].close)
             observers[-1].introduce(facts, *count)
-        observers += extra_observers  # after those that write, so that they may end the run
+        observers += extra_observers  # last, because they may end the run
         try:
             fit(state, fold, recipe, observers)
             epoch, _ = read_best(state.model, folder)
@@ -180,7 +180,7 @@ def run_fold(
 
 
 def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
-    """Record a run's data; raises UserError where it was started with other data."""
+    """Record a run's fingerprint; raises UserError if the run was started with other data."""
     known = fingerprint.divided(dataset, parts)
     fingerprint.refuse_other_data(folder, known)
     if not (folder / run_folder.DATA).exists():
@@ -193,7 +193,7 @@ def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
 
 
 def share_of_time(cfg: DictConfig, folds: int) -> float:
-    """Return how many seconds a fold may train: each has the same share of ``max_time``."""
+    """Return the seconds that a fold may train: all folds have the same share of ``max_time``."""
     limit = seconds(cfg.get("max_time"))
     return math.inf if limit is None else limit / folds
 
@@ -207,7 +207,7 @@ def plain_config(cfg: DictConfig) -> dict:
 def chosen_options(
     cfg: DictConfig, folder: Path, hparam_keys: Sequence[str] | None
 ) -> dict[str, str | float]:
-    """Return the options that identify this run: by default the main choices and what was typed.
+    """Return the options that identify a run: by default the main ones and those that were typed.
 
     For example ``{"data": "digits", "model": "lenet", "optim": "adam", "optim.lr": 0.001, ...}``.
     """
@@ -220,5 +220,5 @@ def chosen_options(
 
 
 def as_hparam(value: Any) -> str | float:
-    """Return a value as TensorBoard takes it: a number, a truth value or a text."""
+    """Return a value as TensorBoard takes it: a number, a boolean or a string."""
     return value if isinstance(value, bool | int | float | str) else str(value)

@@ -1,4 +1,4 @@
-"""A user's own loss on the mixed classes of an augmentation."""
+"""Explain the error of a user's own loss that does not take the soft targets of an augmentation."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def refusing_soft_targets(loss: Loss, cfg: DictConfig) -> Loss:
-    """Return the loss; an undeclared one raises UserError if it fails on mixed classes.
+    """Return a loss that raises UserError if it fails on mixed classes.
 
-    A loss that declares ``soft_targets`` was checked before, and is returned as it is.
+    A loss that declares ``soft_targets`` in its YAML was checked before, and is returned unchanged.
     """
     mixing = [name for name, node in cfg.augment.items() if fact(node, "mixes_targets")]
     if not mixing or fact(cfg.loss, "soft_targets") is not None:

@@ -13,14 +13,15 @@ from dlcourse.train.evaluate import EVALUATION_BATCH
 
 
 class TrainedModel(nn.Module):
-    """The network of a finished run as one module: standardises raw inputs, then applies it.
+    """The network of a finished run with its standardisation, as one module.
 
-    ``forward``: (N, C, H, W) uint8 images, or floats from 0 to 255, or (N, D) float features as
-    the data set has them -> outputs (N, K), of which a softmax makes the probabilities where the
-    loss is ``cross_entropy``. Gradients flow to inputs that are floats.
+    ``forward``: raw inputs -> outputs (N, K). Inputs are images (N, C, H, W), as uint8 or floats
+    from 0 to 255, or float features (N, D) as the data set has them. With the loss
+    ``cross_entropy``, the softmax of the outputs gives the probabilities. Inputs that are floats
+    get gradients.
 
     network: with the best epoch's weights. standardize: computed on the training part.
-    prepare: puts inputs into the network's memory order.
+    prepare: puts inputs into the network's memory format.
     """
 
     mean: Tensor
@@ -37,7 +38,7 @@ class TrainedModel(nn.Module):
         self.prepare = prepare
 
     def standardize(self, inputs: Tensor) -> Tensor:
-        """Return raw inputs (N, ...) as the network was trained on them."""
+        """Standardise raw inputs (N, ...) as in training."""
         return self.kind(self.mean, self.scale)(inputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -52,7 +53,7 @@ class TrainedModel(nn.Module):
 def predict(
     models: Sequence[TrainedModel],
     inputs: Tensor,
-    ask: Callable[[nn.Module, Tensor], Tensor],
+    evaluate: Callable[[nn.Module, Tensor], Tensor],
     autocast: Callable[[], Any],
     kind: str,
     *,
@@ -60,20 +61,20 @@ def predict(
 ) -> Tensor:
     """Return the class probabilities (N, K) of raw inputs, or the values of a regression (N, K).
 
-    The result is float32 (float64 where the run was), on the CPU. Several models are averaged as
-    ``engine.ensemble`` does it. Losses whose outputs are scores have the softmax of these scores,
-    which ranks classes and is not calibrated.
+    The result is float32 (float64 for a run in float64), on the CPU. The predictions of several
+    models are averaged by ``engine.ensemble``. For losses whose outputs are scores, the result is
+    the softmax of the scores, which ranks the classes and is not calibrated.
 
-    ask: model, standardised inputs -> outputs; with the run's views. kind: what the
-    loss declares as its outputs: softmax, sigmoid or scores.
-    classes: whether they are classifiers.
+    evaluate: model, standardised inputs -> outputs (N, K), averaged over the run's views.
+    kind: softmax, sigmoid or scores, as the loss declares its outputs.
+    classes: whether the models are classifiers.
     """
     device = models[0].mean.device
     found = []
     for batch in inputs.split(EVALUATION_BATCH):
         batch = batch.to(device)
         with autocast():
-            outputs = [ask(model.network, model.standardize(batch)) for model in models]
+            outputs = [evaluate(model.network, model.standardize(batch)) for model in models]
         made = torch.stack([one if one.dtype == torch.float64 else one.float() for one in outputs])
         mean = average(made, kind, classes=classes)  # (N, K), float64
         found.append((mean.softmax(1) if classes else mean).to(made.dtype).cpu())
@@ -81,16 +82,16 @@ def predict(
 
 
 def as_inputs(inputs: Any, input_shape: tuple[int, ...]) -> Tensor:
-    """Return what a user hands over as the tensor (N, *input_shape) that the run was trained on.
+    """Convert a user's inputs to a tensor (N, *input_shape), as the run takes them.
 
-    inputs: a tensor, an array of NumPy, or nested lists. Raises UserError for another shape, and
-    for images that are not uint8.
+    inputs: a tensor, a NumPy array, or nested lists. Raises UserError for another shape, and for
+    images that are not uint8.
     """
     try:
         tensor = torch.as_tensor(inputs)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(
-            f"These inputs are no array of numbers: {error}.\n"
+            f"These inputs are not an array of numbers: {error}.\n"
             f"Give a tensor or an array {input_text(input_shape)}"
         ) from error
     if tuple(tensor.shape[1:]) != input_shape or tensor.ndim == 0:
@@ -114,13 +115,13 @@ def as_inputs(inputs: Any, input_shape: tuple[int, ...]) -> Tensor:
 
 
 def input_text(input_shape: tuple[int, ...]) -> str:
-    """Return what a run takes, ``(N, 1, 28, 28), uint8``."""
+    """Return the shape and type of a run's inputs as text, ``(N, 1, 28, 28), uint8``."""
     kind = "uint8" if len(input_shape) == 3 else "float"
     return f"(N, {', '.join(map(str, input_shape))}), {kind}"
 
 
 def reshaped(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> str:
-    """Say how inputs of another shape are given."""
+    """Return a hint how to reshape inputs of another shape."""
     if shape == input_shape:
         return "For one example type inputs[None]"
     if len(input_shape) == 3 and input_shape[0] == 1 and shape[1:] == input_shape[1:]:
