@@ -29,14 +29,14 @@ def test_the_best_two_are_compared_on_common_seeds(tmp_path):
     assert test.difference == pytest.approx(0.04 / 3)
     text = comparison_text(*best_two(points), ["model"], len(points))
     assert text.startswith("model=a beats model=b by 0.0133 in val/accuracy (paired t-test over 3")
-    assert "t = 1.51, p = 0.27): no more than chance explains at 5 %." in text
+    assert "t = 1.51, p = 0.27): not significant at the 5 % level." in text
     assert "out of 3" in text
 
 
 def test_two_points_alone_need_no_reminder_and_a_clear_lead_is_called_one(tmp_path):
     points = seeds(tmp_path, a=[0.91, 0.92, 0.93, 0.94], b=[0.11, 0.12, 0.13, 0.15])
     text = comparison_text(*best_two(points), ["model"], len(points))
-    assert text.endswith(": more than chance explains at 5 %.")
+    assert text.endswith(": significant at the 5 % level.")
 
 
 @pytest.mark.parametrize(

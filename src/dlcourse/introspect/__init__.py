@@ -1,1 +1,1 @@
-"""Looking into a network: layers, shapes, receptive fields, gradients."""
+"""Inspect a network: layers, shapes, memory, receptive fields, gradients."""

@@ -30,7 +30,11 @@ class Layer:
 
 @dataclass
 class Frame:
-    """A layer while it runs: the totals before it, and those of the layers inside it."""
+    """The bookkeeping of a layer while it runs.
+
+    before: multiply-adds and bytes of the pass before the layer. inside: those of the layers inside
+    it. holds: whether it has run other layers.
+    """
 
     before: tuple[int, int]
     inside: Iterable[int] = (0, 0)
@@ -40,7 +44,7 @@ class Frame:
 def trace_layers(
     model: nn.Module, inputs: Tensor, counter: FlopCounterMode, tracer: Tracer
 ) -> list[Layer]:
-    """Run a model; return its layers, at the end those with parameters that did not run.
+    """Run a model; return its layers, those with parameters that did not run at the end.
 
     All numbers are a layer's own, without the layers inside it. A layer that only contains others
     is left out; one that adds or concatenates their outputs is included.

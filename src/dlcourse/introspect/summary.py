@@ -78,7 +78,7 @@ def summarize_model(make: Callable[[], nn.Module], input_shape: tuple[int, ...])
 
 
 def made_without_values(make: Callable[[], nn.Module]) -> nn.Module:
-    """Return a model on the meta device; made on the CPU first if it reads its initial weights."""
+    """Return a model on the meta device; it is made on the CPU first if it reads its weights."""
     try:
         with torch.device("meta"):
             return make()
@@ -87,7 +87,7 @@ def made_without_values(make: Callable[[], nn.Module]) -> nn.Module:
 
 
 def fake() -> FakeTensorMode:
-    """Return the mode in which tensors have shapes and a device, but no values and no memory."""
+    """Return a mode in which tensors have a shape and a device, but no values and no memory."""
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 

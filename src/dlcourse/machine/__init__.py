@@ -1,4 +1,5 @@
-"""Fast paths on private parts of PyTorch and the C library: each is guarded and has a plain twin.
+"""Fast paths that use private parts of PyTorch and of the C library.
 
+Each of them checks that it can be used, and otherwise leaves PyTorch's own way in place.
 ``runtime.fast_paths=false`` switches all of them off.
 """

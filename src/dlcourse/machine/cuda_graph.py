@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 def eager(function: Callable[..., None], state: State | None) -> Callable[..., None]:
-    """Return the function itself: the plain way."""
+    """Return the function itself, which runs without a CUDA graph."""
     return function
 
 
 def graphed(function: Callable[..., None], state: State | None) -> Callable[..., None]:
-    """Return a function of a batch as one CUDA graph; where that is impossible, warn and return it.
+    """Return a function of a batch as one CUDA graph, or with a warning the function itself.
 
-    state: what the function trains, whose optimizer is prepared for it; None for evaluation.
+    state: the state that the function trains, whose optimizer is prepared; None for evaluation.
     """
     problem = prepare_optimizer(state) if state is not None else None
     if problem:

@@ -1,4 +1,4 @@
-"""The process from which a sweep's jobs are forked: a fresh one, which ends with the sweep."""
+"""A fork server of a sweep's own: its jobs are forked from a new process, which ends with it."""
 
 import multiprocessing
 import sys
@@ -9,12 +9,12 @@ from types import ModuleType
 
 @contextmanager
 def own_fork_server() -> Iterator[None]:
-    """Let no process that is started in the block import the caller's main module.
+    """Keep the processes that are started in the block from importing the caller's main module.
 
-    multiprocessing imports the main module again in every process it starts: a script without
-    ``if __name__ == "__main__"`` would start its sweep over and over, and nothing of it is needed
-    there. A fork server that the block has started is stopped at its end, so that the next one has
-    the environment of its time; one that was running before is left alone.
+    multiprocessing imports the main module again in every process that it starts: a script without
+    ``if __name__ == "__main__"`` would start its sweep over and over. A fork server that the block
+    has started is stopped at its end, so that the next one gets the environment variables of its
+    time. One that was running before is left alone.
 
     A process is never forked from the caller, whose CUDA context would not survive it.
     """

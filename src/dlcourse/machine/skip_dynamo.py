@@ -23,8 +23,8 @@ def skip_dynamo() -> None:
     call, even if nothing is compiled. Here the wrapped function replaces the wrapper, and ``step``
     still switches gradients off.
 
-    The wrappers are recognised by their code. If PyTorch has none of them, or others, nothing is
-    replaced and the import takes its second. Not for a run that compiles: see ``restore_dynamo``.
+    The wrappers are recognised by their code. If PyTorch has no such wrappers, nothing is replaced,
+    and importing the compiler takes a second. Not for a run that compiles: see ``restore_dynamo``.
     """
     disable = getattr(torch, "_disable_dynamo", None)
     switch = getattr(optimizer, "_use_grad_for_differentiable", None)
@@ -44,13 +44,13 @@ def restore_dynamo() -> None:
 
 
 def replace(kind: type, name: str, original: Any, method: Callable) -> None:
-    """Replace a method of a class and note the original."""
+    """Replace a method of a class, and record the original in ``REPLACED``."""
     REPLACED.append((kind, name, original))
     setattr(kind, name, method)
 
 
 def descendants(kind: type) -> Iterator[type]:
-    """Yield the classes derived from one, and those derived from them."""
+    """Yield all subclasses of a class, direct and indirect."""
     for child in kind.__subclasses__():
         yield child
         yield from descendants(child)

@@ -14,10 +14,8 @@ from dlcourse.terminal.live_line import bar, columns, duration, fitting, live, o
 
 EVERY_EPOCH_UP_TO = 100  # a run of up to this many epochs prints a line for each of them
 PRINT_INTERVAL = 0.2  # seconds between two lines of a longer run, at least
-LONG_EPOCH = (
-    30.0  # seconds within an epoch after which a line is printed where there is no terminal
-)
-UNLIMITED = 1000  # columns, where there is no terminal
+LONG_EPOCH = 30.0  # seconds between two lines within an epoch, without a terminal
+UNLIMITED = 1000  # columns, without a terminal
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +23,9 @@ log = logging.getLogger(__name__)
 class Console(Observer):
     """Prints the facts of a run, one line per epoch, and its result.
 
-    The line of the best epoch so far ends in ``*``. On a terminal a progress bar below shows the
-    time left to ``max_epochs``, without regard to early stopping. Runs of more than 100 epochs
-    print at most five lines per second. ``train.log`` has a line for every epoch.
+    The line of the best epoch so far ends in ``*``. On a terminal, a progress bar below shows the
+    time left until ``max_epochs``; early stopping is not taken into account. Runs of more than 100
+    epochs print at most five lines per second. ``train.log`` has a line for every epoch.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -76,7 +76,7 @@ def folders(point: Point) -> set:
 
 
 def compare(first: Point, second: Point) -> PairedTest:
-    """Paired test of two points on their common repeats; positive if the first is better."""
+    """Test the difference of two points on their common repeats; above 0 the first is better."""
     others = {repeat.pair: repeat for repeat in second.repeats}
     pairs = [(repeat, others[repeat.pair]) for repeat in first.repeats if repeat.pair in others]
     gains = [signed(first, b.val) - signed(first, a.val) for a, b in pairs]
@@ -99,8 +99,8 @@ def comparison_text(first: Point, second: Point, keys: list[str], many: int) -> 
     text = f"{names[0]} {verb} {names[1]}{gap} in {first.monitor} ({test_text(first, test)})"
     if test.p is None:
         return f"{text}."
-    verdict = "more than" if test.p < SIGNIFICANCE_LEVEL else "no more than"
-    text += f": {verdict} chance explains at {100 * SIGNIFICANCE_LEVEL:g} %."
+    verdict = "significant" if test.p < SIGNIFICANCE_LEVEL else "not significant"
+    text += f": {verdict} at the {100 * SIGNIFICANCE_LEVEL:g} % level."
     if many > 2:
         text += (
             f"\np does not account for picking these two out of {many}: "
@@ -117,7 +117,7 @@ def test_text(point: Point, test: PairedTest) -> str:
     if test.n < 2:
         return f"over {over}: too few for a test; type seeds=5"
     if test.p is None:
-        return f"over {over}, the same difference in each: no spread to test it by"
+        return f"over {over}, the same difference in each: no variance, so no test"
     corrected = ", corrected for overlapping training parts" if folds else ""
     return f"paired t-test over {over}{corrected}: t = {test.t:.2f}, p = {test.p:.2g}"
 

@@ -1,4 +1,4 @@
-"""Means, standard deviations, intervals and paired tests of few repeats."""
+"""Means, standard deviations, confidence intervals and paired tests of a few repeats."""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ Limits = tuple[float | None, float | None]
 
 @dataclass(frozen=True)
 class Estimate:
-    """Number, mean, sample standard deviation and 95 % interval of repeats.
+    """The number n of repeats, their mean, sample standard deviation and 95 % interval.
 
-    std is None for a single repeat, low and high for fewer than four, and all three if a value is
-    not finite. values: of the repeats, in their order.
+    std is None for a single repeat, low and high are None for fewer than four, and all three if a
+    value is not finite. values: one of each repeat, in their order.
     """
 
     n: int
@@ -42,7 +42,7 @@ def estimate(
 
     overlap: n_val / n_train if the values are of folds. Their training parts overlap, so the
     variance of the mean is (1/n + n_val/n_train) times that of the values, instead of 1/n.
-    limits: the range of the values, which the interval does not leave.
+    limits: the smallest and largest possible value; the interval stays between them.
 
     Reference: Student, "The probable error of a mean", Biometrika 6(1), 1908. Nadeau, Bengio,
     "Inference for the generalization error", Machine Learning 52, 2003, section 4.3; with folds
@@ -67,11 +67,11 @@ def estimate(
 def between(
     mean: float, half: float, values: Sequence[float], limits: Limits
 ) -> tuple[float, float]:
-    """Return mean - half and mean + half, or a comparable interval within the limits.
+    """Return the interval mean - half to mean + half, or one of its kind within the limits.
 
-    With two limits it is Wilson's interval for a proportion, with the number of examples that gives
-    the same standard error; with one, the interval of the logarithm of the distance from it (delta
-    method). The limits are ignored if a value lies outside of them.
+    With two limits it is Wilson's interval for a proportion, for the number of examples that gives
+    the same standard error. With one limit it is the interval of the logarithm of the distance from
+    the limit (delta method). The limits are ignored if a value lies outside of them.
 
     Reference: Wilson, "Probable inference, the law of succession, and statistical inference", JASA
     22, 1927; with an effective number of examples: Korn, Graubard, "Confidence intervals for
@@ -101,7 +101,10 @@ def between(
 
 
 def low_limited(distance: float, half: float, limit: float, sign: int) -> tuple[float, float]:
-    """Return the ends, nearest to the limit first, of an interval on one side of it."""
+    """Return the ends of an interval on one side of a limit, the end nearest to it first.
+
+    distance: of the mean from the limit. sign: 1 above the limit, -1 below it.
+    """
     if distance == 0 or half == 0:
         return limit + sign * distance, limit + sign * distance
     factor = math.exp(min(half / distance, 700.0))

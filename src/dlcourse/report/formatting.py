@@ -23,7 +23,7 @@ def number_text(value: float | None, like: float | None = None) -> str:
 
 
 def mean_and_deviation(spread: Estimate | None) -> str:
-    """Write ``0.9755 ± 0.0041``, or the mean alone of a single repeat."""
+    """Format as ``0.9755 ± 0.0041``; a single repeat as its value."""
     if spread is None:
         return NOTHING
     if spread.std is None:
@@ -32,7 +32,7 @@ def mean_and_deviation(spread: Estimate | None) -> str:
 
 
 def interval(spread: Estimate) -> str:
-    """Write ``0.9690 to 0.9820``; of two or three repeats their values, ``0.9690, 0.9700``."""
+    """Format as ``0.9690 to 0.9820``; two or three repeats as values, ``0.9690, 0.9700``."""
     if spread.low is not None:
         return f"{number_text(spread.low, spread.mean)} to {number_text(spread.high, spread.mean)}"
     if spread.std is None:
@@ -41,7 +41,7 @@ def interval(spread: Estimate) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Write an option's value as it is typed: ``null``, ``true``, ``0.1``, ``[0.9, 0.999]``."""
+    """Format an option's value as it is typed: ``null``, ``true``, ``0.1``, ``[0.9, 0.999]``."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | list | dict) or value is None:

@@ -13,9 +13,9 @@ from dlcourse.report.ranking import rank, signed
 class Outer:
     """The point that one outer fold chose by its inner folds alone.
 
-    inner: the chosen point's mean over the inner folds. test: its models' mean on the outer part.
-    ensemble: the metric of their averaged predictions there, if it was computed.
-    among: the number of points that were done.
+    inner: the chosen point's mean validation metric over the inner folds. test: the mean metric of
+    its models on the outer test part. ensemble: the metric of their averaged predictions there, if
+    it was computed. among: the number of points that were done.
     """
 
     fold: int
@@ -35,7 +35,7 @@ class Nested:
 
     @property
     def honest(self) -> Estimate:
-        """The test metric over the outer folds, which had no part in the choice."""
+        """The test metric over the outer folds, which were not used to choose a point."""
         return estimate([outer.test for outer in self.outers])
 
     @property
@@ -65,7 +65,10 @@ def nest(points: list[Point]) -> Nested | None:
 
 
 def choose(points: list[Point], fold: int) -> Outer:
-    """Choose the point with the best mean over an outer fold's inner folds, the first of equals."""
+    """Choose the point with the best mean over the inner folds of an outer fold.
+
+    Of several equally good points the first is chosen.
+    """
     inner = {number: part for number, point in enumerate(points) if (part := inside(point, fold))}
     means = {number: estimate([r.val for r in part]).mean for number, part in inner.items()}
     best = min(means, key=lambda n: (math.isnan(means[n]), signed(points[n], means[n])))

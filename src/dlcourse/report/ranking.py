@@ -8,10 +8,10 @@ from dlcourse.schema.comparable import data_of, loss_of
 
 
 def rank(points: list[Point]) -> list[Point]:
-    """Return the points with a finished run, the best mean validation figure first.
+    """Return the points with a finished run, the best mean of the monitored metric first.
 
-    Points with missing runs are ranked below complete ones, values that are not finite below the
-    others. Equal points keep their order. The test metric is not used.
+    Points with missing runs are ranked below complete ones, and means that are not finite below
+    the others. Equal points keep their order. The test metric is not used.
     """
 
     def place(point: Point) -> tuple[bool, bool, float]:
@@ -23,7 +23,7 @@ def rank(points: list[Point]) -> list[Point]:
 
 
 def signed(point: Point, value: float) -> float:
-    """Return a monitored value with the sign for which smaller is better."""
+    """Return a value of the monitored metric, negated for ``max``, so that smaller is better."""
     return -value if point.mode == "max" else value
 
 

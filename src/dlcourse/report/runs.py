@@ -13,7 +13,7 @@ from dlcourse.schema.overrides import is_free, key_of, leaves
 
 
 class RunStatus(StrEnum):
-    """How far a run has come."""
+    """The status of a run."""
 
     DONE = "done"
     FAILED = "failed"
@@ -29,7 +29,7 @@ class StoredRun:
     values: all known options, ``{"model": "mlp", "optim.lr": 0.1, "monitor": ...}``.
     typed: the keys that the command named. reason: why it failed or was pruned, in one line.
     result: its ``result.json``. diverged: whether it failed because training diverged.
-    point: the sweep and the place in it that the job was made for.
+    point: the folder of the sweep, and the number of the point there that the job belongs to.
     """
 
     folder: Path

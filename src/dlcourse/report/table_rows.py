@@ -71,7 +71,7 @@ def tested(points: list[Point]) -> bool:
 
 
 def test_name(monitor: str) -> str:
-    """Return the name of the test metric, ``test/accuracy`` of ``val/accuracy``."""
+    """Return the name of the test metric, ``test/accuracy`` for ``val/accuracy``."""
     return f"test/{monitor.partition('/')[2]}"
 
 
@@ -92,7 +92,7 @@ def omitted_text(points: list[Point]) -> str:
 
 
 def typed_words(point: Point, keys: list[str]) -> str:
-    """Format those of the keys that the commands of a point's runs named, as overrides."""
+    """Format the keys that were typed for a point's runs as overrides, ``optim.momentum=0.9``."""
     typed = {key for run in point.runs for key in run.typed}
     return " ".join(
         f"{key}={option_text(point, key)}" for key in keys if key in point.values and key in typed

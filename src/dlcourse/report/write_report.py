@@ -70,7 +70,7 @@ def write_report(
 
 
 def shown_keys(part: list[Point], parts: list[list[Point]]) -> list[str]:
-    """Return the keys of a table's columns, and main keys in which only the tables differ."""
+    """Return the keys of a table's columns, with main keys in which only the tables differ."""
     own = column_keys(part)
     whole = column_keys([point for some in parts for point in some])
     return own if len(parts) == 1 else [key for key in whole if key in own or key in MAIN]

@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median, quantiles
 
 STEP_PHASES = ("data", "augment", "prepare", "forward", "backward", "update", "metrics", "other")
+"""The phases of a training step."""
 AROUND = ("validation", "observers")
-"""The phases of a training step, and those of an epoch outside its steps."""
+"""The phases of an epoch outside its steps."""
 
 
 def interleave(
     timers: Mapping[str, Callable[[int], float]], rounds: int, first_round: int = 1
 ) -> dict[str, list[float]]:
-    """Call every timer once a round with the round's number; return the values of each.
+    """Call every timer once per round with the round's number; return the values of each timer.
 
-    Every round starts with another timer, and every second round has the reverse order, so that
-    drift of the machine's speed affects all of them alike.
+    Every round starts with another timer, and every second round has the reverse order, so that a
+    drift of the machine's speed affects all timers alike.
     """
     names = list(timers)
     values: dict[str, list[float]] = {name: [] for name in names}
@@ -41,5 +42,5 @@ def median_and_quartiles(values: Sequence[float], form: str = ".2f") -> str:
 
 
 def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
-    """Return the quotients, round by round."""
+    """Return the ratio of two measurements for every round."""
     return [a / b for a, b in zip(over, under, strict=True)]

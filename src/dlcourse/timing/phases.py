@@ -1,16 +1,17 @@
-"""Clocks around the phases of our loop, put there from outside.
+"""Time the phases of the training loop, by wrapping its functions and not by changing it.
 
-These are the places that a phase is known by; where the loop changes, change them here:
+The phases are these functions; when the loop changes, this module has to change:
 
-- data: what the loop takes its batches from, by way of ``Observer.watch``, and ``Split.fetch``
-- augment, forward (loss and penalties too), update: functions that the recipe and the state hold
+- data: waiting for the batches that ``Observer.watch`` receives, and ``Split.fetch``
+- augment, forward (loss and penalties too), update: functions of the recipe and the state
 - prepare: ``Standardize.__call__`` and ``recipe.prepare``
 - backward: ``torch.autograd.backward``
-- update: also ``torch._fused_adam_`` and its like, for a loop that calls them itself
+- update: also ``torch._fused_adam_`` and similar functions, for a loop that calls them itself
 - metrics: ``Meter.add`` and ``Meter.read``
-- validation: ``train.fit.run_evaluation``; observers: what ``Observer.epoch`` of each takes
+- validation: ``train.fit.run_evaluation``
+- observers: ``Observer.epoch`` of every observer
 
-All else is ``other``. A step that runs as one graph has no phases, so none is captured.
+Everything else is ``other``. No CUDA graph is captured, because its phases could not be timed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,9 +33,9 @@ FUSED = ("_fused_adam_", "_fused_adamw_", "_fused_sgd_")
 
 
 class Clock:
-    """Adds up seconds by phase; what runs inside another phase is taken off that one.
+    """Adds up seconds by phase; the time of an inner phase does not count for the outer one.
 
-    ``validation`` and ``observers`` are not divided further.
+    ``validation`` and ``observers`` are not divided into inner phases.
     """
 
     def __init__(self) -> None:
@@ -43,24 +44,24 @@ class Clock:
         self.since = perf_counter()
 
     def enter(self, phase: str) -> None:
-        """Give the time until now to the phase that was on, and begin another."""
+        """Start a phase inside the current one."""
         self.settle()
         self.stack.append(self.stack[-1] if self.stack[-1] in AROUND else phase)
 
     def leave(self) -> None:
-        """Go back to the phase that was on before."""
+        """End the current phase and return to the outer one."""
         self.settle()
         self.stack.pop()
 
     def settle(self) -> None:
-        """Give the time since the last change to the phase that is on."""
+        """Add the time since the last change of phase to the current phase."""
         wait_for_device()
         now = perf_counter()
         self.seconds[self.stack[-1]] += now - self.since
         self.since = now
 
     def around(self, phase: str, function: Callable) -> Callable:
-        """Return a function that does the same and is a phase."""
+        """Return a function whose calls are timed as a phase."""
 
         def measured(*given, **named):
             self.enter(phase)
@@ -71,10 +72,10 @@ class Clock:
 
         return measured
 
-    def batches(self, passing: Iterable) -> Iterator:
-        """Hand on what passes by; waiting for it is ``data``."""
-        waiting = iter(passing)
-        take = self.around("data", lambda: next(waiting, None))
+    def batches(self, source: Iterable) -> Iterator:
+        """Yield the batches; waiting for the next one is the phase ``data``."""
+        remaining = iter(source)
+        take = self.around("data", lambda: next(remaining, None))
         while (batch := take()) is not None:
             yield batch
 
@@ -85,7 +86,7 @@ def no_seconds() -> dict[str, float]:
 
 
 class Watch(Observer):
-    """Sees the batches go by before all other observers do."""
+    """Times the waiting for batches; has to be the first observer."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -95,7 +96,7 @@ class Watch(Observer):
 
 
 class Timed(Observer):
-    """Forwards every call to an observer, and times those at the end of an epoch as a phase."""
+    """Forwards the calls to an observer; times those at the end of an epoch as ``observers``."""
 
     def __init__(self, observer: Observer, clock: Clock) -> None:
         self.start, self.watch = observer.start, observer.watch
@@ -103,7 +104,7 @@ class Timed(Observer):
 
 
 class Laps(Observer):
-    """Puts aside what the clock shows after every epoch."""
+    """Records the seconds by phase of every epoch, in ``laps``."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.laps = clock, []
@@ -143,7 +144,7 @@ def timed_recipe(ours: TimedTraining, clock: Clock):
 
 @contextmanager
 def clocks(ours: TimedTraining, clock: Clock) -> Iterator[None]:
-    """Put clocks around what is not in the recipe, and take them away again."""
+    """Time the functions that are not in the recipe, within the block."""
     state: State = ours.state
     handles = [
         state.model.register_forward_pre_hook(lambda *_: clock.enter("forward")),

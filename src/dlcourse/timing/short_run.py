@@ -1,4 +1,4 @@
-"""A few steps of a command as it was typed, in place of all its epochs."""
+"""Time a few steps of a command instead of running all its epochs."""
 
 import tempfile
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ from dlcourse.timing.phases import measured_epochs
 from dlcourse.timing.training import TimedTraining, observers_of
 from dlcourse.timing.worker import wait_for_device
 
-FEWEST, MOST = 3, 100  # steps between two looks at the clock
+FEWEST, MOST = 3, 100  # steps of a timed epoch
 
 
 def compose_command(words: Sequence[str], config_dir: str | None) -> dict:
-    """Compose and check what a command would run; raises UserError."""
+    """Compose and check the config of a command; raises UserError."""
     config = without_hydra(compose_job(list(words), config_dir))
     check(config)
     return config
 
 
 class ShortRun:
-    """The first fold of a run, of which only some examples are trained on at a time."""
+    """The first fold of a run, trained for timing on only some of its examples per epoch."""
 
     def __init__(self, words: Sequence[str], config_dir: str | None) -> None:
         self.cfg = OmegaConf.create(compose_command(words, config_dir))
@@ -67,7 +67,7 @@ class ShortRun:
         }
 
     def calibrate(self, seconds: float) -> int:
-        """Choose how many examples an epoch has here, so that it takes about so long."""
+        """Choose the number of examples of an epoch that takes about ``seconds``; return it."""
         size = self.ours.recipe.batch_size
         self.take(2 * size)
         self.epoch(0)
@@ -80,19 +80,19 @@ class ShortRun:
         return examples
 
     def take(self, examples: int) -> None:
-        """Train on ``examples`` an epoch; on all of them, repeated, where there are fewer."""
-        there = len(self.whole.train)
-        some = min(examples, there)
-        self.passes = max(1, round(examples / there))
+        """Set the number of examples of an epoch; a smaller training part is repeated."""
+        available = len(self.whole.train)
+        some = min(examples, available)
+        self.passes = max(1, round(examples / available))
         val = self.whole.val
         if val is not None:
             val = val.stretch(0, min(len(val), max(1, some // 4)))
         self.ours.use(replace(self.whole, train=self.whole.train.stretch(0, some), val=val))
 
     def epoch(self, number: int) -> int:
-        """Train as ``calibrate`` or ``take`` said; return how many examples were seen."""
+        """Train an epoch of the length set by ``take``; return its number of examples."""
         for turn in range(self.passes):
-            self.ours.state.history.clear()  # it holds no validation, which a monitor may ask for
+            self.ours.state.history.clear()  # its records lack the validation metrics
             self.ours.epoch(number * self.passes + turn)
         return self.passes * len(self.ours.fold.train)
 

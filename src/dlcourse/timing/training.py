@@ -1,4 +1,4 @@
-"""How an epoch of dlcourse is made: the one place to change when the loop changes."""
+"""Train epochs of a run for timing; when the loop's functions change, this module has to change."""
 
 import io
 import sys
@@ -22,9 +22,9 @@ from dlcourse.train.rng import INITIAL, reseed
 
 
 class TimedTraining:
-    """A run's state, fold and recipe, made as ``experiment.run_fold`` makes them.
+    """The state, fold and recipe of a run, made as in ``engine.run.run_fold``.
 
-    examples: the number of training examples to take; None takes all.
+    examples: the number of training examples to use; None for all.
     """
 
     def __init__(self, cfg: DictConfig, dataset: Dataset, examples: int | None = None) -> None:
@@ -41,7 +41,7 @@ class TimedTraining:
 
     @property
     def parameters(self) -> int:
-        """How many numbers are learned."""
+        """The number of parameters."""
         return sum(parameter.numel() for parameter in self.state.model.parameters())
 
     def use(self, fold: Fold) -> None:
@@ -58,7 +58,8 @@ class TimedTraining:
     def run(self, epochs: int, observers: Sequence[Observer], recipe: Recipe | None = None) -> None:
         """Train more epochs with ``fit`` itself, without output.
 
-        recipe: instead of the run's own. Early stopping is evaluated and ignored.
+        recipe: replaces the run's own. Early stopping is evaluated, so that it takes its time, and
+        ignored.
         """
         recipe = recipe or self.recipe
         end = len(self.state.history) + epochs
@@ -81,7 +82,7 @@ def observers_of(cfg: DictConfig, folder: Path, stack: ExitStack) -> list[Observ
 
 
 def initial_model(cfg: DictConfig, dataset: Dataset) -> nn.Module:
-    """Return our model with the weights that training starts with, and set no switch for it."""
+    """Return a run's model with its initial weights, without the settings of ``runtime``."""
     reseed(cfg.seed, INITIAL)
     model = build(cfg.model)(dataset.input_shape, dataset.output_size)
     build(cfg.init)(model)

@@ -1,7 +1,7 @@
-"""Timing an object in a process of its own.
+"""Time calls of an object in a separate process.
 
-Threads, the allocator and the switches of the backends are settings of a whole process, so programs
-that are compared each get one. The process also reports its peak memory.
+Threads, the allocator and the settings of the backends belong to a whole process, so every program
+of a comparison gets its own process. The process also reports its peak memory.
 """
 
 import multiprocessing
@@ -16,7 +16,7 @@ from dlcourse.errors import UserError
 
 
 class Worker:
-    """Makes ``maker(*arguments)`` in a new process, and times calls of its methods there."""
+    """Calls ``maker(*arguments)`` in a new process, and times methods of the object it returns."""
 
     def __init__(self, maker: Callable, *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
@@ -40,7 +40,7 @@ class Worker:
         return reply
 
     def call(self, method: str, *arguments: Any) -> tuple[float, Any]:
-        """Call a method in the process; return its seconds and what it returned."""
+        """Call a method in the process; return its seconds and its return value."""
         self.connection.send((method, arguments))
         return self.wait()
 
@@ -76,7 +76,7 @@ def serve(connection: Any, maker: Callable, arguments: tuple) -> None:
 
 
 def timed(made: Any, method: str, arguments: tuple) -> tuple[float, Any]:
-    """Return the seconds of a call, the device's workload included, and what it returned."""
+    """Return the seconds of a call, until the device has finished, and its return value."""
     wait_for_device()
     started = perf_counter()
     returned = getattr(made, method)(*arguments)
@@ -108,7 +108,10 @@ def peak_of_this_process() -> int:
 
 
 def sendable(error: Exception) -> Exception:
-    """Return an exception that can be pickled; one that is no UserError has its traceback."""
+    """Return an exception that can be pickled.
+
+    Only UserError and MissingError stay; others become a RuntimeError with their traceback.
+    """
     if type(error).__name__ in ("UserError", "MissingError"):
         return type(error)(str(error))
     return RuntimeError("".join(traceback.format_exception(error)))

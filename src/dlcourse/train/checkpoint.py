@@ -15,10 +15,10 @@ LAST, BEST = "last.pt", "best.pt"
 
 
 class Checkpoint(Observer):
-    """Writes ``last.pt`` to resume from and ``best.pt`` to use, after every epoch.
+    """Writes ``last.pt``, to resume from, after every epoch, and ``best.pt`` after a best epoch.
 
-    The best weights are written first: a run that is killed between the two files resumes an epoch
-    earlier and writes the same best weights again.
+    The best weights are written first: a run that is killed between the two files is resumed one
+    epoch earlier, and writes the same best weights again.
 
     every: the interval of writing ``last.pt`` within an epoch; None for never.
     """
@@ -130,11 +130,11 @@ def read_checkpoint(path: Path) -> dict:
     try:
         return atomic_files.load_checked(path)
     except FileNotFoundError as error:
-        raise UserError(f"The checkpoint {path} is not there; train first.") from error
+        raise UserError(f"The checkpoint {path} does not exist; train first.") from error
     except atomic_files.DamagedFileError as error:
         raise UserError(
-            f"{error}.\nThe run cannot go on from it: delete the file to start this run (or this "
-            "fold) afresh"
+            f"{error}.\nThe run cannot be resumed from it: delete the file to restart this run (or "
+            "this fold)"
         ) from error
 
 

@@ -83,7 +83,7 @@ def start_finite(state: State) -> list[str]:
     if state.history:
         raise UserError(
             f"The checkpoint of epoch {len(state.history)} holds numbers that are not finite: "
-            f"{first_and_others(found)}. Nothing can be learned from there.\n"
+            f"{first_and_others(found)}. Training cannot be resumed from them.\n"
             "Start a new run with a smaller optim.lr, or with clip=norm"
         )
     raise UserError(
@@ -98,7 +98,7 @@ def refuse_infinite(model: nn.Module, masks: Collection[str], where: object) -> 
     if found:
         raise UserError(
             f"{where} holds weights that are not finite: {first_and_others(found)}. "
-            "They are no result.\n"
+            "They cannot be used.\n"
             "Start a new run with a smaller optim.lr, or with clip=norm"
         )
 
@@ -132,13 +132,16 @@ def refuse_infinite_loss(
 
 
 def refuse_infinite_test(metrics: Mapping[str, float], epoch: int, fold: str) -> None:
-    """Raise DivergedError if the best weights, of this epoch, have no finite test loss."""
+    """Raise DivergedError if the test loss of the best weights is not finite.
+
+    epoch: that of the best weights, from 1.
+    """
     loss = metrics.get("test/loss", 0.0)
     if not math.isfinite(loss):
         where = "" if fold == "." else f" of {fold}"
         raise DivergedError(
             f"Training diverged: with the best weights, of epoch {epoch}{where}, test/loss is "
-            f"{loss}.\nThe checkpoints are kept; this is no result.\nType a smaller optim.lr, or "
+            f"{loss}.\nThe checkpoints are kept; there is no result.\nType a smaller optim.lr, or "
             "clip=norm, or scale the data: some test example lies far outside of the training data"
         )
 

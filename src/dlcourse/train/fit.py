@@ -23,7 +23,7 @@ from dlcourse.train.rng import epoch_order, reseed, restore_rng_states, rng_stat
 from dlcourse.train.step import make_train_step, set_train_mode
 
 CUT = "share_of_epoch"
-"""The key of a record whose epoch was ended early by ``max_time``: the share that was trained."""
+"""The metric of an epoch that ``max_time`` has cut: the share of its steps that was trained."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def fit(
     With ``max_epochs=9.9`` the tenth epoch has 90 % of its steps. An epoch that the time limit ends
     is discarded, unless it is the first.
 
-    A new, a restored and a finished state are treated alike: the epoch is ``len(history)``, and
-    all else follows from it.
+    A new, a restored and a finished state are treated alike: the epoch is ``len(history)``, which
+    determines everything else.
 
     After each epoch, before anything is saved, all tensors of the state and both losses are
     checked. Raises DivergedError if one is not finite, and UserError if one was not finite before
@@ -174,7 +174,7 @@ def train_epoch(
 def save_within_epoch(
     state: State, keeper: Observer, step: int, seconds: float, trainer: BatchRunner
 ) -> None:
-    """Have a checkpoint written within an epoch, after ``step`` steps and ``seconds`` of it."""
+    """Let an observer write a checkpoint within an epoch, after ``step`` steps and ``seconds``."""
     state.midway = {
         "step": step,
         "seconds": seconds,
@@ -186,5 +186,5 @@ def save_within_epoch(
 
 
 def past(state: State, recipe: Recipe) -> list[float]:
-    """Return the monitored values so far, larger is better."""
+    """Return the monitored values of all epochs so far, with a sign for which larger is better."""
     return scores(state.history, recipe.monitor, recipe.mode)

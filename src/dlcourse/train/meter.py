@@ -41,10 +41,8 @@ class Meter:
         if not self.pending:
             return
         outputs, targets, losses = zip(*self.pending, strict=True)
-        self.pending, self.numbers = (
-            [],
-            0,
-        )  # first: a failed capture leaves no results
+        # reset before the metrics are computed: a failed capture leaves no results
+        self.pending, self.numbers = [], 0
         examples = sum(map(len, targets))
         loss: Any = sum(loss * len(batch) for loss, batch in zip(losses, targets, strict=True))
         if not has_float64(loss.device):  # one transfer for many batches, and metrics need float64

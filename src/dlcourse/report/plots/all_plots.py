@@ -16,7 +16,7 @@ from dlcourse.report.points import Point
 def plots(
     points: Sequence[Point], keys: Sequence[str], importances: Mapping[str, float]
 ) -> dict[str, Callable[[], Figure | None]]:
-    """Return what draws each plot, by the name of its file; None comes where it makes no sense."""
+    """Return the functions that draw the plots, by file name; None where a plot makes no sense."""
     some, lost = usable(points), diverged_points(points)
     return {
         "main_effects.png": partial(draw_main_effects, some, keys, lost),

@@ -21,10 +21,10 @@ MARGIN = 0.08  # of the values' range, above and below
 
 
 def scale_x(axes: Axes, scale: Scale, lost: Sequence[Point] = ()) -> None:
-    """Prepare the x axis for a key's values: a tick for each where there is room.
+    """Prepare the x axis for a key's values: a tick for each value if there is room.
 
-    On a logarithmic axis 0 stands on the left, behind a dotted line. lost: points that are not
-    drawn because training diverged; their values have a place as well.
+    On a logarithmic axis 0 is on the left, separated by a dotted line. lost: points that are not
+    drawn because training diverged; their values get a position as well.
     """
     axes.set_xlabel(value_label(scale.key), **LITERAL)
     log = scale.log
@@ -54,7 +54,7 @@ def scale_x(axes: Axes, scale: Scale, lost: Sequence[Point] = ()) -> None:
 
 
 def have_room(places: Sequence[float], log: bool) -> bool:
-    """Return whether ticks at sorted places can be distinguished."""
+    """Return whether ticks at sorted positions can be distinguished."""
     along = [math.log(place) for place in places] if log else places
     gaps = [after - before for before, after in pairwise(along)]
     return min(gaps, default=1) > MIN_TICK_GAP * (along[-1] - along[0]) and len(places) <= 8
@@ -76,7 +76,10 @@ def scale_y(axes: Axes, points: Sequence[Point]) -> None:
 
 
 def places_of(scale: Scale, lost: Sequence[Point]) -> dict[str, float]:
-    """Return where the values of points that are not drawn stand on an axis, if it has a place."""
+    """Return the positions of the values of points that are not drawn, by value.
+
+    A value without a position on this axis is left out.
+    """
     levels = {level.name: scale.at(level) for level in scale.levels}
     places = {}
     for point in lost:
@@ -92,9 +95,10 @@ def places_of(scale: Scale, lost: Sequence[Point]) -> dict[str, float]:
 def mark_diverged(
     axes: Axes, scale: Scale, lost: Sequence[Point], mode: str, colour: str, row: int = 0
 ) -> bool:
-    """Mark where training diverged by crosses at the worse edge; return whether there are any.
+    """Mark values with which training diverged by crosses; return whether there are any.
 
-    row: how many rows of crosses stand between these and the edge.
+    The crosses are at the edge where the metric is worse. row: the number of rows of crosses
+    between these and the edge.
     """
     places = list(places_of(scale, lost).values())
     if places:
@@ -108,7 +112,10 @@ def mark_diverged(
 
 
 def draw_repeats(axes: Axes, spreads: Sequence[tuple[float, Estimate]], colour: str) -> None:
-    """Draw the values of two or three repeats as small dots at their places; more have a band."""
+    """Draw the values of two or three repeats as small dots; more repeats have an interval.
+
+    spreads: a position on the x axis, and the estimate there.
+    """
     dots = [(x, value) for x, one in spreads if 2 <= one.n < MIN_REPEATS for value in one.values]
     if dots:
         axes.scatter(

@@ -24,9 +24,10 @@ def draw_heat_map(
 ) -> Figure | None:
     """Draw the mean metric for each pair of values of the two keys with the largest effects.
 
-    Bright is good; the best cell has a frame. Numbers drawn at random become a scatter plot. None
-    where fewer than two keys vary or each by itself, or where most cells would be empty. lost:
-    points whose training diverged; a cell that has nothing else says so.
+    Bright is good; the best cell has a frame. Two keys whose numbers were drawn at random become a
+    scatter plot. Returns None if fewer than two keys vary, if no point differs from the base in two
+    keys, or if most cells would be empty. lost: points whose training diverged; a cell with only
+    such points says "diverged".
     """
     if any(len(around_base(points, key, keys)) < len(points) for key in keys):
         return None
@@ -40,7 +41,7 @@ def draw_heat_map(
         [cell([p for p in row.points if p in column.points]) for column in across.levels]
         for row in down.levels
     ]
-    filled = [figure for row in table for figure in row if not math.isnan(figure)]
+    filled = [mean for row in table for mean in row if not math.isnan(mean)]
     sparse = 2 * len(filled) < len(down.levels) * len(across.levels)
     if sparse or len(across.levels) > MAX_CELLS:
         return None
@@ -109,7 +110,7 @@ def draw_cells(
 
 
 def draw_scatter(points: Sequence[Point], first: Scale, second: Scale) -> Figure:
-    """Draw points where their two numbers are, coloured by their figure."""
+    """Draw every point at its two numbers, coloured by its mean metric."""
     figure = empty_figure(6, 4.4)
     axes = figure.add_subplot()
     scale_x(axes, first)

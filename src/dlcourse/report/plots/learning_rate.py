@@ -25,12 +25,12 @@ from dlcourse.report.points import Point
 def draw_learning_rate(
     points: Sequence[Point], keys: Sequence[str], lost: Sequence[Point] = ()
 ) -> Figure | None:
-    """Draw the value over the learning rate, a line with its 95 % band for each value of a key.
+    """Draw the metric over the learning rate, a line with its 95 % band for each value of a key.
 
-    The key is the other one that matters most, if it has few values. Of fewer than four repeats
-    each is a small dot, without a band. Rates drawn at random are points without a line. lost:
-    points whose training diverged, which are crosses at the edge. None where fewer than two rates
-    were tried.
+    The key is the other one with the largest effect, if it has few values. With fewer than four
+    repeats, each is a small dot and there is no band. Rates drawn at random are points without a
+    line. lost: points whose training diverged; they are crosses at the edge. Returns None if fewer
+    than two rates were tried.
     """
     compared = around_base(points, RATE, keys)
     rates = scale_of(compared, RATE)
@@ -69,7 +69,7 @@ def draw_learning_rate(
 
 
 def draw_line(axes: Axes, rates: Scale, own: Scale, number: int) -> Artist | None:
-    """Draw one line and its band, or the points alone where the rates were drawn at random.
+    """Draw one line and its band, or only the points if the rates were drawn at random.
 
     rates: all rates of the plot. own: those of this line.
     """

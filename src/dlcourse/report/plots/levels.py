@@ -10,9 +10,8 @@ from dlcourse.report.points import Point, overlap
 from dlcourse.schema.facts import range_of
 
 RATE = "optim.lr"
-MAX_AVERAGED_NUMBERS = (
-    8  # of more numbers, most of which occur once, every point is drawn by itself
-)
+MAX_AVERAGED_NUMBERS = 8
+"""With more numbers, most of which occur once, every point is drawn separately."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Scale:
     def log(self) -> bool:
         """Whether the axis is logarithmic: learning rates, and numbers of very different size.
 
-        That is positive numbers more than a factor of 20 apart; 0 may be one more.
+        That is positive numbers that differ by more than a factor of 20; 0 may be among them.
         """
         positive = [level.number for level in self.levels if level.number] if self.numeric else []
         if not positive or min(positive) < 0:
@@ -50,7 +49,7 @@ class Scale:
 
     @property
     def zero(self) -> float | None:
-        """Where 0 stands on a logarithmic axis, left of the others; None where it does not."""
+        """The position of 0 on a logarithmic axis, left of the others; None if it is not there."""
         if not self.log or self.levels[0].number != 0:
             return None
         positive = [level.number for level in self.levels if level.number]
@@ -66,7 +65,7 @@ class Scale:
 
     @property
     def effect(self) -> float:
-        """How far apart the values' means are; of drawn ones, those of quarters along the axis."""
+        """The range of the values' means; for values drawn at random, of the means of quarters."""
         means = [level.spread.mean for level in self.levels]
         if self.drawn:
             quarter = -(-len(means) // 4)
@@ -74,7 +73,7 @@ class Scale:
         return max(means) - min(means)
 
     def at(self, level: Level) -> float:
-        """Return where a value stands on the axis."""
+        """Return the position of a value on the axis."""
         if not self.numeric:
             return float(self.levels.index(level))
         assert level.number is not None  # as for all levels of a numeric scale
@@ -82,7 +81,7 @@ class Scale:
 
 
 def scale_of(points: Sequence[Point], key: str) -> Scale:
-    """Return a key's values with the points that have them; points without the key are left out."""
+    """Return the scale of a key: its values with their points. Points without it are left out."""
     groups: dict[str, list[Point]] = {}
     for point in points:
         if key in point.values:
@@ -127,10 +126,11 @@ def diverged_points(points: Sequence[Point]) -> list[Point]:
 
 
 def around_base(points: Sequence[Point], key: str, keys: Sequence[str]) -> list[Point]:
-    """Return the points to compare a key's values on: all of them, or those around a base.
+    """Return the points on which a key's values are compared.
 
-    Where every point differs from one, the base, in a single key, the others would be counted as
-    the base's value of this key, and only with the base.
+    If every point differs from a base point in at most one key (``sweep=one_at_a_time``), these
+    are the base and the points that differ from it in this key: all others have the base's value,
+    and would only change the mean of that value. Otherwise they are all points.
     """
 
     def differing(point: Point, base: Point) -> list[str]:

@@ -22,8 +22,8 @@ def draw_main_effects(
     """Draw a panel with the mean of each value for every key, the largest effect first.
 
     The mean is over all points with the value, its interval over their repeats; grey dots are the
-    points. Of two or three repeats each is a small dot, without an interval. Numbers drawn at
-    random have no means, only the points. lost: points whose training diverged.
+    points. With two or three repeats, each is a small dot and there is no interval. Numbers drawn
+    at random have no means, only the points. lost: points whose training diverged.
     """
     found = scales(points, keys)[:PANELS]
     if not found:
