@@ -170,9 +170,9 @@ WRONG = {
     "an open quote": (PEOPLE + '33,1.7,"Ulm,no\n34,1.8,Ulm,no\n', {}, "line 8: unexpected end of"),
     "text behind a quote": (PEOPLE.replace("Wien", '"W"ien'), {}, "line 5: "),
     "another encoding": (PEOPLE.replace("Ulm", "Köln").encode("latin-1"), {}, "is not UTF-8"),
-    "another file": (PEOPLE, {"file": "peple.csv"}, "peple.csv is not there; did you mean "
+    "another file": (PEOPLE, {"file": "peple.csv"}, "peple.csv does not exist; did you mean "
                      "people.csv.*Type data.root=<its folder> data.file=<its name>"),
-    "a folder": (PEOPLE, {"file": "."}, "is not there"),
+    "a folder": (PEOPLE, {"file": "."}, "does not exist"),
 }  # fmt: skip
 
 

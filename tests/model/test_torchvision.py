@@ -142,7 +142,7 @@ def test_networks_of_every_structure_get_a_new_output_layer(name, size, compose)
 
 def test_images_that_are_too_small_are_refused_with_the_size_to_choose(compose):
     words = ["model=torchvision", "model.name=inception_v3"]
-    with pytest.raises(UserError, match=r"no images of 28 x 28(?s:.*)model\.size=299"):
+    with pytest.raises(UserError, match=r"cannot take images of 28 x 28(?s:.*)model\.size=299"):
         build(compose(*words).model)((1, 28, 28), 10)
     with pytest.raises(UserError, match=r"1 or 3 channels, got 2"):
         make(compose, shape=(2, 28, 28))

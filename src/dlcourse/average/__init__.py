@@ -6,6 +6,6 @@ evaluated, tested and saved: a copy, or without an average the model itself.
 changes ``averaged`` in place; it may also change ``model``.
 
 A class whose ``__init__`` has a keyword argument ``steps`` is given the number of training steps of
-all epochs together; all other arguments are options in the YAML file. A class with no state but
-that of ``averaged`` needs nothing more to be resumed exactly.
+all epochs together; all other arguments are options in the YAML file. All state must be in
+``averaged``, which a checkpoint stores, so that a run can be resumed exactly.
 """

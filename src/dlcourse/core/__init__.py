@@ -1,4 +1,4 @@
-"""The nouns that all parts of dlcourse share."""
+"""The types that all parts of dlcourse share."""
 
 from dlcourse.core.data import WHITE, Dataset, Fold, Split, Standardize, Whiten
 from dlcourse.core.dtypes import at_least_float32, has_float64

@@ -80,9 +80,9 @@ class Dataset:
     groups: (N,) int64, the group of every training example, such as the patient an image shows;
         None where examples are independent.
     features: the names of a table's columns (D,); empty where the inputs have none.
-    verified: whether the examples follow from the config alone: generated, or read from files
-        with known checksums.
-    fingerprint: what a run stores to recognise its data; see ``dlcourse.engine.fingerprint``.
+    verified: whether the config alone determines the examples: they are generated, or read from
+        files with known checksums.
+    fingerprint: the ``dlcourse.engine.fingerprint.Fingerprint`` by which a run recognises its data.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Dataset:
 
     @property
     def output_size(self) -> int:
-        """The number of outputs a model needs: of the classes, or of the values of a regression."""
+        """The number of outputs of a model: one for each class, or each value of a regression."""
         return len(self.classes) or self.train.targets.shape[1]
 
 
@@ -144,7 +144,7 @@ class Whiten(Standardize):
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of the training part: train on ``train``, choose the best epoch by ``val``.
+    """One division of the training data: train on ``train``, choose the best epoch by ``val``.
 
     name: the fold's folder; ``"."`` for a hold-out, ``"fold3"`` in cross-validation.
     val: None if all examples are training data.

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def has_float64(device: torch.device) -> bool:
-    """Return whether a device knows float64; Apple's GPUs do not."""
+    """Return whether a device supports float64; Apple's GPUs do not."""
     return device.type != "mps"
 
 

@@ -1,4 +1,4 @@
-"""The nouns of training: what changes (State), what is chosen (Recipe) and their parts."""
+"""The types of training: what changes (State), what is chosen (Recipe), and their parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dlcourse.core.history import Record
 
 @dataclass
 class State:
-    """All that changes during training, and so all that a checkpoint holds.
+    """Everything that changes during training, which is therefore the content of a checkpoint.
 
     averaged: the model that is evaluated and kept; without an average of the weights it is
         ``model`` itself.
@@ -25,9 +25,9 @@ class State:
     midway: the position within an epoch, only in a checkpoint within an epoch and until training
         has resumed there.
 
-    The number of completed epochs is ``len(history)``; the random numbers follow from the seed and
-    the epoch; the schedule, early stopping and the best epoch follow from the history. The scaler's
-    factor changes with fp16 only.
+    The number of completed epochs is ``len(history)``. The random numbers are a function of the
+    seed and the epoch; the learning rate, early stopping and the best epoch are functions of the
+    history. The scaler's factor changes only with fp16.
     """
 
     model: nn.Module
@@ -111,9 +111,9 @@ class Average(Protocol):
 
 
 class Metric(Protocol):
-    """A metric that follows from sums over examples, so that an epoch needs one read-back.
+    """A metric that is computed from sums over examples, so that an epoch needs one read-back.
 
-    A class derived from it may also report more at the final test, from all outputs at once.
+    A derived class may report more at the final test, from all outputs at once.
     """
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 ``root`` is the folder that holds the files or to which they are downloaded; ``seed`` is the seed of
 generated data. A data set that needs neither ignores them. Images are uint8 (N, C, H, W), features
 float32 (N, D), classes int64 (N,), and the values of a regression float32 (N, K). The test part is
-the same in every run, but for generated data, whose test part follows from the seed.
+the same in every run, except that generated data depend on the seed.
 
 The modules without a data set of their own: ``download`` (files with checksums), ``cache`` (decoded
 data), ``scan`` (which images a folder holds), ``image_file`` (one image out of a file),

@@ -27,7 +27,7 @@ def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "
     except FileNotFoundError:
         pass
     except atomic_files.DamagedFileError as error:
-        log.warning("%s; it is made again", error)
+        log.warning("%s; it is written again", error)
     content = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,5 +36,5 @@ def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "
             if old != path:
                 old.unlink(missing_ok=True)
     except OSError as error:
-        log.warning("the decoded data cannot be kept for later starts: %s", error)
+        log.warning("the decoded data cannot be cached for later starts: %s", error)
     return content

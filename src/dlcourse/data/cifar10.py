@@ -31,8 +31,8 @@ def cifar10(*, root: Path, seed: int, size: int, channels: int, download: bool) 
 def cifar100(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
     """Return 50,000 training and 10,000 test images (N, channels, size, size) in 100 classes.
 
-    The classes are the fine ones. Files: ``cifar-100-python`` in ``root``; otherwise like
-    ``cifar10``.
+    The classes are the 100 fine ones, not the 20 superclasses. Files: ``cifar-100-python`` in
+    ``root``; otherwise like ``cifar10``.
 
     Reference: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """

@@ -41,9 +41,9 @@ def csv(
     separator: str,
     test_fraction: float,
 ) -> Dataset:
-    """Return the rows of a table: features (N, D) and a target column, classes or values.
+    """Return the rows of a table: features (N, D), and a target column of classes or values.
 
-    ``test_fraction`` of the rows, in each class the same share, becomes the test part, the same
+    ``test_fraction`` of the rows becomes the test part: the same share of every class, and the same
     rows in every run. The classes are the distinct cells of the target column, in numeric order if
     all of them are numbers. Warnings name the columns whose numbers lose digits as 32-bit floats,
     and cells such as NA that count as classes.
@@ -51,13 +51,13 @@ def csv(
     file: a CSV file in ``root`` whose first line names the columns.
     target: the column to predict.
     features: the columns to predict it from; None takes all but ``target`` and ``group``.
-    group: a column that says which rows belong together, for example the patient. All rows of a
-        group are on the same side of every split; the test part then consists of whole groups, and
-        the shares of the classes are not balanced.
+    group: a column with the group of every row, for example the patient. All rows of a group are
+        on the same side of every split; the test part then consists of whole groups, and the
+        shares of the classes are not balanced.
     task: ``classification`` or ``regression``.
     separator: between the cells, ``comma``, ``semicolon``, ``tab`` or ``space``.
 
-    Raises UserError, with the line and the column, for a table or options that make no sense.
+    Raises UserError, with the line and the column, for an invalid table or invalid options.
     """
     table = read_table(root / file, separator)
     target, group = str(target), None if group is None else str(group)  # a name such as 2 is an int
@@ -89,7 +89,7 @@ def csv(
 
 
 def report_lost_digits(table: Table, names: Sequence[str]) -> None:
-    """Warn of columns whose numbers differ by less than the precision of 32-bit floats."""
+    """Log a warning that names the columns whose numbers lose digits as 32-bit floats."""
     found = [(name, lost_digits(table, name)) for name in names]
     lost = ", ".join(f"{name} ({example})" for name, example in found if example)
     if lost:
@@ -102,13 +102,13 @@ def report_lost_digits(table: Table, names: Sequence[str]) -> None:
 def _chosen(
     table: Table, target: str, features: Sequence[str] | None, group: str | None
 ) -> list[str]:
-    """Return the feature columns; raises UserError if there are none, or if they make no sense."""
+    """Return the feature columns; raises UserError for none, the target, or one named twice."""
     others = [name for name in table.header if name not in (target, group)]
     chosen = others if features is None else list(features)
     if not chosen:
         raise UserError(
             f"{shown(table.path)}: there is no column to predict {target} from.\n"
-            "Type data.features=null for all other columns, and see that there are some"
+            "Type data.features=null for all other columns, or add columns to the table"
         )
     if target in chosen:
         raise UserError(

@@ -104,7 +104,7 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
         raise UserError(f"{path} cannot be read: {error}.\nMake it readable") from error
     header = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, BYTES, dimensions]) or len(content) < header:
-        raise damaged_file(path, f"its header is no IDX header of {dimensions} dimensions")
+        raise damaged_file(path, f"its header is not an IDX header of {dimensions} dimensions")
     shape = np.frombuffer(content, ">u4", dimensions, 4).tolist()
     if len(content) - header != np.prod(shape, dtype=object):
         raise damaged_file(path, f"it has {len(content):,} bytes and should have the sizes {shape}")

@@ -10,7 +10,7 @@ CHUNK = 1024  # examples that are converted to floats at a time
 def convert(images: Tensor, size: int, channels: int) -> Tensor:
     """Resize uint8 images (N, C, H, W) to (N, channels, size, size), bilinearly with antialiasing.
 
-    From three channels to one the luma is taken; from one to three the channel is repeated.
+    Three channels become one by their luma; one channel is repeated to three.
     """
     if images.shape[1:] == (channels, size, size):
         return images

@@ -11,12 +11,12 @@ from PIL import Image, ImageOps
 
 from dlcourse.errors import UserError, shown
 
-READER_VERSION = 2  # raise it when files are decoded to other pixels: it is part of cache names
+READER_VERSION = 2  # part of cache names; raise it when files are decoded to other pixels
 MOST_PIXELS = 89_478_485  # Pillow's limit: a file of kilobytes can unpack to gigabytes
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 WHITE_16_BITS = 65_535.0
 BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
-MOST_NAMED = 3  # files that a message names
+MOST_NAMED = 3  # the largest number of files that a message names
 
 NOTES = {
     "transparent": "are transparent: composited on white",
@@ -26,7 +26,7 @@ NOTES = {
     "channels": "have more than three colour channels: only red, green and blue are read",
     "exif": "have damaged EXIF data: read without their orientation",
 }
-"""What 8-bit RGB pixels cannot represent, and how it is converted."""
+"""Properties of an image that 8-bit RGB pixels cannot represent, and how each is converted."""
 
 
 def read_image(path: Path | str, size: int, channels: int) -> np.ndarray:
@@ -75,7 +75,7 @@ def has_image_bytes(path: Path) -> bool:
             Image.open(path, formats=formats()).close()
         except Image.DecompressionBombError:
             return True
-        except Exception:  # any bytes may come; skipped files are counted
+        except Exception:  # a file may hold any bytes; skipped files are counted
             return False
     return True
 
@@ -83,9 +83,8 @@ def has_image_bytes(path: Path) -> bool:
 def flatten(image: Image.Image) -> tuple[Image.Image, list[str]]:
     """Return an image upright, opaque and with 8 bits per channel, and its notes."""
     notes = []
-    if (
-        getattr(image, "is_animated", False) and image.format != "MPO"
-    ):  # an MPO is a photo with a preview
+    # the second frame of an MPO is only a preview of the photo
+    if getattr(image, "is_animated", False) and image.format != "MPO":
         notes.append("frames")
     if image.mode == "RGBX":
         notes.append("channels")

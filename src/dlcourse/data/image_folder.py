@@ -167,18 +167,18 @@ def divide_parts(
     images: those of ``train``, ``val`` and ``test``, in this order. counts: the number of images of
     each. Without a ``test`` folder, the test part is taken from the images of ``train``.
     """
-    learn, choose = counts["train"], counts.get("val", 0)
+    train, val = counts["train"], counts.get("val", 0)
     if counts.get("test"):
-        cut = learn + choose
+        cut = train + val
         return images.stretch(0, cut), images.stretch(cut, len(images))
-    order = test_order(images.targets[:learn], classes=True)
-    held = round(learn * test_fraction)
-    if not 0 < held < learn:
+    order = test_order(images.targets[:train], classes=True)
+    held = round(train * test_fraction)
+    if not 0 < held < train:
         raise UserError(
-            f"data.test_fraction={test_fraction} of {learn} images leaves {held} to "
+            f"data.test_fraction={test_fraction} of {train} images leaves {held} to "
             "test on.\nType another fraction, or add images"
         )
-    kept = torch.cat([order[held:].sort().values, torch.arange(learn, learn + choose)])
+    kept = torch.cat([order[held:].sort().values, torch.arange(train, train + val)])
     return images.subset(kept), images.subset(order[:held])
 
 

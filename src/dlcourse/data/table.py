@@ -43,7 +43,7 @@ def read_table(path: Path, separator: str) -> Table:
         files = [file.name for file in path.parent.glob("*") if file.is_file()]
         meant = did_you_mean(path.name, files)
         raise UserError(
-            f"The table {shown(path)} is not there{f'; {meant}' if meant else '.'}\n"
+            f"The table {shown(path)} does not exist{f'; {meant}' if meant else '.'}\n"
             "Type data.root=<its folder> data.file=<its name>"
         )
     rows, lines, line = [], [], 1
@@ -61,7 +61,7 @@ def read_table(path: Path, separator: str) -> Table:
     except UnicodeDecodeError as error:
         raise UserError(f"{shown(path)} is not UTF-8: {error}.\nSave it as UTF-8") from error
     except csv.Error as error:
-        raise UserError(f"{shown(path)}, line {line}: {error}.\nMend that line") from error
+        raise UserError(f"{shown(path)}, line {line}: {error}.\nCorrect that line") from error
     except OSError as error:
         raise UserError(f"{shown(path)} cannot be read: {error}.\nMake it readable") from error
     if len(rows) < 2:
@@ -81,7 +81,7 @@ def read_table(path: Path, separator: str) -> Table:
 
 
 def looks_like_an_example(header: list[str]) -> bool:
-    """Return whether a header holds numbers other than 0, 1, 2 ... or 1, 2, 3 ... ."""
+    """Return whether a header holds numbers that are not a count 0, 1, 2 ... or 1, 2, 3 ... ."""
     numbers = [float(name) for name in header if is_number(name)]
     counted = any(numbers == list(range(first, first + len(header))) for first in (0, 1))
     every = len(numbers) == len(header) and not counted
@@ -117,7 +117,7 @@ def check_lengths(table: Table) -> None:
         if len(row) != len(table.header):
             raise UserError(
                 f"{shown(table.path)}, line {line}: the row has {len(row)} cells and the header "
-                f"{len(table.header)}.\nMend that line; a separator inside a cell needs quotes "
+                f"{len(table.header)}.\nCorrect that line; a separator inside a cell needs quotes "
                 "around it"
             )
 
@@ -137,7 +137,7 @@ def column(table: Table, name: str, key: str) -> list[str]:
         if not row[position]:
             raise UserError(
                 f"{shown(table.path)}, line {line}, column {name}: the cell is empty.\n"
-                f"Fill it, take the row away, or name other columns in {key}"
+                f"Fill it, remove the row, or name other columns in {key}"
             )
     return [row[position] for row in table.rows]
 
@@ -149,7 +149,7 @@ def number_column(table: Table, name: str, key: str) -> list[float]:
         if not is_number(cell):
             raise UserError(
                 f"{shown(table.path)}, line {line}, column {name}: {cell!r} is not a number.\n"
-                f"Mend the cell, or name other columns in {key}"
+                f"Correct the cell, or name other columns in {key}"
             )
     return [float(cell) for cell in cells]
 

@@ -1,4 +1,4 @@
-"""A test part for data sets that come without one."""
+"""Split off a test part from data sets that come without one."""
 
 from torch import Tensor
 
@@ -29,7 +29,7 @@ def split_off_test(everything: Split, examples: int, *, classes: bool) -> tuple[
 def split_off_test_groups(
     everything: Split, groups: Tensor, examples: int
 ) -> tuple[Split, Split, Tensor]:
-    """Divide a data set by whole groups; return training part, test part and the former's groups.
+    """Divide a data set by whole groups; return training part, test part and training groups.
 
     examples: the size of the test part, as nearly as whole groups allow.
     groups: (N,) int64, at least two different numbers.

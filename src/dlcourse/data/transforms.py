@@ -1,4 +1,4 @@
-"""Options of every data set: fewer examples, random labels, targets, standardised inputs."""
+"""The options of every data set: fewer examples, random labels, reconstruction, standardisation."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard d
 
 
 def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """Keep ``examples`` training examples, from every class the same share.
+    """Keep ``examples`` training examples, the same share of every class.
 
     The test part and a ready-made validation part keep all their examples.
 
@@ -40,7 +40,7 @@ def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
 
 
 def keep_test_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """Keep ``examples`` test examples, from every class the same share.
+    """Keep ``examples`` test examples, the same share of every class.
 
     They are the same in every run with this seed.
 

@@ -34,11 +34,11 @@ def map_ahead(function: Callable, arguments: Iterable[tuple], workers: int) -> I
 
 @cache
 def _pool(workers: int) -> ProcessPoolExecutor:
-    """Start the workers once, as fresh processes: forked copies of torch's threads can hang.
+    """Start the workers once, as new processes: forked copies of torch's threads can hang.
 
-    The finalizer stops them when this process ends. Its priority is above that of multiprocessing's
-    own finalizers: a job of a sweep, itself a child process, would else wait for its workers before
-    they are asked to stop.
+    The finalizer stops them when this process ends. It runs before multiprocessing's own
+    finalizers: otherwise a job of a sweep, itself a child process, would wait for its workers
+    before they are told to stop.
     """
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
@@ -48,6 +48,6 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _serve() -> None:
-    """Leave Ctrl-C to the parent, and end with it even where it is killed."""
+    """Ignore Ctrl-C, and end when the parent process ends, even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent(0)

@@ -1,8 +1,9 @@
 """Initializers: ``init(model) -> None`` changes the weights in place.
 
 It is called once per fold, after the random generators were seeded and before the first step, with
-a model whose layers have PyTorch's initial weights. It is not called if the weights come from a
-checkpoint. The initializers here draw the weights of linear and convolution layers and set the
+a model whose layers have PyTorch's initial weights. One with a keyword ``inputs`` is not called if
+the weights are read from a checkpoint. The initializers here draw the weights of linear and
+convolution layers and set the
 biases of these layers to zero; all other parameters keep PyTorch's values. ``from_run`` copies all
 weights from another run.
 

@@ -9,9 +9,8 @@ from dlcourse.layer.activation import gain
 
 CUTOFF = 2.0  # in standard deviations of the normal distribution before truncation
 DENSITY = math.exp(-CUTOFF * CUTOFF / 2) / math.sqrt(2 * math.pi)
-KEPT = math.sqrt(
-    1 - 2 * CUTOFF * DENSITY / math.erf(CUTOFF / math.sqrt(2))
-)  # 0.8796 of the deviation
+KEPT = math.sqrt(1 - 2 * CUTOFF * DENSITY / math.erf(CUTOFF / math.sqrt(2)))
+"""The standard deviation after truncation as a share of that before, 0.8796."""
 
 
 def he_truncated(model: nn.Module, *, activation: str) -> None:

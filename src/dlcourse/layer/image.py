@@ -8,7 +8,7 @@ SMALL = 64  # models use a stem with less downsampling for images with a side be
 def image_shape(model: str, input_shape: tuple[int, ...], smallest: int) -> tuple[int, int, int]:
     """Return (channels, height, width) of a model's inputs.
 
-    Raises UserError for inputs that are no images, and for a side below ``smallest`` pixels.
+    Raises UserError for inputs that are not images, and for a side below ``smallest`` pixels.
     """
     if len(input_shape) != 3:
         raise UserError(

@@ -44,9 +44,8 @@ class StochasticPool(nn.Module):
         if not self.training:
             total = windows.sum(-1)
             return windows.square().sum(-1) / total.where(total > 0, 1)  # (N, C, H', W')
-        with (
-            torch.no_grad()
-        ):  # exponential waiting time i is the shortest with probability w_i / sum w
+        # of exponential waiting times, the i-th is the shortest with probability w_i / sum w
+        with torch.no_grad():
             waiting = torch.empty_like(windows, dtype=torch.float32).exponential_().clamp_(1e-30)
             drawn = (windows / waiting).argmax(-1, keepdim=True)
         return windows.gather(-1, drawn).squeeze(-1)  # (N, C, H', W')

@@ -68,7 +68,7 @@ class AirBench(nn.Module):
     norm_momentum: weight of a new batch in the norms' running statistics. norm_eps: added to the
         variance. norm_weight: whether norms learn a factor, or only a shift.
 
-    Raises UserError without a group, for smaller images and for inputs that are no images.
+    Raises UserError without a group, for smaller images and for inputs that are not images.
 
     Reference: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", arXiv 2404.00498, 2024,
     section 3.1; ``widths=[128,512,512] depth=3 residual=true`` is the net for 96 %, with the

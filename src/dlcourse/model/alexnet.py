@@ -23,7 +23,7 @@ class AlexNet(nn.Module):
 
     width: maps of the first convolution; all other maps and the hidden units are proportional.
 
-    Raises UserError for smaller images and for inputs that are no images.
+    Raises UserError for smaller images and for inputs that are not images.
 
     Reference: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional
     neural networks", NeurIPS 2012, in the form of Krizhevsky, "One weird trick for parallelizing

@@ -49,9 +49,8 @@ class Cascade(nn.Module):
         super().__init__()
         self.inputs, self.units = math.prod(input_shape), units
         self.candidate_steps, self.output_steps = candidate_steps, output_steps
-        self.activation = activation_layer(activation).requires_grad_(
-            False
-        )  # frozen units use it too
+        # without gradients, because the frozen units use the activation too
+        self.activation = activation_layer(activation).requires_grad_(False)
         self.candidates = nn.Linear(self.inputs + units, candidates)
         self.output = nn.Linear(self.inputs + units, output_size)
         self.register_buffer("installed", torch.zeros((), dtype=torch.int64))
@@ -94,9 +93,8 @@ def train_candidates(state: State, features: Tensor, error: Tensor) -> None:
     """Draw a new pool and maximise each candidate's score, without clipping and penalties."""
     model, optimizer = cast(Cascade, state.model), state.optimizer
     draw_candidates(model.candidates, model.inputs + int(model.installed))
-    error = error / error.square().mean().sqrt().clamp(
-        min=1e-12
-    )  # step sizes do not shrink with the error
+    # normalised, so that the step sizes do not shrink with the error
+    error = error / error.square().mean().sqrt().clamp(min=1e-12)
     optimizer.state.clear()
     for _ in range(model.candidate_steps):
         optimizer.zero_grad()

@@ -25,7 +25,7 @@ class ConvNet(nn.Module):
 
     With ``norm=instance`` the hidden units have no norm, because they are no images.
 
-    Raises UserError for smaller images and for inputs that are no images.
+    Raises UserError for smaller images and for inputs that are not images.
 
     Reference: the MNIST example of Keras (Chollet and others, 2015, ``mnist_cnn.py``), with the
     batch normalisation of Ioffe, Szegedy, "Batch normalization", ICML 2015. Dilation: Yu, Koltun,

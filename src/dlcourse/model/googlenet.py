@@ -63,7 +63,7 @@ class GoogLeNet(nn.Module):
 
     width: maps of the first convolution; all others are proportional.
 
-    Raises UserError for smaller images and for inputs that are no images.
+    Raises UserError for smaller images and for inputs that are not images.
 
     Reference: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich, "Going
     deeper with convolutions", CVPR 2015, table 1.

@@ -17,7 +17,7 @@ class LeNet5(nn.Module):
     are padded by 2 in the first convolution, as the paper pads MNIST. 61,706 parameters for one
     channel of 28 x 28 or 32 x 32 and ten classes.
 
-    Raises UserError for smaller images and for inputs that are no images.
+    Raises UserError for smaller images and for inputs that are not images.
 
     Reference: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
     recognition", Proc. IEEE 86(11), 1998, section II.B.

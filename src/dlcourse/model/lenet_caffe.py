@@ -21,7 +21,7 @@ class LeNetCaffe(nn.Module):
         they are not: only the 500 hidden units have an activation, and the only non-linearity of
         the convolutional part is max pooling.
 
-    Raises UserError for smaller images and for inputs that are no images.
+    Raises UserError for smaller images and for inputs that are not images.
 
     Reference: Jia, Shelhamer, Donahue, Karayev, Long, Girshick, Guadarrama, Darrell, "Caffe:
     convolutional architecture for fast feature embedding", ACM Multimedia 2014, and its file

@@ -27,7 +27,7 @@ class NFNet(nn.Module):
     widths: maps of each stage; every stage but the first halves the sides.
     depth: blocks per stage. alpha: weight of a block's output. dropout: before the output layer.
 
-    Raises UserError for smaller images, for inputs that are no images and for empty widths.
+    Raises UserError for smaller images, for inputs that are not images and for empty widths.
 
     Reference: Brock, De, Smith, "Characterizing signal propagation to close the performance gap in
     unnormalized ResNets", ICLR 2021; Brock, De, Smith, Simonyan, "High-performance large-scale

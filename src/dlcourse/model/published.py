@@ -18,12 +18,12 @@ OWN_DEFAULTS = {  # networks with auxiliary classifiers and slow initialisation
 
 def weights_of(name: str) -> dict:
     """Return a network's published weights by name; raises UserError for an unknown network."""
-    from torchvision import models  # 1 s, and only for those who choose it
+    from torchvision import models  # takes 1 s
 
     known = models.list_models(module=models)
     if name not in known:
         raise UserError(
-            f"model.name={name} is no classifier in torchvision; {nearest(name, known)}\n"
+            f"model.name={name} is not a classifier in torchvision; {nearest(name, known)}\n"
             "https://docs.pytorch.org/vision/stable/models.html lists them"
         )
     return dict(models.get_model_weights(name).__members__)
@@ -38,7 +38,7 @@ def published(name: str, weights: str | None) -> nn.Module:
         return models.get_model(name, **OWN_DEFAULTS.get(name, {}))
     if weights not in known:
         raise UserError(
-            f"model.weights={weights} is no set of weights of {name}; {nearest(weights, known)}\n"
+            f"model.weights={weights} does not exist for {name}; {nearest(weights, known)}\n"
             "Type one of them, or model.weights=null for random weights"
         )
     url = known[weights].url
@@ -56,8 +56,6 @@ def published(name: str, weights: str | None) -> nn.Module:
             f"Put the file into {file.parent}, set TORCH_HOME to a folder that has it in "
             "hub/checkpoints, or type model.weights=null"
         ) from error
-    if getattr(
-        net, "aux_logits", False
-    ):  # Inception v3 with weights keeps its auxiliary classifier
+    if getattr(net, "aux_logits", False):  # Inception v3 has it whenever it has weights
         net.aux_logits, net.AuxLogits = False, None
     return net

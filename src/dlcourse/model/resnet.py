@@ -81,7 +81,7 @@ class ResNet(nn.Module):
     width: maps of the first convolution; all others are proportional.
     skip: whether blocks have shortcuts; without them it is a plain network.
 
-    Raises UserError for smaller images and for inputs that are no images.
+    Raises UserError for smaller images and for inputs that are not images.
 
     Reference: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016,
     table 1, with shortcuts of option B.

@@ -34,7 +34,7 @@ class ResNetCifar(nn.Module):
     width: maps of the first stage; the others have twice and four times as many.
     skip: whether blocks have shortcuts; without them it is a plain network with the same weights.
 
-    Raises UserError for another depth, for smaller images and for inputs that are no images.
+    Raises UserError for another depth, for smaller images and for inputs that are not images.
 
     Reference: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016,
     section 4.2, with shortcuts of option A.

@@ -28,7 +28,7 @@ class RNN(nn.Module):
 
     cell: ``rnn``, ``gru`` or ``lstm``. hidden: size of the hidden state. dropout: on the last one.
 
-    Raises UserError for inputs that are no images.
+    Raises UserError for inputs that are not images.
 
     Reference: Elman, "Finding structure in time", Cognitive Science 14, 1990; Hochreiter,
     Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, with the forget gate of Gers,

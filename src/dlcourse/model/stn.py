@@ -23,7 +23,7 @@ class SpatialTransformer(nn.Module):
 
     pool: in both networks. norm, dropout: in LeNet-5.
 
-    Raises UserError for smaller images and for inputs that are no images.
+    Raises UserError for smaller images and for inputs that are not images.
 
     Reference: Jaderberg, Simonyan, Zisserman, Kavukcuoglu, "Spatial transformer networks",
     NeurIPS 2015.

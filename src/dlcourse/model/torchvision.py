@@ -68,7 +68,7 @@ class Torchvision(nn.Module):
             trained_on = weights_of(name)["DEFAULT"].transforms().crop_size[0]
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise UserError(
-                f"torchvision's {name} takes no images of {self.size or height} x "
+                f"torchvision's {name} cannot take images of {self.size or height} x "
                 f"{self.size or width}: {reason}\n"
                 f"Type model.size={trained_on}, to which they are then resized"
             ) from error

@@ -36,7 +36,7 @@ class VGG(nn.Module):
         for 1000 classes. The latter has no dropout, and class activation maps can show which
         regions a prediction depends on.
 
-    Raises UserError for smaller images and for inputs that are no images.
+    Raises UserError for smaller images and for inputs that are not images.
 
     Reference: Simonyan, Zisserman, "Very deep convolutional networks for large-scale image
     recognition", ICLR 2015, configurations A, B, D and E; the other head after Zhou, Khosla,
@@ -96,7 +96,7 @@ class VGG(nn.Module):
 
         The mean of a class's map plus the class's bias is its output.
 
-        Raises UserError for ``head=dense``, because its output is no average of maps.
+        Raises UserError for ``head=dense``, because its output is not an average of maps.
         """
         if len(self.classifier) > 1:
             raise UserError(

@@ -28,7 +28,7 @@ class ViT(nn.Module):
     dropout: on the embedded tokens and after every linear layer but the attention's first.
 
     Raises UserError for images that do not divide into patches, for a width that does not
-    divide among the heads, and for inputs that are no images.
+    divide among the heads, and for inputs that are not images.
 
     Reference: Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021. The sinusoidal
     positions in two dimensions are those of Chen, Xie, He, "An empirical study of training

@@ -34,7 +34,8 @@ def parameter_groups(
     freeze_after, freeze_until: patterns -> epoch after which, or until which, parameters are
         frozen; their groups hold ``learns``, the interval of epochs (start, end) in which they are
         trained.
-    apart: patterns of parameters whose groups hold ``apart=True``, for optimizers that use it.
+    apart: patterns; the groups of matching parameters hold ``apart=True``. ``optim=muon`` updates
+        them like vectors.
 
     Raises UserError for a pattern that matches no parameter, if no parameter is left to train, and
     for parameters that would never be trained.

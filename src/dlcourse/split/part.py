@@ -20,7 +20,10 @@ class Part(NamedTuple):
 
 
 def rotate(parts: Sequence[Tensor]) -> list[Part]:
-    """Let each of the parts validate once and the others train, each in ascending order."""
+    """Return one fold for each part: it is the validation part, and all others are for training.
+
+    Positions are in ascending order.
+    """
     return [
         Part(f"fold{fold}", all_but(parts, fold), val.sort().values)
         for fold, val in enumerate(parts)

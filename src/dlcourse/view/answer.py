@@ -14,8 +14,8 @@ def from_views(
 ) -> Callable[[nn.Module, Tensor], Tensor]:
     """Return a function (model, inputs) -> weighted mean of the outputs (N, K) over all views.
 
-    Views are composed, and their weights multiplied: the flip of a shifted image has half the
-    weight of the shifted image. Without views the model is applied to the inputs.
+    Views are composed, and their weights are multiplied. Without views the model is applied to the
+    inputs.
 
     prepare: converts inputs to the model's memory format.
     """
