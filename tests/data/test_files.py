@@ -268,10 +268,10 @@ IMAGE_FILE, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        (IMAGE_FILE, b"", "its header is no IDX header"),
-        (IMAGE_FILE, b"\0\0\x08\x03", "its header is no IDX header"),
-        (IMAGE_FILE, b"not what was meant at all", "its header is no IDX header"),
-        (IMAGE_FILE, idx_files()[LABELS], "its header is no IDX header of 3"),
+        (IMAGE_FILE, b"", "its header is not an IDX header"),
+        (IMAGE_FILE, b"\0\0\x08\x03", "its header is not an IDX header"),
+        (IMAGE_FILE, b"not what was meant at all", "its header is not an IDX header"),
+        (IMAGE_FILE, idx_files()[LABELS], "its header is not an IDX header of 3"),
         (
             IMAGE_FILE,
             idx_files()[IMAGE_FILE][:-1],
