@@ -186,7 +186,7 @@ def test_a_cache_that_cannot_be_written_gives_a_warning(tmp_path, caplog):
     (tmp_path / ".dlcourse").write_text("a file in the way")
     with caplog.at_level(logging.WARNING):
         assert cached(tmp_path, "numbers", lambda: {"one": 1}) == {"one": 1}
-    assert "cannot be kept" in caplog.text
+    assert "cannot be cached" in caplog.text
 
 
 @pytest.mark.parametrize(
