@@ -84,13 +84,14 @@ def test_the_files_and_commands_of_docs_own_layer_md_work(command, tmp_path, mon
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     commands = [text.split() for language, text in blocks if not language]
-    assert [words[1] for words in commands] == [
-        *["scripts/check_gradient.py"] * 3, "scripts/shapes.py", "train.py"
-    ]  # fmt: skip
+    assert [words[:2] for words in commands] == [
+        ["dlcourse", name] for name in (*["check-gradient"] * 3, "shapes", "train")
+    ]
     monkeypatch.syspath_prepend(tmp_path)
     assert [check(*words[2:])[0] for words in commands[:3]] == [0, 1, 0]
+    scripts = {"shapes": "scripts/shapes.py", "train": "train.py"}
     for _, name, *words in commands[3:]:
-        ended = command(*words, *FAST, script=name)
+        ended = command(*words, *FAST, script=scripts[name])
         assert ended.returncode == 0, ended.stderr
 
 

@@ -35,6 +35,35 @@ def test_a_line_is_completed_with_the_options_that_match(line, offered):
     assert set(candidates(line)) == offered
 
 
+@pytest.fixture
+def own_configs(tmp_path):
+    """Return a folder with a user's own model ``wide`` and its own ``lenet``."""
+    folder = tmp_path / "my_configs"
+    (folder / "model").mkdir(parents=True)
+    text = "_target_: my_model.Wide\n_partial_: true\nunits: 64\nunequal: false\n"
+    for name in ("wide", "lenet"):
+        (folder / f"model/{name}.yaml").write_text(f"# A model of my own\n{text}")
+    return folder
+
+
+@pytest.mark.parametrize("flag", ["--config-dir ", "--config-dir=", "-cd ", "-cd="])
+def test_a_users_own_choices_and_their_options_are_offered_after_config_dir(flag, own_configs):
+    line = f"dlcourse train {flag}{own_configs}"
+    assert candidates(f"{line} model=w") == ["wide"]
+    assert candidates(f"{line} model=resnet1") == ["resnet18", "resnet110"]
+    assert candidates(f"{line} model=wide model.un") == ["model.units=", "model.unequal="]
+    assert candidates(f"{line} model=wide model.units=") == ["64"]
+    assert candidates(f"{line} model=wide model.unequal=") == ["true", "false"]
+    assert candidates(f"{line} model.un") == ["model.units=", "model.unequal="]  # its lenet
+    assert candidates(f"dlcourse catalogue {flag}{own_configs} model=w") == ["wide"]
+    assert candidates("dlcourse train model=w") == []
+
+
+def test_after_config_dir_bash_completes_folders():
+    assert candidates("dlcourse train --config-dir m") == []
+    assert candidates("dlcourse train -cd ") == []
+
+
 def complete_in_bash(folder, line: str) -> list[str]:
     """Return COMPREPLY of a real bash for a line at whose end Tab is pressed."""
     program = folder / "dlcourse"
@@ -51,3 +80,8 @@ def complete_in_bash(folder, line: str) -> list[str]:
 def test_bash_offers_what_the_command_replies(tmp_path):
     assert complete_in_bash(tmp_path, "dlcourse train model=alex") == ["alexnet"]
     assert complete_in_bash(tmp_path, "dlcourse sh") == ["show", "shapes"]
+
+
+def test_bash_offers_a_users_own_choices(tmp_path, own_configs):
+    line = f"dlcourse train --config-dir {own_configs} model=wi"
+    assert complete_in_bash(tmp_path, line) == ["wide"]

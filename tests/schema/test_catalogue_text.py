@@ -91,6 +91,14 @@ def test_a_choice_that_extends_another_has_its_options_too():
     assert cpu.options["precision"] == "fp32"
 
 
+def test_a_users_own_choice_that_extends_one_of_dlcourses_has_its_options_too(tmp_path):
+    (tmp_path / "model").mkdir()
+    path = tmp_path / "model/own.yaml"
+    path.write_text("# An MLP of my own\ndefaults: [mlp, _self_]\nwidths: [7]\n")
+    own, mlp = read_choice(path), read_choice(CONFIGS / "model/mlp.yaml")
+    assert own.options == mlp.options | {"widths": [7]}
+
+
 def test_values_are_printed_as_a_user_types_them():
     values = [None, True, 0.5, [1, "a"], "word", "${oc.select:model.activation,relu}", "${seed}"]
     assert list(map(typed_value, values)) == [

@@ -3,12 +3,15 @@
     eval "$(dlcourse completion)"
 
 Put this line into ~/.bashrc to have it in every shell. Commands, groups, choices and the options of
-the chosen choices are completed: ``dlcourse train model=le<Tab>``, ``model.act<Tab>``.
+the chosen choices are completed: ``dlcourse train model=le<Tab>``, ``model.act<Tab>``. After
+``--config-dir my_configs`` they include your own.
 """
 
 import os
 import re
 from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
@@ -33,6 +36,7 @@ OPTIONS = {
 OF_A_RUN = ("train", "sweep", "show", "shapes", "doctor")
 OF_A_SWEEP = ("seeds=", "workers=", "on_error=", "check=")
 FLAGS = ("--help", "--config-dir", "--cfg", "--version")
+CONFIG_DIR_FLAGS = ("--config-dir", "-cd")
 
 
 def main(words: list[str]) -> None:
@@ -65,9 +69,11 @@ def proposals(before: list[str], word: str) -> list[str]:
     if not before:
         return starting(word, [*COMMANDS, "--help", "--version"])
     command = before[0]
+    if before[-1] in CONFIG_DIR_FLAGS:
+        return []  # bash offers files and folders
     if command == "catalogue":
         group, equals, _ = word.partition("=")
-        named = [f"{group}={name}" for name in names_of_choices(group)]
+        named = [f"{group}={name}" for name in names_of_choices(group, before)]
         return starting(word, named if equals else catalogue.ORDER)
     if command not in OF_A_RUN:
         return starting(word, OPTIONS.get(command, ()))
@@ -100,7 +106,7 @@ def values_offered(key: str, before: list[str]) -> list[str]:
     group, dot, option = key.partition(".")
     if not dot:
         default = settings().get(key)
-        return list(names_of_choices(key)) or (
+        return list(names_of_choices(key, before)) or (
             [] if default is None else [catalogue.typed_value(default)]
         )
     if option in catalogue.WORDS:
@@ -116,9 +122,20 @@ def settings() -> dict[str, object]:
     return {str(key): value for key, value in content.items() if key != "defaults"}
 
 
-def names_of_choices(group: str) -> Iterable[str]:
-    """Return the names of a group's choices."""
-    return catalogue.files_of(group, [CONFIGS]) if group in catalogue.ORDER else ()
+def names_of_choices(group: str, before: list[str]) -> Iterable[str]:
+    """Return the names of a group's choices, with those of ``--config-dir``."""
+    return catalogue.files_of(group, config_folders(before)) if group in catalogue.ORDER else ()
+
+
+def config_folders(before: list[str]) -> list[Path]:
+    """Return dlcourse's folder of configs and, if ``--config-dir`` is typed, the user's own."""
+    found = [CONFIGS]
+    for flag, following in pairwise([*before, ""]):
+        name, equals, value = flag.partition("=")
+        if name in CONFIG_DIR_FLAGS:
+            folder = value if equals else following
+            found[1:] = [Path(folder.strip("'\"")).expanduser()]
+    return found
 
 
 def options(group: str, before: list[str]) -> dict[str, object]:
@@ -129,7 +146,7 @@ def options(group: str, before: list[str]) -> dict[str, object]:
     )
     common = settings().get(group)
     found: dict[str, object] = dict(common) if isinstance(common, dict) else {}
-    files = catalogue.files_of(group, [CONFIGS])
+    files = catalogue.files_of(group, config_folders(before))
     for path in (files[name] for name in names if name in files):
         found |= catalogue.read_choice(path).options
     return found

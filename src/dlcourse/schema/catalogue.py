@@ -136,7 +136,10 @@ def read_choice(path: Path) -> Choice:
                 f"{key.removeprefix('override /')}={typed_value(v)}" for key, v in entry.items()
             ]
         elif entry != "_self_":
-            options |= read_choice(path.with_name(f"{entry}.yaml")).options
+            base = path.with_name(f"{entry}.yaml")
+            if not base.exists():  # a user's own choice that extends one of dlcourse's
+                base = CONFIGS / group / base.name
+            options |= read_choice(base).options
     own = content if "@package _global_" not in path.read_text() else content.pop(group, {})
     if own is not content:
         sets += [f"{key}={typed_value(value)}" for key, value in leaves(content, private=False)]
