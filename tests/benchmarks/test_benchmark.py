@@ -1,4 +1,4 @@
-"""The benchmark's own code, on a few made-up images: the ratios themselves are not asserted."""
+"""The code of the benchmarks, run on a few made-up images; no speed ratio is asserted."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ from dlcourse.timing import interleave
 from dlcourse.timing.training import initial_model
 from dlcourse.timing.worker import Worker
 
-COMPILED = ("dlcourse compiled", "dlcourse bf16 compiled")  # for which a compiler takes 10 seconds
+COMPILED = ("dlcourse compiled", "dlcourse bf16 compiled")  # compiling takes 10 seconds
 FEW = Options(device="cpu", steps=2, rounds=2, models=("mlp",), without=COMPILED)
 
 
@@ -40,7 +40,7 @@ def no_peers(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_a_net_by_hand_is_the_same_function_as_ours(name):
+def test_a_net_written_by_hand_computes_the_same_function_as_ours(name):
     workload = WORKLOADS[name]
     ours = initial_model(compose_workload(workload, FEW), load_images(workload, FEW))
     with torch.no_grad():
@@ -53,12 +53,12 @@ def test_a_net_by_hand_is_the_same_function_as_ours(name):
     assert count(net) == count(ours)
 
 
-def test_a_net_by_hand_with_other_parameters_is_refused():
+def test_a_net_written_by_hand_with_other_parameters_is_refused():
     with pytest.raises(ValueError, match="differ"):
         make_net("mlp", torch.nn.Sequential(*[torch.nn.Linear(5, 5), torch.nn.Linear(5, 5)]))
 
 
-def test_the_tutorials_batch_is_that_of_the_tensors():
+def test_a_batch_of_the_tutorial_loader_has_the_images_of_the_tensors():
     options = Options(device="cpu", steps=1)
     task = tutorial.Task(WORKLOADS["mlp"], options)
     batch, labels = next(iter(tutorial.loader(task)))
@@ -70,7 +70,7 @@ def test_the_tutorials_batch_is_that_of_the_tensors():
     assert abs(batch.mean()) < 1e-2
 
 
-def test_the_obvious_crop_shifts_and_mirrors_each_image_by_itself():
+def test_the_obvious_crop_shifts_and_mirrors_each_image_separately():
     images = torch.randn(6, 2, 8, 8)
     changed = obvious.crop_and_flip(images)
     padded = torch.nn.functional.pad(images, [4] * 4)
@@ -91,13 +91,13 @@ def test_the_obvious_crop_shifts_and_mirrors_each_image_by_itself():
     assert len(places) > 1
 
 
-def test_overhead_ends_with_the_same_weights_on_both_sides():
+def test_overhead_compares_loops_that_end_with_the_same_weights():
     (found,) = overhead.measure(FEW)
     assert found.count("| mlp |") == 2
     assert "to the last bit" in found
 
 
-def test_overhead_says_so_when_the_weights_differ(monkeypatch):
+def test_overhead_refuses_loops_that_end_with_different_weights(monkeypatch):
     original = overhead.ByHand.epoch
 
     def otherwise(self, number):
@@ -108,7 +108,7 @@ def test_overhead_says_so_when_the_weights_differ(monkeypatch):
         list(overhead.measure(FEW))
 
 
-def test_speed_has_a_row_for_everyone_and_says_who_is_missing(here, no_peers):
+def test_speed_has_a_row_for_each_implementation_and_names_the_missing_ones(here, no_peers):
     (found,) = speed.measure(FEW)
     for name in implementations.known().keys() - set(COMPILED):
         assert (f"| {name} |" in found) == (name not in ("Lightning", "Keras"))
@@ -116,7 +116,7 @@ def test_speed_has_a_row_for_everyone_and_says_who_is_missing(here, no_peers):
     assert "made-up images" in found
 
 
-def test_speed_goes_on_without_a_contender_that_fails(here, no_peers, monkeypatch):
+def test_speed_leaves_out_an_implementation_that_fails(here, no_peers, monkeypatch):
     def fail(self, number):
         raise RuntimeError("something\nbroke")
 
@@ -134,13 +134,13 @@ def test_speed_trains_on_augmented_images(here):
     assert "failed" not in found
 
 
-def test_no_case_begins_anything_when_the_time_is_over():
+def test_a_case_starts_nothing_after_its_time_is_over():
     late = Options(device="cpu", steps=1, rounds=1, models=("mlp",), until=0.0)
     (found,) = speed.measure(late)
     assert "The time was over" in found
 
 
-def test_a_profile_sees_every_phase_of_the_loop():
+def test_a_profile_has_every_phase_of_the_loop():
     shares, _ = profile.profile("mlp", FEW)
     assert sum(shares.values()) == pytest.approx(1, abs=0.01)
     unseen = {name for name, share in shares.items() if share <= 0}
@@ -148,7 +148,7 @@ def test_a_profile_sees_every_phase_of_the_loop():
     assert shares["forward"] + shares["backward"] + shares["update"] > 0.05
 
 
-def test_the_clocks_are_taken_away_again():
+def test_profiling_restores_the_functions_that_it_times():
     before = torch.autograd.backward
     profile.profile("mlp", FEW)
     assert torch.autograd.backward is before
@@ -160,7 +160,7 @@ def test_scaling_counts_images_for_every_size():
     assert "images |" in scaling.data_sizes("mlp", FEW)
 
 
-def test_memory_is_that_of_the_process_alone():
+def test_memory_is_measured_for_the_process_alone():
     small = memory.mebibytes(["-c", "pass"])
     large = memory.mebibytes(["-c", "x = b'1' * (100 << 20)"])
     assert 90 < float(large) - float(small) < 120
@@ -168,19 +168,19 @@ def test_memory_is_that_of_the_process_alone():
         memory.mebibytes(["-c", "1 / 0"])
 
 
-def test_a_program_that_fails_is_told():
+def test_a_program_that_fails_is_reported():
     run = process.runner("it", ["-c", "raise SystemExit('no such data')"])
     with pytest.raises(UserError, match="no such data"):
         run(1)
     assert process.runner("it", ["-c", "pass"])(1) > 0
 
 
-def test_cases_that_need_mnist_say_so():
+def test_cases_that_need_mnist_ask_for_data_root():
     for case in (process, memory):
         assert "type data.root=" in " ".join(case.measure(Options()))
 
 
-def test_a_seat_is_a_process_that_answers_and_ends():
+def test_a_worker_is_a_process_that_returns_results_and_ends():
     worker = Worker(NormalDist, 3.0, 1.0)
     worker.wait()
     seconds, density = worker.call("cdf", 3.0)
@@ -189,14 +189,14 @@ def test_a_seat_is_a_process_that_answers_and_ends():
     assert not worker.process.is_alive()
 
 
-def test_a_seat_tells_what_went_wrong_in_it():
+def test_a_worker_raises_the_error_of_its_process():
     worker = Worker(NormalDist, 3.0, -1.0)
     with pytest.raises(RuntimeError, match="sigma must be non-negative"):
         worker.wait()
     worker.close()
 
 
-def test_turns_change_who_begins_and_give_everyone_the_same_rounds():
+def test_interleaving_changes_the_first_timer_and_gives_all_the_same_rounds():
     called = []
     timers = {name: lambda n, name=name: called.append((n, name)) or n for name in "abc"}
     assert interleave.interleave(timers, 6) == {name: [1, 2, 3, 4, 5, 6] for name in "abc"}
@@ -205,12 +205,12 @@ def test_turns_change_who_begins_and_give_everyone_the_same_rounds():
     assert called[:3] != [(1, "a"), (1, "b"), (1, "c")]
 
 
-def test_figures_are_told_with_their_quartiles():
+def test_values_are_shown_as_median_and_quartiles():
     assert interleave.median_and_quartiles([1.0, 2.0, 3.0, 4.0, 5.0]) == "3.00 (2.00 to 4.00)"
     assert interleave.median_and_quartiles([7.0]) == "7.00 (7.00 to 7.00)"
 
 
-def test_a_document_gets_its_own_part_anew_and_keeps_all_else():
+def test_writing_a_part_keeps_the_rest_of_the_document():
     part = "<!-- measured: speed -->\nold\n<!-- end: speed -->"
     text = f"# Title\n\n## Speed\n\nBy hand.\n\n{part}\n\nEnd.\n"
     new = document.replace_part(text, "speed", "Speed", "| new |")
@@ -229,7 +229,7 @@ def test_a_document_gets_its_own_part_anew_and_keeps_all_else():
         "<!-- measured: speed --><!-- end: speed -->" * 2,
     ],
 )
-def test_a_document_with_broken_marks_is_left_alone(text, tmp_path):
+def test_a_document_with_broken_marks_is_not_changed(text, tmp_path):
     path = tmp_path / "document.md"
     path.write_text(text)
     with pytest.raises(UserError):
@@ -237,14 +237,14 @@ def test_a_document_with_broken_marks_is_left_alone(text, tmp_path):
     assert path.read_text() == text
 
 
-def test_a_document_that_cannot_be_written_is_told(tmp_path):
+def test_a_document_that_cannot_be_written_is_reported(tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
         document.write_part(tmp_path / "no/such.md", "speed", "Speed", "new")
 
 
-def test_the_command_prints_and_writes_what_it_found(command, tmp_path):
-    words = ["cases=overhead", "models=mlp", "data.root=", "steps=2", "rounds=1", "write=found.md"]
-    ended = command(*words, script="benchmarks/benchmark.py")
+def test_the_command_prints_and_writes_its_measurements(command, tmp_path):
+    overrides = ["cases=overhead", "models=mlp", "data.root=", "steps=2", "rounds=1"]
+    ended = command(*overrides, "write=found.md", script="benchmarks/benchmark.py")
     assert ended.returncode == 0, ended.stderr
     found = (tmp_path / "found.md").read_text()
     assert "`python benchmarks/benchmark.py cases=overhead models=mlp data.root=" in found
@@ -254,13 +254,13 @@ def test_the_command_prints_and_writes_what_it_found(command, tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="it would measure for minutes")
-def test_without_a_gpu_its_cases_are_refused(command):
+def test_gpu_cases_are_refused_without_a_gpu(command):
     ended = command("--gpu", script="benchmarks/benchmark.py")
     assert ended.returncode == 2
     assert "There is no GPU" in ended.stderr
 
 
-def test_cases_share_the_time_that_is_left_equally():
+def test_cases_share_the_remaining_time_equally():
     now = time.perf_counter()
     options = Options(until=now + 60)
     assert options.share(3).until - now == pytest.approx(20, abs=1)

@@ -1,4 +1,4 @@
-"""Training starts without waiting for what no step needs, and the script that tells is right."""
+"""The first step needs no heavy import, and the script that measures this works."""
 
 import importlib.util
 import sys
@@ -13,7 +13,7 @@ script = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(script)
 
 
-def test_the_first_step_is_taken_before_anything_heavy_is_imported(compose, data_root):
+def test_the_first_step_is_taken_before_any_heavy_import(compose, data_root):
     load_data(compose("data=digits"))  # with scikit-learn, where there is no cache
     found = script.watch([*script.RUN, f"data.root={data_root}"], to_the_end=False)
     assert found["heavy"] == []
@@ -24,7 +24,7 @@ def test_the_first_step_is_taken_before_anything_heavy_is_imported(compose, data
     assert times[0] > 0
 
 
-def test_a_heavy_module_that_is_imported_is_found(monkeypatch):
+def test_a_heavy_import_is_detected(monkeypatch):
     monkeypatch.setitem(sys.modules, "sympy", sys)
     clock = script.Clock(0.0, to_the_end=True)
     batches = clock.watch("ab", 2)
@@ -37,7 +37,7 @@ def test_a_heavy_module_that_is_imported_is_found(monkeypatch):
         list(script.Clock(0.0, to_the_end=False).watch("a", 1))
 
 
-def test_the_table_has_what_each_stage_took_and_when_it_ended():
+def test_the_table_has_the_duration_and_the_end_of_each_stage():
     def found(*ends):
         return {"marks": dict(zip(("Python", "torch", script.STEP), ends, strict=True))}
 
@@ -55,14 +55,14 @@ def test_the_table_has_what_each_stage_took_and_when_it_ended():
     assert lines[script.STEP][:2] == ["0.40", "1.50"]
 
 
-def test_packages_are_told_by_the_time_of_their_own_modules():
-    said = (
+def test_packages_are_sorted_by_the_import_time_of_their_own_modules():
+    output = (
         "import time: self [us] | cumulative | imported package\n"
         "import time:     20000 |      50000 |   torch.nn\n"
         "import time:     10000 |      70000 | torch\n"
         "import time:     40000 |      40000 | numpy\nepoch 1/1\n"
     )
-    first, second = (line.split() for line in script.slowest_packages(said))
+    first, second = (line.split() for line in script.slowest_packages(output))
     assert first == ["numpy", "0.04", "1", "modules"]
     assert second == ["torch", "0.03", "2", "modules"]
 

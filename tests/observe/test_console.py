@@ -49,11 +49,11 @@ def test_a_line_is_shortened_by_its_least_important_parts(width, shown):
         ("train/loss", "train loss 0.0458 accuracy 0.9874  val accuracy 0.9652 *"),
     ],
 )
-def test_the_monitored_metric_is_shown_with_one_of_the_training_part(monitor, shown):
+def test_the_monitored_metric_is_shown_with_a_training_metric(monitor, shown):
     assert line(100, monitor).endswith(shown)
 
 
-def test_a_run_without_validation_shows_its_training_part():
+def test_a_run_without_validation_shows_its_training_metrics():
     own = {"train/loss": 1.0, "train/rmse": 2.0}
     shown = epoch_line("epoch 1/2", own, "train/loss", best=False, width=80)
     assert shown == "epoch 1/2  train loss 1.0000 rmse 2.0000"
@@ -70,7 +70,7 @@ values = st.floats(allow_nan=True, allow_infinity=True)
     width=st.integers(10, 200),
     best=st.booleans(),
 )
-def test_no_line_is_as_wide_as_the_terminal(metrics, monitor, width, best):
+def test_every_line_is_narrower_than_the_terminal(metrics, monitor, width, best):
     metrics[monitor] = 0.5
     shown = epoch_line("epoch 7/9", metrics, monitor, best=best, width=width, more=["1,000 e/s"])
     assert cells(shown) < width
@@ -81,24 +81,24 @@ def test_no_line_is_as_wide_as_the_terminal(metrics, monitor, width, best):
 
 
 @given(values)
-def test_a_number_takes_about_six_columns(value):
+def test_a_number_takes_six_to_eight_columns(value):
     assert 6 <= len(number(value)) <= 8
     if 1e-4 < abs(value) < 1e5:
         assert float(number(value)) == pytest.approx(value, rel=0.5 if abs(value) < 1e-2 else 1e-2)
 
 
-def shown_by(tiny, tmp_path, monkeypatch, capsys, *words):
+def shown_by(tiny, tmp_path, monkeypatch, capsys, *overrides):
     """Run with the console; return the lines of the screen, and those in the log."""
-    said = []
-    monkeypatch.setattr(module.log, "info", lambda text, *args: said.append(text % args))
-    run(tiny("model=mlp", "observe=[console]", "stop=never", *words), tmp_path / "run")
-    return capsys.readouterr().out.splitlines(), said
+    logged = []
+    monkeypatch.setattr(module.log, "info", lambda text, *args: logged.append(text % args))
+    run(tiny("model=mlp", "observe=[console]", "stop=never", *overrides), tmp_path / "run")
+    return capsys.readouterr().out.splitlines(), logged
 
 
-def test_a_run_is_introduced_trained_line_by_line_and_summed_up(
+def test_a_run_prints_its_setup_a_line_per_epoch_and_its_result(
     tiny, tmp_path, monkeypatch, capsys
 ):
-    lines, said = shown_by(tiny, tmp_path, monkeypatch, capsys, "max_epochs=3")
+    lines, logged = shown_by(tiny, tmp_path, monkeypatch, capsys, "max_epochs=3")
     assert [line.split()[0] for line in lines] == [
         "model", "data", "optim", "device", "folder", *["epoch"] * 3, "best", "test"
     ]  # fmt: skip
@@ -106,12 +106,12 @@ def test_a_run_is_introduced_trained_line_by_line_and_summed_up(
     assert re.search(r": [\d,]+ train, [\d,]+ val, [\d,]+ test$", lines[1])
     assert re.search(r"^epoch 1/3  train loss \S+ accuracy \S+  val loss \S+ accuracy ", lines[5])
     assert re.search(r" \*  [\d,]+ examples/s  \d+ s left$", lines[5]), "the first is the best"
-    assert [line for line in said if line.startswith("epoch")] == lines[5:8]
+    assert [line for line in logged if line.startswith("epoch")] == lines[5:8]
 
 
-def test_folds_have_a_heading_each_and_one_introduction(tiny, tmp_path, monkeypatch, capsys):
-    words = ["max_epochs=1", "split=kfold", "split.folds=2"]
-    lines, _ = shown_by(tiny, tmp_path, monkeypatch, capsys, *words)
+def test_each_fold_has_a_heading_and_the_setup_is_printed_once(tiny, tmp_path, monkeypatch, capsys):
+    overrides = ["max_epochs=1", "split=kfold", "split.folds=2"]
+    lines, _ = shown_by(tiny, tmp_path, monkeypatch, capsys, *overrides)
     assert sum(line.startswith("model") for line in lines) == 1
     assert [line for line in lines if line.startswith("fold") and "(fold" in line] == [
         line for line in lines if re.match(r"fold\d \(fold \d/2\): \d+ train, \d+ val", line)
@@ -122,22 +122,22 @@ def test_folds_have_a_heading_each_and_one_introduction(tiny, tmp_path, monkeypa
 def test_many_short_epochs_print_few_lines_and_log_all(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(module, "EVERY_EPOCH_UP_TO", 5)
     monkeypatch.setattr(module, "PRINT_INTERVAL", 1000.0)
-    lines, said = shown_by(tiny, tmp_path, monkeypatch, capsys, "max_epochs=8")
+    lines, logged = shown_by(tiny, tmp_path, monkeypatch, capsys, "max_epochs=8")
     assert [line[:9] for line in lines if line.startswith("epoch")] == ["epoch 1/8", "epoch 8/8"]
-    assert sum(line.startswith("epoch") for line in said) == 8
+    assert sum(line.startswith("epoch") for line in logged) == 8
     assert any(line.startswith("best epoch") for line in lines)
 
 
-def test_an_early_stop_says_so(tiny, tmp_path, monkeypatch, capsys):
-    words = ["stop=patience", "stop.patience=1", "stop.min_delta=1", "max_epochs=9"]
-    lines, _ = shown_by(tiny, tmp_path, monkeypatch, capsys, *words)
+def test_early_stopping_is_printed_with_its_reason(tiny, tmp_path, monkeypatch, capsys):
+    overrides = ["stop=patience", "stop.patience=1", "stop.min_delta=1", "max_epochs=9"]
+    lines, _ = shown_by(tiny, tmp_path, monkeypatch, capsys, *overrides)
     assert [line for line in lines if line.startswith("stopped")] == [
         "stopped early: no improvement for 1 epoch"
     ]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0.2, "0 s"),
         (99.4, "99 s"),
@@ -147,8 +147,8 @@ def test_an_early_stop_says_so(tiny, tmp_path, monkeypatch, capsys):
         (7800, "2 h 10 min"),
     ],
 )
-def test_a_duration_is_short(seconds, said):
-    assert duration(seconds) == said
+def test_a_duration_is_printed_in_seconds_minutes_or_hours(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_long_work_is_reported_once_without_a_terminal(monkeypatch, capsys):
@@ -163,7 +163,7 @@ def test_long_work_is_reported_once_without_a_terminal(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_run_that_max_time_has_ended_says_so(tmp_path, capsys):
+def test_the_end_of_a_run_by_max_time_or_early_stopping_is_printed(tmp_path, capsys):
     from types import SimpleNamespace
 
     shown = module.Console(tmp_path)

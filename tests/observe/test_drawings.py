@@ -23,7 +23,7 @@ from dlcourse.observe.pictures import (
 
 
 def example_results(classes):
-    """Return what the metrics tell of outputs, better for later classes, and names."""
+    """Return the metrics of made-up outputs, better for later classes, and the class names."""
     generator = torch.Generator().manual_seed(0)
     targets = torch.arange(10 * classes) % classes
     outputs = torch.randn(10 * classes, classes, generator=generator)
@@ -62,7 +62,7 @@ def test_the_counts_are_written_into_the_matrix():
     assert len(draw_confusion([[1] * 30] * 30, [*map(str, range(30))]).axes[0].texts) == 0
 
 
-def test_a_class_without_examples_leaves_an_empty_row_and_no_curve():
+def test_a_class_without_examples_has_an_empty_row_and_no_curve():
     full, names = example_results(3)
     full["confusion"][1] = [0, 0, 0]
     full["average_precision"]["per_class"][1] = full["average_precision"]["curves"][1] = None
@@ -72,12 +72,12 @@ def test_a_class_without_examples_leaves_an_empty_row_and_no_curve():
 
 
 def labels(figure, names):
-    """Return the names that stand in a figure's legend."""
+    """Return the names in a figure's legend."""
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     return {name for name in names for text in texts if text.startswith(f"{name} ")}
 
 
-def test_every_curve_of_ten_classes_has_a_look_of_its_own():
+def test_the_curves_of_ten_classes_differ_in_colour_or_line_style():
     figure = draw_precision_recall(*example_results(10))
     curves = [line for line in figure.axes[0].lines if line.get_color() in COLOURS]
     assert len({(line.get_color(), line.get_linestyle()) for line in curves}) == 10
@@ -92,7 +92,7 @@ def test_the_area_below_a_drawn_curve_is_its_average_precision():
         assert np.sum(np.diff(recall) * precision[1:]) == pytest.approx(area, abs=1e-3)
 
 
-def test_of_many_classes_the_worst_curves_are_named_and_the_others_grey():
+def test_with_many_classes_the_worst_curves_are_named_and_the_others_are_grey():
     full, names = example_results(100)
     figure = draw_precision_recall(full, names)
     areas = full["average_precision"]["per_class"]
@@ -103,7 +103,7 @@ def test_of_many_classes_the_worst_curves_are_named_and_the_others_grey():
 
 
 @pytest.mark.parametrize("classes", [10, 100])
-def test_the_dots_of_a_class_are_its_figures_from_the_worst_to_the_best(classes):
+def test_the_dots_are_the_metrics_of_the_classes_from_worst_to_best(classes):
     full, names = example_results(classes)
     axes = draw_per_class(full, names).axes[0]
     order = np.argsort(full["per_class"]["f1"], kind="stable")

@@ -11,9 +11,9 @@ MOMENTS = ("make", "start", "watch", "in the batches", "epoch", "finish", "close
 
 
 class Failing(Observer):
-    """Raises at one moment, and counts the calls after it."""
+    """Raises at one moment and records all calls."""
 
-    __module__, __qualname__ = "dlcourse.observe.history", "History"  # as a config may call it
+    __module__, __qualname__ = "dlcourse.observe.history", "History"  # the name in a config
     moment = ""
 
     def __init__(self, folder):
@@ -49,7 +49,7 @@ class Failing(Observer):
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_an_observer_that_raises_costs_one_warning_and_not_the_result(
+def test_an_observer_that_raises_is_dropped_with_one_warning_and_the_run_ends(
     moment, tiny, tmp_path, caplog, monkeypatch
 ):
     from dlcourse.runs.run_folder import read_result
@@ -68,17 +68,17 @@ def test_an_observer_that_raises_costs_one_warning_and_not_the_result(
     assert ours["best"] == theirs["best"]
 
 
-def test_the_result_is_there_before_the_observers_have_their_last_turn(tiny, tmp_path, monkeypatch):
-    seen = []
+def test_the_result_is_written_before_the_observers_finish(tiny, tmp_path, monkeypatch):
+    written = []
     monkeypatch.setattr(
         "dlcourse.observe.history.History.finish",
-        lambda self, state, result: seen.append((tmp_path / "run/result.json").exists()),
+        lambda self, state, result: written.append((tmp_path / "run/result.json").exists()),
     )
     run(tiny("model=mlp", "observe=[history]", "max_epochs=1"), tmp_path / "run")
-    assert seen == [True]
+    assert written == [True]
 
 
-def test_an_observer_that_may_end_a_run_still_does(tiny, tmp_path):
+def test_an_observer_passed_to_run_may_end_the_run(tiny, tmp_path):
     class Pruner(Observer):
         def epoch(self, state):
             raise RuntimeError("hopeless")
@@ -97,7 +97,7 @@ def test_ctrl_c_in_an_observer_ends_the_run(tmp_path):
 
 
 def watched(follow, batches):
-    """Return what training gets of the batches through an observer that follows them like this."""
+    """Return a guarded observer that watches by ``follow``, and the batches that training gets."""
 
     class Own(Observer):
         def watch(self, batches, count):
@@ -108,7 +108,7 @@ def watched(follow, batches):
 
 
 def ahead(batches):
-    """Read two batches ahead, and raise before any was handed on."""
+    """Read two batches ahead, and raise before the first is yielded."""
     batches = iter(batches)
     next(batches), next(batches)
     raise ValueError("broken")
@@ -130,16 +130,16 @@ def closing(batches):
 
 
 @pytest.mark.parametrize("follow", [ahead, changed, few, closing, lambda b: None, lambda b: 3])
-def test_every_batch_arrives_once_and_unchanged(follow):
+def test_training_gets_every_batch_once_and_unchanged(follow):
     assert list(watched(follow, iter(range(5)))[1]) == [0, 1, 2, 3, 4]
 
 
-def test_batches_that_nobody_looks_at_take_no_detour():
+def test_batches_that_no_observer_changes_are_passed_on_directly():
     batches = range(5)
     assert watched(lambda batches: batches, batches)[1] is batches
 
 
-def test_data_that_cannot_be_read_are_not_the_observers_fault():
+def test_an_error_in_reading_data_is_raised_and_the_observer_is_kept():
     def broken():
         yield 0
         raise OSError("the file is gone")

@@ -1,4 +1,4 @@
-"""Observers show the measured values; a resumed run shows nothing twice."""
+"""Observers show the measured values; a resumed run records no epoch twice."""
 
 import json
 from types import SimpleNamespace
@@ -26,21 +26,21 @@ def events(folder):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Return the folder of a run that TensorBoard and the history have watched."""
+    """Return the folder of a finished run with the observers history and tensorboard."""
     from omegaconf import OmegaConf
 
     from dlcourse.schema.compose import compose_job, without_hydra
 
     folder = tmp_path_factory.mktemp("watched")
-    words = [f"data.root={folder}/data", "data.examples=60", "max_epochs=3", "model=mlp"]
+    overrides = [f"data.root={folder}/data", "data.examples=60", "max_epochs=3", "model=mlp"]
     cfg = OmegaConf.create(
-        without_hydra(compose_job([*words, "observe=[history,tensorboard]"], None))
+        without_hydra(compose_job([*overrides, "observe=[history,tensorboard]"], None))
     )
     run(cfg, folder / "run")
     return folder / "run"
 
 
-def test_the_curves_are_the_history(finished):
+def test_the_curves_in_tensorboard_equal_the_history(finished):
     reader = events(finished)
     lines = [json.loads(line) for line in (finished / "history.jsonl").read_text().splitlines()]
     for name in ("train/loss", "val/loss", "val/accuracy", "lr", "examples_per_second"):
@@ -49,7 +49,7 @@ def test_the_curves_are_the_history(finished):
         assert [event.value for event in curve] == pytest.approx([line[name] for line in lines])
 
 
-def test_the_test_figures_and_the_best_are_shown(finished):
+def test_the_test_metrics_and_the_best_value_are_in_tensorboard(finished):
     reader = events(finished)
     result = json.loads((finished / "result.json").read_text())
     (accuracy,) = reader.Scalars("test/accuracy")
@@ -58,7 +58,7 @@ def test_the_test_figures_and_the_best_are_shown(finished):
     assert reader.Scalars("best/val/accuracy")[0].value == pytest.approx(result["best"])
 
 
-def test_the_hparams_tab_has_the_options_and_the_best_figure(finished):
+def test_the_hparams_tab_has_the_options_and_the_best_value(finished):
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     metadata = events(finished).summary_metadata
@@ -82,7 +82,7 @@ def test_the_graph_and_the_confusion_matrix_are_drawn(finished):
     assert plot.width > 300
 
 
-def test_every_plot_has_a_name_that_no_curve_has_and_is_shown(tiny, tmp_path):
+def test_every_plot_is_in_tensorboard_under_a_name_that_no_curve_has(tiny, tmp_path):
     metrics = "metric=[accuracy,confusion,average_precision,calibration]"
     run(tiny("model=mlp", metrics, "observe=[tensorboard]", "max_epochs=1"), tmp_path / "run")
     tags = events(tmp_path / "run").Tags()
@@ -108,13 +108,13 @@ def test_a_model_that_cannot_be_traced_is_reported_and_training_continues(
 
 
 class At:
-    """A state after so many epochs."""
+    """A state after the given number of epochs."""
 
     def __init__(self, epochs):
         self.history = [Record(epoch, {"val/loss": epoch}) for epoch in range(1, epochs + 1)]
 
 
-def test_an_epoch_that_was_written_but_not_kept_does_not_stand_there_twice(tmp_path):
+def test_an_epoch_written_after_the_last_checkpoint_is_not_recorded_twice(tmp_path):
     first = History(tmp_path)
     first.start(At(0), None, None)
     for epochs in (1, 2, 3):
@@ -128,7 +128,7 @@ def test_an_epoch_that_was_written_but_not_kept_does_not_stand_there_twice(tmp_p
     assert lines == [1, 2, 3]
 
 
-def test_a_resumed_run_takes_the_place_of_the_epochs_it_repeats(tmp_path):
+def test_a_resumed_run_replaces_the_curves_of_repeated_epochs(tmp_path):
     for begin, end in ((0, 3), (2, 4)):
         board = TensorBoard(tmp_path)
         board.start(At(begin), None, None)
@@ -152,9 +152,9 @@ def test_a_terminal_shows_progress_in_one_line_that_disappears(tmp_path, data_ro
     from conftest import ROOT, TINY
 
     master, slave = pty.openpty()
-    words = [w for w in TINY if "observe" not in w]
+    overrides = [override for override in TINY if "observe" not in override]
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *words, "model=mlp", f"data.root={data_root}"],
+        [sys.executable, str(ROOT / "train.py"), *overrides, "model=mlp", f"data.root={data_root}"],
         cwd=tmp_path, stdout=slave, stderr=slave, stdin=slave,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "60"},
     )  # fmt: skip
@@ -173,10 +173,10 @@ def test_a_terminal_shows_progress_in_one_line_that_disappears(tmp_path, data_ro
     text = shown.decode().replace("\r\n", "\n")
     assert "\rimporting PyTorch  " in text
     assert "\x1b" not in text, "no control code but the return to the line's beginning"
-    stays = [line.rpartition("\r")[2] for line in text.strip().split("\n")]
-    assert [line[:9] for line in stays if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
-    assert all(len(line) < 60 for line in stays if line.startswith("epoch"))
-    assert "mlp_digits_adam" in stays[-1]
+    printed = [line.rpartition("\r")[2] for line in text.strip().split("\n")]
+    assert [line[:9] for line in printed if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
+    assert all(len(line) < 60 for line in printed if line.startswith("epoch"))
+    assert "mlp_digits_adam" in printed[-1]
 
 
 def test_the_live_line_is_a_bar_with_the_time_left(tmp_path, monkeypatch):
@@ -197,7 +197,7 @@ def test_the_live_line_is_a_bar_with_the_time_left(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("epochs", "label"), [(50, "epoch  3/50"), (9.9, "epoch  3/10")])
-def test_the_last_epoch_of_a_fraction_counts_as_one(epochs, label, tmp_path):
+def test_a_fractional_last_epoch_counts_as_one(epochs, label, tmp_path):
     console = Console(tmp_path)
     console.recipe = SimpleNamespace(max_epochs=epochs)
     assert console.label(3) == label

@@ -1,4 +1,4 @@
-"""The catalogue in docs/ is what the configs say."""
+"""The catalogue in docs/ agrees with the configs."""
 
 import importlib.util
 
@@ -20,7 +20,7 @@ def test_the_catalogue_is_up_to_date():
 
 
 @pytest.mark.parametrize("group", [*GROUPS, "experiment"])
-def test_every_choice_of_a_group_has_one_row_of_four_cells(group):
+def test_every_option_of_a_group_has_one_row_of_four_cells(group):
     section = TEXT.split(f"\n## {group}\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]
     names = [row.split("|")[1].strip("*` ") for row in rows]
@@ -28,12 +28,12 @@ def test_every_choice_of_a_group_has_one_row_of_four_cells(group):
     assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
 
 
-def test_the_words_of_models_are_there():
-    assert all(f"`{word}" in TEXT for word in ACTIVATION_NAMES)
+def test_the_catalogue_lists_every_activation():
+    assert all(f"`{name}" in TEXT for name in ACTIVATION_NAMES)
     assert "`leaky_relu[:<slope>]`" in TEXT
 
 
-def test_a_stale_catalogue_is_noticed_with_what_to_type(tmp_path, monkeypatch, capsys):
+def test_a_stale_catalogue_is_reported_with_the_command_to_type(tmp_path, monkeypatch, capsys):
     page = tmp_path / "catalogue.md"
     monkeypatch.setattr(script, "CATALOGUE", page)
     monkeypatch.setattr("sys.argv", ["catalogue.py", "--check"])
@@ -50,14 +50,14 @@ def test_a_stale_catalogue_is_noticed_with_what_to_type(tmp_path, monkeypatch, c
     assert page.read_text() == TEXT
 
 
-def test_the_script_starts_no_torch(command):
+def test_the_script_does_not_import_torch(command):
     ended = command("--check", script="scripts/catalogue.py", PYTHONPROFILEIMPORTTIME="1")
     imported = {line.split("|")[-1].strip() for line in ended.stderr.splitlines()}
     assert "omegaconf" in imported
     assert not imported & {"torch", "numpy"}
 
 
-def test_an_unknown_word_gets_one_message(command):
+def test_an_unknown_argument_gets_one_message(command):
     ended = command("--chek", script="scripts/catalogue.py")
     assert ended.returncode == 2
     assert "--chek" in ended.stderr

@@ -1,4 +1,4 @@
-"""The table of references says what is missing, what fails and what is too far off."""
+"""The table of references names what is missing, what fails and what deviates too much."""
 
 import importlib.util
 import sys
@@ -39,7 +39,7 @@ EXPECTED = {
 
 @pytest.fixture
 def table(monkeypatch):
-    """Return the rows of a group of poolings, put in the place of the real ones."""
+    """Replace the rows of the group pool with made-up ones, and return these."""
     rows = dict(TABLE)
     monkeypatch.setitem(sys.modules, "references.pool", SimpleNamespace(ROWS=rows))
     return rows
@@ -47,10 +47,10 @@ def table(monkeypatch):
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Return a function from words to the exit status and what is printed."""
+    """Return a function from arguments to the exit status and the printed text."""
 
-    def ran(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["deviations.py", *words])
+    def ran(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["deviations.py", *arguments])
         with pytest.raises(SystemExit) as end:
             script.main()
         return end.value.code, capsys.readouterr().out
@@ -58,13 +58,13 @@ def run(monkeypatch, capsys):
     return ran
 
 
-def test_every_row_is_measured_and_told_why_it_is_wrong(table, tmp_path):
+def test_every_row_is_measured_and_reports_its_problem(table, tmp_path):
     rows = script.measure("pool", tmp_path)
     assert {row.name: row.problem for row in rows} == EXPECTED
     assert [row.deviation for row in rows if row.name == "max"] == [1e-7]
 
 
-def test_a_name_without_a_row_and_a_module_that_is_not_there_are_told(table, tmp_path, monkeypatch):
+def test_a_missing_row_and_a_missing_module_are_reported(table, tmp_path, monkeypatch):
     del table["max"]
     assert ("max", "has no row") in [(r.name, r.problem) for r in script.measure("pool", tmp_path)]
     monkeypatch.setitem(sys.modules, "references.loss", None)
@@ -72,7 +72,7 @@ def test_a_name_without_a_row_and_a_module_that_is_not_there_are_told(table, tmp
     assert "tests/references/loss.py" in row.problem
 
 
-def test_the_exit_status_tells_whether_all_is_well(table, run):
+def test_the_exit_status_is_0_only_if_every_row_is_right(table, run):
     status, text = run("pool")
     assert status == 1
     assert "5 rows, 4 wrong" in text
@@ -113,15 +113,16 @@ def test_the_page_is_written_for_all_groups(table, run, monkeypatch, tmp_path):
     assert all(f"\n## {group}\n" in text for group in GROUPS)
 
 
-def test_a_wrong_word_gets_one_message(monkeypatch):
-    for words, named in ((["modle"], "did you mean model"), (["--markdown", "loss"], "whole page")):
-        monkeypatch.setattr("sys.argv", ["deviations.py", *words])
-        with pytest.raises(UserError, match=named):
+def test_an_invalid_argument_gets_one_message(monkeypatch):
+    messages = {("modle",): "did you mean model", ("--markdown", "loss"): "whole page"}
+    for arguments, message in messages.items():
+        monkeypatch.setattr("sys.argv", ["deviations.py", *arguments])
+        with pytest.raises(UserError, match=message):
             script.main()
 
 
 @pytest.mark.parametrize("name", ["catalogue", "deviations"])
-def test_each_of_these_scripts_explains_itself(name, monkeypatch, capsys):
+def test_each_script_prints_its_usage(name, monkeypatch, capsys):
     spec = importlib.util.spec_from_file_location(name, ROOT / f"scripts/{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -132,7 +133,7 @@ def test_each_of_these_scripts_explains_itself(name, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_written_page_has_every_name_of_the_catalogue(group):
+def test_the_references_page_has_every_name_of_the_catalogue(group):
     page = script.PAGE.read_text(encoding="utf-8")
     section = page.split(f"\n## {group}\n")[1].split("\n## ")[0]
     names = [line.split(" | ")[0].strip("| ") for line in section.splitlines()[3:] if line]

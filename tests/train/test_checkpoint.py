@@ -1,4 +1,4 @@
-"""A stopped run goes on to the same end, bit for bit; a damaged file is never taken for weights."""
+"""A stopped run resumes to the same weights, bit for bit; a damaged file is never loaded."""
 
 import random
 
@@ -35,12 +35,12 @@ class StopAfter(Observer):
 
 def history(state):
     return [
-        {name: figure for name, figure in record.metrics.items() if name not in TIMES}
+        {name: value for name, value in record.metrics.items() if name not in TIMES}
         for record in state.history
     ]
 
 
-def straight(cfg, folder):
+def uninterrupted(cfg, folder):
     state, fold, recipe = prepared(cfg)
     folder.mkdir()
     return fit(state, fold, recipe, [Checkpoint(folder)])
@@ -51,7 +51,7 @@ def interrupted(cfg, folder, epoch, restorer=restore):
     folder.mkdir()
     with pytest.raises(Stopped):
         fit(state, fold, recipe, [Checkpoint(folder), StopAfter(epoch)])
-    torch.manual_seed(random.randrange(1000))  # whatever another process would have drawn
+    torch.manual_seed(random.randrange(1000))  # another process has another random state
     state, fold, recipe = prepared(cfg)
     return fit(restorer(state, folder), fold, recipe, [Checkpoint(folder)])
 
@@ -62,9 +62,9 @@ def weights(state):
 
 @pytest.mark.parametrize("optim", sorted(set(options("optim")) - {"closed_form"}))
 @pytest.mark.parametrize("epoch", [1, 3])
-def test_a_stopped_run_ends_bitwise_like_one_that_was_not(optim, epoch, tiny, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_bit(optim, epoch, tiny, tmp_path):
     cfg = tiny(*STATEFUL, f"optim={optim}")
-    whole = straight(cfg, tmp_path / "whole")
+    whole = uninterrupted(cfg, tmp_path / "whole")
     parts = interrupted(cfg, tmp_path / "parts", epoch)
     assert same(whole.model, parts.model)
     assert history(whole) == history(parts)
@@ -77,16 +77,16 @@ def test_a_stopped_run_ends_bitwise_like_one_that_was_not(optim, epoch, tiny, tm
             assert torch.equal(a, b)
 
 
-def test_averaged_weights_go_on_as_if_nothing_had_happened(tiny, tmp_path):
+def test_averaged_weights_of_a_resumed_run_equal_those_of_an_uninterrupted_one(tiny, tmp_path):
     cfg = tiny(*STATEFUL, "average=ema", "average.decay=0.9")
-    whole = straight(cfg, tmp_path / "whole")
+    whole = uninterrupted(cfg, tmp_path / "whole")
     parts = interrupted(cfg, tmp_path / "parts", 2)
     assert same(whole.averaged, parts.averaged)
     assert not same(whole.averaged, whole.model)
     assert history(whole) == history(parts)
 
 
-def test_the_comparison_sees_a_lost_optimizer(tiny, tmp_path):
+def test_the_comparison_detects_a_lost_optimizer_state(tiny, tmp_path):
     def forgetful(state, folder):
         fresh = state.optimizer.state_dict()
         restore(state, folder)
@@ -94,20 +94,20 @@ def test_the_comparison_sees_a_lost_optimizer(tiny, tmp_path):
         return state
 
     cfg = tiny(*STATEFUL, "optim=momentum")
-    whole = straight(cfg, tmp_path / "whole")
+    whole = uninterrupted(cfg, tmp_path / "whole")
     assert not same(whole.model, interrupted(cfg, tmp_path / "parts", 2, forgetful).model)
 
 
-def test_the_comparison_sees_random_numbers_that_are_carried_over(tiny, tmp_path, monkeypatch):
+def test_the_comparison_detects_epochs_that_are_not_reseeded(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(fit_module, "reseed", lambda seed, epoch: None)
     cfg = tiny(*STATEFUL, "optim=momentum")
-    whole = straight(cfg, tmp_path / "whole")
+    whole = uninterrupted(cfg, tmp_path / "whole")
     assert not same(whole.model, interrupted(cfg, tmp_path / "parts", 2).model)
 
 
-def test_a_finished_state_enters_the_loop_and_leaves_it_unchanged(tiny, tmp_path):
+def test_training_does_not_change_a_finished_state(tiny, tmp_path):
     cfg = tiny(*STATEFUL)
-    whole = straight(cfg, tmp_path / "whole")
+    whole = uninterrupted(cfg, tmp_path / "whole")
     state, fold, recipe = prepared(cfg)
     again = fit(restore(state, tmp_path / "whole"), fold, recipe)
     assert same(whole.model, again.model)
@@ -139,13 +139,13 @@ def test_without_a_checkpoint_the_state_stays_fresh(tiny, tmp_path):
     assert state.history == []
 
 
-def test_any_flipped_bit_and_any_missing_end_is_noticed(tmp_path):
+def test_flipped_bits_and_truncated_files_are_detected(tmp_path):
     path = tmp_path / "some.pt"
     content = {"model": {"weight": torch.randn(2000)}, "history": [[1, {"val/loss": 0.5}]]}
     atomic_files.save_checked(path, content)
     whole = path.read_bytes()
     generator = random.Random(0)
-    noticed = unchanged = 0
+    detected = unchanged = 0
     for _ in range(150):
         damaged = bytearray(whole)
         damaged[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
@@ -153,12 +153,12 @@ def test_any_flipped_bit_and_any_missing_end_is_noticed(tmp_path):
         try:
             loaded = atomic_files.load_checked(path)
         except atomic_files.DamagedFileError:
-            noticed += 1
-        else:  # a bit that carries nothing, such as a date inside the archive
+            detected += 1
+        else:  # a bit without effect, such as one of a date inside the archive
             assert torch.equal(loaded["model"]["weight"], content["model"]["weight"])
             assert loaded["history"] == content["history"]
             unchanged += 1
-    assert noticed > 4 * unchanged
+    assert detected > 4 * unchanged
     for length in (0, 1, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(atomic_files.DamagedFileError):
@@ -192,15 +192,15 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch):
     assert not (tmp_path / "bomb.txt").exists()
 
 
-def test_a_damaged_checkpoint_is_named_with_what_to_do(tiny, tmp_path):
+def test_a_damaged_checkpoint_is_named_with_the_remedy(tiny, tmp_path):
     cfg = tiny("model=mlp")
-    straight(cfg, tmp_path / "run")
+    uninterrupted(cfg, tmp_path / "run")
     (tmp_path / "run/checkpoints/last.pt").write_bytes(b"nonsense")
     with pytest.raises(UserError, match=r"(?s)last\.pt.*delete the file"):
         restore(prepared(cfg)[0], tmp_path / "run")
 
 
 def test_a_checkpoint_of_another_model_is_refused(tiny, tmp_path):
-    straight(tiny("model=mlp"), tmp_path / "run")
+    uninterrupted(tiny("model=mlp"), tmp_path / "run")
     with pytest.raises(UserError, match="does not fit"):
         restore(prepared(tiny("model=linear"))[0], tmp_path / "run")

@@ -1,4 +1,4 @@
-"""Nothing that is not finite is ever saved or called a result; the last good epoch stays."""
+"""What is not finite is never saved, neither weights nor results; the last good epoch is kept."""
 
 import dataclasses
 import math
@@ -33,7 +33,7 @@ def finite(content):
 
 
 def spoil_the_last_gradient(state, fold, recipe, epoch=2):
-    """Let the gradient of an epoch's last backward pass hold a NaN."""
+    """Put NaN into the gradient of an epoch's last step; return the changed recipe."""
     last = range(0, len(fold.train), recipe.batch_size)[-1] // recipe.batch_size
     state.steps = 0
     update = recipe.average.update
@@ -65,7 +65,7 @@ def kept(folder):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         *([f"optim={name}"] for name in options("optim") if name != "closed_form"),
         ["average=ema"],
@@ -74,12 +74,12 @@ def kept(folder):
         ["clip=norm"],
         ["model.norm=batch"],
     ],
-    ids=lambda words: words[0],
+    ids=lambda overrides: overrides[0],
 )
-def test_a_gradient_that_is_not_finite_in_the_last_step_ends_the_run(words, tiny, tmp_path):
-    name = words[0].removeprefix("optim=")
-    cfg = tiny("model=mlp", "model.widths=[8]", "max_epochs=3", *words, *WHOLE.get(name, []))
-    if words == ["max_epochs=1.5"]:  # half of the second epoch's three steps is its second
+def test_a_gradient_that_is_not_finite_in_the_last_step_ends_the_run(overrides, tiny, tmp_path):
+    name = overrides[0].removeprefix("optim=")
+    cfg = tiny("model=mlp", "model.widths=[8]", "max_epochs=3", *overrides, *WHOLE.get(name, []))
+    if overrides == ["max_epochs=1.5"]:  # one step an epoch: half an epoch has the last step
         cfg.batch_size = "full"
     with pytest.raises(DivergedError, match=r"(?s)epoch 2.*finite.*checkpoint of epoch 1 is kept"):
         trained(cfg, tmp_path / "run")
@@ -89,7 +89,7 @@ def test_a_gradient_that_is_not_finite_in_the_last_step_ends_the_run(words, tiny
     assert saved["best.pt"]["epoch"] == 1
 
 
-def test_without_the_look_the_last_checkpoint_would_be_lost(tiny, tmp_path, monkeypatch):
+def test_without_the_check_the_checkpoints_are_not_finite(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(fit_module, "refuse_divergence", lambda *_: None)
     monkeypatch.setattr(fit_module, "refuse_infinite_loss", lambda *_: None)
     trained(tiny("model=mlp", "max_epochs=2"), tmp_path / "run")
@@ -97,7 +97,7 @@ def test_without_the_look_the_last_checkpoint_would_be_lost(tiny, tmp_path, monk
 
 
 @pytest.mark.parametrize("where", ["weights", "statistics", "optimizer", "average"])
-def test_every_part_of_a_state_is_looked_at(where, tiny):
+def test_every_part_of_a_state_is_checked(where, tiny):
     cfg = tiny("model=mlp", "model.norm=batch", "optim=adam", "average=ema", "max_epochs=2")
     state, fold, recipe = prepared(cfg)
 
@@ -155,7 +155,7 @@ def test_a_tensor_is_named_exactly_if_one_of_its_numbers_is_not_finite(first, se
     assert not_finite(tensors | {"whole": torch.tensor([1])}) == expected
 
 
-def test_a_mask_that_is_infinite_by_design_may_stay(tiny, tmp_path):
+def test_a_mask_that_is_infinite_by_design_is_allowed(tiny, tmp_path):
     state, fold, recipe = prepared(tiny("model=mlp"))
     state.model.register_buffer("mask", torch.full((2, 2), -math.inf).triu(1).nan_to_num(0.0))
     state.model.mask[0, 1] = -math.inf
@@ -166,7 +166,7 @@ def test_a_mask_that_is_infinite_by_design_may_stay(tiny, tmp_path):
     assert len(state.history) == 2
 
 
-def test_initial_weights_and_restored_ones_that_are_not_finite_are_refused(tiny, tmp_path):
+def test_initial_and_restored_weights_that_are_not_finite_are_refused(tiny, tmp_path):
     cfg = tiny("model=mlp")
     state, fold, recipe = prepared(cfg)
     (tmp_path / "run").mkdir()
@@ -192,7 +192,7 @@ def scaled(state):
     next(state.model.parameters()).register_hook(lambda gradient: gradient * math.inf)
 
 
-def test_a_run_whose_every_step_was_skipped_is_no_result(tiny):
+def test_a_run_whose_steps_were_all_skipped_has_diverged(tiny):
     """The loss scaler skips what overflows, on the CPU as on a GPU."""
     state, fold, recipe = prepared(tiny("model=mlp", "optim=rmsprop"))
     scaled(state)
@@ -233,13 +233,13 @@ class Network(nn.Module):
         return y + 0 * torch.sqrt((self.layer.weight * 0).sum()) if due else y
 
 
-def test_a_command_that_diverges_leaves_no_result_and_says_what_resuming_would_do(here, tmp_path):
+def test_a_diverged_command_writes_no_result_and_its_run_is_not_resumed(here, tmp_path):
     folder = tmp_path / "own/model"
     folder.mkdir(parents=True)
     text = f"_target_: {__name__}.Network\n_partial_: true\nat: 6\n"
     (folder / "own.yaml").write_text(text)
-    words = ["--config-dir", "own", "model=own", "data.examples=60", "batch_size=16", "runtime=cpu"]
-    ended = here(*words, "max_epochs=4", "hydra.run.dir=run")
+    overrides = ["model=own", "data.examples=60", "batch_size=16", "max_epochs=4", "runtime=cpu"]
+    ended = here("--config-dir", "own", *overrides, "hydra.run.dir=run")
     assert ended.returncode == 1
     assert "Training diverged in epoch 2" in ended.stderr
     assert "Results are in" not in ended.stdout
@@ -255,9 +255,10 @@ def test_a_command_that_diverges_leaves_no_result_and_says_what_resuming_would_d
     assert finite(kept(tmp_path / "run"))
 
 
-def test_where_only_the_validation_loss_overflows_the_epochs_before_are_recorded(here, tmp_path):
-    words = ["data=sine", "model=polynomial", "optim=gd", "optim.lr=1000", "batch_size=full"]
-    ended = here(*words, "max_epochs=9", "runtime=cpu", "observe=[history]", "hydra.run.dir=run")
+def test_epochs_before_an_overflow_of_the_validation_loss_are_recorded(here, tmp_path):
+    overrides = ["data=sine", "model=polynomial", "optim=gd", "optim.lr=1000", "batch_size=full"]
+    overrides += ["max_epochs=9", "runtime=cpu", "observe=[history]"]
+    ended = here(*overrides, "hydra.run.dir=run")
     assert ended.returncode == 1
     assert "at a learning rate of 1000: val/loss is inf" in ended.stderr  # before the train loss
     record = run_folder.read_json(tmp_path / "run/result.json", "")
@@ -266,10 +267,10 @@ def test_where_only_the_validation_loss_overflows_the_epochs_before_are_recorded
     assert run_folder.read_result(tmp_path / "run") is None
 
 
-def test_a_sweep_names_a_job_that_diverges_and_runs_the_others(here, tmp_path):
-    words = ["-m", "model=linear", "loss=mse", "optim=sgd", "optim.lr=0.01,900", "max_epochs=9"]
+def test_a_sweep_reports_a_diverged_job_and_runs_the_others(here, tmp_path):
+    overrides = ["-m", "model=linear", "loss=mse", "optim=sgd", "optim.lr=0.01,900", "max_epochs=9"]
     small = ["data.examples=60", "runtime=cpu", "observe=[]", "hydra.sweep.dir=sweep"]
-    ended = here(*words, *small)
+    ended = here(*overrides, *small)
     assert ended.returncode == 1
     assert "Training diverged in epoch" in ended.stdout + ended.stderr
     failure = run_folder.read_json(tmp_path / "sweep/lr-900/failure.json", "")

@@ -1,4 +1,4 @@
-"""The loop does what a loop written by hand does, to the last bit."""
+"""The training loop equals a loop written by hand, to the last bit."""
 
 import dataclasses
 
@@ -16,12 +16,12 @@ from dlcourse.train.rng import epoch_order, reseed
 
 
 def by_hand(model, fold, cfg, *, decay=0.0):
-    """Train with momentum in the plainest way; return the figures of every epoch."""
+    """Train with momentum in a plain loop; return the loss and the accuracy of every epoch."""
     optimizer = torch.optim.SGD(
         model.parameters(), lr=cfg.optim.lr, momentum=0.9, weight_decay=decay, fused=True
     )
     mean, scale = fold.standardize.mean, fold.standardize.scale
-    figures = []
+    expected_metrics = []
     for epoch in range(cfg.max_epochs):
         reseed(cfg.seed, epoch)
         order = epoch_order(len(fold.train), cfg.seed, epoch)
@@ -38,8 +38,8 @@ def by_hand(model, fold, cfg, *, decay=0.0):
             optimizer.step()
             total += loss.item() * len(index)
             hits += (outputs.argmax(1) == targets).sum().item()
-        figures.append((total / len(order), hits / len(order)))
-    return figures
+        expected_metrics.append((total / len(order), hits / len(order)))
+    return expected_metrics
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet"])
@@ -48,14 +48,14 @@ def test_the_loop_equals_a_loop_by_hand_to_the_last_bit(model, tiny):
     state, fold, recipe = prepared(cfg)
     other = prepared(cfg)[0].model
     fit(state, fold, recipe)
-    figures = by_hand(other, fold, cfg)
+    expected_metrics = by_hand(other, fold, cfg)
     assert same(state.model, other)
-    for record, (loss, accuracy) in zip(state.history, figures, strict=True):
+    for record, (loss, accuracy) in zip(state.history, expected_metrics, strict=True):
         assert record.metrics["train/loss"] == pytest.approx(loss, rel=1e-6)
         assert record.metrics["train/accuracy"] == pytest.approx(accuracy)
 
 
-def test_the_comparison_sees_another_seed_and_a_weight_decay(tiny):
+def test_the_comparison_detects_another_seed_and_a_weight_decay(tiny):
     cfg = tiny("model=mlp", "optim=momentum")
     state, fold, recipe = prepared(cfg)
     fit(state, fold, recipe)
@@ -67,28 +67,28 @@ def test_the_comparison_sees_another_seed_and_a_weight_decay(tiny):
     assert not same(state.model, reseeded)
 
 
-def test_without_penalties_and_with_zero_strength_training_is_the_same(tiny):
+def test_penalties_of_zero_strength_do_not_change_the_training(tiny):
     ends = []
-    for words in (
+    for overrides in (
         [],
         ["regularizer=[l1,l2]", "regularizer.l1.strength=0", "regularizer.l2.strength=0"],
     ):
-        state, fold, recipe = prepared(tiny("model=mlp", *words))
+        state, fold, recipe = prepared(tiny("model=mlp", *overrides))
         fit(state, fold, recipe)
         ends.append(state.model)
     assert same(*ends)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [["regularizer=[l2]", "regularizer.l2.strength=0.1"], ["clip=norm", "clip.max_norm=0.01"],
      ["augment=[noise]"], ["schedule=linear"], ["loss.label_smoothing=0.2"], ["init=he_normal"],
      ["optim.weight_decay=0.1"], ["runtime.precision=bf16"], ["model.dropout=0.5"]],
-    ids=lambda words: words[0],
+    ids=lambda overrides: overrides[0],
 )  # fmt: skip
-def test_every_option_changes_the_training(words, tiny):
+def test_every_option_changes_the_training(overrides, tiny):
     ends = []
-    for more in ([], words):
+    for more in ([], overrides):
         state, fold, recipe = prepared(
             tiny("model=mlp", "optim=adamw", "optim.weight_decay=0", *more)
         )
@@ -97,20 +97,20 @@ def test_every_option_changes_the_training(words, tiny):
     assert not same(*ends)
 
 
-def test_l2_and_weight_decay_are_the_same_for_plain_descent(tiny):
+def test_l2_and_weight_decay_are_equal_for_sgd(tiny):
     ends = []
-    for words in (
+    for overrides in (
         ["regularizer=[l2]", "regularizer.l2.strength=0.01"],
         ["optim.weight_decay=0.01"],
     ):
-        state, fold, recipe = prepared(tiny("model=mlp", "optim=sgd", *words))
+        state, fold, recipe = prepared(tiny("model=mlp", "optim=sgd", *overrides))
         fit(state, fold, recipe)
         ends.append(state.model)
     for a, b in zip(*(model.parameters() for model in ends), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_full_batch_descent_takes_one_step_an_epoch(tiny):
+def test_full_batch_gradient_descent_takes_one_step_per_epoch(tiny):
     cfg = tiny("model=linear", "optim=gd", "max_epochs=1", "init=zeros", "batch_size=full")
     state, fold, recipe = prepared(cfg)
     assert recipe.batch_size == len(fold.train)
@@ -121,7 +121,7 @@ def test_full_batch_descent_takes_one_step_an_epoch(tiny):
     torch.testing.assert_close(state.model.output.weight, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_zero_weights_leave_the_hidden_units_identical(tiny):
+def test_hidden_units_that_start_at_zero_stay_identical(tiny):
     state, fold, recipe = prepared(tiny("model=mlp", "init=zeros", "model.activation=sigmoid"))
     fit(state, fold, recipe)
     hidden = state.model.hidden[0].weight
@@ -129,7 +129,7 @@ def test_zero_weights_leave_the_hidden_units_identical(tiny):
     assert torch.equal(hidden, hidden[:1].expand_as(hidden))
 
 
-def test_the_learning_rate_of_every_epoch_is_the_schedules(tiny):
+def test_the_learning_rate_follows_the_schedule(tiny):
     cfg = tiny("model=mlp", "schedule=step", "schedule.step_size=1", "max_epochs=3")
     state, fold, recipe = prepared(cfg)
     fit(state, fold, recipe)
@@ -137,7 +137,7 @@ def test_the_learning_rate_of_every_epoch_is_the_schedules(tiny):
     assert rates == pytest.approx([0.001, 0.0005, 0.00025])
 
 
-def test_patience_ends_training_and_never_does_not(tiny):
+def test_stop_patience_ends_training_early_and_stop_never_does_not(tiny):
     for stop, epochs in (("patience", 2), ("never", 8)):
         cfg = tiny("model=mlp", f"stop={stop}", "max_epochs=8", "optim.lr=1e-9")
         if stop == "patience":
@@ -161,7 +161,7 @@ def test_evaluation_draws_no_random_numbers_and_changes_nothing(tiny):
     assert torch.equal(fold.val.inputs, inputs)
 
 
-def test_evaluation_leaves_float_inputs_alone(compose):
+def test_evaluation_does_not_change_float_inputs(compose):
     cfg = compose("data=moons", "data.train_examples=50", "max_epochs=1", "runtime=cpu")
     state, fold, recipe = prepared(cfg)
     inputs = fold.val.inputs.clone()
@@ -169,7 +169,7 @@ def test_evaluation_leaves_float_inputs_alone(compose):
     assert torch.equal(fold.val.inputs, inputs)
 
 
-def test_without_validation_there_are_no_validation_figures(tiny):
+def test_a_run_without_validation_has_no_validation_metrics(tiny):
     state, fold, recipe = prepared(tiny("model=mlp"))
     fit(
         state,
@@ -179,7 +179,7 @@ def test_without_validation_there_are_no_validation_figures(tiny):
     assert not [name for name in state.history[-1].metrics if name.startswith("val/")]
 
 
-def test_a_loss_that_is_no_number_ends_training_with_advice(tiny):
+def test_a_loss_that_is_not_finite_ends_training_with_advice(tiny):
     cfg = tiny("model=mlp", "loss=mse", "optim=sgd", "optim.lr=900", "max_epochs=20")
     state, fold, recipe = prepared(cfg)
     with pytest.raises(DivergedError, match=r"optim\.lr=90"):
@@ -188,27 +188,27 @@ def test_a_loss_that_is_no_number_ends_training_with_advice(tiny):
 
 
 def test_observers_see_every_batch_and_epoch_in_order(tiny):
-    seen = []
+    calls = []
 
     class Watcher(Observer):
         def start(self, state, recipe, fold):
-            seen.append("start")
+            calls.append("start")
 
         def watch(self, batches, count):
             for batch in batches:
-                seen.append("batch")
+                calls.append("batch")
                 yield batch
-            seen.append(count)
+            calls.append(count)
 
         def epoch(self, state):
-            seen.append(len(state.history))
+            calls.append(len(state.history))
 
     state, fold, recipe = prepared(tiny("model=mlp", "max_epochs=2"))
     fit(state, fold, recipe, [Watcher()])
-    assert seen == ["start", *["batch"] * 3, 3, 1, *["batch"] * 3, 3, 2]
+    assert calls == ["start", *["batch"] * 3, 3, 1, *["batch"] * 3, 3, 2]
 
 
-def test_watching_changes_nothing(tiny):
+def test_an_observer_does_not_change_the_training(tiny):
     ends = []
     for observers in ([], [Observer.__new__(type("Idle", (Observer,), {}))]):
         state, fold, recipe = prepared(tiny("model=mlp"))
@@ -228,24 +228,24 @@ def test_watching_changes_nothing(tiny):
         (5, 9, [5]),
     ],
 )
-def test_batches_cover_the_order_and_none_is_left_with_a_single_example(examples, batch, sizes):
+def test_batches_cover_the_order_and_one_last_example_joins_another_batch(examples, batch, sizes):
     order = torch.randperm(examples)
     pieces = into_batches(order, batch)
     assert [len(piece) for piece in pieces] == sizes
     assert torch.equal(torch.cat(pieces), order)
 
 
-def test_every_epoch_has_an_order_of_its_own_that_follows_from_the_seed():
+def test_every_epoch_has_its_own_order_determined_by_the_seed():
     assert torch.equal(epoch_order(50, 0, 3), epoch_order(50, 0, 3))
     assert not torch.equal(epoch_order(50, 0, 3), epoch_order(50, 0, 4))
     assert not torch.equal(epoch_order(50, 0, 3), epoch_order(50, 1, 3))
     assert torch.equal(epoch_order(50, 0, 3).sort().values, torch.arange(50))
 
 
-def test_validation_and_test_losses_are_plain_whatever_training_minimises(tiny, tmp_path):
-    words = ["model=mlp", "max_epochs=1", "observe=[]", "optim=sgd", "optim.lr=1e-300"]
+def test_validation_and_test_losses_exclude_smoothing_penalties_and_augmentation(tiny, tmp_path):
+    overrides = ["model=mlp", "max_epochs=1", "observe=[]", "optim=sgd", "optim.lr=1e-300"]
     losses = [
-        run_result(tiny(*words, *more), tmp_path / str(number))
+        run_result(tiny(*overrides, *more), tmp_path / str(number))
         for number, more in enumerate(
             ([], ["loss.label_smoothing=0.5"], ["regularizer=[l2]"], ["augment=[mixup]"])
         )

@@ -1,4 +1,4 @@
-"""A run that is killed within an epoch resumes there, and ends to the same last bit."""
+"""A run that is killed within an epoch resumes there, and its weights are equal bit for bit."""
 
 import dataclasses
 import random
@@ -25,7 +25,7 @@ class Killed(Exception):
 
 
 class KilledAfter(Checkpoint):
-    """Ends the process, so to speak, right after one of its checkpoints within an epoch."""
+    """Raises after a given number of checkpoints within an epoch, as if the run was killed."""
 
     def __init__(self, folder, every, number):
         super().__init__(folder, every)
@@ -48,7 +48,7 @@ def interrupted(cfg, folder, number, interval=2):
     keeper = KilledAfter(folder, Every(interval), number)
     with pytest.raises(Killed):
         fit(state, fold, recipe, [keeper])
-    torch.manual_seed(random.randrange(1000))  # whatever another process would have drawn
+    torch.manual_seed(random.randrange(1000))  # another process has another random state
     np.random.seed(1)
     random.seed(1)
     state, fold, recipe = prepared(cfg)
@@ -68,18 +68,19 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("words", CASES, ids=lambda words: words[0])
-def test_a_run_that_is_killed_within_an_epoch_ends_to_the_same_last_bit(words, tiny, tmp_path):
-    base = [word for word in BASE if not (words[0] == "model=lenet" and "model" in word)]
-    cfg = tiny(*base, *words)
-    straight = whole(cfg)
+@pytest.mark.parametrize("overrides", CASES, ids=lambda overrides: overrides[0])
+def test_a_run_killed_within_an_epoch_resumes_to_the_same_last_bit(overrides, tiny, tmp_path):
+    lenet = overrides[0] == "model=lenet"
+    base = [override for override in BASE if not (lenet and "model" in override)]
+    cfg = tiny(*base, *overrides)
+    uninterrupted = whole(cfg)
     parts = interrupted(cfg, tmp_path / "run", 4)  # in the second epoch
-    assert same(straight.model, parts.model)
-    assert same(straight.averaged, parts.averaged)
-    assert measured(straight) == measured(parts)
+    assert same(uninterrupted.model, parts.model)
+    assert same(uninterrupted.averaged, parts.averaged)
+    assert measured(uninterrupted) == measured(parts)
 
 
-def test_images_that_stay_in_their_files_are_resumed_within_an_epoch(compose, tmp_path):
+def test_a_run_on_streamed_images_resumes_within_an_epoch(compose, tmp_path):
     generator = np.random.default_rng(0)
     for name in ("a", "b"):
         (tmp_path / "images" / name).mkdir(parents=True)
@@ -91,18 +92,18 @@ def test_images_that_stay_in_their_files_are_resumed_within_an_epoch(compose, tm
         "data.workers=0", "data.size=8", "model=mlp", "model.dropout=0.3", "max_epochs=2",
         "batch_size=4", "runtime=cpu",
     )  # fmt: skip
-    straight = whole(cfg)
+    uninterrupted = whole(cfg)
     parts = interrupted(cfg, tmp_path / "run", 1)
-    assert same(straight.model, parts.model)
-    assert measured(straight) == measured(parts)
+    assert same(uninterrupted.model, parts.model)
+    assert measured(uninterrupted) == measured(parts)
 
 
-def test_the_comparison_sees_random_numbers_and_sums_that_are_lost(tiny, tmp_path, monkeypatch):
+def test_the_comparison_detects_lost_random_states_and_lost_sums(tiny, tmp_path, monkeypatch):
     cfg = tiny(*BASE)
-    straight = whole(cfg)
+    uninterrupted = whole(cfg)
     with monkeypatch.context() as patch:
         patch.setattr(fit_module, "restore_rng_states", lambda found: None)
-        assert not same(straight.model, interrupted(cfg, tmp_path / "draws", 1).model)
+        assert not same(uninterrupted.model, interrupted(cfg, tmp_path / "draws", 1).model)
     with monkeypatch.context() as patch:
         restored = Meter.load_state_dict
 
@@ -111,18 +112,18 @@ def test_the_comparison_sees_random_numbers_and_sums_that_are_lost(tiny, tmp_pat
 
         patch.setattr(Meter, "load_state_dict", forgetful)
         parts = interrupted(cfg, tmp_path / "sums", 1)
-    assert same(straight.model, parts.model)
-    assert measured(straight) != measured(parts)
+    assert same(uninterrupted.model, parts.model)
+    assert measured(uninterrupted) != measured(parts)
 
 
-def test_checkpoints_within_an_epoch_change_nothing(tiny, tmp_path):
+def test_checkpoints_within_an_epoch_do_not_change_the_training(tiny, tmp_path):
     cfg = tiny(*BASE, "optim=adam")
     state, fold, recipe = prepared(cfg)
     keeper = Checkpoint(tmp_path, Every(1))
     fit(state, fold, recipe, [keeper])
-    straight = whole(cfg)
-    assert same(straight.model, state.model)
-    assert measured(straight) == measured(state)
+    uninterrupted = whole(cfg)
+    assert same(uninterrupted.model, state.model)
+    assert measured(uninterrupted) == measured(state)
     assert state.midway is None
 
 
@@ -142,7 +143,7 @@ def test_a_checkpoint_is_due_after_steps_or_seconds(monkeypatch):
 
 
 class Clock:
-    """Time that passes by one second at every look."""
+    """A clock that advances by one second at every reading."""
 
     def __init__(self, monkeypatch):
         self.now = 0.0
@@ -160,7 +161,7 @@ def timed(cfg, seconds, monkeypatch, state=None):
     return fit(state or fresh, fold, recipe), recipe
 
 
-def test_time_ends_a_run_within_an_epoch_that_is_dropped(tiny, monkeypatch):
+def test_max_time_ends_a_run_within_an_epoch_and_drops_this_epoch(tiny, monkeypatch):
     cfg = tiny(*BASE, "max_epochs=50")
     state, recipe = timed(cfg, 35.0, monkeypatch)
     assert ended_by(state, recipe) == "max_time"
@@ -168,7 +169,7 @@ def test_time_ends_a_run_within_an_epoch_that_is_dropped(tiny, monkeypatch):
     assert not any("share_of_epoch" in record.metrics for record in state.history)
     done = len(state.history)
     assert state.seconds <= 35.0
-    state, recipe = timed(cfg, 35.0, monkeypatch, state)  # nothing is left
+    state, recipe = timed(cfg, 35.0, monkeypatch, state)  # no time is left
     assert len(state.history) == done
     state, recipe = timed(cfg, 70.0, monkeypatch, state)
     assert len(state.history) > done
@@ -176,7 +177,7 @@ def test_time_ends_a_run_within_an_epoch_that_is_dropped(tiny, monkeypatch):
     assert measured(timed(cfg, 35.0, monkeypatch)[0])[:2] == whole_run[:2]
 
 
-def test_of_a_first_epoch_that_the_time_ends_the_part_counts(tiny, monkeypatch):
+def test_a_first_epoch_that_max_time_cuts_is_kept_as_a_fraction(tiny, monkeypatch):
     state, recipe = timed(tiny(*BASE), 3.0, monkeypatch)
     (record,) = state.history
     assert 0 < record.metrics["share_of_epoch"] < 1
@@ -184,7 +185,7 @@ def test_of_a_first_epoch_that_the_time_ends_the_part_counts(tiny, monkeypatch):
     assert ended_by(state, recipe) == "max_time"
 
 
-def test_other_ends_have_their_own_names(tiny):
+def test_ended_by_names_max_epochs_and_early_stopping(tiny):
     state, fold, recipe = prepared(tiny("model=mlp"))
     fit(state, fold, recipe)
     assert ended_by(state, recipe) == "max_epochs"
