@@ -26,9 +26,8 @@ FEW = Options(device="cpu", steps=2, rounds=2, models=("mlp",), without=COMPILED
 @pytest.fixture
 def here(monkeypatch):
     monkeypatch.setattr("dlcourse.timing.worker.Worker", SameProcess)
-    monkeypatch.setattr(
-        "dlcourse.engine.autotune.MIN_EXAMPLES", 1e9
-    )  # no trial of seconds before a step or two
+    # runtime=auto measures nothing before the few steps
+    monkeypatch.setattr("dlcourse.engine.autotune.MIN_EXAMPLES", 1e9)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Augmentations against torchvision's functions, which take one image at a time."""
+"""Augmentations compared with torchvision's functions, which take one image at a time."""
 
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
@@ -33,15 +33,15 @@ def images(side: int = 32) -> Tensor:
 
 def augment(
     compose: Callable,
-    words: list[str],
+    overrides: list[str],
     inputs: Tensor,
     targets: Tensor | None = None,
     epoch: int = 0,
     mean: Tensor | float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Carry out the augmentations that are chosen, after a fixed seed."""
+    """Apply the augmentations of a config, after a fixed seed."""
     torch.manual_seed(5)
-    for node in compose(*words).augment.values():
+    for node in compose(*overrides).augment.values():
         function = with_keywords(build(node), SimpleNamespace(classes=range(COUNT)), 0, mean)
         inputs, targets = function(inputs, targets, torch.arange(len(inputs)), torch.tensor(epoch))
     return inputs, targets
@@ -52,14 +52,16 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
     return (ours.float() - theirs.float()).abs().max().item()
 
 
-def from_the_nearest(compose: Callable, words: list[str], candidates: Iterable[Tensor]) -> float:
-    """Return how far any draw is from the nearest of all results that torchvision can have.
+def from_the_nearest(
+    compose: Callable, overrides: list[str], candidates: Iterable[Tensor]
+) -> float:
+    """Return the largest distance of an output from the nearest result that torchvision can give.
 
     candidates: the first is the image itself.
     """
     all_of_them = torch.stack(list(candidates)).short()
     one = all_of_them[0].byte()
-    outputs, _ = augment(compose, words, one.expand(COUNT, *one.shape))
+    outputs, _ = augment(compose, overrides, one.expand(COUNT, *one.shape))
     return max(
         (all_of_them - ours.short()).abs().flatten(1).amax(1).min().item() for ours in outputs
     )
@@ -76,9 +78,9 @@ def none(compose: Callable) -> float:
 
 
 def crop(compose: Callable) -> float:
-    words = ["augment=[crop]", "augment.crop.mode=reflect"]
-    mirrored = from_the_nearest(compose, words, crops(image(), mode="reflect"))
-    return max(mirrored, from_the_nearest(compose, words[:1], crops(image())))
+    overrides = ["augment=[crop]", "augment.crop.mode=reflect"]
+    mirrored = from_the_nearest(compose, overrides, crops(image(), mode="reflect"))
+    return max(mirrored, from_the_nearest(compose, overrides[:1], crops(image())))
 
 
 def flip(compose: Callable) -> float:
@@ -86,9 +88,9 @@ def flip(compose: Callable) -> float:
 
 
 def alternating_flip(compose: Callable) -> float:
-    """Return how far two epochs are from showing every image both ways, half of them at first."""
-    words, before = ["augment=[alternating_flip]"], images()
-    first, second = (augment(compose, words, before, epoch=epoch)[0] for epoch in (3, 4))
+    """Compare two epochs: each image is mirrored in one of them, about half of all in the first."""
+    overrides, before = ["augment=[alternating_flip]"], images()
+    first, second = (augment(compose, overrides, before, epoch=epoch)[0] for epoch in (3, 4))
     mirrored = (first == V.hflip(before)).flatten(1).all(1).view(-1, 1, 1, 1)
     assert COUNT / 4 < mirrored.sum() < 3 * COUNT / 4
     gap = difference(first, torch.where(mirrored, V.hflip(before), before))
@@ -190,7 +192,7 @@ def mixup(compose: Callable) -> float:
     for own in range(COUNT):
         share = targets[own, own].item()
         partner = (targets[own].index_fill(0, labels[own], 0)).argmax().item()
-        if share == 1:  # it was its own partner
+        if share == 1:  # it is its own partner
             deviations.append(difference(after[own], before[own]))
             continue
         pair, classes = before[[own, partner]].float(), torch.tensor([own, partner])
@@ -225,12 +227,12 @@ def cutmix(compose: Callable) -> float:
 
 
 def policy(space: dict, bins: Iterable[int]) -> list[Tensor]:
-    """Return every result that a policy of torchvision can have on the one image."""
+    """Return every result that a policy of torchvision can give for one image."""
     one, results = image(), []
     for name, (magnitudes, signed) in space.items():
-        wanted = [magnitudes[i].item() for i in bins] if magnitudes.ndim else [0.0]
-        wanted += [-magnitude for magnitude in wanted] if signed else []
-        for magnitude in wanted:
+        signed_magnitudes = [magnitudes[i].item() for i in bins] if magnitudes.ndim else [0.0]
+        signed_magnitudes += [-magnitude for magnitude in signed_magnitudes] if signed else []
+        for magnitude in signed_magnitudes:
             results.append(autoaugment._apply_op(one, name, magnitude, NEAREST, None))
     return results
 
@@ -243,8 +245,8 @@ def trivial_augment(compose: Callable) -> float:
 def rand_augment(compose: Callable) -> float:
     """Return the difference after one operation; a second one may make a level's more of it."""
     space = autoaugment.RandAugment()._augmentation_space(31, (32, 32))
-    words = ["augment=[rand_augment]", "augment.rand_augment.num_ops=1"]
-    return from_the_nearest(compose, words, policy(space, [9]))
+    overrides = ["augment=[rand_augment]", "augment.rand_augment.num_ops=1"]
+    return from_the_nearest(compose, overrides, policy(space, [9]))
 
 
 ROWS = {

@@ -9,7 +9,7 @@ from dlcourse.engine.instantiate import build
 
 
 def moved(model: nn.Module) -> None:
-    """Move every weight, and the norm's statistics with them."""
+    """Change every weight, and the statistics of the norm."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter))
@@ -31,11 +31,11 @@ def none(compose):
 
 
 def ema(compose):
-    """Compare with torch's from step 1,000 on, where the decay is the one that was asked for."""
+    """Compare with torch's average from step 1,000 on, where the decay has its final value."""
     model, average = net(), build(compose("average=ema", "average.decay=0.9").average)()
     averaged = average.start(model)
     theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
-    theirs.n_averaged += 1  # or the first update copies
+    theirs.n_averaged += 1  # otherwise the first update copies the weights
     for step in range(1000, 1010):
         moved(model)
         average.update(averaged, model, step)
@@ -46,9 +46,9 @@ def ema(compose):
 
 
 def lookahead(compose):
-    """Follow the paper's algorithm by hand on moving numbers, with a decay that grows."""
-    words = ["average=lookahead", "average.every=3", "average.decay=0.8", "average.power=2"]
-    average = build(compose(*words).average)(steps=10)
+    """Compare with the paper's algorithm by hand on changing weights, with a decay that grows."""
+    overrides = ["average=lookahead", "average.every=3", "average.decay=0.8", "average.power=2"]
+    average = build(compose(*overrides).average)(steps=10)
     model = net()
     slow_model = average.start(model)
     fast = model[0].weight.detach().numpy().copy()

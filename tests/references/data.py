@@ -47,7 +47,7 @@ def digits(compose):
     return furthest(examples(dataset), in_order(np.column_stack([grey, source.target])))
 
 
-def from_idx(name, folder, *, prefixes=("train", "t10k"), letters=False, words=()):
+def from_idx(name, folder, *, prefixes=("train", "t10k"), letters=False, overrides=()):
     """Return the deviation of a set from the bytes of its files."""
 
     def deviation(compose):
@@ -56,7 +56,7 @@ def from_idx(name, folder, *, prefixes=("train", "t10k"), letters=False, words=(
             for key, content in idx_files().items()
         }
         for key, content in files.items():
-            if letters and "labels" in key:  # they count from 1
+            if letters and "labels" in key:  # letters are numbered from 1
                 files[key] = content[:8] + bytes(label + 1 for label in content[8:])
         with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
             raw = Path(root, folder, "raw")
@@ -65,7 +65,7 @@ def from_idx(name, folder, *, prefixes=("train", "t10k"), letters=False, words=(
                 (raw / file).write_bytes(content)
             for sums in (mnist.MNIST_MD5, mnist.FASHION_MD5):
                 stack.enter_context(mock.patch.dict(sums, clear=True))
-            dataset = load_data(compose(f"data={name}", *words, f"data.root={root}"))
+            dataset = load_data(compose(f"data={name}", *overrides, f"data.root={root}"))
         worst = 0.0
         for part, prefix in zip((dataset.train, dataset.test), prefixes, strict=True):
             pixels = np.frombuffer(files[f"{prefix}-images-idx3-ubyte"], np.uint8, offset=16)
@@ -108,7 +108,7 @@ def cifar(name, source, labels, key, classes):
     return deviation
 
 
-def folder(name, mode, words):
+def folder(name, mode, overrides):
     """Return the deviation of an image folder from Pillow's own reading of its files."""
 
     def deviation(compose):
@@ -124,8 +124,8 @@ def folder(name, mode, words):
                     image = image.resize((20, 20), Image.Resampling.BILINEAR)
                     planes = np.array(image).reshape(20, 20, -1).transpose(2, 0, 1)
                     rows.append([*planes.ravel(), target])
-            words_here = [*words, "data.size=20", "data.workers=0", "data.folder=images"]
-            dataset = load_data(compose(f"data={name}", *words_here, f"data.root={root}"))
+            all_overrides = [*overrides, "data.size=20", "data.workers=0", "data.folder=images"]
+            dataset = load_data(compose(f"data={name}", *all_overrides, f"data.root={root}"))
         assert dataset.classes == tuple(LETTERS)
         return furthest(examples(dataset), in_order(np.array(rows)))
 
@@ -219,7 +219,7 @@ ROWS = {
             "EMNIST",
             prefixes=("emnist-letters-train", "emnist-letters-test"),
             letters=True,
-            words=["data.part=letters"],
+            overrides=["data.part=letters"],
         ),
         0.0,
     ),

@@ -1,4 +1,4 @@
-"""The parts of the table of references, and which names each must have."""
+"""The groups of the table of references, and the names that each must have."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from dlcourse.layer.activation import ACTIVATIONS
 from dlcourse.layer.norm import NORMS
 from dlcourse.layer.pool import POOLS
 
-WORDS = {"activation": tuple(ACTIVATIONS), "norm": NORMS, "pool": POOLS}
+LAYER_NAMES = {"activation": tuple(ACTIVATIONS), "norm": NORMS, "pool": POOLS}
 GROUPS = (
     "data", "model", "activation", "norm", "pool", "layer", "loss", "optim", "clip", "schedule",
     "average", "init", "regularizer", "augment",
@@ -19,5 +19,5 @@ LAYERS = (
 
 
 def expected(group: str, options: Callable[[str], list[str]]) -> list[str]:
-    """Return every name that must have a row: the group's configs, or the words of a layer."""
-    return list(LAYERS) if group == "layer" else list(WORDS.get(group) or options(group))
+    """Return every name that must have a row: the group's configs, or the names of its layers."""
+    return list(LAYERS) if group == "layer" else list(LAYER_NAMES.get(group) or options(group))

@@ -125,7 +125,7 @@ def from_run(compose):
 
 
 def dirac(compose):
-    """Send maps through a wide and a grouped layer: they come out first, the rest is torch's."""
+    """Compare the first outputs with the input maps and the others with torch's own layer."""
     worst, maps = 0.0, torch.randn(2, 4, 7, 7)
     for groups, passed in ((1, 4), (2, 4)):
         torch.manual_seed(0)
@@ -133,16 +133,16 @@ def dirac(compose):
         torch.manual_seed(0)
         theirs = nn.Conv2d(4, 12, 3, padding=1, groups=groups, bias=False)
         build(compose("init=dirac").init)(nn.ModuleList([ours]))
-        answers = ours(maps).detach().unflatten(1, (groups, -1))
-        first = answers[:, :, : passed // groups].flatten(1, 2)
+        outputs = ours(maps).detach().unflatten(1, (groups, -1))
+        first = outputs[:, :, : passed // groups].flatten(1, 2)
         drawn = theirs(maps).detach().unflatten(1, (groups, -1))[:, :, passed // groups :]
         worst = max(worst, float((first - maps).abs().max()))
-        worst = max(worst, float((answers[:, :, passed // groups :] - drawn).abs().max()))
+        worst = max(worst, float((outputs[:, :, passed // groups :] - drawn).abs().max()))
     return worst
 
 
 def whitening(compose):
-    """Compare the second moments of all answers, patch by patch in numpy, with l / (l + eps)."""
+    """Compare the second moments of all outputs, patch by patch in numpy, with l / (l + eps)."""
     images = np.random.default_rng(0).normal(size=(40, 3, 9, 8))
     images[:, 1:] += 2 * images[:, :-1]
     images = images.astype(np.float32)
@@ -153,8 +153,8 @@ def whitening(compose):
     layer = nn.Conv2d(3, 24, 2)
     cfg = compose("init=whitening", "init.eps=0.1")
     build(cfg.init)(layer, inputs=lambda count: torch.from_numpy(images).split(15))
-    answers = patches @ layer.weight.detach().double().numpy().reshape(24, 12).T
-    products = answers.T @ answers / len(answers)
+    outputs = patches @ layer.weight.detach().double().numpy().reshape(24, 12).T
+    products = outputs.T @ outputs / len(outputs)
     expected = np.diag(values / (values + 0.1))
     return np.abs(products - np.block([[expected, -expected], [-expected, expected]])).max()
 

@@ -1,4 +1,4 @@
-"""Convolution arithmetic, hand-made kernels and the hand-written layer against other sources."""
+"""Convolution arithmetic, fixed kernels and the hand-written layer against other sources."""
 
 import itertools
 
@@ -33,7 +33,7 @@ def largest(left: torch.Tensor, right: torch.Tensor) -> float:
 
 
 def sizes(compose) -> float:
-    """Both sizes, for sides from 9 to 12, against what torch.nn.functional makes."""
+    """Compare both output sizes with torch.nn.functional, for sides from 9 to 12."""
     gap = 0
     for side, (kernel, stride, padding, dilation) in itertools.product(range(9, 13), SETTINGS):
         ones, weights = torch.ones(1, 1, side), torch.ones(1, 1, kernel)
@@ -48,7 +48,7 @@ def sizes(compose) -> float:
 
 
 def toeplitz_product(compose) -> float:
-    """The printed 4 x 4 by 3 x 3 example, and torch's conv2d with strides and padding."""
+    """Compare with a worked example of 4 x 4 by 3 x 3, and with conv2d at strides and paddings."""
     maps = torch.tensor([[4.0, 5, 8, 7], [1, 8, 8, 8], [3, 6, 6, 4], [6, 5, 7, 8]])
     kernel = torch.tensor([[1.0, 4, 1], [1, 4, 3], [3, 3, 1]])
     product = toeplitz(kernel, (4, 4)) @ maps.flatten()
@@ -62,7 +62,7 @@ def toeplitz_product(compose) -> float:
 
 
 def transposed(compose) -> float:
-    """torch's conv_transpose2d; of ones, how often each pixel is written."""
+    """Compare with conv_transpose2d, and the overlap counts with its output for ones."""
     maps, kernel, gap = drawn(4, 5), drawn(3, 2), 0.0
     for stride, padding in itertools.product((1, 2, 3), (0, 1)):
         ours = transposed_convolution(maps, kernel, stride, padding, extra=stride - 1)
@@ -78,7 +78,7 @@ def transposed(compose) -> float:
 
 
 def fields(compose) -> float:
-    """Where the gradient of one output reaches in the input, for ten random chains."""
+    """Compare with the inputs that have a gradient from one output, for ten random chains."""
     random, gap, side = np.random.default_rng(0), 0, 400
     for _ in range(10):
         chain = [Window(*map(int, random.integers([1, 1, 0, 1], [6, 3, 3, 4]))) for _ in range(5)]
@@ -89,10 +89,10 @@ def fields(compose) -> float:
         outputs = layers(inputs)
         unit = outputs.shape[-1] // 2
         outputs[0, 0, unit].backward()
-        seen = inputs.grad.flatten().nonzero().flatten()
+        reached = inputs.grad.flatten().nonzero().flatten()
         field = receptive_field(chain)
         first = field.start + unit * field.jump
-        gap = max(gap, abs(int(seen[0]) - first), abs(int(seen[-1]) - first - field.size + 1))
+        gap = max(gap, abs(int(reached[0]) - first), abs(int(reached[-1]) - first - field.size + 1))
     return float(gap)
 
 
@@ -107,7 +107,7 @@ def laplacian(image: np.ndarray) -> np.ndarray:
 
 
 def embossed(image: np.ndarray) -> np.ndarray:
-    """The image, plus slopes down, to the right, and twice along the diagonal."""
+    """Return the image plus its slopes down, to the right, and twice along the diagonal."""
     around = np.pad(image, 1, mode="edge")
     upper, middle, lower = slice(None, -2), slice(1, -1), slice(2, None)
     slopes = around[lower, middle] - around[upper, middle]
@@ -116,7 +116,7 @@ def embossed(image: np.ndarray) -> np.ndarray:
 
 
 def own_layer(compose) -> float:
-    """nn.Linear and the SQNL's formula in torch: outputs and all gradients, and gradcheck."""
+    """Compare outputs and gradients with nn.Linear and the formula of SQNL; run gradcheck."""
     torch.manual_seed(0)
     layer, inputs = HandWritten(6, 5).double(), drawn(7, 6) * 2
     theirs = nn.Linear(6, 5).double()

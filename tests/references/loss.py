@@ -11,7 +11,7 @@ CLASSES = 4
 
 
 def example():
-    """Return outputs (9, 4), classes (9,), class probabilities (9, 4): some guesses are right."""
+    """Return outputs (9, 4), classes (9,), class probabilities (9, 4)."""
     generator = torch.Generator().manual_seed(0)
     outputs = 3 * torch.randn(9, CLASSES, generator=generator, dtype=torch.float64)
     mixed = torch.rand(9, CLASSES, generator=generator, dtype=torch.float64)

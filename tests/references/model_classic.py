@@ -39,15 +39,15 @@ def renamed(state: dict[str, Tensor], names: dict[str, str]) -> dict[str, Tensor
 
 
 def in_order(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of a net of layers one after the other under our names."""
+    """Return the weights of a sequential net under our names."""
     return dict(zip(model.state_dict(), state.values(), strict=True))
 
 
 def fill(model: nn.Module) -> None:
     """Give weights and statistics to a model without any, so that signals keep their size.
 
-    All come from one list of random numbers, each tensor's from a place of its own: to draw 140
-    million would take seconds.
+    All come from one list of random numbers, each tensor from another offset, because drawing 140
+    million numbers takes seconds.
     """
     model.to_empty(device="cpu")
     numbers = torch.randn(1_000_003, generator=torch.Generator().manual_seed(0))
@@ -71,7 +71,7 @@ def difference(
     reference: Callable[[], nn.Module],
     names: dict[str, str] | None,
     compose: Callable,
-    *words: str,
+    *overrides: str,
     shape: tuple[int, ...] = (3, 224, 224),
     outputs: int = 1000,
 ) -> float:
@@ -82,7 +82,7 @@ def difference(
     Fails unless both have the same weights, name by name and shape by shape.
     """
     with torch.device("meta"):
-        ours = build(compose(f"model={name}", *words).model)(shape, outputs).eval()
+        ours = build(compose(f"model={name}", *overrides).model)(shape, outputs).eval()
         theirs = reference().eval()
     fill(theirs)
     state = theirs.state_dict()
@@ -154,12 +154,12 @@ def lenet_caffe(activation: type[nn.Module] = nn.ReLU) -> nn.Module:
     )  # fmt: skip
 
 
-def both_lenets_of_caffe(compose: Callable, *words: str) -> float:
+def both_lenets_of_caffe(compose: Callable, *overrides: str) -> float:
     """Return how far the net is from its layers, with ReLU after the convolutions and without."""
     own = partial(lenet_caffe, nn.Identity)
-    with_relu = against_layers("lenet_caffe", lenet_caffe, "").deviation(compose, *words)
+    with_relu = against_layers("lenet_caffe", lenet_caffe, "").deviation(compose, *overrides)
     without = against_layers("lenet_caffe", own, "")
-    return max(with_relu, without.deviation(compose, "model.conv_activation=false", *words))
+    return max(with_relu, without.deviation(compose, "model.conv_activation=false", *overrides))
 
 
 def convnet(dilation: int = 1) -> nn.Module:
@@ -194,8 +194,8 @@ def both_convnets(compose: Callable) -> float:
     """Return how far the net is from its layers, and a dilated one that keeps its maps' size."""
     plain = against_layers("convnet", convnet, "").deviation(compose)
     dilated = against_layers("convnet", partial(convnet, dilation=3), "")
-    words = ("model.dilation=3", "model.padding=same")
-    return max(plain, dilated.deviation(compose, *words))
+    overrides = ("model.dilation=3", "model.padding=same")
+    return max(plain, dilated.deviation(compose, *overrides))
 
 
 def against_torchvision(name: str, parameters: str, names: dict[str, str], **settings: bool) -> Row:
@@ -219,10 +219,10 @@ def against_layers(name: str, reference: Callable[[], nn.Module], text: str) -> 
     return Row(f"{text}: the net written out in torch.nn", measure, 1e-5)
 
 
-def lenet_of_the_paper(compose: Callable, *words: str) -> float:
+def lenet_of_the_paper(compose: Callable, *overrides: str) -> float:
     """Return how far LeNet-5 is from its layers with the paper's activation and pooling."""
     row = against_layers("lenet", lenet, "")
-    return row.deviation(compose, "model.activation=tanh", "model.pool=average", *words)
+    return row.deviation(compose, "model.activation=tanh", "model.pool=average", *overrides)
 
 
 CLASSIC = {

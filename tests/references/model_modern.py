@@ -1,4 +1,4 @@
-"""The models that are no classic convolutional net, against libraries and formulas by hand."""
+"""The models other than classic convolutional nets, against libraries and formulas by hand."""
 
 from functools import partial
 
@@ -20,9 +20,9 @@ VIT = {  # torchvision's names to ours, one after the other
 }  # fmt: skip
 
 
-def make(compose, name: str, shape: tuple[int, ...], outputs: int, *words: str) -> nn.Module:
+def make(compose, name: str, shape: tuple[int, ...], outputs: int, *overrides: str) -> nn.Module:
     """Make a model from its config with random numbers in every weight, biases included."""
-    model = build(compose(f"model={name}", *words).model)(shape, outputs).eval()
+    model = build(compose(f"model={name}", *overrides).model)(shape, outputs).eval()
     random = torch.Generator().manual_seed(0)
     for weight in model.parameters():
         if weight.dim() <= 1:
@@ -130,7 +130,7 @@ def autoencoder(compose) -> float:
 
 
 def perceptron(compose) -> float:
-    """Train on AND and hold every weight of eight epochs against Rosenblatt's rule by hand."""
+    """Train on AND; compare the weights after every step with Rosenblatt's rule by hand."""
     cfg = compose("model=perceptron")
     assert (cfg.batch_size, cfg.init["_target_"]) == (1, "dlcourse.init.zeros.zeros")
     model, loss = build(cfg.model)((2,), 2), build(cfg.loss)
@@ -139,14 +139,14 @@ def perceptron(compose) -> float:
     points = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     weight, bias, largest, mistakes = np.zeros(2), 0.0, 0.0, 0
     for point in [*range(4)] * 8:
-        wanted = int(points[point].all())
-        answer = int(weight @ points[point] + bias > 0)
-        weight = weight + cfg.optim.lr * (wanted - answer) * points[point]
-        bias = bias + cfg.optim.lr * (wanted - answer)
-        mistakes += wanted != answer
+        target = int(points[point].all())
+        prediction = int(weight @ points[point] + bias > 0)
+        weight = weight + cfg.optim.lr * (target - prediction) * points[point]
+        bias = bias + cfg.optim.lr * (target - prediction)
+        mistakes += target != prediction
         optimizer.zero_grad()
         inputs = torch.tensor(points[point : point + 1], dtype=torch.float32)
-        loss(model(inputs), torch.tensor([wanted])).backward()
+        loss(model(inputs), torch.tensor([target])).backward()
         optimizer.step()
         largest = max(largest, gap(model.output.weight, weight[None]))
         largest = max(largest, gap(model.output.bias, np.array([bias])))
@@ -218,13 +218,13 @@ def nfnet(compose) -> float:
 def airbench(compose) -> float:
     """Compare with the nets for 94 and 96 % written out, in training, norms by numpy."""
     worst = 0.0
-    for words, count in (
+    for overrides, count in (
         ([], 1_972_792),
         (["model.widths=[128,512,512]", "model.depth=3", "model.residual=true"], 12_721_208),
     ):
-        model = make(compose, "airbench", (3, 32, 32), 10, *words).double().train()
+        model = make(compose, "airbench", (3, 32, 32), 10, *overrides).double().train()
         assert sum(weight.numel() for weight in model.parameters()) == count
-        weights, depth = arrays(model), 3 if words else 2
+        weights, depth = arrays(model), 3 if overrides else 2
         images = torch.randn(3, 3, 32, 32, dtype=torch.float64)
 
         def conv(maps: np.ndarray, name: str, padding: int, weights: dict = weights) -> np.ndarray:
@@ -250,7 +250,7 @@ def airbench(compose) -> float:
             for more in range(1, depth):
                 maps = norm(conv(maps, f"{group}.convolutions.{more}.weight", 1),
                             f"{group}.norms.{more}")  # fmt: skip
-                maps = gelu(maps + first if words and more == depth - 1 else maps)
+                maps = gelu(maps + first if overrides and more == depth - 1 else maps)
         outputs = maps.max((2, 3)) @ weights["output.weight"].T / 9
         worst = max(worst, gap(model(images), outputs))
         running = model.groups[2].norms[1].running_mean

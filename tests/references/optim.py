@@ -123,7 +123,7 @@ def newton_schulz(matrix, steps):
 
 
 class Quadratic(nn.Module):
-    """Its loss is the sum of CURVATURE w^2 / 2, whatever the inputs."""
+    """A model whose loss is the sum of CURVATURE w^2 / 2 for any inputs."""
 
     def __init__(self, start=START):
         super().__init__()
@@ -143,7 +143,7 @@ def made(cfg, model):
 
 
 def take_steps(optimizer, model, inputs, targets, loss, penalties=(), steps=STEPS):
-    """Let an optimizer take its own steps, or plain ones."""
+    """Train with the optimizer's own step if it has one, otherwise with a plain step."""
     scaler = torch.amp.GradScaler("cpu", enabled=False)
     state = SimpleNamespace(model=model, optimizer=optimizer, scaler=scaler, history=[])
     recipe = SimpleNamespace(
@@ -160,24 +160,24 @@ def take_steps(optimizer, model, inputs, targets, loss, penalties=(), steps=STEP
 
 
 def follow(cfg, start=START, steps=STEPS):
-    """Return where the optimizer of a config arrives on the quadratic."""
+    """Return the weights after some steps of the optimizer of a config on the quadratic."""
     model, nothing = Quadratic(start), torch.zeros(1)
     take_steps(made(cfg, model), model, nothing, nothing, lambda o, t: o.sum(), steps=steps)
     return model.weight.detach().numpy()
 
 
-def on_the_quadratic(name, rule, *words):
-    """Return how to measure the distance between an optimizer's path and its rule's."""
+def on_the_quadratic(name, rule, *overrides):
+    """Return a deviation: the largest difference from the update rule by hand."""
 
     def deviation(compose):
-        cfg = compose(f"optim={name}", *words)
+        cfg = compose(f"optim={name}", *overrides)
         return np.abs(follow(cfg) - rule(cfg.optim)).max()
 
     return deviation
 
 
 def muon(compose):
-    """Follow matrices that are tall and wide, a filter, and a vector, which is AdamW's."""
+    """Compare tall and wide matrices, a filter, and a vector, which AdamW updates."""
     cfg = compose("optim=muon", "optim.weight_decay=0.1")
     o, worst = cfg.optim, 0.0
     for shape in ((3, 2), (3, 7), (3, 2, 2, 2)):
@@ -195,7 +195,7 @@ def muon(compose):
 
 
 def classified():
-    """Return inputs (60, 4) and classes (60,) that no line divides."""
+    """Return inputs (60, 4) and classes (60,) that are not linearly separable."""
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(60, 4, generator=generator)
     return inputs, (inputs[:, :3] + torch.randn(60, 3, generator=generator)).argmax(1)
@@ -205,9 +205,9 @@ def penalty(layer):
     return 0.05 * layer.weight.square().sum()
 
 
-def lbfgs_ends(compose, steps, *words):
+def lbfgs_ends(compose, steps, *overrides):
     """Return the weights (12,) of a classifier by our L-BFGS, and by torch's own loop."""
-    cfg, (inputs, classes) = compose("optim=lbfgs", *words), classified()
+    cfg, (inputs, classes) = compose("optim=lbfgs", *overrides), classified()
     ours, theirs = nn.Linear(4, 3, bias=False), nn.Linear(4, 3, bias=False)
     for layer in (ours, theirs):
         nn.init.ones_(layer.weight)
@@ -230,7 +230,7 @@ def lbfgs_ends(compose, steps, *words):
 
 
 def lbfgs(compose):
-    """Follow torch's own loop to the last bit, and end at SciPy's optimum."""
+    """Equal torch's own loop to the last bit; compare the end with SciPy's optimum."""
     from scipy.optimize import minimize
 
     inputs, classes = classified()
@@ -242,8 +242,8 @@ def lbfgs(compose):
         (slope,) = torch.autograd.grad(value, layer.weight)
         return value.item(), slope.flatten().numpy()
 
-    for words in ((), ("optim.line_search_fn=none", "optim.lr=0.3", "optim.max_iter=4")):
-        ours, theirs = lbfgs_ends(compose, 3, *words)
+    for overrides in ((), ("optim.line_search_fn=none", "optim.lr=0.3", "optim.max_iter=4")):
+        ours, theirs = lbfgs_ends(compose, 3, *overrides)
         assert (ours == theirs).all()
     best = minimize(objective, np.zeros(12), jac=True, tol=1e-12)
     ours, _ = lbfgs_ends(compose, 10)
@@ -251,7 +251,7 @@ def lbfgs(compose):
 
 
 class Fixed(nn.Module):
-    """Linear in its inputs, in double precision."""
+    """A model that is linear in its inputs, in double precision."""
 
     def __init__(self, inputs, outputs, *, bias=True):
         super().__init__()

@@ -48,7 +48,7 @@ def from_numpy(name: str, function) -> float:
 
 
 def stochastic(compose) -> float:
-    """The mean in use, and how often each of 1, 2, 3 and 4 is drawn: 1/10, 2/10, 3/10, 4/10."""
+    """Compare the mean in evaluation, and how often 1, 2, 3 and 4 are drawn: 1/10 to 4/10."""
     window = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).expand(DRAWS, 1, 2, 2)
     drawn = pool_layer("stochastic", 2).train()(window).flatten().long()
     frequencies = torch.bincount(drawn, minlength=5)[1:].numpy() / DRAWS

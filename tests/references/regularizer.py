@@ -13,12 +13,12 @@ STRENGTH = 0.05
 
 def made(compose, name, *more):
     """Return a regularizer with further settings of its own."""
-    words = [f"regularizer.{name}.{word}" for word in more]
-    return build(compose(f"regularizer=[{name}]", *words).regularizer[name])
+    overrides = [f"regularizer.{name}.{setting}" for setting in more]
+    return build(compose(f"regularizer=[{name}]", *overrides).regularizer[name])
 
 
 def network():
-    """Return a network with norms and biases that are not 0 or 1 any more."""
+    """Return a network whose norms and biases are not 0 or 1."""
     torch.manual_seed(0)
     convolution = [nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.Flatten()]
     model = nn.Sequential(*convolution, nn.Linear(12, 4), nn.Linear(4, 2)).double()
@@ -28,7 +28,7 @@ def network():
 
 
 def weights(model, all_parameters):
-    """Return the numbers that count: those of matrices and filters, or all."""
+    """Return the penalised weights: those of matrices and filters, or all."""
     chosen = [p for p in model.parameters() if all_parameters or p.dim() > 1]
     return np.concatenate([p.detach().numpy().ravel() for p in chosen])
 
@@ -39,8 +39,8 @@ def summed(name, formula, *more):
     def deviation(compose):
         model, worst = network(), 0.0
         for everything in (False, True):
-            words = (f"strength={STRENGTH}", f"all_parameters={everything}", *more)
-            ours = made(compose, name, *words)(model)
+            overrides = (f"strength={STRENGTH}", f"all_parameters={everything}", *more)
+            ours = made(compose, name, *overrides)(model)
             worst = max(
                 worst, abs(float(ours.detach()) - STRENGTH * formula(weights(model, everything)))
             )
@@ -53,7 +53,7 @@ def stationary(name, solver, scale, *more):
     """Return how far scikit-learn's solution is from a minimum of our penalised squared error.
 
     scale: of the squared error's sum, 1 / 2 or 1 / (2 n). A weight at 0 may have a slope of the
-    squared error up to the penalty's, which is the penalty's slope beside 0.
+    squared error up to the penalty's slope next to 0.
     """
 
     def deviation(compose):
@@ -67,10 +67,10 @@ def stationary(name, solver, scale, *more):
         slope = 2 * scale(40) * inputs.T @ (inputs @ solution - targets)
         zero = solution == 0
         layer.weight.data.fill_(1e-9)
-        beside = torch.autograd.grad(
+        limit = torch.autograd.grad(
             made(compose, name, f"strength={STRENGTH}", *more)(layer), layer.weight
         )[0].numpy()[0]
-        inside = np.abs(slope[zero]) - beside[zero]
+        inside = np.abs(slope[zero]) - limit[zero]
         outside = np.abs(slope + layer.weight.grad.numpy()[0])[~zero]
         assert zero.any() == (name != "l2")
         return max(outside.max(), inside.max(initial=0.0))
@@ -84,7 +84,7 @@ def either(*deviations):
 
 
 def none(compose):
-    """Count what is left of the regularizers."""
+    """Return the number of regularizers of the config."""
     return float(len(compose("regularizer=none").regularizer))
 
 

@@ -1,11 +1,11 @@
-"""A row of the table of references: a name of the catalogue and how far it is from its source."""
+"""A row of the table of references: an option and its deviation from its source."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """The reference of a choice and the measured deviation from it.
+    """The reference of an option and the measured deviation from it.
 
     reference: the paper, library or formula. deviation: measures the largest difference from it,
     given a function from overrides to a config. allowed: the tolerance.

@@ -1,4 +1,4 @@
-"""Every choice agrees with its reference within the stated tolerance."""
+"""Every option agrees with its reference within the stated tolerance."""
 
 from importlib import import_module
 
@@ -14,10 +14,10 @@ ROWS = [
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_a_choice_agrees_with_its_reference_within_the_tolerance(row, compose):
+def test_an_option_agrees_with_its_reference_within_the_tolerance(row, compose):
     assert row.deviation(compose) <= row.allowed
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_no_choice_is_without_a_reference(group):
+def test_every_option_has_a_reference(group):
     assert import_module(f"references.{group}").ROWS.keys() == set(expected(group, options))

@@ -10,8 +10,8 @@ from dlcourse.engine.instantiate import build
 from dlcourse.view.answer import from_views
 
 
-class Bent(nn.Module):
-    """Weighs each pixel by numbers of its own, then bends the sum: all views differ."""
+class Nonlinear(nn.Module):
+    """A nonlinear model with different weights for each pixel, so that all views differ."""
 
     def __init__(self):
         super().__init__()
@@ -21,11 +21,11 @@ class Bent(nn.Module):
         return (images.flatten(1) @ self.weight).tanh()
 
 
-def answer(compose, *words):
-    """Return images (5, 3, 6, 7), a model and its answer by the views of a config."""
+def mean_output(compose, *overrides):
+    """Return images (5, 3, 6, 7), a model and its mean output over the views of a config."""
     torch.manual_seed(0)
-    images, model = torch.randn(5, 3, 6, 7).double(), Bent()
-    views = [build(node) for node in compose(*words).view.values()]
+    images, model = torch.randn(5, 3, 6, 7).double(), Nonlinear()
+    views = [build(node) for node in compose(*overrides).view.values()]
     return images, model, from_views(views, torch.Tensor.contiguous)(model, images)
 
 
@@ -34,23 +34,23 @@ def gap(ours, theirs):
 
 
 def none(compose):
-    images, model, ours = answer(compose, "view=none")
+    images, model, ours = mean_output(compose, "view=none")
     return gap(ours, model(images))
 
 
 def mirror(compose):
-    images, model, ours = answer(compose, "view=[mirror]")
+    images, model, ours = mean_output(compose, "view=[mirror]")
     return gap(ours, (model(images) + model(V.hflip(images))) / 2)
 
 
 def shift(compose):
-    """Compare with numpy's frame: shifts alone, and the six views of shifts, then mirror images."""
-    images, model, ours = answer(compose, "view=[shift]", "view.shift.pixels=2")
-    framed = np.pad(images.numpy(), [(0, 0), (0, 0), (2, 2), (2, 2)], mode="reflect")
-    shifted = [torch.from_numpy(framed[..., k : k + 6, k : k + 7].copy()) for k in (0, 4)]
+    """Compare with numpy's padding: shifts alone, and shifts with their mirror images."""
+    images, model, ours = mean_output(compose, "view=[shift]", "view.shift.pixels=2")
+    padded = np.pad(images.numpy(), [(0, 0), (0, 0), (2, 2), (2, 2)], mode="reflect")
+    shifted = [torch.from_numpy(padded[..., k : k + 6, k : k + 7].copy()) for k in (0, 4)]
     alone = gap(ours, model(images) / 2 + sum(model(some) for some in shifted) / 4)
-    words = ["view=[shift,mirror]", "view.shift.pixels=2"]
-    *_, ours = answer(compose, *words)
+    overrides = ["view=[shift,mirror]", "view.shift.pixels=2"]
+    *_, ours = mean_output(compose, *overrides)
     six = [(1 / 4, images)] + [(1 / 8, some) for some in shifted]
     theirs = sum(w * (model(some) + model(V.hflip(some))) for w, some in six)
     return max(alone, gap(ours, theirs))

@@ -1,4 +1,4 @@
-"""Run folders made by hand, as runs and sweeps leave them."""
+"""Made-up run folders with the files that runs and sweeps write."""
 
 import json
 from pathlib import Path
@@ -17,11 +17,16 @@ BASE = {
 CHOICES = {"data": "digits", "model": "mlp", "optim": "adam"}
 
 
-def write_run(folder: Path, *words: str, ending: dict | None = None, name="result.json") -> Path:
-    """Make a run's folder of ``key=value`` words, JSON values; ``ending`` is what it left."""
+def write_run(
+    folder: Path, *overrides: str, ending: dict | None = None, name="result.json"
+) -> Path:
+    """Make a run's folder from overrides ``key=value`` with JSON values, and return it.
+
+    ending: the content of the file ``name``, a result or a note; None for an unfinished run.
+    """
     config, choices = json.loads(json.dumps(BASE)), dict(CHOICES)
-    for word in words:
-        key, _, text = word.partition("=")
+    for override in overrides:
+        key, _, text = override.partition("=")
         value = value_of(text)
         if key in CHOICES:
             choices[key] = text
@@ -33,7 +38,7 @@ def write_run(folder: Path, *words: str, ending: dict | None = None, name="resul
         place[last] = value
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra/config.yaml").write_text(yaml.safe_dump(config))
-    (folder / ".hydra/overrides.yaml").write_text(yaml.safe_dump(list(words)))
+    (folder / ".hydra/overrides.yaml").write_text(yaml.safe_dump(list(overrides)))
     hydra = {"hydra": {"runtime": {"choices": choices}}}
     (folder / ".hydra/hydra.yaml").write_text(yaml.safe_dump(hydra))
     if ending is not None:
@@ -52,7 +57,7 @@ def value_of(text: str) -> Any:
 
 
 def held_out(val: float, test: float | None = None, **others) -> dict:
-    """Return the result of a hold-out with these figures."""
+    """Return the result of a hold-out with these values."""
     tests = {} if test is None else {"accuracy": test}
     return {
         "best": val,
@@ -68,7 +73,7 @@ def held_out(val: float, test: float | None = None, **others) -> dict:
 
 
 def crossed(vals: list[float], tests: list[float], train=80, val=20, **others) -> dict:
-    """Return the result of a cross-validation with a figure for each fold."""
+    """Return the result of a cross-validation with a value for each fold."""
     folds = [
         held_out(one, other)
         | {"name": f"fold{i}", "examples": {"train": train, "val": val, "test": 50}}

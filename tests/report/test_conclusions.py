@@ -1,4 +1,4 @@
-"""What is said of the best two points and of nested cross-validation."""
+"""The comparison of the best two points, and the text on nested cross-validation."""
 
 import csv
 
@@ -14,11 +14,11 @@ from dlcourse.report.write_report import write_report
 
 
 def seeds(folder, **models):
-    """Write a run for each seed of each model; return the points in their order."""
-    for model, figures in models.items():
-        for seed, figure in enumerate(figures):
-            words = [f"model={model}", f"seed={seed}"]
-            write_run(folder / f"{model}{seed}", *words, ending=held_out(figure))
+    """Write a run for each seed of each model; return the ranked points."""
+    for model, values in models.items():
+        for seed, value in enumerate(values):
+            overrides = [f"model={model}", f"seed={seed}"]
+            write_run(folder / f"{model}{seed}", *overrides, ending=held_out(value))
     return rank(group_points(find_runs([folder])))
 
 
@@ -33,22 +33,22 @@ def test_the_best_two_are_compared_on_common_seeds(tmp_path):
     assert "out of 3" in text
 
 
-def test_two_points_alone_need_no_reminder_and_a_clear_lead_is_called_one(tmp_path):
+def test_two_points_alone_need_no_reminder_and_a_clear_lead_is_reported(tmp_path):
     points = seeds(tmp_path, a=[0.91, 0.92, 0.93, 0.94], b=[0.11, 0.12, 0.13, 0.15])
     text = comparison_text(*best_two(points), ["model"], len(points))
     assert text.endswith(": significant at the 5 % level.")
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "said"),
+    ("first", "second", "message"),
     [
         ([0.9], [0.8], "over 1 seed: too few for a test"),
         ([0.9, 0.8], [0.9, 0.8], "is level with model=b in val/accuracy (paired t-test"),
         ([0.75, 0.5], [0.5, 0.25], "the same difference in each"),
     ],
 )
-def test_what_cannot_be_tested_is_said(first, second, said, tmp_path):
-    assert said in comparison_text(*best_two(seeds(tmp_path, a=first, b=second)), ["model"], 2)
+def test_differences_that_cannot_be_tested_are_reported(first, second, message, tmp_path):
+    assert message in comparison_text(*best_two(seeds(tmp_path, a=first, b=second)), ["model"], 2)
 
 
 def test_points_without_a_common_seed_are_not_compared(tmp_path):
@@ -58,15 +58,15 @@ def test_points_without_a_common_seed_are_not_compared(tmp_path):
     assert "no seed or fold in common" in comparison_text(*points, ["model"], 2)
 
 
-def test_a_figure_that_is_not_finite_is_not_compared(tmp_path):
+def test_a_value_that_is_not_finite_is_not_compared(tmp_path):
     assert best_two(seeds(tmp_path, a=[0.9, 0.8], b=[0.7, float("nan")])) is None
 
 
-def test_less_is_a_lead_in_mode_min(tmp_path):
-    for model, figures in (("a", [1.0, 1.1]), ("b", [1.3, 1.2])):
-        for seed, figure in enumerate(figures):
-            words = [f"model={model}", f"seed={seed}", "mode=min", "monitor=val/loss"]
-            write_run(tmp_path / f"{model}{seed}", *words, ending=held_out(figure))
+def test_the_lower_value_leads_in_mode_min(tmp_path):
+    for model, values in (("a", [1.0, 1.1]), ("b", [1.3, 1.2])):
+        for seed, value in enumerate(values):
+            overrides = [f"model={model}", f"seed={seed}", "mode=min", "monitor=val/loss"]
+            write_run(tmp_path / f"{model}{seed}", *overrides, ending=held_out(value))
     points = rank(group_points(find_runs([tmp_path])))
     assert compare(*points).difference == pytest.approx(0.2)
 
@@ -74,15 +74,15 @@ def test_less_is_a_lead_in_mode_min(tmp_path):
 @pytest.fixture
 def outer_folds(tmp_path):
     """Return points of two models in three outer folds; each fold's inner folds choose by val."""
-    figures = {
+    values = {
         "a": [([0.9, 0.8], [0.5, 0.7]), ([0.6, 0.6], [0.9, 0.9]), ([0.9, 0.9], [0.8, 0.6])],
         "b": [([0.7, 0.7], [0.9, 0.9]), ([0.8, 0.7], [0.4, 0.6]), ([0.8, 0.8], [0.9, 0.9])],
     }
-    for model, folds in figures.items():
+    for model, folds in values.items():
         for fold, (vals, tests) in enumerate(folds):
             result = crossed(vals, tests, ensemble={"accuracy": tests[0] + 0.05})
-            words = [f"model={model}", f"split.fold={fold}"]
-            write_run(tmp_path / f"{model}{fold}", *words, ending=result)
+            overrides = [f"model={model}", f"split.fold={fold}"]
+            write_run(tmp_path / f"{model}{fold}", *overrides, ending=result)
     return rank(group_points(find_runs([tmp_path])))
 
 
@@ -98,62 +98,64 @@ def test_each_outer_fold_chooses_by_its_inner_folds_alone(outer_folds):
     assert nested.optimism == pytest.approx((1.7 + 1.2 + 1.8) / 6 - 0.6)
 
 
-def test_the_nested_block_tells_all_of_it(outer_folds):
+def test_the_nested_text_has_the_estimate_the_optimism_and_the_chosen_points(outer_folds):
     text = nested_text(nest(outer_folds), ["model"], 2)
     assert "test/accuracy 0.6000 ± 0.1000: what the tuning reaches" in text
     assert "val/accuracy 0.7833 of model=a, chosen for it, looks better by 0.1833" in text
     assert "outer fold 1 chose model=b (inner 0.7500, outer 0.5000)" in text
 
 
-def test_without_outer_folds_there_is_no_nested_block(tmp_path):
+def test_runs_without_outer_folds_have_no_nested_text(tmp_path):
     write_run(tmp_path / "a", ending=crossed([0.9, 0.8], [0.7, 0.7]))
     assert nest(group_points(find_runs([tmp_path]))) is None
 
 
-def said_of(folder, capsys):
+def printed_report(folder, capsys):
     write_report([folder], folder)
     return " ".join(capsys.readouterr().out.split())
 
 
-def test_different_losses_have_tables_of_their_own_and_are_not_compared(tmp_path, capsys):
+def test_different_losses_have_separate_tables_and_are_not_compared(tmp_path, capsys):
     losses = {"cross_entropy": 0.4, "mse": 0.05}
     for number, (name, value) in enumerate((*losses.items(), *losses.items())):
-        words = [
+        overrides = [
             f"loss._target_=dlcourse.loss.{name}.{name}",
             f"optim.lr={0.1 * (1 + number // 2)}",
         ]
         write_run(
-            tmp_path / str(number), *words, 'monitor="val/loss"', 'mode="min"',
+            tmp_path / str(number), *overrides, 'monitor="val/loss"', 'mode="min"',
             ending=held_out(value * (1 + number // 2)),
         )  # fmt: skip
-    said = said_of(tmp_path, capsys)
-    assert "val/loss of loss=cross_entropy; other losses have no common scale" in said
-    assert "beats loss=mse" not in said
-    assert said.count("The best by val/loss is in") == 2
-    assert said.count("beats") == 2  # the two rates, for each loss
+    text = printed_report(tmp_path, capsys)
+    assert "val/loss of loss=cross_entropy; other losses have no common scale" in text
+    assert "beats loss=mse" not in text
+    assert text.count("The best by val/loss is in") == 2
+    assert text.count("beats") == 2  # the two rates, for each loss
     rows = list(csv.DictReader((tmp_path / "results.csv").read_text().splitlines()))
     assert sorted(row["rank"] for row in rows) == ["1", "1", "2", "2"]
 
 
-def test_points_on_different_data_are_ranked_among_those_on_the_same(tmp_path, capsys):
+def test_points_are_ranked_among_those_on_the_same_data(tmp_path, capsys):
     number = 0
     for noise in (0.1, 0.5):
         for model, value in (("a", 0.9), ("b", 0.8)):
-            words = [f"data.noise={noise}", f"model={model}", 'data._target_="dlcourse.data.moons"']
-            write_run(tmp_path / str(number), *words, ending=held_out(value - noise))
+            overrides = ['data._target_="dlcourse.data.moons"', f"data.noise={noise}"]
+            overrides += [f"model={model}"]
+            write_run(tmp_path / str(number), *overrides, ending=held_out(value - noise))
             number += 1
-    said = said_of(tmp_path, capsys)
-    assert "Values on different data (data.noise) cannot be compared" in said
-    assert "On data.noise=0.1: The best by val/accuracy is in" in said
-    assert said.count("model=a beats model=b by 0.1000 in val/accuracy") == 2
+    text = printed_report(tmp_path, capsys)
+    assert "Values on different data (data.noise) cannot be compared" in text
+    assert "On data.noise=0.1: The best by val/accuracy is in" in text
+    assert text.count("model=a beats model=b by 0.1000 in val/accuracy") == 2
     rows = list(csv.DictReader((tmp_path / "results.csv").read_text().splitlines()))
     assert [row["rank"] for row in rows] == ["1", "2", "1", "2"]
 
 
-def test_a_loss_that_an_older_dlcourse_measured_with_smoothing_stands_apart(tmp_path, capsys):
-    words = ["loss._target_=x.y", "loss.label_smoothing=0.1", 'monitor="val/loss"', 'mode="min"']
-    write_run(tmp_path / "old", *words, ending=held_out(0.4))
-    write_run(tmp_path / "new", *words, "optim.lr=1", ending=held_out(0.2, plain_loss=True))
-    said = said_of(tmp_path, capsys)
-    assert "loss.measured=smoothed" in said
-    assert "beats" not in said
+def test_a_loss_that_an_older_dlcourse_measured_with_smoothing_is_separate(tmp_path, capsys):
+    overrides = ['monitor="val/loss"', 'mode="min"']
+    overrides += ["loss._target_=x.y", "loss.label_smoothing=0.1"]
+    write_run(tmp_path / "old", *overrides, ending=held_out(0.4))
+    write_run(tmp_path / "new", *overrides, "optim.lr=1", ending=held_out(0.2, plain_loss=True))
+    text = printed_report(tmp_path, capsys)
+    assert "loss.measured=smoothed" in text
+    assert "beats" not in text

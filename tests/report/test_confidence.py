@@ -1,4 +1,4 @@
-"""Means, intervals and paired tests are those of the formulas."""
+"""Means, intervals and paired tests agree with the formulas."""
 
 import math
 
@@ -10,23 +10,23 @@ from scipy import stats
 from dlcourse.report.confidence import Estimate, PairedTest, between, estimate, paired_t_test
 from dlcourse.schema.facts import range_of, ranges
 
-FIGURES = [0.91, 0.94, 0.92, 0.97]
+VALUES = [0.91, 0.94, 0.92, 0.97]
 
 
-def test_mean_and_sample_deviation_are_those_on_paper():
+def test_mean_and_sample_deviation_agree_with_a_calculation_by_hand():
     result = estimate([1.0, 2.0, 6.0])
     assert (result.n, result.mean) == (3, 3.0)
     assert result.std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
 
 
-def test_the_interval_is_students():
-    result = estimate(FIGURES)
-    low, high = stats.t.interval(0.95, 3, loc=result.mean, scale=stats.sem(FIGURES))
+def test_the_interval_is_that_of_students_t_distribution():
+    result = estimate(VALUES)
+    low, high = stats.t.interval(0.95, 3, loc=result.mean, scale=stats.sem(VALUES))
     assert (result.low, result.high) == (pytest.approx(low), pytest.approx(high))
 
 
 def test_the_interval_over_folds_is_wider_by_nadeau_and_bengios_factor():
-    plain, corrected = estimate(FIGURES), estimate(FIGURES, overlap=20 / 80)
+    plain, corrected = estimate(VALUES), estimate(VALUES, overlap=20 / 80)
     factor = math.sqrt((1 / 4 + 20 / 80) / (1 / 4))
     assert corrected.high - corrected.mean == pytest.approx(factor * (plain.high - plain.mean))
     assert corrected.std == plain.std
@@ -37,21 +37,21 @@ def test_a_single_repeat_has_no_interval():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_figures_that_are_not_finite_have_no_interval(bad):
+def test_values_that_are_not_finite_have_no_interval(bad):
     result = estimate([0.5, bad, -bad])
     assert math.isnan(result.mean)
     assert result.std is None
 
 
-def test_the_paired_test_is_scipys():
-    first, second = FIGURES, [0.90, 0.95, 0.90, 0.93]
+def test_the_paired_test_agrees_with_scipy():
+    first, second = VALUES, [0.90, 0.95, 0.90, 0.93]
     result = paired_t_test([a - b for a, b in zip(first, second, strict=True)])
     expected = stats.ttest_rel(first, second)
     assert result.t == pytest.approx(expected.statistic)
     assert result.p == pytest.approx(expected.pvalue)
 
 
-def test_the_paired_test_over_folds_is_nadeau_and_bengios():
+def test_the_paired_test_over_folds_is_that_of_nadeau_and_bengio():
     differences = [0.01, -0.01, 0.02, 0.04]
     result = paired_t_test(differences, overlap=0.25)
     error = math.sqrt((1 / 4 + 0.25) * stats.tvar(differences))
@@ -59,24 +59,24 @@ def test_the_paired_test_over_folds_is_nadeau_and_bengios():
     assert result.p == pytest.approx(2 * stats.t.sf(0.015 / error, 3))
 
 
-def test_differences_that_are_all_zero_are_chance():
+def test_differences_that_are_all_zero_have_a_p_value_of_1():
     assert paired_t_test([0.0, 0.0, 0.0]) == PairedTest(3, 0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("differences", [[], [0.1], [0.1, 0.1, 0.1]])
-def test_there_is_no_test_without_a_spread(differences):
+def test_too_few_or_equal_differences_have_no_p_value(differences):
     assert paired_t_test(differences).p is None
 
 
 @pytest.mark.parametrize("n", [2, 3])
-def test_two_or_three_repeats_have_a_deviation_and_no_interval(n):
-    result = estimate(FIGURES[:n], limits=(0, 1))
+def test_two_or_three_repeats_have_a_standard_deviation_and_no_interval(n):
+    result = estimate(VALUES[:n], limits=(0, 1))
     assert (result.low, result.high) == (None, None)
     assert result.std is not None
-    assert result.values == tuple(FIGURES[:n])
+    assert result.values == tuple(VALUES[:n])
 
 
-def test_the_interval_of_a_share_is_wilsons_with_the_same_standard_error():
+def test_the_interval_of_a_share_is_wilsons_for_the_same_standard_error():
     t = stats.t.ppf(0.975, 4)
     for right, total in ((36, 40), (39, 40), (20, 40)):
         share = right / total
@@ -94,7 +94,7 @@ def test_the_interval_of_a_share_is_wilsons_with_the_same_standard_error():
     st.lists(st.floats(0, 1), min_size=4, max_size=12),
     st.floats(0, 1),
 )
-def test_an_interval_keeps_to_the_limits_and_has_the_mean_in_it(limits, values, overlap):
+def test_an_interval_stays_within_the_limits_and_contains_the_mean(limits, values, overlap):
     result = estimate(values, overlap, limits)
     low, high = (math.inf * (-1, 1)[i] if limits[i] is None else limits[i] for i in (0, 1))
     slack = 1e-12
@@ -102,7 +102,7 @@ def test_an_interval_keeps_to_the_limits_and_has_the_mean_in_it(limits, values, 
     assert result.mean - slack <= result.high <= high
 
 
-def test_without_limits_it_would_leave_them():
+def test_an_interval_without_limits_would_exceed_them():
     values = [1.0, 1.0, 1.0, 0.9]
     assert estimate(values).high > 1  # the control
     assert estimate(values, limits=(0, 1)).high <= 1
@@ -110,19 +110,19 @@ def test_without_limits_it_would_leave_them():
     assert estimate([0.01, 0.02, 0.5, 0.01], limits=(0, None)).low > 0
 
 
-def test_far_from_the_limits_it_is_students_nearly():
+def test_far_from_the_limits_the_interval_is_almost_students():
     values = [0.5, 0.51, 0.49, 0.505, 0.495]
     limited, free = estimate(values, limits=(0, 1)), estimate(values)
     assert limited.low == pytest.approx(free.low, abs=1e-5)
     assert limited.high == pytest.approx(free.high, abs=1e-5)
 
 
-def test_a_value_outside_of_the_limits_shows_that_they_are_not_meant():
+def test_limits_are_ignored_if_a_value_is_outside_of_them():
     values = [-1.0, 2.0, 0.5, 0.3]
     assert estimate(values, limits=(0, None)) == estimate(values)
 
 
-def test_every_metrics_range_is_known():
+def test_every_metric_has_a_known_range():
     assert ranges().keys() == {
         "loss", "accuracy", "top_k", "precision", "recall", "f1", "average_precision", "ece", "mce",
         "brier", "rmse", "noise_std", "beta", "r2",

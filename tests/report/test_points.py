@@ -16,8 +16,8 @@ def points_of(*folders):
 def test_runs_that_differ_in_the_seed_alone_are_one_point(tmp_path):
     for rate in (0.1, 0.01):
         for seed in (0, 1, 2):
-            words = [f"optim.lr={rate}", f"seed={seed}"]
-            write_run(tmp_path / f"{rate}-{seed}", *words, ending=held_out(rate + seed, 0.5))
+            overrides = [f"optim.lr={rate}", f"seed={seed}"]
+            write_run(tmp_path / f"{rate}-{seed}", *overrides, ending=held_out(rate + seed, 0.5))
     first, second = points_of(tmp_path)
     assert [repeat.seed for repeat in first.repeats] == [0, 1, 2]
     assert (first.val.n, first.val.mean) == (3, pytest.approx(1.01))
@@ -25,7 +25,7 @@ def test_runs_that_differ_in_the_seed_alone_are_one_point(tmp_path):
     assert column_keys([first, second]) == ["optim.lr"]
 
 
-def test_a_run_that_did_not_type_a_key_has_its_default(tmp_path):
+def test_a_run_without_an_override_of_a_key_has_its_default(tmp_path):
     write_run(tmp_path / "a", ending=held_out(0.8))
     write_run(tmp_path / "b", "optim.lr=0.5", ending=held_out(0.9))
     first, second = points_of(tmp_path)
@@ -34,8 +34,8 @@ def test_a_run_that_did_not_type_a_key_has_its_default(tmp_path):
 
 
 def test_folds_are_repeats_and_their_overlap_widens_the_interval(tmp_path):
-    words = ('monitor="val/own"',)  # a metric without limits
-    write_run(tmp_path / "a", *words, ending=crossed([0.8, 0.9, 0.7, 0.8], [0.5, 0.6, 0.7, 0.6]))
+    monitor = 'monitor="val/own"'  # a metric without limits
+    write_run(tmp_path / "a", monitor, ending=crossed([0.8, 0.9, 0.7, 0.8], [0.5, 0.6, 0.7, 0.6]))
     (tmp_path / "a/fold0").mkdir()
     (tmp_path / "a/fold0/result.json").write_text("{}")
     (point,) = points_of(tmp_path)
@@ -44,7 +44,7 @@ def test_folds_are_repeats_and_their_overlap_widens_the_interval(tmp_path):
     assert point.val.high == pytest.approx(0.8 + half)
 
 
-def test_a_sweep_gives_the_order_the_duplicates_and_what_was_not_started(tmp_path):
+def test_a_sweep_has_its_order_its_duplicates_and_the_points_not_started(tmp_path):
     folder = write_sweep(
         tmp_path / "a sweep, with a comma",
         ["optim.lr"],
@@ -72,31 +72,31 @@ def test_a_sweep_gives_the_order_the_duplicates_and_what_was_not_started(tmp_pat
     assert len(rank(points)) == 4
 
 
-def test_a_sweep_over_seeds_has_a_point_for_what_else_varies(tmp_path):
+def test_a_sweep_over_seeds_has_a_point_for_each_value_of_the_other_keys(tmp_path):
     jobs = [(rate, seed) for rate in ("0.1", "0.2") for seed in ("0", "1")]
     points = [
         {"values": {"optim.lr": r, "seed": s}, "jobs": [f"{r}-{s}"]} for r, s in [*jobs, jobs[0]]
     ]
     write_sweep(tmp_path, ["optim.lr", "seed"], points)
     for rate, seed in jobs:
-        words = [f"optim.lr={rate}", f"seed={seed}"]
-        write_run(tmp_path / f"{rate}-{seed}", *words, ending=held_out(0.5))
+        overrides = [f"optim.lr={rate}", f"seed={seed}"]
+        write_run(tmp_path / f"{rate}-{seed}", *overrides, ending=held_out(0.5))
     assert [len(point.repeats) for point in points_of(tmp_path)] == [2, 2]
 
 
-def test_ranking_never_looks_at_the_test_figure(tmp_path):
+def test_the_ranking_does_not_depend_on_the_test_metric(tmp_path):
     for name, val, test in (("a", 0.7, 0.99), ("b", 0.9, 0.10), ("c", 0.8, 0.50)):
         write_run(tmp_path / name, f"model={name}", ending=held_out(val, test))
     assert [point.values["model"] for point in rank(points_of(tmp_path))] == ["b", "c", "a"]
 
 
-def test_less_is_better_in_mode_min_and_equals_keep_their_order(tmp_path):
+def test_lower_is_better_in_mode_min_and_ties_keep_their_order(tmp_path):
     for name, val in (("a", 2.0), ("b", 1.0), ("c", 1.0)):
         write_run(tmp_path / name, f"model={name}", "mode=min", ending=held_out(val))
     assert [point.values["model"] for point in rank(points_of(tmp_path))] == ["b", "c", "a"]
 
 
-def test_points_that_lack_runs_stand_below_and_nan_below_numbers(tmp_path):
+def test_points_with_missing_runs_rank_last_and_nan_ranks_below_numbers(tmp_path):
     write_run(tmp_path / "a", "model=a", ending=held_out(0.99))
     write_run(tmp_path / "b", "model=a", "seed=1")
     write_run(tmp_path / "c", "model=c", ending=held_out(float("nan")))
@@ -106,7 +106,7 @@ def test_points_that_lack_runs_stand_below_and_nan_below_numbers(tmp_path):
     assert (ranked[2].done, len(ranked[2].runs)) == (1, 2)
 
 
-def test_another_monitor_stands_apart(tmp_path):
+def test_points_with_different_monitors_are_separate(tmp_path):
     write_run(tmp_path / "a", ending=held_out(0.9, 0.9))
     write_run(tmp_path / "b", "monitor=train/loss", "mode=min", ending=held_out(0.1, 0.9))
     points = points_of(tmp_path)

@@ -1,4 +1,4 @@
-"""Plots have the panels, lines and cells that the points ask for."""
+"""The plots of a report have the panels, lines and cells of its points."""
 
 import pytest
 from run_folders import held_out, write_run
@@ -10,9 +10,9 @@ from dlcourse.report.runs import find_runs
 
 
 def points_of(folder, *table):
-    """Write a run for each row of words and figure; return the points."""
-    for number, (words, figure) in enumerate(table):
-        write_run(folder / f"{number:03}", *words.split(), ending=held_out(figure, figure))
+    """Write a run for each row (overrides, value); return the points."""
+    for number, (overrides, value) in enumerate(table):
+        write_run(folder / f"{number:03}", *overrides.split(), ending=held_out(value, value))
     return group_points(find_runs([folder]))
 
 
@@ -53,14 +53,14 @@ def test_a_grid_has_all_plots(grid):
     assert [bar.get_width() for bar in figures["importances.png"].axes[0].patches] == [20, 80]
 
 
-def test_the_mean_of_a_value_spreads_over_repeats_and_not_over_the_other_key(grid):
+def test_the_deviation_of_a_marginal_mean_is_over_repeats_and_not_over_the_other_key(grid):
     result = marginal([point for point in grid if point.values["optim"] == "sgd"])
     assert result.n == 2
     assert result.mean == pytest.approx(0.52 + 0.5 / 99)
     assert result.std == pytest.approx(0.5**0.5 / 99)
 
 
-def test_one_at_a_time_is_compared_around_its_base(tmp_path):
+def test_points_of_one_at_a_time_are_compared_around_their_base(tmp_path):
     points = points_of(
         tmp_path,
         ("model=mlp optim.lr=0.1 model.norm=none", 0.5),
@@ -77,7 +77,7 @@ def test_one_at_a_time_is_compared_around_its_base(tmp_path):
     assert len(figures["learning_rate.png"].axes[0].lines) == 1
 
 
-def test_numbers_drawn_at_random_are_scattered(tmp_path):
+def test_points_with_random_numbers_are_scatter_plots(tmp_path):
     rows = [(f"optim.lr={0.001 * 1.3**n} model.dropout=0.{n + 10}", n / 30) for n in range(20)]
     figures = drawn(points_of(tmp_path, *rows))
     assert all(len(axes.lines) == 0 for axes in figures["main_effects.png"].axes)
@@ -85,7 +85,7 @@ def test_numbers_drawn_at_random_are_scattered(tmp_path):
     assert figures["learning_rate.png"].axes[0].lines[0].get_linestyle() == "None"
 
 
-def test_an_empty_cell_is_left_empty(tmp_path):
+def test_a_cell_without_a_point_is_empty(tmp_path):
     rows = [("model=mlp optim=sgd", 0.5), ("model=mlp optim=adam", 0.6)]
     rows += [("model=lenet optim=sgd", 0.7), ("model=linear optim=adam", 0.4)]
     figure = drawn(points_of(tmp_path, *rows))["heat_map.png"]
@@ -107,18 +107,18 @@ def with_diverged(folder, mode="max"):
     number = 0
     for optim, lost in (("sgd", 2), ("adam", 1)):
         for place, rate in enumerate((0, 0.001, 0.01, 0.1, 1)):
-            words = [f"optim={optim}", f"optim.lr={rate}", f'mode="{mode}"']
+            overrides = [f"optim={optim}", f"optim.lr={rate}", f'mode="{mode}"']
             diverged = {"reason": "Training diverged in epoch 2", "diverged": True}
             if place >= 5 - lost:
-                write_run(folder / str(number), *words, ending=diverged, name="failure.json")
+                write_run(folder / str(number), *overrides, ending=diverged, name="failure.json")
             else:
-                write_run(folder / str(number), *words, ending=held_out(0.5 + place / 10))
+                write_run(folder / str(number), *overrides, ending=held_out(0.5 + place / 10))
             number += 1
     return group_points(find_runs([folder]))
 
 
 def crosses_of(axes):
-    """Return the places of the crosses, and how high they stand, as a share of the axes."""
+    """Return (x, y) of the crosses; y is a share of the axes' height."""
     lines = [line for line in axes.lines if line.get_marker() == "x"]
     return sorted((float(x), float(y)) for line in lines for x, y in line.get_xydata())
 
@@ -147,7 +147,7 @@ def test_a_rate_that_diverged_is_a_cross_at_the_worse_edge(tmp_path, mode, edge)
     assert "optim.lr=1" in figures["heat_map.png"].axes[0].get_title(loc="left")
 
 
-def test_zero_stands_on_a_logarithmic_axis_left_of_the_others(tmp_path):
+def test_zero_is_left_of_the_others_on_a_logarithmic_axis(tmp_path):
     figures = drawn(with_diverged(tmp_path))
     axes = figures["learning_rate.png"].axes[0]
     assert axes.get_xscale() == "log"
@@ -156,7 +156,7 @@ def test_zero_stands_on_a_logarithmic_axis_left_of_the_others(tmp_path):
     assert 0 < places[0] < 0.001
 
 
-def test_few_repeats_are_dots_and_more_have_an_interval(tmp_path):
+def test_few_repeats_are_drawn_as_dots_and_more_with_an_interval(tmp_path):
     for count, known in ((2, False), (5, True)):
         folder = tmp_path / str(count)
         rows = [

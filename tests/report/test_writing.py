@@ -1,4 +1,4 @@
-"""What is printed and written."""
+"""The printed report and the files that it writes."""
 
 import csv
 import json
@@ -12,11 +12,11 @@ from dlcourse.errors import UserError
 from dlcourse.report.write_report import write_report
 
 
-def report(*folders, **words):
-    """Write a report into the first folder; return what was said."""
-    said = []
-    write_report(list(folders), folders[0], say=said.append, **words)
-    return "\n".join(said)
+def report(*folders, **options):
+    """Write a report into the first folder; return the printed text."""
+    printed = []
+    write_report(list(folders), folders[0], say=printed.append, **options)
+    return "\n".join(printed)
 
 
 def lines_of(path):
@@ -31,8 +31,8 @@ def sweep(tmp_path):
     points = [{"values": {"optim.lr": r}, "jobs": [f"{r}-{s}" for s in (0, 1)]} for r in rates]
     write_sweep(folder, ["optim.lr"], [*points, points[0]])
     for rate, seed, val in ((0.1, 0, 0.9), (0.1, 1, 0.8), (0.01, 0, 0.95), (0.001, 0, 0.7)):
-        words = [f"optim.lr={rate}", f"seed={seed}"]
-        write_run(folder / f"{rate}-{seed}", *words, ending=held_out(val, val / 2))
+        overrides = [f"optim.lr={rate}", f"seed={seed}"]
+        write_run(folder / f"{rate}-{seed}", *overrides, ending=held_out(val, val / 2))
     failure = {"reason": "it\nbroke", "status": 9, "attempts": 3, "log": "output.txt"}
     write_run(folder / "0.01-1", "optim.lr=0.01", "seed=1", ending=failure, name="failure.json")
     pruned = {"epoch": 4, "value": 0.12345}
@@ -40,7 +40,7 @@ def sweep(tmp_path):
     return folder
 
 
-def test_the_csv_holds_every_point_with_all_digits(sweep):
+def test_results_csv_has_every_point_with_all_digits(sweep):
     report(sweep)
     rows = lines_of(sweep / "results.csv")
     assert [row["optim.lr"] for row in rows] == ["0.1", "0.1", "0.01", "0.001", "0.5"]
@@ -53,15 +53,15 @@ def test_the_csv_holds_every_point_with_all_digits(sweep):
     assert rows[2]["reason"].startswith("it broke (status 9, 3 attempts); see ")
 
 
-def test_the_screen_names_what_failed_where_and_what_is_missing(sweep):
-    said = report(sweep)
-    assert f"failed: {sweep / '0.01-1'}: it broke (status 9, 3 attempts); see" in said
-    assert "output.txt" in said
-    assert "0.001-1 after epoch 4 at 0.1235" in said
-    assert f"not started: {sweep / '0.5-0'}" in said
-    assert "1 of 2" in said
-    assert "0.8500 ± 0.0707" in said
-    assert max(len(line) for line in said.splitlines() if line[:1] in "┏│└") <= 160
+def test_the_printed_report_names_failed_pruned_and_missing_runs(sweep):
+    text = report(sweep)
+    assert f"failed: {sweep / '0.01-1'}: it broke (status 9, 3 attempts); see" in text
+    assert "output.txt" in text
+    assert "0.001-1 after epoch 4 at 0.1235" in text
+    assert f"not started: {sweep / '0.5-0'}" in text
+    assert "1 of 2" in text
+    assert "0.8500 ± 0.0707" in text
+    assert max(len(line) for line in text.splitlines() if line[:1] in "┏│└") <= 160
 
 
 def test_markdown_is_a_table_with_aligned_pipes(sweep):
@@ -72,10 +72,10 @@ def test_markdown_is_a_table_with_aligned_pipes(sweep):
     assert "val/accuracy ± sd" in table[0]
 
 
-def test_latex_escapes_and_has_as_many_cells_in_every_row(tmp_path):
+def test_the_latex_table_is_escaped_and_its_rows_have_the_same_number_of_cells(tmp_path):
     for name, val in (("a_b&c", 0.9), ("50%", 0.8), ("x#{y}", 0.7)):
-        words = [f"model.name={name}"]
-        write_run(tmp_path / name, *words, ending=held_out(val, val))
+        overrides = [f"model.name={name}"]
+        write_run(tmp_path / name, *overrides, ending=held_out(val, val))
     report(tmp_path)
     text = (tmp_path / "results.tex").read_text()
     assert r"a\_b\&c" in text
@@ -89,29 +89,29 @@ def test_latex_escapes_and_has_as_many_cells_in_every_row(tmp_path):
 
 def test_lists_null_and_commas_are_written_as_they_are_typed(tmp_path):
     for number, value in enumerate(("[16,32]", "null", "true", "a,b|c")):
-        words = [f"model.widths={value}"]
-        write_run(tmp_path / str(number), *words, ending=held_out(0.9 - number / 10))
-    said = report(tmp_path)
-    assert "[16, 32]" in said
+        overrides = [f"model.widths={value}"]
+        write_run(tmp_path / str(number), *overrides, ending=held_out(0.9 - number / 10))
+    text = report(tmp_path)
+    assert "[16, 32]" in text
     values = [row["model.widths"] for row in lines_of(tmp_path / "results.csv")]
     assert values == ["[16, 32]", "null", "true", "a,b|c"]
     assert r"a,b\|c" in (tmp_path / "results.md").read_text()
 
 
-def test_the_first_forty_are_shown_and_the_csv_has_all(tmp_path):
+def test_the_first_forty_points_are_printed_and_results_csv_has_all(tmp_path):
     for number in range(45):
-        words = [f"optim.lr={number + 1}"]
-        write_run(tmp_path / str(number), *words, ending=held_out(number / 100))
-    said = report(tmp_path)
-    assert "5 more are in results.csv." in said
+        overrides = [f"optim.lr={number + 1}"]
+        write_run(tmp_path / str(number), *overrides, ending=held_out(number / 100))
+    text = report(tmp_path)
+    assert "5 more are in results.csv." in text
     assert len(lines_of(tmp_path / "results.csv")) == 45
-    assert "│   41 │" not in said
+    assert "│   41 │" not in text
 
 
-def test_figures_that_are_not_finite_do_no_harm(tmp_path):
+def test_values_that_are_not_finite_are_reported_and_ranked(tmp_path):
     for number, value in enumerate((float("nan"), float("inf"), 0.5)):
-        words = [f"optim.lr={number + 1}"]
-        write_run(tmp_path / str(number), *words, ending=held_out(value, value))
+        overrides = [f"optim.lr={number + 1}"]
+        write_run(tmp_path / str(number), *overrides, ending=held_out(value, value))
     assert "nan" in report(tmp_path)
     rows = lines_of(tmp_path / "results.csv")
     assert [row["mean"] for row in rows] == ["0.5", "", "inf"]
@@ -125,14 +125,14 @@ def test_several_folders_are_one_table(tmp_path):
     assert not (tmp_path / "b/results.csv").exists()
 
 
-def test_where_nothing_is_finished_there_is_one_message(tmp_path):
+def test_a_folder_without_a_finished_run_gets_one_message(tmp_path):
     write_run(tmp_path / "a")
     with pytest.raises(UserError, match="holds no finished run"):
         report(tmp_path)
     assert not (tmp_path / "results.csv").exists()
 
 
-def test_nobodys_file_is_written_over(tmp_path):
+def test_a_file_that_is_not_of_a_report_is_not_overwritten(tmp_path):
     write_run(tmp_path / "runs/a", ending=held_out(0.9))
     (tmp_path / "results.md").write_text("mine")
     with pytest.raises(UserError, match=r"results\.md is already there"):
@@ -141,7 +141,7 @@ def test_nobodys_file_is_written_over(tmp_path):
     assert not (tmp_path / "results.csv").exists()
 
 
-def test_a_report_is_the_same_each_time(sweep):
+def test_a_report_is_the_same_every_time(sweep):
     report(sweep, importances={"optim.lr": 1.0})
     before = {path.name: path.read_bytes() for path in sweep.glob("*.*") if path.is_file()}
     report(sweep, importances={"optim.lr": 1.0})
@@ -177,8 +177,8 @@ def mixed(folder):
 @pytest.mark.parametrize("width", [60, 80, 120, 160])
 def test_the_ranking_fits_every_terminal_and_has_every_option(tmp_path, monkeypatch, width):
     monkeypatch.setattr("dlcourse.report.console_table.terminal_width", lambda: width)
-    said = report(mixed(tmp_path / "runs"))
-    table = said.split("The best by")[0]
+    text = report(mixed(tmp_path / "runs"))
+    table = text.split("The best by")[0]
     assert max(map(len, table.splitlines())) <= width
     for part in ("512", "model.heads=8", "average.decay=0.999", "0.9000", "0.7000"):
         assert part in "".join(table.split()) or part in table
@@ -188,21 +188,21 @@ def test_the_ranking_fits_every_terminal_and_has_every_option(tmp_path, monkeypa
 
 def test_a_narrow_terminal_still_has_a_table_of_a_small_sweep(sweep, monkeypatch):
     monkeypatch.setattr("dlcourse.report.console_table.terminal_width", lambda: 80)
-    said = report(sweep)
-    assert "n, epochs, seconds: see results.csv" in said
-    assert "rank  optim.lr" in said
+    text = report(sweep)
+    assert "n, epochs, seconds: see results.csv" in text
+    assert "rank  optim.lr" in text
 
 
 AWKWARD = ["$_$", "_a_", "a|b", "`c`", "*d*", "<b>", "[e](f)", "g--h", "&amp;", "[red]x"]
 
 
-def test_values_stand_in_every_table_as_they_are(tmp_path):
+def test_special_characters_are_shown_unchanged_in_every_table(tmp_path):
     for number, value in enumerate(AWKWARD):
         write_run(
             tmp_path / str(number), f"data.file={json.dumps(value)}", ending=held_out(number / 20)
         )
-    said = report(tmp_path)
-    assert all(value in said for value in AWKWARD)
+    text = report(tmp_path)
+    assert all(value in text for value in AWKWARD)
     assert {row["data.file"] for row in lines_of(tmp_path / "results.csv")} == set(AWKWARD)
     rows = (tmp_path / "results.md").read_text()
     escaped = (r"\$\_\$", r"\_a\_", r"a\|b", r"\`c\`", r"\*d\*", r"\<b\>", r"[e\](f)", r"\&amp;")
@@ -213,7 +213,7 @@ def test_values_stand_in_every_table_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("broken", "named", "left"),
+    ("broken", "part", "written"),
     [
         ("dlcourse.report.write_report.console_table", "The table on the screen", "results.csv"),
         ("dlcourse.report.write_report.latex_table", "results.tex", "results.md"),
@@ -221,8 +221,8 @@ def test_values_stand_in_every_table_as_they_are(tmp_path):
         ("dlcourse.report.plots.all_plots.draw_heat_map", "heat_map.png", "main_effects.png"),
     ],
 )
-def test_a_part_that_cannot_be_made_costs_one_warning(
-    tmp_path, monkeypatch, caplog, broken, named, left
+def test_a_part_that_fails_is_left_out_with_one_warning(
+    tmp_path, monkeypatch, caplog, broken, part, written
 ):
     def fail(*arguments):
         raise ValueError("it broke")
@@ -233,6 +233,6 @@ def test_a_part_that_cannot_be_made_costs_one_warning(
     report(tmp_path)
     warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     assert len(warnings) == 1
-    assert named in warnings[0]
+    assert part in warnings[0]
     assert "it broke" in warnings[0]
-    assert (tmp_path / left).exists()
+    assert (tmp_path / written).exists()

@@ -15,7 +15,7 @@ RESULT = {
 }
 
 
-def test_folds_are_shown_with_what_they_say_pooled_and_together():
+def test_the_table_has_the_folds_their_pooled_predictions_and_their_ensemble():
     assert folds_table(RESULT, 80) == [
         "3 folds               val  out-of-fold val             test  ensemble test",
         "loss      0.1713 ± 0.0280           0.1714  1.0000 ± 0.0000         0.1661",
@@ -36,6 +36,6 @@ def test_a_hold_out_has_no_table(tiny, tmp_path):
     assert folds_table(run_folder.read_result(tmp_path / "run"), 80) == []
 
 
-def test_a_result_of_an_older_run_gets_the_columns_it_has():
+def test_a_table_of_an_older_result_has_only_its_columns():
     old = {"mean": {"val/loss": 1.0}, "std": {"val/loss": 0.5}, "folds": [{}, {}]}
     assert folds_table(old, 80) == ["2 folds              val", "loss     1.0000 ± 0.5000"]

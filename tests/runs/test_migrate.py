@@ -1,4 +1,4 @@
-"""Configs written before some keys were there."""
+"""Configs that were written before some keys existed."""
 
 from copy import deepcopy
 
@@ -13,7 +13,7 @@ from dlcourse.sweep.manifest import identity_of
 
 
 def older(config: dict) -> dict:
-    """Return a config as it was written before the later keys were there."""
+    """Return a config as it was written before the later keys existed."""
     config = {key: value for key, value in config.items() if key not in EVERY}
     for group, keys in OF_A_GROUP.items():
         config[group] = {key: value for key, value in config[group].items() if key not in keys}
@@ -39,10 +39,10 @@ def nodes_of(path) -> list[dict]:
 
 
 @pytest.mark.parametrize("optim", options("optim"))
-def test_an_older_config_gets_the_keys_of_today(optim, compose):
-    words = [f"optim={optim}", "augment=[crop]", "runtime.linear=products", "runtime.graph=false"]
-    words += ["random_streams=1"]
-    today = OmegaConf.to_container(compose(*words))
+def test_an_older_config_gets_todays_keys(optim, compose):
+    overrides = [f"optim={optim}", "augment=[crop]", "random_streams=1"]
+    overrides += ["runtime.linear=products", "runtime.graph=false"]
+    today = OmegaConf.to_container(compose(*overrides))
     before = older(today)
     kept = deepcopy(before)
     assert before != today
@@ -51,7 +51,7 @@ def test_an_older_config_gets_the_keys_of_today(optim, compose):
     assert completed(today) == today
 
 
-def test_every_key_that_is_filled_in_is_one_of_today(compose):
+def test_every_key_that_is_added_is_in_todays_configs(compose):
     today = compose()
     assert set(EVERY) <= set(today)
     for group, keys in OF_A_GROUP.items():
@@ -64,7 +64,7 @@ def test_every_key_that_is_filled_in_is_one_of_today(compose):
 
 
 @pytest.mark.parametrize("runtime", ["cpu", "plain"])
-def test_a_sweep_has_the_identity_that_it_had_before_fast_paths(compose, runtime):
+def test_the_default_of_fast_paths_keeps_the_identity_of_an_older_sweep(compose, runtime):
     config = without_hydra(compose("model=mlp", f"runtime={runtime}"))
     before = deepcopy(config)
     del before["runtime"]["fast_paths"]
