@@ -8,7 +8,7 @@ run.result["test"]["accuracy"], run.history[-1]["val/loss"]
 probabilities = run.predict(images)  # raw images (N, C, H, W), uint8, in; (N, classes) out
 ```
 
-``import dlcourse`` takes milliseconds: PyTorch is imported when the first run is known to be right.
+``import dlcourse`` takes milliseconds: PyTorch is imported after the first run's config is checked.
 """
 
 import sys
@@ -64,9 +64,9 @@ def _imported(name: str) -> Any:
 
 
 class CallablePackage(ModuleType):
-    """A package that is called as the function of the API with its name.
+    """A package that can be called: it calls the function of the API with the same name.
 
-    ``dlcourse.train(...)`` trains, and ``dlcourse.train.fit`` stays the module that it is.
+    ``dlcourse.train(...)`` trains, and ``dlcourse.train.fit`` is still a module.
     """
 
     @property
@@ -90,7 +90,7 @@ for _name in ("train", "sweep"):
 
 
 def __getattr__(name: str) -> Any:
-    """Return what the API has, imported when it is first used."""
+    """Import a name of the API when it is first used."""
     if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _imported(name)

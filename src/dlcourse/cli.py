@@ -1,4 +1,4 @@
-"""The command line: composes a config, checks all of it, and only then starts torch."""
+"""The command line: compose a config, check all of it, and only then import torch."""
 
 import os
 import re
@@ -38,12 +38,12 @@ from dlcourse.terminal.command import in_own_form, one_message, own_name
 
 
 def main() -> None:
-    """Carry out ``dlcourse-train`` or ``python train.py`` with the arguments behind it."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise, so that one_message can say it shorter
+    """Run ``dlcourse-train`` or ``python train.py`` with the arguments in ``sys.argv``."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises; one_message prints the error
     hydra_api.register_resolver("job_folder", job_folder)
     with one_message():
         if os.getcwd() not in sys.path:
-            sys.path.append(os.getcwd())  # a user's own model lies in the folder they start from
+            sys.path.append(os.getcwd())  # the user's own model may be in the current folder
         refuse_copies(os.environ)
         try:
             execute(sys.argv[1:])
@@ -51,49 +51,47 @@ def main() -> None:
             raise explain(error) from error
 
 
-def execute(words: list[str]) -> None:
-    """Carry out a command; raises UserError before anything is started."""
-    args, words = parse_command(words)
-    if args.help:
-        check_config_dir(args.config_dir)
+def execute(args: list[str]) -> None:
+    """Run ``train`` or ``sweep``; raises UserError for a mistake before anything is started."""
+    parsed, args = parse_command(args)
+    if parsed.help:
+        check_config_dir(parsed.config_dir)
         print(in_own_form(HELP))
-        print(list_groups([CONFIGS, *([Path(args.config_dir)] if args.config_dir else [])]))
+        print(list_groups([CONFIGS, *([Path(parsed.config_dir)] if parsed.config_dir else [])]))
         return
-    if args.hydra_help or args.cfg or args.info or args.shell_completion:
-        if args.multirun:
+    if parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
+        if parsed.multirun:
             raise UserError("--cfg and --info show one run.\nLeave -m out, or type check=true")
-        sys.argv[1:] = words
+        sys.argv[1:] = args
         hydra_api.run_hydra_flag(run_composed_job)
         return
-    check_config_dir(args.config_dir)
-    resumed = sweep_begun(args.overrides, args.config_dir)
+    check_config_dir(parsed.config_dir)
+    resumed = sweep_begun(parsed.overrides, parsed.config_dir)
     if resumed is not None:
-        start_sweep(resumed, args.config_dir)
-    elif args.multirun:
-        start_sweep(prepare_sweep(args.overrides), args.config_dir)
+        start_sweep(resumed, parsed.config_dir)
+    elif parsed.multirun:
+        start_sweep(prepare_sweep(parsed.overrides), parsed.config_dir)
     else:
-        cfg = compose_job(args.overrides, args.config_dir)
+        cfg = compose_job(parsed.overrides, parsed.config_dir)
         if cfg.hydra.mode == RunMode.MULTIRUN:
-            start_sweep(prepare_sweep(args.overrides), args.config_dir)
+            start_sweep(prepare_sweep(parsed.overrides), parsed.config_dir)
             return
         if cfg.hydra.sweeper.get("params"):
-            raise UserError(f"This preset is a sweep.\nType {typed_again(['-m', *words])}")
-        run_one(cfg, words, args.overrides, args.config_dir)
+            raise UserError(f"This preset is a sweep.\nType {typed_again(['-m', *args])}")
+        run_one(cfg, args, parsed.overrides, parsed.config_dir)
 
 
-def run_one(
-    cfg: DictConfig, words: list[str], overrides: list[str], config_dir: str | None
-) -> None:
-    """Carry out one run.
+def run_one(cfg: DictConfig, args: list[str], overrides: list[str], config_dir: str | None) -> None:
+    """Train one run, or only check it.
 
-    cfg: composed of the overrides. words: the command, flags included.
+    cfg: composed from the overrides. args: the command's arguments, flags included.
     """
     for override in overrides:
         key = key_of(override)
         if key.split(".")[0] in SWEEP_KEYS and key != "check":
             raise UserError(
                 f"{override} is for a sweep, and this is one run.\nLeave it out, or type "
-                f"{typed_again(['-m', *words])}"
+                f"{typed_again(['-m', *args])}"
             )
 
     def stop_after_check(config: dict) -> None:
@@ -115,10 +113,10 @@ def run_one(
 
 
 def run_composed_job(cfg: DictConfig) -> float:
-    """Run a job of a sweep that Hydra has composed; return ``monitor``'s best value.
+    """Run a job of a sweep that Hydra has composed; return the best value of ``monitor``.
 
-    It is what Hydra's own sweepers and launchers call. They give a job its config alone, and leave
-    its folder and overrides in ``HydraConfig``: this is the only place where it is read.
+    Hydra's own sweepers and launchers call it. They pass only the config, and leave the folder and
+    the overrides in ``HydraConfig``, which is read here and nowhere else.
     """
     config = without_hydra(cfg)
     check(config)  # the jobs of a sweeper other than Hydra's basic one are only known now
@@ -128,7 +126,7 @@ def run_composed_job(cfg: DictConfig) -> float:
 
 
 def start_sweep(overrides: list[str], config_dir: str | None) -> None:
-    """Carry out a sweep, or what is missing of it; raises UserError before the first job."""
+    """Run a sweep, or the missing jobs of a resumed one; raises UserError before the first job."""
     cfg = compose_sweep(overrides, config_dir)
     for point in sweep_points(cfg, overrides):  # dlcourse's own sweeper checks its jobs by itself
         config = without_hydra(compose_job(point, config_dir))
@@ -142,10 +140,10 @@ def start_sweep(overrides: list[str], config_dir: str | None) -> None:
 
 
 def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | None:
-    """Return the overrides that resume the sweep in ``resume=``; None for a run's folder.
+    """Return the overrides that resume the sweep in ``resume=``; None if that holds no sweep.
 
-    Raises UserError for an override that would make it another sweep, and for what the folder names
-    and may not name: it has to be typed again.
+    Raises UserError for an override that would make it another sweep, and if the sweep was started
+    with an option that is never read from a folder and was not typed again.
     """
     typed = {key_of(override): override for override in overrides}
     folder = Path(typed.get("resume", "").partition("=")[2].strip("'\""))
@@ -179,7 +177,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
             f"If you know it, type {own_name()} resume={folder} {again}"
         )
     dropped = {*typed, "hydra.sweep.dir", "trust"}
-    stored = [word for word in record.words if key_of(word) not in dropped]
+    stored = [override for override in record.words if key_of(override) not in dropped]
     return [*stored, *overrides]
 
 
@@ -191,7 +189,7 @@ def prepare_sweep(overrides: list[str]) -> list[str]:
 
 
 def check_only(config: dict) -> None:
-    """Check what only PyTorch and the data can show of a run, print it, and exit."""
+    """Build the run's model on its data without training, print its parameters, and exit."""
     from dlcourse.sweep.dry_run import dry_run
     from dlcourse.sweep.pool import process_context
 
@@ -203,7 +201,7 @@ def check_only(config: dict) -> None:
 
 
 def check_config_dir(config_dir: str | None) -> None:
-    """Raise UserError where ``--config-dir`` is no folder."""
+    """Raise UserError if ``--config-dir`` is not a folder."""
     if config_dir is not None and not Path(config_dir).is_dir():
         raise UserError(
             f"--config-dir {config_dir} is not a folder.\n"
@@ -214,7 +212,8 @@ def check_config_dir(config_dir: str | None) -> None:
 def job_folder(overrides: ListConfig) -> str:
     """Name a job of Hydra's own sweeper: ``model=mlp optim.lr=0.1`` -> ``model-mlp_optim.lr-0.1``.
 
-    Overrides that do not touch the result are left out, and what no folder's name may contain.
+    Overrides that do not change the result are left out. Characters that a folder's name should not
+    contain are replaced by ``-``.
     """
     naming = [override for override in overrides if not is_free(key_of(override))]
     joined = "_".join(naming) or "defaults"

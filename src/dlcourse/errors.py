@@ -10,10 +10,10 @@ CLOSE = 0.6  # similarity, of 1: about one letter in three differs
 
 
 class Message(Exception):
-    """An error whose text says all that a user needs."""
+    """An error whose text is all that a user needs."""
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython and Jupyter show of it: the text, without a traceback."""
+        """Return the lines that IPython and Jupyter show: the text, without a traceback."""
         return [f"dlcourse.{type(self).__name__}: {self}"]
 
 
@@ -41,58 +41,61 @@ class OwnCodeError(Exception):
     """Ends a run after an error that involves the user's own code, with exit status 1."""
 
 
-def nearest(word: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
-    """Return a hint: which known words may be meant, and the ten nearest that are allowed.
+def nearest(name: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
+    """Return a hint about an unknown name: which known ones it may mean, and the ten most similar.
 
     ``nearest("lenett", ["lenet", "mlp"])`` is ``"did you mean lenet? Allowed: lenet, mlp"``.
-    close: the words that may be meant, if the caller has chosen them.
+    close: the names that may be meant, if the caller has chosen them.
     """
     known = sorted(set(known))
     if not known:
         return "nothing is allowed here"
-    close = meant(word, known) if close is None else list(close)
-    others = by_likeness(word, set(known) - set(close))
+    close = meant(name, known) if close is None else list(close)
+    others = by_likeness(name, set(known) - set(close))
     listed = known if len(known) <= MAX_SUGGESTIONS else [*close, *others][:MAX_SUGGESTIONS]
     more = f" and {len(known) - MAX_SUGGESTIONS} more" if len(known) > MAX_SUGGESTIONS else ""
-    question = did_you_mean(word, known, close)
+    question = did_you_mean(name, known, close)
     return f"{question} Allowed: {', '.join(listed)}{more}".strip()
 
 
-def did_you_mean(word: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
-    """Return ``did you mean ...?``, or an empty string without a close word."""
-    close = meant(word, known) if close is None else close
+def did_you_mean(name: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
+    """Return ``did you mean ...?``, or an empty string if no known name is similar."""
+    close = meant(name, known) if close is None else close
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 
 def shown(name: object) -> str:
-    r"""Return a file's name as text that every file and screen in UTF-8 takes.
+    r"""Return a file's name as text that can be encoded in UTF-8.
 
-    Bytes that are not UTF-8, as old archives have them, become ``\xe9``.
+    Bytes that are not UTF-8, as in names from old archives, become ``\xe9``.
     """
     errors = "surrogatepass" if os.name == "nt" else "surrogateescape"  # as Python reads names
     return str(name).encode("utf-8", errors).decode("utf-8", "backslashreplace")
 
 
-def meant(word: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Return the known words that may be meant: equal without case and punctuation, or similar."""
+def meant(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Return at most ``most`` known names that may be meant, the most similar first.
+
+    They are equal without case and punctuation or, if there are none, similar.
+    """
     known = sorted(set(known))
-    same = [other for other in known if bare(other) == bare(word)]
+    same = [other for other in known if bare(other) == bare(name)]
     if same:
         return same[:most]
-    close = [other for other in by_likeness(word, known) if likeness(word, other) >= CLOSE]
+    close = [other for other in by_likeness(name, known) if likeness(name, other) >= CLOSE]
     return close[:most]
 
 
-def by_likeness(word: str, known: Iterable[str]) -> list[str]:
-    """Return words sorted by their similarity to one, the most similar first."""
-    return sorted(sorted(known), key=lambda other: -likeness(word, other))
+def by_likeness(name: str, known: Iterable[str]) -> list[str]:
+    """Return known names sorted by their similarity to one, the most similar first."""
+    return sorted(sorted(known), key=lambda other: -likeness(name, other))
 
 
-def likeness(word: str, other: str) -> float:
-    """Return the similarity of two words, from 0 to 1."""
-    return SequenceMatcher(None, bare(word)[:100], bare(other)).ratio()
+def likeness(name: str, other: str) -> float:
+    """Return the similarity of two names, from 0 to 1."""
+    return SequenceMatcher(None, bare(name)[:100], bare(other)).ratio()
 
 
-def bare(word: str) -> str:
-    """Return a word's letters and digits in lower case: ``lenet5`` for ``LeNet-5``."""
-    return re.sub(r"[\W_]", "", word).lower()
+def bare(name: str) -> str:
+    """Return a name's letters and digits in lower case: ``lenet5`` for ``LeNet-5``."""
+    return re.sub(r"[\W_]", "", name).lower()

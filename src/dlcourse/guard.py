@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 def guarded(what: str, *passing: type[Exception]) -> Iterator[None]:
     """Turn an exception of the block into one warning; the traceback goes to train.log alone.
 
-    what: the part that is missing now, ``"The plot heat_map.png"``. passing: exceptions that are
-    raised nevertheless. KeyboardInterrupt and SystemExit pass.
+    what: the part that failed, ``"The plot heat_map.png"``. passing: types of exceptions that are
+    raised all the same, as KeyboardInterrupt and SystemExit always are.
     """
     try:
         yield
@@ -32,9 +32,9 @@ def warn(text: str, error: Exception) -> None:
 
 
 class Droppable:
-    """Forwards method calls to an observing object; after one fails, warns once and stops.
+    """Forward method calls to an observer; after one fails, warn once and forward no more.
 
-    what: the object's name in the warning.
+    what: the observer's name in the warning. A failed or dropped call returns None.
     """
 
     def __init__(self, what: str, watched: Any) -> None:
@@ -55,7 +55,7 @@ class Droppable:
 
 
 def reason_of(error: Exception) -> str:
-    """Return in one line why something failed, ``ValueError: no such column``."""
+    """Return the reason of an error in one line, ``ValueError: no such column``."""
     said = str(error).strip().splitlines()
     if isinstance(error, UserError) and said:
         return said[0]

@@ -17,10 +17,10 @@ def random_order(examples: int, seed: int, purpose: Purpose) -> Tensor:
 
 
 def stratified_order(classes: Tensor, seed: int, purpose: Purpose) -> Tensor:
-    """Return a permutation (N,) in which every stretch has nearly the classes' shares.
+    """Return a permutation (N,) that mixes the classes evenly over its whole length.
 
-    The first m examples hold each class c between floor and ceil of m n_c / N, give or take one:
-    example r of the n_c of its class (shuffled) is placed at (r + 1/2) / n_c.
+    Among the first m examples, the number of class c is m n_c / N, rounded down or up, give or take
+    one: example r of the n_c of its class (shuffled) is placed at (r + 1/2) / n_c.
     classes: (N,) int64.
     """
     shuffled = random_order(len(classes), seed, purpose)
@@ -36,10 +36,10 @@ def stratified_order(classes: Tensor, seed: int, purpose: Purpose) -> Tensor:
 def whole_groups(
     groups: Tensor, examples: int, seed: int, purpose: Purpose
 ) -> tuple[Tensor, Tensor]:
-    """Return the positions of whole groups with about n examples, and those of the others.
+    """Return the positions of whole groups with about ``examples`` examples, and of all others.
 
-    The groups are taken in random order for as long as that comes nearer to ``examples``, at least
-    one and all but one at most. Both are in ascending order.
+    Groups are chosen in random order while their total comes nearer to ``examples``: at least one,
+    and at most all but one. Both tensors are in ascending order.
     groups: (N,) int64, at least two different numbers.
     """
     numbers, own, counts = groups.cpu().unique(return_inverse=True, return_counts=True)

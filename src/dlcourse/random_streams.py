@@ -16,15 +16,15 @@ CURRENT = 2  # the version of the streams; ``random_streams`` in the config
 
 @unique
 class Purpose(StrEnum):
-    """What random numbers are drawn for; ``number`` of ``mix`` counts what is in brackets."""
+    """What random numbers are drawn for; in brackets what ``number`` of ``mix`` counts."""
 
     LAYERS = "layers"  # initial weights, dropout, augmentation by torch (epoch; -1: before all)
     NUMPY = "numpy"  # numpy's global generator during training (epoch)
     PYTHON = "python"  # Python's global generator during training (epoch)
-    ORDER = "order"  # in which an epoch visits the examples (epoch; -1: for an initializer)
+    ORDER = "order"  # the order of the examples in an epoch (epoch; -1: for an initializer)
     FLIPS = "flips"  # which images alternating_flip mirrors in the first epoch
     MADE_UP = "made-up data"  # the examples of moons, blobs, sine ...
-    TEST_PART = "test part"  # of a data set that comes without one; from TEST_SEED
+    TEST_PART = "test part"  # the test part of a data set without one; from TEST_SEED
     KEPT = "kept examples"  # data.examples
     KEPT_TEST = "kept test examples"  # data.test_examples
     LABELS = "random labels"  # data.random_labels: which are replaced, and by what
@@ -32,20 +32,22 @@ class Purpose(StrEnum):
     REPEAT = "repeat"  # the seed of a later division of repeated_kfold (repeat)
     INNER = "inner"  # the seed of the inner division of nested (outer fold)
     DRAWS = "draws"  # the points of sweep=random
-    SAMPLER = "sampler"  # Optuna's proposals (trials that are known, and the place)
+    SAMPLER = (
+        "sampler"  # Optuna's proposals (number of known trials, shifted by machine and folder)
+    )
     SHOWN = "shown"  # the examples of scripts/show.py
 
 
 ONCE_BARE = frozenset(
     (Purpose.MADE_UP, Purpose.TEST_PART, Purpose.KEPT, Purpose.LABELS, Purpose.DIVISION)
 )
-"""What started from the seed itself in version 1."""
+"""The purposes whose streams started from the seed itself in version 1."""
 
 _version: ContextVar[int] = ContextVar("version", default=CURRENT)
 
 
 def mix(seed: int, number: int, purpose: str) -> int:
-    """Return the number in [0, 2^63) from which a stream starts, unlike that of any other.
+    """Return the seed of a stream, in [0, 2^63), different for each number and purpose.
 
     purpose: one of ``Purpose``, or in your own code any other text.
     """
@@ -57,7 +59,7 @@ def mix(seed: int, number: int, purpose: str) -> int:
 
 @contextmanager
 def of_version(version: int) -> Iterator[None]:
-    """Derive the streams as the given version did, so that an older run gets its own data."""
+    """Derive the streams of the block as a version did, so that an older run gets its own data."""
     token = _version.set(version)
     try:
         yield

@@ -19,7 +19,7 @@ from dlcourse.machine.linear_by_convolution import use_convolutions
 from dlcourse.machine.malloc import keep_freed_memory
 from dlcourse.machine.skip_dynamo import restore_dynamo, skip_dynamo
 
-OPEN = "auto"  # an option that is not decided yet
+OPEN = "auto"  # the value of an option that is not decided yet
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 log = logging.getLogger(__name__)
@@ -144,14 +144,14 @@ class Runtime:
         return model
 
     def prepare_optimizers(self) -> None:
-        """Let optimizers work without PyTorch's compiler, or with it, before one is created."""
+        """Switch PyTorch's compiler off or on for optimizers; called before one is created."""
         if self.fast_paths and not self.compile:
             skip_dynamo()
         else:
             restore_dynamo()
 
     def accelerate(self, optimizer: torch.optim.Optimizer) -> None:
-        """Let an optimizer call its fused kernels directly, if fast paths are allowed."""
+        """Make an optimizer call its fused kernels directly, if fast paths are allowed."""
         if self.fast_paths:
             use_fused_kernels(optimizer)
 
@@ -200,9 +200,10 @@ def overruns(layer: nn.Module) -> bool:
 
 
 def skip_pixels_first(layer: nn.Conv2d) -> None:
-    """Give a 1 x 1 convolution with a stride only the pixels that it uses, and no stride.
+    """Replace the stride of a 1 x 1 convolution: pass it only the pixels that it uses.
 
-    This is always on: without it, the backward pass may crash (see ``overruns``).
+    The outputs are the same. It is always on, because the backward pass may crash otherwise (see
+    ``overruns``).
     """
     rows, columns = layer.stride
     layer.stride = (1, 1)

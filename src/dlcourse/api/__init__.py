@@ -1,1 +1,1 @@
-"""dlcourse from Python: what ``import dlcourse`` offers, imported when it is first used."""
+"""The Python API: the names in ``import dlcourse``, each imported when it is first used."""

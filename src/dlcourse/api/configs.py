@@ -1,4 +1,4 @@
-"""Configs from Python: what there is to choose, and what a command composes."""
+"""Configs from Python: the choices of a group, and the config of a run."""
 
 from os import PathLike, fspath
 from typing import Any
@@ -16,7 +16,7 @@ def compose(
     """Return the config that ``dlcourse.train`` with the same arguments would use, checked.
 
     Arguments: as for ``dlcourse.train``. Imports no PyTorch and makes no folder.
-    Raises UserError for what cannot be run.
+    Raises UserError if there can be no run with these arguments.
 
     >>> dlcourse.compose("optim=sgd", optim={"lr": 0.05})["optim"]["lr"]
     0.05
@@ -29,9 +29,9 @@ def compose(
 
 
 def choices(group: str, *, config_dir: str | PathLike[str] | None = None) -> list[str]:
-    """Return the names that a group can be set to, in alphabetical order.
+    """Return the choices of a group, in alphabetical order.
 
-    group: ``"model"``, ``"optim"``, ``"data"`` ... Raises UserError for one that does not exist.
+    group: ``"model"``, ``"optim"``, ``"data"`` ... Raises UserError if there is no such group.
 
     >>> dlcourse.choices("clip")
     ['agc', 'none', 'norm', 'value']

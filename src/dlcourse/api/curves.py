@@ -11,7 +11,7 @@ SPLIT_COLOURS = {"train": "#e07b00", "val": "#3987d6"}  # of middle lightness
 
 
 class Curve(NamedTuple):
-    """One line: the metric of each epoch.
+    """One curve of a plot: a metric over the epochs.
 
     split: ``train`` or ``val``. values: ``[(epoch, value), ...]``.
     """
@@ -21,9 +21,9 @@ class Curve(NamedTuple):
 
 
 def plot(title: str, curves: Sequence[Curve], best: Sequence[int] = ()) -> str:
-    """Return an SVG image of curves over epochs; empty where nothing can be drawn.
+    """Return an SVG image of curves over epochs; an empty text if they have no points.
 
-    Text and axes have the page's text colour. best: epochs that a dashed line marks.
+    Text and axes have the page's text colour. best: epochs to mark with a dashed line.
     """
     points = [point for curve in curves for point in curve.values]
     if not points:
@@ -76,7 +76,7 @@ def plot(title: str, curves: Sequence[Curve], best: Sequence[int] = ()) -> str:
 
 
 def drawn_curve(curve: Curve, points: Sequence[tuple[float, float]]) -> str:
-    """Return a line through points, a dot for a single one."""
+    """Return an SVG line through points (x, y) in pixels; a dot for a single point."""
     colour = SPLIT_COLOURS[curve.split]
     if len(points) == 1:
         (x, y) = points[0]
@@ -86,7 +86,7 @@ def drawn_curve(curve: Curve, points: Sequence[tuple[float, float]]) -> str:
 
 
 def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    """Return a straight line in the page's text colour."""
+    """Return an SVG line between two points, in pixels, in the page's text colour."""
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="currentColor" '
         f"{style}/>"
@@ -115,7 +115,7 @@ def around(low: float, high: float, step: float) -> list[float]:
 
 
 def series(rows: Sequence[Mapping[str, float | None]], key: str) -> list[tuple[float, float]]:
-    """Return a metric of a history as points, without the epochs in which it is not finite."""
+    """Return (epoch, value) of a metric for each epoch of a history in which it is finite."""
     points = ((row["epoch"], row.get(key)) for row in rows)
     return [
         (epoch, value)

@@ -1,4 +1,4 @@
-"""How runs and sweeps show themselves in a notebook."""
+"""HTML of runs and sweeps for a notebook."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 ROW = '<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start">'
 MARKS = ("model", "data", "optim")
-"""What a run is called by."""
+"""The groups whose choices name a run."""
 
 
 def headline(run: "Run") -> str:
-    """Return a run in one line: ``lenet on digits, adam: val/accuracy 0.9895, test ... ``."""
+    """Return a run's result in one line, ``lenet on digits, adam: val/accuracy 0.9895 ...``."""
     result, names = run.result, run.choices
     monitor = result["monitor"]
     metric = monitor.partition("/")[2]
@@ -32,7 +32,7 @@ def headline(run: "Run") -> str:
 
 
 def run_as_html(run: "Run") -> str:
-    """Return a run's result as a table next to its learning curves."""
+    """Return the HTML of a run's result: a table next to its learning curves."""
     result = run.result
     facts = [
         f"{result['parameters']:,} parameters",
@@ -47,7 +47,7 @@ def run_as_html(run: "Run") -> str:
 
 
 def metrics_table(run: "Run") -> str:
-    """Return the metrics of the validation and test parts as a table."""
+    """Return an HTML table of the metrics on the validation and test parts."""
     result = run.result
     if run.folds:
         cells = {
@@ -70,7 +70,7 @@ def metrics_table(run: "Run") -> str:
 
 
 def plots_of(run: "Run") -> list[str]:
-    """Return the curves of the loss and of the metric that decided the best epoch."""
+    """Return SVG plots of the loss and of the metric that decided the best epoch."""
     runs = run.folds or [run]
     monitored = run.result["monitor"].partition("/")[2]
     keys = runs[0].history[0].keys() if runs[0].history else ()
@@ -90,7 +90,7 @@ def plots_of(run: "Run") -> list[str]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], bold: int | None = None) -> str:
-    """Return an HTML table. bold: the number of a row that is set off."""
+    """Return an HTML table. bold: the index of a row to print in bold."""
     cells = "".join(f"<th>{escape(name)}</th>" for name in head)
     lines = []
     for number, row in enumerate(rows):
@@ -104,14 +104,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], bold: int | None =
 
 
 def four_digits(value: object) -> str:
-    """Return a number in four significant decimals, anything else as text."""
+    """Return a float with four decimals, a very large or small one with four digits; else text."""
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
     return f"{value:.4f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
 
 
 def rows_as_html(title: str, rows: Sequence[Mapping[str, object]], note: str) -> str:
-    """Return the rows of a sweep as a table, the first one in bold."""
+    """Return an HTML table of the rows of a sweep, the first one in bold."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[table_cell(key, row.get(key, "")) for key in keys] for row in rows]
     return (
@@ -120,6 +120,6 @@ def rows_as_html(title: str, rows: Sequence[Mapping[str, object]], note: str) ->
 
 
 def table_cell(key: str, value: object) -> str:
-    """Return a cell of a sweep's table: metrics in four decimals, options as they are typed."""
+    """Return the text of a cell of a sweep's table: metrics in four digits, options as typed."""
     is_metric = key == "std" or "/" in key
     return f"{value:.4g}" if isinstance(value, float) and not is_metric else four_digits(value)

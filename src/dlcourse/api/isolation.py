@@ -1,4 +1,4 @@
-"""A process after a call as before it: a notebook keeps its logs, threads and random numbers."""
+"""Restore a process after a call: a notebook keeps its logs, threads and random numbers."""
 
 import logging
 import os
@@ -21,9 +21,9 @@ LINE = "[%(asctime)s][%(levelname)s] %(message)s"  # of train.log, as in configs
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """Restore what a command changes in its process: environment, paths, signals, Hydra's state.
+    """Restore the environment, paths, signal handlers and Hydra's state after the block.
 
-    Within the block, modules of the user's own are found in the folder they work in.
+    Within the block, the user's own modules are also found in the current folder.
     """
     environment, path, argv = dict(os.environ), sys.path[:], sys.argv[:]
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -47,10 +47,10 @@ def isolated() -> Iterator[None]:
 
 @contextmanager
 def isolated_torch() -> Iterator[None]:
-    """Run the block with PyTorch as a new process has it, and restore what the caller has set.
+    """Run the block with PyTorch's settings of a new process, then restore the caller's.
 
-    That is: default dtype and device, gradients, the precision of products, deterministic kernels,
-    threads, and the state of the random number generators of PyTorch, NumPy and Python.
+    They are the default dtype and device, gradients, the precision of matrix products,
+    deterministic kernels, threads, and the random states of PyTorch, NumPy and Python.
     """
     import numpy as np
     import torch
@@ -86,7 +86,7 @@ def isolated_torch() -> Iterator[None]:
 
 
 def setting(read: Any, write: Any, value: Any) -> Any:
-    """Set a switch of PyTorch where it has another value; return what sets it back."""
+    """Set a switch of PyTorch to a value; return a function that restores the value before."""
     before = read()
     if before == value:
         return lambda: None
@@ -96,9 +96,9 @@ def setting(read: Any, write: Any, value: Any) -> Any:
 
 @contextmanager
 def logged_into(folder: Path) -> Iterator[None]:
-    """Write what is logged into a run's ``train.log``, and warnings to stderr, as the command does.
+    """Log into a run's ``train.log``, and warnings to stderr, as the command does.
 
-    The caller's own handlers get nothing meanwhile, and are back afterwards.
+    The caller's own log handlers are removed while the block runs, and restored after it.
     """
     root = logging.getLogger()
     before, level = root.handlers[:], root.level

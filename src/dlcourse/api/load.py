@@ -1,4 +1,4 @@
-"""Runs opened again."""
+"""Open a finished run from its folder."""
 
 from collections.abc import Iterable
 from os import PathLike
@@ -15,10 +15,10 @@ def load(
     """Return the finished run in a folder, as ``dlcourse.train`` returned it.
 
     folder: of a run, of a job of a sweep, or of one fold.
-    trust: the modules of your own that the run's config calls, ``"my_model"``; a folder may come
-        from anybody, and names no code that runs unless it is named here.
-    device: where the model is to be, ``"cpu"`` for a run of a machine with a GPU; None for that of
-        the run's config.
+    trust: the modules of your own that the run's config calls, ``"my_model"``. A folder may come
+        from anybody, so code outside dlcourse and PyTorch runs only if it is named here.
+    device: of the model, for example ``"cpu"`` for a run from a machine with a GPU; None for the
+        device in the run's config.
 
     Raises UserError for a folder without a finished run, and for one that cannot be read.
     """
@@ -30,5 +30,5 @@ def load(
             "dlcourse.load with the folder of one of its runs"
         )
     run = Run(place, trust=(trust,) if isinstance(trust, str) else trust, device=device)
-    _ = run.config, run.result  # read at once, so that what is wrong with them is reported here
+    _ = run.config, run.result  # read now, so that a damaged file is reported here
     return run

@@ -13,7 +13,7 @@ CONSOLE_WIDTH = 200  # columns
 
 
 class NotebookLine(Observer):
-    """Shows the last epoch's metrics in one output that is updated in place."""
+    """An observer that shows the last epoch's metrics in one output, updated in place."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ class LastLine(TextIOBase):
         self.rest = ""
 
     def write(self, text: str) -> int:
-        """Show the lines that a text completes; returns its length."""
+        """Show the last job's line that a text completes; return the text's length."""
         *lines, self.rest = (self.rest + text).split("\n")
         jobs = [line for line in lines if line.startswith("[")]
         if jobs:
@@ -74,7 +74,7 @@ class Output:
         self.handle: Any = None
 
     def show(self, text: str) -> None:
-        """Put a text into the output, in place of the one before."""
+        """Show a text in place of the one before."""
         plain = {"text/plain": text}
         if self.handle is None:
             display = import_module("IPython.display").display

@@ -1,4 +1,4 @@
-"""Python values as overrides: ``max_epochs=5`` is ``"max_epochs=5"``."""
+"""Turn Python values into overrides: the keyword ``max_epochs=5`` into ``"max_epochs=5"``."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +25,8 @@ def overrides_of(
 ) -> list[str]:
     """Return positional overrides and keyword settings as overrides in Hydra's grammar.
 
-    swept: a list in ``settings`` stands for the values of a sweep, not for one value.
-    Raises UserError for what is not an override.
+    swept: a list in ``settings`` means the values of a sweep, not one value.
+    Raises UserError for an argument that is not an override.
     """
     for override in typed:
         if not isinstance(override, str):
@@ -74,9 +74,10 @@ def settings_as_text(
 
 
 def as_text(key: str, value: Any, *, inside: bool = False) -> str:
-    """Return a value as it is typed behind ``key=``; raises UserError for one that has no text.
+    """Return a value as a user types it after ``key=``; raises UserError for an unknown type.
 
-    A text is taken as it would be typed. inside: the value is an element of a list.
+    A string is used as it is. inside: the value is an element of a list or dict, where a string is
+    quoted if Hydra's grammar needs it.
     """
     if hasattr(value, "tolist"):  # an array or a number of NumPy or PyTorch
         value = value.tolist()

@@ -1,4 +1,4 @@
-"""What a call shows while it works: the command's lines in a terminal, one line in a notebook."""
+"""Progress of a call: the command's lines in a terminal, one updated line in a notebook."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from dlcourse.terminal.streams import Nowhere, steady_streams
 
 @contextmanager
 def progress(folder: Path, quiet: bool) -> Iterator[Sequence[Any]]:
-    """Show or silence a run while the block trains it; yield the observers that the run needs.
+    """Show or silence a run while the block trains it; yield the observers to add to the run.
 
     folder: of the run.
     """
@@ -48,7 +48,7 @@ def sweep_progress(quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def terminal() -> Iterator[None]:
-    """Make the streams safe to print to, as for a command, and restore them."""
+    """Make stdout and stderr safe to print to, as for a command, and restore them afterwards."""
     streams = [s for s in (sys.stdout, sys.stderr) if isinstance(s, TextIOWrapper)]
     before = [stream.errors for stream in streams]
     try:

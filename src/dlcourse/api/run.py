@@ -45,12 +45,12 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What the run was started with, as a nested dict; a fold has that of its run."""
+        """The config that the run was started with, a nested dict; the same for its folds."""
         return run_folder.stored_config(self._whole)
 
     @cached_property
     def choices(self) -> dict[str, str]:
-        """What was chosen in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
+        """The choice in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
         return run_folder.stored_choices(self._whole)
 
     @cached_property
@@ -70,12 +70,12 @@ class Run:
     def history(self) -> list[dict[str, Any]]:
         """The metrics of each epoch: ``[{"epoch": 1, "train/loss": ..., "val/accuracy": ...}]``.
 
-        A metric that is undefined is None. In cross-validation each has a ``"fold"`` as well.
+        A metric that is undefined is None. In cross-validation each dict has a ``"fold"`` as well.
         """
         if self.folds:
             return [{"fold": fold.name, **row} for fold in self.folds for row in fold.history]
         path = self.folder / HISTORY
-        if not path.exists():  # observe=[...] without history: the checkpoint has it too
+        if not path.exists():  # observe=[...] without history: read the checkpoint's copy
             from dlcourse.train.checkpoint import history_of
 
             return [{"epoch": one.epoch, **one.metrics} for one in history_of(self.folder)]
@@ -87,13 +87,13 @@ class Run:
     def frame(self) -> "pandas.DataFrame":
         """Return the history as a pandas DataFrame, a row for each epoch.
 
-        Raises UserError where pandas is not installed.
+        Raises UserError if pandas is not installed.
         """
         return as_frame(self.history)
 
     @property
     def name(self) -> str:
-        """The name of the folder, ``fold0`` of a fold."""
+        """The name of the run's folder; for a fold, ``fold0`` ..."""
         return self.folder.resolve().name
 
     @property
@@ -113,8 +113,8 @@ class Run:
     def model(self) -> "TrainedModel":
         """The network with the best epoch's weights, in evaluation mode, as a ``torch.nn.Module``.
 
-        Takes raw inputs, (N, C, H, W) images from 0 to 255 or (N, D) features as the data set has
-        them, and standardises them itself; returns outputs (N, K), not probabilities.
+        Takes raw inputs, images (N, C, H, W) from 0 to 255 or features (N, D) in the data set's
+        units, and standardises them itself; returns outputs (N, K), not probabilities.
 
         Raises UserError for a cross-validation, which has a model for each fold, and for a config
         that calls code which is not trusted.
@@ -137,11 +137,11 @@ class Run:
     def predict(self, inputs: Any) -> "Tensor":
         """Return the class probabilities (N, K) of raw inputs, on the CPU.
 
-        inputs: uint8 images (N, C, H, W), or float features (N, D) as the data set has them, as a
+        inputs: uint8 images (N, C, H, W), or float features (N, D) in the data set's units, as a
         tensor, an array or nested lists. Columns are in the order of ``run.classes``. A regression
         returns its values (N, K). The run's views and precision are used as in its test; the
-        folds of a cross-validation are averaged. Losses without probabilities (``hinge``,
-        ``mse`` ...) have the softmax of their scores: it ranks the classes.
+        folds of a cross-validation are averaged. For losses without probabilities (``hinge``,
+        ``mse`` ...) the softmax of the scores is returned, which only ranks the classes.
 
         Raises UserError for inputs of another shape or type.
 
@@ -158,9 +158,8 @@ class Run:
     def dataset(self) -> "Dataset":
         """The data set of the run's config, read again.
 
-        ``run.dataset.test.inputs`` are raw inputs as ``predict`` takes them, (N, C, H, W) uint8
-        images or (N, D) float features; ``run.dataset.test.targets`` are classes (N,) or values
-        (N, K).
+        ``run.dataset.test.inputs`` are raw inputs for ``predict``: uint8 images (N, C, H, W) or
+        float features (N, D); ``run.dataset.test.targets`` are classes (N,) or values (N, K).
         """
         from dlcourse.engine.datasets import load_data
         from dlcourse.engine.reopen import config_of
@@ -185,7 +184,7 @@ class Run:
 
 
 def as_frame(rows: list[dict[str, Any]]) -> "pandas.DataFrame":
-    """Return rows as a pandas DataFrame; raises UserError where pandas is not installed."""
+    """Return rows as a pandas DataFrame; raises UserError if pandas is not installed."""
     try:
         import pandas  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -196,7 +195,7 @@ def as_frame(rows: list[dict[str, Any]]) -> "pandas.DataFrame":
 
 
 def unfinished(folder: Path) -> str:
-    """Say why a folder holds no finished run, and what to type."""
+    """Return the message for a folder without a finished run: the reason, and what to type."""
     shown = run_folder.short_path(folder)
     failure = run_folder.read_json(folder / run_folder.FAILURE, "resume the run")
     if isinstance(failure, dict) and failure.get("reason"):

@@ -1,4 +1,4 @@
-"""A sweep from Python, the way the command line takes."""
+"""Run a sweep from Python as the command line does."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -65,7 +65,7 @@ class Sweep:
         ``{"rank": 1, "optim": "adam", "n": 3, "val/accuracy": 0.98, "std": 0.004, "test/accuracy":
         0.97, "epochs": 21.0, "seconds": 9.3, "status": "done"}``: means over ``n`` seeds or
         folds, with the sample standard deviation of the validation metric (None for one run). A
-        run that failed has no metrics, and its reason as ``"status"``.
+        combination whose runs all failed has no metrics; ``"status"`` is the reason.
         """
         from dlcourse.report.points import column_keys
         from dlcourse.report.ranking import ranks_of
@@ -94,7 +94,7 @@ class Sweep:
         return rows
 
     def frame(self) -> "pandas.DataFrame":
-        """Return the rows as a pandas DataFrame; raises UserError where pandas is missing."""
+        """Return the rows as a pandas DataFrame; raises UserError if pandas is not installed."""
         return as_frame(self.rows)
 
     @cached_property
@@ -111,7 +111,7 @@ class Sweep:
     def best(self) -> Run:
         """The best run of the best combination, by the validation metric.
 
-        Raises UserError where no run has finished.
+        Raises UserError if no run has finished.
         """
         if not self.runs:
             raise UserError(
@@ -156,16 +156,16 @@ def sweep(
 
     overrides: as typed on the command line, ``"optim=sgd,adam"``, ``"optim.lr=0.1,0.01"``.
     settings: keys as Python objects; a list is tried value by value: ``model=["mlp", "lenet"]``,
-        ``**{"optim.lr": [0.1, 0.01]}``. Those of the sweep are ``seeds=3`` (each combination with
-        so many seeds), ``workers=2`` (runs at a time), ``sweep="random"``, ``on_error="stop"``.
+        ``**{"optim.lr": [0.1, 0.01]}``. Those of the sweep are ``seeds=3`` (the number of seeds of
+        each combination), ``workers=2`` (runs at a time), ``sweep="random"``, ``on_error="stop"``.
     folder: where the sweep is written; by default ``outputs/sweeps/<time>-<keys>``.
-    resume: the folder of a sweep, or a sweep: runs what is missing, and returns the table of one
-        that is complete at once.
+    resume: the folder of a sweep, or a sweep, whose missing runs are to be run; a complete one is
+        returned at once.
     config_dir: the folder of your own configs.
     quiet: print nothing but warnings.
 
-    Raises ``dlcourse.UserError`` for what cannot be run, before the first run. Runs that fail do
-    not raise: their rows say why.
+    Raises ``dlcourse.UserError`` before the first run if the sweep cannot be run. Runs that fail do
+    not raise: ``"status"`` in their rows is the reason.
 
     >>> dlcourse.sweep("optim=sgd,adam", seeds=3).best.result["val"]["accuracy"]
     0.9861
@@ -206,7 +206,7 @@ def run_in_new_folder(overrides: list[str], config_dir: str | None) -> Path:
 def modules_of(folder: Path) -> list[str]:
     """Return the modules outside dlcourse that the runs of the caller's own sweep call.
 
-    Their stored configs were written, or compared with the composed ones, by this call.
+    They can be trusted, because this call wrote their stored configs or compared them with its own.
     """
     places = (path.parents[1] for path in folder.glob(f"*/{run_folder.CONFIG}"))
     names = (name for place in places for name in foreign(run_folder.stored_config(place)))
@@ -214,13 +214,13 @@ def modules_of(folder: Path) -> list[str]:
 
 
 def trust_in(overrides: list[str], config_dir: str | None) -> list[str]:
-    """Return what ``trust=`` of a resumed sweep names."""
+    """Return the modules that the user names with ``trust=`` when resuming a sweep."""
     typed = [override for override in overrides if key_of(override) == "trust"]
     return without_hydra(compose_job(typed, config_dir))["trust"]
 
 
 def refuse_elsewhere(master: DictConfig) -> None:
-    """Raise UserError where one of Hydra's plugins would run the sweep or its jobs."""
+    """Raise UserError if one of Hydra's plugins would run the sweep or its jobs."""
     choices = master.hydra.runtime.choices
     for key, own in {"hydra/sweeper": "dlcourse", "hydra/launcher": "basic"}.items():
         if choices[key] != own:
@@ -231,7 +231,7 @@ def refuse_elsewhere(master: DictConfig) -> None:
 
 
 def status(point: "Point") -> str:
-    """Return ``done``, or how the runs of a combination ended and why."""
+    """Return ``done``, or how the runs of a combination ended, each with its reason."""
     if point.complete:
         return "done"
     ended = [f"{run.status}: {run.reason}" if run.reason else run.status for run in point.runs]

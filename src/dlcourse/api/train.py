@@ -1,4 +1,4 @@
-"""One run from Python, the way the command line takes."""
+"""Train one run from Python as the command line does."""
 
 import sys
 from collections.abc import Iterator
@@ -40,9 +40,9 @@ def train(
     config_dir: the folder of your own configs.
     quiet: print nothing but warnings.
 
-    Raises ``dlcourse.UserError`` for what cannot be run, before anything is started, and
-    ``dlcourse.DivergedError`` where the loss is no longer finite. Interrupted, it leaves a folder
-    that can be resumed, and says how.
+    Raises ``dlcourse.UserError`` before training if the run cannot be started, and
+    ``dlcourse.DivergedError`` if the loss is no longer finite. An interrupted run prints how to
+    resume it from its folder.
 
     >>> run = dlcourse.train("model=lenet", "optim=adam", max_epochs=5)
     >>> run.result["test"]["accuracy"]
@@ -57,7 +57,7 @@ def train(
         typed = overrides_of(overrides, settings, own)
         job = prepare_run(compose_job(typed, own), typed, own)
         if not job.finished:
-            import_module("dlcourse.engine.run")  # PyTorch, only now that all is in order
+            import_module("dlcourse.engine.run")  # imports PyTorch, only now that all is checked
             with (
                 isolated_torch(),
                 logged_into(job.folder),
@@ -70,7 +70,7 @@ def train(
 
 @contextmanager
 def resumable(folder: Path) -> Iterator[None]:
-    """Say how a run is resumed that is interrupted in the block."""
+    """Print how to resume the run if the block is interrupted by Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
@@ -80,5 +80,5 @@ def resumable(folder: Path) -> Iterator[None]:
 
 
 def trusted(config: dict) -> tuple[str, ...]:
-    """Return the modules outside dlcourse that a run's own command has named."""
+    """Return the modules outside dlcourse that a config calls: its own command has named them."""
     return tuple(dict.fromkeys(name.split(".")[0] for name in foreign(config)))

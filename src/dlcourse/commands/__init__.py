@@ -1,1 +1,1 @@
-"""The subcommands of `dlcourse`: one file each, `main(words)`."""
+"""The subcommands of `dlcourse`: one file each, with `main(args)`."""

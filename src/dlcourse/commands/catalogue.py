@@ -18,9 +18,9 @@ from dlcourse.schema.catalogue import CONFIGS, Choice
 TEXT_WIDTH = 100
 
 
-def main(words: list[str]) -> None:
+def main(args: list[str]) -> None:
     """Print all groups, one group or one choice."""
-    named, config_dir = parse_arguments(words)
+    named, config_dir = parse_arguments(args)
     folders = [CONFIGS, *([config_dir] if config_dir else [])]
     if not named:
         print(catalogue.list_groups(folders))
@@ -37,9 +37,12 @@ def main(words: list[str]) -> None:
             print(("" if name else "\n") + choice_text(group, catalogue.read_choice(path)))
 
 
-def parse_arguments(words: list[str]) -> tuple[list[str], Path | None]:
-    """Return the groups and choices, and the folder of ``--config-dir``; raises UserError."""
-    rest, folder = list(words), None
+def parse_arguments(args: list[str]) -> tuple[list[str], Path | None]:
+    """Return the groups and choices, and the folder of ``--config-dir``; None without it.
+
+    Raises UserError for a folder that does not exist and for any other flag.
+    """
+    rest, folder = list(args), None
     if "--config-dir" in rest:
         place = rest.index("--config-dir")
         _, *given = rest[place : place + 2]
@@ -47,14 +50,14 @@ def parse_arguments(words: list[str]) -> tuple[list[str], Path | None]:
         del rest[place : place + 2]
         if not given or not folder.is_dir():
             raise UserError(f"--config-dir {folder} is not a folder.\nType --config-dir <folder>")
-    wrong = [word for word in rest if word.startswith("-")]
+    wrong = [arg for arg in rest if arg.startswith("-")]
     if wrong:
         raise UserError(f"{wrong[0]} is not understood.\nType <group> or <group>=<choice>")
     return rest, folder
 
 
 def choice_text(group: str, choice: Choice) -> str:
-    """Return what a choice is, its paper, its options, and what else it chooses."""
+    """Return the description of a choice: its paper, its options, and the groups that it sets."""
     paper = f" ({choice.paper})" if choice.paper else ""
     lines = textwrap.wrap(f"{group}={choice.name}: {choice.what}{paper}", TEXT_WIDTH)
     options = [

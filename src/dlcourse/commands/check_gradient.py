@@ -25,10 +25,10 @@ EXAMPLE = "dlcourse.layer.hand_written.affine_sqnl"
 ALLOWED = 1e-6
 
 
-def main(words: list[str]) -> None:
+def main(args: list[str]) -> None:
     """Compare the gradients and print them."""
     defaults = {"function": EXAMPLE, "shapes": "4x3,5x3,5", "seed": "0", "wrong": "false"}
-    options = arguments(words, defaults, __doc__)
+    options = arguments(args, defaults, __doc__)
     shapes = read_shapes(options["shapes"])
     seed = whole_number_argument(options, "seed", SEED)
     if options["wrong"] not in ("true", "false") or (
@@ -58,7 +58,7 @@ def main(words: list[str]) -> None:
 
 
 def read_shapes(text: str) -> list[tuple[int, ...]]:
-    """Turn ``4x3,5`` into [(4, 3), (5,)]; raises UserError."""
+    """Turn ``4x3,5`` into [(4, 3), (5,)]; raises UserError for any other text."""
     shapes = [shape.split("x") for shape in text.split(",")]
     if not all(side.isdecimal() and int(side) > 0 for shape in shapes for side in shape):
         raise UserError(f"shapes={text} is not understood.\nType, for example, shapes=4x3,5x3,5")
@@ -66,7 +66,7 @@ def read_shapes(text: str) -> list[tuple[int, ...]]:
 
 
 def find(name: str) -> Callable:
-    """Import the function ``module.name``; raises UserError."""
+    """Import the function ``module.name``; raises UserError if it cannot be imported."""
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(import_module(module), attribute)
@@ -91,7 +91,7 @@ def example_with_error() -> Callable:
 
 
 def print_errors(analytic: list, numeric: list) -> float:
-    """Print a row for each argument; return the largest relative error."""
+    """Print a row for each argument; return the largest relative error, NaN if one is NaN."""
     import torch
     from rich.console import Console
     from rich.table import Table

@@ -16,12 +16,12 @@ from dlcourse.report.write_report import write_report
 from dlcourse.schema.arguments import arguments
 
 
-def main(words: list[str]) -> None:
+def main(args: list[str]) -> None:
     """Read the runs and write the report."""
-    folders = [word for word in words if Path(word).is_dir() or "=" not in word]
-    folders = [word for word in folders if not word.startswith("-")]
+    folders = [arg for arg in args if Path(arg).is_dir() or "=" not in arg]
+    folders = [arg for arg in folders if not arg.startswith("-")]
     places: dict[str, str] = dict.fromkeys(("csv", "markdown", "latex", "plots"), "")
-    options = arguments([word for word in words if word not in folders], places, __doc__)
+    options = arguments([arg for arg in args if arg not in folders], places, __doc__)
     wrong = [folder for folder in folders if not Path(folder).is_dir()]
     if wrong or not folders:
         raise UserError(f"{' '.join(wrong) or 'Nothing'} is not a folder of runs.\n{__doc__}")

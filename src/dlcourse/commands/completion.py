@@ -32,16 +32,16 @@ OPTIONS = {
     "collect": ("csv=", "markdown=", "latex=", "plots="),
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),
 }
-"""The options of the commands that take no options of a run."""
+"""The options of commands that do not take those of a run."""
 OF_A_RUN = ("train", "sweep", "show", "shapes", "doctor")
 OF_A_SWEEP = ("seeds=", "workers=", "on_error=", "check=")
 FLAGS = ("--help", "--config-dir", "--cfg", "--version")
 CONFIG_DIR_FLAGS = ("--config-dir", "-cd")
 
 
-def main(words: list[str]) -> None:
-    """Print the shell code; with ``words`` the candidates for the line in ``COMP_LINE``."""
-    if words != ["words"]:
+def main(args: list[str]) -> None:
+    """Print the shell code; for the argument ``words``, the candidates for ``COMP_LINE``."""
+    if args != ["words"]:
         print(BASH)
         return
     line = os.environ.get("COMP_LINE", "")
@@ -51,9 +51,9 @@ def main(words: list[str]) -> None:
 
 
 def candidates(line: str) -> list[str]:
-    """Return what can stand in place of the last word of a line, as bash takes it.
+    """Return the texts with which bash can replace the last word of a command line.
 
-    bash splits words at ``=``: outside quotes, only what follows the last one is replaced.
+    bash splits words at ``=``: outside quotes, it replaces only the part after the last ``=``.
     """
     *before, word = re.split(r"\s+", line)
     quoted = word[:1] in ("'", '"')
@@ -65,7 +65,10 @@ def candidates(line: str) -> list[str]:
 
 
 def proposals(before: list[str], word: str) -> list[str]:
-    """Return the words that start with a word. before: the words between it and ``dlcourse``."""
+    """Return the arguments that start with ``word``.
+
+    before: the arguments between ``dlcourse`` and ``word``.
+    """
     if not before:
         return starting(word, [*COMMANDS, "--help", "--version"])
     command = before[0]
@@ -87,12 +90,12 @@ def proposals(before: list[str], word: str) -> list[str]:
 
 
 def starting(word: str, known: Iterable[str]) -> list[str]:
-    """Return the known words that start with a word, each once."""
+    """Return the known arguments that start with ``word``, each once."""
     return [text for text in dict.fromkeys(known) if text.startswith(word)]
 
 
 def keys(word: str, before: list[str]) -> list[str]:
-    """Return groups and top-level options, or behind ``model.`` the options of the chosen model."""
+    """Return groups and top-level options; after ``model.``, the options of the chosen model."""
     group, dot, _ = word.partition(".")
     if dot:
         return [f"{group}.{key}=" for key in options(group, before)]
@@ -102,7 +105,7 @@ def keys(word: str, before: list[str]) -> list[str]:
 
 
 def values_offered(key: str, before: list[str]) -> list[str]:
-    """Return the choices of a group, the words of a model's option, or an option's default."""
+    """Return the choices of a group, the named values of a model's option, or a default value."""
     group, dot, option = key.partition(".")
     if not dot:
         default = settings().get(key)
@@ -139,7 +142,10 @@ def config_folders(before: list[str]) -> list[Path]:
 
 
 def options(group: str, before: list[str]) -> dict[str, object]:
-    """Return the options of the choices that are typed for a group, or of its default choices."""
+    """Return the options of a group's typed choices, or of its default ones, with their defaults.
+
+    before: the arguments that were typed before.
+    """
     typed = [word.strip("'\"").partition("=")[2] for word in before if f"{group}=" in word]
     names: list[str] = (
         re.findall(r"\w+", typed[-1]) if typed else catalogue.defaults(CONFIGS).get(group, [])

@@ -1,4 +1,4 @@
-"""Measure a few steps of a run and what would make it faster.
+"""Measure where the time of a run goes and what would make it faster.
 
     dlcourse doctor model=resnet20 data=mnist 'augment=[crop]'
     dlcourse doctor --config-dir my_configs model=wide
@@ -6,8 +6,8 @@
 Takes the options of one run, trains some tens of its steps and prints how their time is spent. Then
 it tries changes, each alternating with the unchanged run, and prints the gain of each on this
 machine: precision, batch size, threads, the fused optimizer, memory format, workers, compilation,
-and the cost of the augmentation. Advice rests on these measurements alone; whether the model still
-learns as well needs a run. Nothing is written.
+and the cost of the augmentation. Advice is based on these measurements alone; only a whole run can
+show whether the model still learns as well. Nothing is written.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ from dlcourse.timing.interleave import (
 )
 from dlcourse.timing.worker import Worker, cores
 
-SECONDS = 1.0  # of a shortened epoch
+SECONDS = 1.0  # the length of a shortened epoch
 ROUNDS = 5
-WORTH = 1.05  # a gain that is advised
-MUCH = 0.1  # a share of the time that is advised on
+WORTH = 1.05  # the smallest speed-up that is advised
+MUCH = 0.1  # the fraction of the time from which on a phase is mentioned
 OBSERVERS_SHARE = 0.05  # the same for observers
 
 
@@ -40,8 +40,8 @@ OBSERVERS_SHARE = 0.05  # the same for observers
 class Change:
     """A change to try.
 
-    overrides: added to the command, in place of those with the same keys. drop: groups whose
-    overrides are left out. note: what else changes; only a change with a note is advised.
+    overrides: added to the command, replacing those with the same keys. drop: groups whose
+    overrides are removed. note: what else changes; only a change with a note is advised.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Change:
     drop: tuple[str, ...] = ()
 
 
-def main(words: list[str]) -> None:
+def main(args: list[str]) -> None:
     """Compose and check the command, measure it, try the changes, advise."""
-    overrides, config_dir = one_run(words, "doctor")
+    overrides, config_dir = one_run(args, "doctor")
 
     from dlcourse.schema.compose import compose_job, without_hydra
     from dlcourse.schema.validate import check
@@ -107,7 +107,10 @@ def epoch_speeds(worker: Worker) -> list[float]:
 
 
 def print_phases(facts: dict, values: list[float], peak: int, phases: dict[str, float]) -> None:
-    """Print how the time of a run is spent."""
+    """Print the speed of a run, its memory, and the time of each phase.
+
+    values: examples per second, one for each epoch. peak: bytes. phases: seconds of an epoch.
+    """
     step = 1000 * facts["batch"] / median(values)
     inside = sum(phases[name] for name in STEP_PHASES)
     around = {name: phases[name] for name in AROUND}
@@ -125,7 +128,10 @@ def print_phases(facts: dict, values: list[float], peak: int, phases: dict[str, 
 
 
 def changes(config: dict, facts: dict) -> list[Change]:
-    """Return what can be tried for a config."""
+    """Return the changes that can be tried for a config.
+
+    facts: of the worker's run, such as its batch size and whether it is on the CPU.
+    """
     found = []
     runtime, batch = config["runtime"], config["batch_size"]
     if runtime["precision"] == "fp32":
@@ -160,12 +166,12 @@ def changes(config: dict, facts: dict) -> list[Change]:
 
 
 def with_change(overrides: Sequence[str], change: Change) -> list[str]:
-    """Return the overrides of a run with those of a change in place of what it replaces."""
-    keys = {key_of(word) for word in change.overrides}
+    """Return the overrides of a run with a change applied."""
+    keys = {key_of(override) for override in change.overrides}
     kept = [
-        word
-        for word in overrides
-        if key_of(word) not in keys and key_of(word).split(".")[0] not in change.drop
+        override
+        for override in overrides
+        if key_of(override) not in keys and key_of(override).split(".")[0] not in change.drop
     ]
     return [*kept, *change.overrides]
 
@@ -173,7 +179,11 @@ def with_change(overrides: Sequence[str], change: Change) -> list[str]:
 def attempt(
     change: Change, base: Worker, overrides: Sequence[str], config_dir: str | None, examples: int
 ) -> list[float] | None:
-    """Train with a change and without it in turn; return the ratios, None where it fails."""
+    """Train with a change and without it in turn; return the speed-ups, None if it fails.
+
+    base: the worker of the unchanged run. overrides: those of the unchanged run.
+    examples: the length of a shortened epoch.
+    """
     name = change.name or " ".join(change.overrides)
     with closing(start_worker(with_change(overrides, change), config_dir)) as other:
         try:
@@ -195,7 +205,10 @@ def attempt(
 
 
 def advice(gains: dict[Change, list[float]], phases: dict[str, float], facts: dict) -> list[str]:
-    """Return the changes that are worth it, the largest gain first."""
+    """Return the lines of advice: worthwhile changes, the largest first, then slow phases.
+
+    gains: the speed-ups of each change, one for each round. phases: seconds of an epoch.
+    """
     worth = {
         change: median(gain)
         for change, gain in gains.items()

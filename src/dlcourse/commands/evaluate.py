@@ -13,10 +13,10 @@ from dlcourse.schema.arguments import arguments
 from dlcourse.terminal.live_line import working
 
 
-def main(words: list[str]) -> None:
+def main(args: list[str]) -> None:
     """Open the run and print its test metrics."""
     defaults = {"run": None, "data.root": "", "trust": ""}
-    options = arguments(words, defaults, __doc__)
+    options = arguments(args, defaults, __doc__)
 
     with working("importing PyTorch", plain=False):
         from dlcourse.core import Fold

@@ -42,9 +42,9 @@ Options: --help, --version"""
 
 def main() -> None:
     """Run the console script ``dlcourse`` or ``python -m dlcourse``."""
-    program, words = program_typed(), sys.argv[1:]
+    program, args = program_typed(), sys.argv[1:]
     with one_message():
-        name = command_named(words)
+        name = command_named(args)
     if name is None:
         return
     sys.argv[:1] = [f"{program} {name}"]
@@ -52,12 +52,12 @@ def main() -> None:
     run_command(name)
 
 
-def command_named(words: Sequence[str]) -> str | None:
-    """Return the command in the first word; None if help or the version was printed instead.
+def command_named(args: Sequence[str]) -> str | None:
+    """Return the command in the first argument; None if help or the version was printed instead.
 
     Raises UserError for an unknown command.
     """
-    first = words[0] if words else "--help"
+    first = args[0] if args else "--help"
     if first in ("-h", "--help", "help"):
         print(main_help())
         return None
@@ -69,7 +69,7 @@ def command_named(words: Sequence[str]) -> str | None:
         return name
     if "=" in first or first in MULTIRUN:
         command = "sweep" if first in MULTIRUN else "train"
-        rest = words[1:] if first in MULTIRUN else words
+        rest = args[1:] if first in MULTIRUN else args
         again = " ".join([program_typed(), command, *map(shlex.quote, rest)])
         raise UserError(f"{first} is an option; a command comes first.\nType {again}")
     raise UserError(
@@ -96,7 +96,7 @@ def program_typed() -> str:
 
 
 def run_command(name: str) -> None:
-    """Run a command with the words of ``sys.argv``, and end with one message if it fails."""
+    """Run a command with the arguments in ``sys.argv``, and end with one message if it fails."""
     if name in ("train", "sweep"):
         from dlcourse import cli
 
@@ -105,11 +105,11 @@ def run_command(name: str) -> None:
         cli.main()
         return
     with one_message():
-        words = sys.argv[1:]
+        args = sys.argv[1:]
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())  # the user's own model may be in the current folder
         module = import_module(f"dlcourse.commands.{name.replace('-', '_')}")
-        if {"-h", "--help"} & set(words):
+        if {"-h", "--help"} & set(args):
             print(in_own_form((module.__doc__ or "").strip()))
         else:
-            module.main(words)
+            module.main(args)

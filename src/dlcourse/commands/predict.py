@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 BATCH = 256
 
 
-def main(words: list[str]) -> None:
+def main(args: list[str]) -> None:
     """Open the run, predict, and print or write the table."""
     defaults = {"run": None, "images": None, "csv": "", "trust": ""}
-    options = arguments(words, defaults, __doc__)
+    options = arguments(args, defaults, __doc__)
     output = Path(options["csv"]) if options["csv"] else None
     if output is not None and output.exists():
         raise UserError(f"{output} is already there.\nType csv=<a new file>")
@@ -65,7 +65,10 @@ def main(words: list[str]) -> None:
 
 
 def find_images(images: str) -> list[Path]:
-    """Return the named files, or all images in the named folder and below."""
+    """Return the named files, or all images in the named folder and its subfolders.
+
+    images: ``a.png,b.png`` or a folder. Raises UserError if there are none.
+    """
     from dlcourse.data.scan import images_below
 
     whole = Path(images)
@@ -76,7 +79,7 @@ def find_images(images: str) -> list[Path]:
         if left_out:
             print(left_out, file=sys.stderr)
         return found
-    paths = [whole] if whole.exists() else [Path(word) for word in images.split(",")]
+    paths = [whole] if whole.exists() else [Path(name) for name in images.split(",")]
     for path in paths:
         if not path.is_file():
             raise UserError(

@@ -30,9 +30,9 @@ POOLED_FIRST = (
 )
 
 
-def main(words: list[str]) -> None:
+def main(args: list[str]) -> None:
     """Compose and check the config, run the model on a fake example, print its layers."""
-    overrides, config_dir = one_run(words, "shapes")
+    overrides, config_dir = one_run(args, "shapes")
     config = without_hydra(compose_job(overrides, config_dir))
     check(config)
     cfg = OmegaConf.create(config)
@@ -77,13 +77,13 @@ def frozen(model, cfg: DictConfig):
 
 
 def examples_of(config: dict) -> int | None:
-    """Return the number of training examples, or None where only the data has it."""
+    """Return the number of training examples; None if it is known only after reading the data."""
     data = config["data"]
     return data["examples"] or sizes_of(data)[0]
 
 
 def training_share(config: dict, examples: int) -> int:
-    """Return the number of examples that are left to train on without the validation part."""
+    """Return the number of training examples of one fold, without the validation part."""
     split = config["split"]
     if {"outer", "inner"} <= split.keys():
         return round(examples * (1 - 1 / split["outer"]) * (1 - 1 / split["inner"]))
@@ -92,7 +92,7 @@ def training_share(config: dict, examples: int) -> int:
 
 
 def table_of(layers: list) -> Table:
-    """Return a row for each layer, and their sums."""
+    """Return a table with a row for each layer, and the sums below."""
     table = Table(show_footer=True)
     sums = {
         "parameters": sum(layer.parameters for layer in layers),
@@ -122,7 +122,7 @@ def table_of(layers: list) -> Table:
 
 
 def along_sides(seen: tuple | None, what: str) -> str:
-    """Return a property of a receptive field, once if rows and columns have the same."""
+    """Return the size or jump of a receptive field, one number if rows and columns agree."""
     if seen is None:
         return "-"
     rows, columns = (getattr(field, what) for field in seen)
@@ -130,7 +130,11 @@ def along_sides(seen: tuple | None, what: str) -> str:
 
 
 def totals(summary, cfg: DictConfig, known: tuple, batch: int, state: int | None) -> list[str]:
-    """Return the lines below the table."""
+    """Return the lines below the table: parameters, multiply-adds, and memory of a batch.
+
+    summary: from ``summarize_model``. known: the input shape and the number of outputs.
+    state: bytes of the optimizer's state; None if unknown.
+    """
     shape, outputs = known
     name = cfg.model._target_.rpartition(".")[2]
     learn = summary.gradients // 4

@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     Batch = tuple[Tensor, Tensor]
 
 LARGEST_BATCH = 512  # batch_size=full would be slow and is augmented in the same way
-IMAGES, POINTS = (6, 30), (500, 100_000)  # shown by default, and at most
+IMAGES, POINTS = (6, 30), (500, 100_000)  # number of examples: the default, and the largest
 MOST_DRAWS = 30
 MAX_COMMAND_LENGTH = 2000  # characters of the command that are shown
-DOTS = 150  # to an inch
+DOTS = 150  # per inch
 
 
-def main(words: list[str]) -> None:
+def main(args: list[str]) -> None:
     """Load the data, draw the sheet, and write it."""
-    own, overrides, config_dir = sort_arguments(words)
+    own, overrides, config_dir = sort_arguments(args)
     options = arguments(own, {"examples": "", "draws": "8"}, __doc__)
     draws = whole_number_argument(options, "draws", counted(1, MOST_DRAWS, 8))
     cfg, choices = composed(overrides, config_dir)
@@ -65,7 +65,7 @@ def main(words: list[str]) -> None:
     options["examples"] = options["examples"] or str(default)
     examples = whole_number_argument(options, "examples", counted(1, most, 6))
     batches = list(augmented_batches(cfg, dataset, examples, draws))
-    command = " ".join([own_name("show"), *map(shlex.quote, words)])
+    command = " ".join([own_name("show"), *map(shlex.quote, args)])
     sheet = draw_images if len(shape) == 3 else draw_points
     names = "-".join(cfg.augment) or "none"
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
@@ -82,15 +82,15 @@ def main(words: list[str]) -> None:
 
 
 def sort_arguments(typed: list[str]) -> tuple[list[str], list[str], str | None]:
-    """Return the options of the sheet, those of the run, and the folder of the user's configs."""
+    """Return the options of the sheet, the overrides of the run, and ``--config-dir`` or None."""
     names = ("examples", "draws", "-h", "--help")
-    own = [word for word in typed if word.partition("=")[0] in names]
-    rest = [word for word in typed if word not in own]
+    own = [arg for arg in typed if arg.partition("=")[0] in names]
+    rest = [arg for arg in typed if arg not in own]
     return own, *one_run(rest, "a contact sheet")
 
 
 def composed(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, DictConfig]:
-    """Return the config of a run with these overrides, and the choices of the groups."""
+    """Return the checked config of a run with these overrides, and the choice of each group."""
     from omegaconf import OmegaConf
 
     from dlcourse.cli import check_config_dir
@@ -107,7 +107,11 @@ def composed(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, 
 def augmented_batches(
     cfg: DictConfig, dataset: "Dataset", examples: int, draws: int
 ) -> Iterator["Batch"]:
-    """Yield inputs and targets of the chosen examples: unchanged, then of every draw."""
+    """Yield batches of some examples: unchanged, then augmented once for each draw.
+
+    A batch is inputs, (N, C, H, W) or (N, D), and targets. Raises UserError if there are fewer than
+    ``examples``.
+    """
     import torch
 
     from dlcourse.data.transforms import standardize
@@ -146,7 +150,7 @@ def augmented_batches(
 
 
 def draw_images(batches: list["Batch"], classes: Sequence[str], command: str) -> "Figure":
-    """Draw a row for each example, a column for each batch, and the targets below."""
+    """Draw a grid of images: a row for each example, a column for each batch, its target below."""
     from matplotlib.figure import Figure
 
     rows, columns = len(batches[0][0]), len(batches)
@@ -179,7 +183,7 @@ def draw_images(batches: list["Batch"], classes: Sequence[str], command: str) ->
 
 
 def typewriter() -> list[str]:
-    """Return monospace fonts for the command, and others for characters that they lack."""
+    """Return the font families of the command: monospace, then others for missing characters."""
     from matplotlib import rcParams
 
     return ["monospace", *rcParams["font.family"]]
@@ -200,7 +204,7 @@ def target_text(target: "Tensor", classes: Sequence[str]) -> str:
 
 
 def draw_points(batches: list["Batch"], classes: Sequence[str], command: str) -> "Figure":
-    """Draw a panel for each batch: two features, coloured by class, or one and the value."""
+    """Draw a panel for each batch: two features coloured by target, or one against the target."""
     import torch
     from matplotlib import color_sequences
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""The look of all plots: colours that the colour-blind can tell apart, and clean axes."""
+"""The style of all plots: colours that the colour-blind can tell apart, and clean axes."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ DPI = 150
 
 
 def empty_figure(width: float, height: float) -> Figure:
-    """Make a figure of a width and a height in inches."""
+    """Return an empty figure; width and height are in inches."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 

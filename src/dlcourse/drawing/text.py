@@ -1,4 +1,4 @@
-"""Names in plots: shown literally, with fonts of this machine that have their characters."""
+"""Draw names in plots literally, with fonts of this machine that have their characters."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ def fonts_for(names: Iterable[str]) -> Iterator[None]:
 
 
 def families_with(missing: set[str]) -> list[str]:
-    """Return installed font families that have the missing characters, as far as any has."""
+    """Return installed font families that together have as many of the characters as possible."""
     from matplotlib import font_manager
 
     if not missing:
@@ -53,7 +53,7 @@ def families_with(missing: set[str]) -> list[str]:
 
 @lru_cache
 def letters_of(path: str) -> frozenset[str]:
-    """Return the characters of a font file; none if it cannot be read."""
+    """Return the characters in a font file; none if it cannot be read."""
     from matplotlib.ft2font import FT2Font
 
     try:

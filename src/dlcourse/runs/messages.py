@@ -1,4 +1,4 @@
-"""What a result adds to the screen at the end; imports no torch."""
+"""The lines that a command prints below a run's result; imports no torch."""
 
 import textwrap
 
@@ -8,11 +8,12 @@ from dlcourse.terminal.live_line import cells
 def folds_table(result: dict, width: int) -> list[str]:
     """Return a table of a cross-validation's metrics, no wider than ``width`` columns.
 
-    Of a hold-out it is the coefficients of a polynomial of one input, and nothing of other models.
-
     A row for each metric: mean and standard deviation over the folds on their validation examples
-    and on the test examples, the value over all validation examples pooled (out-of-fold), and that
-    of the folds' models together on the test examples (ensemble).
+    and on the test examples, the value over all validation examples pooled (out-of-fold), and the
+    value of the averaged models on the test examples (ensemble).
+
+    For a single split, returns the coefficients of a polynomial of one input; for other models
+    nothing.
     """
     folds, mean = len(result.get("folds", [])), result.get("mean", {})
     if not mean:
@@ -55,7 +56,7 @@ def folds_table(result: dict, width: int) -> list[str]:
 
 
 def coefficients_line(result: dict, width: int) -> list[str]:
-    """Return those of a polynomial of one input, for each output: ``coefficients w_0=0.5 ...``."""
+    """Return the coefficients of a polynomial, for each output: ``coefficients w_0=0.5 ...``."""
     texts = (
         " ".join(f"w_{power}={weight:.6g}" for power, weight in enumerate(row))
         for row in result.get("coefficients", [])

@@ -1,4 +1,4 @@
-"""Configs that an older dlcourse has written, completed with the keys that came later."""
+"""Complete configs that an older dlcourse has written with the keys that came later."""
 
 from copy import deepcopy
 from typing import Any
@@ -24,7 +24,7 @@ OF_A_CLASS = {
         "rest_momentum": 0.9,
     },
 }
-"""Keys that later versions added, with the value that means the earlier behaviour."""
+"""Keys that later versions added, each with the value that keeps the earlier behaviour."""
 RUNTIME = "dlcourse.runtime.Runtime"
 WITHOUT_FAST_PATHS = {
     "channels_last": False,
@@ -32,11 +32,11 @@ WITHOUT_FAST_PATHS = {
     "keep_memory": False,
     "graph": False,
 }
-"""What ``runtime=plain`` was before ``fast_paths``, which is false in it and true elsewhere."""
+"""The keys of ``runtime=plain`` before ``fast_paths`` existed, which it now sets to false."""
 
 
 def completed(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a stored config with the keys that later versions added, at their earlier values."""
+    """Add the keys of later versions to a stored config, with the earlier behaviour's values."""
     config = deepcopy(EVERY) | config
     for group, keys in OF_A_GROUP.items():
         if group in config:
@@ -45,7 +45,7 @@ def completed(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_its_class(node: Any) -> Any:
-    """Return a part of a config with the arguments that its classes have gained since."""
+    """Add the arguments that later versions gave to the classes in a part of a config."""
     if not isinstance(node, dict):
         return node
     later = deepcopy(OF_A_CLASS.get(str(node.get("_target_")), {}))
@@ -58,9 +58,9 @@ def with_its_class(node: Any) -> Any:
 
 
 def without_later_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config without ``runtime.fast_paths`` where it has the value of before that key.
+    """Remove ``runtime.fast_paths`` from a config if an older config would imply its value.
 
-    So a sweep that an older version has begun is the same sweep today.
+    So a sweep that an older version started counts as the same sweep today.
     """
     node = config.get("runtime")
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""One run from a composed config to a checked run in its folder."""
+"""Turn a composed config into a checked run with a folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,11 @@ from dlcourse.schema.validate import check, check_key
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that may start: the arguments of ``engine.job.run_job``.
+    """A checked run with its folder: the arguments of ``engine.job.run_job``.
 
-    hydra: a config with the one key ``hydra``. finished: there is nothing left to do.
+    config: plain. overrides: as stored with the run. hydra: a config with the single key ``hydra``.
+    new_folder: the folder was made for this run, under a name that the user did not give.
+    finished: the run has ended and there is nothing left to train.
     """
 
     config: dict[str, Any]
@@ -61,7 +63,7 @@ def prepare_run(
         if moved and (folder.absolute().parent / run_folder.MANIFEST).exists():
             raise UserError(
                 f"{folder} is a job of a sweep: with another end it could not be compared with the "
-                "others.\nType the sweep's command with the new end, or a new run's"
+                "others.\nType the command of the sweep, or of a new run, with the new end"
             )
         finished = run_folder.read_result(folder) is not None and not moved
         if not finished:
@@ -81,14 +83,15 @@ def prepare_run(
 def resumed_config(
     folder: Path, config: dict, overrides: list[str], config_dir: str | None
 ) -> dict:
-    """Return the config that a run is resumed with: the stored one, if no override changes it.
+    """Return the config with which a run is resumed: the stored one, with the keys that may differ.
 
-    Raises UserError where the command's own overrides would change it.
+    These are ``END`` and the free keys. Raises UserError if an override would change any other, or
+    if the stored config calls code that is not trusted.
     """
     stored = run_folder.stored_config(folder)
     given = [override for override in overrides if not is_free(key_of(override))]
     if given:
-        same = f"random_streams={stored['random_streams']}"  # of an older run not today's default
+        same = f"random_streams={stored['random_streams']}"  # an older run has another default
         earlier = run_folder.without(run_folder.stored_overrides(folder), overrides)
         wanted = without_hydra(compose_job([same, *earlier, *overrides], config_dir))
         run_folder.refuse_differences(folder, wanted, END)

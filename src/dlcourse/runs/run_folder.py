@@ -1,4 +1,4 @@
-"""A run's folder: who may use it, what config it was started with, how it ended."""
+"""A run's folder: its lock, the config that it was started with, and its result."""
 
 import json
 import math
@@ -25,23 +25,23 @@ CONFIG = ".hydra/config.yaml"
 OVERRIDES = ".hydra/overrides.yaml"
 HYDRA = ".hydra/hydra.yaml"
 RESULT = "result.json"
-FAILURE, PRUNED = "failure.json", "pruned.json"  # of a sweep's job that has left no result
-DATA = "data.npz"  # what a run remembers of its data
-PICKS = "runtime.json"  # what ``runtime=auto`` has picked
-PREVIOUS = "result.previous.json"  # of a run that is continued, until it has ended again
+FAILURE, PRUNED = "failure.json", "pruned.json"  # in place of the result of a sweep's job
+DATA = "data.npz"  # the fingerprint of the run's data
+PICKS = "runtime.json"  # the options that ``runtime=auto`` has chosen
+PREVIOUS = "result.previous.json"  # the result of a finished run that is resumed with a later end
 LOG = "train.log"
-DIVERGED = "diverged"  # what a run was ended by that has no result
+DIVERGED = "diverged"  # ``ended_by`` of a run that diverged, which counts as one without a result
 MANIFEST = "sweep.json"  # in the folder above its jobs
 EARLIER = ("epochs", "ended_by", "best_epoch", "best", "val", "test", "mean", "std")
-"""What is kept of the result of a run that is continued."""
+"""The keys of a result that are kept when the run is resumed with a later end."""
 METRICS = {"best", "val", "test", "train", "mean", "std", "out_of_fold", "ensemble"}
 """Keys of a result that hold a metric, or metrics by name."""
 
 
 def claim(wanted: Path) -> Path:
-    """Make a folder that nobody else has, with ``-2``, ``-3`` ... behind its name if need be.
+    """Make a new folder; if it exists, append ``-2``, ``-3`` ... to its name. Return its path.
 
-    Raises UserError where no folder can be made.
+    Raises UserError if no folder can be made.
     """
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def claim(wanted: Path) -> Path:
 
 
 def make(folder: Path) -> Path:
-    """Make the folder that the user has named; raises UserError where a run already lies in it."""
+    """Make the folder that the user has named; raises UserError if it already holds a run."""
     if os.path.exists(folder / CONFIG):  # Path.exists raises for a name that is too long
         raise UserError(
             f"The folder {folder} already holds a run.\n"
@@ -73,13 +73,16 @@ def make(folder: Path) -> Path:
 
 
 def discard(folder: Path) -> None:
-    """Remove the folder of a run that never began: without a checkpoint or a history."""
+    """Remove the folder of a run that never started: without a checkpoint or a history."""
     if all(path.name in (".hydra", "train.log", DATA) for path in folder.iterdir()):
         shutil.rmtree(folder)
 
 
 def unwritable(folder: Path, error: OSError, key: str = "hydra.run.dir") -> UserError:
-    """Say that nothing can be written there, and with which key to name another place."""
+    """Return the error for a folder that cannot be written to.
+
+    key: the option with which the user can name another folder.
+    """
     return UserError(
         f"The output folder {folder} cannot be made: {error.strerror or error}.\n"
         f"Type {key}=<folder>, somewhere you may write"
@@ -88,9 +91,9 @@ def unwritable(folder: Path, error: OSError, key: str = "hydra.run.dir") -> User
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep every other process out of a run's folder; the lock ends with the process.
+    """Lock a run's folder against other processes while the block runs.
 
-    Raises UserError where another one is in it.
+    The lock ends with the process at the latest. Raises UserError if another process has it.
     """
     (folder / ".hydra").mkdir(exist_ok=True)
     try:
@@ -103,7 +106,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def wait_until_free(folder: Path, seconds: float) -> None:
-    """Wait, so long at most, until no process is at work in a run's folder."""
+    """Wait until no process has locked a run's folder, at most this number of seconds."""
     lock = folder / ".hydra/lock"
     if lock.exists():
         with suppress(filelock.Timeout), filelock.FileLock(lock, timeout=seconds):
@@ -111,10 +114,10 @@ def wait_until_free(folder: Path, seconds: float) -> None:
 
 
 def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> None:
-    """Write down what a run was started with, once; later it is only compared.
+    """Store the config and overrides of a new run; compare a resumed run with the stored config.
 
     config: plain, without interpolations. hydra: Hydra's own config as YAML.
-    Raises UserError where the folder was started with another config, its end aside.
+    Raises UserError if the stored config differs in more than the end of the run.
     """
     if (folder / CONFIG).exists():
         refuse_differences(folder, config, END)
@@ -132,10 +135,10 @@ def write_config(folder: Path, config: dict) -> None:
 
 
 def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
-    """Let a run's stored config have another end.
+    """Change the end of a run in its stored config and overrides.
 
-    typed: this command's overrides; those of the end take the place of the stored ones, which are
-    written first: a config always has the end that the overrides give it, or an earlier one.
+    typed: this command's overrides; those of ``END`` replace the stored ones. The overrides are
+    written before the config, so that after a crash in between the config has the earlier end.
     """
     moved = [override for override in typed if is_among(key_of(override), END)]
     kept = without(stored_overrides(folder), moved)
@@ -150,7 +153,7 @@ def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
 
 
 def without(overrides: list[str], moved: list[str]) -> list[str]:
-    """Return the overrides that are not typed again, nor belong to a choice that is replaced."""
+    """Return the overrides without those that ``moved`` replaces: its keys and their options."""
     keys = {key_of(override) for override in moved}
     return [
         text for text in overrides
@@ -165,11 +168,11 @@ def end_moved(folder: Path, config: dict) -> bool:
 
 
 def stored_config(folder: Path) -> dict:
-    """Return the config that a run was started with; it is data, and nothing in it is called here.
+    """Return the config that a run was started with; nothing in it is imported or called here.
 
-    What an older dlcourse has written is completed with the keys that came later.
+    A config of an older dlcourse is completed with the keys that came later.
 
-    Raises UserError where there is none or it cannot be read.
+    Raises UserError if there is none or it cannot be read.
     """
     path = folder / CONFIG
     if not path.exists():
@@ -189,7 +192,7 @@ def stored_config(folder: Path) -> dict:
 def stored_overrides(folder: Path) -> list[str]:
     """Return the overrides that the run was started with, ``["model=mlp", "optim.lr=0.1"]``.
 
-    They are data that may come from anybody: raises UserError for what cannot be one.
+    They may come from anybody: raises UserError for anything that dlcourse would not store.
     """
     path = folder / OVERRIDES
     try:
@@ -200,7 +203,7 @@ def stored_overrides(folder: Path) -> list[str]:
 
 
 def stored_choices(folder: Path) -> dict[str, str]:
-    """Return what was chosen in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
+    """Return the choice in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
     path = folder / HYDRA
     if not path.exists():
         return {}
@@ -209,9 +212,9 @@ def stored_choices(folder: Path) -> dict[str, str]:
 
 
 def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()) -> None:
-    """Raise UserError naming every key in which a config differs from the folder's own.
+    """Raise UserError that lists every key in which a config differs from the stored one.
 
-    allowed: keys that may differ besides the free ones.
+    allowed: keys that may differ in addition to the free ones.
     """
     old, new = (dict(leaves(some)) for some in (stored_config(folder), config))
     differing = [
@@ -231,17 +234,16 @@ def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()
 
 
 def read_result(folder: Path) -> dict | None:
-    """Return how a run ended, or None while it has not.
+    """Return the result of a finished run; None for one that has not finished or has diverged.
 
-    What a diverged run leaves behind is no result. A metric that is undefined is a null in the
-    file and a NaN here.
+    A metric that is undefined is null in the file and NaN in the returned dict.
     """
     result = with_nan(read_json(folder / RESULT, "resume the run"))
     return None if isinstance(result, dict) and result.get("ended_by") == DIVERGED else result
 
 
 def with_nan(result: Any) -> Any:
-    """Return a result with NaN in place of every metric that its file has as null."""
+    """Return a result with NaN in place of every metric that is null in its file."""
     if not isinstance(result, dict):
         return result
     found = dict(result)
@@ -264,7 +266,7 @@ def write_divergence(folder: Path, message: str) -> None:
 
 
 def refuse_diverged(folder: Path) -> None:
-    """Raise UserError where a run has diverged: resumed, it would do so again."""
+    """Raise UserError if a run has diverged: resumed, it would diverge again."""
     failure = read_json(folder / FAILURE, "resume the run")
     if not isinstance(failure, dict) or not failure.get("diverged"):
         return
@@ -279,14 +281,15 @@ def refuse_diverged(folder: Path) -> None:
 
 
 def read_picks(folder: Path) -> dict | None:
-    """Return what ``runtime=auto`` has picked for a run, or None before."""
+    """Return the options that ``runtime=auto`` has chosen for a run; None if it has not yet."""
     return read_json(folder / PICKS, "it is chosen again")
 
 
 def read_json(path: Path, then: str) -> dict | None:
-    """Return what a file of JSON holds, or None where there is none.
+    """Return the content of a JSON file; None if there is no file.
 
-    then: what deleting it leads to. Raises UserError for a file that cannot be read.
+    then: what happens once the file is deleted, for the message. Raises UserError for a file that
+    cannot be read.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -297,14 +300,14 @@ def read_json(path: Path, then: str) -> dict | None:
 
 
 def write_picks(folder: Path, picks: dict) -> None:
-    """Write down what ``runtime=auto`` has picked, for when the run is resumed."""
+    """Store the options that ``runtime=auto`` has chosen, for when the run is resumed."""
     atomic_files.write_json(folder / PICKS, picks, indent=2)
 
 
 def write_result(folder: Path, result: dict) -> None:
-    """Write down how a run ended; from then on it counts as finished.
+    """Write the result of a run, which then counts as finished.
 
-    Of a run that was continued, ``continued`` lists what it had reached at each earlier end.
+    For a run that was resumed with a later end, ``continued`` lists the earlier results.
     """
     previous = read_json(folder / PREVIOUS, "its earlier end is not listed in the next result")
     if isinstance(previous, dict) and result.get("ended_by") != DIVERGED:

@@ -1,4 +1,4 @@
-"""One process for each run: what starts several copies of a command is refused."""
+"""Refuse commands that were started as several copies: dlcourse trains in one process."""
 
 import sys
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ STARTERS = {
     "mpiexec": ("PMI_SIZE", "PMI_RANK"),
     "srun": ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
 }
-"""Programs that start copies, with the variables in which each copy finds their number and its own.
-Slurm sets this number for what srun has started, and not for the script that calls it."""
+"""Programs that start several copies, with two environment variables of each copy: the number of
+copies and its own rank. Slurm sets them for processes started by srun, not for the job's script."""
 
 
 def refuse_copies(environment: Mapping[str, str]) -> None:
-    """Raise UserError where this command is one of several copies; others than the first just end.
+    """Raise UserError in the first of several copies of this command; end the others with status 2.
 
     Each copy would carry out the same run.
     """

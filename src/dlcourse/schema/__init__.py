@@ -1,1 +1,1 @@
-"""What may be typed: options with their bounds and rules, and composing; imports no torch."""
+"""Options with their bounds and rules, and the composition of configs; imports no torch."""

@@ -1,4 +1,4 @@
-"""The ``key=value`` arguments of a command."""
+"""Read the ``key=value`` arguments of a command."""
 
 import re
 import shlex
@@ -45,7 +45,7 @@ def arguments(
 
 
 def program_of(usage: str) -> str:
-    """Return the program in the first indented line of a usage: what stands before its options."""
+    """Return the program named in the first indented line of a usage text, without its options."""
     line = next((line for line in usage.splitlines() if line.startswith("    ")), "")
     args = shlex.split(line.partition("[")[0].partition("<")[0])
     program = list(takewhile(lambda arg: "=" not in arg and not arg.startswith("-"), args))
@@ -53,10 +53,10 @@ def program_of(usage: str) -> str:
 
 
 def corrected(args: Sequence[str], keys: Iterable[str]) -> list[str]:
-    """Return arguments as ``key=value`` where they were typed in another of the usual ways.
+    """Rewrite arguments as ``key=value`` if they were typed in another common form.
 
-    ``--lr 0.1``, ``--lr=0.1``, ``lr = 0.1``, ``lr:0.1``, ``[a, b]`` with its space and, for one of
-    the keys, ``key value``. Other arguments are unchanged.
+    The forms are ``--lr 0.1``, ``--lr=0.1``, ``lr = 0.1``, ``lr:0.1``, ``[a, b]`` with a space and,
+    for one of ``keys``, ``key value``. Other arguments are unchanged.
     """
     keys, rest, found = set(keys), list(args), []
     while rest:
@@ -80,12 +80,16 @@ def corrected(args: Sequence[str], keys: Iterable[str]) -> list[str]:
 
 
 def is_value(arg: str) -> bool:
-    """Return whether an argument can only be a value: no override and no flag."""
+    """Return whether an argument can only be a value: it is neither an override nor a flag."""
     return "=" not in arg and not re.match(r"--?[A-Za-z]", arg)
 
 
 def closing(arg: str, rest: list[str]) -> str:
-    """Remove the arguments that close an open bracket from those that follow, and return them."""
+    """Return the arguments of ``rest`` that complete a list of ``arg``; remove them from ``rest``.
+
+    They are joined, with commas where they lack them. Returns an empty text, and leaves ``rest``
+    unchanged, if ``arg`` has no open bracket or it is never closed.
+    """
 
     def is_open(text: str) -> bool:
         return any(text.count(pair[0]) > text.count(pair[1]) for pair in ("[]", "{}", "()"))
@@ -102,13 +106,13 @@ def closing(arg: str, rest: list[str]) -> str:
 
 
 def whole_number_argument(args: Mapping[str, str], key: str, allowed: Number) -> int:
-    """Return one of a command's arguments as a whole number, as ``number_argument`` does."""
+    """Return one of a command's arguments as an integer; raises UserError if it is not allowed."""
     assert allowed.whole
     return int(number_argument(args, key, allowed))
 
 
 def number_argument(args: Mapping[str, str], key: str, allowed: Number) -> float:
-    """Return one of a command's arguments as a number; raises UserError for what is not allowed."""
+    """Return one of a command's arguments as a number; raises UserError if it is not allowed."""
     text = args[key]
     try:
         value = int(text) if allowed.whole else float(text)

@@ -1,7 +1,7 @@
 """The bounds of every key of a config, in one table for each group.
 
-A new option of a choice gets a line in its group's table; ``tests/contract/test_bounds.py`` says
-which lines are missing. A user's own YAML declares its own bounds: see ``own_bounds``.
+A new option of a choice needs a line in its group's table; ``tests/contract/test_bounds.py`` lists
+the missing lines. A user's own YAML declares its own bounds: see ``own_bounds``.
 """
 
 from typing import Any
@@ -31,17 +31,17 @@ POOL_NAMES = ("max", "average", "sum", "stochastic")
 
 
 def share(example: float, *, below: bool = False) -> Number:
-    """Return the bounds of a share or a probability: from 0 to 1; below: less than 1."""
+    """Return the bounds of a fraction or a probability, 0 to 1; below: 1 itself is excluded."""
     return Number(0, 1, example, below=below)
 
 
 def positive(example: float, high: float = 1000) -> Number:
-    """Return the bounds of a number above 0."""
+    """Return the bounds of a number above 0 and at most ``high``."""
     return Number(0, high, example, above=True)
 
 
 def counted(low: int, high: int, example: int | str, **more: Any) -> Number:
-    """Return the bounds of a whole number."""
+    """Return the bounds of a whole number from ``low`` to ``high``."""
     return Number(low, high, example, whole=True, **more)
 
 
@@ -312,17 +312,17 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "study": Text("my_study", empty=True),
     },
 }
-"""What each key may hold: ``BOUNDS["optim"]["lr"]``, and ``BOUNDS[""]["seed"]`` of no group.
+"""The bounds of each key: ``BOUNDS["optim"]["lr"]``, for top-level keys ``BOUNDS[""]["seed"]``.
 
-In a group of which several choices can be chosen, the name of the choice is a part of the key:
-``BOUNDS["augment"]["crop.padding"]``; ``*`` stands for any of them.
+In a group of which several choices can be combined, the key contains the name of the choice:
+``BOUNDS["augment"]["crop.padding"]``; ``*`` matches every choice.
 """
 
 
 def bounds_of(key: str) -> Kind | None:
-    """Return what a dotted key may hold, ``optim.lr``; None for a key without bounds.
+    """Return the bounds of a dotted key such as ``optim.lr``; None if it has none.
 
-    A key of one group never has the bounds of another's.
+    Keys with the same name in different groups have separate bounds.
     """
     group, dot, name = key.partition(".")
     if not dot:
@@ -332,10 +332,10 @@ def bounds_of(key: str) -> Kind | None:
 
 
 def bounds_of_argument(target: str, name: str) -> Kind | None:
-    """Return what an argument of a ``_target_`` of dlcourse's or ``torch.optim`` may hold.
+    """Return the bounds of an argument of a ``_target_`` in dlcourse or ``torch.optim``.
 
-    ``bounds_of_argument("dlcourse.augment.crop.crop", "padding")`` is that of
-    ``augment.crop.padding``.
+    ``bounds_of_argument("dlcourse.augment.crop.crop", "padding")`` returns the bounds of
+    ``augment.crop.padding``. Returns None for other targets and for keys without bounds.
     """
     library, group, *parts = [*target.split("."), ""]
     if library == "torch" and group == "optim":

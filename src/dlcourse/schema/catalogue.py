@@ -1,4 +1,4 @@
-"""Lists every group and its choices, read from the configs and their headers; imports no torch."""
+"""List every group and its choices, read from the configs and their headers; imports no torch."""
 
 import ast
 import re
@@ -40,10 +40,11 @@ PAPER = re.compile(r"\s*\(([^()]*\b(?:1[6-9]|20)\d\d\b[^()]*)\)\.?$")  # the las
 
 
 class Choice(NamedTuple):
-    """One file in ``configs/``: its name and what its header and its keys say.
+    """The content of one choice's config file.
 
-    what: one line without the paper. options: dotted keys below the group and their defaults.
-    sets: what else it chooses, ``loss=mse``.
+    what: the header's description in one line, without the paper. paper: its reference, or empty.
+    options: the choice's dotted keys, without the group, and their defaults.
+    sets: overrides of other groups that the choice brings along, ``loss=mse``.
     """
 
     name: str
@@ -54,9 +55,10 @@ class Choice(NamedTuple):
 
 
 def list_groups(folders: list[Path]) -> str:
-    """List every group with a line for each choice; of equal names that of the later folder counts.
+    """Return a list of every group, with a line for each choice.
 
-    folders: of configs; the first one has ``train.yaml``, whose choices are marked with a star.
+    folders: folders of configs. The first contains ``train.yaml``, whose default choices are marked
+    with a star. If two folders have a choice with the same name, the later folder's is listed.
     """
     chosen = defaults(folders[0])
     lines = []
@@ -72,26 +74,26 @@ def list_groups(folders: list[Path]) -> str:
             what = shortened_header(header_line(path), LINE_WIDTH - column - 3)
             lines.append(f"{star} {name:{column}} {what}")
     lines += ["", "model.<key>=<one of these>, for models that have the key"]
-    for key, words in WORDS.items():
+    for key, names in WORDS.items():
         indent = " " * 13
-        lines += textwrap.wrap(", ".join(words), LINE_WIDTH, initial_indent=f"  {key:10} ",
+        lines += textwrap.wrap(", ".join(names), LINE_WIDTH, initial_indent=f"  {key:10} ",
                                subsequent_indent=indent)  # fmt: skip
-    return "\n".join([*lines, "", "* is chosen where nothing is typed."]).strip()
+    return "\n".join([*lines, "", "* marks the defaults."]).strip()
 
 
 def files_of(group: str, folders: list[Path]) -> dict[str, Path]:
-    """Return a group's config files by name, in alphabetical order with numbers by their size."""
+    """Return a group's config files by name, ``resnet18`` before ``resnet110``."""
     found = {path.stem: path for top in folders for path in (top / group).glob("[!_]*.yaml")}
     return {name: found[name] for name in sorted(found, key=natural)}
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """Return a key that sorts ``resnet18`` before ``resnet110``."""
+    """Return a sort key that compares numbers in names by size and the rest alphabetically."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def header_line(path: Path) -> str:
-    """Return the first line of a config that says what it is; empty if there is none."""
+    """Return the first line of a config's header, its description; empty if there is none."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             break
@@ -101,14 +103,14 @@ def header_line(path: Path) -> str:
 
 
 def shortened_header(text: str, width: int) -> str:
-    """Shorten a header to a width: first by its paper, then by its end."""
+    """Shorten a header to ``width`` characters: remove its paper first, then cut its end."""
     if len(text) > width:
         text = PAPER.sub(".", text)
     return textwrap.shorten(text, width, placeholder=" ...")
 
 
 def defaults(configs: Path) -> dict[str, list[str]]:
-    """Return what ``train.yaml`` chooses in each group."""
+    """Return the names of the default choices of each group, from ``train.yaml``."""
     chosen = {}
     for entry in content_of(configs / "train.yaml")["defaults"]:
         if isinstance(entry, dict):
@@ -149,7 +151,7 @@ def read_choice(path: Path) -> Choice:
 
 
 def typed_value(value: object) -> str:
-    """Return a value as it is typed; of an interpolation, the key that it follows."""
+    """Return a value as a user types it; an interpolation becomes its key, ``<optim.lr>``."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -162,7 +164,7 @@ def typed_value(value: object) -> str:
 
 
 def contract(group: str) -> str:
-    """Return the first paragraph of the docstring of a group's package."""
+    """Return the first paragraph of the docstring of a group's package, which is its contract."""
     if group == "experiment":
         return PRESETS
     path = PACKAGE_FOLDER / group / "__init__.py"

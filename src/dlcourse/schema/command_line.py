@@ -1,7 +1,7 @@
-"""What a user has typed, read before Hydra reads it: flags anywhere, overrides as key=value.
+"""Read the arguments of a command before Hydra does: flags in any place, overrides as key=value.
 
-What can only be meant in one way is understood; anything else gets one message with the command
-as it should be typed.
+An argument with only one possible meaning is accepted or corrected in the message; every mistake
+ends in one message with the command to type.
 """
 
 import re
@@ -27,64 +27,64 @@ from dlcourse.schema.suggest import keys_meant
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, TOP_LEVEL
 from dlcourse.terminal.command import MULTIRUN, current_command, own_name
 
-SYNTAX = re.compile(r"[\[\]{}()'\"$,\\\n=]")  # what Hydra's grammar gives a meaning in a value
-HYDRA_ONLY = ("config_name", "config_path", "experimental_rerun")  # Hydra's, and not for dlcourse
-WHOLE = ("run", "multirun", "cfg", "info", "shell_completion")  # each says what is to be done
+SYNTAX = re.compile(r"[\[\]{}()'\"$,\\\n=]")  # characters that have a meaning in Hydra's grammar
+HYDRA_ONLY = ("config_name", "config_path", "experimental_rerun")  # Hydra's flags, refused here
+WHOLE = ("run", "multirun", "cfg", "info", "shell_completion")  # flags of which one can be typed
 
 
-def parse_command(words: Sequence[str]) -> tuple[Namespace, list[str]]:
-    """Return the flags and overrides of a command, and its words with the flags in front.
+def parse_command(args: Sequence[str]) -> tuple[Namespace, list[str]]:
+    """Return the parsed flags and overrides of a command, and its arguments with the flags first.
 
-    Raises UserError for what is neither a flag nor an override.
+    Raises UserError for an argument that is neither a flag nor an override.
     """
     parser = get_args_parser()
     parser.error = refuse_flag
-    flags, overrides = separate_flags(words, parser)
+    flags, overrides = separate_flags(args, parser)
     if "--version" in flags:
         print(f"dlcourse {__version__}")
         sys.exit(0)
-    args = parser.parse_args(flags)
+    parsed = parser.parse_args(flags)
     for option in HYDRA_ONLY:
-        if getattr(args, option, None) is not None:
+        if getattr(parsed, option, None) is not None:
             flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} is not for dlcourse.\nType --config-dir <your own configs>")
-    given = [f"--{name.replace('_', '-')}" for name in WHOLE if getattr(args, name)]
-    if len(given) > 1 and not args.multirun:
+    given = [f"--{name.replace('_', '-')}" for name in WHOLE if getattr(parsed, name)]
+    if len(given) > 1 and not parsed.multirun:
         raise UserError(f"{' and '.join(given)} exclude each other.\nType one of them")
-    if (args.resolve or args.package) and not args.cfg:
+    if (parsed.resolve or parsed.package) and not parsed.cfg:
         raise UserError("--resolve and --package belong to --cfg.\nType --cfg job --resolve")
-    if not (args.help or args.hydra_help or args.shell_completion):
-        args.overrides = in_grammar(overrides, args.config_dir)
-        if not args.multirun:
-            refuse_lists(args.overrides, flags)
-    return args, [*flags, *args.overrides]
+    if not (parsed.help or parsed.hydra_help or parsed.shell_completion):
+        parsed.overrides = in_grammar(overrides, parsed.config_dir)
+        if not parsed.multirun:
+            refuse_lists(parsed.overrides, flags)
+    return parsed, [*flags, *parsed.overrides]
 
 
-def one_run(words: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
-    """Return the overrides of one run and the folder of ``--config-dir``, for a script.
+def one_run(args: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
+    """Return the overrides of one run and the folder of ``--config-dir``; None without it.
 
-    purpose: what the script does. Raises UserError for train.py's other flags.
+    purpose: what the command is for, as a message names it. Raises UserError for any other flag.
     """
-    args, right = parse_command(words)
-    flags = right[: len(right) - len(args.overrides)]
+    parsed, right = parse_command(args)
+    flags = right[: len(right) - len(parsed.overrides)]
     for flag in flags:
         if flag.startswith("-") and flag.partition("=")[0] not in ("--config-dir", "-cd"):
             raise UserError(f"{flag} is not for {purpose}.\nType what one run takes, model=lenet")
-    return args.overrides, args.config_dir
+    return parsed.overrides, parsed.config_dir
 
 
-def separate_flags(words: Sequence[str], parser: ArgumentParser) -> tuple[list[str], list[str]]:
-    """Return Hydra's flags with their values, and the other words, each in their order."""
+def separate_flags(args: Sequence[str], parser: ArgumentParser) -> tuple[list[str], list[str]]:
+    """Return Hydra's flags with their values, and the other arguments, each in their order."""
     known = {name: action for action in parser._actions for name in action.option_strings}
     flags, overrides = [], []
-    rest = list(words)
+    rest = list(args)
     while rest:
-        word = rest.pop(0)
-        name, equals, _ = word.partition("=")
+        arg = rest.pop(0)
+        name, equals, _ = arg.partition("=")
         if name not in known:
-            overrides.append(word)
+            overrides.append(arg)
             continue
-        flags.append(word)
+        flags.append(arg)
         action = known[name]
         if equals or action.nargs == 0:
             continue
@@ -92,22 +92,22 @@ def separate_flags(words: Sequence[str], parser: ArgumentParser) -> tuple[list[s
             action.nargs == "?" and rest and rest[0] in (action.choices or ())
         ):
             flags.append(rest.pop(0))
-    return [word for word in flags if word != "--"], overrides
+    return [flag for flag in flags if flag != "--"], overrides
 
 
 def refuse_flag(message: str) -> NoReturn:
-    """Raise UserError with what argparse has found wrong with a flag."""
+    """Raise UserError with argparse's message about a flag."""
     raise UserError(f"{message}.\n{own_name()} --help and --hydra-help list what there is")
 
 
 def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
-    """Return overrides as Hydra's grammar has them; raises UserError with what to type instead.
+    """Return overrides in Hydra's grammar; raises UserError with what to type instead.
 
     A value with a character that Hydra's grammar does not know, ``data.root=~/bücher``, is quoted.
     """
-    right = [named(word, config_dir) for word in corrected(overrides, (*GROUPS, *TOP_LEVEL))]
+    right = [named(arg, config_dir) for arg in corrected(overrides, (*GROUPS, *TOP_LEVEL))]
     if right != overrides:
-        wrong = next((word for word in overrides if word not in right), overrides[0])
+        wrong = next((one for one in overrides if one not in right), overrides[0])
         flags = ["--config-dir", config_dir] if config_dir else []
         raise UserError(
             f"{wrong} is not understood: options are typed key=value, without dashes or spaces.\n"
@@ -115,47 +115,51 @@ def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
         )
     parser = OverridesParser.create()
     result = []
-    for word in overrides:
-        key, equals, value = word.partition("=")
+    for override in overrides:
+        key, equals, value = override.partition("=")
         if equals and not key:
-            raise UserError(f"{word} has no key.\nType <key>{word}")
+            raise UserError(f"{override} has no key.\nType <key>{override}")
         try:
-            parsed = parser.parse_override(word)
+            parsed = parser.parse_override(override)
         except (HydraException, ValueError) as error:
             literal = f"{key}={quoted(value)}"
             if SYNTAX.search(value) or not equals or not understood(literal):
-                raise UserError(f"{word} is not understood{syntax_remedy(word, error)}") from error
+                why = syntax_remedy(override, error)
+                raise UserError(f"{override} is not understood{why}") from error
             result.append(literal)
             continue
         refuse_override(parsed, config_dir)
-        result.append(word)
+        result.append(override)
     return result
 
 
-def understood(word: str) -> bool:
-    """Return whether Hydra's grammar has such an override."""
+def understood(override: str) -> bool:
+    """Return whether Hydra's grammar can parse an override."""
     try:
-        OverridesParser.create().parse_override(word)
+        OverridesParser.create().parse_override(override)
     except HydraException:
         return False
     return True
 
 
-def named(word: str, config_dir: str | None) -> str:
-    """Return an option that was typed without its group, ``lenet``, with it: ``model=lenet``."""
-    if "=" in word or not re.fullmatch(r"\w[\w-]*", word):
-        return word
-    groups = [group for group in GROUPS if word in options_of(group, config_dir)]
+def named(arg: str, config_dir: str | None) -> str:
+    """Add the group to a choice that was typed without it: ``lenet`` becomes ``model=lenet``.
+
+    Any other argument is returned unchanged.
+    """
+    if "=" in arg or not re.fullmatch(r"\w[\w-]*", arg):
+        return arg
+    groups = [group for group in GROUPS if arg in options_of(group, config_dir)]
     if "model" in groups:
-        return f"model={word}"
-    return f"{groups[0]}={word}" if groups else word
+        return f"model={arg}"
+    return f"{groups[0]}={arg}" if groups else arg
 
 
-def syntax_remedy(word: str, error: Exception) -> str:
+def syntax_remedy(override: str, error: Exception) -> str:
     """Return why an override is not understood, and what to type."""
-    key, equals, value = word.partition("=")
+    key, equals, value = override.partition("=")
     if not equals:
-        known = nearest(word, (*GROUPS, *TOP_LEVEL))
+        known = nearest(override, (*GROUPS, *TOP_LEVEL))
         return f": it is no key=value; {known}.\nType <key>=<value>"
     literal = f"{key}={quoted(value)}"
     as_text = f"type {in_shell(literal)}" if understood(literal) and "${" not in value else ""
@@ -179,15 +183,15 @@ def takes_text(key: str) -> bool:
     return isinstance(bounds_of(key), Text) or key.startswith("hydra")
 
 
-def in_shell(word: str) -> str:
-    """Return a word as it is typed into a shell, in double quotes where it has single ones."""
-    return f'"{word}"' if "'" in word and not re.search(r'["$`\\!]', word) else shlex.quote(word)
+def in_shell(arg: str) -> str:
+    """Quote an argument for a shell, in double quotes if it contains single ones."""
+    return f'"{arg}"' if "'" in arg and not re.search(r'["$`\\!]', arg) else shlex.quote(arg)
 
 
-def refuse_override(word: Override, config_dir: str | None) -> None:
-    """Raise UserError for what Hydra's grammar has and a config of dlcourse has no place for."""
-    key, typed = word.key_or_group, word.input_line or ""
-    if word.is_delete() and not key.startswith("hydra"):
+def refuse_override(override: Override, config_dir: str | None) -> None:
+    """Raise UserError for what Hydra allows and dlcourse does not: a deleted key or ``${...}``."""
+    key, typed = override.key_or_group, override.input_line or ""
+    if override.is_delete() and not key.startswith("hydra"):
         instead = f"'{key}=[]'" if key in MULTIPLE else f"{key}=<value>"
         raise UserError(
             f"{typed} takes a key out of the config, and every key is needed.\nType {instead}"
@@ -200,13 +204,16 @@ def refuse_override(word: Override, config_dir: str | None) -> None:
 
 
 def refuse_lists(overrides: list[str], flags: list[str]) -> None:
-    """Raise UserError for several values of a key where ``-m`` was not typed."""
-    if any(key_of(word) == "hydra.mode" for word in overrides):
+    """Raise UserError for an override with several values, which needs ``-m``.
+
+    flags: those of the command, for the message.
+    """
+    if any(key_of(override) == "hydra.mode" for override in overrides):
         return
-    for word in OverridesParser.create().parse_overrides(overrides):
-        if not word.is_sweep_override():
+    for override in OverridesParser.create().parse_overrides(overrides):
+        if not override.is_sweep_override():
             continue
-        key, typed = word.key_or_group, word.input_line or ""
+        key, typed = override.key_or_group, override.input_line or ""
         value = typed.partition("=")[2]
         kind = bounds_of(key)
         ways = []
@@ -222,20 +229,23 @@ def refuse_lists(overrides: list[str], flags: list[str]) -> None:
         )
 
 
-def typed_again(words: Sequence[str]) -> str:
-    """Return a command with other words, as it is typed into a shell."""
+def typed_again(args: Sequence[str]) -> str:
+    """Return the running command with these arguments, as a user types it into a shell."""
     command = current_command()
-    if command == "train" and set(MULTIRUN) & set(words):
-        command, words = "sweep", [word for word in words if word not in MULTIRUN]
-    return " ".join([own_name(command), *map(in_shell, words)])
+    if command == "train" and set(MULTIRUN) & set(args):
+        command, args = "sweep", [arg for arg in args if arg not in MULTIRUN]
+    return " ".join([own_name(command), *map(in_shell, args)])
 
 
-def meaning(word: str) -> str:
-    """Return an override whose key is another name of one here with the key it has here."""
-    key, equals, value = word.partition("=")
-    if not equals or key in (*GROUPS, *TOP_LEVEL, *SWEEP_KEYS) or key_of(word) != key:
-        return word
+def meaning(arg: str) -> str:
+    """Replace an unknown key of an override by the one that it means: ``lr=1`` by ``optim.lr=1``.
+
+    Any other argument, and a key with several possible meanings, is returned unchanged.
+    """
+    key, equals, value = arg.partition("=")
+    if not equals or key in (*GROUPS, *TOP_LEVEL, *SWEEP_KEYS) or key_of(arg) != key:
+        return arg
     close = keys_meant(key, (*GROUPS, *TOP_LEVEL)) if "." not in key else []
     if len(close) != 1:
-        return word
+        return arg
     return close[0] if "=" in close[0] else f"{close[0]}={value}"

@@ -1,4 +1,4 @@
-"""Finds out whether two runs' values of ``monitor`` can be compared; imports no torch."""
+"""Find out whether two runs' values of ``monitor`` can be compared; imports no torch."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -13,26 +13,26 @@ SAME_DATA = (
     "root", "download", "seed", "examples", "train_examples", "test_examples", "test_fraction",
     "standardize", "size", "channels", "features", "group", "memory", "workers", "damaged",
 )  # fmt: skip
-"""Keys of ``data`` that leave the task the same: the number of examples, how they are read."""
+"""Keys of ``data`` that do not change the task, such as the number of training examples."""
 
 SAME_RECONSTRUCTION = (
     "root", "download", "seed", "examples", "memory", "workers", "damaged", "standardize",
 )  # fmt: skip
-"""The same where the inputs are the targets."""
+"""The same keys for ``data.reconstruct=true``, where the targets are the inputs."""
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a nested config by its dotted keys."""
+    """Return a nested config as a flat dict with dotted keys."""
     return dict(leaves(dict(config)))
 
 
 def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the loss with its options, on which a value of ``monitor`` depends.
+    """Return the loss and its options, as sorted (key, value) pairs; empty if they do not matter.
 
-    Label smoothing is one of them: validation and test losses are measured without it, and so
-    favour models that were trained without it. Empty if ``monitor`` is not a loss.
+    They matter if ``monitor`` is a loss. Label smoothing is one of them: validation and test losses
+    are measured without it, which favours models that were trained without it.
     values: every option by its dotted key; ``plain_loss`` is False for results of an older
-    dlcourse, which measured them with label smoothing.
+    dlcourse, which measured these losses with label smoothing.
     """
     if not str(values.get("monitor", "")).endswith("/loss"):
         return ()
@@ -54,7 +54,8 @@ def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 def data_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the options that determine the examples and targets ``monitor`` was measured on.
 
-    A value on the training part is measured on examples as the augmentations change them.
+    They are sorted (key, value) pairs. For a monitor of the training part they include the
+    augmentations, which change its examples.
     """
     same = SAME_RECONSTRUCTION if values.get("data.reconstruct") else SAME_DATA
     name = str(values.get("data._target_", ""))
@@ -72,20 +73,20 @@ def data_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def text(value: Any) -> str:
-    """Return a value so that 1 and 1.0 are the same."""
+    """Return a value as text, the same for 1 and 1.0."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:.12g}"
     return str(value)
 
 
 def differing(some: Collection[tuple[tuple[str, str], ...]]) -> list[str]:
-    """Return the keys in which several of ``loss_of`` or ``data_of`` differ."""
+    """Return the keys in which several results of ``loss_of`` or ``data_of`` differ."""
     keys = list(dict.fromkeys(key for parts in some for key, _ in parts))
     return [key for key in keys if len({dict(parts).get(key) for parts in some}) > 1]
 
 
 def words_of(parts: tuple[tuple[str, str], ...], keys: Collection[str]) -> str:
-    """Return some of ``loss_of`` or ``data_of`` as overrides, ``loss=hinge loss.margin=2``."""
+    """Return some keys of ``loss_of`` or ``data_of`` as overrides, ``loss=hinge loss.margin=2``."""
     named = dict(parts)
     overrides = []
     for key in keys:

@@ -1,4 +1,4 @@
-"""Configs composed with Hydra before Hydra runs anything, and its errors said in one message."""
+"""Compose configs with Hydra, without running anything; turn its errors into one message."""
 
 import re
 from functools import partial
@@ -30,7 +30,7 @@ LAUNCHERS = {
     "ray": "dlcourse[ray]",
     "joblib": "hydra-joblib-launcher",
 }
-"""Hydra's launchers that are plugins, and what brings them."""
+"""Hydra's launchers that are plugins, each with the package to install."""
 
 
 def compose_job(
@@ -38,7 +38,7 @@ def compose_job(
 ) -> DictConfig:
     """Compose the config of one run, Hydra's own part included; raises UserError.
 
-    mode: ``RunMode.MULTIRUN`` for what is the same in every job of a sweep.
+    mode: ``RunMode.MULTIRUN`` for the config that all jobs of a sweep share.
     """
     try:
         cfg = compose_with(make_composer(config_dir), overrides, mode)
@@ -60,7 +60,7 @@ def compose_job(
 
 
 def broken_yaml(config_dir: str | None) -> UserError | None:
-    """Return what is wrong with a YAML file of the user's own that cannot be read, if one is so."""
+    """Return the error for the user's first YAML file that cannot be read; None if all can be."""
     for path in sorted(Path(config_dir).rglob("*.yaml")) if config_dir else ():
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -81,7 +81,7 @@ def broken_yaml(config_dir: str | None) -> UserError | None:
 
 
 def refuse_no_target(cfg: DictConfig, config_dir: str | None) -> None:
-    """Raise UserError where a choice of the user's own does not name what it calls."""
+    """Raise UserError if a chosen YAML file of the user's own has no ``_target_``."""
     for group in GROUPS if config_dir else ():
         several, node = group in MULTIPLE, cfg.get(group)
         name = "*" if several else str(cfg.hydra.runtime.choices[group])
@@ -91,13 +91,13 @@ def refuse_no_target(cfg: DictConfig, config_dir: str | None) -> None:
         if files and not all(isinstance(target, str) for target in targets):
             text = "<its own name>:\n    _target_" if several else "_target_"
             raise broken_yaml(config_dir) or UserError(
-                f"{' or '.join(files)} does not say what {group} calls: there is no _target_ that "
-                f"names it.\nType into it {text}: my_module.my_{group}"
+                f"{' or '.join(files)} does not say what {group} calls: its _target_ is missing.\n"
+                f"Type into it {text}: my_module.my_{group}"
             )
 
 
 def compose_sweep(overrides: list[str], config_dir: str | None) -> DictConfig:
-    """Compose what is the same in every job of a sweep; raises UserError."""
+    """Compose the config that all jobs of a sweep share; raises UserError."""
     typed = {key_of(override): override for override in overrides}
     if typed.get("hydra.mode") != "hydra.mode=MULTIRUN":
         overrides = [*overrides, "hydra.mode=MULTIRUN"]
@@ -105,15 +105,15 @@ def compose_sweep(overrides: list[str], config_dir: str | None) -> DictConfig:
 
 
 def without_lists(overrides: list[str]) -> list[str]:
-    """Return the overrides that have one value."""
+    """Return the overrides that have a single value."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     return [str(one.input_line) for one in parsed if not one.is_sweep_override()]
 
 
 def sweep_points(cfg: DictConfig, overrides: list[str]) -> list[list[str]]:
-    """Return the overrides of every job of a grid; other sweepers' jobs are not known beforehand.
+    """Return the overrides of every job of Hydra's grid; empty for any other sweeper.
 
-    cfg: of ``compose_sweep``.
+    cfg: from ``compose_sweep``. Raises UserError for overrides that Hydra does not understand.
     """
     if not str(cfg.hydra.sweeper.get("_target_", "")).endswith("BasicSweeper"):
         return []
@@ -127,9 +127,9 @@ def sweep_points(cfg: DictConfig, overrides: list[str]) -> list[list[str]]:
 
 
 def hydra_of_run(cfg: DictConfig, folder: Path) -> DictConfig:
-    """Return Hydra's part of a composed config, as a run in this folder has it.
+    """Return Hydra's part of a composed config for a run in this folder.
 
-    A config of its own that holds the one key ``hydra``, for its logs and its record.
+    It is a config with the single key ``hydra``, used for the run's log and stored in its folder.
     """
     own = hydra_of_job(cfg, folder)
     with read_write(own.hydra), open_dict(own.hydra):
@@ -142,7 +142,7 @@ def hydra_of_run(cfg: DictConfig, folder: Path) -> DictConfig:
 
 
 def hydra_of_job(cfg: DictConfig, folder: Path) -> DictConfig:
-    """Return Hydra's part of a composed config, as a job of a sweep has it in this folder."""
+    """Return Hydra's part of a composed config for a job of a sweep in this folder."""
     own = OmegaConf.masked_copy(cfg, "hydra")
     with read_write(own.hydra), open_dict(own.hydra):
         own.hydra.runtime.output_dir = str(folder.absolute())
@@ -150,12 +150,12 @@ def hydra_of_job(cfg: DictConfig, folder: Path) -> DictConfig:
 
 
 def without_hydra(cfg: DictConfig) -> dict:
-    """Return what a job is: a config without Hydra's part, a sweep's and interpolations.
+    """Return the config of a job as a plain dict: without the keys of Hydra and of the sweep.
 
-    Raises UserError.
+    Interpolations are resolved. Raises UserError if one cannot be, or a text contains ``${``.
     """
     try:
-        # some of Hydra's own keys exist while a job runs, and not before
+        # some of Hydra's own keys have values only while a job runs
         keys = [str(key) for key in cfg if key not in ("hydra", *SWEEP_KEYS)]
         config: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
     except OmegaConfBaseException as error:
@@ -163,8 +163,8 @@ def without_hydra(cfg: DictConfig) -> dict:
     for key, value in leaves(config):
         if "${" in str(value):
             raise UserError(
-                f"{key}={value}: ${{ begins a reference to another key, and no text may have it.\n"
-                "Type another value; rename a file or folder that is called so"
+                f"{key}={value}: ${{ starts a reference to another key; no text may contain it.\n"
+                "Type another value; rename the file or folder if this is its name"
             )
     return config
 
@@ -172,7 +172,10 @@ def without_hydra(cfg: DictConfig) -> dict:
 def explain(
     error: Exception, overrides: list[str] | None = None, config_dir: str | None = None
 ) -> UserError:
-    """Say in one message what Hydra found wrong with a command's words."""
+    """Turn an error of Hydra's about a command into one message.
+
+    overrides: those of the command; the message suggests keys that it has.
+    """
     if isinstance(error, MissingConfigException):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         if group == "hydra/launcher" and option in LAUNCHERS:
@@ -193,7 +196,7 @@ def explain(
     if unknown:
         key = unknown[1]
         known = known_keys(overrides or [], config_dir)
-        typed = next((word for word in overrides or [] if key_of(word) == key), "")
+        typed = next((one for one in overrides or [] if key_of(one) == key), "")
         options = partial(options_of, config_dir=config_dir)
         value = typed.partition("=")[2]
         return UserError(unknown_key(key, value, known, options, own_name()))
@@ -204,14 +207,14 @@ def explain(
 
 
 def options_of(group: str, config_dir: str | None) -> list[str]:
-    """Return the options of a group, those of the user's own folder included."""
+    """Return the choices of a group, those in the user's own folder included."""
     folders = [CONFIGS, *([Path(config_dir)] if config_dir else [])]
     return [path.stem for folder in folders for path in (folder / group).glob("[!_]*.yaml")]
 
 
 def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
-    """Return every group and every key that there are with the choices that were typed."""
-    choices = [word for word in overrides if key_of(word) in GROUPS]
+    """Return every group, and every key of the config with the choices that were typed."""
+    choices = [override for override in overrides if key_of(override) in GROUPS]
     cfg = compose_job(choices, config_dir)
     own = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SWEEP_KEYS)))
     keys = [key for part in (without_hydra(cfg), own) for key, _ in leaves(part, private=False)]
@@ -220,27 +223,28 @@ def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    """Return a text as one value in Hydra's grammar, whatever characters are in it."""
-    # a backslash is one of the text, but for those in front of a quote
+    """Quote a text so that Hydra's grammar reads it as one value, whatever it contains."""
+    # in this grammar a backslash stands for itself, except in front of a quote
     doubled = re.sub(r"\\+(?='|$)", lambda found: 2 * found[0], text)
     escaped = doubled.replace("'", "\\'").replace("${", "\\${")
     return f"'{escaped}'"
 
 
-def keep_for_options(words: list[str], overrides: list[str]) -> list[str]:
-    """Let a word belong to those options alone that have its key.
+def keep_for_options(args: list[str], overrides: list[str]) -> list[str]:
+    """Apply an override of a swept group only to those of its choices that have the key.
 
-    ``optim=sgd,momentum optim.momentum=0.5`` becomes a list of one value, ``choice(0.5)``: Hydra
-    composes what is not in a list before any option of the other list is chosen.
+    In ``optim=sgd,momentum optim.momentum=0.5`` the value becomes a list of one, ``choice(0.5)``:
+    Hydra composes single values before it chooses from the list of ``optim``, and ``sgd`` lacks the
+    key. args: the command's arguments, in which the overrides are replaced.
     """
     parsed = OverridesParser.create().parse_overrides(overrides)
-    swept = {word.key_or_group for word in parsed if word.is_sweep_override()}
+    swept = {one.key_or_group for one in parsed if one.is_sweep_override()}
     replaced = {
-        word.input_line: f"{word.get_key_element()}=choice({word.get_value_element_as_str()})"
-        for word in parsed
-        if not word.is_sweep_override()
-        and not word.is_delete()
-        and (word.package or word.key_or_group.split(".")[0] in swept)
-        and "." in word.key_or_group
+        one.input_line: f"{one.get_key_element()}=choice({one.get_value_element_as_str()})"
+        for one in parsed
+        if not one.is_sweep_override()
+        and not one.is_delete()
+        and (one.package or one.key_or_group.split(".")[0] in swept)
+        and "." in one.key_or_group
     }
-    return [replaced.get(word, word) for word in words]
+    return [replaced.get(arg, arg) for arg in args]

@@ -1,4 +1,4 @@
-"""Durations as they are typed: ``90``, ``30m``, ``1.5h``; imports no torch."""
+"""Read durations such as ``90``, ``30m`` or ``1.5h``; imports no torch."""
 
 import math
 import re
@@ -8,7 +8,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds(value: Any) -> float | None:
-    """Return a duration in seconds, or None if the value is not a duration.
+    """Return a duration in seconds, or None if the value is not a finite duration above 0.
 
     A number without a unit is in seconds; units are s, m, h and d.
     """

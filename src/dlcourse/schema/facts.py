@@ -1,7 +1,7 @@
-"""What is known of a choice before torch is imported or data are read.
+"""Facts about a choice that are known before torch is imported or data are read.
 
 A choice's YAML declares its facts next to ``_target_``: ``_facts_: {task: classification}``.
-``FACTS`` is the vocabulary. Hydra never sees the facts of dlcourse's own choices; those of a user's
+``FACTS`` lists all of them. Hydra never sees the facts of dlcourse's own choices; those of a user's
 own choice stay in the config, so that they are stored with the run.
 """
 
@@ -20,9 +20,10 @@ from dlcourse.schema.packaged import declared, own_targets
 class Fact:
     """A fact that a choice can declare.
 
-    groups: whose choices have it. kind: what it may be. what: its meaning, in one line.
-    demanded: the groups of which each of dlcourse's own choices must declare it.
-    missing: what holds where it is not declared; None: nothing is known, and nothing is refused.
+    groups: the groups whose choices can declare it. kind: its possible values.
+    what: its meaning, in one line.
+    demanded: the groups in which every choice of dlcourse's own must declare it.
+    missing: its value where it is not declared; None: it is unknown, and nothing is refused.
     """
 
     groups: tuple[str, ...]
@@ -51,7 +52,7 @@ FACTS: dict[str, Fact] = {
     "outputs": Fact(
         ("loss",),
         Word(("softmax", "sigmoid", "scores")),
-        "what turns the model's outputs into probabilities; scores are none",
+        "what turns the model's outputs into probabilities; scores cannot be turned into any",
         demanded=("loss",),
         missing="softmax",
     ),
@@ -69,7 +70,7 @@ FACTS: dict[str, Fact] = {
     "ranges": Fact(
         ("metric",),
         NamedValues(Numbers(LIMIT, 2, 2, "[0, 1]"), "{accuracy: [0, 1]}"),
-        "the smallest and the largest value that each of them can have; null: no limit",
+        "the smallest and the largest possible value of each reported value; null: no limit",
         demanded=("metric",),
     ),
     "inputs": Fact(
@@ -83,7 +84,7 @@ FACTS: dict[str, Fact] = {
     "classes_of_part": Fact(
         ("data",),
         NamedValues(COUNT, "{letters: 26}"),
-        "the number of classes by the option `part`",
+        "the number of classes for each value of the option `part`",
     ),
     "own_files": Fact(
         ("data",), Flag(), "the data are whatever is in the folder `data.root`", missing=False
@@ -97,7 +98,7 @@ FACTS: dict[str, Fact] = {
     "smallest_image": Fact(
         ("model",),
         Number(1, 4096, 28, whole=True, empty=True),
-        "takes images only, of this many pixels to a side or more; null: takes any inputs",
+        "takes only images, of at least this width and height in pixels; null: takes any inputs",
         demanded=("model",),
     ),
     "full_batch": Fact(
@@ -115,7 +116,7 @@ FACTS: dict[str, Fact] = {
     "own_length": Fact(
         ("optim", "model"),
         Flag(),
-        "finds the length of its steps itself: the learning rate is not its length",
+        "finds the length of its steps itself instead of taking it from the learning rate",
         missing=False,
     ),
     "linear_in_weights": Fact(
@@ -137,26 +138,26 @@ FACTS: dict[str, Fact] = {
         demanded=("split",),
     ),
 }
-"""The facts that there are, by name."""
+"""All facts by their names."""
 
 OF_THE_LOSS: dict[str, dict[str, Any]] = {"reports": {"loss": "min"}, "ranges": {"loss": [0, None]}}
-"""What is known of the loss as a metric, which every run has."""
+"""The facts of the loss as a metric, which every run reports."""
 
-MOST_WHITENED = 4096  # inputs of an example; their matrix then takes 64 MiB
-SMALL_IMAGE = 64  # a shorter side gets a stem that does not shrink it at once, and small patches
+MOST_WHITENED = 4096  # inputs of an example; their covariance matrix then takes 64 MiB
+SMALL_IMAGE = 64  # pixels; below it, a model's first layers keep the size, and patches are small
 
 
 def facts_of(choice: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a choice: those in its config, else those of dlcourse's YAML for it.
+    """Return the facts of a choice: those in its config, else those in dlcourse's YAML for it.
 
-    choice: the config of a choice, with its ``_target_``. Stored configs have no facts of
-    dlcourse's own choices; they are found by the ``_target_``.
+    choice: the config of a choice, with its ``_target_``. Stored configs contain no facts of
+    dlcourse's own choices, so these are found by the ``_target_``.
     """
     return {**declared(str(choice.get("_target_", ""))), **(choice.get("_facts_") or {})}
 
 
 def fact(choice: Mapping[str, Any], name: str) -> Any:
-    """Return one fact of a choice, or what holds where it is not declared."""
+    """Return the value of one fact of a choice; ``Fact.missing`` if it is not declared."""
     return facts_of(choice).get(name, FACTS[name].missing)
 
 
@@ -183,8 +184,8 @@ def check_facts(group: str, key: str, choice: Mapping[str, Any]) -> None:
             )
         kind = FACTS[name].kind
         if not kind.allows(value):
-            words = getattr(kind, "words", ())
-            close = did_you_mean(value, words) if isinstance(value, str) and words else ""
+            names = getattr(kind, "words", ())
+            close = did_you_mean(value, names) if isinstance(value, str) and names else ""
             raise UserError(
                 f"{key}._facts_ has {name}: {value}, and {name} takes {kind}"
                 f"{f'; {close}' if close else '.'}\n"
@@ -193,7 +194,7 @@ def check_facts(group: str, key: str, choice: Mapping[str, Any]) -> None:
 
 
 def example_of(names: list[str]) -> str:
-    """Return facts as they are typed, ``_facts_: {task: classification}``."""
+    """Return an example that declares these facts, ``_facts_: {task: classification}``."""
     return f"_facts_: {{{', '.join(f'{name}: {FACTS[name].kind.example}' for name in names)}}}"
 
 
@@ -205,32 +206,32 @@ def missing_facts(group: str, choice: Mapping[str, Any]) -> list[str]:
 
 
 def fact_rows() -> Iterator[tuple[str, str, str, str]]:
-    """Yield the table of all facts for the docs: name, groups, what it may be, what it means."""
+    """Yield a row of the docs' table for each fact: name, groups, possible values, meaning."""
     for name, one in FACTS.items():
         groups = ", ".join(f"`{g}`" if g in one.demanded else g for g in one.groups)
         yield f"`{name}`", groups, str(one.kind), one.what
 
 
 def name_of(target: str) -> str:
-    """Return the name of a choice by its ``_target_``: ``lbfgs``; of a user's own its class."""
+    """Return the name of a choice from its ``_target_``: ``lbfgs``; for other code, its class."""
     parts = target.split(".")
     return parts[2] if parts[0] == "dlcourse" and len(parts) > 3 else parts[-1]
 
 
 def target(config: Mapping[str, Any], group: str) -> str:
-    """Return what a group's choice calls, ``dlcourse.model.lenet.LeNet5``."""
+    """Return the ``_target_`` of a group's choice, ``dlcourse.model.lenet.LeNet5``, or empty."""
     return config.get(group, {}).get("_target_", "")
 
 
 def reports_of(metric: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Return the values that a metric reports and which is better, or None where it is unknown."""
+    """Return the values that a metric reports, each with ``max`` or ``min``; None if unknown."""
     return fact(metric, "reports")
 
 
 def range_of(monitor: str) -> tuple[float | None, float | None]:
-    """Return between which limits the values of ``val/accuracy`` are; None where there is none.
+    """Return the smallest and largest possible value of a monitor such as ``val/accuracy``.
 
-    Only the metrics of dlcourse are known.
+    None stands for no limit, and for the limits of a metric outside dlcourse.
     """
     name = monitor.rpartition("/")[2]
     low, high = ranges().get(name, (None, None))
@@ -248,7 +249,7 @@ def ranges() -> dict[str, tuple[float | None, float | None]]:
 
 
 def smallest_image(config: Mapping[str, Any]) -> int | None:
-    """Return the side in pixels from which on a model takes images; None for any inputs."""
+    """Return the smallest image side, in pixels, that a model takes; None if it takes any input."""
     model, smallest = config["model"], fact(config["model"], "smallest_image")
     if smallest is not None and model.get("padding") == "valid" and "dilation" in model:
         return max(smallest, 4 * model["dilation"] + 2)
@@ -256,7 +257,7 @@ def smallest_image(config: Mapping[str, Any]) -> int | None:
 
 
 def task_of(config: Mapping[str, Any]) -> str | None:
-    """Return whether the targets are ``classification`` or ``regression``; None if not known."""
+    """Return the task, ``classification`` or ``regression``; None if it is not known."""
     data = config["data"]
     if data["reconstruct"] or data.get("task") == "regression":
         return "regression"
@@ -270,7 +271,7 @@ def is_regression(config: Mapping[str, Any]) -> bool:
 
 
 def sizes_of(data: Mapping[str, Any]) -> tuple[int | None, int]:
-    """Return the number of training examples, None if not known, and of classes, 2 if not known."""
+    """Return the number of training examples (None if unknown) and of classes (2 if unknown)."""
     known = facts_of(data)
     return known.get("examples", data.get("train_examples")), known.get("classes", 2)
 
@@ -278,7 +279,7 @@ def sizes_of(data: Mapping[str, Any]) -> tuple[int | None, int]:
 def example_shape(config: Mapping[str, Any]) -> tuple[tuple[int, int, int], int] | None:
     """Return (channels, size, size) of one image and the number of outputs; None if unknown.
 
-    It is known of the image data sets that dlcourse downloads, before their files are there.
+    They are known for the image data sets that dlcourse downloads, even before the download.
     """
     data = config["data"]
     known = facts_of(data)

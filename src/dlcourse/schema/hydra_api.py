@@ -1,6 +1,6 @@
-"""What dlcourse uses of Hydra's inside: one place for what a new version of Hydra may move.
+"""The calls into Hydra's private parts, in one place because a new version of Hydra may move them.
 
-Works with Hydra 1.3 and 1.4.
+They work with Hydra 1.3 and 1.4.
 """
 
 import os
@@ -31,13 +31,13 @@ arguments_parser = get_args_parser  # of Hydra's command line flags
 
 
 def register_resolver(name: str, function: Callable) -> None:
-    """Let ``${name:...}`` in a config be what a function returns."""
+    """Register a function whose result replaces ``${name:...}`` in a config."""
     register: Any = OmegaConf.register_new_resolver if VERSION else OmegaConf.register_resolver
     register(name, function, replace=True)
 
 
 def make_composer(config_dir: str | None) -> Hydra:
-    """Return what composes configs from ``configs/`` and a folder of the user's own."""
+    """Return a Hydra object that composes configs from ``configs/`` and the user's own folder."""
     if VERSION:
         hydra.version.setbase(VERSION["version_base"])
     search_path = create_config_search_path(str(CONFIGS))
@@ -67,9 +67,9 @@ def split_grid(overrides: Sequence[Override]) -> list[list[str]]:
 
 
 def set_up_logging(hydra_config: DictConfig) -> None:
-    """Let this process log as ``hydra.job_logging`` says: into a run's ``train.log``.
+    """Configure this process's logging by ``hydra.job_logging``: into the run's ``train.log``.
 
-    hydra_config: Hydra's part of a run's config.
+    hydra_config: Hydra's part of the run's config.
     """
     utils.configure_log(hydra_config.job_logging, hydra_config.verbose)
 
@@ -77,11 +77,10 @@ def set_up_logging(hydra_config: DictConfig) -> None:
 def run_in_frame(
     cfg: DictConfig, hydra_config: DictConfig, config_dir: str | None, job: Callable[[], Any]
 ) -> None:
-    """Carry out a single run with what Hydra offers around it.
+    """Run a job with ``hydra.job.chdir``, ``hydra.job.env_set`` and ``hydra.callbacks`` applied.
 
-    That is: ``hydra.job.chdir``, ``hydra.job.env_set`` and ``hydra.callbacks``.
-
-    cfg: the composed config. hydra_config: Hydra's part of it, as the run has it.
+    cfg: the composed config. hydra_config: Hydra's part of it for this run. Raises what the job
+    raises.
     """
     cfg = cfg.copy()
     with read_write(cfg), open_dict(cfg):
@@ -103,9 +102,9 @@ def run_in_frame(
 def run_sweeper(
     cfg: DictConfig, config_dir: str | None, task: Callable[[DictConfig], float]
 ) -> None:
-    """Hand a sweep to the sweeper that its config names.
+    """Run a sweep with the sweeper that its config names.
 
-    task: what a sweeper other than dlcourse's, or a launcher, calls for each job.
+    task: the function that a sweeper other than dlcourse's, or a launcher, calls for each job.
     """
     utils.configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
     callbacks = Callbacks(cfg)
@@ -119,5 +118,5 @@ def run_sweeper(
 
 
 def run_hydra_flag(task: Callable[[DictConfig], Any]) -> None:
-    """Carry out ``--cfg``, ``--info``, ``--hydra-help`` or ``--shell-completion`` of sys.argv."""
+    """Run Hydra's ``--cfg``, ``--info``, ``--hydra-help`` or ``--shell-completion`` in sys.argv."""
     hydra.main(config_path=str(CONFIGS), config_name=CONFIG_NAME, **VERSION)(task)()

@@ -1,4 +1,4 @@
-"""Hydra reads dlcourse's own configs without what only checks read."""
+"""Hide the facts and bounds in dlcourse's own configs from Hydra."""
 
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from dlcourse.schema.packaged import CONFIGS
 
 
 def install() -> None:
-    """Leave the facts and bounds of dlcourse's own choices out of what Hydra reads from files.
+    """Make Hydra drop ``_facts_`` and ``_bounds_`` when it reads a file in ``configs/``.
 
-    So ``--cfg job``, a stored config and the code of a choice have only what can be typed. A user's
-    own YAML keeps its declarations: the stored config is the only place where they can be found
-    when the run is resumed or evaluated.
+    So ``--cfg job``, stored configs and the arguments of a choice contain only keys that can be
+    typed. A user's own YAML keeps its declarations: the stored config is the only place where they
+    can be found when the run is resumed or evaluated.
     """
     Plugins.instance()  # registers the sources
     source: Any = SourcesRegistry.instance().resolve("file")
@@ -35,7 +35,7 @@ def install() -> None:
 
 
 def leave_out(config: Any) -> None:
-    """Take what is declared out of a config, at every depth."""
+    """Remove ``_facts_`` and ``_bounds_`` from a config, at every depth."""
     if not isinstance(config, DictConfig):
         return
     for key, value in list(config.items_ex(resolve=False)):

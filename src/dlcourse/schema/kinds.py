@@ -35,7 +35,7 @@ class Number:
             return False
         low = value > self.low if self.above else value >= self.low
         high = value < self.high if self.below else value <= self.high
-        return low and high and math.isfinite(value)  # of huge integers it is not known
+        return low and high and math.isfinite(value)  # last: it raises for huge integers
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"
@@ -56,7 +56,7 @@ class Numbers:
     example: str
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is such a list."""
+        """Return whether a value is a list of an allowed length, with allowed numbers."""
         fits = isinstance(value, list | tuple) and self.shortest <= len(value) <= self.longest
         return fits and all(self.each.allows(number) for number in value)
 
@@ -115,7 +115,7 @@ class Function(Word):
         return fits and given == sorted(given)
 
     def closer(self, value: Any) -> "Function":
-        """Return the kind narrowed to the name that a value begins with, if it is a known one."""
+        """Return this kind for the name before the value's colon alone; itself if that is wrong."""
         word, colon, _ = str(value).partition(":")
         return replace(self, words=(word,)) if colon and word in self.words else self
 
@@ -147,7 +147,7 @@ def as_number(text: str) -> int | float | None:
 
 @dataclass(frozen=True)
 class Device:
-    """``auto``, ``cpu``, ``cuda``, one of several GPUs, ``cuda:1``, or ``mps`` for Apple's."""
+    """A device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` for one of several GPUs, or ``mps``."""
 
     example: str = "auto"
 
@@ -208,7 +208,7 @@ def is_text(value: Any, numbers: bool) -> bool:
     """Return whether a value is a nonempty text, or a whole number if these are allowed."""
     if isinstance(value, str):
         return value != ""
-    return numbers and type(value) is int  # a truth value is an int as well
+    return numbers and type(value) is int  # bool is a subclass of int
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ class Texts:
     numbers: bool = False
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is such a list."""
+        """Return whether a value is a list of texts, which may be empty ones."""
         if value is None:
             return self.empty
         if not isinstance(value, list | tuple):
@@ -266,7 +266,7 @@ class OneNumber:
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is one of the numbers."""
-        return type(value) is int and value in self.numbers  # a truth value is an int as well
+        return type(value) is int and value in self.numbers  # bool is a subclass of int
 
     def __str__(self) -> str:
         return " or ".join(map(str, self.numbers))
@@ -274,14 +274,17 @@ class OneNumber:
 
 @dataclass(frozen=True)
 class Factors:
-    """A list of patterns, each with a factor, or another number, behind a colon."""
+    """A list of patterns, each with a number from 0 to ``high`` after a colon.
+
+    called: the name of the number in messages.
+    """
 
     example: str = "[features.*:0.1]"
     high: float = 1000
     called: str = "factor"
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is such a list, with numbers from 0 to ``high``."""
+        """Return whether a value is a list of patterns with numbers from 0 to ``high``."""
         if not isinstance(value, list | tuple):
             return False
         for text in value:
@@ -305,7 +308,7 @@ class NamedValues:
     example: str
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is such a mapping."""
+        """Return whether a value is a mapping of names to allowed values."""
         return isinstance(value, Mapping) and all(
             isinstance(name, str) and self.each.allows(one) for name, one in value.items()
         )

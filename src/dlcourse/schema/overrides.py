@@ -1,4 +1,4 @@
-"""Overrides as text, and which of those that a folder holds may be used."""
+"""Overrides as text, checks of the overrides stored in a folder, and the keys of a config."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,10 @@ from dlcourse.errors import UserError
 OVERRIDE = re.compile(r"[+~]{0,2}[a-zA-Z][\w./:@-]*(=|$)")
 KEPT_OF_HYDRA = ("hydra.sweep.dir=", "hydra/launcher=")
 TYPED_AGAIN = ("hydra.launcher", "sweep.storage")
-"""Options that can run a shell's commands, or write to any file or address."""
+"""Options that must be typed again to resume a sweep.
+
+They can run shell commands, or write to any file or address.
+"""
 
 FREE = ("resume", "trust", "observe", "checkpoint_every", "data.root", "data.download")
 """Keys that may differ when a run is resumed, because they do not change its result."""
@@ -19,7 +22,7 @@ DECLARATIONS = frozenset(("_facts_", "_bounds_"))
 """Keys next to a ``_target_`` that only checks read, and that are never passed to the code."""
 
 END = ("max_epochs", "max_time", "stop")
-"""Keys that only move the end of a run: it can be resumed with others."""
+"""Keys that decide only when a run ends: it can be resumed with other values."""
 
 
 def key_of(override: str) -> str:
@@ -28,10 +31,10 @@ def key_of(override: str) -> str:
 
 
 def check_overrides(overrides: object, path: Path) -> list[str]:
-    """Return the overrides that a file holds; raises UserError for what cannot be one.
+    """Return the overrides that a file holds; raises UserError for anything else.
 
-    Flags are refused, for the command line would take them for its own. So are overrides of Hydra's
-    keys, but for those that a sweep's folder may name: where it is, and by which launcher it runs.
+    Flags are refused, because the command line would obey them. Overrides of Hydra's keys are
+    refused too, except the two kinds that a sweep's folder stores: its own path and its launcher.
     """
     if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
         raise UserError(f"{path} does not hold a list of overrides, key=value each")
@@ -48,7 +51,7 @@ def check_overrides(overrides: object, path: Path) -> list[str]:
 
 
 def is_typed_again(key: str) -> bool:
-    """Return whether an option is not taken from a folder, but has to be typed each time."""
+    """Return whether an option is never taken from a folder and has to be typed each time."""
     return any(key == name or key.startswith(f"{name}.") for name in TYPED_AGAIN)
 
 
@@ -59,7 +62,7 @@ def not_typed(overrides: Sequence[str], typed: Sequence[str]) -> list[str]:
 
 
 def is_free(key: str) -> bool:
-    """Return whether a key may differ when a run is resumed; so may what a YAML only declares."""
+    """Return whether a key may differ when a run is resumed: a free one, a fact or bounds."""
     return is_among(key, FREE) or not DECLARATIONS.isdisjoint(key.split("."))
 
 
@@ -76,7 +79,7 @@ def is_private(key: str) -> bool:
 def leaves(config: Any, path: str = "", *, private: bool = True) -> Iterator[tuple[str, Any]]:
     """Yield every ``("optim.lr", 0.1)`` of a nested config; lists and empty dicts are values.
 
-    private: with the keys that nobody types, such as ``optim._target_``.
+    private: include the keys that nobody types, such as ``optim._target_``.
     """
     if isinstance(config, dict) and (config or not path):
         for key, value in config.items():
@@ -98,6 +101,6 @@ def nodes(config: Any, path: str = "") -> Iterator[tuple[str, dict]]:
 
 
 def all_keys(config: dict) -> set[str]:
-    """Return every dotted key of a nested config, those of its parts included."""
+    """Return every dotted key of a nested config: ``optim`` as well as ``optim.lr``."""
     parts = (key.split(".") for key, _ in leaves(config))
     return {".".join(part[:end]) for part in parts for end in range(1, len(part) + 1)}

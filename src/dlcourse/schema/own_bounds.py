@@ -26,14 +26,14 @@ LONGEST_LIST = 1000  # list of numbers
 
 
 def read_bounds(text: str) -> Kind | None:
-    """Return the bounds that a text declares, or None where it is not understood."""
+    """Return the bounds that a text declares; None if it is not understood."""
     text = " ".join(text.split())
     if text == "true or false":
         return Flag()
     if text in ("text", "text or null"):
         return Text("<text>", empty=text != "text")
     if text.startswith("one of ") and text[7:].strip():
-        return Word(tuple(word.strip() for word in text[7:].split(",")))
+        return Word(tuple(name.strip() for name in text[7:].split(",")))
     parts = NUMBERS.fullmatch(text)
     if parts is None:
         return None
@@ -44,19 +44,19 @@ def read_bounds(text: str) -> Kind | None:
 
 
 def matched_number(parts: re.Match[str]) -> Number | None:
-    """Return the bounds of a number as they were matched; None where nothing is within them."""
+    """Return the bounds of a number from a match of ``NUMBERS``; None if no number fits them."""
     low, high, above, below = -math.inf, math.inf, False, False
     for sign, written in re.findall(CONDITION, parts["limits"] or ""):
         if sign.startswith(">"):
             low, above = number_from(written), sign == ">"
         else:
             high, below = number_from(written), sign == "<"
-    words = re.findall(r"or (\w+)", parts["others"] or "")
+    names = re.findall(r"or (\w+)", parts["others"] or "")
     whole = bool(parts["whole"])
     example = within(low, high, above, below, whole)
     kind = Number(
-        low, high, example, whole, above, below, "null" in words,
-        tuple(word for word in words if word != "null"),
+        low, high, example, whole, above, below, "null" in names,
+        tuple(name for name in names if name != "null"),
     )  # fmt: skip
     return kind if kind.allows(example) else None
 
@@ -68,7 +68,10 @@ def number_from(written: str) -> float:
 
 
 def within(low: float, high: float, above: bool, below: bool, whole: bool) -> float:
-    """Return a number between two limits, of which each may be excluded or infinite."""
+    """Return an example of a number between two limits, each of which may be infinite.
+
+    above, below: the lower or upper limit itself is excluded. whole: the example is an integer.
+    """
     if math.isfinite(low) and (not above or whole):
         found = math.floor(low) + 1 if above else math.ceil(low) if whole else low
     elif math.isfinite(low):

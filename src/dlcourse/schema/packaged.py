@@ -1,4 +1,4 @@
-"""The configs that dlcourse ships, and what they declare of their choices; imports no torch."""
+"""The configs that dlcourse ships, and the facts that they declare; imports no torch."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from dlcourse.schema.overrides import nodes
 PACKAGE_FOLDER = Path(__file__).parents[1]
 IN_A_WHEEL = PACKAGE_FOLDER / "configs"
 CONFIGS = IN_A_WHEEL if IN_A_WHEEL.is_dir() else PACKAGE_FOLDER.parents[1] / "configs"
-"""In a wheel the configs are in the package, in a clone next to ``src/``."""
+"""The folder of the configs: in a wheel inside the package, in a clone next to ``src/``."""
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is built in
 TARGET = re.compile(r"^\s*_target_: *([\w.]+)", re.MULTILINE)
@@ -33,9 +33,9 @@ def own_targets() -> frozenset[str]:
 
 @cache
 def declared(target: str) -> Mapping[str, Any]:
-    """Return the ``_facts_`` that dlcourse's YAML with this ``_target_`` declares; {} if none.
+    """Return the ``_facts_`` in dlcourse's YAML with this ``_target_``; {} if there are none.
 
-    YAMLs that share a target declare the same, so the first one is read.
+    Files that share a target declare the same facts, so the first one is read.
     """
     for text in texts().values():
         if target in TARGET.findall(text):

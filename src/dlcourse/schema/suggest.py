@@ -1,4 +1,4 @@
-"""Suggests the key or option that an unknown one may mean."""
+"""Suggest the key or option that an unknown one may mean."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,4 +1,4 @@
-"""Checks that a config read from a folder calls only trusted code.
+"""Check that a config read from a folder calls only trusted code.
 
 A folder may come from anybody. A stored config may call what dlcourse's own configs call, and the
 classes and functions of ``torch.optim``, ``torch.nn`` and ``torchvision.models``. Everything else
@@ -20,9 +20,9 @@ TRUSTED_LIBRARIES = re.compile(
 
 
 def check_trust(config: dict) -> None:
-    """Raise UserError if a stored config calls what is neither dlcourse's own nor in ``trust``.
+    """Raise UserError if a stored config calls code that is neither dlcourse's nor in ``trust``.
 
-    config: plain; its ``trust`` is what the user has typed now, never what was stored.
+    config: a plain dict; its ``trust`` is what the user has typed now, never what was stored.
     """
     trusted = tuple(f"{name}." for name in config.get("trust") or ())
     for name in foreign(config):
@@ -45,6 +45,6 @@ def foreign(config: dict) -> list[str]:
 
 
 def to_type(config: dict) -> str:
-    """Return the override that lets a config be read back, ``trust=[my_model]``, or nothing."""
+    """Return the override that a stored config needs, ``trust=[my_model]``; empty if none."""
     modules = dict.fromkeys(name.split(".")[0] for name in foreign(config))
     return f"trust=[{','.join(modules)}]" if modules else ""

@@ -1,4 +1,4 @@
-"""Checks a composed config before any time is spent; imports no torch.
+"""Check a composed config before a run starts; imports no torch.
 
 Every key is compared with its bounds, then ``rules`` check keys that must fit each other.
 """
@@ -49,7 +49,7 @@ NOT_ARGUMENTS = {
     "schedule": ("warmup",),
     "metric": ("training",),
 }  # fmt: skip
-"""Keys of a group that dlcourse itself reads."""
+"""Keys of a group that dlcourse reads itself and does not pass to the choice."""
 
 RULES = (
     *training.RULES, *task.RULES, *inputs.RULES, *metrics.RULES, *splitting.RULES,
@@ -81,7 +81,7 @@ def check(config: dict) -> None:
     for rule in RULES:
         try:
             problems = list(rule(config))
-        except KeyError as error:  # of a user's YAML that names a class of dlcourse
+        except KeyError as error:  # a user's YAML names a class of dlcourse without all its keys
             raise UserError(
                 f"A choice of yours calls a class of dlcourse, and lacks its key {error.args[0]}.\n"
                 f"Copy the line with {error.args[0]} from dlcourse's own YAML for this class, or "
@@ -115,8 +115,9 @@ def refuse_choice_without_target(group: str, key: str, target: object) -> None:
 def values(config: dict, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield every key that has bounds, and every other leaf, with its value.
 
-    A mapping where a number is meant is a value: what has bounds is not searched. Groups and the
-    choices of those of which several can be chosen are searched, whatever their names are.
+    A mapping under a key with bounds is yielded as a value, so that these refuse it. Groups, and
+    the choices of groups that take several, are always searched, even if a key with bounds has the
+    same name.
     """
     for name, value in config.items():
         key = f"{path}{name}"
@@ -130,10 +131,10 @@ def values(config: dict, path: str = "") -> Iterator[tuple[str, object]]:
 
 
 def known_as(config: dict, key: str) -> str:
-    """Return the key under which the bounds of an option are known.
+    """Return the key whose bounds apply to an option.
 
-    For a choice of dlcourse's under a name of the user's own, ``augment.my_crop.padding``, it is
-    ``augment.crop.padding``.
+    For ``augment.my_crop.padding``, where ``my_crop`` is the user's name for dlcourse's crop, it is
+    ``augment.crop.padding``. Most other keys are returned unchanged.
     """
     group, *rest = key.split(".")
     if group not in MULTIPLE or len(rest) < 2:
@@ -145,19 +146,19 @@ def known_as(config: dict, key: str) -> str:
 
 
 def check_key(key: str, value: object) -> None:
-    """Raise UserError when a key has a value that its bounds do not allow."""
+    """Raise UserError if a key has a value that its bounds do not allow."""
     check_value(key, value, bounds_of(key))
 
 
 def check_value(key: str, value: object, bounds: Kind | None) -> None:
-    """Raise UserError when a value is out of bounds; None allows any."""
+    """Raise UserError if a value is out of bounds. bounds: None allows any value."""
     if bounds is None or bounds.allows(value):
         return
-    words = getattr(bounds, "words", ())
+    names = getattr(bounds, "words", ())
     if isinstance(bounds, Function) and bounds.closer(value) != bounds:
-        bounds, words = bounds.closer(value), ()  # the word is right, and its numbers are not
-    close = meant(value, words) if isinstance(value, str) else []
-    question = f"; {did_you_mean(value, words, close)}" if isinstance(value, str) and close else "."
+        bounds, names = bounds.closer(value), ()  # the name is right, and its numbers are not
+    close = meant(value, names) if isinstance(value, str) else []
+    question = f"; {did_you_mean(value, names, close)}" if isinstance(value, str) and close else "."
     shown = "null" if value is None else value
     raise UserError(
         f"{key}={shown} is not allowed: {key} takes {bounds}{question}\n"
@@ -166,7 +167,10 @@ def check_value(key: str, value: object, bounds: Kind | None) -> None:
 
 
 def user_keys(config: dict) -> tuple[str, ...]:
-    """Return ``("model.",)`` where a model of the user's own is chosen: its keys are theirs."""
+    """Return the prefixes of keys of choices that call the user's own code, ``("model.",)``.
+
+    dlcourse has no bounds for these keys.
+    """
     return tuple(
         f"{key}."
         for key, node in nodes(config)

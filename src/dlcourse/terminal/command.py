@@ -116,7 +116,7 @@ def errors_said() -> Iterator[None]:
 
 
 def refused_by_the_system(error: BaseException | None) -> OSError | None:
-    """Return the OSError for a refused file among an error and its causes; None if there is none.
+    """Return the OSError about a refused file, from an error or its causes; None if there is none.
 
     For example, Python's ``logging`` raises a ValueError for a log that cannot be opened.
     """

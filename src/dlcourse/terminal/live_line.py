@@ -107,7 +107,7 @@ def bar(share: float, width: int = BAR) -> str:
 
 
 def fitting(parts: list[str], width: int) -> str:
-    """Join the first parts, as many as fit into a line of the terminal."""
+    """Join the parts that fit into a line of ``width`` columns, the first ones first."""
     while len(parts) > 1 and cells("  ".join(parts)) >= width:
         parts = parts[:-1]
     return clipped("  ".join(parts), width - 1)

@@ -50,7 +50,7 @@ class Steady:
             self.silence()
 
     def silence(self) -> None:
-        """Redirect the stream to /dev/null, for every writer in this process."""
+        """Redirect the stream to /dev/null for all of this process, libraries included."""
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())

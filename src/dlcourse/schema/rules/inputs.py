@@ -49,7 +49,7 @@ def patches_fill_the_image(config: dict) -> Iterator[str]:
 
 
 def whitening_is_small_enough(config: dict) -> Iterator[str]:
-    """The matrix of all pairs of pixels must fit into memory, and its eigenvectors be found."""
+    """ZCA needs the covariance matrix of all inputs in memory, and its eigenvectors."""
     data = config["data"]
     if data["standardize"] == "zca" and "size" in data and "channels" in data:
         count = data["channels"] * data["size"] ** 2
@@ -85,7 +85,7 @@ def augmentation_fits_the_inputs(config: dict) -> Iterator[str]:
 
 
 def augmentation_options_fit(config: dict) -> Iterator[str]:
-    """A square must lie in the image, and a strength among its levels."""
+    """A square of Cutout must fit into the image; RandAugment's strength must be a level it has."""
     size = config["data"].get("size")
     length = config["augment"].get("cutout", {}).get("length")
     if size is not None and length is not None and length > size:
@@ -104,7 +104,7 @@ def augmentation_options_fit(config: dict) -> Iterator[str]:
 
 
 def mirrors_are_large_enough(config: dict) -> Iterator[str]:
-    """An image can be mirrored about its border once."""
+    """An image can be mirrored at its border once, so the padding is smaller than the image."""
     size, crop = config["data"].get("size"), config["augment"].get("crop", {})
     wanted = {"augment.crop.padding": crop["padding"]} if crop.get("mode") == "reflect" else {}
     if "shift" in config["view"]:
@@ -152,7 +152,7 @@ def norm_fits_the_model(config: dict) -> Iterator[str]:
     single = [width for width in mlp_widths(config) if one_value_to_average(norm, width)]
     if single:
         yield (
-            f"model.norm={norm} would average over single values, which leaves nothing of them, in "
+            f"model.norm={norm} would average over single values, and so turn all of them to 0, in "
             f"a layer of {single[0]} unit{'s' if single[0] > 1 else ''}.\n"
             "Type other model.widths, for example 'model.widths=[16]', or model.norm=none"
         )
@@ -173,7 +173,7 @@ def mlp_widths(config: dict) -> list[int]:
 
 
 def one_value_to_average(norm: str, values: int) -> bool:
-    """Return whether each average of a norm is over one value, in a layer of this many values."""
+    """Return whether a norm averages over single values in a layer with this number of values."""
     return (norm == "layer" and values == 1) or (norm == "group" and values in (1, 2, 4, 8))
 
 
@@ -213,7 +213,7 @@ def a_range_goes_upwards(config: dict) -> Iterator[str]:
 
 
 def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
-    """Its weights are read before the first step."""
+    """The run whose weights ``init=from_run`` reads must exist."""
     if target(config, "init") != "dlcourse.init.from_run.from_run":
         return
     run = config["init"].get("run")

@@ -49,7 +49,7 @@ def stopping_needs_validation(config: dict) -> Iterator[str]:
 
 
 def examples_suffice(config: dict) -> Iterator[str]:
-    """There are enough examples: one for each class."""
+    """The number of examples to keep is at least one for each class and at most all of them."""
     data = config["data"]
     known, classes = sizes_of(data)
     kept = data["examples"]

@@ -1,4 +1,4 @@
-"""Folds, and the groups and examples that they are made of."""
+"""Rules about folds, and the groups and examples that they are made of."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Losses, metrics and models that are for classes, and those that are for values."""
+"""Rules about the task: losses, metrics and models for classes, and those for values."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def metrics_fit_the_task(config: dict) -> Iterator[str]:
 
 
 def mixed_targets_need_a_loss_that_takes_them(config: dict) -> Iterator[str]:
-    """A mixed example belongs to two classes, by shares.
+    """A mixed example belongs to two classes, each with a probability.
 
     A loss that declares nothing is allowed; ``engine.soft_targets`` reports it if it fails.
     """

@@ -37,7 +37,7 @@ def nesterov_needs_momentum(config: dict) -> Iterator[str]:
 
 
 def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
-    """Least squares has a closed form for the last layer alone, and only for squared errors."""
+    """Least squares has a closed form for squared errors and models linear in their weights."""
     if target(config, "optim") != "dlcourse.optim.closed_form.ClosedForm":
         return
     model = target(config, "model")
@@ -63,7 +63,7 @@ def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
 
 
 def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
-    """A later change of its steps would make its estimate of the curvature wrong."""
+    """L-BFGS estimates the curvature from its steps, so nothing else may change the weights."""
     if target(config, "optim") != "dlcourse.optim.lbfgs.LBFGS":
         return
     if target(config, "clip") != IDLE["clip"]:
