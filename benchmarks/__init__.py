@@ -1,6 +1,6 @@
-"""What ``benchmarks/benchmark.py`` measures.
+"""The measurements of ``benchmarks/benchmark.py``.
 
-``cases/``: one file a case, ``measure(options)`` yields Markdown. ``implementations/``: one file
-for each way to train, with ``epoch(number)``. ``programs/``: whole scripts as users of other
-libraries write them. ``dlcourse.timing.training`` makes an epoch of dlcourse.
+``cases/``: one file per case, whose ``measure(options)`` yields Markdown. ``implementations/``: one
+file per training loop, with a method ``epoch(number)``. ``programs/``: whole scripts, as users of
+other libraries write them. dlcourse's own loop is in ``dlcourse.timing.training``.
 """

@@ -1,10 +1,10 @@
-"""Train torchvision's ResNet-18 by a loop without a framework, to compare real runs with.
+"""Train torchvision's ResNet-18 in a plain PyTorch loop, as a baseline for dlcourse's runs.
 
     python benchmarks/bare_resnet.py folder=<images> [epochs=3] [lr=0.1] [batch_size=128] [seed=0]
 
-``folder`` has train/ and test/, each with one folder of 32 x 32 images per class. Everything is
-done as in `python train.py data=image_folder 'augment=[crop_flip]' optim=nesterov schedule=cosine`,
-but with torch and torchvision alone. Prints the test accuracy and the seconds of every epoch.
+``folder`` has train/ and test/, each with one folder of 32 x 32 images per class. The training is
+that of `python train.py data=image_folder 'augment=[crop_flip]' optim=nesterov schedule=cosine`,
+with torch and torchvision only. Prints the test accuracy and the seconds of every epoch.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -19,18 +19,18 @@ from dlcourse.schema.arguments import arguments, number_argument, whole_number_a
 from dlcourse.schema.bounds import SEED, counted, positive
 from dlcourse.terminal.command import one_message
 
-SIDE, SHIFT = 32, 4  # of the images, in pixels, and by how many they are shifted at most
+SIDE, SHIFT = 32, 4  # pixels: the side of an image, and the largest shift
 
 
 def main() -> None:
-    """Read the words and the images, train, test after every epoch."""
+    """Read the options and the images, train, and test after every epoch."""
     defaults = {"folder": None, "epochs": "3", "lr": "0.1", "batch_size": "128", "seed": "0"}
-    words = arguments(sys.argv[1:], defaults, __doc__)
-    epochs = whole_number_argument(words, "epochs", counted(1, 100_000, 3))
-    batch_size = whole_number_argument(words, "batch_size", counted(1, 100_000, 128))
+    settings = arguments(sys.argv[1:], defaults, __doc__)
+    epochs = whole_number_argument(settings, "epochs", counted(1, 100_000, 3))
+    batch_size = whole_number_argument(settings, "batch_size", counted(1, 100_000, 128))
     rate, seed = (
-        number_argument(words, "lr", positive(0.1)),
-        whole_number_argument(words, "seed", SEED),
+        number_argument(settings, "lr", positive(0.1)),
+        whole_number_argument(settings, "seed", SEED),
     )
 
     import torch
@@ -39,7 +39,7 @@ def main() -> None:
 
     torch.manual_seed(seed)
     (inputs, targets), (test_inputs, test_targets) = (
-        read(Path(words["folder"]) / part) for part in ("train", "test")
+        read(Path(settings["folder"]) / part) for part in ("train", "test")
     )
     mean, std = inputs.mean((0, 2, 3), keepdim=True), inputs.std((0, 2, 3), keepdim=True)
     inputs, test_inputs = (inputs - mean) / std, (test_inputs - mean) / std
@@ -82,7 +82,7 @@ def read(folder: Path):
 
     try:
         inputs, targets = zip(*ImageFolder(folder, transform=pil_to_tensor), strict=True)
-    except OSError as error:  # of a class without an image, and of a damaged image, too
+    except OSError as error:  # also for a class without images, and for a damaged image
         raise UserError(
             f"{folder} does not have a folder of images for each class: "
             f"{error.strerror or error}.\n"

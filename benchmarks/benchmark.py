@@ -1,22 +1,26 @@
-"""Measure dlcourse against other ways to do the same, on this machine.
+"""Compare the speed and memory of dlcourse with other programs for the same task, on this machine.
 
     python benchmarks/benchmark.py [cases=overhead,speed] [models=lenet,mlp,...] [rounds=5]
         [repeats=1] [data.root=<folder of MNIST>] [cifar=<folder of images>] [device=auto]
         [threads=] [steps=] [without=Keras,...] [minutes=] [write=docs/benchmarks.md]
-    python benchmarks/benchmark.py --gpu          the cases for CUDA, as far as 7 minutes reach
+    python benchmarks/benchmark.py --gpu          the cases for CUDA, within about 7 minutes
 
-cases: start_up, overhead (our loop against one by hand), speed (images/s beside loops that people
-write, Lightning and Keras), process (whole processes), scaling, profile (where the time goes),
-memory. Models: lenet, mlp, resnet20, resnet18, vit; each case has its own if none are typed.
+cases: start_up, overhead (dlcourse's loop and the same loop in plain PyTorch), speed (images/s of
+dlcourse, common loops, Lightning and Keras), process (whole processes), records (the recipes of the
+record tables), scaling, profile (where the time goes), memory. models: lenet, mlp, resnet20,
+resnet18, vit; by default each case has its own.
 
-Contenders take turns, an epoch each, in a changing order; values are medians with quartiles, and
-ratios are those of the rounds. repeats: times that everything is begun anew, in fresh processes.
-steps: of an epoch. minutes: each case gets an equal share of those left and begins no model after
-it; a model that has begun is measured to its end, which took cases=speed 160 s on an H100 with 16
-cores, most of it for compiling. Where data.root or cifar is empty, images are made up, which
-costs the same.
-write: puts each case's part into a document, in place of the one that it had there.
-Lightning and Keras come with pip install 'dlcourse[bench]'; who is missing is left out.
+The programs take turns of one epoch, in a changing order. Values are medians with quartiles; ratios
+are computed for each round.
+
+repeats: how often everything is measured, each time in new processes.
+steps: the number of steps of an epoch.
+minutes: the time limit. Each case gets an equal share of the time left, and starts no model after
+    it. A model that has started is measured to its end: this took cases=speed 160 s on an H100 with
+    16 cores, most of it for compiling.
+data.root, cifar: the images; if empty, random images are used, which take the same time.
+write: a document in which the part of each case is replaced.
+Lightning and Keras: pip install 'dlcourse[bench]'; what is not installed is left out.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -48,21 +52,21 @@ GPU_STEPS = "100"
 
 
 def main() -> None:
-    """Read the words, measure case by case, print and write what was found."""
+    """Read the options, measure case by case, print and write the results."""
     typed = sys.argv[1:]
     defaults = dict(DEFAULTS)
     if "--gpu" in typed:
         defaults |= GPU_DEFAULTS | {"steps": GPU_STEPS}
-    words = arguments([word for word in typed if word != "--gpu"], defaults, __doc__)
-    options = read(words)
+    settings = arguments([text for text in typed if text != "--gpu"], defaults, __doc__)
+    options = read(settings)
     modules = {name: import_module(f"benchmarks.cases.{name}") for name in cases.NAMES}
-    chosen = listed(words, "cases", cases.NAMES)
+    chosen = listed(settings, "cases", cases.NAMES)
     if not chosen:
         chosen = [name for name, module in modules.items() if module.GPU]
     on_the_device(options)
     for number, name in enumerate(chosen):
         if options.late():
-            say(f"The time was over before {name}.")
+            say(f"The time limit was reached before {name}.")
             break
         share = options.share(len(chosen) - number)
         title, parts = modules[name].TITLE, [provenance(name, typed)]
@@ -70,55 +74,57 @@ def main() -> None:
         for part in modules[name].measure(share):
             print(f"\n{part}", flush=True)
             parts.append(part)
-        if words["write"]:
-            write_part(Path(words["write"]), name, title, "\n\n".join(parts))
+        if settings["write"]:
+            write_part(Path(settings["write"]), name, title, "\n\n".join(parts))
 
 
-def read(words: dict) -> Options:
-    """Return what the words mean; raises UserError."""
+def read(settings: dict) -> Options:
+    """Convert and check the typed options; raises UserError."""
     whole = counted(1, 1000, 5)
-    minutes = number_argument(words, "minutes", positive(8.0)) if words["minutes"] else float("inf")
+    minutes = (
+        number_argument(settings, "minutes", positive(8.0)) if settings["minutes"] else float("inf")
+    )
     return Options(
-        models=tuple(listed(words, "models", WORKLOADS)),
-        rounds=whole_number_argument(words, "rounds", whole),
-        repeats=whole_number_argument(words, "repeats", whole),
-        root=words["data.root"],
-        cifar=words["cifar"],
-        device=one_of(words, "device", ("auto", "cpu", "cuda")),
-        threads=whole_number_argument(words, "threads", counted(1, 4096, 2))
-        if words["threads"]
+        models=tuple(listed(settings, "models", WORKLOADS)),
+        rounds=whole_number_argument(settings, "rounds", whole),
+        repeats=whole_number_argument(settings, "repeats", whole),
+        root=settings["data.root"],
+        cifar=settings["cifar"],
+        device=one_of(settings, "device", ("auto", "cpu", "cuda")),
+        threads=whole_number_argument(settings, "threads", counted(1, 4096, 2))
+        if settings["threads"]
         else 0,
-        steps=whole_number_argument(words, "steps", counted(1, 100_000, 20))
-        if words["steps"]
+        steps=whole_number_argument(settings, "steps", counted(1, 100_000, 20))
+        if settings["steps"]
         else 0,
-        without=tuple(filter(None, words["without"].split(","))),
+        without=tuple(filter(None, settings["without"].split(","))),
         until=perf_counter() + 60 * minutes,
     )
 
 
-def listed(words: dict, key: str, known) -> list[str]:
-    """Return a word's parts, each one of those that are known; raises UserError."""
-    names = [name for name in words[key].split(",") if name]
+def listed(settings: dict, key: str, known) -> list[str]:
+    """Return the values of an option with commas; raises UserError for an unknown one."""
+    names = [name for name in settings[key].split(",") if name]
     for name in names:
         if name not in known:
             raise UserError(f"{key}={name} is not known; {nearest(name, known)}")
     return names
 
 
-def one_of(words: dict, key: str, known) -> str:
-    """Return a word that is one of those that are known; raises UserError."""
-    if words[key] not in known:
-        raise UserError(f"{key}={words[key]} is not known; {nearest(words[key], known)}")
-    return words[key]
+def one_of(settings: dict, key: str, known) -> str:
+    """Return the value of an option; raises UserError for an unknown one."""
+    if settings[key] not in known:
+        raise UserError(f"{key}={settings[key]} is not known; {nearest(settings[key], known)}")
+    return settings[key]
 
 
 def on_the_device(options: Options) -> None:
-    """Set this process's threads, and hide a GPU that is not to be used.
+    """Set the number of threads of this process, and hide the GPU for ``device=cpu``.
 
-    Raises UserError where a GPU is asked for and there is none.
+    Raises UserError for ``device=cuda`` without a GPU.
     """
     if options.device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Keras and whole programs look for one themselves
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Keras and whole programs choose it themselves
     if options.device == "cuda" or options.threads:
         import torch
 
@@ -129,8 +135,8 @@ def on_the_device(options: Options) -> None:
 
 
 def provenance(name: str, typed: list[str]) -> str:
-    """Say what was typed, when, on what and with which versions."""
-    others = [word for word in typed if not word.startswith(("write=", "cases="))]
+    """Return a line on the command, the date, the machine and the versions of a measurement."""
+    others = [text for text in typed if not text.startswith(("write=", "cases="))]
     command = " ".join(["python benchmarks/benchmark.py", f"cases={name}", *others])
     return f"`{command}`, {date.today()}: {machine.hardware()}; {machine.versions()}."
 

@@ -1,11 +1,11 @@
-"""Time a sweep of tiny runs in one command against one ``python train.py`` for each of its jobs.
+"""Compare the time of a sweep of small runs with that of one ``python train.py`` for each job.
 
     python benchmarks/benchmark_sweep.py [jobs=32] [workers=2] [epochs=5] [rounds=1]
 
-The jobs train an MLP on the digits, each with another seed. Both sides run the same words on the
-same machine, one after the other, and leave the same weights, which is checked to the last bit; the
-runs by themselves are started one at a time, as a shell's loop would. Prints both wall times, from
-the first process to the last, and their ratio for every round.
+The jobs train an MLP on the digits, each with another seed. The sweep and the single runs have the
+same overrides and follow each other on the same machine; the single runs are started one at a time,
+as in a shell's loop. Their weights must be equal to the last bit. Prints both wall times and their
+ratio for every round.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -25,13 +25,13 @@ TRAIN = Path(__file__).parents[1] / "train.py"
 
 
 def main() -> None:
-    """Read the words, time both ways in turn, print the ratios."""
+    """Read the options, time both ways in turn, print the ratios."""
     defaults = {"jobs": "32", "workers": "2", "epochs": "5", "rounds": "1"}
-    words = arguments(sys.argv[1:], defaults, __doc__)
-    jobs = whole_number_argument(words, "jobs", counted(1, 10_000, 32))
-    workers = whole_number_argument(words, "workers", counted(1, 1000, 2))
-    epochs = whole_number_argument(words, "epochs", counted(1, 1000, 5))
-    rounds = whole_number_argument(words, "rounds", counted(1, 100, 1))
+    settings = arguments(sys.argv[1:], defaults, __doc__)
+    jobs = whole_number_argument(settings, "jobs", counted(1, 10_000, 32))
+    workers = whole_number_argument(settings, "workers", counted(1, 1000, 2))
+    epochs = whole_number_argument(settings, "epochs", counted(1, 1000, 5))
+    rounds = whole_number_argument(settings, "rounds", counted(1, 100, 1))
     common = [
         "model=mlp",
         "data=digits",
@@ -59,21 +59,21 @@ def main() -> None:
 
 
 def threads(workers: int) -> int:
-    """Return the CPU threads that each of so many jobs gets, and each run by itself as well."""
+    """Return the number of CPU threads of each job, and of each single run."""
     from dlcourse.sweep.pool import threads_of_each
 
     return threads_of_each(workers)
 
 
-def run(words: list[str]) -> None:
-    """Run ``python train.py`` with some words to its end."""
-    ended = subprocess.run([sys.executable, str(TRAIN), *words], capture_output=True, text=True)
+def run(overrides: list[str]) -> None:
+    """Run ``python train.py`` with these overrides; raises UserError if it fails."""
+    ended = subprocess.run([sys.executable, str(TRAIN), *overrides], capture_output=True, text=True)
     if ended.returncode:
-        raise UserError(f"python train.py {' '.join(words)} failed:\n{ended.stderr.strip()}")
+        raise UserError(f"python train.py {' '.join(overrides)} failed:\n{ended.stderr.strip()}")
 
 
 def compare(folder: Path, jobs: int) -> None:
-    """Raise UserError where a job of the sweep ended otherwise than the run by itself."""
+    """Raise UserError if a job of the sweep and its single run end with different weights."""
     import torch
 
     for seed in range(jobs):
@@ -84,7 +84,7 @@ def compare(folder: Path, jobs: int) -> None:
             for place in places
         )
         if not all(torch.equal(first[key], second[key]) for key in second):
-            raise UserError(f"seed={seed} ended with other weights in the sweep")
+            raise UserError(f"seed={seed} ended with different weights in the sweep")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Lets a benchmark run from a clone in which the package is not installed; imported first."""
+"""Make the package importable from a clone without an installation; a benchmark's first import."""
 
 import sys
 from pathlib import Path

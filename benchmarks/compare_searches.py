@@ -1,12 +1,13 @@
-"""Search the same space at random and by Optuna, once for each seed, and compare what was found.
+"""Search the same space at random and with Optuna, once for each seed, and compare the results.
 
     python benchmarks/compare_searches.py [seeds=5] [points=30] [workers=2] [folder=<new folder>]
 
-A multi-layer perceptron on the digits: which optimizer, with which learning rate and momentum, how
-wide, and how much dropout. Both searches have the same number of points and the same pool, and
-``seed`` is fixed, so that only the points differ. Prints for every seed the lowest validation loss
-of both, the epochs that each has trained, and on how many seeds Optuna's is as low or lower.
-Ends with status 1 if a trial has a key that its optimizer lacks, or lacks one that it has.
+The model is a multi-layer perceptron on the digits; the space is the optimizer, its learning rate
+and momentum, the width and the dropout. Both searches have the same number of points and of
+workers, and the training seed is fixed, so that only the points differ. Prints for every seed the
+lowest validation loss and the number of epochs of both searches, and at the end the number of seeds
+on which Optuna's loss is as low or lower. The exit status is 1 if a trial has a key that its
+optimizer does not have, or lacks one that it has.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -39,13 +40,13 @@ SEARCHES = {"random": "sweep.draws", "optuna": "sweep.trials"}
 
 
 def main() -> None:
-    """Read the words, search, and print a line for each seed and what they come to."""
+    """Read the options, search, print a line for each seed and the totals."""
     defaults = {"seeds": "5", "points": "30", "workers": "2", "folder": ""}
-    words = arguments(sys.argv[1:], defaults, __doc__)
-    seeds = whole_number_argument(words, "seeds", counted(1, 1000, 5))
-    points = whole_number_argument(words, "points", counted(1, 100_000, 30))
-    workers = whole_number_argument(words, "workers", counted(1, 4096, 2))
-    folder = Path(words["folder"] or tempfile.mkdtemp(prefix="compare_searches-"))
+    settings = arguments(sys.argv[1:], defaults, __doc__)
+    seeds = whole_number_argument(settings, "seeds", counted(1, 1000, 5))
+    points = whole_number_argument(settings, "points", counted(1, 100_000, 30))
+    workers = whole_number_argument(settings, "workers", counted(1, 4096, 2))
+    folder = Path(settings["folder"] or tempfile.mkdtemp(prefix="compare_searches-"))
     started, wins, saved, wrong = time.monotonic(), 0, [], 0
     for seed in range(seeds):
         lines, bests, epochs = [], {}, {}
@@ -68,9 +69,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def search(place: Path, words: list[str], workers: int) -> None:
-    """Run one search, or go on with it; points at which training diverges are part of it."""
-    command = [sys.executable, str(TRAIN), "-m", *SPACE, *FIXED, *words, f"workers={workers}"]
+def search(place: Path, overrides: list[str], workers: int) -> None:
+    """Run or resume one search; training may diverge at some of its points."""
+    command = [sys.executable, str(TRAIN), "-m", *SPACE, *FIXED, *overrides, f"workers={workers}"]
     ended = subprocess.run([*command, f"hydra.sweep.dir={place}"], capture_output=True, text=True)
     if not list(place.glob("*/result.json")):
         raise RuntimeError(ended.stderr)
@@ -83,12 +84,12 @@ def lowest(place: Path) -> float:
 
 
 def trained(place: Path) -> int:
-    """Return how many epochs a search has trained, those of pruned trials included."""
+    """Return the number of epochs of a search, including those of pruned trials."""
     return sum(len(path.read_text().splitlines()) for path in place.glob("*/history.jsonl"))
 
 
 def misfits(place: Path) -> list[dict[str, str]]:
-    """Return the trials that have a momentum without its optimizers, or the other way round."""
+    """Return the trials whose optimizer has a momentum and that lack it, or the other way round."""
     trials = [point["values"] for point in json.loads((place / "sweep.json").read_text())["points"]]
     return [
         values

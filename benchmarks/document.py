@@ -1,4 +1,4 @@
-"""The parts of a document that are written by measuring."""
+"""Write measured parts into a document."""
 
 import os
 from pathlib import Path
@@ -12,21 +12,21 @@ def begin(name: str) -> str:
 
 
 def end(name: str) -> str:
-    """Return the comment behind the part of a case."""
+    """Return the comment after the part of a case."""
     return f"<!-- end: {name} -->"
 
 
 def replace_part(text: str, name: str, title: str, part: str) -> str:
-    """Return a document with one case's part written anew, all else as it was.
+    """Return a document with one case's part replaced.
 
     A document without the case's comments gets them, under a heading, at its end.
-    Raises UserError where only one of the two comments is there, or one is there twice.
+    Raises UserError if one of the two comments is missing, or occurs twice.
     """
     first, last = begin(name), end(name)
     if text.count(first) != text.count(last) or text.count(first) > 1:
         raise UserError(
             f"The document should have {first} and {last} once each, or neither.\n"
-            "Put them right, or take both out: then the part is written at the end"
+            "Correct them, or remove both: then the part is written at the end"
         )
     block = f"{first}\n{part.strip()}\n{last}"
     if first not in text:
@@ -34,12 +34,12 @@ def replace_part(text: str, name: str, title: str, part: str) -> str:
     before, _, rest = text.partition(first)
     _, _, after = rest.partition(last)
     if first in after or last in before:
-        raise UserError(f"{last} comes before {first} in the document.\nPut them right")
+        raise UserError(f"{last} comes before {first} in the document.\nCorrect their order")
     return f"{before}{block}{after}"
 
 
 def write_part(path: Path, name: str, title: str, part: str) -> None:
-    """Write one case's part into a document; whoever reads it meanwhile sees the old or the new."""
+    """Write one case's part into a document, atomically."""
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         new = path.with_name(f".{path.name}.new")

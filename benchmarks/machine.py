@@ -8,11 +8,11 @@ from pathlib import Path
 from dlcourse.timing.worker import cores
 
 LIBRARIES = ("torch", "numpy", "lightning", "keras")
-SHOWN_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # of a processor's flags
+SHOWN_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # the processor's flags to print
 
 
 def hardware() -> str:
-    """Return the processor, its cores its flags that matter, memory and GPU."""
+    """Return the number of cores, the processor and its flags, the memory and the GPU as text."""
     model, flags = platform.processor() or platform.machine(), ""
     cpus = Path("/proc/cpuinfo")
     if cpus.exists():
@@ -26,7 +26,7 @@ def hardware() -> str:
 
 
 def gpu() -> str:
-    """Return the name of the GPU, or nothing; the driver is asked only where there is one."""
+    """Return the name of the GPU, or ""; torch is imported only if there is an NVIDIA driver."""
     if not Path("/proc/driver/nvidia").exists() and not Path("/dev/nvidia0").exists():
         return ""
     import torch
@@ -35,7 +35,7 @@ def gpu() -> str:
 
 
 def versions() -> str:
-    """Return the versions of Python and of the libraries that are installed."""
+    """Return the versions of Python and of the installed libraries as text."""
     found = [f"Python {platform.python_version()}"]
     for name in LIBRARIES:
         try:

@@ -11,5 +11,5 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def say(text: str) -> None:
-    """Print progress on stderr; stdout has the tables alone."""
+    """Print progress on stderr; stdout has only the tables."""
     print(text, file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
-"""The same nets written by hand, in the order of layers that textbooks and tutorials show.
+"""dlcourse's networks in plain PyTorch, with the order of layers of textbooks and tutorials.
 
-Parameters have the shapes and, but for the transformer's, the order of dlcourse's nets.
+Their parameters have the shapes of dlcourse's and, except for the transformer, the same order.
 """
 
 import torch
@@ -29,7 +29,7 @@ class LeNet(nn.Module):
 
 
 def make_mlp() -> nn.Module:
-    """Make 784-128-10."""
+    """Make an MLP with 784 inputs, 128 hidden units and 10 outputs."""
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
@@ -74,7 +74,7 @@ class ResNet20(nn.Module):
 
 
 def make_resnet18() -> nn.Module:
-    """Make torchvision's ResNet-18 with the stem that 32 x 32 images are given."""
+    """Make torchvision's ResNet-18 with a stem for 32 x 32 images."""
     from torchvision.models import resnet18
 
     net = resnet18(num_classes=10)
@@ -124,9 +124,9 @@ NETS = {
 
 
 def make_net(name: str, ours: nn.Module) -> nn.Module:
-    """Make a net by hand with the weights of ours.
+    """Make a network of this module with the weights of dlcourse's network.
 
-    Raises ValueError where the two do not have the same parameters.
+    Raises ValueError if the two do not have the same parameters.
     """
     net = NETS[name]()
     own = net.in_our_order() if hasattr(net, "in_our_order") else list(net.parameters())
@@ -139,5 +139,5 @@ def make_net(name: str, ours: nn.Module) -> nn.Module:
 
 
 def count(net: nn.Module) -> int:
-    """Return how many numbers a net learns."""
+    """Return the number of a network's parameters."""
     return sum(parameter.numel() for parameter in net.parameters())

@@ -1,4 +1,4 @@
-"""What the words of ``benchmarks/benchmark.py`` mean."""
+"""The options of ``benchmarks/benchmark.py``."""
 
 import time
 from dataclasses import dataclass, replace
@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 class Options:
     """The options of a benchmark.
 
-    models: names of ``workloads.WORKLOADS``; none: each case takes its own.
-    root, cifar: where MNIST and a folder of CIFAR-10's images lie; empty: images are made up.
-    steps: of every epoch; 0: as each model's workload says.
-    until: on ``time.perf_counter``; nothing new is begun after it.
+    models: names of ``workloads.WORKLOADS``; empty for each case's own.
+    root, cifar: the folders of MNIST and of CIFAR-10's images; empty for random images.
+    threads: CPU threads; 0 for PyTorch's default.
+    steps: of every epoch; 0 for the number in each model's workload.
+    without: implementations to leave out.
+    until: the end of the time limit, by ``time.perf_counter``; nothing is started after it.
     """
 
     models: tuple[str, ...] = ()
@@ -26,14 +28,17 @@ class Options:
     until: float = float("inf")
 
     def late(self) -> bool:
-        """Return whether the time that was given is over."""
+        """Return whether the time limit has been reached."""
         return time.perf_counter() > self.until
 
     def share(self, cases: int) -> "Options":
-        """Return the options of the first of several cases that share the time that is left."""
+        """Return the options of one case, whose time limit is its share of the time left.
+
+        cases: the number of remaining cases, this one included.
+        """
         now = time.perf_counter()
         return replace(self, until=now + (self.until - now) / cases)
 
     def chosen(self, *own: str) -> tuple[str, ...]:
-        """Return the models that were typed, or a case's own."""
+        """Return the models that were typed, or else the case's own."""
         return self.models or own

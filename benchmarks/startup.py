@@ -1,13 +1,13 @@
-"""Show where the time goes between a command and its first training step, and on to its end.
+"""Measure the stages of a command, from its start to the first training step and to its end.
 
     python benchmarks/startup.py [rounds=5] [data=digits,mnist] [data.root=<folder>]
 
-Runs ``python train.py model=lenet optim=adam max_epochs=1 runtime=cpu`` in fresh processes, on the
-first set to its end and on the others until the first step is done, and prints every stage; then
-how long --help, --cfg job and a mistyped word take, and which packages take longest to import. A
-stage is measured by clocks around the program's own functions and by an additional observer, all
-put there from here; the same command is timed without them as well. Figures are medians over the
-rounds; one round more comes first and is not counted, because a set may have to be fetched.
+Runs ``python train.py model=lenet optim=adam max_epochs=1 runtime=cpu`` in new processes, on the
+first data set to its end and on the others until the first step is done, and prints the time of
+every stage. Then prints the times of --help, --cfg job and a mistyped override, and the packages
+that take longest to import. The stages are timed by wrapping dlcourse's functions and by an
+additional observer; the same command is also timed without them. Values are medians over the
+rounds; an additional first round is not counted, because it may download data.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -26,43 +26,43 @@ from dlcourse.errors import UserError
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 RUN = ["model=lenet", "optim=adam", "max_epochs=1", "runtime=cpu"]
-WRONG = "a mistyped word"
+WRONG = "a mistyped override"
 SHORT = {"--help": ["--help"], "--cfg job": ["--cfg", "job"], WRONG: ["optim=adan"]}
 SHORT_GOAL, STEP_GOAL = 0.5, 3.0  # seconds, on two cores
 STEP, END = "first step", "end"
-STAGES = {  # each begins where the one before ends
+STAGES = {  # each starts where the one before ends
     "Python": "starts",
     "command line": "dlcourse.cli and Hydra are imported",
     "config": "is composed and checked, the run gets its folder",
     "Hydra": "composes once more and sets up logging",
     "torch": "is imported",
-    "experiment": "and what else is dlcourse's own is imported",
-    "choices": "are found and bound to their options",
+    "experiment": "and dlcourse's other modules are imported",
+    "choices": "are imported and get their options",
     "data": "are read",
-    "model": "is made, with all that the loop is handed",
-    STEP: "is taken",
-    "epoch": "is finished, validated, kept and written down",
-    "test": "is done and drawn, and the graph of the model",
+    "model": "is made, with everything else that the loop needs",
+    STEP: "is done",
+    "epoch": "is finished, validated and saved",
+    "test": "is done, its plots and the model's graph are drawn",
     END: "of the process",
 }
-HEAVY = (  # modules that no step needs, unless a choice asks for them
+HEAVY = (  # modules that a training step does not need, unless a choice uses them
     *("torchvision", "sklearn", "scipy", "matplotlib", "tensorboard", "rich", "optuna", "sympy"),
     *("torch._dynamo", "torch.utils.tensorboard", "torch.distributed.tensor"),
 )
-SHOWN = 10  # packages
-WATCHED = "--watched"  # how this script starts itself
+SHOWN = 10  # the number of packages that are printed
+WATCHED = "--watched"  # the argument with which this script starts itself
 
 
 def main() -> None:
-    """Read the words, time every command in turn, print the tables and what became of the goals."""
+    """Read the options, time every command in turn, print the tables and whether goals are met."""
     from dlcourse.schema.arguments import arguments, whole_number_argument
     from dlcourse.schema.bounds import counted
 
     defaults = {"rounds": "5", "data": "digits,mnist", "data.root": ""}
-    words = arguments(sys.argv[1:], defaults, __doc__)
-    rounds = whole_number_argument(words, "rounds", counted(1, 1000, 5))
-    root = [f"data.root={words['data.root']}"] if words["data.root"] else []
-    runs = {name: [*RUN, f"data={name}", *root] for name in words["data"].split(",")}
+    settings = arguments(sys.argv[1:], defaults, __doc__)
+    rounds = whole_number_argument(settings, "rounds", counted(1, 1000, 5))
+    root = [f"data.root={settings['data.root']}"] if settings["data.root"] else []
+    runs = {name: [*RUN, f"data={name}", *root] for name in settings["data"].split(",")}
     first = next(iter(runs))
     seen: dict[str, list[dict]] = {name: [] for name in runs}
     times: dict[str, list[float]] = {name: [] for name in ("alone", *SHORT)}
@@ -93,17 +93,18 @@ def main() -> None:
         print(verdict(f"data={name} to the first step", marks[name][STEP], STEP_GOAL))
 
 
-def watch(words: list[str], *, to_the_end: bool) -> dict:
-    """Run a command in a process that is watched; return its ``marks`` and ``heavy`` modules.
+def watch(overrides: list[str], *, to_the_end: bool) -> dict:
+    """Run a command in a process that is timed; return its ``marks`` and ``heavy`` modules.
 
-    marks: when each stage ended, in seconds from the start of the process.
+    marks: the end of each stage, in seconds from the start of the process. heavy: modules of
+    ``HEAVY`` that were imported before the first step.
     """
     with tempfile.TemporaryDirectory(prefix="startup-") as folder:
         marks_file = Path(folder) / "marks.json"
         started = time.monotonic()
         options = [WATCHED, str(marks_file), str(started), str(to_the_end)]
         place = f"hydra.run.dir={folder}/run"
-        carry_out([str(Path(__file__)), *options, *words, place])
+        carry_out([str(Path(__file__)), *options, *overrides, place])
         ended = time.monotonic() - started
         found = json.loads(marks_file.read_text())
     if to_the_end:
@@ -111,10 +112,10 @@ def watch(words: list[str], *, to_the_end: bool) -> dict:
     return found
 
 
-def watched(marks_file: str, started: str, to_the_end: str, *words: str) -> None:
-    """Do what ``python train.py`` does with these words, and write down when each stage ended.
+def watched(marks_file: str, started: str, to_the_end: str, *overrides: str) -> None:
+    """Run ``python train.py`` with these overrides; write the end of each stage to a file.
 
-    It is what a process does that ``watch`` has started.
+    This runs in the process that ``watch`` starts.
     """
     clock = Clock(float(started), to_the_end == "True")
     clock.mark("Python")
@@ -148,7 +149,7 @@ def watched(marks_file: str, started: str, to_the_end: str, *words: str) -> None
         return run_job(**options, observers=[cast(Any, clock)])
 
     cli.prepare_run, cli.run_job = prepare_watched, run_job_watched
-    sys.argv = [str(TRAIN), *words]
+    sys.argv = [str(TRAIN), *overrides]
     try:
         cli.main()
     finally:
@@ -156,10 +157,10 @@ def watched(marks_file: str, started: str, to_the_end: str, *words: str) -> None
 
 
 class Clock:
-    """An observer (see ``dlcourse.core.Observer``) that keeps when each stage ended.
+    """An observer (see ``dlcourse.core.Observer``) that records the end of each stage.
 
-    started: of the process, by the monotonic clock, which all processes share. to_the_end: false
-    ends the process after the first step.
+    started: the start of the process by the monotonic clock, which all processes share.
+    to_the_end: whether to run to the end; otherwise the process ends after the first step.
     """
 
     due = None
@@ -170,7 +171,7 @@ class Clock:
         self.heavy: list[str] = []
 
     def mark(self, stage: str) -> None:
-        """Keep that a stage has ended just now."""
+        """Record that a stage has just ended."""
         self.marks[stage] = time.monotonic() - self.started
 
     def start(self, state: Any, recipe: Any, fold: Any) -> None:
@@ -179,7 +180,7 @@ class Clock:
     def watch(self, batches: Iterable, count: int) -> Iterator:
         for batch in batches:
             yield batch
-            if STEP not in self.marks:  # the loop is done with the first batch and wants another
+            if STEP not in self.marks:  # the loop has finished the first step
                 self.mark(STEP)
                 self.heavy = [name for name in HEAVY if name in sys.modules]
                 if not self.to_the_end:
@@ -192,30 +193,33 @@ class Clock:
         self.mark("test")
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Do nothing: nothing was opened."""
 
 
-def seconds_of(words: list[str], status: int = 0) -> float:
-    """Return how long ``python train.py`` takes with some words, from the start to the end."""
+def seconds_of(overrides: list[str], status: int = 0) -> float:
+    """Return the seconds of ``python train.py`` with these overrides, from start to end."""
     started = time.monotonic()
-    carry_out([str(TRAIN), *words], status)
+    carry_out([str(TRAIN), *overrides], status)
     return time.monotonic() - started
 
 
-def carry_out(words: list[str], status: int = 0) -> str:
-    """Run Python and return what it said on stderr; raises UserError for another exit status."""
-    ended = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+def carry_out(arguments: list[str], status: int = 0) -> str:
+    """Run Python with these arguments and return its stderr.
+
+    Raises UserError for an exit status other than ``status``.
+    """
+    ended = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
     if ended.returncode != status:
-        raise UserError(f"python {' '.join(words)} failed:\n{ended.stderr.strip()}")
+        raise UserError(f"python {' '.join(arguments)} failed:\n{ended.stderr.strip()}")
     return ended.stderr
 
 
-def slowest_packages(said: str) -> Iterator[str]:
-    """Yield a line for each of the packages that took longest, from what ``-X importtime`` said."""
+def slowest_packages(log: str) -> Iterator[str]:
+    """Yield a line for each of the slowest packages, from the output of ``-X importtime``."""
     packages: dict[str, list[int]] = {}
-    for line in said.splitlines():
+    for line in log.splitlines():
         _, is_one, times = line.partition("import time:")
-        microseconds, _, name = times.partition("|")  # of the module alone, without what it imports
+        microseconds, _, name = times.partition("|")  # of the module itself, without its imports
         if is_one and microseconds.strip().isdigit():
             package = name.rpartition("|")[-1].strip().partition(".")[0]
             packages.setdefault(package, []).append(int(microseconds))
@@ -226,7 +230,7 @@ def slowest_packages(said: str) -> Iterator[str]:
 
 
 def middle_marks(found: list[dict]) -> dict[str, float]:
-    """Return the median of when each stage ended."""
+    """Return the median end of each stage, in seconds from the start."""
     ended = [one["marks"] for one in found]
     return {
         stage: middle([marks[stage] for marks in ended]) for stage in STAGES if stage in ended[0]
@@ -235,13 +239,13 @@ def middle_marks(found: list[dict]) -> dict[str, float]:
 
 def middle(seconds: list[float]) -> float:
     """Return the median."""
-    from statistics import median  # late, so that a process that is watched does not wait for it
+    from statistics import median  # imported here, so that it does not slow the timed process down
 
     return median(seconds)
 
 
 def table_of(marks: dict[str, dict[str, float]]) -> Iterator[str]:
-    """Yield the lines of a table: what each stage took with each set, and when it ended."""
+    """Yield the lines of a table: the duration and the end of each stage, for each data set."""
     yield f"{'':14}" + "".join(f"{name:>8}  {'at':>5}" for name in marks)
     before = dict.fromkeys(marks, 0.0)
     for stage, what in STAGES.items():
@@ -254,7 +258,7 @@ def table_of(marks: dict[str, dict[str, float]]) -> Iterator[str]:
 
 
 def verdict(what: str, seconds: float, goal: float) -> str:
-    """Return the line that says whether a goal is met."""
+    """Return the line on whether a goal is met."""
     judged = "met" if seconds <= goal else "MISSED"
     return f"{what:<30}{seconds:5.2f}  goal {goal:.1f}: {judged}"
 

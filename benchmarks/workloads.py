@@ -1,4 +1,4 @@
-"""What is trained: models, their images, and how many steps make an epoch here."""
+"""The workloads: models, their images, and the number of steps of an epoch."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ SIZES = {"mnist": 60_000, "cifar": 50_000}
 class Workload:
     """A model on images.
 
-    data: ``mnist`` or ``cifar``. model: the words that choose it. optim: ``adam`` or ``nesterov``.
-    steps: of an epoch in the benchmark, so that a round stays short.
-    augment: each image is shifted by up to 4 pixels and perhaps mirrored.
+    data: ``mnist`` or ``cifar``. model: the overrides that choose it. optim: ``adam`` or
+    ``nesterov``. rate: the learning rate. steps: of an epoch, fewer than in a real one to keep
+    rounds short. augment: whether images are shifted by up to 4 pixels and flipped at random.
     """
 
     name: str
@@ -26,8 +26,8 @@ class Workload:
     steps: int
     augment: bool = False
 
-    def words(self, options: Options) -> list[str]:
-        """Return the words of ``train.py`` for this workload, without validation."""
+    def overrides(self, options: Options) -> list[str]:
+        """Return the overrides of ``train.py`` for this workload, with the default validation."""
         return [
             *self.model,
             "data=mnist" if self.data == "mnist" else "data=cifar10",
@@ -35,13 +35,13 @@ class Workload:
             f"optim.lr={self.rate}",
             f"batch_size={BATCH}",
             *(["augment=[crop_flip]"] if self.augment else []),
-            "max_epochs=3000",  # as long as a run for which runtime=auto measures
+            "max_epochs=3000",  # long enough that runtime=auto measures its options
             f"runtime.device={options.device}",
             *([f"runtime.threads={options.threads}"] if options.threads else []),
         ]
 
     def examples(self, options: Options) -> int:
-        """Return how many images an epoch has."""
+        """Return the number of images of an epoch."""
         return min((options.steps or self.steps) * BATCH, SIZES[self.data])
 
 
@@ -59,27 +59,30 @@ WORKLOADS = {
 WITHOUT_VALIDATION = ["split.fraction=0", "stop=never", "monitor=train/loss", "mode=min"]
 
 
-def compose_words(words: list[str], root: str | None = None):
+def compose_words(overrides: list[str], root: str | None = None):
     """Compose and check a config as the command line does; raises UserError."""
     from omegaconf import OmegaConf
 
     from dlcourse.schema.compose import compose_job, without_hydra
     from dlcourse.schema.validate import check
 
-    config = without_hydra(compose_job(words, None))
+    config = without_hydra(compose_job(overrides, None))
     if root:
         config["data"]["root"] = root
     check(config)
     return OmegaConf.create(config)
 
 
-def compose_workload(workload: Workload, options: Options, *words: str):
-    """Compose the config of a workload; further words come behind its own."""
-    return compose_words([*workload.words(options), *words], options.root)
+def compose_workload(workload: Workload, options: Options, *overrides: str):
+    """Compose the config of a workload with further overrides after its own."""
+    return compose_words([*workload.overrides(options), *overrides], options.root)
 
 
 def load_images(workload: Workload, options: Options, examples: int = 0):
-    """Return a ``Dataset`` with as many images as an epoch has, real ones or made-up ones."""
+    """Return a ``Dataset`` with the images of an epoch, or random images without a folder.
+
+    examples: the number of training images; 0 for the workload's.
+    """
     import torch
 
     from dlcourse.core import Dataset, Split
@@ -91,13 +94,13 @@ def load_images(workload: Workload, options: Options, examples: int = 0):
         generator = torch.Generator().manual_seed(0)
         shape = SHAPES[workload.data]
 
-        def made_up(count: int) -> Split:
+        def random_split(count: int) -> Split:
             images = torch.randint(256, (count, *shape), dtype=torch.uint8, generator=generator)
             return Split(images, torch.arange(count) % 10)
 
-        return Dataset("made up", made_up(count), made_up(500), tuple("0123456789"))
-    words = ["data=mnist"] if workload.data == "mnist" else ["data=image_folder"]
-    dataset = load_data(compose_words(words, folder))
+        return Dataset("random", random_split(count), random_split(500), tuple("0123456789"))
+    overrides = ["data=mnist"] if workload.data == "mnist" else ["data=image_folder"]
+    dataset = load_data(compose_words(overrides, folder))
     order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))
-    train = dataset.train.subset(order[:count])  # a folder's images lie class by class
+    train = dataset.train.subset(order[:count])  # a folder's images are sorted by class
     return Dataset(dataset.name, train, dataset.test, dataset.classes)

@@ -1,4 +1,4 @@
-"""Run ``benchmarks/benchmark.py``; this was its place before."""
+"""Run ``benchmarks/benchmark.py``, under the path of earlier versions."""
 
 import runpy
 import sys

@@ -1,7 +1,7 @@
 """Write docs/catalogue.md: every choice and its options, read from the configs.
 
 python scripts/catalogue.py            writes it
-python scripts/catalogue.py --check    only tells whether it is up to date; exit status 1 if not
+python scripts/catalogue.py --check    only checks whether it is up to date; exit status 1 if not
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -35,9 +35,9 @@ group. This page is written from the configs by `python scripts/catalogue.py`.
 FACTS = """\
 ## Facts
 
-What a choice's YAML can declare under `_facts_`, next to `_target_`; see
-[your own code](own_code.md#facts-and-bounds). Each choice of dlcourse's own in a group in
-`code` type has to declare it.
+The facts that a choice's YAML can declare under `_facts_`, next to `_target_`; see
+[your own code](own_code.md#facts-and-bounds). In a group in `code` type, every choice of dlcourse
+has to declare the fact.
 
 | fact | groups | values | meaning |
 |---|---|---|---|
@@ -45,20 +45,20 @@ What a choice's YAML can declare under `_facts_`, next to `_target_`; see
 
 
 def main() -> None:
-    """Write the page, or compare it with what would be written."""
-    words = sys.argv[1:]
-    if {"-h", "--help"} & set(words):
+    """Write the page, or check that it is up to date."""
+    typed = sys.argv[1:]
+    if {"-h", "--help"} & set(typed):
         print(USAGE)
         return
-    if words not in ([], ["--check"]):
-        raise UserError(f"{' '.join(words)} is not understood.\n{USAGE}")
+    if typed not in ([], ["--check"]):
+        raise UserError(f"{' '.join(typed)} is not understood.\n{USAGE}")
     text = page(CONFIGS)
-    if not words:
+    if not typed:
         CATALOGUE.write_text(text, encoding="utf-8")
         print(f"{CATALOGUE} is written")
     elif not CATALOGUE.exists() or CATALOGUE.read_text(encoding="utf-8") != text:
         print(
-            "docs/catalogue.md is not what the configs say.\nType python scripts/catalogue.py",
+            "docs/catalogue.md is out of date.\nType python scripts/catalogue.py",
             file=sys.stderr,
         )
         sys.exit(1)
@@ -110,7 +110,7 @@ def section(group: str, choices: list[catalogue.Choice], chosen: list[str], comm
 
 
 def chosen_groups(sets: list[str]) -> list[str]:
-    """Return those of a preset's settings that choose in a group: its options would fill a page."""
+    """Return the choices among a preset's settings; its options would take too much room."""
     return [text for text in sets if text.partition("=")[0] in catalogue.ORDER]
 
 
@@ -124,12 +124,12 @@ def run_keys(settings: Mapping) -> list[str]:
 
 
 def in_code(words: list[str] | tuple[str, ...]) -> str:
-    """Return words as Markdown code, with commas between them."""
+    """Return texts as Markdown code, separated by commas."""
     return ", ".join(f"`{word}`" for word in words)
 
 
 def escaped(cell: str) -> str:
-    """Return a table's cell in which bars and stars mean themselves."""
+    """Escape the characters of a table's cell that Markdown would interpret."""
     cell = cell.replace("|", "\\|")
     return cell if "`" in cell else re.sub(r"([*<])", r"\\\1", cell)
 

@@ -1,4 +1,4 @@
-"""Lets a script run from a clone in which the package is not installed; imported first."""
+"""Make the package importable from a clone without an installation; a script's first import."""
 
 import sys
 from pathlib import Path

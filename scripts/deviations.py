@@ -1,11 +1,11 @@
-"""Measure how far every choice is from its reference: paper, library or formula.
+"""Measure the deviation of every choice from its reference: a paper, a library or a formula.
 
     python scripts/deviations.py               prints the table
     python scripts/deviations.py --markdown    also writes docs/references.md
     python scripts/deviations.py model loss    only these groups
 
-The rows stand in tests/references/, one for each name of the catalogue, and are run by the tests as
-well. Exit status 1 if a row is missing, fails or is too far off. No data are downloaded.
+The rows are in tests/references/, one for each name of the catalogue, and the tests run them as
+well. The exit status is 1 if a row is missing, fails or deviates too much. No data are downloaded.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -37,7 +37,7 @@ difference that was measured, and the difference that a test allows. The compari
 
 
 class Measured(NamedTuple):
-    """A row of the table. problem: why it counts as wrong; empty if it is right."""
+    """A row of the table. problem: why it is wrong; empty if it is right."""
 
     group: str
     name: str
@@ -48,20 +48,20 @@ class Measured(NamedTuple):
 
 
 def main() -> None:
-    """Read the words, measure every row, print the table."""
-    words = sys.argv[1:]
-    if {"-h", "--help"} & set(words):
+    """Read the arguments, measure every row, print the table."""
+    typed = sys.argv[1:]
+    if {"-h", "--help"} & set(typed):
         print((__doc__ or "").strip())
         return
     sys.path.insert(0, str(ROOT / "tests"))  # where the rows are
 
     from references.groups import GROUPS
 
-    markdown = "--markdown" in words
-    chosen = [word for word in words if word != "--markdown"]
-    for word in chosen:
-        if word not in GROUPS:
-            raise UserError(f"{word} is no group of the table; {nearest(word, GROUPS)}")
+    markdown = "--markdown" in typed
+    chosen = [name for name in typed if name != "--markdown"]
+    for name in chosen:
+        if name not in GROUPS:
+            raise UserError(f"{name} is not a group of the table; {nearest(name, GROUPS)}")
     if markdown and chosen:
         raise UserError("--markdown writes the whole page.\nLeave the groups out")
     start = time.perf_counter()
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measure(group: str, data_root: Path) -> list[Measured]:
-    """Measure a group's rows; a name without a row and a row without a name are rows as well."""
+    """Measure a group's rows; a name without a row or a row without a name is a problem."""
     import torch
     from omegaconf import OmegaConf
     from references.groups import expected
@@ -99,14 +99,14 @@ def measure(group: str, data_root: Path) -> list[Measured]:
             continue
         row = table[name]
         torch.manual_seed(0)  # as in tests/conftest.py
-        problem = "" if name in names else "is no name of the catalogue"
+        problem = "" if name in names else "is not a name of the catalogue"
         try:
             deviation = float(row.deviation(compose_task))
         except Exception as error:  # one row must not hide the others
             problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             measured.append(Measured(group, name, row.reference, None, row.allowed, problem))
             continue
-        if not deviation <= row.allowed:  # not a number is wrong as well
+        if not deviation <= row.allowed:  # also true for NaN
             problem = "is too far off"
         measured.append(Measured(group, name, row.reference, deviation, row.allowed, problem))
     return measured
@@ -118,7 +118,7 @@ def options(group: str) -> list[str]:
 
 
 def show(rows: list[Measured]) -> None:
-    """Print the rows as a table, what is wrong in red."""
+    """Print the rows as a table, with problems in red."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -132,12 +132,12 @@ def show(rows: list[Measured]) -> None:
 
 
 def number(value: float | None) -> str:
-    """Return a deviation in two digits, 0 as such."""
+    """Format a deviation with two digits; 0 as ``0``, None as an empty text."""
     return "" if value is None else "0" if value == 0 else f"{value:.1e}"
 
 
 def bound(row: Measured) -> str:
-    """Return a bound of a deviation: the same on every machine, unlike its digits."""
+    """Format an upper bound of a deviation, which is the same on every machine."""
     if not row.allowed or row.deviation is None:
         return "0"
     tenth = row.allowed / 10

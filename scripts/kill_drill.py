@@ -1,11 +1,11 @@
-"""Kill runs and a sweep at random moments, resume them, and compare their ends bit by bit.
+"""Kill runs and a sweep at random moments, resume them, and compare their results bit by bit.
 
     python scripts/kill_drill.py [runs=20] [sweep_kills=20] [folder=<new folder>] [seed=0]
 
-One run in three is a cross-validation, one writes checkpoints within its epochs, and some are
-killed twice. The sweep has twelve jobs, two at a time, and is killed again and again. What was not
-disturbed is compared with each: weights, optimizer, history and the sweep's table (times aside)
-must be the same to the last bit. Ends with status 1 if one differs.
+A third of the runs are cross-validations, a third write checkpoints within their epochs, and some
+are killed twice. The sweep has twelve jobs, two at a time, and is killed ``sweep_kills`` times.
+Each is compared with one that was not killed: weights, optimizer, history and the sweep's table
+must be equal to the last bit, except for times. The exit status is 1 if one differs.
 """
 
 import clone  # noqa: F401  (finds src/)
@@ -41,30 +41,30 @@ STEPS = [
 SWEEP = ["-m", "model=mlp", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=3", "max_epochs=150",
          "workers=2", "stop=never", "model.dropout=0.2", "augment=[noise]"]  # fmt: skip
 TIMES = ("seconds", "examples_per_second")
-STARTING = 5.0  # seconds that a sweep takes to its first job, or so
+STARTING = 5.0  # seconds until a sweep starts its first job, about
 WORKING = 4.0  # seconds after that in which it may be killed
 
 
 def main() -> None:
-    """Read the words, run undisturbed, then disturb."""
+    """Read the options, then kill, resume and compare the runs and the sweep."""
     defaults = {"runs": "20", "sweep_kills": "20", "folder": "", "seed": "0"}
-    words = arguments(sys.argv[1:], defaults, __doc__)
-    runs = whole_number_argument(words, "runs", counted(0, 100_000, 20))
-    sweep_kills = whole_number_argument(words, "sweep_kills", counted(0, 100_000, 20))
-    generator = random.Random(whole_number_argument(words, "seed", SEED))
-    folder = Path(words["folder"] or tempfile.mkdtemp(prefix="kill_drill-"))
+    settings = arguments(sys.argv[1:], defaults, __doc__)
+    runs = whole_number_argument(settings, "runs", counted(0, 100_000, 20))
+    sweep_kills = whole_number_argument(settings, "sweep_kills", counted(0, 100_000, 20))
+    generator = random.Random(whole_number_argument(settings, "seed", SEED))
+    folder = Path(settings["folder"] or tempfile.mkdtemp(prefix="kill_drill-"))
     folder.mkdir(parents=True, exist_ok=True)
     equal = drill_runs(folder, runs, generator) if runs else True
     if sweep_kills:
         equal &= drill_sweep(folder, sweep_kills, generator)
     if not equal:
         sys.exit(1)
-    if not words["folder"]:
+    if not settings["folder"]:
         shutil.rmtree(folder)
 
 
 def drill_runs(folder: Path, runs: int, generator: random.Random) -> bool:
-    """Disturb runs; return whether all of them ended like one that was not."""
+    """Kill and resume runs; return whether all of them end like a run that was not killed."""
     kinds = {"plain": PLAIN, "folds": FOLDS, "steps": STEPS}
     whole = {}
     for kind, choice in kinds.items():
@@ -83,12 +83,12 @@ def drill_runs(folder: Path, runs: int, generator: random.Random) -> bool:
         print(f"{drill + 1:3}/{runs} {kind:5} killed {', '.join(moments)}: {verdict}", flush=True)
         if same:
             shutil.rmtree(run)
-    print(f"{equal} of {runs} runs ended bitwise like the undisturbed one")
+    print(f"{equal} of {runs} runs ended bitwise like one that was not killed")
     return equal == runs
 
 
 def drill_sweep(folder: Path, kills: int, generator: random.Random) -> bool:
-    """Kill one sweep so many times; return whether it ended like one that was not."""
+    """Kill and resume a sweep ``kills`` times; return whether it ends like one not killed."""
     whole, parts = folder / "whole_sweep", folder / "sweep"
     train(whole, SWEEP, "hydra.sweep.dir")
     for kill in range(kills):
@@ -107,27 +107,27 @@ def drill_sweep(folder: Path, kills: int, generator: random.Random) -> bool:
         )
     train(parts, SWEEP, "hydra.sweep.dir")
     same = ends(parts) == ends(whole) and table_of(parts) == table_of(whole)
-    print(f"The sweep ended {'bitwise like' if same else 'DIFFERENT from'} the undisturbed one")
+    print(f"The sweep ended {'bitwise like' if same else 'DIFFERENT from'} one that was not killed")
     return same
 
 
 def table_of(sweep: Path) -> list[dict[str, str]]:
-    """Return a sweep's table without its times and places."""
+    """Return the rows of a sweep's table without times and folders."""
     with open(sweep / "results.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return [{k: v for k, v in row.items() if k not in (*TIMES, "folder")} for row in rows]
 
 
 def start(run: Path, choice: list[str], key: str = "hydra.run.dir") -> subprocess.Popen:
-    """Start a run or a sweep, or go on with the one that is there; key: what names its folder."""
-    there = (run / ".hydra/config.yaml").exists() or (run / "sweep.json").exists()
-    words = [f"resume={run}"] if there else [*choice, f"{key}={run}"]
-    command = [sys.executable, str(TRAIN), *words]
+    """Start a run or a sweep, or resume the one in the folder; key: the option of its folder."""
+    started = (run / ".hydra/config.yaml").exists() or (run / "sweep.json").exists()
+    overrides = [f"resume={run}"] if started else [*choice, f"{key}={run}"]
+    command = [sys.executable, str(TRAIN), *overrides]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def train(run: Path, choice: list[str], key: str = "hydra.run.dir") -> None:
-    """Train to the end."""
+    """Start or resume a run or a sweep, and wait for its end; raises RuntimeError if it fails."""
     process = start(run, choice, key)
     _, message = process.communicate()
     if process.returncode != 0:
@@ -135,10 +135,10 @@ def train(run: Path, choice: list[str], key: str = "hydra.run.dir") -> None:
 
 
 def disturb(run: Path, choice: list[str], generator: random.Random) -> str:
-    """Start or go on, kill at a random moment, and say when that was.
+    """Start or resume a run, kill it at a random moment, and return the moment as text.
 
-    The moment is up to one epoch's time after a random epoch has been written down; one time in
-    five it is in the seconds in which Python starts.
+    The moment is up to one epoch's time after a random epoch was recorded; in one of five cases it
+    is within the first seconds of the process.
     """
     starting = generator.random() < 0.2
     first, last = epochs_done(run), total(choice) - 3
@@ -158,18 +158,18 @@ def disturb(run: Path, choice: list[str], generator: random.Random) -> str:
 
 
 def total(choice: list[str]) -> int:
-    """Return how many epochs a run has, those of all folds together."""
-    words = dict(word.split("=", 1) for word in choice)
-    return int(words["max_epochs"]) * int(words.get("split.folds", 1))
+    """Return the number of epochs of a run, over all folds."""
+    values = dict(override.split("=", 1) for override in choice)
+    return int(values["max_epochs"]) * int(values.get("split.folds", 1))
 
 
 def epochs_done(run: Path) -> int:
-    """Return how many epochs are written down, those of all folds together."""
+    """Return the number of recorded epochs, over all folds."""
     return sum(len(path.read_text().splitlines()) for path in run.rglob("history.jsonl"))
 
 
 def ends(run: Path) -> dict[str, object]:
-    """Return all that a run ended with, as bytes and numbers that can be compared."""
+    """Return the checkpoints and histories of a run without times, as values to compare."""
     import torch
 
     found: dict[str, object] = {}

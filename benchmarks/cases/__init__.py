@@ -1,6 +1,6 @@
-"""The cases: ``TITLE`` and ``measure(options)``, which yields what it finds, in Markdown.
+"""The cases: modules with ``TITLE``, ``GPU`` and ``measure(options)``, which yields Markdown.
 
-GPU says whether a case is one of ``--gpu``.
+GPU: whether the case is part of ``--gpu``.
 """
 
 NAMES = (

@@ -1,7 +1,7 @@
-"""Peak memory against the size of the data, for whole processes of dlcourse and of a bare loop.
+"""Peak memory by the size of the data, for whole processes of dlcourse and of a plain PyTorch loop.
 
-Both keep all training images in memory. The images of a folder are kept in memory, or read again in
-every epoch where they need more than ``data.memory``.
+Both hold all training images of MNIST in memory. The images of a folder are held in memory, or read
+again in every epoch if they need more than ``data.memory``.
 """
 
 import subprocess
@@ -23,7 +23,7 @@ PROGRAMS = Path(__file__).parents[1] / "programs"
 
 
 def measure(options: Options) -> Iterator[str]:
-    """Yield a table of the largest process of each command."""
+    """Yield a table of the peak memory of each command."""
     if not options.root:
         yield "Left out: it needs MNIST itself; type data.root=<folder>."
         return
@@ -48,13 +48,16 @@ def measure(options: Options) -> Iterator[str]:
     yield f"{table(columns, rows)}\n\n{note}"
 
 
-def ours(size: int, *words: str) -> list[str]:
-    """Return the command that trains an epoch on so many images."""
-    return [str(TRAIN), *words, f"data.examples={size}", "max_epochs=1"]
+def ours(size: int, *overrides: str) -> list[str]:
+    """Return the command that trains one epoch on ``size`` images."""
+    return [str(TRAIN), *overrides, f"data.examples={size}", "max_epochs=1"]
 
 
 def mebibytes(command: list[str]) -> str:
-    """Run a Python command in an empty folder and return its peak; raises UserError."""
+    """Run a Python command in an empty folder; return its peak memory in MiB.
+
+    Raises UserError if it fails.
+    """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         launch = [sys.executable, "-I", str(PROGRAMS / "peak.py"), sys.executable, *command]
         ended = subprocess.run(launch, cwd=folder, capture_output=True, text=True)

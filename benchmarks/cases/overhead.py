@@ -1,11 +1,11 @@
-"""Our loop against a loop written by hand that does the same operations.
+"""dlcourse's loop compared with a loop in plain PyTorch that does the same operations.
 
-Plain: both train, and count loss and hits. With all features: ours also validates, counts the
-confusion, writes history, TensorBoard and checkpoints and looks whether to stop early; the loop by
-hand trains and validates. On a GPU both replay their step as a graph. Both sides end with the same
-weights, on the CPU to the last bit, which is checked. Epochs alternate in one process, so that the
-ratio holds where the machine's speed drifts; every repeat begins with fresh models, because where
-tensors come to lie in memory may favour one side by some per cent.
+Plain: both train, and compute loss and accuracy. All features: dlcourse also validates, computes
+the confusion matrix, writes history, TensorBoard and checkpoints, and checks for early stopping;
+the plain loop trains and validates. On a GPU both replay their step as a CUDA graph. Both must end
+with the same weights, on the CPU to the last bit. Their epochs alternate in one process, so that a
+drift of the machine's speed does not change the ratio. Every repeat starts with new models, because
+the positions of tensors in memory can favour one loop by some per cent.
 """
 
 import tempfile
@@ -28,24 +28,24 @@ GPU = True
 PLAIN = [*WITHOUT_VALIDATION, "metric=[accuracy]", "observe=[]"]
 FULL: list[str] = []
 PICKED = ["runtime.channels_last=true", "runtime.linear=products"]
-"""What the loop by hand does as well, instead of what would be picked by a measurement."""
+"""The options that the plain loop uses, too, in place of those that a measurement would choose."""
 
 
 def measure(options: Options) -> Iterator[str]:
     """Yield a table with a row for each model, plain and with all features."""
     rows: list[list[str]] = []
     for name in options.chosen("lenet", "mlp"):
-        for kind, words in (("plain", PLAIN), ("all features", FULL)):
+        for kind, overrides in (("plain", PLAIN), ("all features", FULL)):
             if options.late():
-                yield f"{written(rows)}\n\nThe time was over before {name}, {kind}."
+                yield f"{written(rows)}\n\nThe time limit was reached before {name}, {kind}."
                 return
             say(f"overhead: {name}, {kind}")
-            rows.append(row(name, kind, words, options))
+            rows.append(row(name, kind, overrides, options))
     yield written(rows)
 
 
 def written(rows: list[list[str]]) -> str:
-    """Return the table and what it means."""
+    """Return the table, with a note on its columns."""
     columns = ("model", "features", "dlcourse, s", "by hand, s", "ratio (quartiles)", "epochs")
     return (
         f"{table(columns, rows)}\n\nSeconds an epoch, the median; the ratio is that of the pairs. "
@@ -53,12 +53,12 @@ def written(rows: list[list[str]]) -> str:
     )
 
 
-def row(name: str, kind: str, words: list[str], options: Options) -> list[str]:
-    """Time one model; raises UserError where the two loops end with different weights."""
+def row(name: str, kind: str, overrides: list[str], options: Options) -> list[str]:
+    """Time one model; raises UserError if the two loops end with different weights."""
     from dlcourse.timing.training import TimedTraining
 
     workload = WORKLOADS[name]
-    cfg = compose_workload(workload, options, *PICKED, *words)
+    cfg = compose_workload(workload, options, *PICKED, *overrides)
     dataset = load_images(workload, options)
     times: dict[str, list[float]] = {"dlcourse": [], "by hand": []}
     for _ in range(options.repeats):
@@ -77,7 +77,7 @@ def row(name: str, kind: str, words: list[str], options: Options) -> list[str]:
 
 
 def in_turn(ours, hand, rounds: int) -> dict[str, list[float]]:
-    """Time epochs of both, who begins changing every round, after one that is not measured."""
+    """Time epochs of both loops, in a changing order, after one epoch that is not measured."""
     timers = {"dlcourse": timed(ours.epoch), "by hand": timed(hand.epoch)}
     for timer in timers.values():
         timer(0)
@@ -85,12 +85,12 @@ def in_turn(ours, hand, rounds: int) -> dict[str, list[float]]:
 
 
 def after_each_epoch(ours, hand, rounds: int, cfg) -> dict[str, list[float]]:
-    """Let ``fit`` run as in a whole run; after each of its epochs the other loop has its turn."""
+    """Time the epochs of a whole run with ``fit``, and after each of them one of the other loop."""
     from dlcourse.core import Observer
     from dlcourse.timing.training import observers_of
 
     class Turn(Observer):
-        """Times the epoch that has ended, the first one too, then the other loop's."""
+        """Times the epoch that has ended, then an epoch of the other loop."""
 
         def __init__(self) -> None:
             self.seconds: dict[str, list[float]] = {"dlcourse": [], "by hand": []}
@@ -111,7 +111,7 @@ def after_each_epoch(ours, hand, rounds: int, cfg) -> dict[str, list[float]]:
 
 
 def timed(epoch):
-    """Return a function of an epoch's number that returns its seconds."""
+    """Return a function (epoch number) -> seconds of that epoch."""
 
     def run(number: int) -> float:
         started = perf_counter()
@@ -134,9 +134,9 @@ def compare(name: str, first, second) -> None:
 
 
 class ByHand:
-    """A loop for this one case: the data in memory, channels_last, the fused optimizer.
+    """A plain PyTorch loop for this case only: data in memory, channels_last, a fused optimizer.
 
-    ours: another run of the same config; its fresh model and its data are taken, nothing else.
+    ours: a new run of the same config; only its model and its data are used.
     """
 
     def __init__(self, cfg, ours) -> None:
@@ -196,7 +196,7 @@ class ByHand:
         hits.item()
 
     def step(self, index, total, hits) -> None:
-        """Take one step and count."""
+        """Train on one batch; add its loss and its correct predictions to the sums."""
         from torch.nn import functional as F
 
         inputs, targets = self.batch(self.train, index)
@@ -209,7 +209,7 @@ class ByHand:
         hits += (outputs.detach().argmax(1) == targets).sum()
 
     def captured(self, total, hits):
-        """Return the graph of a step, recorded when it is first asked for."""
+        """Return the CUDA graph of a step, captured at the first call."""
         import torch
 
         if self.graph is None:
@@ -220,7 +220,7 @@ class ByHand:
         return self.graph
 
     def zeros(self) -> tuple:
-        """Return a sum of losses and a count of hits."""
+        """Return zeros for the sum of the losses and the number of correct predictions."""
         import torch
 
         device = self.train.device
@@ -230,7 +230,7 @@ class ByHand:
         )
 
     def batch(self, split, index) -> tuple:
-        """Return normalised images (N, C, H, W) in the model's memory order, and classes (N,)."""
+        """Return normalised images (N, C, H, W) in the model's memory format, and classes (N,)."""
         import torch
 
         inputs = torch.sub(split.inputs.index_select(0, index), self.mean).mul_(self.scale)

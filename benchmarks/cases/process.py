@@ -1,4 +1,4 @@
-"""Whole processes: LeNet-5 on MNIST for some epochs and the test, from command to result."""
+"""Wall times of whole processes that train LeNet-5 on MNIST for some epochs and test it."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ def measure(options: Options) -> Iterator[str]:
 
 
 def program(name: str, options: Options) -> list[str]:
-    """Return the command of a peer's program."""
+    """Return the command of another library's program."""
     return [str(PROGRAMS / f"{name}.py"), str(Path(options.root).absolute()), str(EPOCHS)]
 
 
@@ -78,7 +78,7 @@ def runner(name: str, command: list[str]) -> Callable[[int], float]:
 
 
 def wall(name: str, command: list[str], folder: str) -> None:
-    """Run a Python program to its end; raises UserError where it fails."""
+    """Run a Python program in a folder; raises UserError if it fails."""
     before = [entry for entry in (os.environ.get("PYTHONPATH"),) if entry]
     there = os.pathsep.join(os.path.abspath(part) for e in before for part in e.split(os.pathsep))
     environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": there}

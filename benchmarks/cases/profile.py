@@ -1,4 +1,4 @@
-"""Where the time of an epoch goes, by clocks put around the phases from outside."""
+"""The share of each phase in the time of an epoch; see ``dlcourse.timing.phases``."""
 
 import tempfile
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def measure(options: Options) -> Iterator[str]:
 
 
 def profile(name: str, options: Options) -> tuple[dict[str, float], float]:
-    """Return the share of each phase, and by how much the clocks slow an epoch down."""
+    """Return the share of each phase, and the slowdown of an epoch by the clocks."""
     from dlcourse.core import Observer
     from dlcourse.timing.phases import measured_epochs
     from dlcourse.timing.training import TimedTraining, observers_of

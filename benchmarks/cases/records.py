@@ -1,7 +1,7 @@
-"""The recipes of the record tables: what they reach, and in what time.
+"""The recipes of the record tables: their test accuracy and their time.
 
-Every recipe is one run of ``train.py``, with its own seed. The seconds of training are those of its
-epochs, without imports, reading the data and the final test; the others are those of the process.
+Every round is one run of ``train.py`` with a seed of its own. The training time is that of the
+epochs, without imports, reading the data and the final test.
 """
 
 import json
@@ -33,24 +33,24 @@ ON_THE_CPU = ("mnist_99",)
 def measure(options: Options) -> Iterator[str]:
     """Yield a table of accuracies and times; recipes without their images are left out."""
     rows, out = [], []
-    for name, (data, words) in RECIPES.items():
+    for name, (data, overrides) in RECIPES.items():
         folder = options.root if data == "mnist" else options.cifar
         if not folder:
             key = "data.root" if data == "mnist" else "cifar"
             out.append(f"{name} is left out: it needs the images; type {key}=<folder>.")
         elif options.device != "cuda" and name not in ON_THE_CPU:
-            out.append(f"{name} is for a GPU; it can be typed alone on a CPU.")
+            out.append(f"{name} is left out: it needs a GPU; type device=cuda.")
         elif options.late():
-            out.append(f"The time was over before {name}.")
+            out.append(f"The time limit was reached before {name}.")
         else:
-            rows.append(row(name, data, folder, words, options))
+            rows.append(row(name, data, folder, overrides, options))
     columns = ("recipe", "test accuracy", "training, s", "whole process, s", "runs")
     yield "\n\n".join([table(columns, rows), *out])
 
 
-def row(name: str, data: str, folder: str, words: list[str], options: Options) -> list[str]:
-    """Carry out one recipe with some seeds."""
-    own = [] if words and words[0].startswith("model=") else [f"experiment={name}"]
+def row(name: str, data: str, folder: str, overrides: list[str], options: Options) -> list[str]:
+    """Run one recipe with one seed per round; return its row of the table."""
+    own = [] if overrides and overrides[0].startswith("model=") else [f"experiment={name}"]
     place = ["data=mnist"] if data == "mnist" else ["data=image_folder", "data.size=32"]
     more = [*place, f"data.root={Path(folder).absolute()}", f"runtime.device={options.device}"]
     accuracy, training, whole = [], [], []
@@ -59,7 +59,7 @@ def row(name: str, data: str, folder: str, words: list[str], options: Options) -
             break
         with tempfile.TemporaryDirectory(prefix="benchmark-") as there:
             started = perf_counter()
-            wall(name, [str(TRAIN), *own, *words, *more, f"seed={seed}",
+            wall(name, [str(TRAIN), *own, *overrides, *more, f"seed={seed}",
                         "hydra.run.dir=run"], there)  # fmt: skip
             whole.append(perf_counter() - started)
             result = json.loads((Path(there) / "run/result.json").read_text())

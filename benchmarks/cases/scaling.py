@@ -1,4 +1,4 @@
-"""How the time grows: with the batch, the net, the data, the folds and the jobs of a sweep."""
+"""How the time depends on the batch, the model, the data, the folds and the jobs of a sweep."""
 
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ DIGITS = ["model=mlp", "data=digits", "max_epochs=5"]
 
 
 def measure(options: Options) -> Iterator[str]:
-    """Yield tables of images a second, and of wall times of whole processes."""
+    """Yield tables of images per second, and of wall times of whole processes."""
     for name in options.chosen("mlp", "lenet"):
         cases = {f"batch_size={size}": [f"batch_size={size}"] for size in BATCHES}
         yield images(name, "batch", cases, options)
@@ -41,29 +41,31 @@ def measure(options: Options) -> Iterator[str]:
 
 
 def images(name: str, what: str, cases: dict[str, list[str]], options: Options) -> str:
-    """Return images a second of our loop with each case's words, taking turns."""
+    """Return the images per second of dlcourse's loop with the overrides of each case."""
     from dlcourse.timing.training import TimedTraining
 
     workload = WORKLOADS[name]
     dataset = load_images(workload, options)
-    # behind the workload's own words only what those do not have: Hydra takes a key once
+    # the case's overrides replace the workload's, because Hydra takes every key only once
     timers = {}
-    for case, words in cases.items():
-        own = replace(workload, model=tuple(w for w in workload.model if not same_key(w, words)))
-        typed = [w for w in own.words(options) if not same_key(w, words)]
-        cfg = compose_typed([*typed, *WITHOUT_VALIDATION, *words], options)
+    for case, overrides in cases.items():
+        own = replace(
+            workload, model=tuple(w for w in workload.model if not same_key(w, overrides))
+        )
+        typed = [w for w in own.overrides(options) if not same_key(w, overrides)]
+        cfg = compose_typed([*typed, *WITHOUT_VALIDATION, *overrides], options)
         timers[case] = timed(TimedTraining(cfg, dataset).epoch)
     return in_turn(f"**{name}, {what}**", timers, dict.fromkeys(cases, len(dataset.train)), options)
 
 
 def data_sizes(name: str, options: Options) -> str:
-    """Return images a second of our loop on more and more data."""
+    """Return the images per second of dlcourse's loop for several sizes of the data."""
     from dlcourse.timing.training import TimedTraining
 
     workload = WORKLOADS[name]
     cfg = compose_workload(workload, options, *WITHOUT_VALIDATION)
-    all_of_them = max(SIZES) if not options.steps else workload.examples(options)
-    dataset = load_images(workload, options, all_of_them)
+    largest = max(SIZES) if not options.steps else workload.examples(options)
+    dataset = load_images(workload, options, largest)
     sizes = {f"{size:,} images": size for size in SIZES if size <= len(dataset.train)}
     sizes = sizes or {f"{len(dataset.train):,} images": len(dataset.train)}
     timers = {case: timed(TimedTraining(cfg, dataset, size).epoch) for case, size in sizes.items()}
@@ -71,7 +73,7 @@ def data_sizes(name: str, options: Options) -> str:
 
 
 def in_turn(head: str, timers: dict, examples: dict[str, int], options: Options) -> str:
-    """Let all take turns and return the table."""
+    """Time all cases in turn; return the table."""
     say(f"scaling: {head.strip('*')}")
     for timer in timers.values():
         timer(0)
@@ -83,20 +85,20 @@ def in_turn(head: str, timers: dict, examples: dict[str, int], options: Options)
     return f"{head}\n\n{table(('', 'images/s (quartiles)'), rows)}"
 
 
-def same_key(word: str, words: list[str]) -> bool:
-    """Return whether one of the words sets the key that this word sets."""
-    return word.partition("=")[0] in {other.partition("=")[0] for other in words}
+def same_key(override: str, overrides: list[str]) -> bool:
+    """Return whether one of the overrides has the key of this override."""
+    return override.partition("=")[0] in {other.partition("=")[0] for other in overrides}
 
 
-def compose_typed(words: list[str], options: Options):
-    """Compose a config from exactly these words."""
+def compose_typed(overrides: list[str], options: Options):
+    """Compose a config from exactly these overrides."""
     from benchmarks.workloads import compose_words
 
-    return compose_words(words, options.root)
+    return compose_words(overrides, options.root)
 
 
 def folds(options: Options) -> str:
-    """Return the wall time of a cross-validation against its folds."""
+    """Return the wall time of a cross-validation by its number of folds."""
     cases = {
         f"split.folds={count}": [*DIGITS, "split=stratified_kfold", f"split.folds={count}"]
         for count in FOLDS
@@ -107,7 +109,7 @@ def folds(options: Options) -> str:
 
 
 def jobs(options: Options) -> str:
-    """Return the wall time of a sweep against its jobs."""
+    """Return the wall time of a sweep by its number of jobs."""
     cases = {
         f"{count} jobs": ["-m", *DIGITS, f"seeds={count}", "workers=2", "runtime.threads=1"]
         for count in JOBS
@@ -116,7 +118,7 @@ def jobs(options: Options) -> str:
 
 
 def processes(head: str, cases: dict[str, list[str]], options: Options) -> str:
-    """Return the wall times of ``train.py`` with each case's words, taking turns."""
+    """Return the wall times of ``train.py`` with the overrides of each case, timed in turn."""
 
     def timer(case: str):
         def run(number: int) -> float:

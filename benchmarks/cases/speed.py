@@ -1,8 +1,8 @@
-"""Training throughput in images a second: dlcourse, common loops, Lightning and Keras.
+"""Training throughput in images per second: dlcourse, common loops, Lightning and Keras.
 
-Every implementation has a process of its own and trains the same network from the same initial
-weights (Keras: from its own) on the same images. They take turns of one epoch in a changing order.
-The peak memory is that of the process, or the reserved memory of the GPU.
+Every implementation has a process of its own and trains the same network on the same images, from
+the same initial weights (Keras from its own). They take turns of one epoch in a changing order. The
+peak memory is that of the process, or the reserved memory of the GPU.
 """
 
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ def measure(options: Options) -> Iterator[str]:
     """Yield a table for each model."""
     for name in options.chosen(*WORKLOADS):
         if options.late():
-            yield f"The time was over before {name}."
+            yield f"The time limit was reached before {name}."
             return
         yield compare(name, options)
 
 
 def compare(name: str, options: Options) -> str:
-    """Let all implementations train one model; return a heading, the table and who was left out."""
+    """Time all implementations with one model; return the results as Markdown."""
     from dlcourse.timing.worker import Worker  # a process each
 
     workload, seconds, out, peaks = WORKLOADS[name], {}, [], {}
@@ -38,7 +38,7 @@ def compare(name: str, options: Options) -> str:
             workers = {}
             ours = [label for label in names if IMPLEMENTATIONS[label][0] == "dlcourse"]
             others = [label for label in names if label not in ours]
-            # ours may time its first steps: one starts after the other, then all others together
+            # dlcourse's may time their first steps, so each starts alone; the others together
             for group in (*([label] for label in ours), others):
                 for label in group:
                     workers[label] = Worker(make, label, workload, options)
@@ -46,7 +46,7 @@ def compare(name: str, options: Options) -> str:
                 for label in group:
                     try:
                         workers[label].wait()
-                        workers[label].call("epoch", 0)  # not measured: caches fill
+                        workers[label].call("epoch", 0)  # not measured: it fills caches
                     except (MissingError, RuntimeError) as error:
                         if label == BASE:
                             raise
@@ -62,7 +62,7 @@ def compare(name: str, options: Options) -> str:
 
 
 def left_out(label: str, error: Exception) -> str:
-    """Return why an implementation is left out, in one line; an error is on stderr in full."""
+    """Return in one line why an implementation is left out; print an error in full on stderr."""
     if isinstance(error, MissingError):
         return f"{label} is left out: {error}."
     say(str(error))
@@ -70,7 +70,7 @@ def left_out(label: str, error: Exception) -> str:
 
 
 def asker(worker):
-    """Return a function of an epoch's number that returns its seconds, as reported or as timed."""
+    """Return a function (epoch number) -> seconds, as the worker reports them or as timed here."""
 
     def run(number: int) -> float:
         around, own = worker.call("epoch", number)
@@ -80,7 +80,7 @@ def asker(worker):
 
 
 def written(name: str, options: Options, seconds: dict, peaks: dict, out: list[str]) -> str:
-    """Return what one model's implementations came to."""
+    """Return the results of one model as Markdown: a heading, the table and what was left out."""
     workload = WORKLOADS[name]
     examples = workload.examples(options)
     shown = [label for label in (BASE, HALF) if label in seconds]
@@ -102,7 +102,7 @@ def written(name: str, options: Options, seconds: dict, peaks: dict, out: list[s
         "peak MiB (of a GPU, its own)",
     ]
     real = options.root if workload.data == "mnist" else options.cifar
-    images = {"mnist": "MNIST", "cifar": "CIFAR-10"}[workload.data] if real else "made-up images"
+    images = {"mnist": "MNIST", "cifar": "CIFAR-10"}[workload.data] if real else "random images"
     extra = ", shifted and mirrored" if workload.augment else ""
     head = (
         f"**{name}** on {images}{extra}: epochs of {-(-examples // BATCH)} steps of {BATCH}, "

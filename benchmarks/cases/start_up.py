@@ -1,4 +1,4 @@
-"""How long it takes until a command does something: what ``benchmarks/startup.py`` prints."""
+"""The stages of a command before its first training step: the output of benchmarks/startup.py."""
 
 import subprocess
 import sys
@@ -14,9 +14,9 @@ SCRIPT = Path(__file__).parents[1] / "startup.py"
 
 
 def measure(options: Options) -> Iterator[str]:
-    """Run the script and hand on its output as it is."""
+    """Run the script and yield its output unchanged."""
     if not SCRIPT.exists():
-        yield f"Left out: {SCRIPT.parent.name}/{SCRIPT.name} is not there."
+        yield f"Left out: {SCRIPT.parent.name}/{SCRIPT.name} does not exist."
         return
     command = [sys.executable, str(SCRIPT), f"rounds={options.rounds}"]
     if options.root:

@@ -1,7 +1,7 @@
-"""Ways to train: ``Implementation(workload, options, overrides)`` with ``epoch(number)``.
+"""Training loops: ``Implementation(workload, options, overrides)`` with a method ``epoch(number)``.
 
-``parameters`` is their number. ``epoch`` ends when its metrics have been read back; it may return
-its own seconds where a library does more than an epoch in a call.
+``parameters`` is the number of parameters. ``epoch`` returns when its metrics have been read back.
+It may return the seconds of the epoch itself, where a library does more in a call than one epoch.
 """
 
 from importlib import import_module
@@ -21,34 +21,34 @@ IMPLEMENTATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Lightning": ("with_lightning", ()),
     "Keras": ("with_keras", ()),
 }
-"""The module of each, and the overrides that it adds to those of the workload."""
+"""The module of each implementation, and the overrides that it adds to those of the workload."""
 
 
 class MissingError(Exception):
-    """An implementation cannot run here; the text says what to type."""
+    """An implementation cannot run here; the message says what to type."""
 
 
 def known() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Return the implementations whose config words there are in this version."""
+    """Return the implementations whose overrides this version of dlcourse has."""
     from dlcourse.schema.compose import options_of
 
     groups = {"runtime": options_of("runtime", None)}
 
-    def there(word: str) -> bool:
-        key, _, value = word.partition("=")
+    def exists(override: str) -> bool:
+        key, _, value = override.partition("=")
         return key not in groups or value in groups[key]
 
-    return {name: made for name, made in IMPLEMENTATIONS.items() if all(map(there, made[1]))}
+    return {name: made for name, made in IMPLEMENTATIONS.items() if all(map(exists, made[1]))}
 
 
 def make(name: str, workload: Workload, options: Options) -> object:
-    """Make an implementation; raises MissingError where its library is not installed."""
-    module, words = IMPLEMENTATIONS[name]
+    """Make an implementation; raises MissingError if its library is not installed."""
+    module, overrides = IMPLEMENTATIONS[name]
     return import_module(f"benchmarks.implementations.{module}").Implementation(
-        workload, options, words
+        workload, options, overrides
     )
 
 
 def absent(library: str) -> MissingError:
-    """Return what is said where a peer is not installed."""
+    """Return the error for a library that is not installed."""
     return MissingError(f"{library} is not installed; type pip install 'dlcourse[bench]'")

@@ -1,4 +1,4 @@
-"""The obvious loop over tensors: all in memory, normalised batch by batch, no further trick."""
+"""A simple loop over tensors: images in memory, normalised batch by batch, nothing optimised."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ SHIFT = 4  # pixels
 class Implementation(Task):
     """uint8 images, float() / 255, NCHW, zero_grad first; the loss is read once an epoch."""
 
-    def __init__(self, workload: Workload, options: Options, words: tuple[str, ...]) -> None:
+    def __init__(self, workload: Workload, options: Options, overrides: tuple[str, ...]) -> None:
         super().__init__(workload, options)
         self.net.to(self.device)
         self.update = self.optimizer()
@@ -41,7 +41,7 @@ class Implementation(Task):
 
 
 def crop_and_flip(inputs: Tensor) -> Tensor:
-    """Shift each image (N, C, H, W) by up to 4 pixels, zeros beyond; mirror half of them."""
+    """Shift each image (N, C, H, W) by up to 4 pixels, padded with zeros; flip half of them."""
     count, channels, height, width = inputs.shape
     device = inputs.device
     padded = F.pad(inputs, [SHIFT] * 4)

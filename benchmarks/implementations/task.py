@@ -1,4 +1,4 @@
-"""What the implementations without dlcourse share: the net, the optimizer, the images."""
+"""The common parts of the other implementations: network, optimizer and images."""
 
 import torch
 from torch import nn
@@ -11,9 +11,9 @@ from dlcourse.timing.training import device_of, initial_model
 
 
 class Task:
-    """Images in memory and a net with our initial weights.
+    """Images in memory, and a network with dlcourse's initial weights.
 
-    mean, std: (C,) of the training images, of values from 0 to 1.
+    mean, std: (C,), those of the training images scaled to [0, 1].
     """
 
     def __init__(self, workload: Workload, options: Options) -> None:
@@ -31,11 +31,11 @@ class Task:
 
     @property
     def parameters(self) -> int:
-        """How many numbers are learned."""
+        """The number of parameters."""
         return self.expected
 
     def optimizer(self) -> torch.optim.Optimizer:
-        """Return the workload's optimizer as one writes it without further thought."""
+        """Return the workload's optimizer with PyTorch's default options."""
         if self.workload.optim == "adam":
             return torch.optim.Adam(self.net.parameters(), lr=self.workload.rate)
         return torch.optim.SGD(

@@ -1,4 +1,4 @@
-"""The loop of the tutorials: a data set with transforms image by image, and a DataLoader."""
+"""The loop of PyTorch's tutorials: transforms for each image, and a DataLoader."""
 
 from collections.abc import Callable
 
@@ -14,9 +14,9 @@ from benchmarks.workloads import BATCH, Workload
 
 
 class Images(TorchDataset):
-    """Arrays (N, H, W) or (N, H, W, 3) as torchvision's MNIST and CIFAR10 hold them.
+    """A data set on arrays (N, H, W) or (N, H, W, 3), like torchvision's MNIST and CIFAR10.
 
-    An image becomes a PIL image, goes through the transforms, and comes with its class.
+    An example is an image, converted to PIL and transformed, and its class.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, transform: Callable) -> None:
@@ -33,7 +33,7 @@ class Images(TorchDataset):
 
 
 def loader(task: Task) -> DataLoader:
-    """Return the batches of an epoch as the tutorials make them, without workers."""
+    """Return a DataLoader as in the tutorials, without workers."""
     steps: list[Callable] = []
     if task.workload.augment:
         steps += [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
@@ -44,9 +44,9 @@ def loader(task: Task) -> DataLoader:
 
 
 class Implementation(Task):
-    """The loss is added up with ``item()`` in every step."""
+    """Trains as the tutorials do, with ``loss.item()`` in every step."""
 
-    def __init__(self, workload: Workload, options: Options, words: tuple[str, ...]) -> None:
+    def __init__(self, workload: Workload, options: Options, overrides: tuple[str, ...]) -> None:
         super().__init__(workload, options)
         self.net.to(self.device)
         self.update = self.optimizer()

@@ -16,12 +16,13 @@ from keras import layers  # pyright: ignore[reportMissingImports]
 
 
 class Implementation(Task):
-    """Arrays are normalised once, as in Keras's examples; crop and flip are layers of the model.
+    """Trains with ``fit`` on arrays that are normalised once, as in Keras's examples.
 
-    Its ``RandomCrop`` draws one place for a batch, and the initial weights are Keras's own.
+    Crop and flip are layers of the model; ``RandomCrop`` draws one position per batch. The initial
+    weights are Keras's own.
     """
 
-    def __init__(self, workload: Workload, options: Options, words: tuple[str, ...]) -> None:
+    def __init__(self, workload: Workload, options: Options, overrides: tuple[str, ...]) -> None:
         super().__init__(workload, options)
         keras.config.set_image_data_format("channels_first")
         self.inputs = (
@@ -53,7 +54,7 @@ class Implementation(Task):
 
 
 class Crop(layers.Layer):
-    """Crops always: where it does not train, Keras's layer hands NCHW on as it came."""
+    """Crops in evaluation too: there, Keras's layer does not crop images in NCHW."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +80,7 @@ def lenet(maps):
 
 
 def mlp(maps):
-    """784-128-10."""
+    """An MLP with 128 hidden units."""
     return layers.Dense(10)(layers.Dense(128, activation="relu")(layers.Flatten()(maps)))
 
 
@@ -125,7 +126,7 @@ def resnet18(maps):
 
 
 class ClassToken(layers.Layer):
-    """Puts a learned token before the others and adds learned positions."""
+    """Prepends a learned token and adds learned positions."""
 
     def build(self, shape) -> None:
         self.token = self.add_weight(shape=(1, 1, shape[-1]), initializer="zeros")

@@ -1,4 +1,4 @@
-"""Lightning, with everything off that can be turned off, and the tutorials' DataLoader."""
+"""Lightning without its optional features, with the tutorials' DataLoader."""
 
 import logging
 import warnings
@@ -20,7 +20,7 @@ except ImportError as error:
 
 
 class Module(lightning.LightningModule):
-    """A net, its loss and its optimizer; looks at the clock where its epoch begins and ends."""
+    """A network with its loss and its optimizer; times its epochs by two hooks."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -44,9 +44,9 @@ class Module(lightning.LightningModule):
 
 
 class Implementation(Task):
-    """A trainer is asked for an epoch at a time; what it does before and after does not count."""
+    """Trains one epoch per call; the time before and after the epoch is not counted."""
 
-    def __init__(self, workload: Workload, options: Options, words: tuple[str, ...]) -> None:
+    def __init__(self, workload: Workload, options: Options, overrides: tuple[str, ...]) -> None:
         super().__init__(workload, options)
         for name in ("lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""An MLP on so many MNIST images, bare: python bare_memory.py <folder> <images>."""
+"""Train an MLP on images of MNIST in plain PyTorch: python bare_memory.py <folder> <images>."""
 
 import gzip
 import sys
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 def read(folder: Path, name: str, header: int) -> np.ndarray:
-    """Return the bytes of an idx file behind its header, packed or not."""
+    """Return the bytes of an IDX file after its header; the file may be compressed."""
     plain = folder / name
     content = (
         plain.read_bytes()

@@ -1,7 +1,7 @@
-"""Run a command and print how much memory it took: python -I peak.py <command>.
+"""Run a command and print its peak memory: python -I peak.py <command>.
 
-The last line has the seconds and the bytes of the largest process. It is a process of its own
-because Linux counts what the one that starts another held when it did.
+The last line has the seconds, and the peak memory of the largest process in bytes. This is a
+separate small process, because Linux counts the memory of the process that starts the command.
 """
 
 import os

@@ -112,7 +112,7 @@ def test_speed_has_a_row_for_each_implementation_and_names_the_missing_ones(here
     for name in implementations.known().keys() - set(COMPILED):
         assert (f"| {name} |" in found) == (name not in ("Lightning", "Keras"))
     assert found.count("pip install 'dlcourse[bench]'") == 2
-    assert "made-up images" in found
+    assert "random images" in found
 
 
 def test_speed_leaves_out_an_implementation_that_fails(here, no_peers, monkeypatch):
@@ -136,7 +136,7 @@ def test_speed_trains_on_augmented_images(here):
 def test_a_case_starts_nothing_after_its_time_is_over():
     late = Options(device="cpu", steps=1, rounds=1, models=("mlp",), until=0.0)
     (found,) = speed.measure(late)
-    assert "The time was over" in found
+    assert "The time limit was reached" in found
 
 
 def test_a_profile_has_every_phase_of_the_loop():

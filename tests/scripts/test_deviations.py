@@ -33,7 +33,7 @@ EXPECTED = {
     "average": "is too far off",
     "sum": "is too far off",
     "stochastic": "ValueError: no such thing",
-    "median": "is no name of the catalogue",
+    "median": "is not a name of the catalogue",
 }
 
 
