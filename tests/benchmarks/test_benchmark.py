@@ -32,7 +32,7 @@ def here(monkeypatch):
 
 @pytest.fixture
 def no_peers(monkeypatch):
-    """Lightning and Keras cannot be imported, whether they are installed or not."""
+    """Prevent the import of Lightning and Keras, whether they are installed or not."""
     for name in ("lightning", "keras"):
         monkeypatch.setitem(sys.modules, name, None)
         monkeypatch.delitem(sys.modules, f"benchmarks.implementations.with_{name}", raising=False)

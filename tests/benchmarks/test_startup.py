@@ -14,7 +14,7 @@ SPEC.loader.exec_module(script)
 
 
 def test_the_first_step_is_taken_before_any_heavy_import(compose, data_root):
-    load_data(compose("data=digits"))  # with scikit-learn, where there is no cache
+    load_data(compose("data=digits"))  # imports scikit-learn unless there is a cache
     found = script.watch([*script.RUN, f"data.root={data_root}"], to_the_end=False)
     assert found["heavy"] == []
     stages = list(script.STAGES)

@@ -69,7 +69,7 @@ def test_jobs_run_one_after_the_other_without_hydras_global(data_root, tmp_path,
 
 def test_a_new_folder_is_removed_when_its_run_is_impossible(data_root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folds = ["split=stratified_kfold", "split.folds=200"]  # of classes with fewer examples
+    folds = ["split=stratified_kfold", "split.folds=200"]  # more folds than a class has examples
     overrides = [*TINY, "data.examples=null", f"data.root={data_root}", *folds]
     run = prepare_run(compose_job(overrides, None), overrides, None)
     assert run.folder.exists()

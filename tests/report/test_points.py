@@ -44,7 +44,7 @@ def test_folds_are_repeats_and_their_overlap_widens_the_interval(tmp_path):
     assert point.val.high == pytest.approx(0.8 + half)
 
 
-def test_a_sweep_has_its_order_its_duplicates_and_the_points_not_started(tmp_path):
+def test_points_of_a_sweep_keep_its_order_its_duplicates_and_those_not_started(tmp_path):
     folder = write_sweep(
         tmp_path / "a sweep, with a comma",
         ["optim.lr"],

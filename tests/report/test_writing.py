@@ -132,7 +132,7 @@ def test_a_folder_without_a_finished_run_gets_one_message(tmp_path):
     assert not (tmp_path / "results.csv").exists()
 
 
-def test_a_file_that_is_not_of_a_report_is_not_overwritten(tmp_path):
+def test_a_file_that_is_not_part_of_a_report_is_not_overwritten(tmp_path):
     write_run(tmp_path / "runs/a", ending=held_out(0.9))
     (tmp_path / "results.md").write_text("mine")
     with pytest.raises(UserError, match=r"results\.md is already there"):

@@ -56,7 +56,7 @@ def test_values_with_a_common_scale_are_compared(overrides):
         ["data=digits,blobs"],
         ["data=blobs", "data.std=1,2"],
         ["data.random_labels=0,0.2"],
-        ["data=digits,diabetes", "metric=[]", *LOSS],  # losses as different as the data
+        ["data=digits,diabetes", "metric=[]", *LOSS],  # losses of different tasks
         ["augment=[],[flip]", "monitor=train/loss", "mode=min"],
     ],
 )

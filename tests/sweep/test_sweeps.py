@@ -311,7 +311,7 @@ def test_a_killed_and_resumed_sweep_ends_like_an_uninterrupted_one(killed, sweep
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="the system has no /proc")
 def test_no_job_outlives_a_killed_or_interrupted_sweep(killed):
     running, after_sigkill, running_again, after_sigint = killed.alive
-    assert min(running, running_again) > 2  # the sweep, its jobs, and what they are forked from
+    assert min(running, running_again) > 2  # the sweep, its jobs and the process that forks them
     assert after_sigkill == after_sigint == 0
 
 
