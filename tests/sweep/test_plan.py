@@ -20,7 +20,7 @@ def test_the_config_of_a_job_is_that_of_the_same_run_alone():
     plan = planned(*SMALL, "sweep=zip", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=2", "seed=3")
     assert len(plan.jobs) == 2
     for job in (job for jobs in plan.jobs for job in jobs):
-        assert job.config == without_hydra(compose_job([*SMALL, *job.words], None))
+        assert job.config == without_hydra(compose_job([*SMALL, *job.overrides], None))
     assert [job.config["seed"] for job in plan.jobs[0]] == [3, 4]
     assert len({job.folder for jobs in plan.jobs for job in jobs}) == 4
 

@@ -94,15 +94,15 @@ def markdown_table(points: list[Point], keys: list[str]) -> str:
         for row in (names, *ranking_rows(points, keys, shared))
     ]
     widths = [max(3, *map(len, column)) for column in zip(*table, strict=True)]
-    is_word = [name in (*keys, OPTIONS_COLUMN) for name in names]
+    is_text = [name in (*keys, OPTIONS_COLUMN) for name in names]
     rule = [
-        "-" * width if word else "-" * (width - 1) + ":"
-        for width, word in zip(widths, is_word, strict=True)
+        "-" * width if text else "-" * (width - 1) + ":"
+        for width, text in zip(widths, is_text, strict=True)
     ]
     lines = [
         "| " + " | ".join(
-            cell.ljust(width) if word else cell.rjust(width)
-            for cell, width, word in zip(row, widths, is_word, strict=True)
+            cell.ljust(width) if text else cell.rjust(width)
+            for cell, width, text in zip(row, widths, is_text, strict=True)
         ) + " |"
         for row in (table[0], rule, *table[1:])
     ]  # fmt: skip

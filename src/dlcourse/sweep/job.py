@@ -19,21 +19,21 @@ from dlcourse.sweep.conditional_keys import Overrides
 MAX_NAME_LENGTH = 120  # characters of a folder's name
 
 
-def unescaped(word: str) -> str:
+def unescaped(override: str) -> str:
     """Return an override without the backslashes that Hydra's grammar adds to a swept value."""
-    return re.sub(r"\\([\\()\[\]{}:=, \t])", r"\1", word)
+    return re.sub(r"\\([\\()\[\]{}:=, \t])", r"\1", override)
 
 
 @dataclass(frozen=True)
 class Job:
     """One run of a sweep: its own overrides, its folder and its whole config.
 
-    words: the overrides that distinguish it, ``("optim=sgd", "optim.lr=0.1", "seed=3")``.
+    overrides: the overrides that distinguish it, ``("optim=sgd", "optim.lr=0.1", "seed=3")``.
     folder: only its name, until the sweep has a folder. cfg: the composed config with Hydra's part.
     config: the same as a dict without Hydra's part.
     """
 
-    words: Overrides
+    overrides: Overrides
     folder: Path
     cfg: DictConfig = field(compare=False, repr=False)
     config: dict[str, Any] = field(compare=False, repr=False)
@@ -41,7 +41,7 @@ class Job:
     @property
     def label(self) -> str:
         """The overrides as the user would type them, for the screen."""
-        return " ".join(map(unescaped, self.words)) or "defaults"
+        return " ".join(map(unescaped, self.overrides)) or "defaults"
 
     @property
     def takes_any_gpu(self) -> bool:
@@ -51,7 +51,7 @@ class Job:
     @property
     def keys(self) -> list[str]:
         """The keys of its overrides, ``["optim", "optim.lr", "seed"]``."""
-        return [key_of(override) for override in self.words]
+        return [key_of(override) for override in self.overrides]
 
     def inside(self, sweep: Path) -> "Job":
         """Return the same job with its folder inside the sweep's folder."""
@@ -69,22 +69,22 @@ class FolderNames:
         self.short = short_keys(keys)
         self.taken: dict[str, Overrides] = {}
 
-    def keep(self, name: str, words: Overrides) -> None:
+    def keep(self, name: str, overrides: Overrides) -> None:
         """Reserve a name that an earlier command gave to these overrides."""
-        self.taken[name] = tuple(sorted(words, key=key_of))
+        self.taken[name] = tuple(sorted(overrides, key=key_of))
 
-    def name(self, words: Overrides) -> str:
+    def name(self, overrides: Overrides) -> str:
         """Return ``optim-sgd_lr-0.1`` for ``("optim=sgd", "optim.lr=0.1")``, in any order."""
-        words = tuple(sorted(words, key=key_of))
+        overrides = tuple(sorted(overrides, key=key_of))
         parts = []
-        for word in words:
-            key, _, value = word.partition("=")
+        for override in overrides:
+            key, _, value = override.partition("=")
             parts.append(folder_text(f"{self.short.get(key, key)}={value}"))
         name = folder_text("_".join(parts)) or "defaults"
-        if len(name) > MAX_NAME_LENGTH or self.taken.get(name, words) != words:
-            digest = hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
+        if len(name) > MAX_NAME_LENGTH or self.taken.get(name, overrides) != overrides:
+            digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:8]
             name = f"{name[:MAX_NAME_LENGTH]}-{digest}"
-        self.taken[name] = words
+        self.taken[name] = overrides
         return name
 
 
@@ -115,12 +115,12 @@ def make_jobs(
     check(config)
     jobs = []
     for repeat in repeats_of(config, seeds, point):
-        words = (*point, *(f"{key}={number}" for key, number in repeat.items()))
+        overrides = (*point, *(f"{key}={number}" for key, number in repeat.items()))
         own = cfg.copy() if repeat else cfg
         for key, number in repeat.items():
             OmegaConf.update(own, key, number)
             own.hydra.overrides.task.append(f"{key}={number}")
-        jobs.append(Job(words, Path(names.name(words)), own, without_hydra(own)))
+        jobs.append(Job(overrides, Path(names.name(overrides)), own, without_hydra(own)))
     return jobs
 
 
@@ -130,7 +130,7 @@ def repeats_of(config: dict, seeds: int, point: Overrides) -> list[dict[str, int
     if seeds > 1:
         repeats = [{"seed": config["seed"] + number} for number in range(seeds)]
     outer = config["split"].get("outer")
-    typed = {word.partition("=")[0] for word in point}
+    typed = {override.partition("=")[0] for override in point}
     if outer is None or "split.fold" in typed:
         return repeats
     return [repeat | {"split.fold": fold} for repeat in repeats for fold in range(outer)]

@@ -100,14 +100,14 @@ def stored_configs(folder: Path) -> list[dict[str, Any]]:
     return [run_folder.stored_config(path.parents[1]) for path in configs]
 
 
-def identity_of(config: dict, words: Sequence[str]) -> str:
+def identity_of(config: dict, parts: Sequence[str]) -> str:
     """Return a hash that identifies a sweep: of the values that all jobs share, and the spaces.
 
-    config: composed of the fixed overrides. words: the spaces and the options of the sweep as text.
+    config: composed of the fixed overrides. parts: the spaces and the options of the sweep as text.
     """
     known = leaves(without_later_keys(config))
     shared = [(key, value) for key, value in known if not is_free(key)]
-    text = atomic_files.to_json([sorted(map(str, shared)), sorted(words)])
+    text = atomic_files.to_json([sorted(map(str, shared)), sorted(parts)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -181,6 +181,7 @@ def write_note(folder: Path, name: str, note: dict) -> None:
     atomic_files.write_json(folder / name, note, indent=1)
 
 
-def values_of(words: Sequence[str]) -> dict[str, str]:
+def values_of(overrides: Sequence[str]) -> dict[str, str]:
     """Return ``{"optim.lr": "0.1"}`` for ``["optim.lr=0.1"]``."""
-    return {re.sub(r"^\+", "", word.partition("=")[0]): word.partition("=")[2] for word in words}
+    parts = (override.partition("=") for override in overrides)
+    return {re.sub(r"^\+", "", key): value for key, _, value in parts}

@@ -85,7 +85,7 @@ def make_plan(
         )
     conditional = ConditionalKeys(spaces, fixed, config_dir)
     names = FolderNames([space.key for space in spaces] + ["seed", "split.fold"])
-    fixed = [word for word in fixed if not is_of_a_sweep(word)]
+    fixed = [override for override in fixed if not is_of_a_sweep(override)]
     points = points_of(settings, spaces, conditional)
     bare = Plan(
         settings=settings,

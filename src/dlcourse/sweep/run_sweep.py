@@ -62,28 +62,28 @@ def run_sweep(
     of a preset (``hydra.sweeper.params``). arguments: the command's overrides. Raises UserError
     before the first job starts.
     """
-    words = [*(f"{key}={value}" for key, value in params.items()), *arguments]
-    fixed, spaces = read_spaces(words, hydra.config_loader)
+    overrides = [*(f"{key}={value}" for key, value in params.items()), *arguments]
+    fixed, spaces = read_spaces(overrides, hydra.config_loader)
     config_dir = own_configs(master)
-    own = [word for word in master.hydra.overrides.hydra if not word.startswith("hydra.mode=")]
+    own = [text for text in master.hydra.overrides.hydra if not text.startswith("hydra.mode=")]
     with working("checking the jobs"):
         plan = make_plan(master, [*own, *fixed], spaces, config_dir)
     wanted, typed = folder_of(master, plan)
-    begun = find_folder(wanted, plan.identity, typed=typed)
-    refuse_changes(plan, begun)
-    if begun is None:  # a sweep that an older dlcourse started is resumed, and not ranked
+    started = find_folder(wanted, plan.identity, typed=typed)
+    refuse_changes(plan, started)
+    if started is None:  # a sweep that an older dlcourse started is resumed, and not ranked
         refuse_incomparable(plan)
     if plan.is_search:
         from dlcourse.sweep.methods.optuna import check_search, check_stored_state
 
         check_search(plan.settings.options)
-        if begun is not None:
+        if started is not None:
             check_stored_state(plan.settings.options["sampler"], plan.config["trust"])
     here = master.hydra.launcher._target_.endswith(IN_PROCESSES)
     with working("checking the jobs with PyTorch and the data", plain=False):
-        findings, gpus = dry_run_points(plan, begun, here)
+        findings, gpus = dry_run_points(plan, started, here)
     if plan.settings.check:
-        print_dry_run(plan, findings, begun)
+        print_dry_run(plan, findings, started)
         return None
     manifest = Manifest(
         words=storable_overrides([*arguments, *own]),
@@ -133,7 +133,7 @@ def folder_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:
     """Return the folder to resume or the path of a new one, and whether the user typed it."""
     if master.resume is not None:
         return Path(master.resume), True
-    typed = any(key_of(word) == "hydra.sweep.dir" for word in master.hydra.overrides.hydra)
+    typed = any(key_of(override) == "hydra.sweep.dir" for override in master.hydra.overrides.hydra)
     wanted = Path(master.hydra.sweep.dir)
     keys = folder_text("_".join(short_keys(plan.keys).values()))[:60]
     return (wanted if typed or not keys else wanted.with_name(f"{wanted.name}-{keys}")), typed
@@ -145,20 +145,20 @@ def own_configs(master: DictConfig) -> str | None:
     return next((source.path for source in sources if source.provider == "command-line"), None)
 
 
-def refuse_changes(plan: Plan, begun: Path | None) -> None:
+def refuse_changes(plan: Plan, started: Path | None) -> None:
     """Raise UserError if a job was started with another config: a YAML file has changed."""
     problems: dict[str, list[str]] = {}
     for job in {job.folder: job for jobs in plan.jobs for job in jobs}.values():
-        if begun is not None and (begun / job.folder / run_folder.CONFIG).exists():
+        if started is not None and (started / job.folder / run_folder.CONFIG).exists():
             try:
-                run_folder.refuse_differences(begun / job.folder, job.config)
+                run_folder.refuse_differences(started / job.folder, job.config)
             except UserError as error:
                 problems.setdefault(str(error), []).append(job.label)
     refuse(problems, len(plan.points))
 
 
 def dry_run_points(
-    plan: Plan, begun: Path | None, here: bool
+    plan: Plan, started: Path | None, here: bool
 ) -> tuple[dict[Path, Finding], list[str]]:
     """Check the first job of every point; return their findings, and the names of the GPUs.
 
@@ -168,12 +168,12 @@ def dry_run_points(
     here: whether this machine runs the jobs, so that ``runtime`` is checked as well.
     """
     firsts = {jobs[0].folder: jobs[0] for jobs in plan.jobs}
-    unfinished = begun is None or plan.is_search or any(
-        job.inside(begun).result() is None for jobs in plan.jobs for job in jobs
+    unfinished = started is None or plan.is_search or any(
+        job.inside(started).result() is None for jobs in plan.jobs for job in jobs
     )  # fmt: skip
     if not unfinished and not plan.settings.check:
         return {}, []
-    known = {} if begun is None else data_begun(plan, begun)
+    known = {} if started is None else data_begun(plan, started)
     configs = [job.config for job in firsts.values()]
     earlier = [known.get(data_key(config)) for config in configs]
     found, gpus = dry_run(process_context(), configs, earlier, here=here)
@@ -186,16 +186,16 @@ def dry_run_points(
     return findings, gpus
 
 
-def data_begun(plan: Plan, begun: Path) -> dict[str, Path]:
+def data_begun(plan: Plan, started: Path) -> dict[str, Path]:
     """Return, for the data of every unfinished job, the folder of a job that started on them.
 
     The results of finished jobs stay, so the missing jobs must run on the same data. The keys are
     those of ``data_key``.
     """
     if plan.is_search:
-        places = (path.parent for path in begun.glob(f"*/{run_folder.DATA}"))
+        places = (path.parent for path in started.glob(f"*/{run_folder.DATA}"))
         return {data_key(run_folder.stored_config(place)): place for place in places}
-    jobs = [job.inside(begun) for jobs in plan.jobs for job in jobs]
+    jobs = [job.inside(started) for jobs in plan.jobs for job in jobs]
     missing = {data_key(job.config) for job in jobs if job.result() is None}
     return {
         data_key(job.config): job.folder
@@ -239,7 +239,7 @@ def resume_command(folder: Path, plan: Plan, own: Sequence[str]) -> str:
     again = [own_name(), f"resume={run_folder.short_path(folder)}"]
     trust = to_type({"jobs": [job.config for jobs in plan.jobs for job in jobs]})
     again += [trust] if trust else []
-    again += [word for word in own if is_typed_again(key_of(word))]
+    again += [override for override in own if is_typed_again(key_of(override))]
     storage = plan.settings.options.get("storage")
     again += [f"sweep.storage={without_password(storage)}"] if storage else []
     if plan.config_dir:

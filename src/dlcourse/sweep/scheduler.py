@@ -55,7 +55,7 @@ class Scheduler:
     def recall(self, point: dict) -> None:
         """Count the jobs of a search's point that ended in an earlier command."""
         (first, *_), (same, *_) = self.plan.points, self.plan.jobs
-        repeats = [job.words[len(first) :] for job in same]
+        repeats = [job.overrides[len(first) :] for job in same]
         for name, repeat in zip(point["jobs"], repeats, strict=False):  # a refused point has 1 name
             self.plan.names.keep(name, (*point["words"], *repeat))
         jobs = [self.folder / name for name in point["jobs"]]

@@ -82,7 +82,7 @@ class Space:
         return repr(min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high))
 
 
-def read_spaces(words: Sequence[str], loader: ConfigLoader) -> tuple[list[str], list[Space]]:
+def read_spaces(overrides: Sequence[str], loader: ConfigLoader) -> tuple[list[str], list[Space]]:
     """Split a command's overrides into fixed ones and search spaces.
 
     A later override of a key replaces an earlier one. Raises UserError for a key that cannot be
@@ -90,7 +90,7 @@ def read_spaces(words: Sequence[str], loader: ConfigLoader) -> tuple[list[str], 
     """
     fixed: dict[str, str] = {}
     spaces: dict[str, Space] = {}
-    for override in OverridesParser.create(config_loader=loader).parse_overrides(list(words)):
+    for override in OverridesParser.create(config_loader=loader).parse_overrides(list(overrides)):
         name = override.get_key_element()
         fixed.pop(name, None)
         spaces.pop(name, None)

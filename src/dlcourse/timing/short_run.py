@@ -24,9 +24,9 @@ from dlcourse.timing.worker import wait_for_device
 FEWEST, MOST = 3, 100  # steps of a timed epoch
 
 
-def compose_command(words: Sequence[str], config_dir: str | None) -> dict:
+def compose_command(overrides: Sequence[str], config_dir: str | None) -> dict:
     """Compose and check the config of a command; raises UserError."""
-    config = without_hydra(compose_job(list(words), config_dir))
+    config = without_hydra(compose_job(list(overrides), config_dir))
     check(config)
     return config
 
@@ -34,8 +34,8 @@ def compose_command(words: Sequence[str], config_dir: str | None) -> dict:
 class ShortRun:
     """The first fold of a run, trained for timing on only some of its examples per epoch."""
 
-    def __init__(self, words: Sequence[str], config_dir: str | None) -> None:
-        self.cfg = OmegaConf.create(compose_command(words, config_dir))
+    def __init__(self, overrides: Sequence[str], config_dir: str | None) -> None:
+        self.cfg = OmegaConf.create(compose_command(overrides, config_dir))
         build_all(self.cfg)
         self.dataset = load_data(self.cfg)
         self.ours = TimedTraining(self.cfg, self.dataset)
