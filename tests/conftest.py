@@ -1,4 +1,4 @@
-"""What several tests share: composed configs, tiny runs, the command line."""
+"""Shared by the tests: composed configs, tiny runs, the command line."""
 
 import gc
 import logging
@@ -19,7 +19,9 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-os.environ["OMP_NUM_THREADS"] = "1"  # of all processes that tests start; pytest's share the cores
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # for processes that tests start: pytest's workers share the cores
+)
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 SMALL = ["data.examples=60", "batch_size=16", "runtime=cpu", "observe=[console,history]"]
@@ -43,7 +45,7 @@ def option_facts(group: str, option: str) -> dict:
 
 
 def idx_files() -> dict[str, bytes]:
-    """Return a small set in MNIST's format."""
+    """Return the files of a small data set in MNIST's format."""
     random, files = np.random.default_rng(0), {}
     for part, count in {"train": 20, "t10k": 10}.items():
         images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
@@ -56,7 +58,7 @@ def idx_files() -> dict[str, bytes]:
 
 
 def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
-    """Return a small set in CIFAR's format: files with ten images each, as pickles.
+    """Return the files of a small data set in CIFAR's format: pickles with ten images each.
 
     labels: the keys under which each file has labels; those of the first are 0 to 9.
     """
@@ -69,7 +71,7 @@ def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
 
 
 def prepared(cfg):
-    """Return a fresh state, a fold and a recipe as an experiment makes them."""
+    """Return a new state, a fold and a recipe as a run makes them."""
     from dlcourse.engine.assemble import make_recipe, make_state
     from dlcourse.engine.datasets import load_data, make_fold, split_training_data
     from dlcourse.engine.instantiate import build
@@ -83,7 +85,7 @@ def prepared(cfg):
 
 
 def same(first, second) -> bool:
-    """Return whether two models have the same weights to the last bit."""
+    """Return whether two models have exactly the same weights."""
     return all(
         torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
     )
@@ -120,12 +122,12 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Spare the garbage collector what collecting has made: a tenth of all time."""
+    """Exclude the collected tests from garbage collection, which takes a tenth of all time."""
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
-def _the_same_every_time():
+def _deterministic():
     torch.set_num_threads(1)  # the workers of pytest share the cores
     torch.manual_seed(0)
 
@@ -144,7 +146,7 @@ def compose(data_root):
 
 @cache
 def composed(*overrides: str) -> dict:
-    """Return a plain config; Hydra takes a tenth of a second, and many tests ask for the same."""
+    """Return a plain config, composed once for equal overrides: that takes a tenth of a second."""
     from dlcourse.schema.compose import compose_job, without_hydra
 
     return without_hydra(compose_job(list(overrides), None))
@@ -158,20 +160,25 @@ def tiny(compose):
 
 @pytest.fixture
 def command(tmp_path, data_root):
-    """Return a function that runs ``python train.py`` with the given words in an empty folder."""
+    """Return a function that runs ``python train.py`` with given arguments in an empty folder."""
 
     return partial(command_in, tmp_path, data_root)
 
 
 def command_in(
-    folder: Path, data_root: Path, *words: str, script: str = "train.py", cwd=None, **environment
+    folder: Path,
+    data_root: Path,
+    *arguments: str,
+    script: str = "train.py",
+    cwd=None,
+    **environment,
 ):
-    """Run ``python train.py`` with the given words in a folder, or in ``cwd``; return how it ended.
+    """Run ``python train.py`` with arguments in a folder, or in ``cwd``; return the ended process.
 
-    environment: variables that are set besides.
+    environment: more environment variables.
     """
     return subprocess.run(
-        [sys.executable, str(ROOT / script), *words],
+        [sys.executable, str(ROOT / script), *arguments],
         cwd=cwd or folder,
         env={**os.environ, "DLCOURSE_DATA": str(data_root), **environment},
         capture_output=True,
@@ -184,7 +191,7 @@ def command_in(
 def here(tmp_path, data_root, monkeypatch, capfd):
     """Return a function that does what ``python train.py`` does, in this process.
 
-    It saves the seconds in which Python imports PyTorch. Keywords: as for ``command``.
+    That saves the seconds of importing PyTorch. Keywords: as for ``command``.
     """
     from dlcourse import cli
 
@@ -194,8 +201,8 @@ def here(tmp_path, data_root, monkeypatch, capfd):
     root = logging.getLogger()
     handlers = root.handlers[:]
 
-    def go(*words, cwd=None):
-        monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    def go(*arguments, cwd=None):
+        monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
         if cwd is not None:
             monkeypatch.chdir(cwd)
         status = 0
@@ -218,7 +225,7 @@ def here(tmp_path, data_root, monkeypatch, capfd):
 def from_python(tmp_path, data_root, monkeypatch):
     """Return a function that trains two epochs on 60 digits by ``dlcourse.train``, silently.
 
-    The test works in an empty folder.
+    It changes into an empty folder first.
     """
     import dlcourse
 

@@ -83,9 +83,11 @@ WRONG = [  # the command line, and what the message must name
 ]
 
 
-@pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))
-def test_a_wrong_command_gets_one_message_before_torch_is_imported(words, named, command, tmp_path):
-    ended = command(*words, PYTHONPROFILEIMPORTTIME="1")
+@pytest.mark.parametrize(("arguments", "named"), WRONG, ids=lambda part: " ".join(part))
+def test_a_wrong_command_gets_one_message_before_torch_is_imported(
+    arguments, named, command, tmp_path
+):
+    ended = command(*arguments, PYTHONPROFILEIMPORTTIME="1")
     lines = ended.stderr.splitlines()
     imported = {line.split("|")[-1].strip() for line in lines if line.startswith("import time:")}
     message = "\n".join(line for line in lines if not line.startswith("import time:"))
@@ -101,7 +103,7 @@ def test_a_wrong_command_gets_one_message_before_torch_is_imported(words, named,
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("arguments", "named"),
     [
         (["+optim.speed=1"], ["torch.optim.Adam", "'speed'", "lr"]),
         (["model._target_=no_such.Model"], ["no_such.Model", "_target_"]),
@@ -111,12 +113,12 @@ def test_a_wrong_command_gets_one_message_before_torch_is_imported(words, named,
     ],
     ids=lambda part: " ".join(part),
 )
-def test_an_error_found_only_with_torch_gets_a_short_message_too(words, named, here, tmp_path):
+def test_an_error_found_only_with_torch_gets_a_short_message_too(arguments, named, here, tmp_path):
     import torch
 
-    if torch.cuda.is_available() and "runtime.device=auto" in words:
+    if torch.cuda.is_available() and "runtime.device=auto" in arguments:
         pytest.skip("fp16 is right where there is a GPU")
-    ended = here(*words)
+    ended = here(*arguments)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert ended.stderr.startswith("dlcourse: ")
     assert "Traceback" not in ended.stderr
@@ -135,9 +137,9 @@ def test_a_missing_gpu_is_named_in_the_message(here):
     assert f"cuda:99 was asked for, and this machine has {count} CUDA devices" in ended.stderr
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"], ["--info", "searchpath"]])
-def test_help_and_config_are_shown_without_torch(words, command, tmp_path):
-    ended = command(*words, PYTHONPROFILEIMPORTTIME="1")
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["--info", "searchpath"]])
+def test_help_and_config_are_shown_without_torch(arguments, command, tmp_path):
+    ended = command(*arguments, PYTHONPROFILEIMPORTTIME="1")
     assert ended.returncode == 0
     assert "lenet" in ended.stdout or "configs" in ended.stdout
     assert not [line for line in ended.stderr.splitlines() if line.endswith(" torch")]
@@ -223,8 +225,8 @@ def test_a_run_folder_may_have_any_name(name, here, tmp_path):
     from dlcourse.schema.compose import quoted
 
     folder = tmp_path / name
-    words = [*FAST, f"hydra.run.dir={quoted(str(folder))}"]
-    ended = here(*words)
+    arguments = [*FAST, f"hydra.run.dir={quoted(str(folder))}"]
+    ended = here(*arguments)
     assert ended.returncode == 0, ended.stderr
     assert (folder / "result.json").exists()
     again = here(f"resume={quoted(str(folder))}")
@@ -296,9 +298,9 @@ def own_model(folder: Path) -> None:
 def test_a_users_own_model_trains_without_changes_to_dlcourse(here, command, tmp_path, monkeypatch):
     own_model(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    words = ["--config-dir", "my_configs", "model=wide", "data.examples=60", "max_epochs=2"]
-    words.append("observe=[history]")
-    ended = here(*words, "hydra.run.dir=here", "model.units=16")
+    arguments = ["--config-dir", "my_configs", "model=wide", "data.examples=60", "max_epochs=2"]
+    arguments.append("observe=[history]")
+    ended = here(*arguments, "hydra.run.dir=here", "model.units=16")
     assert ended.returncode == 0, ended.stderr
     result = json.loads((tmp_path / "here/result.json").read_text())
     assert result["parameters"] == 784 * 16 + 16 + 160 + 10
@@ -309,13 +311,13 @@ def test_a_users_own_model_trains_without_changes_to_dlcourse(here, command, tmp
     assert here("resume=here", "trust=[my_model]").returncode == 0
     evaluate = command("run=here", "trust=my_model", script="scripts/evaluate.py")
     assert f"test/accuracy {result['test']['accuracy']}" in evaluate.stdout
-    wrong = here(*words[:2], "model=wyde", "data.examples=60")
+    wrong = here(*arguments[:2], "model=wyde", "data.examples=60")
     assert "did you mean wide" in wrong.stderr
 
 
 def test_hydras_basic_sweeper_still_works(command, tmp_path):
-    words = ["model=mlp,linear", "optim=sgd", "data.examples=60", "max_epochs=1"]
-    ended = command("-m", "hydra/sweeper=basic", *words, "observe=[history]")
+    arguments = ["model=mlp,linear", "optim=sgd", "data.examples=60", "max_epochs=1"]
+    ended = command("-m", "hydra/sweeper=basic", *arguments, "observe=[history]")
     assert ended.returncode == 0, ended.stderr
     jobs = sorted(path.name for path in tmp_path.glob("outputs/sweeps/*/*") if path.is_dir())
     assert jobs == [
@@ -327,11 +329,13 @@ def test_hydras_basic_sweeper_still_works(command, tmp_path):
     assert len(csv.read_text().splitlines()) == 3
 
 
-def kill_after(epochs: int, words: list[str], folder: Path, data_root: Path, number: int) -> int:
+def kill_after(
+    epochs: int, arguments: list[str], folder: Path, data_root: Path, number: int
+) -> int:
     """Start a run, send it a signal when its history has ``epochs`` lines; return its status."""
     with open(folder / "stderr.txt", "w") as errors:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "train.py"), *words],
+            [sys.executable, str(ROOT / "train.py"), *arguments],
             cwd=folder,
             env={**os.environ, "DLCOURSE_DATA": str(data_root)},
             stdout=subprocess.DEVNULL,

@@ -41,8 +41,13 @@ def no_waiting():
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 @pytest.mark.parametrize("model", ["mlp", "lenet"])
 def test_a_model_learns_in_every_precision(model, precision, compose, tmp_path):
-    words = [f"model={model}", f"runtime.precision={precision}", "max_epochs=15", "optim.lr=0.003"]
-    run(compose(*GPU, *words), tmp_path / "run")
+    overrides = [
+        f"model={model}",
+        f"runtime.precision={precision}",
+        "max_epochs=15",
+        "optim.lr=0.003",
+    ]
+    run(compose(*GPU, *overrides), tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
     assert result["device"].startswith("cuda")
     assert result["test"]["accuracy"] > 0.7
@@ -61,20 +66,20 @@ def test_training_on_gpu_and_cpu_gives_the_same_loss(compose, tmp_path):
 def test_a_deterministic_run_repeated_gives_the_same_result(precision, compose, tmp_path):
     results = []
     for name in ("a", "b"):
-        words = [
+        overrides = [
             "model=lenet",
             "model.dropout=0.3",
             "runtime.deterministic=true",
             "augment=[crop,noise]",
         ]
-        run(compose(*GPU, *words, f"runtime.precision={precision}"), tmp_path / name)
+        run(compose(*GPU, *overrides, f"runtime.precision={precision}"), tmp_path / name)
         results.append(run_folder.read_result(tmp_path / name)["test"])
     assert results[0] == results[1]
 
 
 def test_no_step_waits_for_the_gpu(compose):
-    words = ["model=lenet", "augment=[crop,flip,noise]", "regularizer=[l1,l2]", "clip=norm"]
-    cfg = compose(*GPU, *words, "max_epochs=1", "schedule=cosine", "runtime.graph=false")
+    overrides = ["model=lenet", "augment=[crop,flip,noise]", "regularizer=[l1,l2]", "clip=norm"]
+    cfg = compose(*GPU, *overrides, "max_epochs=1", "schedule=cosine", "runtime.graph=false")
     runtime, dataset = build(cfg.runtime)(), load_data(cfg)
     train = dataset.train.to(runtime.device)
     fold = Fold(".", train, None, standardize(train, "channel"))
@@ -103,15 +108,15 @@ CAPTURED = [
 ]
 
 
-@pytest.mark.parametrize("words", CAPTURED, ids=lambda words: words[0])
-def test_a_cuda_graph_gives_the_loss_of_the_eager_step(words, compose, tmp_path, caplog):
+@pytest.mark.parametrize("overrides", CAPTURED, ids=lambda overrides: overrides[0])
+def test_a_cuda_graph_gives_the_loss_of_the_eager_step(overrides, compose, tmp_path, caplog):
     tests = []
     for graph in ("true", "false"):
-        own = ["model=lenet", "model.dropout=0.1", "runtime.deterministic=true", *words]
+        own = ["model=lenet", "model.dropout=0.1", "runtime.deterministic=true", *overrides]
         run(compose(*GPU, *own, f"runtime.graph={graph}"), tmp_path / graph)
         tests.append(run_folder.read_result(tmp_path / graph)["test"])
     assert "without a CUDA graph" not in caplog.text
-    tolerance = 3e-2 if "runtime.precision=bf16" in words else 1e-3
+    tolerance = 3e-2 if "runtime.precision=bf16" in overrides else 1e-3
     assert tests[0]["loss"] == pytest.approx(tests[1]["loss"], rel=tolerance)
 
 
@@ -122,8 +127,8 @@ def test_the_step_of_a_common_model_is_captured_as_a_cuda_graph(model, compose, 
 
 
 def test_a_run_with_a_cuda_graph_resumes_to_the_same_result(compose, tmp_path):
-    words = [*GPU, "model=lenet", "model.dropout=0.3", "runtime.deterministic=true"]
-    run(compose(*words), tmp_path / "whole")
+    overrides = [*GPU, "model=lenet", "model.dropout=0.3", "runtime.deterministic=true"]
+    run(compose(*overrides), tmp_path / "whole")
 
     class Stopped(Exception):
         pass
@@ -134,8 +139,8 @@ def test_a_run_with_a_cuda_graph_resumes_to_the_same_result(compose, tmp_path):
                 raise Stopped
 
     with pytest.raises(Stopped):
-        run(compose(*words), tmp_path / "stopped", [Stop()])
-    run(compose(*words), tmp_path / "stopped")
+        run(compose(*overrides), tmp_path / "stopped", [Stop()])
+    run(compose(*overrides), tmp_path / "stopped")
     results = [run_folder.read_result(tmp_path / name)["test"] for name in ("whole", "stopped")]
     assert results[0] == results[1]
 
@@ -199,7 +204,7 @@ def test_a_model_with_dropout_trains_when_its_step_cannot_be_captured(
 
     monkeypatch.setattr("dlcourse.engine.assemble.gradient_step", reads_back)
     monkeypatch.setattr("dlcourse.engine.assemble.step_of", lambda cfg: reads_back)
-    words = [f"model={model}", "model.dropout=0.3", "max_epochs=2", "batch_size=32"]
-    run(compose(*GPU, *words), tmp_path / "run")
+    overrides = [f"model={model}", "model.dropout=0.3", "max_epochs=2", "batch_size=32"]
+    run(compose(*GPU, *overrides), tmp_path / "run")
     assert "without a CUDA graph" in caplog.text
     assert run_folder.read_result(tmp_path / "run")["epochs"] == 2

@@ -49,7 +49,7 @@ def test_fp64_training_equals_a_hand_written_float64_loop(precision, equal, tiny
     assert (max(gaps) < 1e-12) == equal
 
 
-@pytest.mark.parametrize("words", [
+@pytest.mark.parametrize("overrides", [
     ["model=vit", "model.width=24", "model.heads=3", "model.depth=2", "optim=muon", "average=ema"],
     ["model=resnet20", "model.depth=8", "augment=[mixup,crop]", "optim=sam", "clip=agc"],
     ["model=cascade", "model.units=2", "stop=never", "optim=adam"],
@@ -57,9 +57,9 @@ def test_fp64_training_equals_a_hand_written_float64_loop(precision, equal, tiny
     ["data=diabetes", "model=linear", "optim=closed_form", "data.standardize=none"],
     ["model=autoencoder", "data.reconstruct=true"],
     ["model=mlp", "view=[mirror]", "loss=bce", "regularizer=[l1,max_norm]", "average=lookahead"],
-], ids=lambda words: words[0])  # fmt: skip
-def test_weights_inputs_and_outputs_are_float64_and_metrics_are_numbers(words, tiny):
-    state, fold, recipe = prepared(tiny(*words, DOUBLE))
+], ids=lambda overrides: overrides[0])  # fmt: skip
+def test_weights_inputs_and_outputs_are_float64_and_metrics_are_numbers(overrides, tiny):
+    state, fold, recipe = prepared(tiny(*overrides, DOUBLE))
     fit(state, fold, recipe)
     for model in (state.model, state.averaged):
         assert {weight.dtype for weight in model.parameters()} == {torch.float64}
@@ -71,8 +71,8 @@ def test_weights_inputs_and_outputs_are_float64_and_metrics_are_numbers(words, t
 
 
 def test_an_fp64_run_resumes_exactly_and_can_start_from_the_weights_of_an_fp32_run(tiny, tmp_path):
-    words = ["model=mlp", "model.widths=[8]", "model.dropout=0.2", "stop=never"]
-    cfg = tiny(*words, DOUBLE, "max_epochs=3")
+    overrides = ["model=mlp", "model.widths=[8]", "model.dropout=0.2", "stop=never"]
+    cfg = tiny(*overrides, DOUBLE, "max_epochs=3")
     run(cfg, tmp_path / "whole")
 
     class Stop(Observer):
@@ -89,8 +89,8 @@ def test_an_fp64_run_resumes_exactly_and_can_start_from_the_weights_of_an_fp32_r
     ]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
     assert {value.dtype for value in ends[0].values()} == {torch.float64}
-    run(tiny(*words), tmp_path / "single")
-    cfg = tiny(*words, DOUBLE, "init=from_run", f"init.run={tmp_path / 'single'}")
+    run(tiny(*overrides), tmp_path / "single")
+    cfg = tiny(*overrides, DOUBLE, "init=from_run", f"init.run={tmp_path / 'single'}")
     state, *_ = prepared(cfg)
-    single, *_ = prepared(tiny(*words, "init=from_run", f"init.run={tmp_path / 'single'}"))
+    single, *_ = prepared(tiny(*overrides, "init=from_run", f"init.run={tmp_path / 'single'}"))
     assert same(state.model, single.model.double())

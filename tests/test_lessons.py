@@ -23,14 +23,20 @@ def accuracy(cfg, folder) -> float:
 
 @pytest.mark.parametrize(("gate", "learned"), [("and", True), ("or", True), ("xor", False)])
 def test_the_perceptron_learns_the_gates_and_and_or_but_not_xor(gate, learned, compose, tmp_path):
-    words = ["data=gates", f"data.gate={gate}", "model=perceptron", "observe=[]", "max_epochs=40"]
-    assert (accuracy(compose(*words), tmp_path / "run") == 1) == learned
+    overrides = [
+        "data=gates",
+        f"data.gate={gate}",
+        "model=perceptron",
+        "observe=[]",
+        "max_epochs=40",
+    ]
+    assert (accuracy(compose(*overrides), tmp_path / "run") == 1) == learned
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_an_mlp_with_a_hidden_layer_learns_xor(seed, compose, tmp_path):
-    words = ["data=gates", "data.gate=xor", "model=mlp", "observe=[]", f"seed={seed}"]
-    assert accuracy(compose(*words), tmp_path / "run") == 1
+    overrides = ["data=gates", "data.gate=xor", "model=mlp", "observe=[]", f"seed={seed}"]
+    assert accuracy(compose(*overrides), tmp_path / "run") == 1
 
 
 def test_cascade_correlation_classifies_the_two_spirals_without_error(compose):
@@ -43,10 +49,10 @@ def test_cascade_correlation_classifies_the_two_spirals_without_error(compose):
 
 
 def test_an_mlp_classifies_the_two_spirals_without_error(compose):
-    words = ["data=spirals", "model=mlp", "model.widths=[40,40]", "model.activation=tanh",
+    overrides = ["data=spirals", "model=mlp", "model.widths=[40,40]", "model.activation=tanh",
              "optim.lr=0.01", "batch_size=full", "max_epochs=600", "split.fraction=0",
              "stop=never", "monitor=train/accuracy"]  # fmt: skip
-    state, fold, recipe = prepared(compose(*words))
+    state, fold, recipe = prepared(compose(*overrides))
     fit(state, fold, recipe)
     assert state.history[-1].metrics["train/accuracy"] == 1
 
@@ -55,9 +61,9 @@ def test_an_mlp_classifies_the_two_spirals_without_error(compose):
 def test_gradient_descent_converges_to_the_closed_form_solution(data, compose):
     outputs = []
     descent = ["optim=nesterov", "optim.momentum=0.95", "optim.lr=0.02", "batch_size=full"]
-    for words in (["optim=closed_form"], [*descent, "max_epochs=1500"]):
+    for overrides in (["optim=closed_form"], [*descent, "max_epochs=1500"]):
         state, fold, recipe = prepared(
-            compose(f"data={data}", "model=linear", "stop=never", *words)
+            compose(f"data={data}", "model=linear", "stop=never", *overrides)
         )
         fit(state, fold, recipe)
         with torch.no_grad():

@@ -112,9 +112,11 @@ def table(tmp_path_factory) -> Path:
 
 
 @cache
-def replaced(root: str, streams: int, *words: str) -> tuple:
+def replaced(root: str, streams: int, *overrides: str) -> tuple:
     """Return a mask of the wrong training labels, the data set with label noise, and its config."""
-    config = OmegaConf.create(composed(*words, f"data.root={root}", f"random_streams={streams}"))
+    config = OmegaConf.create(
+        composed(*overrides, f"data.root={root}", f"random_streams={streams}")
+    )
     noisy = config.copy()
     noisy.data.random_labels = NOISE
     true, wrong = load_data(config), load_data(noisy)
@@ -125,9 +127,9 @@ def replaced(root: str, streams: int, *words: str) -> tuple:
 
 def parts(data: str, split: str, root: Path, streams: int = CURRENT) -> list[tuple]:
     """Return, for each fold: its name, and size and number of wrong labels of train and val."""
-    words = [f"data={data}", f"split={split}"]
-    words += ["data.group=patient"] if data == "csv" else []
-    wrong, dataset, cfg = replaced(str(root), streams, *words)
+    overrides = [f"data={data}", f"split={split}"]
+    overrides += ["data.group=patient"] if data == "csv" else []
+    wrong, dataset, cfg = replaced(str(root), streams, *overrides)
     return [
         (part.name, *((len(some), int(wrong[some].sum())) for some in (part.train, part.val)))
         for part in split_training_data(cfg, dataset)
@@ -164,9 +166,9 @@ def test_the_test_part_is_independent_of_label_noise_from_torch_seed_0(tmp_path)
     targets = (torch.arange(500) % 2).index_fill(0, spoiled, 2)
     rows = [f"{number},{c}" for number, c in enumerate(targets.tolist())]
     (tmp_path / "table.csv").write_text("\n".join(["x,target", *rows]))
-    words = ["data=csv", f"data.root={tmp_path}", "data.task=regression", "loss=mse"]
-    words += ["metric=[rmse]", "monitor=val/loss", "mode=min"]
-    config = OmegaConf.create(composed(*words))
+    overrides = ["data=csv", f"data.root={tmp_path}", "data.task=regression", "loss=mse"]
+    overrides += ["metric=[rmse]", "monitor=val/loss", "mode=min"]
+    config = OmegaConf.create(composed(*overrides))
     assert 0.05 < (load_data(config).test.targets == 2).float().mean() < 0.35
     config.random_streams = 1  # the control
     assert (load_data(config).test.targets == 2).all()
@@ -187,8 +189,8 @@ def test_an_older_sweep_that_divided_the_data_differently_is_not_resumed(here, t
 
 
 def test_an_older_run_resumes_with_its_own_overrides(here, tmp_path):
-    words = ["model=mlp", "model.widths=[8]", "data.examples=60", "max_epochs=1"]
-    here(*words, "hydra.run.dir=run", "random_streams=1")
+    overrides = ["model=mlp", "model.widths=[8]", "data.examples=60", "max_epochs=1"]
+    here(*overrides, "hydra.run.dir=run", "random_streams=1")
     (tmp_path / "run/result.json").unlink()
     (tmp_path / "run/data.npz").unlink()
     for name, key in (("config", "random_streams: 1\n"), ("overrides", "- random_streams=1\n")):

@@ -30,13 +30,13 @@ def gradients(cfg, weights: dict) -> dict:
 
 
 @pytest.mark.parametrize(
-    "words", [["model=resnet18", "model.width=8"], ["model=nfnet", "model.widths=[8,12]"]]
+    "overrides", [["model=resnet18", "model.width=8"], ["model=nfnet", "model.widths=[8,12]"]]
 )
-def test_narrow_shortcuts_have_the_same_gradients_in_both_memory_formats(words, compose):
+def test_narrow_shortcuts_have_the_same_gradients_in_both_memory_formats(overrides, compose):
     torch.set_num_threads(2)
-    weights = build(compose(*words).model)(IMAGES[1:], 10).state_dict()
+    weights = build(compose(*overrides).model)(IMAGES[1:], 10).state_dict()
     plain, nhwc = (
-        gradients(compose("runtime=cpu", *words, order), weights) for order in (PLAIN, NHWC)
+        gradients(compose("runtime=cpu", *overrides, order), weights) for order in (PLAIN, NHWC)
     )
     assert plain.keys() == nhwc.keys()
     for name, gradient in plain.items():

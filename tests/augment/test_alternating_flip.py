@@ -42,9 +42,9 @@ def test_a_flip_depends_on_the_position_and_not_on_the_batch():
     assert torch.equal(flipped(order, 1), flipped(EVERY, 1)[order])
 
 
-@pytest.mark.parametrize("words", [[], ["batch_size=full"], ["split.fraction=0.5"]])
-def test_the_loop_passes_epoch_and_position_to_the_augmentation(words, tiny):
-    cfg = tiny("model=linear", "augment=[alternating_flip]", "max_epochs=3", *words)
+@pytest.mark.parametrize("overrides", [[], ["batch_size=full"], ["split.fraction=0.5"]])
+def test_the_loop_passes_epoch_and_position_to_the_augmentation(overrides, tiny):
+    cfg = tiny("model=linear", "augment=[alternating_flip]", "max_epochs=3", *overrides)
     state, fold, recipe = prepared(cfg)
     seen = []
 

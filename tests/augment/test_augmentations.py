@@ -115,18 +115,18 @@ def test_crop_reaches_every_position_within_the_padding(compose):
 
 
 def test_a_crop_with_mode_reflect_takes_every_window_of_the_image_padded_by_torch(compose):
-    words = ["augment.crop.padding=2", "augment.crop.mode=reflect"]
+    overrides = ["augment.crop.padding=2", "augment.crop.mode=reflect"]
     one = images(1, shape=(3, 6, 9))
-    after, _ = augmentation(compose, "crop", *words)(one.expand(400, -1, -1, -1), None)
+    after, _ = augmentation(compose, "crop", *overrides)(one.expand(400, -1, -1, -1), None)
     framed = torch.nn.functional.pad(one[0].float(), [2] * 4, mode="reflect").byte()
     places = {framed[:, y : y + 6, x : x + 9].numpy().tobytes() for y in range(5) for x in range(5)}
     assert {image.numpy().tobytes() for image in after} == places
 
 
 def test_a_padding_larger_than_the_image_is_refused(compose):
-    words = ["augment.crop.padding=6", "augment.crop.mode=reflect"]
+    overrides = ["augment.crop.padding=6", "augment.crop.mode=reflect"]
     with pytest.raises(UserError, match=r"augment\.crop\.padding=5"):
-        augmentation(compose, "crop", *words)(images(2, shape=(3, 6, 9)), None)
+        augmentation(compose, "crop", *overrides)(images(2, shape=(3, 6, 9)), None)
 
 
 def test_noise_has_the_given_standard_deviation_for_features(compose):
@@ -146,15 +146,15 @@ def test_crop_flip_is_crop_and_flip_with_their_options(compose):
     assert compose("augment=crop_flip", "augment.crop.padding=2").augment.crop.padding == 2
 
 
-@pytest.mark.parametrize("word", ["augment=none", "augment=[none]", "augment=[]"])
-def test_none_is_no_augmentation(word, compose):
-    assert compose(word).augment == {}
+@pytest.mark.parametrize("override", ["augment=none", "augment=[none]", "augment=[]"])
+def test_none_is_no_augmentation(override, compose):
+    assert compose(override).augment == {}
 
 
 def test_a_resized_crop_of_the_whole_image_is_the_image(compose):
-    words = ["augment.resized_crop.scale=[1,1]", "augment.resized_crop.ratio=[1.2,1.2]"]
+    overrides = ["augment.resized_crop.scale=[1,1]", "augment.resized_crop.ratio=[1.2,1.2]"]
     before = images()
-    after, _ = augmentation(compose, "resized_crop", *words)(before, None)
+    after, _ = augmentation(compose, "resized_crop", *overrides)(before, None)
     assert torch.equal(after, before)
 
 

@@ -15,8 +15,8 @@ from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import fit
 
 
-def average(compose, *words):
-    return build(compose(*words).average)()
+def average(compose, *overrides):
+    return build(compose(*overrides).average)()
 
 
 def test_every_average_is_tested_here():
@@ -76,9 +76,9 @@ def test_a_moving_average_does_not_change_training(tiny, tmp_path):
 
 def test_lookahead_resets_the_weights_at_the_last_step(tiny):
     """48 examples in batches of 16 are 3 steps an epoch; the last step resets the weights."""
-    words = ["model=mlp", "model.norm=batch", "average=lookahead", "average.every=100"]
-    state, fold, recipe = prepared(tiny(*words, "max_epochs=1.7"))
-    plain, *_ = prepared(tiny(*words))
+    overrides = ["model=mlp", "model.norm=batch", "average=lookahead", "average.every=100"]
+    state, fold, recipe = prepared(tiny(*overrides, "max_epochs=1.7"))
+    plain, *_ = prepared(tiny(*overrides))
     assert recipe.average.steps == 3 + 2
     fit(state, fold, recipe)
     for ours, theirs in ((state.model, state.averaged),):

@@ -52,11 +52,11 @@ def test_agc_does_not_clip_the_last_linear_layer():
 
 
 @pytest.mark.parametrize(
-    "words", [["clip=norm"], ["clip=value", "clip.max_value=0.01"], ["clip=agc"]]
+    "overrides", [["clip=norm"], ["clip=value", "clip.max_value=0.01"], ["clip=agc"]]
 )
-def test_clipping_changes_the_weights_of_a_run(words, tiny):
+def test_clipping_changes_the_weights_of_a_run(overrides, tiny):
     ends = []
-    for more in ([], words):
+    for more in ([], overrides):
         names = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=sgd", "max_epochs=1"]
         state, fold, recipe = prepared(tiny(*names, *more, "optim.lr=1"))
         fit(state, fold, recipe)

@@ -16,10 +16,10 @@ FAST = ["data.examples=100", "max_epochs=1", "runtime=cpu", "observe=[history]"]
 def check(monkeypatch, capsys):
     """Return a function from options to the exit status and what is printed."""
 
-    def checked(*words: str) -> tuple[int, str]:
+    def checked(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["dlcourse check-gradient"])
         try:
-            main(list(words))
+            main(list(arguments))
         except SystemExit as end:
             return end.code, capsys.readouterr().out
         return 0, capsys.readouterr().out
@@ -55,7 +55,7 @@ def test_functions_of_torch_can_be_checked_and_a_nan_fails(check):
 
 
 @pytest.mark.parametrize(
-    ("word", "named"),
+    ("argument", "named"),
     [
         ("shapes=4x", "shapes=4x"),
         ("shapes=0x3", "shapes=0x3"),
@@ -67,9 +67,9 @@ def test_functions_of_torch_can_be_checked_and_a_nan_fails(check):
         ("wrong=maybe", "true or false"),
     ],
 )
-def test_a_wrong_option_gets_one_message(word, named, check):
+def test_a_wrong_option_gets_one_message(argument, named, check):
     with pytest.raises(UserError, match=re.escape(named)):
-        check(word)
+        check(argument)
 
 
 def test_wrong_true_is_only_for_the_worked_example(check):
@@ -84,14 +84,14 @@ def test_the_files_and_commands_of_docs_own_layer_md_work(command, tmp_path, mon
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     commands = [text.split() for language, text in blocks if not language]
-    assert [words[:2] for words in commands] == [
+    assert [arguments[:2] for arguments in commands] == [
         ["dlcourse", name] for name in (*["check-gradient"] * 3, "shapes", "train")
     ]
     monkeypatch.syspath_prepend(tmp_path)
-    assert [check(*words[2:])[0] for words in commands[:3]] == [0, 1, 0]
+    assert [check(*arguments[2:])[0] for arguments in commands[:3]] == [0, 1, 0]
     scripts = {"shapes": "scripts/shapes.py", "train": "train.py"}
-    for _, name, *words in commands[3:]:
-        ended = command(*words, *FAST, script=scripts[name])
+    for _, name, *arguments in commands[3:]:
+        ended = command(*arguments, *FAST, script=scripts[name])
         assert ended.returncode == 0, ended.stderr
 
 

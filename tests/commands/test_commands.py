@@ -43,8 +43,8 @@ def test_evaluate_measures_all_folds_or_a_single_one(folds, command):
 
 
 def test_evaluate_measures_a_nested_run_on_its_outer_fold(tiny, command, tmp_path):
-    words = ["split=nested", "split.outer=3", "split.inner=2", "split.fold=2", "model=mlp"]
-    run(tiny(*words), tmp_path / "run")
+    arguments = ["split=nested", "split.outer=3", "split.inner=2", "split.fold=2", "model=mlp"]
+    run(tiny(*arguments), tmp_path / "run")
     ended = command(f"run={tmp_path / 'run'}", script="scripts/evaluate.py")
     for number in range(2):
         result = json.loads((tmp_path / f"run/fold{number}/result.json").read_text())
@@ -82,11 +82,11 @@ def test_predict_writes_the_class_and_all_probabilities(kind, request, compose, 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "hinge"])
 def test_predict_combines_the_folds_like_the_result(loss, tiny, compose, command, tmp_path):
-    words = ["split=kfold", "split.folds=2", "model=mlp", "optim.lr=0.01", f"loss={loss}"]
-    run(tiny(*words), tmp_path / "run")
+    arguments = ["split=kfold", "split.folds=2", "model=mlp", "optim.lr=0.01", f"loss={loss}"]
+    run(tiny(*arguments), tmp_path / "run")
     classes = digits_as_files(compose, tmp_path / "images", 360)
-    words = [f"run={tmp_path / 'run'}", f"images={tmp_path / 'images'}"]
-    ended = command(*words, script="scripts/predict.py")
+    arguments = [f"run={tmp_path / 'run'}", f"images={tmp_path / 'images'}"]
+    ended = command(*arguments, script="scripts/predict.py")
     rows = list(csv.DictReader(ended.stdout.splitlines()))
     hits = sum(row["class"] == classes[row["image"]] for row in rows)
     result = json.loads((tmp_path / "run/result.json").read_text())
@@ -95,17 +95,17 @@ def test_predict_combines_the_folds_like_the_result(loss, tiny, compose, command
 
 def test_predict_writes_a_new_file_and_never_overwrites_one(trained, compose, command, tmp_path):
     image = next(iter(digits_as_files(compose, tmp_path / "images", 1)))
-    words = [f"run={trained}", f"images={image}", "csv=out.csv"]
-    assert command(*words, script="scripts/predict.py").returncode == 0
+    arguments = [f"run={trained}", f"images={image}", "csv=out.csv"]
+    assert command(*arguments, script="scripts/predict.py").returncode == 0
     before = (tmp_path / "out.csv").read_text()
-    again = command(*words, script="scripts/predict.py")
+    again = command(*arguments, script="scripts/predict.py")
     assert again.returncode == 2
     assert "already there" in again.stderr
     assert (tmp_path / "out.csv").read_text() == before
 
 
 @pytest.mark.parametrize(
-    ("script", "words", "named"),
+    ("script", "arguments", "named"),
     [
         ("evaluate", [], "run="),
         ("evaluate", ["run=no/such"], "no/such"),
@@ -131,8 +131,8 @@ def test_predict_writes_a_new_file_and_never_overwrites_one(trained, compose, co
         ("../benchmarks/bare_resnet", ["folder=no/such"], "no/such/train"),
     ],
 )
-def test_a_wrong_option_gets_one_message(script, words, named, command):
-    ended = command(*words, script=f"scripts/{script}.py")
+def test_a_wrong_option_gets_one_message(script, arguments, named, command):
+    ended = command(*arguments, script=f"scripts/{script}.py")
     assert ended.returncode == 2
     assert named in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -179,10 +179,10 @@ def test_collect_ranks_by_validation_and_shows_the_options_that_vary(tiny, comma
 
 
 def test_collect_writes_the_named_files_and_never_overwrites_one(trained, command, tmp_path):
-    words = ["run", "csv=a.csv", "markdown=a.md", "latex=a.tex", "plots=drawn"]
-    assert command(*words, script="scripts/collect.py").returncode == 0
+    arguments = ["run", "csv=a.csv", "markdown=a.md", "latex=a.tex", "plots=drawn"]
+    assert command(*arguments, script="scripts/collect.py").returncode == 0
     assert {path.name for path in tmp_path.glob("a.*")} == {"a.csv", "a.md", "a.tex"}
     assert not (trained / "results.csv").exists()
-    again = command(*words, script="scripts/collect.py")
+    again = command(*arguments, script="scripts/collect.py")
     assert again.returncode == 2
     assert "a.csv is already there" in again.stderr

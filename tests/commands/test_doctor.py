@@ -22,8 +22,8 @@ def examine(tmp_path, data_root, monkeypatch, capsys):
     monkeypatch.setattr(doctor, "cores", lambda: 1)
     monkeypatch.setenv("CXX", "/no/such/compiler")  # compiling takes 10 seconds
 
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["dlcourse doctor", f"data.root={data_root}", *words])
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["dlcourse doctor", f"data.root={data_root}", *arguments])
         run_command("doctor")
         assert not list(tmp_path.iterdir())
         return capsys.readouterr().out
@@ -51,7 +51,7 @@ def test_no_other_batch_size_is_tried_for_a_full_batch_optimizer(examine):
 
 
 @pytest.mark.parametrize(
-    ("words", "change", "expected"),
+    ("arguments", "change", "expected"),
     [
         (["a=1", "batch_size=4"], doctor.Change("", ("batch_size=16",)), ["a=1", "batch_size=16"]),
         (
@@ -61,8 +61,8 @@ def test_no_other_batch_size_is_tried_for_a_full_batch_optimizer(examine):
         ),
     ],
 )
-def test_a_change_replaces_the_overrides_of_its_keys(words, change, expected):
-    assert doctor.with_change(words, change) == expected
+def test_a_change_replaces_the_overrides_of_its_keys(arguments, change, expected):
+    assert doctor.with_change(arguments, change) == expected
 
 
 def test_advice_names_only_gains_that_are_certain_and_large():

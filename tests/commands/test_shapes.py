@@ -14,9 +14,9 @@ def shapes(monkeypatch, capsys, tmp_path):
     """Return a function from overrides to what the command prints, where no data exist."""
     monkeypatch.chdir(tmp_path)
 
-    def printed(*words: str) -> str:
+    def printed(*arguments: str) -> str:
         monkeypatch.setattr("sys.argv", ["dlcourse shapes"])
-        main(["data.root=nowhere", *words])
+        main(["data.root=nowhere", *arguments])
         assert list(tmp_path.iterdir()) == []
         return capsys.readouterr().out
 
@@ -96,15 +96,15 @@ def test_the_number_of_classes_known_before_loading_is_that_of_the_source(compos
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("arguments", "named"),
     [
         (["model=lenett"], "did you mean lenet"),
         (["data.size=8"], "data.size=28"),
         (["-m", "model=lenet,mlp"], "-m is not for shapes"),
     ],
 )
-def test_a_wrong_option_gets_one_message(words, named, command):
-    ended = command(*words, script="scripts/shapes.py")
+def test_a_wrong_option_gets_one_message(arguments, named, command):
+    ended = command(*arguments, script="scripts/shapes.py")
     assert ended.returncode == 2
     assert named in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -24,8 +24,8 @@ def show(tmp_path, data_root, monkeypatch):
 
     monkeypatch.setattr(sheet, "write_sheet", write_and_keep)
 
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["dlcourse show", f"data.root={data_root}", *words])
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["dlcourse show", f"data.root={data_root}", *arguments])
         run_command("show")
         return figures[-1]
 
@@ -69,8 +69,8 @@ def test_the_first_column_is_the_data_and_the_others_are_augmented_as_in_trainin
 
 
 def test_the_same_seed_draws_the_same_sheet_and_another_seed_another(show, tmp_path):
-    words = ["augment=affine", "examples=2", "draws=2"]
-    first, again, other = (shown(show(*words, f"seed={seed}")) for seed in (1, 1, 2))
+    arguments = ["augment=affine", "examples=2", "draws=2"]
+    first, again, other = (shown(show(*arguments, f"seed={seed}")) for seed in (1, 1, 2))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert not all((a == b).all() for a, b in zip(first, other, strict=True))
     assert len(list((tmp_path / "outputs/show").iterdir())) == 3
@@ -88,15 +88,17 @@ def test_without_augmentation_every_column_is_the_same(show):
     assert (before == after).all()
 
 
-@pytest.mark.parametrize("words", [["data=moons", "augment=mixup"], ["data=sine", "augment=noise"]])
-def test_points_are_drawn_as_points(words, show):
-    figure = show(*words, "draws=3", "examples=40")
+@pytest.mark.parametrize(
+    "arguments", [["data=moons", "augment=mixup"], ["data=sine", "augment=noise"]]
+)
+def test_points_are_drawn_as_points(arguments, show):
+    figure = show(*arguments, "draws=3", "examples=40")
     assert len([axes for axes in figure.axes if axes.collections]) == 4
     assert len(figure.axes[0].collections[0].get_offsets()) == 40
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("arguments", "named"),
     [
         (["draws=0"], "draws=0 is not allowed"),
         (["examples=many"], "examples=many is not allowed"),
@@ -107,9 +109,9 @@ def test_points_are_drawn_as_points(words, show):
         (["--config-dir", "no/such"], "no/such"),
     ],
 )
-def test_a_wrong_option_gets_one_message(words, named, show, capsys, tmp_path):
+def test_a_wrong_option_gets_one_message(arguments, named, show, capsys, tmp_path):
     with pytest.raises(SystemExit) as ended:
-        show(*words)
+        show(*arguments)
     assert ended.value.code == 2
     assert named in capsys.readouterr().err
     assert not (tmp_path / "outputs").exists()

@@ -5,7 +5,7 @@ import math
 import pytest
 from conftest import options, prepared
 from omegaconf import DictConfig, OmegaConf
-from test_configs import NEED_FILES, needs, word
+from test_configs import NEED_FILES, needs, override_for
 from test_training import DESIGNS, narrow
 
 from dlcourse.errors import DivergedError, UserError
@@ -48,12 +48,12 @@ def keys_of(cfg: DictConfig, group: str) -> list[str]:
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_a_number_at_its_limit_trains_or_is_refused_with_one_message(group, option, compose):
-    words = ["max_epochs=2", *needs(group, option), word(group, option)]
+    overrides = ["max_epochs=2", *needs(group, option), override_for(group, option)]
     if group not in ("data", "model") and option not in ("closed_form", "whitening"):
-        words.append("model=mlp")
-    if group != "data" and "data=sine" not in words:
-        words.append("data.examples=20")
-    base = narrow(compose(*words))
+        overrides.append("model=mlp")
+    if group != "data" and "data=sine" not in overrides:
+        overrides.append("data.examples=20")
+    base = narrow(compose(*overrides))
     for key in keys_of(base, group):
         for value in edges(bounds_of(key), largest=group not in ("data", "model")):
             cfg = base.copy()

@@ -88,10 +88,10 @@ WRONG = [  # the overrides, and what the message must name
 ]
 
 
-@pytest.mark.parametrize(("words", "named"), WRONG, ids=lambda part: " ".join(part))
-def test_a_wrong_combination_gets_one_message_with_its_key_and_what_to_type(words, named):
+@pytest.mark.parametrize(("overrides", "named"), WRONG, ids=lambda part: " ".join(part))
+def test_a_wrong_combination_gets_one_message_with_its_key_and_what_to_type(overrides, named):
     with pytest.raises(UserError) as caught:
-        check(composed(*words))
+        check(composed(*overrides))
     message = str(caught.value)
     assert "\nType " in message
     for part in named:
@@ -100,7 +100,7 @@ def test_a_wrong_combination_gets_one_message_with_its_key_and_what_to_type(word
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_every_rule_is_broken_by_a_command_of_this_list(rule):
-    assert any(list(rule(composed(*words))) for words, _ in WRONG)
+    assert any(list(rule(composed(*overrides))) for overrides, _ in WRONG)
 
 
 def test_the_checks_and_the_models_agree_on_which_images_are_small():

@@ -47,10 +47,10 @@ def differentiate(state: State, fold: Fold, recipe, examples: int = 8) -> dict[s
     return {name: weight.grad.clone() for name, weight in named if weight.grad is not None}
 
 
-def of_a_design(compose, model: str, *words: str):
+def of_a_design(compose, model: str, *overrides: str):
     """Return the config of a narrow model on the digits."""
     more = [f"model={model}", "runtime=cpu", "data.examples=60", "observe=[]", "max_epochs=2"]
-    cfg = narrow(compose("data=digits", *more, *words))
+    cfg = narrow(compose("data=digits", *more, *overrides))
     if "dropout" in cfg.model:
         cfg.model.dropout = 0.0  # compiled, NHWC maps draw their masks in another order
     if cfg.model.get("depth", 0) >= 20:
@@ -140,8 +140,8 @@ def train(state: State, fold: Fold, recipe, steps: int = 3) -> None:
 
 def compare_training(optim: str, backend: str, compose) -> float:
     """Return the distance of the final weights, relative to their distance from the start."""
-    words = [*WORDS_OF.get(optim, ["model=mlp", "model.dropout=0.2"]), f"optim={optim}"]
-    cfg = compose("data.examples=60", "runtime=cpu", "observe=[]", *words)
+    overrides = [*OVERRIDES_OF.get(optim, ["model=mlp", "model.dropout=0.2"]), f"optim={optim}"]
+    cfg = compose("data.examples=60", "runtime=cpu", "observe=[]", *overrides)
     with compiled_by(backend):
         plain, compiled = both(cfg)
         before = nn.utils.parameters_to_vector(plain[0].model.parameters()).detach().clone()
@@ -152,7 +152,7 @@ def compare_training(optim: str, backend: str, compose) -> float:
     return ((ends[1] - ends[0]).norm() / (ends[0] - before).norm()).item()
 
 
-WORDS_OF = {
+OVERRIDES_OF = {
     "closed_form": ["data=diabetes", "model=linear"],
 }
 

@@ -40,7 +40,7 @@ def of_values(metric: str) -> bool:
     return option_facts("metric", metric)["task"] == "regression"
 
 
-def word(group: str, option: str) -> str:
+def override_for(group: str, option: str) -> str:
     """Return the override that chooses an option."""
     if group == "metric" and option != "accuracy" and not of_values(option):
         return f"metric=[accuracy,{option}]"  # accuracy is the default monitor
@@ -109,27 +109,27 @@ def test_a_config_starts_with_a_description_and_a_command_that_works(path, compo
     header = [line for line in lines if line.startswith("#") and "@package" not in line]
     assert len(header[0]) > 20
     command = next(line for line in header if "python train.py" in line)
-    words = shlex.split(command.split("python train.py")[1].split("   ")[0])
+    overrides = shlex.split(command.split("python train.py")[1].split("   ")[0])
     images = tmp_path / "my_images"
     images.mkdir()
     a_run(tmp_path / "my_run")
     for name in ("my_images", "my_run"):
-        words = [w.replace(name, str(tmp_path / name)) for w in words if w != "-m"]
+        overrides = [w.replace(name, str(tmp_path / name)) for w in overrides if w != "-m"]
     if path.parent.name == "sweep":
-        assert planned(words).jobs
+        assert planned(overrides).jobs
     else:
         from omegaconf import OmegaConf
 
-        check(OmegaConf.to_container(compose(*words)))
+        check(OmegaConf.to_container(compose(*overrides)))
 
 
-def planned(words: list[str]):
+def planned(overrides: list[str]):
     """Return the plan of a sweep, with every job composed and checked."""
     from dlcourse.schema.compose import compose_job
     from dlcourse.sweep.plan import make_plan
     from dlcourse.sweep.search_space import read_spaces
 
-    fixed, spaces = read_spaces(words, None)
+    fixed, spaces = read_spaces(overrides, None)
     return make_plan(compose_job(fixed, None), fixed, spaces, None)
 
 
@@ -142,7 +142,9 @@ def test_every_choice_passes_the_checks_with_the_defaults(group, option, compose
         more = [f"init.run={a_run(tmp_path)}"]
     if option == "never":
         more = ["stop=never"]
-    check(OmegaConf.to_container(compose(*needs(group, option), word(group, option), *more)))
+    check(
+        OmegaConf.to_container(compose(*needs(group, option), override_for(group, option), *more))
+    )
 
 
 @pytest.mark.parametrize(("group", "name", "node"), NODES)
@@ -309,13 +311,18 @@ TRAINABLE = [
 @pytest.mark.parametrize(("group", "option"), TRAINABLE)
 def test_every_choice_trains(group, option, tiny, tmp_path):
     model = "lenet" if group == "optim" else "mlp"  # some optimizers treat filters differently
-    words = [f"model={model}", *needs(group, option), word(group, option), "max_epochs=1"]
+    overrides = [
+        f"model={model}",
+        *needs(group, option),
+        override_for(group, option),
+        "max_epochs=1",
+    ]
     if option == "from_run":
         run(tiny("model=mlp", "max_epochs=1"), tmp_path / "first")
-        words.append(f"init.run={tmp_path / 'first'}")
+        overrides.append(f"init.run={tmp_path / 'first'}")
     if option == "group_kfold":
-        words.append(f"data.root={a_table_with_groups(tmp_path)}")
-    cfg = tiny(*words)
+        overrides.append(f"data.root={a_table_with_groups(tmp_path)}")
+    cfg = tiny(*overrides)
     if option == "gd":
         cfg.data.examples = 30
     if option == "gates":

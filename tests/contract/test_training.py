@@ -73,12 +73,12 @@ def all_data(tmp_path_factory, data_root):
 def composed(all_data):
     """Return a function from overrides to the config of a run on these data."""
 
-    def from_words(*words: str) -> DictConfig:
+    def from_overrides(*overrides: str) -> DictConfig:
         more = [f"data.root={all_data}", "runtime=cpu", "observe=[]"]
-        more += ["data.folder=images"] if "data=image_folder" in words else []
-        return OmegaConf.create(conftest.composed(*words, *more))
+        more += ["data.folder=images"] if "data=image_folder" in overrides else []
+        return OmegaConf.create(conftest.composed(*overrides, *more))
 
-    return from_words
+    return from_overrides
 
 
 @pytest.fixture(scope="session")
@@ -223,7 +223,7 @@ def test_with_every_norm_the_outputs_for_the_smallest_images_depend_on_the_image
 
 
 @pytest.mark.parametrize(
-    ("examples", "words", "trains"),
+    ("examples", "overrides", "trains"),
     [
         (1, [], False),
         (1, ["batch_size=full"], False),
@@ -234,13 +234,13 @@ def test_with_every_norm_the_outputs_for_the_smallest_images_depend_on_the_image
     ],
 )
 def test_a_batch_norm_with_a_batch_of_one_example_is_refused_before_training(
-    examples, words, trains, composed, tmp_path
+    examples, overrides, trains, composed, tmp_path
 ):
     """Each part has ``examples`` rows; a last batch of one row is merged with the one before."""
     rows = [f"{n},{n % 3},{n % 2}" for n in range(3 * examples)]
     (tmp_path / "table.csv").write_text("\n".join(["a,b,target", *rows, ""]))
     own = ["data=csv", "data.test_fraction=0.34", "split.fraction=0.5", "model.norm=batch"]
-    cfg = composed(*own, "max_epochs=2", *words)
+    cfg = composed(*own, "max_epochs=2", *overrides)
     cfg.data.root = str(tmp_path)
     if trains:
         run(cfg, tmp_path / "run")

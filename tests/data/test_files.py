@@ -72,7 +72,7 @@ def server():
                 served["requests"] += 1
                 self.wfile.write(content[: served["break_after"]])
 
-        def log_message(self, *words):
+        def log_message(self, *overrides):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
@@ -369,17 +369,17 @@ def test_the_damaged_images_of_notmnist_are_left_out(tmp_path, compose, caplog):
             paint(tmp_path / f"notMNIST_small/{letter}/{number}.png", number, mode="L")
     damaged = tmp_path / "notMNIST_small/F/3.png"
     damaged.write_bytes(b"")
-    words = ("data=notmnist", f"data.root={tmp_path}", "data.workers=0")
+    overrides = ("data=notmnist", f"data.root={tmp_path}", "data.workers=0")
     for _ in range(2):  # from the files, and from the cache
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            dataset = load_data(compose(*words))
+            dataset = load_data(compose(*overrides))
         assert f"1 of 50 images cannot be read and are left out: {damaged}" in caplog.text
         assert dataset.input_shape == (1, 28, 28)
         counts = torch.bincount(torch.cat([dataset.train.targets, dataset.test.targets]))
         assert counts.tolist() == [5, 5, 5, 5, 5, 4, 5, 5, 5, 5]
     with pytest.raises(UserError, match=r"(?s)3\.png cannot be read.*data\.damaged=skip"):
-        load_data(compose(*words, "data.damaged=refuse"))
+        load_data(compose(*overrides, "data.damaged=refuse"))
 
 
 def test_a_class_with_only_damaged_images_is_named(folder, compose):
@@ -407,8 +407,8 @@ def folder(tmp_path):
     return tmp_path / "pets"
 
 
-def images(compose, folder, *words):
-    return load_data(compose("data=image_folder", *words, f"data.root='{folder}'"))
+def images(compose, folder, *overrides):
+    return load_data(compose("data=image_folder", *overrides, f"data.root='{folder}'"))
 
 
 def test_a_folder_of_images_is_read_as_a_data_set(folder, compose):

@@ -53,6 +53,11 @@ def test_a_data_set_has_the_size_and_channels_of_its_options(name, channels, tmp
     raw.mkdir(parents=True)
     for file, content in idx_files().items():
         (raw / file).write_bytes(content)
-    words = (f"data={name}", "data.size=13", f"data.channels={channels}", f"data.root={tmp_path}")
-    assert load_data(compose(*words)).input_shape == (channels, 13, 13)
+    overrides = (
+        f"data={name}",
+        "data.size=13",
+        f"data.channels={channels}",
+        f"data.root={tmp_path}",
+    )
+    assert load_data(compose(*overrides)).input_shape == (channels, 13, 13)
     assert load_data(compose(f"data={name}", f"data.root={tmp_path}")).input_shape == (1, 28, 28)

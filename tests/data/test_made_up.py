@@ -36,9 +36,9 @@ def test_an_mlp_learns_xor(seed, compose):
 
 
 def test_a_linear_model_learns_or_but_not_xor(compose):
-    words = ("data=gates", "model=linear", "optim.lr=0.1", *ONE_THREAD)
-    assert best_accuracy(compose(*words, "data.gate=or")) == 1
-    assert best_accuracy(compose(*words, "data.gate=xor")) <= 0.75
+    overrides = ("data=gates", "model=linear", "optim.lr=0.1", *ONE_THREAD)
+    assert best_accuracy(compose(*overrides, "data.gate=or")) == 1
+    assert best_accuracy(compose(*overrides, "data.gate=xor")) <= 0.75
 
 
 def test_typed_overrides_replace_the_defaults_of_the_gates(compose):
@@ -56,8 +56,13 @@ def test_circles_without_noise_have_the_given_radii(compose):
 
 
 def test_training_and_test_part_of_the_blobs_have_the_same_centres(compose):
-    words = ("data.centers=4", "data.std=0.1", "data.train_examples=400", "data.test_examples=399")
-    dataset = load_data(compose("data=blobs", *words))
+    overrides = (
+        "data.centers=4",
+        "data.std=0.1",
+        "data.train_examples=400",
+        "data.test_examples=399",
+    )
+    dataset = load_data(compose("data=blobs", *overrides))
     assert dataset.classes == ("0", "1", "2", "3")
     for target in range(4):
         train, test = (
@@ -69,8 +74,8 @@ def test_training_and_test_part_of_the_blobs_have_the_same_centres(compose):
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_every_arm_of_a_spiral_is_the_first_arm_rotated(classes, compose):
-    words = (f"data.classes={classes}", f"data.train_examples={20 * classes}", "data.turns=1.5")
-    train = load_data(compose("data=spirals", *words)).train
+    overrides = (f"data.classes={classes}", f"data.train_examples={20 * classes}", "data.turns=1.5")
+    train = load_data(compose("data=spirals", *overrides)).train
     points = torch.view_as_complex(train.inputs)
     for target in range(classes):
         arm = points[train.targets == target]
@@ -91,15 +96,15 @@ def test_the_test_points_are_on_the_same_arms(compose):
 
 @pytest.mark.parametrize("examples", [7, 100, 194])
 def test_the_arms_have_equally_many_points(examples, compose):
-    words = ("data.classes=3", f"data.train_examples={examples}", "data.noise=0.5")
-    counts = load_data(compose("data=spirals", *words)).train.targets.bincount()
+    overrides = ("data.classes=3", f"data.train_examples={examples}", "data.noise=0.5")
+    counts = load_data(compose("data=spirals", *overrides)).train.targets.bincount()
     assert counts.sum() == examples
     assert counts.max() - counts.min() <= 1
 
 
-@pytest.mark.parametrize("words", [("blobs", "data.centers=9"), ("spirals", "data.classes=9")])
-def test_fewer_points_than_classes_are_refused(words, compose):
-    name, many = words
+@pytest.mark.parametrize("overrides", [("blobs", "data.centers=9"), ("spirals", "data.classes=9")])
+def test_fewer_points_than_classes_are_refused(overrides, compose):
+    name, many = overrides
     with pytest.raises(UserError, match=r"(?s)data\.train_examples=5.*Type data.train_examples=9"):
         load_data(compose(f"data={name}", many, "data.train_examples=5"))
 

@@ -28,7 +28,7 @@ def images(tmp_path):
     return tmp_path / "images"
 
 
-def words(images, memory, workers=0):
+def overrides(images, memory, workers=0):
     return [
         "data=image_folder", f"data.root={images}", "data.size=16", f"data.memory={memory}",
         f"data.workers={workers}", "observe=[history]", "batch_size=8", "max_epochs=2",
@@ -37,7 +37,7 @@ def words(images, memory, workers=0):
 
 
 def loaded(compose, *some):
-    return load_data(compose(*words(*some)))
+    return load_data(compose(*overrides(*some)))
 
 
 def whole(split):
@@ -72,7 +72,7 @@ def test_training_from_disk_with_workers_ends_with_the_weights_of_training_in_me
     images, compose, tmp_path, caplog
 ):
     for name, memory, workers in (("kept", 1, 0), ("streamed", 0, 2)):
-        run(compose(*words(images, memory, workers)), tmp_path / name)
+        run(compose(*overrides(images, memory, workers)), tmp_path / name)
     kept, streamed = (
         torch.load(tmp_path / name / "checkpoints/last.pt")["model"]
         for name in ("kept", "streamed")
@@ -83,7 +83,7 @@ def test_training_from_disk_with_workers_ends_with_the_weights_of_training_in_me
 
 def test_cross_validation_and_fewer_examples_work_with_streamed_images(images, compose, tmp_path):
     more = ["split=stratified_kfold", "split.folds=2", "data.examples=20", "max_epochs=1"]
-    run(compose(*words(images, 0), *more), tmp_path / "run")
+    run(compose(*overrides(images, 0), *more), tmp_path / "run")
     assert (tmp_path / "run/fold1/result.json").exists()
 
 
@@ -95,7 +95,7 @@ def test_a_damaged_streamed_image_is_named_before_training(images, compose):
 
 def test_reconstruction_needs_the_images_in_memory(images, compose):
     with pytest.raises(UserError, match=r"data\.memory"):
-        load_data(compose(*words(images, 0), "data.reconstruct=true", "metric=[rmse]"))
+        load_data(compose(*overrides(images, 0), "data.reconstruct=true", "metric=[rmse]"))
 
 
 def test_workers_return_results_in_order_and_raise_their_errors():

@@ -189,8 +189,8 @@ def test_an_unused_column_may_have_any_content(tmp_path):
 
 def test_a_table_is_chosen_from_the_command_line(tmp_path, compose):
     load(tmp_path)
-    words = ("data.file=people.csv", "data.target=smokes", "data.features=[age,height]")
-    cfg = compose("data=csv", *words, "data.test_fraction=0.34", f"data.root={tmp_path}")
+    overrides = ("data.file=people.csv", "data.target=smokes", "data.features=[age,height]")
+    cfg = compose("data=csv", *overrides, "data.test_fraction=0.34", f"data.root={tmp_path}")
     assert rows(load_data(cfg)) == rows(load(tmp_path))
 
 
@@ -239,8 +239,13 @@ def test_rows_of_a_group_are_in_the_same_part_and_their_column_is_no_feature(tmp
 
 def test_with_fewer_examples_each_keeps_its_group(tmp_path, compose):
     load(tmp_path, GROUPED, target="kind", features=None, group="patient")
-    words = ("data.file=people.csv", "data.target=kind", "data.group=patient", "data.examples=9")
-    dataset = load_data(compose("data=csv", *words, f"data.root={tmp_path}"))
+    overrides = (
+        "data.file=people.csv",
+        "data.target=kind",
+        "data.group=patient",
+        "data.examples=9",
+    )
+    dataset = load_data(compose("data=csv", *overrides, f"data.root={tmp_path}"))
     assert len(dataset.groups) == len(dataset.train) == 9
     assert torch.equal(dataset.groups, (dataset.train.inputs[:, 0] // 3).long())
 

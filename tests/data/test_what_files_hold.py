@@ -212,7 +212,7 @@ def test_every_reader_decodes_a_file_to_the_same_pixels(name, reader, tmp_path, 
     tolerance = 1 if name.lower().endswith((".jpg", ".jpe", ".jfif", ".pgm")) else 0
     assert np.abs(pixels.astype(int) - right).max() <= tolerance
     assert not note or NOTES[note] in said
-    assert note or not any(words in said for words in NOTES.values())
+    assert note or not any(overrides in said for overrides in NOTES.values())
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -364,8 +364,8 @@ def test_class_codes_that_are_not_all_numbers_keep_their_spelling(tmp_path):
 def test_column_names_may_be_numbers(tmp_path, compose):
     text = rows("1.5,7,0", "2.5,8,1", header="0,1,2")
     typed = table(tmp_path, text, target=2, features=[0])
-    words = ("data.file=t.csv", "data.target=2", "data.features=[0]", f"data.root={tmp_path}")
-    assert torch.equal(load_data(compose("data=csv", *words)).train.inputs, typed.train.inputs)
+    overrides = ("data.file=t.csv", "data.target=2", "data.features=[0]", f"data.root={tmp_path}")
+    assert torch.equal(load_data(compose("data=csv", *overrides)).train.inputs, typed.train.inputs)
     assert typed.input_shape == (1,)
     grouped = table(tmp_path, rows("1,a,0", "2,b,1", "3,c,1", header="0,1,2"), target=2, group=1)
     assert grouped.groups is not None

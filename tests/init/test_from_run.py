@@ -38,9 +38,9 @@ def test_the_head_keeps_its_initial_weights_if_the_classes_differ(trained, compo
     assert torch.equal(model.classifier[-1].weight, head)
 
 
-@pytest.mark.parametrize("words", [["model=mlp"], ["model=lenet", "model.norm=batch"]])
-def test_weights_of_another_model_are_refused(words, trained, compose):
-    model = build(compose(*words).model)((1, 28, 28), 10)
+@pytest.mark.parametrize("overrides", [["model=mlp"], ["model=lenet", "model.norm=batch"]])
+def test_weights_of_another_model_are_refused(overrides, trained, compose):
+    model = build(compose(*overrides).model)((1, 28, 28), 10)
     with pytest.raises(UserError, match="absent"):
         build(compose("init=from_run", f"init.run={trained}").init)(model)
 
@@ -53,8 +53,8 @@ def test_a_damaged_checkpoint_is_refused(trained, compose):
 
 
 def test_frozen_parameters_stay_and_the_others_are_trained(trained, tiny, tmp_path):
-    words = ["model=lenet", "init=from_run", f"init.run={trained}", "optim.freeze=[features.*]"]
-    run(tiny(*words), tmp_path / "second")
+    overrides = ["model=lenet", "init=from_run", f"init.run={trained}", "optim.freeze=[features.*]"]
+    run(tiny(*overrides), tmp_path / "second")
     before, after = best(trained), torch.load(tmp_path / "second/checkpoints/last.pt")["model"]
     for name in before:
         assert torch.equal(before[name], after[name]) == name.startswith("features")
@@ -65,8 +65,13 @@ def test_a_frozen_norm_keeps_its_statistics_and_frozen_dropout_is_off(tiny):
 
     from dlcourse.train.fit import fit
 
-    words = ["model=lenet", "model.norm=batch", "model.dropout=0.5", "optim.freeze=[features.*]"]
-    state, fold, recipe = prepared(tiny(*words))
+    overrides = [
+        "model=lenet",
+        "model.norm=batch",
+        "model.dropout=0.5",
+        "optim.freeze=[features.*]",
+    ]
+    state, fold, recipe = prepared(tiny(*overrides))
     before = state.model.features[1].running_mean.clone()
     fit(state, fold, dataclasses.replace(recipe, max_epochs=1))
     assert torch.equal(state.model.features[1].running_mean, before)

@@ -40,8 +40,8 @@ def test_a_uniform_initializer_fills_its_range_and_stays_within_it(name, compose
 
 @pytest.mark.parametrize(("low", "high"), [(-0.05, 0.05), (0.0, 2.0), (-3.0, -1.0)])
 def test_uniform_weights_fill_their_range(low, high, compose):
-    words = (f"init.low={low}", f"init.high={high}")
-    weight = drawn(compose, "uniform", nn.Linear(FAN_IN, FAN_OUT), *words).weight.detach()
+    overrides = (f"init.low={low}", f"init.high={high}")
+    weight = drawn(compose, "uniform", nn.Linear(FAN_IN, FAN_OUT), *overrides).weight.detach()
     room = 1e-3 * (high - low)
     assert low <= weight.min() < low + room
     assert high - room < weight.max() <= high

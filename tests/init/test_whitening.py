@@ -54,16 +54,18 @@ def test_whitening_repeats_with_the_same_seed_and_differs_between_seeds_and_fold
     first, second = (prepared(cfg)[0].model for _ in range(2))
     assert same(first, second)
     weights = [first.whitening.weight]
-    for words in (["seed=1"], ["split.seed=1"]):
-        weights.append(prepared(tiny(*SMALL, "init.examples=20", *words))[0].model.whitening.weight)
+    for overrides in (["seed=1"], ["split.seed=1"]):
+        weights.append(
+            prepared(tiny(*SMALL, "init.examples=20", *overrides))[0].model.whitening.weight
+        )
     assert not torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 
 
 def test_a_resumed_run_takes_its_filters_from_the_checkpoint(tiny, tmp_path, monkeypatch):
-    words = [*SMALL, "average=ema"]
-    run(tiny(*words, "max_epochs=2"), tmp_path / "straight")
-    run(tiny(*words, "max_epochs=1"), tmp_path / "parts")
+    overrides = [*SMALL, "average=ema"]
+    run(tiny(*overrides, "max_epochs=2"), tmp_path / "straight")
+    run(tiny(*overrides, "max_epochs=1"), tmp_path / "parts")
     (tmp_path / "parts/result.json").unlink()
     (tmp_path / "parts/.hydra/config.yaml").unlink()  # its max_epochs is different
 
@@ -71,7 +73,7 @@ def test_a_resumed_run_takes_its_filters_from_the_checkpoint(tiny, tmp_path, mon
         raise AssertionError("the checkpoint has the weights")
 
     monkeypatch.setattr(whitening_module, "second_moments", refuse)
-    run(tiny(*words, "max_epochs=2"), tmp_path / "parts")
+    run(tiny(*overrides, "max_epochs=2"), tmp_path / "parts")
     ends = [torch.load(tmp_path / name / "checkpoints/last.pt") for name in ("straight", "parts")]
     for part in ("model", "averaged"):
         assert all(torch.equal(ends[0][part][key], ends[1][part][key]) for key in ends[0][part])

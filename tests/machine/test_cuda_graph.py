@@ -27,20 +27,25 @@ def graphs(monkeypatch):
     return replays
 
 
-@pytest.mark.parametrize("words", [
+@pytest.mark.parametrize("overrides", [
     ["optim=adam", "schedule=cosine"],
     ["optim=nesterov", "schedule=cosine", "optim.weight_decay=0.01"],
     ["optim=sgd", "average=ema", "clip=norm"],
     ["optim=muon"],
 ])  # fmt: skip
-def test_training_with_graphs_ends_with_the_same_weights_and_metrics(words, graphs, tiny):
-    cfg = tiny("model=lenet", "model.dropout=0.2", "data.examples=100", "augment=[crop]", *words)
+def test_training_with_graphs_ends_with_the_same_weights_and_metrics(overrides, graphs, tiny):
+    cfg = tiny(
+        "model=lenet", "model.dropout=0.2", "data.examples=100", "augment=[crop]", *overrides
+    )
     runs = []
     for how in (cuda_graph.eager, graphed):
         state, fold, recipe = prepared(cfg)
         runs.append(fit(state, fold, dataclasses.replace(recipe, graph=how)))
     assert graphs
-    if words[0] in ("optim=adam", "optim=muon"):  # they divide a rate that a graph keeps in float32
+    if overrides[0] in (
+        "optim=adam",
+        "optim=muon",
+    ):  # they divide a rate that a graph keeps in float32
         for one, other in zip(*(run.model.parameters() for run in runs), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
     else:

@@ -81,9 +81,9 @@ print("FOUND", json.dumps({
 
 def patches(folder, *overrides):
     """Return what a run in a separate process has patched."""
-    words = ["model=lenet", "optim=adam", "data.examples=60", "max_epochs=1", "observe=[]"]
+    common = ["model=lenet", "optim=adam", "data.examples=60", "max_epochs=1", "observe=[]"]
     ended = subprocess.run(
-        [sys.executable, "-c", SNAPSHOT, folder, *words, *overrides],
+        [sys.executable, "-c", SNAPSHOT, folder, *common, *overrides],
         capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
@@ -104,7 +104,7 @@ def test_the_comparison_finds_every_fast_path(tmp_path):
     assert "LinearByConvolution" in found["layers"]
 
 
-@pytest.mark.parametrize("words", [
+@pytest.mark.parametrize("overrides", [
     ["model=mlp", "optim=sgd"],
     ["model=mlp", "optim=nesterov", "optim.weight_decay=0.01"],
     ["model=mlp", "optim=adam", "average=ema"],
@@ -114,13 +114,13 @@ def test_the_comparison_finds_every_fast_path(tmp_path):
     ["model=mlp", "optim=rmsprop"],
     ["model=convnet", "optim=adam", "augment=[crop,flip]", "runtime.channels_last=true"],
 ])  # fmt: skip
-def test_training_with_and_without_fast_paths_ends_with_the_same_weights_and_history(words, tiny):
+def test_training_with_and_without_fast_paths_gives_equal_weights_and_history(overrides, tiny):
     histories, models = [], []
     for fast in ("true", "false"):
         keys = [f"runtime.fast_paths={fast}", f"runtime.keep_memory={fast}"]
-        state, fold, recipe = prepared(tiny(*words, "runtime.linear=products", *keys))
+        state, fold, recipe = prepared(tiny(*overrides, "runtime.linear=products", *keys))
         assert ("step" in vars(state.optimizer)) == (
-            fast == "true" and words[1] not in ("optim=muon", "optim=sam", "optim=rmsprop")
+            fast == "true" and overrides[1] not in ("optim=muon", "optim=sam", "optim=rmsprop")
         )
         fit(state, fold, recipe)
         models.append(state.model)

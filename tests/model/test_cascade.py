@@ -46,8 +46,9 @@ def grow(state, fold, recipe):
 @pytest.fixture
 def spiral_run(compose):
     """Return a function from overrides to a state, a fold and a recipe on the spirals."""
-    return lambda *words: started(
-        compose("data=moons", "model=cascade", "runtime=cpu", *TRAINING_LOSS, *words), *spirals()
+    return lambda *overrides: started(
+        compose("data=moons", "model=cascade", "runtime=cpu", *TRAINING_LOSS, *overrides),
+        *spirals(),
     )
 
 
@@ -113,13 +114,13 @@ def test_a_unit_takes_the_inputs_and_all_earlier_units(spiral_run):
 
 
 def test_a_resumed_run_ends_with_the_same_weights(tiny, tmp_path):
-    words = ["model=cascade", "data.size=8", "max_epochs=4", "batch_size=full", *SHORT]
-    straight, fold, recipe = prepared(tiny(*words))
+    overrides = ["model=cascade", "data.size=8", "max_epochs=4", "batch_size=full", *SHORT]
+    straight, fold, recipe = prepared(tiny(*overrides))
     fit(straight, fold, recipe)
-    state, fold, recipe = prepared(tiny(*words, "max_epochs=2"))
+    state, fold, recipe = prepared(tiny(*overrides, "max_epochs=2"))
     fit(state, fold, recipe, [Checkpoint(tmp_path)])
     torch.manual_seed(5)
-    state, fold, recipe = prepared(tiny(*words))
+    state, fold, recipe = prepared(tiny(*overrides))
     fit(restore(state, tmp_path), fold, recipe)
     assert same(straight.model, state.model)
     assert torch.equal(straight.model.weights, state.model.weights)
@@ -127,15 +128,22 @@ def test_a_resumed_run_ends_with_the_same_weights(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [["data=sine"], ["data=digits", "data.size=8"], ["runtime.precision=bf16"],
      ["regularizer=[l2]", "clip=norm"], ["regularizer=[max_norm]"], ["optim=momentum"],
      ["optim=muon"], ["model.activation=gaussian"], ["model.activation=prelu"]],
-    ids=lambda words: words[0],
+    ids=lambda overrides: overrides[0],
 )  # fmt: skip
-def test_it_trains_with_choices_of_every_group(words, compose):
-    words = ["data=moons", *words, "data.examples=60", *SHORT, "model.units=3", "max_epochs=4"]
-    state, fold, recipe = prepared(compose("model=cascade", "runtime=cpu", *words))
+def test_it_trains_with_choices_of_every_group(overrides, compose):
+    overrides = [
+        "data=moons",
+        *overrides,
+        "data.examples=60",
+        *SHORT,
+        "model.units=3",
+        "max_epochs=4",
+    ]
+    state, fold, recipe = prepared(compose("model=cascade", "runtime=cpu", *overrides))
     fit(state, fold, recipe)
     losses = [record.metrics["train/loss"] for record in state.history]
     assert losses[-1] < losses[0]

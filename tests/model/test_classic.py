@@ -108,8 +108,8 @@ def test_class_activation_maps_of_a_dense_head_are_refused():
 def test_a_dilated_convnet_has_a_larger_field_with_as_many_parameters(
     dilation, padding, maps, field, compose
 ):
-    words = (f"model.dilation={dilation}", f"model.padding={padding}", "model.norm=none")
-    make_it = build(compose("model=convnet", *words).model)
+    overrides = (f"model.dilation={dilation}", f"model.padding={padding}", "model.norm=none")
+    make_it = build(compose("model=convnet", *overrides).model)
     layers = summarize_model(lambda: make_it((1, 28, 28), 10), (1, 28, 28)).layers
     (second,) = (layer for layer in layers if layer.name == "features.2")
     assert second.output == (64, maps, maps)
@@ -119,8 +119,8 @@ def test_a_dilated_convnet_has_a_larger_field_with_as_many_parameters(
 
 @pytest.mark.parametrize(("dilation", "smallest"), [(1, 6), (2, 10), (5, 22)])
 def test_the_smallest_image_of_a_dilated_convnet_is_known_before_torch(dilation, smallest, compose):
-    words = ("model=convnet", f"model.dilation={dilation}")
-    cfg = compose(*words, f"data.size={smallest}")
+    overrides = ("model=convnet", f"model.dilation={dilation}")
+    cfg = compose(*overrides, f"data.size={smallest}")
     check(OmegaConf.to_container(cfg))
     build(cfg.model)((1, smallest, smallest), 10)
     cfg.data.size = smallest - 1
@@ -135,7 +135,7 @@ def test_the_convnet_has_9216_features():
 
 
 @pytest.mark.parametrize(
-    ("name", "word"),
+    ("name", "override"),
     [
         ("googlenet", "model.pool=average"),
         ("vgg11", "model.activation=gelu"),
@@ -143,8 +143,8 @@ def test_the_convnet_has_9216_features():
         ("lenet_caffe", "model.pool=average"),
     ],
 )
-def test_a_net_that_differs_from_its_reference_is_found(name, word, compose):
-    assert CLASSIC[name].deviation(compose, word) > 100 * CLASSIC[name].allowed
+def test_a_net_that_differs_from_its_reference_is_found(name, override, compose):
+    assert CLASSIC[name].deviation(compose, override) > 100 * CLASSIC[name].allowed
 
 
 def test_a_resnet_without_shortcuts_does_not_load_torchvisions_weights(compose):

@@ -9,8 +9,8 @@ from dlcourse.errors import UserError
 from dlcourse.schema.bounds import ACTIVATION_NAMES, NORM_NAMES
 
 
-def make(compose, shape, outputs, *words):
-    return build(compose(*words).model)(shape, outputs)
+def make(compose, shape, outputs, *overrides):
+    return build(compose(*overrides).model)(shape, outputs)
 
 
 def parameters(model):
@@ -60,12 +60,12 @@ def test_a_model_trains_two_steps_with_every_activation(model, activation, compo
 @pytest.mark.parametrize("norm", NORM_NAMES)
 @pytest.mark.parametrize("dropout", [0, 0.5])
 def test_a_model_trains_two_steps_with_every_norm_and_dropout(model, norm, dropout, compose):
-    words = [f"model={model}", f"model.norm={norm}", f"model.dropout={dropout}"]
+    overrides = [f"model={model}", f"model.norm={norm}", f"model.dropout={dropout}"]
     if (model, norm) == ("mlp", "instance"):
         with pytest.raises(UserError, match=r"model\.norm=layer"):
-            make(compose, (1, 28, 28), 10, *words)
+            make(compose, (1, 28, 28), 10, *overrides)
         return
-    net = make(compose, (1, 28, 28), 10, *words)
+    net = make(compose, (1, 28, 28), 10, *overrides)
     assert any(isinstance(layer, nn.Dropout) for layer in net.modules()) == (dropout > 0)
     assert moves(net)
 

@@ -27,8 +27,8 @@ SIZED = [
 ]  # fmt: skip
 
 
-def make(compose, name, shape, outputs, *words):
-    return build(compose(f"model={name}", *words).model)(shape, outputs)
+def make(compose, name, shape, outputs, *overrides):
+    return build(compose(f"model={name}", *overrides).model)(shape, outputs)
 
 
 def outputs_for(name, shape):
@@ -112,8 +112,8 @@ def test_a_vit_refuses_a_width_that_its_heads_or_positions_do_not_divide(compose
 
 
 def test_sinusoidal_positions_are_sines_and_cosines_of_row_and_column(compose):
-    words = ["model.positions=sinusoidal", "model.width=24"]
-    model = make(compose, "vit", (1, 12, 20), 10, *words)
+    overrides = ["model.positions=sinusoidal", "model.width=24"]
+    model = make(compose, "vit", (1, 12, 20), 10, *overrides)
     assert "positions" not in dict(model.named_parameters())
     assert model.positions[0, 0].eq(0).all()
     for row in range(3):
@@ -130,8 +130,8 @@ def test_sinusoidal_positions_are_sines_and_cosines_of_row_and_column(compose):
 
 def test_one_dimensional_positions_are_those_of_vaswani_et_al(compose):
     """Vaswani et al. 2017, section 3.5, by hand; the class token is the first of 16."""
-    words = ["model.positions=sinusoidal_1d", "model.width=6", "model.heads=1"]
-    model = make(compose, "vit", (1, 12, 20), 10, *words)
+    overrides = ["model.positions=sinusoidal_1d", "model.width=6", "model.heads=1"]
+    model = make(compose, "vit", (1, 12, 20), 10, *overrides)
     assert "positions" not in dict(model.named_parameters())
     assert model.positions.shape == (1, 16, 6)
     for place in range(16):
@@ -141,13 +141,13 @@ def test_one_dimensional_positions_are_those_of_vaswani_et_al(compose):
             waves += [math.sin(angle), math.cos(angle)]
         assert model.positions[0, place].tolist() == pytest.approx(waves, abs=1e-5)
     with pytest.raises(UserError, match=r"model\.width=28 or model\.positions=learned"):
-        make(compose, "vit", (1, 28, 28), 10, "model.width=27", words[0])
+        make(compose, "vit", (1, 28, 28), 10, "model.width=27", overrides[0])
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal", "sinusoidal_1d", "none at all"])
 def test_without_positions_a_vit_is_invariant_to_the_order_of_patches(positions, compose):
-    words = SMALL["vit"] if positions == "none at all" else [f"model.positions={positions}"]
-    model = make(compose, "vit", (1, 8, 8), 10, *words).eval()
+    overrides = SMALL["vit"] if positions == "none at all" else [f"model.positions={positions}"]
+    model = make(compose, "vit", (1, 8, 8), 10, *overrides).eval()
     nn.init.normal_(model.output.weight)
     if positions == "none at all":
         model.positions.data.zero_()
@@ -347,15 +347,15 @@ def variances(model, size):
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh"])
 def test_an_nfnet_keeps_the_variance_of_its_signals(activation, compose):
-    words = ["model.widths=[64,64]", "model.depth=4", f"model.activation={activation}"]
-    model = make(compose, "nfnet", (3, 32, 32), 10, *words)
+    overrides = ["model.widths=[64,64]", "model.depth=4", f"model.activation={activation}"]
+    model = make(compose, "nfnet", (3, 32, 32), 10, *overrides)
     expected = [1.0, *(1 + 0.04 * number for number in [1, 2, 3, 4] * 2)]
     assert variances(model, 32) == pytest.approx(expected, rel=0.15)
 
 
 def test_without_the_gain_an_nfnet_loses_the_variance_of_its_signals(compose):
-    words = ["model.widths=[64,64]", "model.depth=4"]
-    model = make(compose, "nfnet", (3, 32, 32), 10, *words)
+    overrides = ["model.widths=[64,64]", "model.depth=4"]
+    model = make(compose, "nfnet", (3, 32, 32), 10, *overrides)
     for layer in model.modules():
         if isinstance(layer, ScaledConv2d):
             layer.gain = 1.0
@@ -386,9 +386,9 @@ def test_an_nfnet_has_no_norm_and_clips_its_gradients(compose):
 def test_airbench_needs_a_width_and_its_norms_train_only_shifts_by_default(compose):
     with pytest.raises(UserError, match=r"model\.widths=\[64,256,256\]"):
         make(compose, "airbench", (3, 32, 32), 10, "model.widths=[]")
-    words = ["model.widths=[8,8,8]", "model.norm_momentum=0.3"]
+    overrides = ["model.widths=[8,8,8]", "model.norm_momentum=0.3"]
     for learns in (False, True):
-        model = make(compose, "airbench", (1, 9, 9), 10, *words, f"model.norm_weight={learns}")
+        model = make(compose, "airbench", (1, 9, 9), 10, *overrides, f"model.norm_weight={learns}")
         norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
         assert {norm.weight.requires_grad for norm in norms} == {learns}
         assert all(norm.bias.requires_grad and norm.momentum == 0.3 for norm in norms)

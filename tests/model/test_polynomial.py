@@ -35,11 +35,11 @@ def test_data_spacing_even_spaces_the_points_from_0_to_1_in_both_parts(compose):
 @pytest.mark.parametrize("standardize", ["channel", "none", "zca"])
 @pytest.mark.parametrize("order", [0, 1, 3, 9])
 def test_the_coefficients_equal_those_of_numpy(order, standardize, compose, tmp_path):
-    words = [*EVEN_SINE, f"model.order={order}", "optim=closed_form", "max_epochs=1",
+    overrides = [*EVEN_SINE, f"model.order={order}", "optim=closed_form", "max_epochs=1",
              f"data.standardize={standardize}"]  # fmt: skip
-    run(compose(*words), tmp_path / "run")
+    run(compose(*overrides), tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
-    train = load_data(compose(*words)).train
+    train = load_data(compose(*overrides)).train
     x, t = (values[:, 0].double().numpy() for values in (train.inputs, train.targets))
     expected = np.polynomial.Polynomial.fit(x, t, order).convert().coef
     (ours,) = result["coefficients"]
@@ -55,17 +55,19 @@ def test_the_coefficients_equal_those_of_numpy(order, standardize, compose, tmp_
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         ("optim=adam", "optim.lr=0.1"),
         ("optim=sgd", "optim.lr=0.3", "init=he_normal", "optim.weight_decay=0.1"),
         ("optim=lbfgs", "init=orthogonal", "regularizer=[l2]"),
         ("optim=gd", "optim.lr=0.3", "clip=norm", "runtime.linear=convolution"),
     ],
-    ids=lambda words: words[0],
+    ids=lambda overrides: overrides[0],
 )
-def test_a_polynomial_of_order_0_learns_the_mean_of_the_targets(words, compose):
-    state, fold, recipe = prepared(compose(*EVEN_SINE, "model.order=0", "max_epochs=60", *words))
+def test_a_polynomial_of_order_0_learns_the_mean_of_the_targets(overrides, compose):
+    state, fold, recipe = prepared(
+        compose(*EVEN_SINE, "model.order=0", "max_epochs=60", *overrides)
+    )
     state = fit(state, fold, recipe)
     mean = fold.train.targets.mean().item()
     assert state.model.output.bias.item() == pytest.approx(mean, abs=0.01)

@@ -17,11 +17,11 @@ from dlcourse.train.fit import train_epoch
 from dlcourse.train.step import set_train_mode
 
 NAME = "shufflenet_v2_x0_5"  # 1.4 million weights
-WORDS = ["model=torchvision", f"model.name={NAME}"]
+OVERRIDES = ["model=torchvision", f"model.name={NAME}"]
 
 
-def make(compose, *words, shape=(1, 28, 28)):
-    return build(compose(*WORDS, *words).model)(shape, 10)
+def make(compose, *overrides, shape=(1, 28, 28)):
+    return build(compose(*OVERRIDES, *overrides).model)(shape, 10)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def published(tmp_path, monkeypatch):
 
 
 class SilentHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *words):
+    def log_message(self, *overrides):
         pass
 
 
@@ -129,8 +129,8 @@ def test_unknown_names_are_refused_with_the_nearest(compose):
     [("googlenet", "null"), ("inception_v3", "75"), ("squeezenet1_1", "null"), ("vit_b_32", "224")],
 )
 def test_networks_of_every_structure_get_a_new_output_layer(name, size, compose):
-    words = ["model=torchvision", f"model.name={name}", f"model.size={size}"]
-    model = build(compose(*words).model)((1, 32, 32), 7).train()
+    overrides = ["model=torchvision", f"model.name={name}", f"model.size={size}"]
+    model = build(compose(*overrides).model)((1, 32, 32), 7).train()
     outputs = model(torch.randn(2, 1, 32, 32))  # in training mode some have auxiliary outputs
     assert outputs.shape == (2, 7)
     last = list(model.modules())[-1]
@@ -141,9 +141,9 @@ def test_networks_of_every_structure_get_a_new_output_layer(name, size, compose)
 
 
 def test_images_that_are_too_small_are_refused_with_the_size_to_choose(compose):
-    words = ["model=torchvision", "model.name=inception_v3"]
+    overrides = ["model=torchvision", "model.name=inception_v3"]
     with pytest.raises(UserError, match=r"cannot take images of 28 x 28(?s:.*)model\.size=299"):
-        build(compose(*words).model)((1, 28, 28), 10)
+        build(compose(*overrides).model)((1, 28, 28), 10)
     with pytest.raises(UserError, match=r"1 or 3 channels, got 2"):
         make(compose, shape=(2, 28, 28))
 
@@ -181,10 +181,10 @@ def test_a_frozen_backbone_keeps_its_weights_and_batch_statistics(compose):
 
 
 def test_single_examples_are_refused_unless_the_batch_norms_are_frozen(tiny):
-    words = [*WORDS, "batch_size=1", "data.examples=20"]
+    overrides = [*OVERRIDES, "batch_size=1", "data.examples=20"]
     with pytest.raises(UserError, match="batch_size=1 leaves nothing to average"):
-        prepared(tiny(*words))
-    state, fold, recipe = prepared(tiny(*words, "model.freeze=backbone"))
+        prepared(tiny(*overrides))
+    state, fold, recipe = prepared(tiny(*overrides, "model.freeze=backbone"))
     assert train_epoch(state, fold, recipe)["train/loss"] > 0
 
 
@@ -199,7 +199,7 @@ def test_the_first_blocks_can_be_frozen(compose):
 
 
 def test_the_blocks_inside_a_container_are_counted_individually(compose):
-    words = ["model=torchvision", "model.name=squeezenet1_1", "model.freeze=4"]
-    model = build(compose(*words).model)((1, 28, 28), 10)
+    overrides = ["model=torchvision", "model.name=squeezenet1_1", "model.freeze=4"]
+    model = build(compose(*overrides).model)((1, 28, 28), 10)
     frozen = [n for n, w in model.backbone.named_parameters() if not w.requires_grad]
     assert {name.split(".")[1] for name in frozen} == {"0", "3", "4", "6"}  # a convolution, 3 fires

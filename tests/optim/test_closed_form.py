@@ -50,10 +50,10 @@ def test_a_growing_ridge_shrinks_the_weights_and_leaves_the_mean():
 
 @pytest.mark.parametrize("data", ["sine", "digits"])
 def test_one_epoch_of_the_closed_form_reaches_a_loss_that_lbfgs_does_not_beat(data, compose):
-    words = ["runtime=cpu", "data.examples=200"] + ["data.size=8"] * (data == "digits")
+    overrides = ["runtime=cpu", "data.examples=200"] + ["data.size=8"] * (data == "digits")
     ends = {}
     for name in ("closed_form", "lbfgs"):
-        cfg = compose(f"data={data}", "model=linear", "loss=mse", f"optim={name}", *words)
+        cfg = compose(f"data={data}", "model=linear", "loss=mse", f"optim={name}", *overrides)
         cfg.max_epochs = 1 if name == "closed_form" else 30
         state, fold, recipe = prepared(cfg)
         fit(state, fold, recipe)
@@ -101,9 +101,11 @@ def test_metric_noise_estimates_the_noise_of_a_linear_problem(compose):
     assert bias.item() == pytest.approx(4, abs=0.02)
 
 
-@pytest.mark.parametrize("words", [["data=diabetes"], ["data=sine", "max_epochs=30"]], ids=str)
-def test_the_closed_form_ends_after_one_epoch_with_any_max_epochs(words, compose, tmp_path):
-    cfg = compose(*words, "model=linear", "optim=closed_form", "observe=[history]", "runtime=cpu")
+@pytest.mark.parametrize("overrides", [["data=diabetes"], ["data=sine", "max_epochs=30"]], ids=str)
+def test_the_closed_form_ends_after_one_epoch_with_any_max_epochs(overrides, compose, tmp_path):
+    cfg = compose(
+        *overrides, "model=linear", "optim=closed_form", "observe=[history]", "runtime=cpu"
+    )
     assert cfg.max_epochs > 1
     run(cfg, tmp_path / "run")
     assert run_folder.read_result(tmp_path / "run")["epochs"] == 1

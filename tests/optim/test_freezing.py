@@ -13,7 +13,7 @@ from dlcourse.optim.groups import parameter_groups
 from dlcourse.train.checkpoint import Checkpoint, restore
 from dlcourse.train.fit import fit
 
-WORDS = ["model=mlp", "model.widths=[8]", "data.size=8", "max_epochs=4", "stop=never"]
+OVERRIDES = ["model=mlp", "model.widths=[8]", "data.size=8", "max_epochs=4", "stop=never"]
 WINDOWS = ["optim.freeze_after=[hidden.*:2]", "optim.freeze_until=[output.weight:3]"]
 
 
@@ -35,8 +35,8 @@ class Copies(Observer):
 
 @pytest.mark.parametrize("optim", ["sgd", "momentum", "adam", "adamw", "muon", "sam"])
 def test_a_part_is_trained_in_its_epochs_only(optim, tiny):
-    words = [*WORDS, *WINDOWS, f"optim={optim}", "optim.weight_decay=0.01"]
-    state, fold, recipe = prepared(tiny(*words))
+    overrides = [*OVERRIDES, *WINDOWS, f"optim={optim}", "optim.weight_decay=0.01"]
+    state, fold, recipe = prepared(tiny(*overrides))
     watch = Copies()
     fit(state, fold, recipe, [watch])
     assert watch.moved("hidden.0.weight") == watch.moved("hidden.0.bias") == [0, 1]
@@ -46,11 +46,11 @@ def test_a_part_is_trained_in_its_epochs_only(optim, tiny):
 
 
 def test_a_part_can_be_frozen_within_an_epoch(tiny):
-    state, fold, recipe = prepared(tiny(*WORDS, "optim.freeze_after=[hidden.*:0.5]"))
+    state, fold, recipe = prepared(tiny(*OVERRIDES, "optim.freeze_after=[hidden.*:0.5]"))
     ends = []
     for epochs in (0.5, 1):
         state, fold, recipe = prepared(
-            tiny(*WORDS, "optim.freeze_after=[hidden.*:0.5]", "batch_size=12")
+            tiny(*OVERRIDES, "optim.freeze_after=[hidden.*:0.5]", "batch_size=12")
         )
         fit(state, fold, dataclasses.replace(recipe, max_epochs=epochs))
         ends.append(state.model)
@@ -59,7 +59,7 @@ def test_a_part_can_be_frozen_within_an_epoch(tiny):
 
 
 def test_a_resumed_run_freezes_as_an_uninterrupted_one(tiny, tmp_path):
-    cfg = tiny(*WORDS, *WINDOWS)
+    cfg = tiny(*OVERRIDES, *WINDOWS)
     whole, fold, recipe = prepared(cfg)
     fit(whole, fold, recipe)
     first, *_ = prepared(cfg)
@@ -84,9 +84,9 @@ def test_a_pattern_without_a_match_is_refused_with_its_key(key, tiny):
 
 
 def test_decays_multiply_the_weight_decay_and_the_last_match_wins(tiny):
-    words = ["optim.weight_decay=0.1", "optim.decay_all=true"]
-    words += ["optim.decays=[*.bias:0.5,output.*:0]"]
-    state, *_ = prepared(tiny(*WORDS, "optim=adamw", *words))
+    overrides = ["optim.weight_decay=0.1", "optim.decay_all=true"]
+    overrides += ["optim.decays=[*.bias:0.5,output.*:0]"]
+    state, *_ = prepared(tiny(*OVERRIDES, "optim=adamw", *overrides))
     names = {id(p): name for name, p in state.model.named_parameters()}
     groups = state.optimizer.param_groups
     decay = {names[id(p)]: group["weight_decay"] for group in groups for p in group["params"]}

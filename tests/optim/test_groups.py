@@ -89,10 +89,10 @@ def test_at_least_one_parameter_must_be_trained(freeze):
 
 
 def test_in_a_run_frozen_weights_stay_and_rates_scale_the_step(tiny):
-    words = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=sgd", "batch_size=full"]
+    overrides = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=sgd", "batch_size=full"]
     moves = []
     for more in ([], ["optim.rates=[output.*:0.5]", "optim.freeze=[hidden.0.weight]"]):
-        state, fold, recipe = prepared(tiny(*words, *more, "max_epochs=1"))
+        state, fold, recipe = prepared(tiny(*overrides, *more, "max_epochs=1"))
         before = {name: p.detach().clone() for name, p in state.model.named_parameters()}
         fit(state, fold, recipe)
         moves.append({name: p - before[name] for name, p in state.model.named_parameters()})
@@ -142,8 +142,8 @@ def test_the_equality_fails_for_other_parameters_and_for_adamw():
 
 @pytest.mark.parametrize("optim", ["adam", "muon"])
 def test_rates_are_set_in_the_optimizer_and_the_schedule_keeps_their_ratio(optim, tiny):
-    words = ["model=lenet", f"optim={optim}", "optim.rates=[features.*:0.1,*.bias:2]"]
-    state, fold, recipe = prepared(tiny(*words, "schedule=exponential", "schedule.gamma=0.5"))
+    overrides = ["model=lenet", f"optim={optim}", "optim.rates=[features.*:0.1,*.bias:2]"]
+    state, fold, recipe = prepared(tiny(*overrides, "schedule=exponential", "schedule.gamma=0.5"))
     base = {id(p): group["lr"] for group in state.optimizer.param_groups for p in group["params"]}
     fit(state, fold, recipe)
     now = {id(p): group["lr"] for group in state.optimizer.param_groups for p in group["params"]}

@@ -12,10 +12,10 @@ from dlcourse.train.fit import fit
 
 
 def test_lbfgs_fits_a_linear_model_in_fewer_epochs_than_gradient_descent(compose):
-    words = ["data=digits", "data.size=8", "data.examples=300", "model=linear", "runtime=cpu"]
+    overrides = ["data=digits", "data.size=8", "data.examples=300", "model=linear", "runtime=cpu"]
     losses = {}
     for name in ("lbfgs", "gd"):
-        state, fold, recipe = prepared(compose(*words, f"optim={name}", "max_epochs=5"))
+        state, fold, recipe = prepared(compose(*overrides, f"optim={name}", "max_epochs=5"))
         fit(state, fold, recipe)
         losses[name] = state.history[-1].metrics["train/loss"]
     assert losses["lbfgs"] < 0.01 * losses["gd"]
@@ -32,8 +32,14 @@ def test_more_than_one_parameter_group_is_refused(compose):
 
 
 def test_all_evaluations_of_a_step_use_the_same_dropout_masks(compose):
-    words = ["data=digits", "data.size=8", "data.examples=100", "model=mlp", "model.widths=[16]"]
-    cfg = compose(*words, "optim=lbfgs", "model.dropout=0.5", "runtime=cpu")
+    overrides = [
+        "data=digits",
+        "data.size=8",
+        "data.examples=100",
+        "model=mlp",
+        "model.widths=[16]",
+    ]
+    cfg = compose(*overrides, "optim=lbfgs", "model.dropout=0.5", "runtime=cpu")
     state, fold, recipe = prepared(cfg)
     inputs = recipe.prepare(fold.standardize(fold.train.inputs))
     losses = []

@@ -47,8 +47,8 @@ CASES += [("adam", clip) for clip in options("clip") if clip != "norm"]
 
 @pytest.mark.parametrize(("optim", "clip"), CASES)
 def test_a_step_that_overflows_changes_no_weight_and_halves_the_scale(optim, clip, tiny):
-    words = ["model=mlp", "model.widths=[8]", "data.size=8", f"optim={optim}", f"clip={clip}"]
-    cfg = tiny(*words, f"batch_size={'full' if optim in ('gd', 'lbfgs') else 16}")
+    overrides = ["model=mlp", "model.widths=[8]", "data.size=8", f"optim={optim}", f"clip={clip}"]
+    cfg = tiny(*overrides, f"batch_size={'full' if optim in ('gd', 'lbfgs') else 16}")
     if fact(cfg.optim, "own_step"):
         pytest.skip("its own step does not scale the loss, and the checks refuse it under fp16")
     made = scaled(cfg)
@@ -70,10 +70,10 @@ def test_a_step_that_overflows_changes_no_weight_and_halves_the_scale(optim, cli
 
 @pytest.mark.parametrize("optim", ["adam", "nesterov", "sam", "muon"])
 def test_without_overflow_the_loss_scale_does_not_change_the_weights(optim, tiny):
-    words = ["model=mlp", "model.widths=[8]", "data.size=8", f"optim={optim}", "clip=norm"]
+    overrides = ["model=mlp", "model.widths=[8]", "data.size=8", f"optim={optim}", "clip=norm"]
     ends = []
     for prepare in (prepared, scaled):
-        made = prepare(tiny(*words))
+        made = prepare(tiny(*overrides))
         for _ in range(3):
             step(made)
         ends.append(everything(made[0]))

@@ -70,8 +70,14 @@ def test_vectors_and_single_rows_are_updated_by_adamw_with_rest_lr(compose):
 
 
 def test_the_schedule_and_the_factors_scale_both_rates(tiny):
-    words = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=muon", "schedule=exponential"]
-    state, fold, recipe = prepared(tiny(*words, "optim.rates=[output.*:0.5]", "stop=never"))
+    overrides = [
+        "model=mlp",
+        "model.widths=[8]",
+        "data.size=8",
+        "optim=muon",
+        "schedule=exponential",
+    ]
+    state, fold, recipe = prepared(tiny(*overrides, "optim.rates=[output.*:0.5]", "stop=never"))
     fit(state, fold, recipe)
     factor = recipe.schedule(1 + 2 / 3, 2, [])
     rates = {tuple(p.shape): g["lr"] for g in state.optimizer.param_groups for p in g["params"]}
@@ -96,8 +102,8 @@ def copies(*shapes):
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_with_rest_nesterov_the_rest_is_updated_as_by_torchs_sgd(decay, compose):
-    words = ["optim.rest=nesterov", "optim.rest_lr=0.01", "optim.rest_momentum=0.8"]
-    cfg = compose("optim=muon", *words)
+    overrides = ["optim.rest=nesterov", "optim.rest_lr=0.01", "optim.rest_momentum=0.8"]
+    cfg = compose("optim=muon", *overrides)
     ours, theirs = copies((7,), (1, 5)), copies((7,), (1, 5))
     groups = [{"params": ours, "weight_decay": decay}]
     settings = {"lr": 0.01, "momentum": 0.8, "nesterov": True, "weight_decay": decay}
@@ -108,8 +114,8 @@ def test_with_rest_nesterov_the_rest_is_updated_as_by_torchs_sgd(decay, compose)
 
 
 def test_a_matrix_named_in_apart_is_updated_by_rest(tiny):
-    words = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=muon"]
-    state, *_ = prepared(tiny(*words, "optim.apart=[output.*]"))
+    overrides = ["model=mlp", "model.widths=[8]", "data.size=8", "optim=muon"]
+    state, *_ = prepared(tiny(*overrides, "optim.apart=[output.*]"))
     own = {id(p) for g in state.optimizer.param_groups if g["matrices"] for p in g["params"]}
     assert own == {id(state.model.hidden[0].weight)}
     rates = {g["lr"] for g in state.optimizer.param_groups if not g["matrices"]}

@@ -66,7 +66,7 @@ def test_an_optimizer_with_several_forward_passes_updates_norm_statistics_once(n
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "overrides"),
     [("sam", ["regularizer=[l2]", "regularizer.l2.strength=0.1"]),
      ("lbfgs", ["regularizer=[l2]", "regularizer.l2.strength=0.1"]),
      ("sam", ["runtime.precision=bf16"]), ("lbfgs", ["runtime.precision=bf16"]),
@@ -74,9 +74,9 @@ def test_an_optimizer_with_several_forward_passes_updates_norm_statistics_once(n
      ("sam", ["clip=norm", "clip.max_norm=0.1"])],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )  # fmt: skip
-def test_an_optimizer_with_its_own_step_applies_penalty_clip_and_precision(name, words, tiny):
+def test_an_optimizer_with_its_own_step_applies_penalty_clip_and_precision(name, overrides, tiny):
     ends = []
-    for more in ([], words):
+    for more in ([], overrides):
         state, fold, recipe = prepared(tiny(*SMALL, f"optim={name}", *more))
         fit(state, fold, recipe)
         ends.append(state.model)

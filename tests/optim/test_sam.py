@@ -7,12 +7,12 @@ from torch import nn
 
 from dlcourse.optim.sam import ascend, restore_weights
 
-WORDS = ("model=mlp", "model.widths=[8]", "data.size=8", "optim=sam")
+OVERRIDES = ("model=mlp", "model.widths=[8]", "data.size=8", "optim=sam")
 
 
-def one_step(tiny, *words):
+def one_step(tiny, *overrides):
     """Return the weights before and after a step on 30 digits."""
-    state, fold, recipe = prepared(tiny(*WORDS, *words))
+    state, fold, recipe = prepared(tiny(*OVERRIDES, *overrides))
     before = [parameter.detach().clone() for parameter in state.model.parameters()]
     inputs = recipe.prepare(fold.standardize(fold.train.inputs[:30]))
     recipe.step(state, inputs, fold.train.targets[:30], recipe)
@@ -26,10 +26,10 @@ def test_with_a_rate_near_0_the_weights_are_restored_exactly(tiny):
 
 def test_with_rho_0_sam_equals_momentum(tiny):
     ends = []
-    for words in (["optim.rho=0"], ["optim=momentum"], ["optim.rho=0.05"]):
+    for overrides in (["optim.rho=0"], ["optim=momentum"], ["optim.rho=0.05"]):
         torch.manual_seed(1)
         ends.append(
-            torch.cat([p.flatten() for p in one_step(tiny, *words, "model.dropout=0.5")[1]])
+            torch.cat([p.flatten() for p in one_step(tiny, *overrides, "model.dropout=0.5")[1]])
         )
     assert torch.equal(ends[0], ends[1])  # with dropout: both evaluations have the same masks
     assert not torch.equal(ends[0], ends[2])

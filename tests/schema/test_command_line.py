@@ -27,9 +27,9 @@ RIGHT = {"optim.lr=0.1": ["--lr 0.1", "--lr=0.1", "-lr=0.1", "lr = 0.1", "lr= 0.
          "runtime.device=cuda": ["--cuda"]}  # fmt: skip
 
 
-def refused(*words: str) -> str:
+def refused(*argv: str) -> str:
     with pytest.raises(UserError) as error:
-        parse_command(words)
+        parse_command(argv)
     return str(error.value)
 
 
@@ -49,12 +49,12 @@ def test_a_list_with_spaces_is_answered_with_the_right_command():
 
 
 @given(st.permutations(["--config-dir=configs", "-m", "seed=1", "optim=sgd,adam"]))
-def test_flags_may_be_anywhere_on_the_line(words):
-    args, ordered = parse_command(words)
+def test_flags_may_be_anywhere_on_the_line(argv):
+    args, ordered = parse_command(argv)
     assert args.multirun
     assert args.config_dir == "configs"
     assert {"-m", "--config-dir=configs"} == set(ordered[:2])
-    assert args.overrides == ordered[2:] == [part for part in words if not part.startswith("-")]
+    assert args.overrides == ordered[2:] == [part for part in argv if not part.startswith("-")]
 
 
 @pytest.mark.parametrize("option", [["--config-dir", "my"], ["--config-dir=my"], ["-cd", "my"]])
@@ -74,9 +74,9 @@ FORGOTTEN = {
 }
 
 
-@pytest.mark.parametrize(("word", "named"), FORGOTTEN.items())
-def test_a_missing_m_flag_is_answered_with_the_whole_command(word, named):
-    message = refused(word)
+@pytest.mark.parametrize(("override", "named"), FORGOTTEN.items())
+def test_a_missing_m_flag_is_answered_with_the_whole_command(override, named):
+    message = refused(override)
     assert "-m" in message
     for command in named:
         assert command in message
@@ -153,13 +153,13 @@ def test_suggestions_ignore_case_hyphens_and_underscores(group):
 
 @settings(max_examples=30)
 @given(st.text(max_size=12), st.lists(st.text("abc_", min_size=1, max_size=6), max_size=30))
-def test_a_message_has_between_one_and_ten_suggestions(word, known):
-    for text in (nearest(word, known), unknown_option("model", word, known, False)):
+def test_a_message_has_between_one_and_ten_suggestions(typed, known):
+    for text in (nearest(typed, known), unknown_option("model", typed, known, False)):
         allowed = text.partition("Allowed: ")[2].split(".\n")[0].split(" and ")[0]
         assert ("nothing is allowed" in text) == (not known)
         assert not known or 1 <= len(allowed.split(", ")) <= min(MAX_SUGGESTIONS, len(set(known)))
         assert "; ." not in text
-    assert "; ." not in unknown_key(word, "1", [*known, "seed"], lambda key: [], "train.py")
+    assert "; ." not in unknown_key(typed, "1", [*known, "seed"], lambda key: [], "train.py")
 
 
 @pytest.mark.parametrize(
@@ -205,5 +205,5 @@ def test_a_scripts_unknown_option_is_answered_with_a_suggestion_and_the_usage():
 
 @settings(max_examples=30)
 @given(st.lists(st.from_regex(r"[a-z]{1,3}(\.[a-z]{1,3})?=[a-z0-9.]{1,3}", fullmatch=True)))
-def test_correct_overrides_are_not_changed(words):
-    assert corrected(words, ["a"]) == words
+def test_correct_overrides_are_not_changed(overrides):
+    assert corrected(overrides, ["a"]) == overrides

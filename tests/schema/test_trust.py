@@ -144,10 +144,10 @@ def test_a_sweep_from_an_unknown_source_runs_no_code(here, tmp_path):
         (["sweep.storage=sqlite:///x.db"], [], ["resume=sweep sweep.storage=sqlite:///x.db"]),
         ([], [], [harmless]),
     ]
-    for words, typed, messages in cases:
-        sweep_of(tmp_path / "sweep", words)
+    for stored, typed, messages in cases:
+        sweep_of(tmp_path / "sweep", stored)
         ended = here("resume=sweep", *typed)
-        assert ended.returncode == 2, words
+        assert ended.returncode == 2, stored
         assert "Traceback" not in ended.stderr
         for message in messages:
             assert message in ended.stderr

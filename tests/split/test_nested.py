@@ -55,7 +55,7 @@ def test_the_outer_folds_are_those_of_kfold_and_the_same_in_every_run():
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("overrides", "message"),
     [
         (["split.fold=5"], r"split\.fold=5 .*\nType split\.fold=4 or less"),
         (["split.outer=1438"], r"split\.outer=1438 .* 1437 .*\nType split\.outer=1437"),
@@ -64,9 +64,9 @@ def test_the_outer_folds_are_those_of_kfold_and_the_same_in_every_run():
         (["data=csv", "data.group=who"], r"split=nested .* data\.group=who .*\nType split=group"),
     ],
 )
-def test_impossible_splits_are_refused_before_torch_is_imported(words, message):
+def test_impossible_splits_are_refused_before_torch_is_imported(overrides, message):
     with pytest.raises(UserError, match=message):
-        check(composed("split=nested", *words))
+        check(composed("split=nested", *overrides))
 
 
 def test_the_checks_and_the_split_allow_the_same_number_of_inner_folds():

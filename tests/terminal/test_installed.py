@@ -80,8 +80,8 @@ def test_a_command_runs_the_package_next_to_it(name):
         "finally: import dlcourse, os; print(dlcourse.__file__, os.environ['PYTHONPATH'])"
     )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    words = [sys.executable, "-c", code, str(ROOT / name)]
-    result = subprocess.run(words, cwd="/", env=environment,
+    arguments = [sys.executable, "-c", code, str(ROOT / name)]
+    result = subprocess.run(arguments, cwd="/", env=environment,
                             capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
     source = ROOT / "src"
     assert result.stdout.split() == [str(source / "dlcourse/__init__.py"), str(source)]
