@@ -19,9 +19,7 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # for processes that tests start: pytest's workers share the cores
-)
+os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start: workers share the cores
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 SMALL = ["data.examples=60", "batch_size=16", "runtime=cpu", "observe=[console,history]"]
