@@ -212,8 +212,8 @@ def here(tmp_path, data_root, monkeypatch, capfd):
             for handler in set(root.handlers) - set(handlers):
                 handler.close()
             root.handlers[:] = handlers
-        said = capfd.readouterr()
-        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
+        printed = capfd.readouterr()
+        return SimpleNamespace(returncode=status, stdout=printed.out, stderr=printed.err)
 
     yield go
     signal.signal(signal.SIGTERM, terminated)

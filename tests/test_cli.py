@@ -404,7 +404,7 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(
     assert equal(whole, pieces)
     key = next(key for key in pieces if key.endswith("weight"))
     pieces[key] = pieces[key] + 1e-7
-    assert not equal(whole, pieces), "the comparison would not see a difference"
+    assert not equal(whole, pieces), "the comparison misses a difference"
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -37,8 +37,8 @@ def without_times(history):
 
 def test_dlcourse_train_and_the_command_give_equal_folders_and_weights(here, from_python, tmp_path):
     overrides = [*SMALL, "model=lenet", "optim=sgd", "max_epochs=2", "augment=[flip]"]
-    said = here(*overrides, "hydra.run.dir=command")
-    assert said.returncode == 0, said.stderr
+    ended = here(*overrides, "hydra.run.dir=command")
+    assert ended.returncode == 0, ended.stderr
     torch.manual_seed(7)
     torch.rand(3)  # a notebook draws numbers in between
     run = from_python("model=lenet", "optim=sgd", augment=["flip"], folder="python")
@@ -156,12 +156,12 @@ def test_epochs_are_printed_unless_quiet_is_set(from_python, capsys):
     "overrides", [["model=LeNet5"], ["optim.lr=-1"], ["epochs=3"], ["model=lenet", "data=moons"]]
 )
 def test_a_mistake_raises_an_error_with_the_message_of_the_command(here, from_python, overrides):
-    said = here(*SMALL, *overrides)
-    assert said.returncode == 2
+    ended = here(*SMALL, *overrides)
+    assert ended.returncode == 2
     with pytest.raises(dlcourse.UserError) as caught:
         from_python(*overrides)
     first = str(caught.value).splitlines()[0]
-    assert f"dlcourse: {first}" in said.stderr
+    assert f"dlcourse: {first}" in ended.stderr
     assert not list(Path("outputs").rglob("*")) if Path("outputs").exists() else True
 
 

@@ -72,7 +72,7 @@ def server():
                 served["requests"] += 1
                 self.wfile.write(content[: served["break_after"]])
 
-        def log_message(self, *overrides):
+        def log_message(self, *arguments):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:

@@ -185,7 +185,7 @@ def by_a_data_set(top, caplog, capsys, memory):
 def by_predict(top, caplog, capsys):
     seen = []
 
-    def ask(model, batch):
+    def keep(model, batch):
         seen.append(batch)
         return batch.flatten(1)[:, :2].float()
 
@@ -193,7 +193,7 @@ def by_predict(top, caplog, capsys):
     result = {"input_shape": [1, SIDE, SIDE], "classes": ["a", "b"]}
     runtime = SimpleNamespace(device="cpu", autocast=torch.no_grad)
     models = [(None, lambda batch: batch)]
-    predict.prediction_rows(models, ask, [found], result, runtime, "dlcourse.loss.mse.mse")
+    predict.prediction_rows(models, keep, [found], result, runtime, "dlcourse.loss.mse.mse")
     return seen[0][0, 0].numpy(), capsys.readouterr().err
 
 
@@ -208,11 +208,11 @@ READERS = {
 @pytest.mark.parametrize("name", HOLDS)
 def test_every_reader_decodes_a_file_to_the_same_pixels(name, reader, tmp_path, caplog, capsys):
     write, right, note = HOLDS[name]
-    pixels, said = READERS[reader](folder_with(name, write, tmp_path), caplog, capsys)
+    pixels, log = READERS[reader](folder_with(name, write, tmp_path), caplog, capsys)
     tolerance = 1 if name.lower().endswith((".jpg", ".jpe", ".jfif", ".pgm")) else 0
     assert np.abs(pixels.astype(int) - right).max() <= tolerance
-    assert not note or NOTES[note] in said
-    assert note or not any(overrides in said for overrides in NOTES.values())
+    assert not note or NOTES[note] in log
+    assert note or not any(text in log for text in NOTES.values())
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -392,8 +392,8 @@ def test_a_column_that_loses_digits_in_32_bits_is_named_with_a_line(name, tmp_pa
     for options in ({}, {"task": "regression", "target": "x"}):
         caplog.clear()
         table(tmp_path, rows(*cells), **options)
-        said = "columns lose digits as 32-bit floats: x (line " in caplog.text
-        assert said == (name in LOSES)
+        reported = "columns lose digits as 32-bit floats: x (line " in caplog.text
+        assert reported == (name in LOSES)
 
 
 def test_missing_value_codes_and_numeric_headers_are_reported(tmp_path, caplog):

@@ -130,10 +130,10 @@ def test_numbers_that_an_activation_does_not_take_are_refused_with_one_message(w
     name = wrong.split(":")[0]
     with pytest.raises(UserError) as caught:
         check_key("model.activation", wrong)
-    said = str(caught.value)
-    assert f"model.activation={wrong} is not allowed" in said
-    assert name not in ACTIVATION.numbers or f"{name}[:<" in said
-    typed = said.split("model.activation=")[-1]
+    message = str(caught.value)
+    assert f"model.activation={wrong} is not allowed" in message
+    assert name not in ACTIVATION.numbers or f"{name}[:<" in message
+    typed = message.split("model.activation=")[-1]
     assert ACTIVATION.allows(typed)
     assert typed.split(":")[0] == name or name not in ACTIVATION_NAMES
 

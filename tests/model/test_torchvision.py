@@ -56,7 +56,7 @@ def published(tmp_path, monkeypatch):
 
 
 class SilentHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *overrides):
+    def log_message(self, *arguments):
         pass
 
 

@@ -47,7 +47,7 @@ def test_without_one_message_the_same_command_fails(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "said"),
+    ("encoding", "expected"),
     [
         ("ascii", b"5 +- 1 ==-- \\u732b \xe9\n"),
         ("latin-1", b"5 \xb1 1 ==-- \\u732b \\udce9\n"),
@@ -55,9 +55,9 @@ def test_without_one_message_the_same_command_fails(tmp_path):
         ("utf-8", "5 ± 1 ━━── 猫 ".encode() + b"\xe9\n"),
     ],
 )
-def test_characters_that_an_encoding_lacks_are_replaced(encoding, said, tmp_path):
+def test_characters_that_an_encoding_lacks_are_replaced(encoding, expected, tmp_path):
     process = ended(tmp_path, "", PYTHONIOENCODING=encoding)
-    assert process.stdout == said + b"again\n"
+    assert process.stdout == expected + b"again\n"
     assert process.returncode == 0
 
 

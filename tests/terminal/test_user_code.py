@@ -128,11 +128,11 @@ def test_a_sweep_names_every_job_whose_model_cannot_be_built(mine, command):
     ended = command("-m", "--config-dir", "c", "model=own", "model.units=1,2,3,4,5", *FAST)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
-    for said in ("ZeroDivisionError: division by zero\n  in model.units=2\n",
+    for text in ("ZeroDivisionError: division by zero\n  in model.units=2\n",
                  "ended with status 7\n  in model.units=3\n",
                  "SystemExit: bye\n  in model.units=4\n",
                  "3 of 5 points cannot be run; nothing was started"):  # fmt: skip
-        assert said in ended.stderr
+        assert text in ended.stderr
 
 
 def test_files_of_dlcourse_and_of_libraries_are_not_user_code():

@@ -22,9 +22,9 @@ def test_views_change_the_validation_and_not_the_training(tiny):
         state, fold, recipe = prepared(tiny("model=linear", view))
         ends.append(fit(state, fold, recipe))
     assert same(ends[0].model, ends[1].model)
-    plain, seen = (state.history[-1].metrics for state in ends)
-    assert plain["train/loss"] == seen["train/loss"]
-    assert plain["val/loss"] != seen["val/loss"]
+    plain, viewed = (state.history[-1].metrics for state in ends)
+    assert plain["train/loss"] == viewed["train/loss"]
+    assert plain["val/loss"] != viewed["val/loss"]
 
 
 def test_views_do_not_change_the_outputs_of_an_invariant_model():
