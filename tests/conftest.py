@@ -95,7 +95,7 @@ hypothesis.settings.load_profile("same")
 
 SLOW = (
     "api", "benchmarks", "commands", "contract", "references", "scripts", "sweep",
-    "data/test_files.py", "data/test_made_up.py", "data/test_streamed.py",
+    "data/test_files.py", "data/test_generated.py", "data/test_streamed.py",
     "data/test_transforms.py", "engine/test_fingerprint.py", "engine/test_predictions.py",
     "engine/test_resume.py", "engine/test_run.py", "machine/test_fast_paths.py",
     "model/test_cascade.py", "model/test_classic.py", "model/test_models.py",
