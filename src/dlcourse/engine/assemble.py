@@ -92,7 +92,7 @@ def refuse_lonely_batch_norm(model: nn.Module, batch_size: int | str, examples: 
     """Raise UserError if a model with batch norm would be trained on batches of one example.
 
     examples: the number of training examples; None if it is not known. With two or more of them, a
-    batch has one example only if ``batch_size`` is 1: see ``train.batches.divide``.
+    batch has one example only if ``batch_size`` is 1: see ``train.batches.into_batches``.
     """
     if batch_size != 1 and examples != 1:
         return
@@ -110,7 +110,7 @@ def refuse_lonely_batch_norm(model: nn.Module, batch_size: int | str, examples: 
 
 
 def numbered(texts: Sequence[str]) -> dict[str, float]:
-    """Read patterns with a number each: return ``{"features.*": 0.1}`` for ["features.*:0.1"]."""
+    """Read patterns with a number: ``["features.*:0.1"]`` becomes ``{"features.*": 0.1}``."""
     parted = (text.rpartition(":") for text in texts)
     return {pattern: float(number) for pattern, _, number in parted}
 

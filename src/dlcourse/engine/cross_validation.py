@@ -18,7 +18,7 @@ from dlcourse.split.part import Part, tested_alike
 def put_together(
     cfg: DictConfig, dataset: Dataset, parts: Sequence[Part], folder: Path
 ) -> dict[str, dict]:
-    """Write the predictions of all folds into one file; return the metrics of two kinds.
+    """Write the predictions of all folds; return ``{"out_of_fold": metrics, "ensemble": metrics}``.
 
     ``out_of_fold``: loss and metrics over the validation examples of all folds, each predicted by
     the model of its fold, which was not trained on it. ``ensemble``: loss and metrics of the folds'

@@ -7,7 +7,7 @@ determines the data (``Dataset.verified``), their shape, the classes and the cou
 
 Cost, on a core of a busy machine: 6 to 15 ms for a run on digits or MNIST, most of it to flush the
 file; 0.13 s for 100,000 rows of a table; 3 s for each GB of images that a user's function returns.
-Image files are hashed while they are decoded, and the cache keeps the digests.
+Image files are hashed once, when they are decoded, and the cache stores the digests.
 """
 
 import hashlib

@@ -38,9 +38,9 @@ def run_job(
     """Train and test one run in its folder, start or resume it; return its result.
 
     The command line, the workers of a sweep and Python all call this, with a config that is
-    composed and checked (``schema.compose.plain``, ``schema.validate.check``). It can be called
-    any number of times in one process. All its input is in the arguments; the caller sets up
-    logging, and chooses the exit status for an error.
+    composed and checked (``schema.compose.compose_job``, ``schema.validate.check``). It can be
+    called any number of times in one process. All its input is in the arguments; the caller sets
+    up logging, and chooses the exit status for an error.
 
     config: a plain, resolved dict, without the options of Hydra and of a sweep.
     folder: an existing folder; a run in it is resumed, and a finished run only reported.

@@ -45,7 +45,7 @@ def live(line: Line, plain: str = "") -> Iterator[None]:
     """Show a line at the bottom of the terminal while the block runs; the innermost is shown.
 
     plain: text that is printed once if stdout is not a terminal and the block takes more than
-        ``PLAIN`` seconds.
+        ``SECONDS_BEFORE_LINE`` seconds.
     """
     if not on_terminal():
         timer = Timer(

@@ -162,7 +162,7 @@ def refuse_untrained(state: State, steps: int, fold: str) -> None:
 
     Each skipped step halves the scale, so the number of skipped steps follows from the scale.
 
-    steps: of all epochs.
+    steps: the number of steps of all epochs.
     """
     scaler = state.scaler
     if not scaler.is_enabled() or not state.history:

@@ -28,7 +28,7 @@ CUT = "share_of_epoch"
 
 @dataclass(frozen=True)
 class Within:
-    """What is checked between two steps of an epoch.
+    """The checks between two steps of an epoch.
 
     observers: one of them may write checkpoints within the epoch.
     masks: names of buffers that may be infinite.

@@ -16,7 +16,10 @@ from dlcourse.report.points import Point
 def plots(
     points: Sequence[Point], keys: Sequence[str], importances: Mapping[str, float]
 ) -> dict[str, Callable[[], Figure | None]]:
-    """Return the functions that draw the plots, by file name; None where a plot makes no sense."""
+    """Return the functions that draw the plots, by file name.
+
+    A function returns None if its plot makes no sense for these points.
+    """
     some, lost = usable(points), diverged_points(points)
     return {
         "main_effects.png": partial(draw_main_effects, some, keys, lost),
