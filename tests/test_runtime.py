@@ -86,7 +86,7 @@ def test_an_apple_gpu_is_found_and_untested_fast_paths_stay_off_on_it(apple):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"precision": "fp64"}, "fp64 is not known to Apple's GPUs"),
+    ({"precision": "fp64"}, "fp64 is not supported by Apple's GPUs"),
     ({"precision": "fp16"}, "fp16 needs CUDA, and this run is on an Apple GPU"),
     ({"compile": True}, "not supported on an Apple GPU"),
 ])  # fmt: skip

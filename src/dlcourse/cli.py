@@ -161,7 +161,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
         if key not in ("resume", *sweep_manifest.MAY_CHANGE) and not is_typed_again(key):
             raise UserError(
                 f"{override} would make it another sweep than the one in {folder}.\n"
-                f"With resume=<sweep folder> may be typed: {', '.join(sweep_manifest.MAY_CHANGE)}"
+                f"With resume=<sweep folder> you can type {', '.join(sweep_manifest.MAY_CHANGE)}"
             )
     missing = not_typed(record.words, overrides)
     if record.config_dir and not config_dir:
@@ -174,7 +174,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
         raise UserError(
             f"The sweep in {folder} was started with {again}, which can run code or reach other "
             "machines and is never taken from a folder.\n"
-            f"If you know it, type {own_name()} resume={folder} {again}"
+            f"If you trust it, type {own_name()} resume={folder} {again}"
         )
     dropped = {*typed, "hydra.sweep.dir", "trust"}
     stored = [override for override in record.words if key_of(override) not in dropped]

@@ -56,7 +56,7 @@ class Droppable:
 
 def reason_of(error: Exception) -> str:
     """Return the reason of an error in one line, ``ValueError: no such column``."""
-    said = str(error).strip().splitlines()
-    if isinstance(error, UserError) and said:
-        return said[0]
-    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    lines = str(error).strip().splitlines()
+    if isinstance(error, UserError) and lines:
+        return lines[0]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -99,7 +99,7 @@ class Runtime:
             )
         if self.precision == "fp64" and not has_float64(self.device):
             raise UserError(
-                "runtime.precision=fp64 is not known to Apple's GPUs.\n"
+                "runtime.precision=fp64 is not supported by Apple's GPUs.\n"
                 "Type runtime=cpu, or runtime.precision=fp32"
             )
         if self.linear == "convolution" and not self.fast_paths:
@@ -123,7 +123,7 @@ class Runtime:
     def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
         """Move a model to the device, in its memory order and precision; compile it if chosen.
 
-        It is compiled in place, so that the names in a checkpoint stay as they are.
+        It is compiled in place, so that the names in a checkpoint do not change.
         """
         if self.precision == "fp64":
             model.double()
@@ -235,7 +235,7 @@ def choose_device(name: str) -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise UserError(
-            f"runtime.device={name} was asked for, and this machine has {count} CUDA devices.\n"
+            f"runtime.device={name} does not exist: this machine has {count} CUDA devices.\n"
             "Type runtime=cpu, or runtime=auto to take what there is"
         )
     return device

@@ -28,8 +28,7 @@ class Run:
     curves.
 
     folder: of the run, or of one fold of a cross-validation. trust: modules outside dlcourse that
-    its config may call. device: ``"cpu"``, ``"cuda"`` ... of the model; None for that of the
-    config.
+    its config may call. device: of the model, ``"cpu"``, ``"cuda"`` ...; None for the config's.
     """
 
     def __init__(

@@ -177,14 +177,14 @@ def sweep(
         settings["hydra.sweep.dir"] = Path(folder)
     with isolated():
         typed = overrides_of(overrides, settings, own, swept=True)
-        begun = sweep_begun(typed, own)
-        if resume is not None and begun is None:
+        resumed = sweep_begun(typed, own)
+        if resume is not None and resumed is None:
             raise UserError(f"{settings['resume']} holds no sweep.\nType the folder of a sweep")
-        if begun is not None:
-            typed = begun
+        if resumed is not None:
+            typed = resumed
         with own_fork_server(), sweep_progress(quiet):
             place = run_in_new_folder(keep_for_options(typed, typed), own)
-        return Sweep(place, trust=modules_of(place) if begun is None else trust_in(typed, own))
+        return Sweep(place, trust=modules_of(place) if resumed is None else trust_in(typed, own))
 
 
 def run_in_new_folder(overrides: list[str], config_dir: str | None) -> Path:

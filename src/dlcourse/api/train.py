@@ -29,7 +29,7 @@ def train(
 ) -> Run:
     """Train, validate and test as ``dlcourse train`` with the same overrides; return the run.
 
-    Checks, folder and result are those of the command, to the last bit. In a terminal the epochs
+    Checks, folder and result are the same as the command's, to the last bit. In a terminal epochs
     are printed line by line, in a notebook one line is updated in place.
 
     overrides: as typed on the command line, ``"model=lenet"``, ``"optim.lr=0.1"``.

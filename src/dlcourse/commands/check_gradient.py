@@ -4,13 +4,13 @@
     dlcourse check-gradient wrong=true
     dlcourse check-gradient function=my_layer.affine_sqnl shapes=4x3,5x3,5
 
-function: takes tensors and returns one; the default is dlcourse's own example. shapes: those of its
+function: takes tensors and returns one; the default is dlcourse's own example. shapes: of its
 arguments, which are drawn from a normal distribution with ``seed``. wrong=true: the same example
 with an error in its backward, a missing factor of 1/2.
 
 Prints for each argument the entry where the two gradients differ most and the relative error
 |analytic - numeric| / max(|analytic|, |numeric|), with norms over all entries. The exit status is 1
-if an error is above 1e-6. A kink, such as that of ReLU at 0, shows as an error as well.
+if an error is above 1e-6. A kink, such as ReLU's at 0, also shows as an error.
 """
 
 import sys
@@ -48,7 +48,7 @@ def main(args: list[str]) -> None:
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise UserError(
             f"{options['function']} with arguments of {options['shapes']} fails: {error}\n"
-            "Type shapes=<those of its arguments>; it must call its Function through .apply"
+            "Type shapes=<the shapes of its arguments>; it must call its Function through .apply"
         ) from error
     worst = print_errors(analytic, numeric_gradients(function, drawn))
     if not worst <= ALLOWED:  # NaN is wrong as well

@@ -126,7 +126,7 @@ def settings() -> dict[str, object]:
 
 
 def names_of_choices(group: str, before: list[str]) -> Iterable[str]:
-    """Return the names of a group's choices, with those of ``--config-dir``."""
+    """Return the names of a group's choices, those in ``--config-dir`` included."""
     return catalogue.files_of(group, config_folders(before)) if group in catalogue.ORDER else ()
 
 

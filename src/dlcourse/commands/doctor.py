@@ -181,7 +181,7 @@ def attempt(
 ) -> list[float] | None:
     """Train with a change and without it in turn; return the speed-ups, None if it fails.
 
-    base: the worker of the unchanged run. overrides: those of the unchanged run.
+    base: the worker of the unchanged run. overrides: of the unchanged run.
     examples: the length of a shortened epoch.
     """
     name = change.name or " ".join(change.overrides)

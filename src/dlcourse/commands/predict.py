@@ -5,7 +5,7 @@
 Prints CSV, or writes it to a file: the image, its class, that class's probability, then the
 probability of every class. Several files: images=a.png,b.png. In cross-validation the models of the
 folds predict together, as the ensemble in result.json does. Images are read as by
-data=image_folder, converted to grey and resized to what the model takes.
+data=image_folder, with the channels and the size that the model takes.
 """
 
 import csv
@@ -130,7 +130,7 @@ def prediction_rows(
             best = int(share.argmax())
             numbers = [f"{value:.6f}" for value in share.tolist()]
             rows.append([shown(path), classes[best], numbers[best], *numbers])
-    said = describe_notes(images, notes)
-    if said:
-        print(said, file=sys.stderr)
+    text = describe_notes(images, notes)
+    if text:
+        print(text, file=sys.stderr)
     return rows

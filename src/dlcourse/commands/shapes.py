@@ -4,11 +4,11 @@
     dlcourse shapes --config-dir my_configs model=wide
 
 Takes the options of a run and trains nothing. It needs neither the data nor memory for the
-weights: the model runs on one fake example. Multiply-adds are those of matrix products,
-convolutions and attention. The receptive field is that of a unit along rows and columns, and its
-jump the distance to that of the next unit, both in pixels. Where paths join it covers all of them.
-After a linear layer, attention or a gate over the whole image there is none. A layer's memory is
-that of its output for one example. Every value counts 4 bytes, as in fp32.
+weights: the model runs on one fake example. Multiply-adds are counted in matrix products,
+convolutions and attention. The receptive field of a unit is its size along rows and columns, the
+jump the distance to the field of the next unit, both in pixels. Where paths join it covers all of
+them. After a linear layer, attention or a gate over the whole image there is none. The memory of a
+layer is the size of its output for one example. Every value counts 4 bytes, as in fp32.
 """
 
 import sys

@@ -41,7 +41,7 @@ def folds_table(result: dict, width: int) -> list[str]:
     columns = [column for column in columns if any(column[1:])]
     while len(columns) > 2 and sum(max(map(cells, column)) + 2 for column in columns) > width:
         columns.pop()
-    if len(columns) > 3:  # what is measured on the same examples stands together
+    if len(columns) > 3:  # columns about the same examples are next to each other
         columns[2:4] = reversed(columns[2:4])
     wide = [max(map(cells, column)) for column in columns]
     return [

@@ -100,9 +100,7 @@ def locked(folder: Path) -> Iterator[None]:
         with filelock.FileLock(folder / ".hydra/lock", timeout=0):
             yield
     except filelock.Timeout as error:
-        raise UserError(
-            f"Another process is at work in {folder}; wait for it or stop it."
-        ) from error
+        raise UserError(f"Another process is using {folder}; wait for it or stop it.") from error
 
 
 def wait_until_free(folder: Path, seconds: float) -> None:

@@ -94,15 +94,15 @@ def closing(arg: str, rest: list[str]) -> str:
     def is_open(text: str) -> bool:
         return any(text.count(pair[0]) > text.count(pair[1]) for pair in ("[]", "{}", "()"))
 
-    taken, number = "", 0
-    while is_open(arg + taken) and number < len(rest):
-        comma = (arg + taken).endswith((",", "[", "{", "(")) or rest[number].startswith((",", "]"))
-        taken += ("" if comma else ",") + rest[number]
+    added, number = "", 0
+    while is_open(arg + added) and number < len(rest):
+        comma = (arg + added).endswith((",", "[", "{", "(")) or rest[number].startswith((",", "]"))
+        added += ("" if comma else ",") + rest[number]
         number += 1
-    if is_open(arg + taken):
+    if is_open(arg + added):
         return ""
     del rest[:number]
-    return taken
+    return added
 
 
 def whole_number_argument(args: Mapping[str, str], key: str, allowed: Number) -> int:

@@ -74,7 +74,7 @@ def broken_yaml(config_dir: str | None) -> UserError | None:
             return UserError(f"{path} cannot be read: {error}")
         if content is not None and not isinstance(content, dict):
             return UserError(
-                f"{path}, line 1: it holds {content!r:.40}, and a config holds keys.\n"
+                f"{path}, line 1: it contains {content!r:.40}, and a config has keys.\n"
                 "Type key: value on each line, first _target_: my_module.MyClass"
             )
     return None
@@ -174,7 +174,7 @@ def explain(
 ) -> UserError:
     """Turn an error of Hydra's about a command into one message.
 
-    overrides: those of the command; the message suggests keys that it has.
+    overrides: of the command; a message about an unknown key suggests one that it has.
     """
     if isinstance(error, MissingConfigException):
         group, _, option = str(error.missing_cfg_file).rpartition("/")

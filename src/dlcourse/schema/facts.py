@@ -40,7 +40,7 @@ FACTS: dict[str, Fact] = {
     "task": Fact(
         ("loss", "metric", "data", "model", "split"),
         Word(("classification", "regression", "any")),
-        "what the targets are, or have to be: classes, values, or either",
+        "the targets that it has or needs: classes, values, or either",
         demanded=("loss", "metric", "data"),
     ),
     "soft_targets": Fact(
@@ -76,7 +76,7 @@ FACTS: dict[str, Fact] = {
     "inputs": Fact(
         ("data", "augment", "view"),
         Word(("images", "table", "any")),
-        "what the examples are, or have to be",
+        "the examples that it has or needs",
         demanded=("data", "augment", "view"),
     ),
     "examples": Fact(("data",), COUNT, "the number of training examples, where it is fixed"),

@@ -54,7 +54,7 @@ def make_composer(config_dir: str | None) -> Hydra:
 
 
 def compose_with(composer: Hydra, overrides: Sequence[str], mode: RunMode) -> DictConfig:
-    """Compose a config; this is the only place where it is done. Raises Hydra's exceptions."""
+    """Compose a config, which is done only here; raises Hydra's exceptions."""
     return composer.compose_config(
         CONFIG_NAME, list(overrides), mode, from_shell=True, with_log_configuration=False
     )

@@ -27,7 +27,7 @@ def unknown_option(group: str, option: str, known: Iterable[str], several: bool)
 def keys_meant(key: str, known: Iterable[str]) -> list[str]:
     """Return what an unknown key may mean, the likeliest first, at most three.
 
-    Each is a key or, where the name itself says the value, an override: ``cuda`` is
+    Each is a key or, if the name implies a value, an override: ``cuda`` is
     ``runtime.device=cuda``.
     """
     known = sorted(set(known))
@@ -51,7 +51,7 @@ def unknown_key(
 ) -> str:
     """Return the message for an unknown key, with what to type instead.
 
-    options_of: the options of a group. command: as it is typed.
+    options_of: returns the choices of a group. command: the command as this user types it.
     """
     known = sorted(set(known))
     close = sorted(keys_meant(key, known), key=lambda name: value not in options_of(name))

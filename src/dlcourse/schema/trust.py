@@ -30,7 +30,7 @@ def check_trust(config: dict) -> None:
             raise UserError(
                 f"The stored config calls {name}, which is neither part of dlcourse nor "
                 "of a trusted library.\n"
-                f"If you know that code, type trust=[{name.split('.')[0]}]"
+                f"If you trust that code, type trust=[{name.split('.')[0]}]"
             )
 
 

@@ -20,9 +20,7 @@ from dlcourse.terminal.user_code import PACKAGE, explained
 
 VENV = Path(sys.prefix)
 FORBIDDEN = "Give yourself the right to read and write it, or name another one"
-ROOM = (
-    "Make room on the disk; what is finished is kept, and resume=<folder of the run> continues it"
-)
+ROOM = "Make room on the disk; finished epochs are kept, and resume=<folder of the run> resumes it"
 REFUSED = {
     errno.EACCES: FORBIDDEN,
     errno.EPERM: FORBIDDEN,

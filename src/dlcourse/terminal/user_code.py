@@ -65,7 +65,7 @@ def not_found(target: str, error: ImportError | ValueError) -> str:
     reason = str(error) if module else "it names no module, as in my_module.MyClass"
     return (
         f"{target} cannot be imported: {reason}.\n"
-        "Look at _target_ in the config; your own module must lie where Python finds it, for "
+        "Look at _target_ in the config; your own module must be where Python finds it, for "
         f"example in the folder you start from, {os.getcwd()}"
     )
 

@@ -29,7 +29,7 @@ def monitor_is_measured(config: dict) -> Iterator[str]:
 
 
 def monitor_needs_validation(config: dict) -> Iterator[str]:
-    """A monitor of the validation part needs such a part."""
+    """A monitor of the validation part needs a validation part."""
     if config["split"].get("fraction") == 0 and config["monitor"].startswith("val/"):
         yield (
             f"split.fraction=0 leaves no validation part, and monitor={config['monitor']} and "
@@ -68,7 +68,7 @@ def test_examples_are_there(config: dict) -> Iterator[str]:
     made_up = "train_examples" in data
     if made_up and data["test_examples"] is None:
         yield (
-            "data.test_examples=null leaves open how many examples to make.\n"
+            "data.test_examples=null does not say how many examples to generate.\n"
             "Type data.test_examples=1000"
         )
     if not made_up and data["test_examples"] is not None and target(config, "split") == NESTED:

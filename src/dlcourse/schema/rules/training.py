@@ -83,7 +83,7 @@ def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
 
 
 def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
-    """Only one choice has a training step of its own; a model that adds units has no average."""
+    """A model with its own training step excludes an optimizer with one, averaging and freezing."""
     if not fact(config["model"], "own_step"):
         return
     name = name_of(target(config, "model"))
