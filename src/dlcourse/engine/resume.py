@@ -31,13 +31,13 @@ def move_the_end(cfg: DictConfig, folder: Path, typed: list[str]) -> None:
     """
     old = OmegaConf.create(run_folder.stored_config(folder))
     notes: dict[str, None] = {}
-    for place in places(folder):
-        history = history_of(place)
+    for fold_folder in places(folder):
+        history = history_of(fold_folder)
         refuse_what_is_past(cfg, old, history)
         notes |= dict.fromkeys(end_differences(cfg, old, history))
-    for place in (folder, *places(folder)):
-        if run_folder.read_result(place) is not None:
-            os.replace(place / run_folder.RESULT, place / run_folder.PREVIOUS)
+    for fold_folder in (folder, *places(folder)):
+        if run_folder.read_result(fold_folder) is not None:
+            os.replace(fold_folder / run_folder.RESULT, fold_folder / run_folder.PREVIOUS)
     config = cast(dict, OmegaConf.to_container(cfg, resolve=True))
     run_folder.replace_config(folder, config, typed)
     for note in notes:

@@ -95,13 +95,13 @@ def run_folds(
     options = chosen_options(cfg, folder, hparam_keys)
     results, introduced = [], False
     for number, part in enumerate(parts, 1):
-        place = folder / part.name
-        place.mkdir(exist_ok=True)
-        result = run_folder.read_result(place)
-        if result is None or not (part.name == "." or predictions.are_there(place)):
+        fold_folder = folder / part.name
+        fold_folder.mkdir(exist_ok=True)
+        result = run_folder.read_result(fold_folder)
+        if result is None or not (part.name == "." or predictions.are_there(fold_folder)):
             turn = (number, len(parts), introduced)
             result = run_fold(
-                cfg, runtime, dataset, part, options, place, folder, extra_observers, turn
+                cfg, runtime, dataset, part, options, fold_folder, folder, extra_observers, turn
             )
             introduced = True
         results.append(result)
@@ -122,7 +122,7 @@ def run_fold(
     part: Part,
     options: dict,
     folder: Path,
-    whole: Path,
+    root: Path,
     extra_observers: Sequence[Observer],
     turn: tuple[int, int, bool],
 ) -> dict:
@@ -131,13 +131,13 @@ def run_fold(
     In cross-validation its outputs on the validation and test examples are written as well. The
     result is written before the observers finish, so that no observer's error can prevent it.
 
-    whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
+    root: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
     number of folds, and whether an earlier fold has given the observers the run's facts.
     """
     with working(f"computing data.standardize={cfg.data.standardize}"):
         fold = make_fold(cfg, dataset, part, runtime)
     dataset = replace(dataset, test=examples_to_test(dataset, part))
-    settle(cfg, runtime, dataset, fold, whole)
+    settle(cfg, runtime, dataset, fold, root)
     state = restore(make_state(cfg, runtime, dataset, None if begun(folder) else fold), folder)
     recipe = make_recipe(cfg, runtime, dataset, fold)
     recipe = replace(recipe, max_seconds=share_of_time(cfg, turn[1]))
@@ -145,7 +145,7 @@ def run_fold(
         every = cfg.get("checkpoint_every")
         observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
         *count, introduced = turn
-        facts = {} if introduced else heading(cfg, whole, runtime, dataset, fold, state, recipe)
+        facts = {} if introduced else heading(cfg, root, runtime, dataset, fold, state, recipe)
         for name, node in cfg.observe.items():
             observers.append(Guarded(name, build(node), folder))
             stack.callback(observers[-1].close)
