@@ -68,7 +68,7 @@ class Runtime:
         self.linear = "products" if linear == OPEN and not fast_paths else linear
         self.fast_paths = fast_paths
         self.dtype = torch.float64 if precision == "fp64" else torch.float32
-        # a graph has learning rates in float32, and fp16 decides at each step whether to update
+        # not fp64: a graph's learning rates are float32; not fp16: its loss scaler may skip a step
         self.graph = (
             fast_paths and graph and self.device.type == "cuda" and precision in ("fp32", "bf16")
         )
@@ -116,7 +116,7 @@ class Runtime:
             refuse_without_compiler()
 
     def pick(self, picks: dict[str, Any]) -> None:
-        """Decide options: ``{"channels_last": True, "linear": "products"}``."""
+        """Set options that were ``auto``, ``{"channels_last": True, "linear": "products"}``."""
         self.channels_last = picks.get("channels_last", self.channels_last)
         self.linear = picks.get("linear", self.linear)
 

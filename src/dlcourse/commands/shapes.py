@@ -5,10 +5,11 @@
 
 Takes the options of a run and trains nothing. It needs neither the data nor memory for the
 weights: the model runs on one fake example. Multiply-adds are counted in matrix products,
-convolutions and attention. The receptive field of a unit is its size along rows and columns, the
-jump the distance to the field of the next unit, both in pixels. Where paths join it covers all of
-them. After a linear layer, attention or a gate over the whole image there is none. The memory of a
-layer is the size of its output for one example. Every value counts 4 bytes, as in fp32.
+convolutions and attention. The field is the size in pixels of the part of the image that a unit
+depends on, along rows and columns; the jump is the distance between the fields of neighbouring
+units. Where paths join, the field covers all of them. After a linear layer, attention or a gate
+over the whole image there is none. The memory of a layer is the size of its output for one example.
+Every value counts 4 bytes, as in fp32.
 """
 
 import sys
