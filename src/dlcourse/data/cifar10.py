@@ -52,7 +52,7 @@ def _dataset(
 
 def _read(root: Path, source: str, name: str, download: bool) -> dict:
     """Download the set that torchvision calls ``source`` if it is missing, and read it."""
-    import torchvision.datasets  # 1 s, and only before there is a cache
+    import torchvision.datasets  # 1 s; imported only without a cache
 
     dataset = getattr(torchvision.datasets, source)
 

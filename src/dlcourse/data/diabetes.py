@@ -31,7 +31,7 @@ def diabetes(*, root: Path, seed: int) -> Dataset:
 
 
 def _read() -> dict:
-    from sklearn.datasets import load_diabetes  # 0.7 s, and only before there is a cache
+    from sklearn.datasets import load_diabetes  # 0.7 s; imported only without a cache
 
     source: Any = load_diabetes(scaled=False)
     return {

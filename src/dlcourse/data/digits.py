@@ -30,7 +30,7 @@ def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
 
 
 def _read() -> dict:
-    from sklearn.datasets import load_digits  # 0.7 s, and only before there is a cache
+    from sklearn.datasets import load_digits  # 0.7 s; imported only without a cache
 
     source: Any = load_digits()
     grey = torch.from_numpy(source.images)  # (1797, 8, 8), 0 to 16

@@ -7,7 +7,7 @@ from dlcourse.core import Dataset
 from dlcourse.data.idx import IdxFiles, idx, names
 
 CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-ALIKE = "cijklmopsuvwxyz"  # small letters that look like their capitals
+ALIKE = "cijklmopsuvwxyz"  # lower-case letters that look like their capitals
 MERGED = "".join(character for character in CHARACTERS if character not in ALIKE)
 PART_CLASSES = {
     "balanced": MERGED,
@@ -41,7 +41,7 @@ def emnist(
     """
 
     def from_its_source(folder: Path) -> Path:
-        from torchvision.datasets import EMNIST  # 1 s, and only where something is missing
+        from torchvision.datasets import EMNIST  # 1 s; imported only for a download
 
         EMNIST(folder, split=part, download=True)
         return folder / "EMNIST/raw"

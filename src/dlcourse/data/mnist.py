@@ -70,7 +70,7 @@ def _from(source: str, download: bool) -> Callable[[Path], Path] | None:
     """Return torchvision's download of the set that it calls ``source``; None if not allowed."""
 
     def from_its_mirrors(folder: Path) -> Path:
-        import torchvision.datasets  # 1 s, and only where something is missing
+        import torchvision.datasets  # 1 s; imported only for a download
 
         getattr(torchvision.datasets, source)(folder, download=True)
         return folder / source / "raw"

@@ -41,10 +41,10 @@ def list_images(top: Path) -> tuple[Listing, str]:
         listing = {part: list(_images(where, left_out)) for part, where in parts.items()}
     except OSError as error:
         raise _unreadable(top, error) from error
-    said = _said(top, left_out)
+    left_out_text = _left_out_text(top, left_out)
     for part, where in parts.items():
-        _check(part, where, listing, said)
-    return listing, said
+        _check(part, where, listing, left_out_text)
+    return listing, left_out_text
 
 
 def images_below(top: Path) -> tuple[list[Path], str]:
@@ -63,14 +63,14 @@ def images_below(top: Path) -> tuple[list[Path], str]:
                 left_out["links to folders"] += 1
             elif entry.is_dir():
                 yield from below(path)
-            elif _is_taken(entry, path, left_out):
+            elif _is_accepted(entry, path, left_out):
                 yield path
 
     try:
         found = sorted(below(top))
     except OSError as error:
         raise _unreadable(top, error) from error
-    return found, _said(top, left_out)
+    return found, _left_out_text(top, left_out)
 
 
 def class_of(image: Path) -> str:
@@ -111,22 +111,22 @@ def _images_of_a_class(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
         path = folder / entry.name
         if entry.is_dir():
             left_out["images in folders inside a class folder"] += _count(path)
-        elif _is_taken(entry, path, left_out):
+        elif _is_accepted(entry, path, left_out):
             yield path
 
 
-def _is_taken(entry: os.DirEntry, path: Path, left_out: Counter[str]) -> bool:
+def _is_accepted(entry: os.DirEntry, path: Path, left_out: Counter[str]) -> bool:
     """Return whether a file is an image; count it if it is not."""
-    taken = entry.is_file() and is_image(path)
+    accepted = entry.is_file() and is_image(path)
     if not entry.is_file():
         left_out["broken links or special files"] += 1
-    elif not taken:
+    elif not accepted:
         suffix = shown(path.suffix.lower())
         left_out[f"{suffix} files" if suffix else "files without a suffix"] += 1
-    return taken
+    return accepted
 
 
-def _said(top: Path, left_out: Counter[str]) -> str:
+def _left_out_text(top: Path, left_out: Counter[str]) -> str:
     counts = ", ".join(f"{count:,} {what}" for what, count in sorted(left_out.items()) if count)
     return counts and f"left out of {shown(top)}: {counts}"
 
@@ -168,11 +168,11 @@ def _check(part: str, where: Path, listing: Listing, left_out: str) -> None:
             f"{shown(where)} has {len(classes)} classes of images, and at least 2 are needed."
             f"{also}\nType data.root=<folder>, a folder with one folder of images per class"
         )
-    strange = classes - {class_of(path) for path in listing["train"]}
-    if strange:
+    unknown = classes - {class_of(path) for path in listing["train"]}
+    if unknown:
         raise UserError(
             f"{shown(where)} has classes that are missing from the training part: "
-            f"{', '.join(sorted(strange))}.\nAdd images of them to the training part"
+            f"{', '.join(sorted(unknown))}.\nAdd images of them to the training part"
         )
 
 

@@ -33,7 +33,7 @@ class ImageFiles:
         return torch.Size((len(self.paths), self.channels, self.size, self.size))
 
     def __getitem__(self, index: slice | Tensor) -> ImageFiles:
-        paths = self.paths[index] if isinstance(index, slice) else self.some(index)
+        paths = self.paths[index] if isinstance(index, slice) else self.paths_at(index)
         return dataclasses.replace(self, paths=tuple(paths))
 
     def pieces(self, length: int) -> Iterator[tuple[list[str], int, int]]:
@@ -45,7 +45,7 @@ class ImageFiles:
         """Return the number of workers to read every image once: 0 for a few images."""
         return self.workers if len(self.paths) > TOO_FEW_FOR_WORKERS else 0
 
-    def some(self, index: Tensor) -> list[str]:
+    def paths_at(self, index: Tensor) -> list[str]:
         """Return the paths at the given positions (M,)."""
         return [self.paths[position] for position in index.tolist()]
 
@@ -66,7 +66,7 @@ class StreamedSplit(Split):
     def prefetch(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the arguments of ``fetch``: each batch's indices (batch,) and its raw inputs."""
         files, pieces = self.inputs, list(pieces)
-        tasks = ((files.some(index), files.size, files.channels) for index in pieces)
+        tasks = ((files.paths_at(index), files.size, files.channels) for index in pieces)
         for index, pixels in zip(pieces, map_ahead(read_images, tasks, files.workers), strict=True):
             yield index, torch.from_numpy(pixels).to(self.device)
 

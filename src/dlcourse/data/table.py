@@ -14,7 +14,7 @@ from dlcourse.errors import UserError, did_you_mean, nearest, shown
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
 LARGEST = float(np.finfo(np.float32).max)
-MISSING = {"?", "-", "na", "n/a", "<na>", "nan", "null", "none", "missing"}  # in small letters
+MISSING = {"?", "-", "na", "n/a", "<na>", "nan", "null", "none", "missing"}  # in lower case
 VISIBLE = 1e-3  # share of a column's standard deviation: smaller rounding errors do not matter
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from dlcourse.terminal.user_code import explained
 if TYPE_CHECKING:
     from dlcourse.core import Observer
 
-WIDE = 200  # columns, where there is no terminal
+WIDE = 200  # columns, without a terminal
 
 log = logging.getLogger(__name__)
 

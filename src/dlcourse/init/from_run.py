@@ -26,15 +26,15 @@ def from_run(model: nn.Module, *, run: str) -> None:
     stored = read_best_weights(Path(run))
     own = model.state_dict()
     head = head_of(model)
-    strange = [
+    different = [
         name
         for name in sorted(own.keys() | stored.keys())
         if name.rpartition(".")[0] != head and shape(own, name) != shape(stored, name)
     ]
-    if strange:
+    if different:
         raise UserError(
-            f"The weights in {run} are not those of this model: {strange[0]} is "
-            f"{shape(stored, strange[0])} there and {shape(own, strange[0])} here.\n"
+            f"The weights in {run} are not those of this model: {different[0]} is "
+            f"{shape(stored, different[0])} there and {shape(own, different[0])} here.\n"
             "Type the model and the data.size of that run; see its .hydra/config.yaml"
         )
     fitting = {name: stored[name] for name in own if shape(own, name) == shape(stored, name)}

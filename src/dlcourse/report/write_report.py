@@ -87,7 +87,7 @@ def write_plots(points: list[Point], importances: Mapping[str, float], files: Ou
     if len(points) < 2 and not importances:
         return
     with guarded("Drawing the plots", UserError):
-        from dlcourse.report.plots.all_plots import plots  # matplotlib takes its time
+        from dlcourse.report.plots.all_plots import plots  # matplotlib is slow to import
 
         keys = swept_keys(points)
         with fonts_for(option_text(point, key) for point in points for key in keys):

@@ -199,7 +199,7 @@ def check_search(options: dict[str, Any]) -> None:
         return
     try:
         connect(optuna, storage)
-    except Exception as error:  # whatever a database's driver raises
+    except Exception as error:  # a database's driver may raise any error
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise UserError(
             f"sweep.storage={without_password(storage)} cannot be reached: {reason}.\n"
