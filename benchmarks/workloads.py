@@ -61,8 +61,6 @@ WITHOUT_VALIDATION = ["split.fraction=0", "stop=never", "monitor=train/loss", "m
 
 def compose_words(overrides: list[str], root: str | None = None):
     """Compose and check a config as the command line does; raises UserError."""
-    from omegaconf import OmegaConf
-
     from dlcourse.schema.compose import compose_job, without_hydra
     from dlcourse.schema.validate import check
 
@@ -70,7 +68,7 @@ def compose_words(overrides: list[str], root: str | None = None):
     if root:
         config["data"]["root"] = root
     check(config)
-    return OmegaConf.create(config)
+    return config
 
 
 def compose_workload(workload: Workload, options: Options, *overrides: str):

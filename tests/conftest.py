@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+from copy import deepcopy
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from omegaconf import OmegaConf
 
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start: workers share the cores
 ROOT = Path(__file__).parents[1]
@@ -74,7 +74,7 @@ def prepared(cfg):
     from dlcourse.engine.datasets import load_data, make_fold, split_training_data
     from dlcourse.engine.instantiate import build
 
-    runtime = build(cfg.runtime)()
+    runtime = build(cfg["runtime"])()
     dataset = load_data(cfg)
     (part,) = split_training_data(cfg, dataset)
     fold = make_fold(cfg, dataset, part, runtime)
@@ -139,11 +139,16 @@ def data_root(tmp_path_factory) -> Path:
 @pytest.fixture
 def compose(data_root):
     """Return a function from overrides to a config, as the command line makes it."""
-    return lambda *overrides: OmegaConf.create(composed(f"data.root={data_root}", *overrides))
+    return lambda *overrides: composed(f"data.root={data_root}", *overrides)
+
+
+def composed(*overrides: str) -> dict:
+    """Return a new config, as the command line makes it; it may be changed."""
+    return deepcopy(composed_once(*overrides))
 
 
 @cache
-def composed(*overrides: str) -> dict:
+def composed_once(*overrides: str) -> dict:
     """Return a plain config, composed once for equal overrides: that takes a tenth of a second."""
     from dlcourse.schema.compose import compose_job, without_hydra
 

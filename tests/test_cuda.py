@@ -80,7 +80,7 @@ def test_a_deterministic_run_repeated_gives_the_same_result(precision, compose, 
 def test_no_step_waits_for_the_gpu(compose):
     overrides = ["model=lenet", "augment=[crop,flip,noise]", "regularizer=[l1,l2]", "clip=norm"]
     cfg = compose(*GPU, *overrides, "max_epochs=1", "schedule=cosine", "runtime.graph=false")
-    runtime, dataset = build(cfg.runtime)(), load_data(cfg)
+    runtime, dataset = build(cfg["runtime"])(), load_data(cfg)
     train = dataset.train.to(runtime.device)
     fold = Fold(".", train, None, standardize(train, "channel"))
     recipe = make_recipe(cfg, runtime, dataset, fold)

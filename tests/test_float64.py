@@ -25,9 +25,9 @@ def by_hand(model, cfg, train, epochs: int):
     mean = inputs.mean((0, 2, 3), keepdim=True)
     std = inputs.square().mean((0, 2, 3), keepdim=True).sub(mean.square()).sqrt()
     inputs = (inputs - mean) * (1 / std)
-    optimizer = torch.optim.Adam(model.parameters(), lr=cfg.optim.lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr=cfg["optim"]["lr"])
     for epoch in range(epochs):
-        for index in into_batches(epoch_order(len(train), cfg.seed, epoch), cfg.batch_size):
+        for index in into_batches(epoch_order(len(train), cfg["seed"], epoch), cfg["batch_size"]):
             optimizer.zero_grad()
             F.cross_entropy(model(inputs[index]), train.targets[index]).backward()
             optimizer.step()

@@ -105,7 +105,7 @@ def test_cross_validation_chooses_the_same_ridge_penalty_as_scikit_learn(compose
     folds = [
         (part.train.numpy(), part.val.numpy()) for part in split_training_data(cfg, load_data(cfg))
     ]
-    powers = PolynomialFeatures(cfg.model.order, include_bias=False)
+    powers = PolynomialFeatures(cfg["model"]["order"], include_bias=False)
     theirs = make_pipeline(StandardScaler(), powers, Ridge(solver="svd"))
     for penalty, loss in zip(penalties, losses, strict=True):
         outputs = cross_val_predict(theirs.set_params(ridge__alpha=penalty), x, t, cv=folds)

@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+from copy import deepcopy
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -11,12 +12,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import composed, options
-from omegaconf import OmegaConf
 
 import dlcourse
 from dlcourse.engine.datasets import load_data, split_training_data
 from dlcourse.permutations import generator
-from dlcourse.random_streams import CURRENT, ONCE_BARE, Purpose, mix, of_version
+from dlcourse.random_streams import CURRENT, ONCE_BARE, Purpose, mix, seed_of_version
 
 PACKAGE = Path(dlcourse.__file__).parent
 STARTS = {  # the names of functions, and of keywords, that seed a generator
@@ -42,8 +42,8 @@ def test_each_purpose_draws_different_numbers():
     drawn = {purpose: torch.randperm(50, generator=generator(0, purpose)) for purpose in Purpose}
     pairs = [(a, b) for a, b in product(Purpose, Purpose) if a < b]
     assert not [(a, b) for a, b in pairs if torch.equal(drawn[a], drawn[b])]
-    with of_version(1):  # the control: in version 1, these purposes drew the same numbers
-        older = [torch.randperm(50, generator=generator(0, purpose)) for purpose in ONCE_BARE]
+    old = seed_of_version(0, 1)  # the control: in version 1, these purposes drew the same numbers
+    older = [torch.randperm(50, generator=generator(old, purpose)) for purpose in ONCE_BARE]
     assert all(torch.equal(older[0], other) for other in older)
 
 
@@ -114,11 +114,9 @@ def table(tmp_path_factory) -> Path:
 @cache
 def replaced(root: str, streams: int, *overrides: str) -> tuple:
     """Return a mask of the wrong training labels, the data set with label noise, and its config."""
-    config = OmegaConf.create(
-        composed(*overrides, f"data.root={root}", f"random_streams={streams}")
-    )
-    noisy = config.copy()
-    noisy.data.random_labels = NOISE
+    config = composed(*overrides, f"data.root={root}", f"random_streams={streams}")
+    noisy = deepcopy(config)
+    noisy["data"]["random_labels"] = NOISE
     true, wrong = load_data(config), load_data(noisy)
     same = true.train.targets == wrong.train.targets
     assert torch.equal(true.test.targets, wrong.test.targets)
@@ -168,9 +166,9 @@ def test_the_test_part_is_independent_of_label_noise_from_torch_seed_0(tmp_path)
     (tmp_path / "table.csv").write_text("\n".join(["x,target", *rows]))
     overrides = ["data=csv", f"data.root={tmp_path}", "data.task=regression", "loss=mse"]
     overrides += ["metric=[rmse]", "monitor=val/loss", "mode=min"]
-    config = OmegaConf.create(composed(*overrides))
+    config = composed(*overrides)
     assert 0.05 < (load_data(config).test.targets == 2).float().mean() < 0.35
-    config.random_streams = 1  # the control
+    config["random_streams"] = 1  # the control
     assert (load_data(config).test.targets == 2).all()
 
 

@@ -20,8 +20,8 @@ IMAGES = (7, 1, 28, 28)
 
 def gradients(cfg, weights: dict) -> dict:
     """Return the gradients, by parameter, of the sum of a model's squared outputs."""
-    runtime = build(cfg.runtime)()
-    model = build(cfg.model)(IMAGES[1:], 10)
+    runtime = build(cfg["runtime"])()
+    model = build(cfg["model"])(IMAGES[1:], 10)
     model.load_state_dict(weights)
     runtime.place(model, IMAGES[1:])
     images = torch.randn(IMAGES, generator=torch.Generator().manual_seed(0))
@@ -34,7 +34,7 @@ def gradients(cfg, weights: dict) -> dict:
 )
 def test_narrow_shortcuts_have_the_same_gradients_in_both_memory_formats(overrides, compose):
     torch.set_num_threads(2)
-    weights = build(compose(*overrides).model)(IMAGES[1:], 10).state_dict()
+    weights = build(compose(*overrides)["model"])(IMAGES[1:], 10).state_dict()
     plain, nhwc = (
         gradients(compose("runtime=cpu", *overrides, order), weights) for order in (PLAIN, NHWC)
     )
@@ -46,7 +46,7 @@ def test_narrow_shortcuts_have_the_same_gradients_in_both_memory_formats(overrid
 
 @pytest.mark.parametrize(("channels", "stride"), [(8, (1, 1)), (16, (2, 2))])
 def test_only_narrow_strided_layers_get_stride_1_and_subsampled_inputs(channels, stride, compose):
-    runtime = build(compose("runtime=cpu", NHWC).runtime)()
+    runtime = build(compose("runtime=cpu", NHWC)["runtime"])()
     model = nn.Sequential(nn.Conv2d(channels, 4, 1, 2))
     runtime.place(model, (channels, 8, 8))
     assert model[0].stride == stride
@@ -54,7 +54,7 @@ def test_only_narrow_strided_layers_get_stride_1_and_subsampled_inputs(channels,
 
 
 def test_compiling_without_a_compiler_is_refused(compose, monkeypatch):
-    make = build(compose("runtime=cpu", "runtime.compile=true").runtime)
+    make = build(compose("runtime=cpu", "runtime.compile=true")["runtime"])
     monkeypatch.setenv("CXX", "/no/such/compiler")
     with pytest.raises(UserError, match=r"needs a C\+\+ compiler, and /no/such/compiler is not"):
         make()

@@ -58,16 +58,16 @@ def row(name: str, kind: str, overrides: list[str], options: Options) -> list[st
     from dlcourse.timing.training import TimedTraining
 
     workload = WORKLOADS[name]
-    cfg = compose_workload(workload, options, *PICKED, *overrides)
+    config = compose_workload(workload, options, *PICKED, *overrides)
     dataset = load_images(workload, options)
     times: dict[str, list[float]] = {"dlcourse": [], "by hand": []}
     for _ in range(options.repeats):
-        ours = TimedTraining(cfg, dataset)
-        hand = ByHand(cfg, TimedTraining(cfg, dataset))
+        ours = TimedTraining(config, dataset)
+        hand = ByHand(config, TimedTraining(config, dataset))
         if kind == "plain":
             found = in_turn(ours, hand, options.rounds)
         else:
-            found = after_each_epoch(ours, hand, options.rounds, cfg)
+            found = after_each_epoch(ours, hand, options.rounds, config)
         for side, values in found.items():
             times[side] += values
         compare(name, ours.state.model, hand.model)
@@ -84,7 +84,7 @@ def in_turn(ours, hand, rounds: int) -> dict[str, list[float]]:
     return interleave(timers, rounds)
 
 
-def after_each_epoch(ours, hand, rounds: int, cfg) -> dict[str, list[float]]:
+def after_each_epoch(ours, hand, rounds: int, config) -> dict[str, list[float]]:
     """Time the epochs of a whole run with ``fit``, and after each of them one of the other loop."""
     from dlcourse.core import Observer
     from dlcourse.timing.training import observers_of
@@ -106,7 +106,7 @@ def after_each_epoch(ours, hand, rounds: int, cfg) -> dict[str, list[float]]:
     turn = Turn()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        ours.run(rounds + 1, [*observers_of(cfg, folder, stack), turn])
+        ours.run(rounds + 1, [*observers_of(config, folder, stack), turn])
     return {side: values[1:] for side, values in turn.seconds.items()}
 
 
@@ -139,26 +139,28 @@ class ByHand:
     ours: a new run of the same config; only its model and its data are used.
     """
 
-    def __init__(self, cfg, ours) -> None:
+    def __init__(self, config, ours) -> None:
         import torch
 
         from dlcourse.machine.cuda_graph import eager
 
         self.model = ours.state.model
-        self.seed = cfg.seed
+        self.seed = config["seed"]
         self.train, self.val = ours.fold.train, ours.fold.val
         self.mean, self.scale = ours.fold.standardize.mean, ours.fold.standardize.scale
-        self.last = cfg.runtime.channels_last and self.train.inputs.dim() == 4
-        if cfg.augment:
+        self.last = config["runtime"]["channels_last"] and self.train.inputs.dim() == 4
+        if config["augment"]:
             raise UserError("cases=overhead has no augmentation; type models=lenet,mlp")
         self.graph = None
         self.captures = ours.recipe.graph is not eager
         self.optimizer = torch.optim.Adam(
-            self.model.parameters(), lr=cfg.optim.lr, fused=True, capturable=self.captures
+            self.model.parameters(), lr=config["optim"]["lr"], fused=True, capturable=self.captures
         )
         if self.captures:
             device = self.train.device
-            self.optimizer.param_groups[0]["lr"] = torch.tensor(cfg.optim.lr, device=device)
+            self.optimizer.param_groups[0]["lr"] = torch.tensor(
+                config["optim"]["lr"], device=device
+            )
             self.total, self.hits = self.zeros()
             self.index = torch.zeros(BATCH, dtype=torch.int64, device=device)
 

@@ -54,11 +54,11 @@ def profile(name: str, options: Options) -> tuple[dict[str, float], float]:
             self.since = now
 
     workload = WORKLOADS[name]
-    cfg = compose_workload(workload, options)
-    ours = TimedTraining(cfg, load_images(workload, options))
+    config = compose_workload(workload, options)
+    ours = TimedTraining(config, load_images(workload, options))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        observers = observers_of(cfg, folder, stack)
+        observers = observers_of(config, folder, stack)
         laps = measured_epochs(ours, observers, options.rounds)
         unclocked = Unclocked()
         ours.run(options.rounds + 1, [*observers, unclocked])

@@ -53,8 +53,8 @@ def images(name: str, what: str, cases: dict[str, list[str]], options: Options) 
             workload, model=tuple(w for w in workload.model if not same_key(w, overrides))
         )
         typed = [w for w in own.overrides(options) if not same_key(w, overrides)]
-        cfg = compose_typed([*typed, *WITHOUT_VALIDATION, *overrides], options)
-        timers[case] = timed(TimedTraining(cfg, dataset).epoch)
+        config = compose_typed([*typed, *WITHOUT_VALIDATION, *overrides], options)
+        timers[case] = timed(TimedTraining(config, dataset).epoch)
     return in_turn(f"**{name}, {what}**", timers, dict.fromkeys(cases, len(dataset.train)), options)
 
 
@@ -63,12 +63,14 @@ def data_sizes(name: str, options: Options) -> str:
     from dlcourse.timing.training import TimedTraining
 
     workload = WORKLOADS[name]
-    cfg = compose_workload(workload, options, *WITHOUT_VALIDATION)
+    config = compose_workload(workload, options, *WITHOUT_VALIDATION)
     largest = max(SIZES) if not options.steps else workload.examples(options)
     dataset = load_images(workload, options, largest)
     sizes = {f"{size:,} images": size for size in SIZES if size <= len(dataset.train)}
     sizes = sizes or {f"{len(dataset.train):,} images": len(dataset.train)}
-    timers = {case: timed(TimedTraining(cfg, dataset, size).epoch) for case, size in sizes.items()}
+    timers = {
+        case: timed(TimedTraining(config, dataset, size).epoch) for case, size in sizes.items()
+    }
     return in_turn(f"**{name}, data**", timers, sizes, options)
 
 

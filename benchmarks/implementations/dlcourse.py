@@ -9,5 +9,5 @@ class Implementation(TimedTraining):
     """Trains epochs of ``train.py`` with the workload's overrides."""
 
     def __init__(self, workload: Workload, options: Options, overrides: tuple[str, ...]) -> None:
-        cfg = compose_workload(workload, options, *WITHOUT_VALIDATION, *overrides)
-        super().__init__(cfg, load_images(workload, options))
+        config = compose_workload(workload, options, *WITHOUT_VALIDATION, *overrides)
+        super().__init__(config, load_images(workload, options))

@@ -6,9 +6,6 @@ purpose is named here.
 """
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from enum import StrEnum, unique
 
 CURRENT = 2  # the version of the streams; ``random_streams`` in the config
@@ -43,25 +40,35 @@ ONCE_BARE = frozenset(
 )
 """The purposes whose streams started from the seed itself in version 1."""
 
-_version: ContextVar[int] = ContextVar("version", default=CURRENT)
+
+class OldSeed(int):
+    """A seed that starts the streams of an older version: an older run gets its own data."""
+
+    version: int
+
+
+def seed_of_version(seed: int, version: int) -> int:
+    """Return a seed that starts the streams of a version: a plain integer for those of today."""
+    if version == CURRENT:
+        return int(seed)
+    older = OldSeed(seed)
+    older.version = version
+    return older
+
+
+def version_of(seed: int) -> int:
+    """Return the version of the streams that a seed starts."""
+    return seed.version if isinstance(seed, OldSeed) else CURRENT
 
 
 def mix(seed: int, number: int, purpose: str) -> int:
     """Return the seed of a stream, in [0, 2^63), different for each number and purpose.
 
+    seed: one of ``seed_of_version`` starts the streams of that version, and so does the number that
+        is returned; any other integer starts those of today.
     purpose: one of ``Purpose``, or in your own code any other text.
     """
-    if _version.get() == 1 and purpose in ONCE_BARE:
+    if version_of(seed) == 1 and purpose in ONCE_BARE:
         return seed
     digest = hashlib.blake2b(f"{seed}/{number}/{purpose}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) >> 1
-
-
-@contextmanager
-def of_version(version: int) -> Iterator[None]:
-    """Derive the streams of the block as a version did, so that an older run gets its own data."""
-    token = _version.set(version)
-    try:
-        yield
-    finally:
-        _version.reset(token)
+    return seed_of_version(int.from_bytes(digest) >> 1, version_of(seed))

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -42,8 +43,8 @@ class Runtime:
     compile: run the model through ``torch.compile``.
     deterministic: only reproducible kernels, slower on CUDA.
 
-    channels_last and linear can be ``auto`` until ``pick`` decides them; NHWC and products are used
-    until then.
+    channels_last and linear can be ``auto`` until ``with_picks`` decides them; NHWC and products
+    are used until then.
 
     Raises UserError if the machine lacks what the options need.
     """
@@ -115,10 +116,15 @@ class Runtime:
         if self.compile and self.device.type == "cpu":
             refuse_without_compiler()
 
-    def pick(self, picks: dict[str, Any]) -> None:
-        """Set options that were ``auto``, ``{"channels_last": True, "linear": "products"}``."""
-        self.channels_last = picks.get("channels_last", self.channels_last)
-        self.linear = picks.get("linear", self.linear)
+    def with_picks(self, picks: dict[str, Any]) -> "Runtime":
+        """Return this runtime with values for options that were ``auto``.
+
+        picks: ``{"channels_last": True, "linear": "products"}``; a missing option stays as it is.
+        """
+        other = copy(self)
+        other.channels_last = picks.get("channels_last", self.channels_last)
+        other.linear = picks.get("linear", self.linear)
+        return other
 
     def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
         """Move a model to the device, in its memory order and precision; compile it if chosen.

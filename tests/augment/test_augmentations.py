@@ -27,7 +27,7 @@ def images(count=64, dtype=torch.uint8, shape=(3, 20, 24)):
 
 def augmentation(compose, name, *more):
     """Return the augmentations of ``augment=[name]`` as one function."""
-    chosen = compose(f"augment=[{name}]", "data.size=28", *more).augment
+    chosen = compose(f"augment=[{name}]", "data.size=28", *more)["augment"]
     dataset, mean = SimpleNamespace(classes=range(CLASSES)), torch.tensor(100.0)
     functions = [with_keywords(build(node), dataset, 0, mean) for node in chosen.values()]
 
@@ -136,19 +136,19 @@ def test_noise_has_the_given_standard_deviation_for_features(compose):
 
 
 def test_augmentations_are_applied_in_the_order_in_which_they_are_typed(compose):
-    assert list(compose("augment=[crop,flip]").augment) == ["crop", "flip"]
-    assert list(compose("augment=[flip,noise]").augment) == ["flip", "noise"]
-    assert list(compose("augment=[crop_flip,cutout]").augment) == ["crop", "flip", "cutout"]
+    assert list(compose("augment=[crop,flip]")["augment"]) == ["crop", "flip"]
+    assert list(compose("augment=[flip,noise]")["augment"]) == ["flip", "noise"]
+    assert list(compose("augment=[crop_flip,cutout]")["augment"]) == ["crop", "flip", "cutout"]
 
 
 def test_crop_flip_is_crop_and_flip_with_their_options(compose):
-    assert compose("augment=[crop_flip]").augment == compose("augment=[crop,flip]").augment
-    assert compose("augment=crop_flip", "augment.crop.padding=2").augment.crop.padding == 2
+    assert compose("augment=[crop_flip]")["augment"] == compose("augment=[crop,flip]")["augment"]
+    assert compose("augment=crop_flip", "augment.crop.padding=2")["augment"]["crop"]["padding"] == 2
 
 
 @pytest.mark.parametrize("override", ["augment=none", "augment=[none]", "augment=[]"])
 def test_none_is_no_augmentation(override, compose):
-    assert compose(override).augment == {}
+    assert compose(override)["augment"] == {}
 
 
 def test_a_resized_crop_of_the_whole_image_is_the_image(compose):

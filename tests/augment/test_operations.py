@@ -118,9 +118,11 @@ def test_an_operation_that_torchvision_lacks_is_found_by_the_reference(compose):
 
 
 def test_rand_augment_applies_its_operations_one_after_the_other(compose):
-    both = build(compose("augment=[rand_augment]").augment.rand_augment)
+    both = build(compose("augment=[rand_augment]")["augment"]["rand_augment"])
     one = build(
-        compose("augment=[rand_augment]", "augment.rand_augment.num_ops=1").augment.rand_augment
+        compose("augment=[rand_augment]", "augment.rand_augment.num_ops=1")["augment"][
+            "rand_augment"
+        ]
     )
     before = image().expand(64, -1, -1, -1)
     torch.manual_seed(1)
@@ -131,7 +133,7 @@ def test_rand_augment_applies_its_operations_one_after_the_other(compose):
 
 def test_a_magnitude_above_30_is_refused(compose):
     overrides = ["augment=[rand_augment]", "augment.rand_augment.magnitude=31"]
-    augment = build(compose(*overrides).augment.rand_augment)
+    augment = build(compose(*overrides)["augment"]["rand_augment"])
     with pytest.raises(UserError, match=r"magnitude=30 or less"):
         augment(image()[None], None)
 
@@ -139,14 +141,14 @@ def test_a_magnitude_above_30_is_refused(compose):
 def test_color_jitter_with_zero_strength_is_the_identity(compose):
     keys = ("brightness", "contrast", "saturation", "hue")
     overrides = [f"augment.color_jitter.{key}=0" for key in keys]
-    jitter = build(compose("augment=[color_jitter]", *overrides).augment.color_jitter)
+    jitter = build(compose("augment=[color_jitter]", *overrides)["augment"]["color_jitter"])
     assert torch.equal(jitter(image()[None], None)[0], image()[None])
 
 
 def test_color_jitter_draws_the_order_of_its_changes(compose):
     """Only brightness and saturation are used: two orders with clearly different images."""
     overrides = ["augment.color_jitter.hue=0", "augment.color_jitter.contrast=0"]
-    jitter = build(compose("augment=[color_jitter]", *overrides).augment.color_jitter)
+    jitter = build(compose("augment=[color_jitter]", *overrides)["augment"]["color_jitter"])
     orders = set()
     for seed in range(20):
         torch.manual_seed(seed)

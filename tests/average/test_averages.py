@@ -16,7 +16,7 @@ from dlcourse.train.fit import fit
 
 
 def average(compose, *overrides):
-    return build(compose(*overrides).average)()
+    return build(compose(*overrides)["average"])()
 
 
 def test_every_average_is_tested_here():

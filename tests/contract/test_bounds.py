@@ -1,10 +1,12 @@
 """The smallest and largest values that the bounds allow train, or get one message."""
 
 import math
+from copy import deepcopy
+from functools import reduce
+from operator import getitem
 
 import pytest
 from conftest import options, prepared
-from omegaconf import DictConfig, OmegaConf
 from test_configs import NEED_FILES, needs, override_for
 from test_training import DESIGNS, narrow
 
@@ -40,10 +42,18 @@ def edges(kind: object, *, largest: bool) -> list:
     return [low, *([high] if largest and not (kind.whole and high > MANY) else [])]
 
 
-def keys_of(cfg: DictConfig, group: str) -> list[str]:
+def keys_of(cfg: dict, group: str) -> list[str]:
     """Return the keys of a group that hold numbers."""
-    found = [f"{group}.{key}" for key, _ in leaves(OmegaConf.to_container(cfg[group]))]
+    found = [f"{group}.{key}" for key, _ in leaves(cfg[group])]
     return [key for key in found if isinstance(bounds_of(key), Number | Numbers | OneNumber)]
+
+
+def changed(config: dict, key: str, value: float | list) -> dict:
+    """Return a config in which ``group.key`` has another value."""
+    other = deepcopy(config)
+    *path, last = key.split(".")
+    reduce(getitem, path, other)[last] = value
+    return other
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
@@ -56,10 +66,9 @@ def test_a_number_at_its_limit_trains_or_is_refused_with_one_message(group, opti
     base = narrow(compose(*overrides))
     for key in keys_of(base, group):
         for value in edges(bounds_of(key), largest=group not in ("data", "model")):
-            cfg = base.copy()
-            OmegaConf.update(cfg, key, value)
+            cfg = changed(base, key, value)
             try:
-                check(OmegaConf.to_container(cfg))
+                check(cfg)
                 state, fold, recipe = prepared(cfg)
                 values = train_epoch(state, fold, recipe)
             except (UserError, DivergedError):

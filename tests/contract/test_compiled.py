@@ -51,10 +51,10 @@ def of_a_design(compose, model: str, *overrides: str):
     """Return the config of a narrow model on the digits."""
     more = [f"model={model}", "runtime=cpu", "data.examples=60", "observe=[]", "max_epochs=2"]
     cfg = narrow(compose("data=digits", *more, *overrides))
-    if "dropout" in cfg.model:
-        cfg.model.dropout = 0.0  # compiled, NHWC maps draw their masks in another order
-    if cfg.model.get("depth", 0) >= 20:
-        cfg.model.depth = 8
+    if "dropout" in cfg["model"]:
+        cfg["model"]["dropout"] = 0.0  # compiled, NHWC maps draw their masks in another order
+    if cfg["model"].get("depth", 0) >= 20:
+        cfg["model"]["depth"] = 8
     return cfg
 
 
@@ -94,7 +94,7 @@ def compiled_by(backend: str):
 def both(cfg) -> tuple[tuple, tuple]:
     """Return state, fold and recipe of a config twice: eager, and with a compiled model."""
     plain = prepared(cfg)
-    cfg.runtime.compile = True
+    cfg["runtime"]["compile"] = True
     compiled = prepared(cfg)
     assert compiled[0].model._compiled_call_impl is not None
     compiled[0].model.load_state_dict(plain[0].model.state_dict())

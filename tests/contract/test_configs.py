@@ -118,9 +118,7 @@ def test_a_config_starts_with_a_description_and_a_command_that_works(path, compo
     if path.parent.name == "sweep":
         assert planned(overrides).jobs
     else:
-        from omegaconf import OmegaConf
-
-        check(OmegaConf.to_container(compose(*overrides)))
+        check(compose(*overrides))
 
 
 def planned(overrides: list[str]):
@@ -135,16 +133,12 @@ def planned(overrides: list[str]):
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_choice_passes_the_checks_with_the_defaults(group, option, compose, tmp_path):
-    from omegaconf import OmegaConf
-
     more = [f"data.root={tmp_path}"] if option == "image_folder" else []
     if option == "from_run":
         more = [f"init.run={a_run(tmp_path)}"]
     if option == "never":
         more = ["stop=never"]
-    check(
-        OmegaConf.to_container(compose(*needs(group, option), override_for(group, option), *more))
-    )
+    check(compose(*needs(group, option), override_for(group, option), *more))
 
 
 @pytest.mark.parametrize(("group", "name", "node"), NODES)
@@ -168,9 +162,7 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
 
 
 def test_the_keys_of_a_users_own_choice_are_not_checked(compose):
-    from omegaconf import OmegaConf
-
-    config = OmegaConf.to_container(compose())
+    config = compose()
     config["model"] = {"_target_": "my_model.Wide", "_partial_": True, "k": 0.5, "norm": "mine"}
     check(config)
     config["data"] |= {"_target_": "my_data.mine", "size": -1}
@@ -248,9 +240,7 @@ def test_missing_bounds_and_facts_of_a_new_choice_are_found(tmp_path):
 
 
 def test_every_key_of_the_whole_config_has_bounds(compose):
-    from omegaconf import OmegaConf
-
-    for key, _ in leaves(OmegaConf.to_container(compose())):
+    for key, _ in leaves(compose()):
         if not key.split(".")[-1].startswith("_") and key not in MULTIPLE:
             assert bounds_of(key) is not None, key
 
@@ -324,11 +314,11 @@ def test_every_choice_trains(group, option, tiny, tmp_path):
         overrides.append(f"data.root={a_table_with_groups(tmp_path)}")
     cfg = tiny(*overrides)
     if option == "gd":
-        cfg.data.examples = 30
+        cfg["data"]["examples"] = 30
     if option == "gates":
-        cfg.data.examples = None  # there are only four
-    for key in {"folds", "outer", "inner", "repeats"} & set(cfg.split):
-        cfg.split[key] = 2
+        cfg["data"]["examples"] = None  # there are only four
+    for key in {"folds", "outer", "inner", "repeats"} & set(cfg["split"]):
+        cfg["split"][key] = 2
     best = run(cfg, tmp_path / "run")
     assert best == best  # a number, not nan
 
@@ -341,7 +331,7 @@ def test_a_metric_reports_the_values_that_it_declares(name, compose):
 
     regression = of_values(name)
     cfg = compose(*needs("metric", name), f"metric=[{name}]")
-    metric = build(cfg.metric[name], *NOT_ARGUMENTS["metric"])()
+    metric = build(cfg["metric"][name], *NOT_ARGUMENTS["metric"])()
     outputs = torch.randn(6, 1 if regression else 3)
     targets = torch.randn(6, 1) if regression else torch.tensor([0, 1, 2, 0, 1, 2])
     values = metric.report(metric.measure(outputs, targets).double(), 6)
@@ -354,7 +344,7 @@ def test_the_declared_smallest_image_is_the_smallest_that_the_model_takes(name, 
     from dlcourse.engine.instantiate import build
 
     model, size = (
-        build(compose(f"model={name}").model),
+        build(compose(f"model={name}")["model"]),
         option_facts("model", name).get("smallest_image"),
     )
     model((1, size, size), 10)

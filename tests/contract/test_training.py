@@ -1,12 +1,12 @@
 """Every model trains on every data set that fits it, with every activation, norm and pooling."""
 
 import csv
+from copy import deepcopy
 
 import conftest
 import pytest
 import torch
 from conftest import CONFIGS, option_facts, options
-from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from dlcourse import atomic_files
@@ -73,10 +73,10 @@ def all_data(tmp_path_factory, data_root):
 def composed(all_data):
     """Return a function from overrides to the config of a run on these data."""
 
-    def from_overrides(*overrides: str) -> DictConfig:
+    def from_overrides(*overrides: str) -> dict:
         more = [f"data.root={all_data}", "runtime=cpu", "observe=[]"]
         more += ["data.folder=images"] if "data=image_folder" in overrides else []
-        return OmegaConf.create(conftest.composed(*overrides, *more))
+        return conftest.composed(*overrides, *more)
 
     return from_overrides
 
@@ -89,22 +89,22 @@ def dataset(composed):
     return cache(lambda name: load_data(composed(f"data={name}")))
 
 
-def narrow(cfg: DictConfig) -> DictConfig:
+def narrow(cfg: dict) -> dict:
     """Return a config with a narrow model of the same class."""
-    cfg = cfg.copy()
-    if "residual" in cfg.model:
-        cfg.model.widths = [8, 8, 8]
-    for key, value in (VIT if "heads" in cfg.model else NARROW).items():
-        if key in cfg.model:
-            cfg.model[key] = value
+    cfg = deepcopy(cfg)
+    if "residual" in cfg["model"]:
+        cfg["model"]["widths"] = [8, 8, 8]
+    for key, value in (VIT if "heads" in cfg["model"] else NARROW).items():
+        if key in cfg["model"]:
+            cfg["model"][key] = value
     return cfg
 
 
-def two_steps(cfg: DictConfig, dataset, examples: int = 4) -> torch.nn.Module:
+def two_steps(cfg: dict, dataset, examples: int = 4) -> torch.nn.Module:
     """Take two training steps as the loop does; check that they change the model; return it."""
     some = torch.linspace(0, len(dataset.train) - 1, examples).long()  # of several classes
     train = dataset.train.subset(some)
-    runtime = build_node(cfg.runtime)()
+    runtime = build_node(cfg["runtime"])()
     train = train.to(runtime.device)
     fold = Fold(".", train, None, standardize(train, "channel"))
     state = make_state(cfg, runtime, dataset)
@@ -122,21 +122,21 @@ def two_steps(cfg: DictConfig, dataset, examples: int = 4) -> torch.nn.Module:
     return state.model
 
 
-def fits(cfg: DictConfig) -> bool:
+def fits(cfg: dict) -> bool:
     """Return whether a config passes the checks that need no torch."""
     try:
-        check(OmegaConf.to_container(cfg))
+        check(cfg)
     except UserError:
         return False
     return True
 
 
-def together(composed, model: str, data: str) -> DictConfig:
+def together(composed, model: str, data: str) -> dict:
     """Return the config that ``data=... model=...`` composes."""
     if "@package _global_" in (CONFIGS / f"model/{model}.yaml").read_text():
         return composed(f"data={data}", f"model={model}")
     cfg = composed(f"data={data}")  # composing takes longer than most of the steps
-    cfg.model = composed(f"model={model}").model
+    cfg["model"] = composed(f"model={model}")["model"]
     return cfg
 
 
@@ -145,7 +145,7 @@ def together(composed, model: str, data: str) -> DictConfig:
 def test_a_model_trains_two_steps_on_every_data_set_that_fits_it(model, data, composed, dataset):
     cfg = together(composed, model, data)
     if fits(cfg):
-        own = load_data(cfg) if cfg.data.reconstruct else dataset(data)
+        own = load_data(cfg) if cfg["data"]["reconstruct"] else dataset(data)
         two_steps(narrow(cfg), own)
     else:
         tables = "TABLE" if len(dataset(data).input_shape) == 1 else "IMAGES"
@@ -156,7 +156,7 @@ def test_a_model_trains_two_steps_on_every_data_set_that_fits_it(model, data, co
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_trains_two_steps_at_its_full_size(model, composed, dataset):
     cfg = together(composed, model, "digits")
-    own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
+    own = load_data(cfg) if cfg["data"]["reconstruct"] else dataset("digits")
     assert two_steps(cfg, own, examples=2).training
 
 
@@ -169,15 +169,15 @@ for name in MODELS:
 @pytest.mark.parametrize("model", DESIGNS.values())
 def test_a_model_class_trains_with_every_value_of_every_option(model, composed, dataset):
     base = narrow(together(composed, model, "cifar10"))
-    if base.model.get("depth", 0) >= 20:
-        base.model.depth = 8
-    own = load_data(base) if base.data.reconstruct else dataset("cifar10")
+    if base["model"].get("depth", 0) >= 20:
+        base["model"]["depth"] = 8
+    own = load_data(base) if base["data"]["reconstruct"] else dataset("cifar10")
     for key, values in VALUES.items():
-        for value in values if key in base.model else ():
-            cfg = base.copy()
-            cfg.model[key] = value
-            if key == "activation" and "activation" in cfg.init:
-                cfg.init.activation = value
+        for value in values if key in base["model"] else ():
+            cfg = deepcopy(base)
+            cfg["model"][key] = value
+            if key == "activation" and "activation" in cfg["init"]:
+                cfg["init"]["activation"] = value
             if fits(cfg):
                 two_steps(cfg, own)
             else:
@@ -190,16 +190,16 @@ def test_a_model_class_trains_with_every_value_of_every_option(model, composed, 
 @pytest.mark.parametrize("model", DESIGNS.values())
 def test_a_model_class_trains_on_a_gpu(model, precision, composed, dataset):
     cfg = narrow(together(composed, model, "digits"))
-    cfg.runtime.device, cfg.runtime.precision = "cuda", precision
-    own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
+    cfg["runtime"]["device"], cfg["runtime"]["precision"] = "cuda", precision
+    own = load_data(cfg) if cfg["data"]["reconstruct"] else dataset("digits")
     assert two_steps(cfg, own).training
 
 
 @pytest.mark.parametrize("model", DESIGNS.values())
 def test_a_model_class_trains_in_bf16_with_float32_weights(model, composed, dataset):
     cfg = narrow(together(composed, model, "digits"))
-    cfg.runtime.precision = "bf16"
-    own = load_data(cfg) if cfg.data.reconstruct else dataset("digits")
+    cfg["runtime"]["precision"] = "bf16"
+    own = load_data(cfg) if cfg["data"]["reconstruct"] else dataset("digits")
     weights = two_steps(cfg, own).parameters()
     assert {weight.dtype for weight in weights} == {torch.float32}
 
@@ -211,12 +211,12 @@ def test_a_model_class_trains_in_bf16_with_float32_weights(model, composed, data
 def test_with_every_norm_the_outputs_for_the_smallest_images_depend_on_the_images(model, composed):
     """A norm over a single value gives 0 for every image, or torch refuses it."""
     base = narrow(together(composed, model, "digits"))
-    if base.model.get("depth", 0) >= 20:
-        base.model.depth = 8
-    side = fact(base.model, "smallest_image")
-    for norm in NORM_NAMES if "norm" in base.model else ():
-        base.model.norm = norm
-        net = build_node(base.model)((1, side, side), 10).train()
+    if base["model"].get("depth", 0) >= 20:
+        base["model"]["depth"] = 8
+    side = fact(base["model"], "smallest_image")
+    for norm in NORM_NAMES if "norm" in base["model"] else ():
+        base["model"]["norm"] = norm
+        net = build_node(base["model"])((1, side, side), 10).train()
         first = net(torch.rand(2, 1, side, side))
         assert first.isfinite().all()
         assert not torch.equal(first, net(torch.rand(2, 1, side, side)))
@@ -241,7 +241,7 @@ def test_a_batch_norm_with_a_batch_of_one_example_is_refused_before_training(
     (tmp_path / "table.csv").write_text("\n".join(["a,b,target", *rows, ""]))
     own = ["data=csv", "data.test_fraction=0.34", "split.fraction=0.5", "model.norm=batch"]
     cfg = composed(*own, "max_epochs=2", *overrides)
-    cfg.data.root = str(tmp_path)
+    cfg["data"]["root"] = str(tmp_path)
     if trains:
         run(cfg, tmp_path / "run")
         return

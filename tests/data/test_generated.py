@@ -43,8 +43,8 @@ def test_a_linear_model_learns_or_but_not_xor(compose):
 
 def test_typed_overrides_replace_the_defaults_of_the_gates(compose):
     cfg = compose("data=gates", "model=perceptron")
-    assert cfg.model._target_.endswith("Perceptron")
-    assert cfg.batch_size == 1  # the perceptron's own
+    assert cfg["model"]["_target_"].endswith("Perceptron")
+    assert cfg["batch_size"] == 1  # the perceptron's own
 
 
 def test_circles_without_noise_have_the_given_radii(compose):

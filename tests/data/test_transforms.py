@@ -189,8 +189,7 @@ def test_test_examples_limits_the_test_part_of_every_kind_of_data(compose):
     [["data=moons", "data.test_examples=null"], ["split=nested", "data.test_examples=100"]],
 )
 def test_test_examples_that_do_not_fit_the_data_or_split_are_refused(overrides, compose):
-    from dlcourse.schema.compose import without_hydra
     from dlcourse.schema.validate import check
 
     with pytest.raises(UserError, match="test_examples"):
-        check(without_hydra(compose(*overrides)))
+        check(compose(*overrides))

@@ -18,7 +18,6 @@ from dlcourse.engine.reopen import load_model
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.schema.compose import without_hydra
 from dlcourse.schema.facts import MOST_WHITENED
 from dlcourse.schema.validate import check
 from dlcourse.train.evaluate import evaluate
@@ -98,8 +97,8 @@ def test_constant_inputs_become_0_and_dependent_inputs_stay_finite():
 def test_the_whitening_is_independent_of_the_validation_part(compose):
     cfg = compose("data.standardize=zca", "data.size=8", "data.examples=200", "model=mlp")
     _, fold, _ = prepared(cfg)
-    own = whiten(fold.train, cfg.data.zca_epsilon)
-    everything = whiten(load_data(cfg).train, cfg.data.zca_epsilon)
+    own = whiten(fold.train, cfg["data"]["zca_epsilon"])
+    everything = whiten(load_data(cfg).train, cfg["data"]["zca_epsilon"])
     assert torch.equal(fold.standardize.scale, own.scale)
     assert not torch.equal(fold.standardize.scale, everything.scale)
 
@@ -129,11 +128,11 @@ def test_a_run_stores_its_whitening_and_resumes_to_the_same_weights(tiny, tmp_pa
     ]
     for name, weights in last[0]["model"].items():
         assert torch.equal(weights, last[1]["model"][name])
-    model, map_ = load_model(cfg, build(cfg.runtime)(), tmp_path / "run")
+    model, map_ = load_model(cfg, build(cfg["runtime"])(), tmp_path / "run")
     assert isinstance(map_, Whiten)
     dataset = load_data(cfg)
     fold = Fold(".", dataset.train, None, map_)
-    recipe = make_recipe(cfg, build(cfg.runtime)(), dataset, fold)
+    recipe = make_recipe(cfg, build(cfg["runtime"])(), dataset, fold)
     measured = evaluate(model, dataset.test, map_, recipe, "test")
     result = run_folder.read_result(tmp_path / "run")
     assert measured["test/loss"] == result["test"]["loss"]
@@ -146,14 +145,14 @@ def test_an_older_checkpoint_is_read_with_its_standardisation(tiny, tmp_path):
     content = atomic_files.load_checked(path)
     del content["whitened"]
     atomic_files.save_checked(path, content)
-    assert type(load_model(cfg, build(cfg.runtime)(), tmp_path / "run")[1]) is Standardize
+    assert type(load_model(cfg, build(cfg["runtime"])(), tmp_path / "run")[1]) is Standardize
 
 
 def test_too_many_inputs_are_refused_before_and_after_loading_the_data(compose):
     cfg = compose("data=cifar10", "data.standardize=zca", "data.size=37")
     with pytest.raises(UserError, match=r"4,107\.\n.*data\.size=36 or less"):
-        check(without_hydra(cfg))
-    check(without_hydra(compose("data=cifar10", "data.standardize=zca", "data.size=36")))
+        check(cfg)
+    check(compose("data=cifar10", "data.standardize=zca", "data.size=36"))
     with pytest.raises(UserError, match="at most 4,096 inputs, and an example has 4,097"):
         whiten(part(torch.zeros(3, MOST_WHITENED + 1)), 0.0)
 

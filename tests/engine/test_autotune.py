@@ -20,12 +20,11 @@ def small_run(tiny):
     _, fold, _ = prepared(cfg)
     from dlcourse.engine.datasets import load_data
 
-    return cfg, build(cfg.runtime)(), load_data(cfg), fold
+    return cfg, build(cfg["runtime"])(), load_data(cfg), fold
 
 
 def test_a_short_run_uses_the_usual_options_without_measuring(small_run, tmp_path, capsys):
-    settle(*small_run, tmp_path)
-    runtime = small_run[1]
+    runtime = settle(*small_run, tmp_path)
     assert {"channels_last": runtime.channels_last, "linear": runtime.linear} == USUAL
     assert json.loads((tmp_path / "runtime.json").read_text()) == {"picked": USUAL, "measured": {}}
     assert capsys.readouterr().out == ""
@@ -33,7 +32,7 @@ def test_a_short_run_uses_the_usual_options_without_measuring(small_run, tmp_pat
 
 def test_a_small_run_is_not_measured_however_slow_the_machine_is(small_run, tmp_path, monkeypatch):
     cfg, *arguments = small_run
-    cfg.max_epochs = 500
+    cfg["max_epochs"] = 500
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)  # as on a very slow machine
     monkeypatch.setattr(autotune, "measured", None)
     settle(cfg, *arguments, tmp_path)
@@ -60,9 +59,10 @@ def test_a_resumed_run_keeps_its_picks(small_run, tmp_path, monkeypatch):
     picks = {"channels_last": False, "linear": "convolution"}
     run_folder.write_picks(tmp_path, {"picked": picks, "measured": {}})
     monkeypatch.setattr(autotune, "measured", None)
-    settle(*small_run, tmp_path)
-    assert small_run[1].channels_last is False
-    assert small_run[1].linear == "convolution"
+    runtime = settle(*small_run, tmp_path)
+    assert runtime.channels_last is False
+    assert runtime.linear == "convolution"
+    assert small_run[1].linear == "auto", "the runtime that was passed has changed"
 
 
 def test_plain_picks_nothing_and_writes_nothing(compose, tmp_path):
@@ -113,7 +113,11 @@ def test_a_gain_that_may_be_chance_is_not_kept(ratios, kept, small_run, tmp_path
 
 
 def test_the_runtime_applies_its_picks(compose):
-    runtime = build(compose("runtime=cpu").runtime)()
-    runtime.pick({"linear": "convolution"})
-    model = runtime.place(nn.Sequential(nn.Linear(4, 2)), (4,))
+    runtime = build(compose("runtime=cpu")["runtime"])()
+    picked = runtime.with_picks({"linear": "convolution"})
+    model = picked.place(nn.Sequential(nn.Linear(4, 2)), (4,))
     assert type(model[0]).__name__ == "LinearByConvolution"
+    unpicked = runtime.place(nn.Sequential(nn.Linear(4, 2)), (4,))
+    assert type(unpicked[0]) is nn.Linear
+    unpicked = runtime.place(nn.Sequential(nn.Linear(4, 2)), (4,))
+    assert type(unpicked[0]) is nn.Linear

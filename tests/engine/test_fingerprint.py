@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import options
-from omegaconf import OmegaConf
 from PIL import Image
 
 import dlcourse
@@ -85,7 +84,7 @@ def test_an_added_column_is_named_and_a_moved_folder_is_accepted(table, tmp_path
         run(table, tmp_path / "run")
     write_table(tmp_path / "data")
     shutil.move(tmp_path / "data", tmp_path / "moved")
-    table.data.root = str(tmp_path / "moved")
+    table["data"]["root"] = str(tmp_path / "moved")
     run(table, tmp_path / "run")
     assert run_folder.read_result(tmp_path / "run")["test"] == result["test"]
 
@@ -102,7 +101,7 @@ def test_reordered_columns_are_named(table, tmp_path):
 
 
 def test_the_remaining_folds_are_not_trained_on_other_data(table, tiny, tmp_path):
-    cfg = tiny(*TABLE, f"data.root={table.data.root}", "split=kfold", "split.folds=2")
+    cfg = tiny(*TABLE, f"data.root={table['data']['root']}", "split=kfold", "split.folds=2")
     train_unfinished(cfg, tmp_path / "run")
     shutil.rmtree(tmp_path / "run/fold1")
     write_table(tmp_path / "data", CHANGES["a label"][0])
@@ -233,8 +232,7 @@ def test_a_run_is_tested_on_another_table_but_not_on_its_training_rows(table, tm
 def test_the_missing_jobs_of_a_sweep_do_not_run_on_other_data(table, tiny, tmp_path):
     run(table, tmp_path / "sweep/done")
     jobs = [
-        SimpleNamespace(config=OmegaConf.to_container(table), folder=tmp_path / "sweep" / name)
-        for name in ("done", "todo")
+        SimpleNamespace(config=table, folder=tmp_path / "sweep" / name) for name in ("done", "todo")
     ]
     for job in jobs:
         job.inside = lambda sweep, job=job: job
@@ -257,7 +255,7 @@ def test_an_older_run_is_resumed_with_its_own_split_and_a_note(tiny, tmp_path, c
     assert "started before dlcourse recorded" in caplog.text
     assert run_folder.read_result(tmp_path / "run")["val"] == result["val"]
     assert (tmp_path / "run" / DATA).exists()
-    cfg.random_streams = 2  # the control: another split is refused
+    cfg["random_streams"] = 2  # the control: another split is refused
     (tmp_path / "run/result.json").unlink()
     with pytest.raises(UserError):
         run(cfg, tmp_path / "run")
@@ -267,7 +265,7 @@ def test_another_split_of_the_same_data_is_refused(table, tmp_path, monkeypatch)
     train_unfinished(table, tmp_path / "run")
     dataset = load_data(table)
     known = fingerprint.divided(dataset, split_training_data(table, dataset))
-    table.split.seed = 1
+    table["split"]["seed"] = 1
     other = fingerprint.divided(dataset, split_training_data(table, dataset))
     fingerprint.refuse_other_data(tmp_path / "run", known)
     with pytest.raises(UserError, match="divided in another way"):

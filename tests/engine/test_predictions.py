@@ -28,7 +28,7 @@ CASES = {
 
 def evaluate_folds(cfg, folder):
     """Evaluate every fold's best weights; return (val outputs, test outputs, part) of each."""
-    dataset, runtime = load_data(cfg), build(cfg.runtime)()
+    dataset, runtime = load_data(cfg), build(cfg["runtime"])()
     found = []
     for part in split_training_data(cfg, dataset):
         model, standardize = load_model(cfg, runtime, folder / part.name)

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch.nn import functional as F
 
 from dlcourse.engine.soft_targets import refusing_soft_targets
@@ -20,10 +19,10 @@ def of_classes(outputs, targets):
 
 def config(*augment: str, target: str = "my.loss", **facts: bool):
     """Return a config with some of dlcourse's augmentations and a user's own loss."""
-    return OmegaConf.create({
+    return {
         "augment": {name: {"_target_": f"dlcourse.augment.{name}.{name}"} for name in augment},
         "loss": {"_target_": target, **({"_facts_": facts} if facts else {})},
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def test_a_loss_that_fails_on_soft_targets_is_refused_in_one_message():

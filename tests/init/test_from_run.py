@@ -25,31 +25,31 @@ def best(folder):
 
 def test_the_weights_of_the_best_epoch_are_copied(trained, tiny):
     cfg = tiny("model=lenet", "init=from_run", f"init.run={trained}")
-    state = make_state(cfg, build(cfg.runtime)(), load_data(cfg))
+    state = make_state(cfg, build(cfg["runtime"])(), load_data(cfg))
     for name, value in state.model.state_dict().items():
         assert torch.equal(value, best(trained)[name])
 
 
 def test_the_head_keeps_its_initial_weights_if_the_classes_differ(trained, compose):
-    model = build(compose("model=lenet").model)((1, 28, 28), 7)
+    model = build(compose("model=lenet")["model"])((1, 28, 28), 7)
     head = model.classifier[-1].weight.clone()
-    build(compose("init=from_run", f"init.run={trained}").init)(model)
+    build(compose("init=from_run", f"init.run={trained}")["init"])(model)
     assert torch.equal(model.features[0].weight, best(trained)["features.0.weight"])
     assert torch.equal(model.classifier[-1].weight, head)
 
 
 @pytest.mark.parametrize("overrides", [["model=mlp"], ["model=lenet", "model.norm=batch"]])
 def test_weights_of_another_model_are_refused(overrides, trained, compose):
-    model = build(compose(*overrides).model)((1, 28, 28), 10)
+    model = build(compose(*overrides)["model"])((1, 28, 28), 10)
     with pytest.raises(UserError, match="absent"):
-        build(compose("init=from_run", f"init.run={trained}").init)(model)
+        build(compose("init=from_run", f"init.run={trained}")["init"])(model)
 
 
 def test_a_damaged_checkpoint_is_refused(trained, compose):
     (trained / "checkpoints/best.pt").write_bytes(b"nothing")
-    model = build(compose("model=lenet").model)((1, 28, 28), 10)
+    model = build(compose("model=lenet")["model"])((1, 28, 28), 10)
     with pytest.raises(UserError, match=r"best\.pt"):
-        build(compose("init=from_run", f"init.run={trained}").init)(model)
+        build(compose("init=from_run", f"init.run={trained}")["init"])(model)
 
 
 def test_frozen_parameters_stay_and_the_others_are_trained(trained, tiny, tmp_path):

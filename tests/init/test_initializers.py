@@ -19,7 +19,7 @@ OTHERS = (  # initializers that do not set the biases of linear layers to 0
 
 def drawn(compose, name, layer, *more):
     torch.manual_seed(0)
-    build(compose(f"init={name}", *more).init)(layer)
+    build(compose(f"init={name}", *more)["init"])(layer)
     return layer
 
 
@@ -64,7 +64,7 @@ def test_the_gain_is_that_of_the_models_activation(compose):
 
 
 def test_a_model_without_an_activation_has_the_gain_of_relu(compose):
-    assert compose("init=he_normal", "model=linear").init.activation == "relu"
+    assert compose("init=he_normal", "model=linear")["init"]["activation"] == "relu"
 
 
 @pytest.mark.parametrize("name", ["zeros", "constant"])

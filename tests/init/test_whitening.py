@@ -81,7 +81,7 @@ def test_a_resumed_run_takes_its_filters_from_the_checkpoint(tiny, tmp_path, mon
 
 def test_a_model_is_built_without_a_training_part_too(tiny):
     cfg = tiny(*SMALL)
-    assert make_state(cfg, build(cfg.runtime)(), load_data(cfg)).model.whitening.weight.any()
+    assert make_state(cfg, build(cfg["runtime"])(), load_data(cfg)).model.whitening.weight.any()
 
 
 @pytest.mark.parametrize("model", [nn.Linear(4, 2), nn.Conv2d(2, 4, 2, groups=2)])

@@ -34,7 +34,7 @@ def test_parameters_multiply_adds_and_fields_at_224_are_those_of_papers_and_torc
     name, parameters, multiply_adds, field, compose
 ):
     """The fields are from Araujo, Norris and Sim 2019; VGG's multiply-adds by hand: 15.5 G."""
-    make = build(compose(f"model={name}").model)
+    make = build(compose(f"model={name}")["model"])
     summary = summarize_model(lambda: make((3, 224, 224), 1000), (3, 224, 224))
     assert summary.parameters == parameters
     assert multiply_adds in (None, summary.multiply_adds)
@@ -42,7 +42,7 @@ def test_parameters_multiply_adds_and_fields_at_224_are_those_of_papers_and_torc
 
 
 def test_lenets_multiply_adds_equal_a_count_by_hand(compose):
-    make = build(compose("model=lenet").model)
+    make = build(compose("model=lenet")["model"])
     summary = summarize_model(lambda: make((1, 32, 32), 10), (1, 32, 32))
     convolutions = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 6 * 25
     assert summary.multiply_adds == convolutions + 400 * 120 + 120 * 84 + 84 * 10 == 416_520
@@ -198,7 +198,7 @@ def test_the_field_is_where_the_gradient_is_not_zero():
 
 
 def test_the_memory_saved_for_backward_is_that_of_the_profiler(compose):
-    model = build(compose("model=convnet").model)((1, 28, 28), 10)
+    model = build(compose("model=convnet")["model"])((1, 28, 28), 10)
     batch = 8
     expected = run_forward(model, (1, 28, 28)).saved * batch
     inputs = torch.zeros(batch, 1, 28, 28)
@@ -215,7 +215,7 @@ def test_the_memory_saved_for_backward_is_that_of_the_profiler(compose):
     ("optim", "copies"), [("sgd", 0), ("momentum", 1), ("adam", 2), ("amsgrad", 3), ("lbfgs", None)]
 )
 def test_the_optimizers_state_has_the_size_of_n_copies_of_the_weights(optim, copies, compose):
-    node = build(compose(f"optim={optim}").optim, *NOT_ARGUMENTS["optim"])
+    node = build(compose(f"optim={optim}")["optim"], *NOT_ARGUMENTS["optim"])
     found = state_bytes(
         lambda model: node([{"params": list(model.parameters())}]), lambda: HandWritten(100, 100)
     )

@@ -14,7 +14,7 @@ RIGHT, WRONG = torch.tensor([[2.0, 0.5, -1.0]]), torch.tensor([[0.5, 2.0, -1.0]]
 
 
 def loss_of(compose, name, outputs, targets, *more):
-    return build(compose(f"loss={name}", *more).loss)(outputs, targets).item()
+    return build(compose(f"loss={name}", *more)["loss"])(outputs, targets).item()
 
 
 def soft(name):
@@ -55,14 +55,14 @@ def test_a_wrong_prediction_has_a_larger_loss_than_a_right_one(name, compose):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gradient_equals_finite_differences(name, compose):
     outputs = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
-    targets, loss = torch.tensor([0, 3, 1, 1, 2, 0]), build(compose(f"loss={name}").loss)
+    targets, loss = torch.tensor([0, 3, 1, 1, 2, 0]), build(compose(f"loss={name}")["loss"])
     torch.autograd.gradcheck(lambda f: loss(f, targets), outputs)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_large_outputs_give_a_finite_loss_and_gradient(name, compose):
     outputs = torch.tensor([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]], requires_grad=True)
-    loss = build(compose(f"loss={name}").loss)(outputs, torch.tensor([1, 1]))
+    loss = build(compose(f"loss={name}")["loss"])(outputs, torch.tensor([1, 1]))
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(outputs.grad).all()
@@ -92,7 +92,7 @@ def test_a_loss_that_declares_no_soft_targets_takes_no_mixed_targets(name, compo
 
 
 def test_the_perceptron_loss_is_0_for_correct_examples_and_a_tie_counts_as_class_0(compose):
-    perceptron = build(compose("loss=perceptron").loss)
+    perceptron = build(compose("loss=perceptron")["loss"])
     outputs = torch.tensor([[0.0, 2.0], [0.0, -1.0], [0.0, 0.0], [0.0, 0.0]], requires_grad=True)
     loss = perceptron(outputs, torch.tensor([1, 0, 0, 1]))
     loss.backward()
@@ -115,8 +115,8 @@ def test_evaluation_uses_no_label_smoothing(compose, name):
 
     outputs, targets = torch.randn(7, 5), torch.randint(5, (7,))
     cfg = compose(f"loss={name}", "model=linear")
-    plain = build(cfg.loss)(outputs, targets)
-    if "label_smoothing" in cfg.loss:
-        cfg.loss.label_smoothing = 0.3
-        assert build(cfg.loss)(outputs, targets) != plain  # the control
+    plain = build(cfg["loss"])(outputs, targets)
+    if "label_smoothing" in cfg["loss"]:
+        cfg["loss"]["label_smoothing"] = 0.3
+        assert build(cfg["loss"])(outputs, targets) != plain  # the control
     assert plain_loss(cfg)(outputs, targets) == plain

@@ -32,7 +32,7 @@ def started(cfg, inputs, targets, classes=("one", "two")):
     part = Split(inputs, targets)
     dataset = Dataset("spirals", part, part, classes)
     fold = Fold(".", part, part, standardize(part, "none"))
-    runtime = build(cfg.runtime)()
+    runtime = build(cfg["runtime"])()
     return make_state(cfg, runtime, dataset), fold, make_recipe(cfg, runtime, dataset, fold)
 
 

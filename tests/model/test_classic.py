@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+import yaml
 from conftest import CONFIGS
-from omegaconf import OmegaConf
 from references.model_classic import CLASSIC, RESNET, difference, published
 from torch import nn
 
@@ -20,13 +20,13 @@ CIFAR = {20: "0.27", 32: "0.46", 44: "0.66", 56: "0.85", 110: "1.7"}  # million 
 
 
 def config(name):
-    return OmegaConf.load(CONFIGS / f"model/{name}.yaml")
+    return yaml.safe_load((CONFIGS / f"model/{name}.yaml").read_text(encoding="utf-8"))
 
 
 def make(name, shape, outputs=10, **options):
     """Return a model; width 8 if it has a width."""
     narrow = {"width": 8} if "width" in config(name) else {}
-    return build(OmegaConf.merge(config(name), narrow, options))(shape, outputs)
+    return build(config(name) | narrow | options)(shape, outputs)
 
 
 def parameters(model) -> int:
@@ -109,7 +109,7 @@ def test_a_dilated_convnet_has_a_larger_field_with_as_many_parameters(
     dilation, padding, maps, field, compose
 ):
     overrides = (f"model.dilation={dilation}", f"model.padding={padding}", "model.norm=none")
-    make_it = build(compose("model=convnet", *overrides).model)
+    make_it = build(compose("model=convnet", *overrides)["model"])
     layers = summarize_model(lambda: make_it((1, 28, 28), 10), (1, 28, 28)).layers
     (second,) = (layer for layer in layers if layer.name == "features.2")
     assert second.output == (64, maps, maps)
@@ -121,12 +121,12 @@ def test_a_dilated_convnet_has_a_larger_field_with_as_many_parameters(
 def test_the_smallest_image_of_a_dilated_convnet_is_known_before_torch(dilation, smallest, compose):
     overrides = ("model=convnet", f"model.dilation={dilation}")
     cfg = compose(*overrides, f"data.size={smallest}")
-    check(OmegaConf.to_container(cfg))
-    build(cfg.model)((1, smallest, smallest), 10)
-    cfg.data.size = smallest - 1
-    for refuse in (check, lambda config: build(cfg.model)((1, smallest - 1, smallest - 1), 10)):
+    check(cfg)
+    build(cfg["model"])((1, smallest, smallest), 10)
+    cfg["data"]["size"] = smallest - 1
+    for refuse in (check, lambda config: build(cfg["model"])((1, smallest - 1, smallest - 1), 10)):
         with pytest.raises(UserError, match=f"data.size={smallest}"):
-            refuse(OmegaConf.to_container(cfg))
+            refuse(cfg)
 
 
 def test_the_convnet_has_9216_features():

@@ -10,7 +10,7 @@ from dlcourse.schema.bounds import ACTIVATION_NAMES, NORM_NAMES
 
 
 def make(compose, shape, outputs, *overrides):
-    return build(compose(*overrides).model)(shape, outputs)
+    return build(compose(*overrides)["model"])(shape, outputs)
 
 
 def parameters(model):

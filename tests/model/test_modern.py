@@ -28,7 +28,7 @@ SIZED = [
 
 
 def make(compose, name, shape, outputs, *overrides):
-    return build(compose(f"model={name}", *overrides).model)(shape, outputs)
+    return build(compose(f"model={name}", *overrides)["model"])(shape, outputs)
 
 
 def outputs_for(name, shape):
@@ -50,15 +50,17 @@ def moves(model, shape, outputs):
 @pytest.mark.parametrize("name", SMALL)
 def test_a_model_trains_two_steps_with_every_activation(name, compose):
     cfg, shape = compose(f"model={name}", *SMALL[name]), (1, 28, 28)
-    for activation in set(ACTIVATION_NAMES) - (set() if fact(cfg.model, "maxout") else {"maxout"}):
-        cfg.model.activation = activation
-        model = build(cfg.model)(shape, outputs_for(name, shape))
+    for activation in set(ACTIVATION_NAMES) - (
+        set() if fact(cfg["model"], "maxout") else {"maxout"}
+    ):
+        cfg["model"]["activation"] = activation
+        model = build(cfg["model"])(shape, outputs_for(name, shape))
         assert moves(model, shape, outputs_for(name, shape)), activation
 
 
 @pytest.mark.parametrize("name", SIZED)
 def test_a_model_takes_small_large_and_rectangular_images(name, compose):
-    build_model = build(compose(f"model={name}", *SMALL.get(name, [])).model)
+    build_model = build(compose(f"model={name}", *SMALL.get(name, []))["model"])
     for shape in SHAPES:
         size = outputs_for(name, shape)
         assert build_model(shape, size)(torch.randn(4, *shape)).shape == (4, size)
@@ -68,8 +70,8 @@ def test_a_model_takes_small_large_and_rectangular_images(name, compose):
 def test_dropout_layers_exist_for_positive_probabilities(name, compose):
     cfg, shape = compose(f"model={name}", *SMALL[name]), (1, 28, 28)
     for dropout in (0.0, 0.5):
-        cfg.model.dropout = dropout
-        model = build(cfg.model)(shape, outputs_for(name, shape))
+        cfg["model"]["dropout"] = dropout
+        model = build(cfg["model"])(shape, outputs_for(name, shape))
         assert any(isinstance(layer, nn.Dropout) for layer in model.modules()) == (dropout > 0)
 
 
@@ -83,7 +85,7 @@ def test_a_model_of_images_refuses_a_table(name, compose):
 
 
 def test_the_patches_of_a_vit_are_4_pixels_for_images_below_64_and_16_from_64_on(compose):
-    build_model = build(compose("model=vit", *SMALL["vit"]).model)
+    build_model = build(compose("model=vit", *SMALL["vit"])["model"])
     for size, patch in [(28, 4), (32, 4), (63 // 4 * 4, 4), (64, 16), (224, 16)]:
         model = build_model((3, size, size), 10)
         assert model.embedding.weight.shape[-2:] == (patch, patch)
@@ -216,8 +218,8 @@ def test_a_gate_keeps_the_state_or_replaces_it_with_the_new_row(cell, compose):
 @pytest.mark.parametrize("init", ["default", "he_uniform", "normal", "zeros"])
 def test_an_untrained_spatial_transformer_is_the_identity_with_every_init(init, compose):
     cfg = compose("model=stn", f"init={init}")
-    model = build(cfg.model)((1, 28, 28), 10)
-    build(cfg.init)(model)
+    model = build(cfg["model"])((1, 28, 28), 10)
+    build(cfg["init"])(model)
     images = torch.randn(3, 1, 28, 28)
     assert torch.equal(model.affine(images), torch.eye(2, 3).expand(3, 2, 3))
     torch.testing.assert_close(model.transform(images), images, atol=5e-5, rtol=0)
@@ -243,10 +245,10 @@ def test_a_spatial_transformer_learns_to_move_images(compose):
 
 def test_model_autoencoder_sets_targets_loss_and_metric(compose):
     cfg = compose("model=autoencoder")
-    assert cfg.data.reconstruct
-    assert cfg.loss["_target_"] == "dlcourse.loss.mse.mse"
-    assert set(cfg.metric) == {"rmse"}
-    assert (cfg.monitor, cfg.mode) == ("val/loss", "min")
+    assert cfg["data"]["reconstruct"]
+    assert cfg["loss"]["_target_"] == "dlcourse.loss.mse.mse"
+    assert set(cfg["metric"]) == {"rmse"}
+    assert (cfg["monitor"], cfg["mode"]) == ("val/loss", "min")
 
 
 def test_an_autoencoder_refuses_class_targets(compose):
@@ -260,9 +262,9 @@ def test_an_autoencoder_refuses_class_targets(compose):
 def rosenblatt(compose, targets, epochs):
     """Train a perceptron on the four points of a gate; return the last epoch's errors."""
     cfg = compose("model=perceptron")
-    model, loss = build(cfg.model)((2,), 2), build(cfg.loss)
-    build(cfg.init)(model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=cfg.optim.lr)
+    model, loss = build(cfg["model"])((2,), 2), build(cfg["loss"])
+    build(cfg["init"])(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=cfg["optim"]["lr"])
     points = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     mistakes = 0
     for epoch in range(epochs):
@@ -318,12 +320,12 @@ def test_random_features_approximate_the_gaussian_kernel_better_with_more_featur
 
 def test_random_features_are_stored_with_the_weights_and_fixed_by_the_seed(compose):
     cfg = compose("model=kernel", "init=normal")
-    first, second, other = (build(cfg.model) for _ in range(3))
+    first, second, other = (build(cfg["model"]) for _ in range(3))
     torch.manual_seed(1)
     first = first((4,), 2)
     torch.manual_seed(1)
     second, other = second((4,), 2), other((4,), 2)
-    build(cfg.init)(second)
+    build(cfg["init"])(second)
     assert torch.equal(first.frequencies, second.frequencies)
     assert not torch.equal(first.frequencies, other.frequencies)
     assert {"frequencies", "phases"} <= first.state_dict().keys()
@@ -365,8 +367,8 @@ def test_without_the_gain_an_nfnet_loses_the_variance_of_its_signals(compose):
 @pytest.mark.parametrize("init", ["default", "normal", "he_normal"])
 def test_scaled_filters_have_mean_0_and_variance_gain_squared_over_fan_in(init, compose):
     cfg = compose("model=nfnet", f"init={init}")
-    model = build(cfg.model)((3, 32, 32), 10)
-    build(cfg.init)(model)
+    model = build(cfg["model"])((3, 32, 32), 10)
+    build(cfg["init"])(model)
     for layer in model.modules():
         if isinstance(layer, ScaledConv2d):
             filters = layer.filters().detach().flatten(1)
@@ -378,9 +380,9 @@ def test_scaled_filters_have_mean_0_and_variance_gain_squared_over_fan_in(init, 
 
 def test_an_nfnet_has_no_norm_and_clips_its_gradients(compose):
     cfg = compose("model=nfnet")
-    assert cfg.clip["_target_"] == "dlcourse.clip.agc.agc"
+    assert cfg["clip"]["_target_"] == "dlcourse.clip.agc.agc"
     norms = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
-    assert not any(isinstance(m, norms) for m in build(cfg.model)((1, 28, 28), 10).modules())
+    assert not any(isinstance(m, norms) for m in build(cfg["model"])((1, 28, 28), 10).modules())
 
 
 def test_airbench_needs_a_width_and_its_norms_train_only_shifts_by_default(compose):

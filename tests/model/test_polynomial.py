@@ -75,7 +75,7 @@ def test_a_polynomial_of_order_0_learns_the_mean_of_the_targets(overrides, compo
 
 
 def test_a_polynomial_of_order_0_is_one_constant_for_each_output(compose):
-    model = build(compose(*EVEN_SINE, "model.order=0").model)((4,), 3)
+    model = build(compose(*EVEN_SINE, "model.order=0")["model"])((4,), 3)
     torch.nn.init.normal_(model.output.bias)
     inputs = torch.randn(5, 4)
     assert model.features(inputs).shape == (5, 0)

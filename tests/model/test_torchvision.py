@@ -21,7 +21,7 @@ OVERRIDES = ["model=torchvision", f"model.name={NAME}"]
 
 
 def make(compose, *overrides, shape=(1, 28, 28)):
-    return build(compose(*OVERRIDES, *overrides).model)(shape, 10)
+    return build(compose(*OVERRIDES, *overrides)["model"])(shape, 10)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_damaged_weights_file_is_named(published, compose, tmp_path):
 
 def test_unknown_names_are_refused_with_the_nearest(compose):
     with pytest.raises(UserError, match="did you mean resnet18"):
-        build(compose("model=torchvision", "model.name=resnet81").model)((3, 32, 32), 10)
+        build(compose("model=torchvision", "model.name=resnet81")["model"])((3, 32, 32), 10)
     with pytest.raises(UserError, match="DEFAULT, IMAGENET1K_V1"):
         make(compose, "model.weights=IMAGENET1K")
 
@@ -130,7 +130,7 @@ def test_unknown_names_are_refused_with_the_nearest(compose):
 )
 def test_networks_of_every_structure_get_a_new_output_layer(name, size, compose):
     overrides = ["model=torchvision", f"model.name={name}", f"model.size={size}"]
-    model = build(compose(*overrides).model)((1, 32, 32), 7).train()
+    model = build(compose(*overrides)["model"])((1, 32, 32), 7).train()
     outputs = model(torch.randn(2, 1, 32, 32))  # in training mode some have auxiliary outputs
     assert outputs.shape == (2, 7)
     last = list(model.modules())[-1]
@@ -143,7 +143,7 @@ def test_networks_of_every_structure_get_a_new_output_layer(name, size, compose)
 def test_images_that_are_too_small_are_refused_with_the_size_to_choose(compose):
     overrides = ["model=torchvision", "model.name=inception_v3"]
     with pytest.raises(UserError, match=r"cannot take images of 28 x 28(?s:.*)model\.size=299"):
-        build(compose(*overrides).model)((1, 28, 28), 10)
+        build(compose(*overrides)["model"])((1, 28, 28), 10)
     with pytest.raises(UserError, match=r"1 or 3 channels, got 2"):
         make(compose, shape=(2, 28, 28))
 
@@ -200,6 +200,6 @@ def test_the_first_blocks_can_be_frozen(compose):
 
 def test_the_blocks_inside_a_container_are_counted_individually(compose):
     overrides = ["model=torchvision", "model.name=squeezenet1_1", "model.freeze=4"]
-    model = build(compose(*overrides).model)((1, 28, 28), 10)
+    model = build(compose(*overrides)["model"])((1, 28, 28), 10)
     frozen = [n for n, w in model.backbone.named_parameters() if not w.requires_grad]
     assert {name.split(".")[1] for name in frozen} == {"0", "3", "4", "6"}  # a convolution, 3 fires

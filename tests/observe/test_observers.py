@@ -27,15 +27,11 @@ def events(folder):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """Return the folder of a finished run with the observers history and tensorboard."""
-    from omegaconf import OmegaConf
-
     from dlcourse.schema.compose import compose_job, without_hydra
 
     folder = tmp_path_factory.mktemp("watched")
     overrides = [f"data.root={folder}/data", "data.examples=60", "max_epochs=3", "model=mlp"]
-    cfg = OmegaConf.create(
-        without_hydra(compose_job([*overrides, "observe=[history,tensorboard]"], None))
-    )
+    cfg = without_hydra(compose_job([*overrides, "observe=[history,tensorboard]"], None))
     run(cfg, folder / "run")
     return folder / "run"
 

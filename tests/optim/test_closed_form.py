@@ -54,7 +54,7 @@ def test_one_epoch_of_the_closed_form_reaches_a_loss_that_lbfgs_does_not_beat(da
     ends = {}
     for name in ("closed_form", "lbfgs"):
         cfg = compose(f"data={data}", "model=linear", "loss=mse", f"optim={name}", *overrides)
-        cfg.max_epochs = 1 if name == "closed_form" else 30
+        cfg["max_epochs"] = 1 if name == "closed_form" else 30
         state, fold, recipe = prepared(cfg)
         fit(state, fold, recipe)
         inputs = recipe.prepare(fold.standardize(fold.train.inputs))
@@ -66,7 +66,7 @@ def test_one_epoch_of_the_closed_form_reaches_a_loss_that_lbfgs_does_not_beat(da
 
 def test_classes_are_fitted_as_one_hot_vectors(compose):
     cfg = compose("data=digits", "data.size=8", "model=linear", "optim=closed_form", "runtime=cpu")
-    assert cfg.loss._target_.endswith("mse")
+    assert cfg["loss"]["_target_"].endswith("mse")
     state, fold, recipe = prepared(cfg)
     fit(state, fold, recipe)
     assert state.history[-1].metrics["val/accuracy"] > 0.9
@@ -94,7 +94,7 @@ def test_metric_noise_estimates_the_noise_of_a_linear_problem(compose):
     x = torch.randn(5000, 3)
     t = x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 4 + 0.25 * torch.randn(5000, 1)
     weight, bias = solve(x, t, 0.0, True)
-    noise = build(compose("data=sine", "metric=[noise]").metric.noise, "training")()
+    noise = build(compose("data=sine", "metric=[noise]")["metric"]["noise"], "training")()
     values = noise.report(noise.measure(x @ weight.T.float() + bias.float(), t), len(t))
     assert values["noise_std"] == pytest.approx(0.25, rel=0.03)
     assert values["beta"] == pytest.approx(values["noise_std"] ** -2)
@@ -106,7 +106,7 @@ def test_the_closed_form_ends_after_one_epoch_with_any_max_epochs(overrides, com
     cfg = compose(
         *overrides, "model=linear", "optim=closed_form", "observe=[history]", "runtime=cpu"
     )
-    assert cfg.max_epochs > 1
+    assert cfg["max_epochs"] > 1
     run(cfg, tmp_path / "run")
     assert run_folder.read_result(tmp_path / "run")["epochs"] == 1
     assert len((tmp_path / "run/history.jsonl").read_text().splitlines()) == 1

@@ -22,13 +22,13 @@ def test_lbfgs_fits_a_linear_model_in_fewer_epochs_than_gradient_descent(compose
 
 
 def test_optim_lbfgs_sets_batch_size_full(compose):
-    assert compose("optim=lbfgs").batch_size == "full"
+    assert compose("optim=lbfgs")["batch_size"] == "full"
 
 
 def test_more_than_one_parameter_group_is_refused(compose):
     groups = [{"params": [nn.Parameter(torch.ones(2))], "weight_decay": 0.0} for _ in range(2)]
     with pytest.raises(UserError, match=r"Type optim\.rates=\[\]"):
-        build(compose("optim=lbfgs").optim, *NOT_ARGUMENTS["optim"])(groups)
+        build(compose("optim=lbfgs")["optim"], *NOT_ARGUMENTS["optim"])(groups)
 
 
 def test_all_evaluations_of_a_step_use_the_same_dropout_masks(compose):

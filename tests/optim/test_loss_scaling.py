@@ -49,7 +49,7 @@ CASES += [("adam", clip) for clip in options("clip") if clip != "norm"]
 def test_a_step_that_overflows_changes_no_weight_and_halves_the_scale(optim, clip, tiny):
     overrides = ["model=mlp", "model.widths=[8]", "data.size=8", f"optim={optim}", f"clip={clip}"]
     cfg = tiny(*overrides, f"batch_size={'full' if optim in ('gd', 'lbfgs') else 16}")
-    if fact(cfg.optim, "own_step"):
+    if fact(cfg["optim"], "own_step"):
         pytest.skip("its own step does not scale the loss, and the checks refuse it under fp16")
     made = scaled(cfg)
     before = everything(made[0])

@@ -12,7 +12,9 @@ from dlcourse.train.fit import fit
 
 
 def made(cfg, parameters):
-    return build(cfg.optim, *NOT_ARGUMENTS["optim"])([{"params": parameters, "weight_decay": 0.1}])
+    return build(cfg["optim"], *NOT_ARGUMENTS["optim"])(
+        [{"params": parameters, "weight_decay": 0.1}]
+    )
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (16, 4), (3, 10)])
@@ -21,7 +23,11 @@ def test_muon_updates_matrices_as_torch_up_to_bfloat16(shape, nesterov, compose)
     cfg = compose("optim=muon", f"optim.nesterov={nesterov}")
     start, goal = torch.randn(shape), torch.randn(shape)
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    settings = {"lr": cfg.optim.lr, "momentum": cfg.optim.momentum, "nesterov": nesterov}
+    settings = {
+        "lr": cfg["optim"]["lr"],
+        "momentum": cfg["optim"]["momentum"],
+        "nesterov": nesterov,
+    }
     reference = torch.optim.Muon([theirs], weight_decay=0.1, **settings)
     for optimizer, weight in ((made(cfg, [ours]), ours), (reference, theirs)):
         for _ in range(5):
@@ -58,7 +64,7 @@ def test_vectors_and_single_rows_are_updated_by_adamw_with_rest_lr(compose):
     shapes = [(7,), (1, 7), (7, 1), (1, 5, 3), ()]
     ours = [nn.Parameter(torch.randn(shape)) for shape in shapes]
     theirs = [nn.Parameter(weight.detach().clone()) for weight in ours]
-    settings = {"lr": 0.01, "betas": tuple(cfg.optim.betas), "eps": cfg.optim.eps}
+    settings = {"lr": 0.01, "betas": tuple(cfg["optim"]["betas"]), "eps": cfg["optim"]["eps"]}
     reference = torch.optim.AdamW(theirs, weight_decay=0.1, **settings)
     for optimizer, weights in ((made(cfg, ours), ours), (reference, theirs)):
         for _ in range(4):
@@ -107,7 +113,7 @@ def test_with_rest_nesterov_the_rest_is_updated_as_by_torchs_sgd(decay, compose)
     ours, theirs = copies((7,), (1, 5)), copies((7,), (1, 5))
     groups = [{"params": ours, "weight_decay": decay}]
     settings = {"lr": 0.01, "momentum": 0.8, "nesterov": True, "weight_decay": decay}
-    steps(build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups), ours)
+    steps(build(cfg["optim"], *NOT_ARGUMENTS["optim"])(groups), ours)
     steps(torch.optim.SGD(theirs, **settings), theirs)
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-7)

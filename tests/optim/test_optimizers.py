@@ -20,8 +20,8 @@ def test_every_optimizer_has_a_reference():
 
 def test_the_comparison_finds_a_wrong_update_rule(compose):
     cfg = compose("optim=adam")
-    assert np.abs(follow(cfg) - adam(cfg.optim)).max() < 1e-9
-    assert np.abs(follow(cfg) - adam(cfg.optim, decay=0.01)).max() > 1e-9
+    assert np.abs(follow(cfg) - adam(cfg["optim"])).max() < 1e-9
+    assert np.abs(follow(cfg) - adam(cfg["optim"], decay=0.01)).max() > 1e-9
 
 
 def test_amsgrad_differs_from_adam_when_gradients_decrease(compose):

@@ -41,7 +41,7 @@ def augment(
 ) -> tuple[Tensor, Tensor]:
     """Apply the augmentations of a config, after a fixed seed."""
     torch.manual_seed(5)
-    for node in compose(*overrides).augment.values():
+    for node in compose(*overrides)["augment"].values():
         function = with_keywords(build(node), SimpleNamespace(classes=range(COUNT)), 0, mean)
         inputs, targets = function(inputs, targets, torch.arange(len(inputs)), torch.tensor(epoch))
     return inputs, targets

@@ -23,7 +23,7 @@ def net() -> nn.Module:
 
 def none(compose):
     """Return how far the evaluated weights are from the trained ones after a step."""
-    model, average = net(), build(compose("average=none").average)()
+    model, average = net(), build(compose("average=none")["average"])()
     averaged = average.start(model)
     moved(model)
     average.update(averaged, model, 0)
@@ -32,7 +32,7 @@ def none(compose):
 
 def ema(compose):
     """Compare with torch's average from step 1,000 on, where the decay has its final value."""
-    model, average = net(), build(compose("average=ema", "average.decay=0.9").average)()
+    model, average = net(), build(compose("average=ema", "average.decay=0.9")["average"])()
     averaged = average.start(model)
     theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
     theirs.n_averaged += 1  # otherwise the first update copies the weights
@@ -48,7 +48,7 @@ def ema(compose):
 def lookahead(compose):
     """Compare with the paper's algorithm by hand on changing weights, with a decay that grows."""
     overrides = ["average=lookahead", "average.every=3", "average.decay=0.8", "average.power=2"]
-    average = build(compose(*overrides).average)(steps=10)
+    average = build(compose(*overrides)["average"])(steps=10)
     model = net()
     slow_model = average.start(model)
     fast = model[0].weight.detach().numpy().copy()

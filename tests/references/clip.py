@@ -30,7 +30,7 @@ def clipped(compose, name, *more, scale=1.0):
     for parameter in model.parameters():
         parameter.grad.mul_(scale)
     before = gradients(model)
-    build(compose(f"clip={name}", *more).clip)(model)
+    build(compose(f"clip={name}", *more)["clip"])(model)
     return before, gradients(model)
 
 

@@ -26,7 +26,7 @@ def drawn(compose, name: str) -> dict[str, nn.Module]:
     torch.manual_seed(0)
     made = layers()
     for layer in made.values():
-        build(compose(f"init={name}").init)(layer)
+        build(compose(f"init={name}")["init"])(layer)
     return made
 
 
@@ -119,7 +119,7 @@ def from_run(compose):
         place = Path(folder) / "checkpoints"
         place.mkdir()
         torch.save({"model": saved.state_dict()}, place / "best.pt")
-        build(compose("init=from_run", f"init.run={folder}").init)(other)
+        build(compose("init=from_run", f"init.run={folder}")["init"])(other)
         stored = torch.load(place / "best.pt")["model"]
     return max(float((other.state_dict()[name] - stored[name]).abs().max()) for name in stored)
 
@@ -132,7 +132,7 @@ def dirac(compose):
         ours = nn.Conv2d(4, 12, 3, padding=1, groups=groups)
         torch.manual_seed(0)
         theirs = nn.Conv2d(4, 12, 3, padding=1, groups=groups, bias=False)
-        build(compose("init=dirac").init)(nn.ModuleList([ours]))
+        build(compose("init=dirac")["init"])(nn.ModuleList([ours]))
         outputs = ours(maps).detach().unflatten(1, (groups, -1))
         first = outputs[:, :, : passed // groups].flatten(1, 2)
         drawn = theirs(maps).detach().unflatten(1, (groups, -1))[:, :, passed // groups :]
@@ -152,7 +152,7 @@ def whitening(compose):
     values = np.linalg.eigvalsh(patches.T @ patches / len(patches))[::-1]
     layer = nn.Conv2d(3, 24, 2)
     cfg = compose("init=whitening", "init.eps=0.1")
-    build(cfg.init)(layer, inputs=lambda count: torch.from_numpy(images).split(15))
+    build(cfg["init"])(layer, inputs=lambda count: torch.from_numpy(images).split(15))
     outputs = patches @ layer.weight.detach().double().numpy().reshape(24, 12).T
     products = outputs.T @ outputs / len(outputs)
     expected = np.diag(values / (values + 0.1))

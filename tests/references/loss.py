@@ -48,8 +48,8 @@ def largest(*differences):
 
 def cross_entropy(compose):
     outputs, classes, mixed = example()
-    plain = build(compose("loss=cross_entropy").loss)
-    smooth = build(compose("loss=cross_entropy", "loss.label_smoothing=0.1").loss)
+    plain = build(compose("loss=cross_entropy")["loss"])
+    smooth = build(compose("loss=cross_entropy", "loss.label_smoothing=0.1")["loss"])
     softened = 0.9 * eye(classes) + 0.1 / CLASSES
     return largest(
         (plain(outputs, classes), likelihood(outputs, eye(classes))),
@@ -63,7 +63,7 @@ def both_targets(name, formula):
 
     def deviation(compose):
         outputs, classes, mixed = example()
-        ours = build(compose(f"loss={name}").loss)
+        ours = build(compose(f"loss={name}")["loss"])
         return largest(
             (ours(outputs, classes), formula(outputs, eye(classes))),
             (ours(outputs, mixed), formula(outputs, mixed.numpy())),
@@ -79,7 +79,7 @@ def margin(name, power):
         outputs, classes, _ = example()
         differences = []
         for width in (1.0, 0.5):
-            ours = build(compose(f"loss={name}", f"loss.margin={width}").loss)
+            ours = build(compose(f"loss={name}", f"loss.margin={width}")["loss"])
             theirs = nn.MultiMarginLoss(p=power, margin=width)
             differences.append((ours(outputs, classes), CLASSES * theirs(outputs, classes)))
         return largest(*differences)
@@ -89,7 +89,7 @@ def margin(name, power):
 
 def perceptron(compose):
     """Compare 30 steps of a threshold neuron (0, w x) with w + a (d - y) x, example by example."""
-    ours = build(compose("loss=perceptron").loss)
+    ours = build(compose("loss=perceptron")["loss"])
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(30, 3, generator=generator, dtype=torch.float64)
     wanted = torch.randint(2, (30,), generator=generator)
@@ -113,7 +113,7 @@ def perceptron(compose):
 
 def mse(compose):
     outputs, classes, mixed = example()
-    ours = build(compose("loss=mse").loss)
+    ours = build(compose("loss=mse")["loss"])
     return largest(
         (ours(outputs, classes), np.mean((outputs.numpy() - eye(classes)) ** 2)),
         (ours(outputs, mixed), nn.MSELoss()(outputs, mixed)),

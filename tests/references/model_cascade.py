@@ -12,7 +12,7 @@ def cascade(compose):
     """Compare the score of tanh candidates, and its derivative by their weights."""
     random = np.random.default_rng(0)
     x, error = random.normal(size=(30, 5)), random.normal(size=(30, 2))
-    model = build(compose("model=cascade", "model.units=2", "model.candidates=4").model)((3,), 2)
+    model = build(compose("model=cascade", "model.units=2", "model.candidates=4")["model"])((3,), 2)
     model = model.double()
     ours = candidate_scores(candidate_values(model, torch.tensor(x)), torch.tensor(error))
     slope, offset = torch.autograd.grad(ours.sum(), list(model.candidates.parameters()))

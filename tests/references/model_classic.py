@@ -82,7 +82,7 @@ def difference(
     Fails unless both have the same weights, name by name and shape by shape.
     """
     with torch.device("meta"):
-        ours = build(compose(f"model={name}", *overrides).model)(shape, outputs).eval()
+        ours = build(compose(f"model={name}", *overrides)["model"])(shape, outputs).eval()
         theirs = reference().eval()
     fill(theirs)
     state = theirs.state_dict()

@@ -22,7 +22,7 @@ VIT = {  # torchvision's names to ours, one after the other
 
 def make(compose, name: str, shape: tuple[int, ...], outputs: int, *overrides: str) -> nn.Module:
     """Make a model from its config with random numbers in every weight, biases included."""
-    model = build(compose(f"model={name}", *overrides).model)(shape, outputs).eval()
+    model = build(compose(f"model={name}", *overrides)["model"])(shape, outputs).eval()
     random = torch.Generator().manual_seed(0)
     for weight in model.parameters():
         if weight.dim() <= 1:
@@ -58,7 +58,7 @@ def vit(
             key = key.replace(their, our)
         state[key] = value
     with torch.device("meta"):
-        ours = build(compose(f"model={name}").model)((3, pixels, pixels), 1000).eval()
+        ours = build(compose(f"model={name}")["model"])((3, pixels, pixels), 1000).eval()
     ours.load_state_dict(state, assign=True)
     images = torch.randn(1, 3, pixels, pixels)
     with torch.inference_mode():
@@ -107,7 +107,7 @@ def sampled(image: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 def stn(compose) -> float:
     """Compare with the images themselves at the start, then with a turn sampled by hand."""
-    model = build(compose("model=stn").model)((2, 28, 30), 10)
+    model = build(compose("model=stn")["model"])((2, 28, 30), 10)
     images = torch.randn(2, 2, 28, 30)
     at_start = gap(model.transform(images), images)
     model, images = model.double(), images.double()
@@ -132,17 +132,17 @@ def autoencoder(compose) -> float:
 def perceptron(compose) -> float:
     """Train on AND; compare the weights after every step with Rosenblatt's rule by hand."""
     cfg = compose("model=perceptron")
-    assert (cfg.batch_size, cfg.init["_target_"]) == (1, "dlcourse.init.zeros.zeros")
-    model, loss = build(cfg.model)((2,), 2), build(cfg.loss)
-    build(cfg.init)(model)
-    optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])(model.parameters())
+    assert (cfg["batch_size"], cfg["init"]["_target_"]) == (1, "dlcourse.init.zeros.zeros")
+    model, loss = build(cfg["model"])((2,), 2), build(cfg["loss"])
+    build(cfg["init"])(model)
+    optimizer = build(cfg["optim"], *NOT_ARGUMENTS["optim"])(model.parameters())
     points = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     weight, bias, largest, mistakes = np.zeros(2), 0.0, 0.0, 0
     for point in [*range(4)] * 8:
         target = int(points[point].all())
         prediction = int(weight @ points[point] + bias > 0)
-        weight = weight + cfg.optim.lr * (target - prediction) * points[point]
-        bias = bias + cfg.optim.lr * (target - prediction)
+        weight = weight + cfg["optim"]["lr"] * (target - prediction) * points[point]
+        bias = bias + cfg["optim"]["lr"] * (target - prediction)
         mistakes += target != prediction
         optimizer.zero_grad()
         inputs = torch.tensor(points[point : point + 1], dtype=torch.float32)
@@ -266,7 +266,7 @@ def torchvision(compose) -> float:
     theirs = resnet18().eval()
     theirs.fc = nn.Identity()
     torch.manual_seed(0)
-    ours = build(compose("model=torchvision").model)((1, 64, 64), 10).eval()
+    ours = build(compose("model=torchvision")["model"])((1, 64, 64), 10).eval()
     images = torch.randn(2, 1, 64, 64)
     return gap(ours.features(images), theirs(torch.cat([images] * 3, dim=1)).detach())
 

@@ -25,15 +25,15 @@ def gradient(w):
 def descent(o):
     w = START.copy()
     for _ in range(STEPS):
-        w = w - o.lr * gradient(w)
+        w = w - o["lr"] * gradient(w)
     return w
 
 
 def heavy_ball(o):
     w, v = START.copy(), 0
     for _ in range(STEPS):
-        v = o.momentum * v + gradient(w)
-        w = w - o.lr * v
+        v = o["momentum"] * v + gradient(w)
+        w = w - o["lr"] * v
     return w
 
 
@@ -41,8 +41,8 @@ def nesterov(o):
     w, v = START.copy(), 0
     for _ in range(STEPS):
         g = gradient(w)
-        v = o.momentum * v + g
-        w = w - o.lr * (g + o.momentum * v)
+        v = o["momentum"] * v + g
+        w = w - o["lr"] * (g + o["momentum"] * v)
     return w
 
 
@@ -51,7 +51,7 @@ def adagrad(o):
     for _ in range(STEPS):
         g = gradient(w)
         s = s + g**2
-        w = w - o.lr * g / (np.sqrt(s) + o.eps)
+        w = w - o["lr"] * g / (np.sqrt(s) + o["eps"])
     return w
 
 
@@ -59,10 +59,10 @@ def adadelta(o):
     w, s, d = START.copy(), 0, 0
     for _ in range(STEPS):
         g = gradient(w)
-        s = o.rho * s + (1 - o.rho) * g**2
-        step = np.sqrt(d + o.eps) / np.sqrt(s + o.eps) * g
-        d = o.rho * d + (1 - o.rho) * step**2
-        w = w - o.lr * step
+        s = o["rho"] * s + (1 - o["rho"]) * g**2
+        step = np.sqrt(d + o["eps"]) / np.sqrt(s + o["eps"]) * g
+        d = o["rho"] * d + (1 - o["rho"]) * step**2
+        w = w - o["lr"] * step
     return w
 
 
@@ -70,36 +70,36 @@ def rmsprop(o):
     w, s = START.copy(), 0
     for _ in range(STEPS):
         g = gradient(w)
-        s = o.alpha * s + (1 - o.alpha) * g**2
-        w = w - o.lr * g / (np.sqrt(s) + o.eps)
+        s = o["alpha"] * s + (1 - o["alpha"]) * g**2
+        w = w - o["lr"] * g / (np.sqrt(s) + o["eps"])
     return w
 
 
 def adam(o, *, rate="lr", decay=0.0, amsgrad=False):
     w, m, s, largest = START.copy(), 0, 0, 0
-    b1, b2 = o.betas
+    b1, b2 = o["betas"]
     for t in range(1, STEPS + 1):
         g = gradient(w)
         w = w * (1 - o[rate] * decay)
         m = b1 * m + (1 - b1) * g
         s = b2 * s + (1 - b2) * g**2
         largest = np.maximum(largest, s) if amsgrad else s
-        w = w - o[rate] * (m / (1 - b1**t)) / (np.sqrt(largest / (1 - b2**t)) + o.eps)
+        w = w - o[rate] * (m / (1 - b1**t)) / (np.sqrt(largest / (1 - b2**t)) + o["eps"])
     return w
 
 
 def nadam(o):
     w, m, s, product = START.copy(), 0, 0, 1
-    b1, b2 = o.betas
+    b1, b2 = o["betas"]
     for t in range(1, STEPS + 1):
         g = gradient(w)
-        now = b1 * (1 - 0.5 * 0.96 ** (t * o.momentum_decay))
-        later = b1 * (1 - 0.5 * 0.96 ** ((t + 1) * o.momentum_decay))
+        now = b1 * (1 - 0.5 * 0.96 ** (t * o["momentum_decay"]))
+        later = b1 * (1 - 0.5 * 0.96 ** ((t + 1) * o["momentum_decay"]))
         product = product * now
         m = b1 * m + (1 - b1) * g
         s = b2 * s + (1 - b2) * g**2
         ahead = later * m / (1 - product * later) + (1 - now) * g / (1 - product)
-        w = w - o.lr * ahead / (np.sqrt(s / (1 - b2**t)) + o.eps)
+        w = w - o["lr"] * ahead / (np.sqrt(s / (1 - b2**t)) + o["eps"])
     return w
 
 
@@ -107,9 +107,9 @@ def sharpness_aware(o):
     w, v = START.copy(), 0
     for _ in range(STEPS):
         g = gradient(w)
-        g = gradient(w + o.rho * g / np.sqrt((g**2).sum()))
-        v = o.momentum * v + g + o.weight_decay * w
-        w = w - o.lr * v
+        g = gradient(w + o["rho"] * g / np.sqrt((g**2).sum()))
+        v = o["momentum"] * v + g + o["weight_decay"] * w
+        w = w - o["lr"] * v
     return w
 
 
@@ -137,9 +137,9 @@ class Quadratic(nn.Module):
 def made(cfg, model):
     """Return the optimizer of a config with all parameters in one group."""
     groups = [
-        {"params": list(model.parameters()), "weight_decay": cfg.optim.get("weight_decay", 0)}
+        {"params": list(model.parameters()), "weight_decay": cfg["optim"].get("weight_decay", 0)}
     ]
-    return build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups)
+    return build(cfg["optim"], *NOT_ARGUMENTS["optim"])(groups)
 
 
 def take_steps(optimizer, model, inputs, targets, loss, penalties=(), steps=STEPS):
@@ -171,7 +171,7 @@ def on_the_quadratic(name, rule, *overrides):
 
     def deviation(compose):
         cfg = compose(f"optim={name}", *overrides)
-        return np.abs(follow(cfg) - rule(cfg.optim)).max()
+        return np.abs(follow(cfg) - rule(cfg["optim"])).max()
 
     return deviation
 
@@ -179,19 +179,19 @@ def on_the_quadratic(name, rule, *overrides):
 def muon(compose):
     """Compare tall and wide matrices, a filter, and a vector, which AdamW updates."""
     cfg = compose("optim=muon", "optim.weight_decay=0.1")
-    o, worst = cfg.optim, 0.0
+    o, worst = cfg["optim"], 0.0
     for shape in ((3, 2), (3, 7), (3, 2, 2, 2)):
         start = np.random.default_rng(0).normal(size=shape)
         w, m = start.reshape(3, -1), 0
         for _ in range(STEPS):
             g = CURVATURE[:, None] * w
-            m = o.momentum * m + (1 - o.momentum) * g
-            ahead = (1 - o.momentum) * g + o.momentum * m
-            size = o.lr * np.sqrt(max(1, w.shape[0] / w.shape[1]))
-            w = w * (1 - o.lr * o.weight_decay)
-            w = w - size * newton_schulz(ahead, o.newton_schulz_steps)
+            m = o["momentum"] * m + (1 - o["momentum"]) * g
+            ahead = (1 - o["momentum"]) * g + o["momentum"] * m
+            size = o["lr"] * np.sqrt(max(1, w.shape[0] / w.shape[1]))
+            w = w * (1 - o["lr"] * o["weight_decay"])
+            w = w - size * newton_schulz(ahead, o["newton_schulz_steps"])
         worst = max(worst, np.abs(follow(cfg, start) - w.reshape(shape)).max())
-    return max(worst, np.abs(follow(cfg) - adam(o, rate="rest_lr", decay=o.weight_decay)).max())
+    return max(worst, np.abs(follow(cfg) - adam(o, rate="rest_lr", decay=o["weight_decay"])).max())
 
 
 def classified():
@@ -214,8 +214,8 @@ def lbfgs_ends(compose, steps, *overrides):
     take_steps(made(cfg, ours), ours, inputs, classes, F.cross_entropy, [penalty], steps=steps)
 
     keys = ("lr", "max_iter", "history_size", "tolerance_grad", "tolerance_change")
-    search = "strong_wolfe" if cfg.optim.line_search_fn == "strong_wolfe" else None
-    settings = {key: cfg.optim[key] for key in keys}
+    search = "strong_wolfe" if cfg["optim"]["line_search_fn"] == "strong_wolfe" else None
+    settings = {key: cfg["optim"][key] for key in keys}
     optimizer = torch.optim.LBFGS(theirs.parameters(), line_search_fn=search, **settings)
 
     def closure():
@@ -292,7 +292,7 @@ def closed_form(compose):
 
 
 def decayed(o):
-    return adam(o, decay=o.weight_decay)
+    return adam(o, decay=o["weight_decay"])
 
 
 def strict(o):

@@ -14,7 +14,7 @@ STRENGTH = 0.05
 def made(compose, name, *more):
     """Return a regularizer with further settings of its own."""
     overrides = [f"regularizer.{name}.{setting}" for setting in more]
-    return build(compose(f"regularizer=[{name}]", *overrides).regularizer[name])
+    return build(compose(f"regularizer=[{name}]", *overrides)["regularizer"][name])
 
 
 def network():
@@ -85,7 +85,7 @@ def either(*deviations):
 
 def none(compose):
     """Return the number of regularizers of the config."""
-    return float(len(compose("regularizer=none").regularizer))
+    return float(len(compose("regularizer=none")["regularizer"]))
 
 
 def max_norm(compose):

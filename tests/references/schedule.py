@@ -15,9 +15,9 @@ EPOCHS, STEPS, CLIMB = 12, 10, 2  # epochs, steps of each, epochs of warm-up
 
 def make(compose, name, *more):
     """Return a schedule as the run calls it and its settings."""
-    settings = compose(f"schedule={name}", *more).schedule
+    settings = compose(f"schedule={name}", *more)["schedule"]
     bare = build(settings, *NOT_ARGUMENTS["schedule"])
-    return warmup(bare, settings.warmup), settings
+    return warmup(bare, settings["warmup"]), settings
 
 
 def optimizer():
@@ -74,9 +74,9 @@ def one_cycle(*more):
             descent = optimizer()
             scheduler = torchs.OneCycleLR(
                 descent, 1.0, total_steps=count + 1,
-                pct_start=(s.pct_start * count + 1) / (count + 1), cycle_momentum=False,
-                anneal_strategy=s.anneal_strategy, div_factor=s.div_factor,
-                final_div_factor=s.final_div_factor, three_phase=s.three_phase,
+                pct_start=(s["pct_start"] * count + 1) / (count + 1), cycle_momentum=False,
+                anneal_strategy=s["anneal_strategy"], div_factor=s["div_factor"],
+                final_div_factor=s["final_div_factor"], three_phase=s["three_phase"],
             )  # fmt: skip
             expected = rates(descent, scheduler, count)
             up = [0.01 + 0.99 * step / (climb * STEPS) for step in range(climb * STEPS)]
@@ -124,28 +124,28 @@ ROWS = {
     "step": Row(
         "torch StepLR",
         stepwise(
-            "step", lambda o, s, n: torchs.StepLR(o, s.step_size * STEPS, s.gamma),
+            "step", lambda o, s, n: torchs.StepLR(o, s["step_size"] * STEPS, s["gamma"]),
             "schedule.step_size=3", "schedule.gamma=0.5",
         ),
         1e-12,
     ),
     "exponential": Row(
         "torch ExponentialLR, a part of gamma each step",
-        stepwise("exponential", lambda o, s, n: torchs.ExponentialLR(o, s.gamma ** (1 / STEPS))),
+        stepwise("exponential", lambda o, s, n: torchs.ExponentialLR(o, s["gamma"] ** (1 / STEPS))),
         1e-12,
     ),
     "inverse_time": Row(
         "1 / (1 + rate t) in torch LambdaLR",
         stepwise(
             "inverse_time",
-            lambda o, s, n: torchs.LambdaLR(o, lambda step: 1 / (1 + s.rate * step / STEPS)),
+            lambda o, s, n: torchs.LambdaLR(o, lambda step: 1 / (1 + s["rate"] * step / STEPS)),
         ),
         1e-12,
     ),
     "cosine": Row(
         "torch CosineAnnealingLR",
         stepwise(
-            "cosine", lambda o, s, n: torchs.CosineAnnealingLR(o, n, eta_min=s.final),
+            "cosine", lambda o, s, n: torchs.CosineAnnealingLR(o, n, eta_min=s["final"]),
             "schedule.final=0.1",
         ),
         1e-12,
@@ -153,7 +153,7 @@ ROWS = {
     "linear": Row(
         "torch LinearLR",
         stepwise(
-            "linear", lambda o, s, n: torchs.LinearLR(o, 1.0, s.final, n), "schedule.final=0.2"
+            "linear", lambda o, s, n: torchs.LinearLR(o, 1.0, s["final"], n), "schedule.final=0.2"
         ),
         1e-12,
     ),

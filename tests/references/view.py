@@ -25,7 +25,7 @@ def mean_output(compose, *overrides):
     """Return images (5, 3, 6, 7), a model and its mean output over the views of a config."""
     torch.manual_seed(0)
     images, model = torch.randn(5, 3, 6, 7).double(), Nonlinear()
-    views = [build(node) for node in compose(*overrides).view.values()]
+    views = [build(node) for node in compose(*overrides)["view"].values()]
     return images, model, from_views(views, torch.Tensor.contiguous)(model, images)
 
 

@@ -10,7 +10,7 @@ from dlcourse.engine.instantiate import build
 
 def make(compose, name, *more):
     options = [f"regularizer.{name}.{option}" for option in more]
-    return build(compose(f"regularizer=[{name}]", *options).regularizer[name])
+    return build(compose(f"regularizer=[{name}]", *options)["regularizer"][name])
 
 
 PENALTIES = [name for name in options("regularizer") if name not in ("none", "max_norm")]
@@ -18,12 +18,12 @@ PENALTIES = [name for name in options("regularizer") if name not in ("none", "ma
 
 def test_penalties_can_be_combined(compose):
     cfg = compose("regularizer=[l1,l2]", "regularizer.l2.strength=0.5")
-    assert list(cfg.regularizer) == ["l1", "l2"]
-    assert cfg.regularizer.l2.strength == 0.5
+    assert list(cfg["regularizer"]) == ["l1", "l2"]
+    assert cfg["regularizer"]["l2"]["strength"] == 0.5
 
 
 def test_regularizer_none_is_the_empty_choice_and_adds_nothing_to_others(compose):
-    assert dict(compose("regularizer=none").regularizer) == {}
+    assert dict(compose("regularizer=none")["regularizer"]) == {}
     assert compose("regularizer=none") == compose()
     assert compose("regularizer=[none,l1]") == compose("regularizer=[l1]")
 

@@ -5,10 +5,8 @@ from copy import deepcopy
 import pytest
 import yaml
 from conftest import CONFIGS, options
-from omegaconf import OmegaConf
 
 from dlcourse.runs.migrate import EVERY, OF_A_CLASS, OF_A_GROUP, completed
-from dlcourse.schema.compose import without_hydra
 from dlcourse.sweep.manifest import identity_of
 
 
@@ -42,7 +40,7 @@ def nodes_of(path) -> list[dict]:
 def test_an_older_config_gets_todays_keys(optim, compose):
     overrides = [f"optim={optim}", "augment=[crop]", "random_streams=1"]
     overrides += ["runtime.linear=products", "runtime.graph=false"]
-    today = OmegaConf.to_container(compose(*overrides))
+    today = compose(*overrides)
     before = older(today)
     kept = deepcopy(before)
     assert before != today
@@ -65,7 +63,7 @@ def test_every_key_that_is_added_is_in_todays_configs(compose):
 
 @pytest.mark.parametrize("runtime", ["cpu", "plain"])
 def test_the_default_of_fast_paths_keeps_the_identity_of_an_older_sweep(compose, runtime):
-    config = without_hydra(compose("model=mlp", f"runtime={runtime}"))
+    config = compose("model=mlp", f"runtime={runtime}")
     before = deepcopy(config)
     del before["runtime"]["fast_paths"]
     assert identity_of(config, ["seeds=2"]) == identity_of(before, ["seeds=2"])

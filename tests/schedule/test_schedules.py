@@ -18,7 +18,7 @@ EPOCHS = 12
 
 def make(compose, name, *more):
     cfg = compose(f"schedule={name}", *more)
-    return build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
+    return build(cfg["schedule"], *NOT_ARGUMENTS["schedule"])
 
 
 @pytest.mark.parametrize("name", options("schedule"))

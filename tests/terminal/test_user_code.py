@@ -85,12 +85,10 @@ def test_wrong_code_gets_one_message_with_its_position_before_data_are_read(
     code, message, mine, tmp_path
 ):
     mine(code=code)
-    from omegaconf import OmegaConf
-
     config = without_hydra(compose_job(["model=own"], str(tmp_path / "c")))
     check(config)
     with pytest.raises(UserError, match=re.compile(message, re.DOTALL)):
-        build_all(OmegaConf.create(config))
+        build_all(config)
 
 
 @pytest.mark.parametrize("part", ["constructor", "forward"])

@@ -80,7 +80,7 @@ def test_a_gradient_that_is_not_finite_in_the_last_step_ends_the_run(overrides, 
     name = overrides[0].removeprefix("optim=")
     cfg = tiny("model=mlp", "model.widths=[8]", "max_epochs=3", *overrides, *WHOLE.get(name, []))
     if overrides == ["max_epochs=1.5"]:  # one step an epoch: half an epoch has the last step
-        cfg.batch_size = "full"
+        cfg["batch_size"] = "full"
     with pytest.raises(DivergedError, match=r"(?s)epoch 2.*finite.*checkpoint of epoch 1 is kept"):
         trained(cfg, tmp_path / "run")
     saved = kept(tmp_path / "run")

@@ -18,17 +18,17 @@ from dlcourse.train.rng import epoch_order, reseed
 def by_hand(model, fold, cfg, *, decay=0.0):
     """Train with momentum in a plain loop; return the loss and the accuracy of every epoch."""
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=cfg.optim.lr, momentum=0.9, weight_decay=decay, fused=True
+        model.parameters(), lr=cfg["optim"]["lr"], momentum=0.9, weight_decay=decay, fused=True
     )
     mean, scale = fold.standardize.mean, fold.standardize.scale
     expected_metrics = []
-    for epoch in range(cfg.max_epochs):
-        reseed(cfg.seed, epoch)
-        order = epoch_order(len(fold.train), cfg.seed, epoch)
+    for epoch in range(cfg["max_epochs"]):
+        reseed(cfg["seed"], epoch)
+        order = epoch_order(len(fold.train), cfg["seed"], epoch)
         total, hits = 0.0, 0
         model.train()
-        for start in range(0, len(order), cfg.batch_size):
-            index = order[start : start + cfg.batch_size]
+        for start in range(0, len(order), cfg["batch_size"]):
+            index = order[start : start + cfg["batch_size"]]
             inputs = (fold.train.inputs[index] - mean) * scale
             targets = fold.train.targets[index]
             outputs = model(inputs)
@@ -62,7 +62,7 @@ def test_the_comparison_detects_another_seed_and_a_weight_decay(tiny):
     decayed, reseeded = prepared(cfg)[0].model, prepared(cfg)[0].model
     by_hand(decayed, fold, cfg, decay=1e-4)
     assert not same(state.model, decayed)
-    cfg.seed = 1
+    cfg["seed"] = 1
     by_hand(reseeded, fold, cfg)
     assert not same(state.model, reseeded)
 
@@ -117,7 +117,7 @@ def test_full_batch_gradient_descent_takes_one_step_per_epoch(tiny):
     inputs = fold.standardize(fold.train.inputs).flatten(1)
     error = torch.full((len(inputs), 10), 0.1) - F.one_hot(fold.train.targets, 10)
     fit(state, fold, recipe)
-    expected = -cfg.optim.lr * error.T @ inputs / len(inputs)
+    expected = -cfg["optim"]["lr"] * error.T @ inputs / len(inputs)
     torch.testing.assert_close(state.model.output.weight, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -141,7 +141,7 @@ def test_stop_patience_ends_training_early_and_stop_never_does_not(tiny):
     for stop, epochs in (("patience", 2), ("never", 8)):
         cfg = tiny("model=mlp", f"stop={stop}", "max_epochs=8", "optim.lr=1e-9")
         if stop == "patience":
-            cfg.stop.patience = 1
+            cfg["stop"]["patience"] = 1
         state, fold, recipe = prepared(cfg)
         fit(state, fold, recipe)
         assert len(state.history) == epochs

@@ -31,13 +31,13 @@ def main(args: list[str]) -> None:
 
     folder = Path(options["run"])
     folds = folds_of(folder)
-    cfg = config_of(folder, options["trust"])
+    config = config_of(folder, options["trust"])
     if options["data.root"]:
-        cfg.data.root = options["data.root"]
-    runtime = build(cfg.runtime)()
+        config["data"]["root"] = options["data.root"]
+    runtime = build(config["runtime"])()
     with working("reading the data"):
-        dataset = load_data(cfg)
-    divided = split_training_data(cfg, dataset)
+        dataset = load_data(config)
+    divided = split_training_data(config, dataset)
     whole = folder if (folder / CONFIG).exists() else folder.resolve().parent
     nested = any(part.test is not None for part in divided)
     refuse_learned(whole, fingerprint_of(dataset, divided), nested=nested)
@@ -46,9 +46,9 @@ def main(args: list[str]) -> None:
         fold_name = place.resolve().name
         part = parts[fold_name if fold_name in parts else "."]
         test = examples_to_test(dataset, part).to(runtime.device)
-        model, standardize = load_model(cfg, runtime, place)
+        model, standardize = load_model(config, runtime, place)
         recipe = make_recipe(
-            cfg, runtime, dataset, Fold(place.name, dataset.train, None, standardize)
+            config, runtime, dataset, Fold(place.name, dataset.train, None, standardize)
         )
         for name, value in evaluate(model, test, standardize, recipe, "test").items():
             fold = "" if place == folder else f"{place.name} "

@@ -48,13 +48,13 @@ def main(args: list[str]) -> None:
             f"{folder} is not a classifier of images: it was trained on {result['data']}"
         )
     images = find_images(options["images"])
-    cfg = config_of(folder, options["trust"])
-    runtime = build(cfg.runtime)()
-    models = [load_model(cfg, runtime, place) for place in folds]
-    views = [build(node) for node in cfg.view.values()]
+    config = config_of(folder, options["trust"])
+    runtime = build(config["runtime"])()
+    models = [load_model(config, runtime, place) for place in folds]
+    views = [build(node) for node in config["view"].values()]
     predict_batch = from_views(views, runtime.prepare(tuple(result["input_shape"])))
     with working("classifying images", len(images)) as advance:
-        kind = fact(cfg.loss, "outputs")
+        kind = fact(config["loss"], "outputs")
         rows = prediction_rows(models, predict_batch, images, result, runtime, kind, advance)
     if output is None:
         csv.writer(sys.stdout).writerows(rows)

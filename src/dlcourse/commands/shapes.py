@@ -15,7 +15,6 @@ Every value counts 4 bytes, as in fp32.
 import sys
 from functools import partial
 
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
@@ -36,9 +35,9 @@ def main(args: list[str]) -> None:
     overrides, config_dir = one_run(args, "shapes")
     config = without_hydra(compose_job(overrides, config_dir))
     check(config)
-    cfg = OmegaConf.create(config)
     if fact(config["model"], "published_weights"):
-        cfg.model.weights = None  # their values change nothing here, and may be a long download
+        # their values change nothing here, and may be a long download
+        config["model"]["weights"] = None
 
     with working("importing PyTorch", plain=False):
         from dlcourse.engine.datasets import load_data
@@ -47,33 +46,33 @@ def main(args: list[str]) -> None:
 
     known, examples = example_shape(config), examples_of(config)
     if known is None or (examples is None and config["batch_size"] == "full"):
-        dataset = load_data(cfg)
+        dataset = load_data(config)
         known, examples = (dataset.input_shape, dataset.output_size), len(dataset.train)
-    make = partial(build(cfg.model), *known)
-    summary = summarize_model(lambda: frozen(make(), cfg), known[0])
-    state = state_bytes(lambda model: optimizer_of(model, cfg), make)
-    batch = cfg.batch_size
+    make = partial(build(config["model"]), *known)
+    summary = summarize_model(lambda: frozen(make(), config), known[0])
+    state = state_bytes(lambda model: optimizer_of(model, config), make)
+    batch = config["batch_size"]
     if batch == "full":
         assert examples is not None
         batch = training_share(config, examples)
     console = Console(width=None if sys.stdout.isatty() else 130)
     console.print(table_of(summary.layers))
-    for line in totals(summary, cfg, known, batch, state):
+    for line in totals(summary, config, known, batch, state):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def optimizer_of(model, cfg: DictConfig):
+def optimizer_of(model, config: dict):
     """Return the optimizer of the trainable parameters."""
     from dlcourse.engine.instantiate import build
     from dlcourse.optim.groups import parameter_groups
 
-    groups = parameter_groups(model, 0.0, False, {}, cfg.optim.freeze)
-    return build(cfg.optim, *NOT_ARGUMENTS["optim"])(groups)
+    groups = parameter_groups(model, 0.0, False, {}, config["optim"]["freeze"])
+    return build(config["optim"], *NOT_ARGUMENTS["optim"])(groups)
 
 
-def frozen(model, cfg: DictConfig):
+def frozen(model, config: dict):
     """Return the model with the parameters of ``optim.freeze`` frozen."""
-    optimizer_of(model, cfg)
+    optimizer_of(model, config)
     return model
 
 
@@ -130,19 +129,19 @@ def along_sides(seen: tuple | None, what: str) -> str:
     return str(rows) if rows == columns else f"{rows} x {columns}"
 
 
-def totals(summary, cfg: DictConfig, known: tuple, batch: int, state: int | None) -> list[str]:
+def totals(summary, config: dict, known: tuple, batch: int, state: int | None) -> list[str]:
     """Return the lines below the table: parameters, multiply-adds, and memory of a batch.
 
     summary: from ``summarize_model``. known: the input shape and the number of outputs.
     state: bytes of the optimizer's state; None if unknown.
     """
     shape, outputs = known
-    name = cfg.model._target_.rpartition(".")[2]
+    name = config["model"]["_target_"].rpartition(".")[2]
     learn = summary.gradients // 4
-    averaged = summary.weights if "average.none" not in cfg.average._target_ else 0
+    averaged = summary.weights if "average.none" not in config["average"]["_target_"] else 0
     forward = summary.weights + batch * summary.forward
     training = summary.weights + summary.gradients + (state or 0) + averaged + batch * summary.saved
-    optimizer = cfg.optim._target_.rpartition(".")[2]
+    optimizer = config["optim"]["_target_"].rpartition(".")[2]
     held = (
         "the optimizer's state is not known" if state is None else f"{optimizer} {in_bytes(state)}"
     )

@@ -12,13 +12,11 @@ Writes contact_sheet.png and an image for TensorBoard into a new folder below ou
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
-
-from omegaconf import DictConfig
 
 from dlcourse.drawing.text import LITERAL, class_labels, fonts_for, shortened, value_label
 from dlcourse.errors import UserError
@@ -48,12 +46,12 @@ def main(args: list[str]) -> None:
     own, overrides, config_dir = sort_arguments(args)
     options = arguments(own, {"examples": "", "draws": "8"}, __doc__)
     draws = whole_number_argument(options, "draws", counted(1, MOST_DRAWS, 8))
-    cfg, choices = composed(overrides, config_dir)
+    config, choices = composed(overrides, config_dir)
 
     with working("importing PyTorch and reading the data", plain=False):
         from dlcourse.engine.datasets import load_data
 
-        dataset = load_data(cfg)
+        dataset = load_data(config)
     shape = dataset.input_shape
     if len(shape) != 3 and shape[0] > 2:
         raise UserError(
@@ -64,10 +62,10 @@ def main(args: list[str]) -> None:
     default = min(default, len(dataset.train))
     options["examples"] = options["examples"] or str(default)
     examples = whole_number_argument(options, "examples", counted(1, most, 6))
-    batches = list(augmented_batches(cfg, dataset, examples, draws))
+    batches = list(augmented_batches(config, dataset, examples, draws))
     command = " ".join([own_name("show"), *map(shlex.quote, args)])
     sheet = draw_images if len(shape) == 3 else draw_points
-    names = "-".join(cfg.augment) or "none"
+    names = "-".join(config["augment"]) or "none"
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     with fonts_for([*dataset.classes, command]):
         labels, note = class_labels(dataset.classes)
@@ -89,23 +87,21 @@ def sort_arguments(typed: list[str]) -> tuple[list[str], list[str], str | None]:
     return own, *one_run(rest, "a contact sheet")
 
 
-def composed(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, DictConfig]:
+def composed(overrides: list[str], config_dir: str | None) -> tuple[dict, Mapping[str, str]]:
     """Return the checked config of a run with these overrides, and the choice of each group."""
-    from omegaconf import OmegaConf
-
     from dlcourse.cli import check_config_dir
     from dlcourse.schema.compose import compose_job, without_hydra
     from dlcourse.schema.validate import check
 
     check_config_dir(config_dir)
-    cfg = compose_job(overrides, config_dir)
-    config = without_hydra(cfg)
+    composed_job = compose_job(overrides, config_dir)
+    config = without_hydra(composed_job)
     check(config)
-    return OmegaConf.create(config), cfg.hydra.runtime.choices
+    return config, composed_job.hydra.runtime.choices
 
 
 def augmented_batches(
-    cfg: DictConfig, dataset: "Dataset", examples: int, draws: int
+    config: dict, dataset: "Dataset", examples: int, draws: int
 ) -> Iterator["Batch"]:
     """Yield batches of some examples: unchanged, then augmented once for each draw.
 
@@ -128,19 +124,24 @@ def augmented_batches(
             f"Type examples={len(train)} or less"
         )
     order = (
-        stratified_order(train.targets, cfg.seed, Purpose.SHOWN)
+        stratified_order(train.targets, config["seed"], Purpose.SHOWN)
         if dataset.classes and not train.targets.is_floating_point()
-        else random_order(len(train), cfg.seed, Purpose.SHOWN)
+        else random_order(len(train), config["seed"], Purpose.SHOWN)
     )
-    size = LARGEST_BATCH if cfg.batch_size == "full" else min(cfg.batch_size, LARGEST_BATCH)
+    size = (
+        LARGEST_BATCH
+        if config["batch_size"] == "full"
+        else min(config["batch_size"], LARGEST_BATCH)
+    )
     index = order[: max(size, examples)]
     ((inputs, targets),) = train.batches([index])
     yield inputs[:examples], targets[:examples]
-    mean = standardize(train, cfg.data.standardize).mean if cfg.augment else None
+    mean = standardize(train, config["data"]["standardize"]).mean if config["augment"] else None
     augmentations = [
-        with_keywords(build(node), dataset, cfg.seed, mean) for node in cfg.augment.values()
+        with_keywords(build(node), dataset, config["seed"], mean)
+        for node in config["augment"].values()
     ]
-    reseed(cfg.seed, 0)
+    reseed(config["seed"], 0)
     with torch.no_grad():
         for epoch in range(draws):
             changed = inputs, targets

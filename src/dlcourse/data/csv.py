@@ -80,9 +80,9 @@ def csv(
         )
     everything, name = Split(inputs, targets), shown(table.path.stem)
     if groups is None:
-        train, test = split_off_test(everything, held, classes=bool(classes))
+        train, test = split_off_test(everything, held, seed, classes=bool(classes))
     else:
-        train, test, groups = split_off_test_groups(everything, groups, held)
+        train, test, groups = split_off_test_groups(everything, groups, held, seed)
     return Dataset(
         name=name, train=train, test=test, classes=classes, groups=groups, features=tuple(chosen)
     )

@@ -26,7 +26,7 @@ def diabetes(*, root: Path, seed: int) -> Dataset:
     """
     content = cached(root, "diabetes", _read)
     everything = Split(content["features"], content["targets"])
-    train, test = split_off_test(everything, TEST_EXAMPLES, classes=False)
+    train, test = split_off_test(everything, TEST_EXAMPLES, seed, classes=False)
     return Dataset(name="diabetes", train=train, test=test, verified=True)
 
 

@@ -23,7 +23,7 @@ def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
     """
     content = cached(root, "digits", _read)
     everything = Split(convert(content[IMAGES_KEY], size, channels), content["targets"])
-    train, test = split_off_test(everything, TEST_EXAMPLES, classes=True)
+    train, test = split_off_test(everything, TEST_EXAMPLES, seed, classes=True)
     return Dataset(
         name="digits", train=train, test=test, classes=tuple("0123456789"), verified=True
     )

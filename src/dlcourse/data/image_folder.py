@@ -72,7 +72,7 @@ def image_folder(
     for part, some in listing.items():
         counts[part] = sum(start <= position < start + len(some) for position in whole)
         start += len(some)
-    train, test = divide_parts(split, counts, test_fraction)
+    train, test = divide_parts(split, counts, test_fraction, seed)
     return Dataset(
         name=shown(top.resolve().name),
         train=train,
@@ -160,18 +160,19 @@ def digest_of(path: str) -> int:
 
 
 def divide_parts(
-    images: Split, counts: dict[str, int], test_fraction: float
+    images: Split, counts: dict[str, int], test_fraction: float, seed: int
 ) -> tuple[Split, Split]:
     """Return the training part, with a ready-made validation part at its end, and the test part.
 
     images: those of ``train``, ``val`` and ``test``, in this order. counts: the number of images of
-    each. Without a ``test`` folder, the test part is taken from the images of ``train``.
+    each. Without a ``test`` folder, the test part is taken from the images of ``train``, see
+    ``test_order``.
     """
     train, val = counts["train"], counts.get("val", 0)
     if counts.get("test"):
         cut = train + val
         return images.stretch(0, cut), images.stretch(cut, len(images))
-    order = test_order(images.targets[:train], classes=True)
+    order = test_order(images.targets[:train], seed, classes=True)
     held = round(train * test_fraction)
     if not 0 < held < train:
         raise UserError(

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from inspect import signature
 
-from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, State
@@ -24,31 +23,29 @@ from dlcourse.train.step import gradient_step, set_train_mode
 from dlcourse.view.answer import from_views
 
 
-def make_state(
-    cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold | None = None
-) -> State:
+def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | None = None) -> State:
     """Make a new model and optimizer; the seed determines the initial weights.
 
     fold: provides training inputs for an initializer with a keyword ``inputs``. None skips such an
         initializer, for weights that are read from a checkpoint.
     """
-    reseed(cfg.seed, INITIAL)
-    model = make_model(cfg.model, dataset.input_shape, dataset.output_size)
-    initialize(model, build(cfg.init), fold, cfg.seed)
+    reseed(config["seed"], INITIAL)
+    model = make_model(config["model"], dataset.input_shape, dataset.output_size)
+    initialize(model, build(config["init"]), fold, config["seed"])
     runtime.place(model, dataset.input_shape)
     groups = parameter_groups(
         model,
-        cfg.optim.get("weight_decay", 0.0),
-        cfg.optim.get("decay_all", False),
-        numbered(cfg.optim.rates),
-        cfg.optim.freeze,
-        decays=numbered(cfg.optim.decays),
-        freeze_after=numbered(cfg.optim.freeze_after),
-        freeze_until=numbered(cfg.optim.freeze_until),
-        apart=cfg.optim.get("apart", []),
+        config["optim"].get("weight_decay", 0.0),
+        config["optim"].get("decay_all", False),
+        numbered(config["optim"]["rates"]),
+        config["optim"]["freeze"],
+        decays=numbered(config["optim"]["decays"]),
+        freeze_after=numbered(config["optim"]["freeze_after"]),
+        freeze_until=numbered(config["optim"]["freeze_until"]),
+        apart=config["optim"].get("apart", []),
     )
-    refuse_lonely_batch_norm(model, cfg.batch_size, len(fold.train) if fold else None)
-    make_optimizer = build(cfg.optim, *NOT_ARGUMENTS["optim"])
+    refuse_lonely_batch_norm(model, config["batch_size"], len(fold.train) if fold else None)
+    make_optimizer = build(config["optim"], *NOT_ARGUMENTS["optim"])
     runtime.prepare_optimizers()
     if runtime.device.type == "mps" and make_optimizer.keywords.get("fused"):
         make_optimizer.keywords["fused"] = False  # not tested on MPS
@@ -56,16 +53,16 @@ def make_state(
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
     runtime.accelerate(optimizer)
-    averaged = average_of(cfg).start(model)
+    averaged = average_of(config).start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
 
 
-def make_model(node: DictConfig, input_shape: tuple[int, ...], output_size: int) -> nn.Module:
+def make_model(node: dict, input_shape: tuple[int, ...], output_size: int) -> nn.Module:
     """Make a model from its config; raises UserError for anything but a ``torch.nn.Module``."""
     model = build(node)(input_shape, output_size)
     if not isinstance(model, nn.Module):
         raise UserError(
-            f"{node._target_} returns {model!r:.60}, and a model is a torch.nn.Module.\n"
+            f"{node['_target_']} returns {model!r:.60}, and a model is a torch.nn.Module.\n"
             "Type class Net(torch.nn.Module): and super().__init__() in its __init__"
         )
     return model
@@ -115,66 +112,70 @@ def numbered(texts: Sequence[str]) -> dict[str, float]:
     return {pattern: float(number) for pattern, _, number in parted}
 
 
-def make_recipe(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> Recipe:
+def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) -> Recipe:
     """Make all parts of a fold's recipe; the training loop itself never reads the config."""
-    regularizers = [build(node) for node in cfg.regularizer.values()]
-    metrics = make_metrics(cfg)
-    step, prepare = step_of(cfg), runtime.prepare(dataset.input_shape)
+    regularizers = [build(node) for node in config["regularizer"].values()]
+    metrics = make_metrics(config)
+    step, prepare = step_of(config), runtime.prepare(dataset.input_shape)
     widened = in_float64 if runtime.precision == "fp64" else as_it_is
     return Recipe(
-        loss=refusing_soft_targets(widened(build(cfg.loss)), cfg),
-        plain_loss=widened(plain_loss(cfg)),
+        loss=refusing_soft_targets(widened(build(config["loss"])), config),
+        plain_loss=widened(plain_loss(config)),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
         constraints=[made for made in regularizers if works_after_the_step(made)],
         augment=[
-            with_keywords(build(node), dataset, cfg.seed, fold.standardize.mean)
-            for node in cfg.augment.values()
+            with_keywords(build(node), dataset, config["seed"], fold.standardize.mean)
+            for node in config["augment"].values()
         ],
-        clip=build(cfg.clip),
-        average=average_of(cfg, len(fold.train)),
-        schedule=make_schedule(cfg),
-        stop=build(cfg.stop),
+        clip=build(config["clip"]),
+        average=average_of(config, len(fold.train)),
+        schedule=make_schedule(config),
+        stop=build(config["stop"]),
         step=step,
         metrics=list(metrics.values()),
         training_metrics=[
-            metric for name, metric in metrics.items() if cfg.metric[name].get("training", False)
+            metric
+            for name, metric in metrics.items()
+            if config["metric"][name].get("training", False)
         ],
         prepare=prepare,
-        predict=from_views([build(node) for node in cfg.view.values()], prepare),
+        predict=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
         graph=graphed if runtime.graph and step is gradient_step else eager,
-        batch_size=len(fold.train) if cfg.batch_size == "full" else cfg.batch_size,
-        max_epochs=epochs_of(cfg),
-        seed=cfg.seed,
-        monitor=cfg.monitor,
-        mode=cfg.mode,
+        batch_size=len(fold.train) if config["batch_size"] == "full" else config["batch_size"],
+        max_epochs=epochs_of(config),
+        seed=config["seed"],
+        monitor=config["monitor"],
+        mode=config["mode"],
     )
 
 
-def plain_loss(cfg: DictConfig) -> Callable[[Tensor, Tensor], Tensor]:
+def plain_loss(config: dict) -> Callable[[Tensor, Tensor], Tensor]:
     """Make the loss for evaluation, which has no label smoothing.
 
     So the values of models that were trained with different smoothing can be compared.
     """
-    loss = build(cfg.loss)
-    keywords = loss.keywords | ({"label_smoothing": 0.0} if "label_smoothing" in cfg.loss else {})
-    return partial(loss.func, *loss.args, **keywords)
+    loss = build(config["loss"])
+    plain = {"label_smoothing": 0.0} if "label_smoothing" in loss.keywords else {}
+    return partial(loss.func, *loss.args, **loss.keywords | plain)
 
 
-def make_schedule(cfg: DictConfig) -> Callable[[float, float, list[float]], float]:
+def make_schedule(config: dict) -> Callable[[float, float, list[float]], float]:
     """Make the schedule of the learning rate, with its warmup."""
-    schedule = build(cfg.schedule, *NOT_ARGUMENTS["schedule"])
-    return warmup(schedule, cfg.schedule.get("warmup", 0.0))
+    schedule = build(config["schedule"], *NOT_ARGUMENTS["schedule"])
+    return warmup(schedule, config["schedule"].get("warmup", 0.0))
 
 
-def make_metrics(cfg: DictConfig) -> dict[str, Metric]:
+def make_metrics(config: dict) -> dict[str, Metric]:
     """Make the metrics of the config, by name."""
-    return {name: build(node, *NOT_ARGUMENTS["metric"])() for name, node in cfg.metric.items()}
+    return {
+        name: build(node, *NOT_ARGUMENTS["metric"])() for name, node in config["metric"].items()
+    }
 
 
-def step_of(cfg: DictConfig) -> Callable:
+def step_of(config: dict) -> Callable:
     """Return the training step: the model's or the optimizer's own, else ``gradient_step``."""
-    for target in (cfg.model._target_, cfg.optim._target_):
+    for target in (config["model"]["_target_"], config["optim"]["_target_"]):
         own = getattr(locate(target), "training_step", None)
         if own is not None:
             return own
@@ -198,12 +199,15 @@ def in_float64(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Te
     return wide
 
 
-def epochs_of(cfg: DictConfig) -> float:
+def epochs_of(config: dict) -> float:
     """Return the number of epochs: ``max_epochs``, or less if the optimizer needs fewer.
 
     A closed form, for example, has the attribute ``arrives_after = 1``.
     """
-    return min(cfg.max_epochs, getattr(locate(cfg.optim._target_), "arrives_after", math.inf))
+    return min(
+        config["max_epochs"],
+        getattr(locate(config["optim"]["_target_"]), "arrives_after", math.inf),
+    )
 
 
 def works_after_the_step(regularizer: partial) -> bool:
@@ -211,16 +215,16 @@ def works_after_the_step(regularizer: partial) -> bool:
     return getattr(regularizer.func, "after_step", False)
 
 
-def average_of(cfg: DictConfig, examples: int = 1) -> Average:
+def average_of(config: dict, examples: int = 1) -> Average:
     """Make the average of the weights; a keyword ``steps`` gets the number of training steps.
 
     examples: the number of training examples.
     """
-    average = build(cfg.average)
+    average = build(config["average"])
     if "steps" not in signature(average.func).parameters:
         return average()
-    size = examples if cfg.batch_size == "full" else cfg.batch_size
-    return average(steps=all_steps(examples, size, cfg.max_epochs))
+    size = examples if config["batch_size"] == "full" else config["batch_size"]
+    return average(steps=all_steps(examples, size, config["max_epochs"]))
 
 
 def with_keywords(augment: partial, dataset: Dataset, seed: int, mean: Tensor | None) -> Callable:

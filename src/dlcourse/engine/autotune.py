@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
 from torch import nn
 
 from dlcourse.core import Dataset, Fold, Recipe, State
@@ -37,19 +36,19 @@ a smaller gain may be chance."""
 log = logging.getLogger(__name__)
 
 
-def settle(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, folder: Path) -> None:
-    """Choose the options that ``runtime`` leaves open, and write them into the run's folder.
+def settle(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold, folder: Path) -> Runtime:
+    """Return the runtime with its open options chosen, and write them into the run's folder.
 
     A resumed run uses the options that are written there, so that it ends as if it had not been
     stopped. All folds of a run use the same options.
     """
     if not undecided(runtime):
-        return
+        return runtime
     found = run_folder.read_picks(folder)
     if found is None:
-        found = decide(cfg, runtime, dataset, fold)
+        found = decide(config, runtime, dataset, fold)
         run_folder.write_picks(folder, found)
-    runtime.pick(found["picked"])
+    return runtime.with_picks(found["picked"])
 
 
 def undecided(runtime: Runtime) -> list[str]:
@@ -57,36 +56,33 @@ def undecided(runtime: Runtime) -> list[str]:
     return [name for name in USUAL if getattr(runtime, name) == OPEN]
 
 
-def decide(cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold) -> dict[str, dict]:
+def decide(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) -> dict[str, dict]:
     """Measure the open options if the run is long enough for it; else use ``USUAL``.
 
     Returns ``{"picked": {option: value}, "measured": {option: speedup}}``.
     """
     options = undecided(runtime)
-    examples = len(fold.train) * cfg.max_epochs
-    ordinary = step_of(cfg) is gradient_step and not runtime.compile
+    examples = len(fold.train) * config["max_epochs"]
+    ordinary = step_of(config) is gradient_step and not runtime.compile
     if options and ordinary and examples >= MIN_EXAMPLES and fold.train.device.type == "cpu":
         with working("runtime=auto measures what is faster"):
-            found = measured(cfg, runtime, dataset, fold, options)
+            found = measured(config, runtime, dataset, fold, options)
         gc.collect()  # frees the models that were tried: they and their optimizers form cycles
         return found
     return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
 
 
 def measured(
-    cfg: DictConfig, runtime: Runtime, dataset: Dataset, fold: Fold, options: list[str]
+    config: dict, runtime: Runtime, dataset: Dataset, fold: Fold, options: list[str]
 ) -> dict[str, dict]:
-    """Time one option after the other against PyTorch's defaults; print and return the fastest.
-
-    The options of ``runtime`` are changed by this; ``settle`` sets the final ones.
-    """
+    """Time one option after the other against PyTorch's defaults; print and return the fastest."""
     started = perf_counter()
 
     def ready(picks: dict[str, Any]) -> tuple[Callable[[], float], State, Recipe]:
         """Return a timed step of a new model with these options, its state and its recipe."""
-        runtime.pick(picks)
-        state = make_state(cfg, runtime, dataset, fold)
-        recipe = make_recipe(cfg, runtime, dataset, fold)
+        tried = runtime.with_picks(picks)
+        state = make_state(config, tried, dataset, fold)
+        recipe = make_recipe(config, tried, dataset, fold)
         set_train_mode(state.model)
         training = train_runner(state, fold, recipe)
         first = torch.arange(min(recipe.batch_size, len(fold.train)))
@@ -102,18 +98,18 @@ def measured(
     picked = {name: PYTORCH_DEFAULTS[name] for name in options}
     now, state, recipe = ready(picked)
     now()
-    steps = all_steps(len(fold.train), recipe.batch_size, cfg.max_epochs)
+    steps = all_steps(len(fold.train), recipe.batch_size, config["max_epochs"])
     seconds = steps * min(now() for _ in range(3))
     if seconds < MIN_SECONDS:
         return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
     gains = {}
     for name, value in others(options, dataset.input_shape, state.model):
-        tried = picked | {name: value}
-        then, *_ = ready(tried)
+        changed = picked | {name: value}
+        then, *_ = ready(changed)
         ratios = race(now, then, min(MAX_TRIAL_SECONDS, TRIAL_SHARE * seconds))
         gains[f"{name}={word(value)}"] = median(ratios)
         if ratios[len(ratios) // 4] > GAIN:
-            now, picked = then, tried
+            now, picked = then, changed
     if gains:
         compared = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
         kept = " ".join(f"{name}={word(value)}" for name, value in picked.items())

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 
 from dlcourse.core import Dataset
 from dlcourse.engine import predictions
@@ -16,7 +15,7 @@ from dlcourse.split.part import Part, tested_alike
 
 
 def put_together(
-    cfg: DictConfig, dataset: Dataset, parts: Sequence[Part], folder: Path
+    config: dict, dataset: Dataset, parts: Sequence[Part], folder: Path
 ) -> dict[str, dict]:
     """Write the predictions of all folds; return ``{"out_of_fold": metrics, "ensemble": metrics}``.
 
@@ -31,11 +30,13 @@ def put_together(
     folds = [predictions.read_predictions(folder / part.name) for part in parts]
     rows = predictions.pool(folds)
     predictions.write_pooled(folder, rows)
-    loss, metrics = plain_loss(cfg), list(make_metrics(cfg).values())
+    loss, metrics = plain_loss(config), list(make_metrics(config).values())
     out_of_fold = measure_outputs(rows["outputs"], rows["targets"], loss, metrics)
     ensemble = {}
     if tested_alike(parts):
         outputs = torch.stack([fold.test_outputs for fold in folds])  # (folds, N, K)
-        mean = average(outputs, fact(cfg.loss, "outputs"), classes=bool(dataset.classes)).float()
+        mean = average(
+            outputs, fact(config["loss"], "outputs"), classes=bool(dataset.classes)
+        ).float()
         ensemble = measure_outputs(mean, folds[0].test_targets, loss, metrics)
     return {"out_of_fold": out_of_fold, "ensemble": ensemble}

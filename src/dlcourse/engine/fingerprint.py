@@ -230,13 +230,13 @@ def kinds(then: Fingerprint, now: Fingerprint) -> list[str]:
         found.append(f"shape of an example: {' -> '.join(shapes)}")
     if then.features != now.features:
         found.append(f"columns: {', '.join(then.features)} -> {', '.join(now.features)}")
-    removed, added = renamed(then, now)
-    if len(removed) == len(added):
-        found += [f"class names: {old} -> {name}" for old, name in zip(removed, added, strict=True)]
+    gone, new = renamed(then, now)
+    if len(gone) == len(new):
+        found += [f"class names: {old} -> {name}" for old, name in zip(gone, new, strict=True)]
     else:
-        found += [f"class {name} was removed" for name in removed]
-        found += [f"class {name} was added" for name in added]
-    if then.classes != now.classes and not (removed or added):
+        found += [f"class {name} was removed" for name in gone]
+        found += [f"class {name} was added" for name in new]
+    if then.classes != now.classes and not (gone or new):
         found.append(f"order of the classes: {', '.join(then.classes)} -> {', '.join(now.classes)}")
     return found
 
@@ -254,8 +254,8 @@ def examples(then: Fingerprint, now: Fingerprint) -> list[str]:
 
     The last line is the number of examples whose target differs.
     """
-    old_names, new_names = renamed(then, now)
-    names = dict(zip(old_names, new_names, strict=True)) if len(old_names) == len(new_names) else {}
+    gone, new = renamed(then, now)
+    names = dict(zip(gone, new, strict=True)) if len(gone) == len(new) else {}
     before, after = targets_of(then, names), targets_of(now, {})
     added = by_class(contents_of(now) - contents_of(then), after)
     removed = by_class(contents_of(then) - contents_of(now), before)

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.runs import run_folder
 from dlcourse.runtime import Runtime
 
 
 def heading(
-    cfg: DictConfig,
+    config: dict,
     folder: Path,
     runtime: Runtime,
     dataset: Dataset,
@@ -26,14 +24,14 @@ def heading(
     parameters = sum(parameter.numel() for parameter in state.model.parameters())
     val = f", {len(fold.val):,} val" if fold.val is not None else ""
     optim = [choices.get("optim") or type(state.optimizer).__name__]
-    if "lr" in cfg.optim:
-        optim.append(f"learning rate {cfg.optim.lr:g}")
+    if "lr" in config["optim"]:
+        optim.append(f"learning rate {config['optim']['lr']:g}")
     return {
         "model": f"{choices.get('model') or type(state.model).__name__}, {parameters:,} parameters",
         "data": f"{dataset.name}: {len(fold.train):,} train{val}, {len(dataset.test):,} test",
         "optim": ", ".join(
-            [*optim, f"batch size {cfg.batch_size}", f"up to {recipe.max_epochs:g} epochs"]
+            [*optim, f"batch size {config['batch_size']}", f"up to {recipe.max_epochs:g} epochs"]
         ),
-        "device": f"{runtime.describe()}, {runtime.precision}, seed {cfg.seed}",
+        "device": f"{runtime.describe()}, {runtime.precision}, seed {config['seed']}",
         "folder": run_folder.short_path(folder),
     }

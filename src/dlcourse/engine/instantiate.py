@@ -4,9 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from inspect import signature
-from typing import Any, cast
-
-from omegaconf import DictConfig, OmegaConf
+from typing import Any
 
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.bounds import bounds_of_argument
@@ -18,7 +16,7 @@ from dlcourse.terminal import user_code
 NOT_KEYWORDS = ("_target_", "_partial_", "_convert_", "_recursive_", *DECLARATIONS)
 
 
-def build(node: DictConfig, *leave_out: str) -> partial:
+def build(node: dict, *leave_out: str) -> partial:
     """Turn a choice's config into its function or class with the hyperparameters filled in.
 
     leave_out: keys of the node that are not arguments of the function.
@@ -29,8 +27,7 @@ def build(node: DictConfig, *leave_out: str) -> partial:
 
     Raises UserError for a target that cannot be imported, and for a key that it does not take.
     """
-    settings = cast(dict, OmegaConf.to_container(node, resolve=True))
-    return fill({key: value for key, value in settings.items() if key not in leave_out})
+    return fill({key: value for key, value in node.items() if key not in leave_out})
 
 
 def fill(settings: dict) -> partial:
@@ -122,11 +119,10 @@ def locate(target: str) -> Callable:
     return found
 
 
-def build_all(cfg: DictConfig) -> None:
+def build_all(config: dict) -> None:
     """Build every choice once, to find wrong targets and keywords before any data are read."""
-    for name, node in cfg.items():
-        group = str(name)
-        if isinstance(node, DictConfig):
+    for group, node in config.items():
+        if isinstance(node, dict):
             choices = [node] if "_target_" in node else node.values()
             for choice in choices:
                 kept = of_data(choice) if group == "data" else NOT_ARGUMENTS.get(group, ())
@@ -135,11 +131,11 @@ def build_all(cfg: DictConfig) -> None:
                     user_code.check_call(group, choice["_target_"], made.func, made.keywords)
 
 
-def of_data(node: DictConfig) -> tuple[str, ...]:
+def of_data(node: dict) -> tuple[str, ...]:
     """Return the keys of a data set's config that its function does not get.
 
     ``engine.datasets.load_data`` applies these options itself. Generated data sets take
     ``test_examples`` as an argument.
     """
-    own = signature(locate(node._target_)).parameters
+    own = signature(locate(node["_target_"])).parameters
     return NOT_ARGUMENTS["data"] + (() if "test_examples" in own else ("test_examples",))

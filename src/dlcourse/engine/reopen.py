@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from dlcourse.core import Standardize
@@ -36,7 +35,7 @@ def folds_of(folder: Path) -> list[Path]:
     return [folder / fold["name"] for fold in result.get("folds", [{"name": "."}])]
 
 
-def config_of(folder: Path, trust: str) -> DictConfig:
+def config_of(folder: Path, trust: str) -> dict:
     """Return the config of a run, or of the run that a fold's folder belongs to.
 
     trust: names of modules outside dlcourse that it may call, separated by commas.
@@ -47,15 +46,15 @@ def config_of(folder: Path, trust: str) -> DictConfig:
     config["trust"] = [name for name in trust.strip("[]").split(",") if name]
     check_trust(config)
     check(config)
-    return OmegaConf.create(config)
+    return config
 
 
-def load_model(cfg: DictConfig, runtime: Runtime, folder: Path) -> tuple[nn.Module, Standardize]:
+def load_model(config: dict, runtime: Runtime, folder: Path) -> tuple[nn.Module, Standardize]:
     """Return a fold's model with its best weights, in evaluation mode, and its standardisation."""
     result = run_folder.read_result(folder)
     assert result is not None  # ``folds_of`` has refused a folder without one
     shape = tuple(result["input_shape"])
-    model = runtime.place(build(cfg.model)(shape, result["output_size"]), shape)
+    model = runtime.place(build(config["model"])(shape, result["output_size"]), shape)
     _, standardize = read_best(model, folder)
     return model.eval(), standardize.to(runtime.device)
 
@@ -82,23 +81,23 @@ def open_model(folder: Path, *, trust: Sequence[str] = (), device: str | None = 
     trust: modules outside dlcourse that the config may call. device: replaces the config's.
     Raises UserError for a config that calls any other code, and for a damaged checkpoint.
     """
-    cfg = config_of(folder, ",".join(trust))
-    cfg.runtime.compile = False  # compiling takes longer than it saves
+    config = config_of(folder, ",".join(trust))
+    config["runtime"]["compile"] = False  # compiling takes longer than it saves
     if device is not None:
-        cfg.runtime.device = device
-    runtime: Runtime = build(cfg.runtime)()
+        config["runtime"]["device"] = device
+    runtime: Runtime = build(config["runtime"])()
     result = run_folder.read_result(folder)
     assert result is not None
     shape = tuple(result["input_shape"])
-    network, standardize = load_model(cfg, runtime, folder)
+    network, standardize = load_model(config, runtime, folder)
     prepare = runtime.prepare(shape)
     return Opened(
         model=TrainedModel(network, standardize, prepare).eval(),
-        evaluate=from_views([build(node) for node in cfg.view.values()], prepare),
+        evaluate=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
         input_shape=shape,
         classes=bool(result["classes"]),
-        outputs=fact(cfg.loss, "outputs"),
+        outputs=fact(config["loss"], "outputs"),
     )
 
 

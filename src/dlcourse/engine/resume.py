@@ -6,9 +6,6 @@ import os
 from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
-from typing import Any, cast
-
-from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.core import Record, scores
 from dlcourse.engine.assemble import make_schedule
@@ -21,7 +18,7 @@ from dlcourse.train.fit import CUT
 log = logging.getLogger(__name__)
 
 
-def move_the_end(cfg: DictConfig, folder: Path, typed: list[str]) -> None:
+def move_the_end(config: dict, folder: Path, typed: list[str]) -> None:
     """Replace the stored config of a run, finished or not, so that it continues to another end.
 
     Results are first renamed to ``result.previous.json``: a run whose process is killed in between
@@ -29,16 +26,15 @@ def move_the_end(cfg: DictConfig, folder: Path, typed: list[str]) -> None:
 
     typed: the command's overrides. Raises UserError if the run has passed the new end already.
     """
-    old = OmegaConf.create(run_folder.stored_config(folder))
+    old = run_folder.stored_config(folder)
     notes: dict[str, None] = {}
-    for fold_folder in places(folder):
-        history = history_of(fold_folder)
-        refuse_what_is_past(cfg, old, history)
-        notes |= dict.fromkeys(end_differences(cfg, old, history))
-    for fold_folder in (folder, *places(folder)):
-        if run_folder.read_result(fold_folder) is not None:
-            os.replace(fold_folder / run_folder.RESULT, fold_folder / run_folder.PREVIOUS)
-    config = cast(dict, OmegaConf.to_container(cfg, resolve=True))
+    for place in places(folder):
+        history = history_of(place)
+        refuse_what_is_past(config, old, history)
+        notes |= dict.fromkeys(end_differences(config, old, history))
+    for place in (folder, *places(folder)):
+        if run_folder.read_result(place) is not None:
+            os.replace(place / run_folder.RESULT, place / run_folder.PREVIOUS)
     run_folder.replace_config(folder, config, typed)
     for note in notes:
         log.info(note)
@@ -51,17 +47,17 @@ def places(folder: Path) -> list[Path]:
                   if path.is_dir())  # fmt: skip
 
 
-def refuse_what_is_past(cfg: DictConfig, old: DictConfig, history: list[Record]) -> None:
+def refuse_what_is_past(config: dict, old: dict, history: list[Record]) -> None:
     """Raise UserError if training has passed the new end already."""
-    done = min(len(history), old.max_epochs)
-    if cfg.max_epochs < done:
+    done = min(len(history), old["max_epochs"])
+    if config["max_epochs"] < done:
         raise UserError(
-            f"max_epochs={cfg.max_epochs} is less than the {done:g} epochs that are done.\n"
+            f"max_epochs={config['max_epochs']} is less than the {done:g} epochs that are done.\n"
             f"Type a max_epochs above {done:g}, or start a new run"
         )
-    if stop_of(cfg) == stop_of(old):
+    if config["stop"] == old["stop"]:
         return
-    stop, past = build(cfg.stop), scores(history, cfg.monitor, cfg.mode)
+    stop, past = build(config["stop"]), scores(history, config["monitor"], config["mode"])
     for epoch in range(1, len(history)):
         if stop(past[:epoch]):
             raise UserError(
@@ -70,20 +66,15 @@ def refuse_what_is_past(cfg: DictConfig, old: DictConfig, history: list[Record])
             )
 
 
-def stop_of(cfg: DictConfig) -> Any:
-    """Return the rule for early stopping as a plain value."""
-    return OmegaConf.to_container(cfg.stop, resolve=True)
-
-
-def end_differences(cfg: DictConfig, old: DictConfig, history: list[Record]) -> Iterator[str]:
+def end_differences(config: dict, old: dict, history: list[Record]) -> Iterator[str]:
     """Yield notes on differences between this run and one that had the new end from the start."""
-    new, before, done = cfg.max_epochs, old.max_epochs, len(history)
+    new, before, done = config["max_epochs"], old["max_epochs"], len(history)
     if any(CUT in record.metrics for record in history):
         yield "Epoch 1 was cut by max_time, and stays so."
     if new == before or not history:
         return
-    past = scores(history, cfg.monitor, cfg.mode)
-    schedule, earlier = make_schedule(cfg), make_schedule(old)
+    past = scores(history, config["monitor"], config["mode"])
+    schedule, earlier = make_schedule(config), make_schedule(old)
     moments = [step / 4 for step in range(math.ceil(4 * min(done, before)))]
     if any(
         schedule(at, new, past[: int(at)]) != earlier(at, before, past[: int(at)]) for at in moments
@@ -96,7 +87,7 @@ def end_differences(cfg: DictConfig, old: DictConfig, history: list[Record]) -> 
         )
     if done > before:
         yield f"Epoch {done} was cut by max_epochs={before}, and stays so."
-    if "steps" in signature(build(cfg.average).func).parameters:
+    if "steps" in signature(build(config["average"]).func).parameters:
         yield (
             "The average of the weights depends on max_epochs: a run with "
             f"max_epochs={new} from the start would end differently."

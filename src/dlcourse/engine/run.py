@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from dlcourse.core import Dataset, Observer
 from dlcourse.engine import fingerprint, predictions
 from dlcourse.engine.assemble import make_recipe, make_state
@@ -42,7 +40,7 @@ MAIN_OPTIONS = ("data", "model", "optim", "optim.lr", "batch_size", "seed")
 
 
 def run(
-    cfg: DictConfig | dict,
+    config: dict,
     folder: Path,
     overrides: Sequence[str] = (),
     hydra: str = "",
@@ -56,17 +54,15 @@ def run(
 
     Raises UserError for a config that cannot be run, and DivergedError.
     """
-    if isinstance(cfg, dict):
-        cfg = OmegaConf.create(cfg)
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.locked(folder):
-        run_folder.record(folder, plain_config(cfg), list(overrides), hydra)
-        moved = run_folder.end_moved(folder, plain_config(cfg))
+        run_folder.record(folder, config, list(overrides), hydra)
+        moved = run_folder.end_moved(folder, config)
         result = run_folder.read_result(folder)
         if result is None or moved:
             try:
                 moving = list(overrides) if moved else None
-                result = run_folds(cfg, folder, observers, hparam_keys, moving)
+                result = run_folds(config, folder, observers, hparam_keys, moving)
             except DivergedError as error:
                 run_folder.write_divergence(folder, str(error))
                 raise
@@ -74,7 +70,7 @@ def run(
 
 
 def run_folds(
-    cfg: DictConfig,
+    config: dict,
     folder: Path,
     extra_observers: Sequence[Observer],
     hparam_keys: Sequence[str] | None,
@@ -84,24 +80,24 @@ def run_folds(
 
     moving: the overrides of a command that changes the run's end, else None.
     """
-    build_all(cfg)
-    runtime: Runtime = build(cfg.runtime)()
+    build_all(config)
+    runtime: Runtime = build(config["runtime"])()
     with working("reading the data"):
-        dataset = load_data(cfg)
-    parts = split_training_data(cfg, dataset)
+        dataset = load_data(config)
+    parts = split_training_data(config, dataset)
     recognize(folder, dataset, parts)
     if moving is not None:
-        move_the_end(cfg, folder, moving)
-    options = chosen_options(cfg, folder, hparam_keys)
+        move_the_end(config, folder, moving)
+    options = chosen_options(config, folder, hparam_keys)
     results, introduced = [], False
     for number, part in enumerate(parts, 1):
-        fold_folder = folder / part.name
-        fold_folder.mkdir(exist_ok=True)
-        result = run_folder.read_result(fold_folder)
-        if result is None or not (part.name == "." or predictions.are_there(fold_folder)):
+        place = folder / part.name
+        place.mkdir(exist_ok=True)
+        result = run_folder.read_result(place)
+        if result is None or not (part.name == "." or predictions.are_there(place)):
             turn = (number, len(parts), introduced)
             result = run_fold(
-                cfg, runtime, dataset, part, options, fold_folder, folder, extra_observers, turn
+                config, runtime, dataset, part, options, place, folder, extra_observers, turn
             )
             introduced = True
         results.append(result)
@@ -110,19 +106,19 @@ def run_folds(
     names = [part.name for part in parts]
     result = mean_of_folds(results, names)
     with guarded("What all folds predict together", UserError):
-        result |= put_together(cfg, dataset, parts, folder)
+        result |= put_together(config, dataset, parts, folder)
     run_folder.write_result(folder, result)
     return result
 
 
 def run_fold(
-    cfg: DictConfig,
+    config: dict,
     runtime: Runtime,
     dataset: Dataset,
     part: Part,
     options: dict,
     folder: Path,
-    root: Path,
+    whole: Path,
     extra_observers: Sequence[Observer],
     turn: tuple[int, int, bool],
 ) -> dict:
@@ -131,22 +127,22 @@ def run_fold(
     In cross-validation its outputs on the validation and test examples are written as well. The
     result is written before the observers finish, so that no observer's error can prevent it.
 
-    root: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
+    whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
     number of folds, and whether an earlier fold has given the observers the run's facts.
     """
-    with working(f"computing data.standardize={cfg.data.standardize}"):
-        fold = make_fold(cfg, dataset, part, runtime)
+    with working(f"computing data.standardize={config['data']['standardize']}"):
+        fold = make_fold(config, dataset, part, runtime)
     dataset = replace(dataset, test=examples_to_test(dataset, part))
-    settle(cfg, runtime, dataset, fold, root)
-    state = restore(make_state(cfg, runtime, dataset, None if begun(folder) else fold), folder)
-    recipe = make_recipe(cfg, runtime, dataset, fold)
-    recipe = replace(recipe, max_seconds=share_of_time(cfg, turn[1]))
+    runtime = settle(config, runtime, dataset, fold, whole)
+    state = restore(make_state(config, runtime, dataset, None if begun(folder) else fold), folder)
+    recipe = make_recipe(config, runtime, dataset, fold)
+    recipe = replace(recipe, max_seconds=share_of_time(config, turn[1]))
     with ExitStack() as stack:
-        every = cfg.get("checkpoint_every")
+        every = config.get("checkpoint_every")
         observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
         *count, introduced = turn
-        facts = {} if introduced else heading(cfg, root, runtime, dataset, fold, state, recipe)
-        for name, node in cfg.observe.items():
+        facts = {} if introduced else heading(config, whole, runtime, dataset, fold, state, recipe)
+        for name, node in config["observe"].items():
             observers.append(Guarded(name, build(node), folder))
             stack.callback(observers[-1].close)
             observers[-1].introduce(facts, *count)
@@ -192,26 +188,20 @@ def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
         fingerprint.write_fingerprint(folder, known)
 
 
-def share_of_time(cfg: DictConfig, folds: int) -> float:
+def share_of_time(config: dict, folds: int) -> float:
     """Return the seconds that a fold may train: all folds have the same share of ``max_time``."""
-    limit = seconds(cfg.get("max_time"))
+    limit = seconds(config.get("max_time"))
     return math.inf if limit is None else limit / folds
 
 
-def plain_config(cfg: DictConfig) -> dict:
-    """Return a config as a plain dict without interpolations."""
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
-    return config
-
-
 def chosen_options(
-    cfg: DictConfig, folder: Path, hparam_keys: Sequence[str] | None
+    config: dict, folder: Path, hparam_keys: Sequence[str] | None
 ) -> dict[str, str | float]:
     """Return the options that identify a run: by default the main ones and those that were typed.
 
     For example ``{"data": "digits", "model": "lenet", "optim": "adam", "optim.lr": 0.001, ...}``.
     """
-    values = dict(leaves(OmegaConf.to_container(cfg, resolve=True)))
+    values = dict(leaves(config))
     values |= run_folder.stored_choices(folder)
     if hparam_keys is None:
         typed = map(key_of, run_folder.stored_overrides(folder))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from omegaconf import DictConfig
 from torch import Tensor
 
 from dlcourse.errors import UserError
@@ -11,13 +10,13 @@ from dlcourse.schema.facts import fact
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def refusing_soft_targets(loss: Loss, cfg: DictConfig) -> Loss:
+def refusing_soft_targets(loss: Loss, config: dict) -> Loss:
     """Return a loss that raises UserError if it fails on mixed classes.
 
     A loss that declares ``soft_targets`` in its YAML was checked before, and is returned unchanged.
     """
-    mixing = [name for name, node in cfg.augment.items() if fact(node, "mixes_targets")]
-    if not mixing or fact(cfg.loss, "soft_targets") is not None:
+    mixing = [name for name, node in config["augment"].items() if fact(node, "mixes_targets")]
+    if not mixing or fact(config["loss"], "soft_targets") is not None:
         return loss
 
     def checked(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -27,8 +26,8 @@ def refusing_soft_targets(loss: Loss, cfg: DictConfig) -> Loss:
             if not targets.is_floating_point():
                 raise
             raise UserError(
-                f"augment={mixing[0]} mixes classes, and {cfg.loss._target_} does not take classes "
-                f"as probabilities (N, K): {str(error).splitlines()[0]}.\n"
+                f"augment={mixing[0]} mixes classes, and {config['loss']['_target_']} does not "
+                f"take classes as probabilities (N, K): {str(error).splitlines()[0]}.\n"
                 f"Type loss=cross_entropy, or leave out augment={mixing[0]}. With _facts_: "
                 "{soft_targets: false} in the YAML of your loss this is found before training"
             ) from error

@@ -122,14 +122,12 @@ def paired_t_test(differences: Sequence[float], overlap: float = 0.0) -> PairedT
     overlap: as for ``estimate``. If all differences are 0, p is 1. There is no test for fewer than
     two differences, or if all are equal and not 0, because they have no variance.
     """
-    summary = estimate(differences, overlap)
-    if summary.std is None:
-        return PairedTest(summary.n, summary.mean)
-    if summary.std <= 1e-12 * abs(summary.mean):
-        return PairedTest(
-            summary.n, summary.mean, *((0.0, 1.0) if summary.mean == 0 else (None, None))
-        )
+    whole = estimate(differences, overlap)
+    if whole.std is None:
+        return PairedTest(whole.n, whole.mean)
+    if whole.std <= 1e-12 * abs(whole.mean):
+        return PairedTest(whole.n, whole.mean, *((0.0, 1.0) if whole.mean == 0 else (None, None)))
     from scipy.special import stdtr
 
-    t = summary.mean / standard_error(summary.std, summary.n, overlap)
-    return PairedTest(summary.n, summary.mean, t, float(2 * stdtr(summary.n - 1, -abs(t))))
+    t = whole.mean / standard_error(whole.std, whole.n, overlap)
+    return PairedTest(whole.n, whole.mean, t, float(2 * stdtr(whole.n - 1, -abs(t))))

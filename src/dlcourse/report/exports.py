@@ -38,17 +38,17 @@ def ranked_rows(points: list[Point], keys: list[str], folder: Path) -> list[dict
     """Return the rows of points with the same measure that have a finished run."""
     ranked = rank_by_data(points)
     return [
-        csv_row(point, keys, folder, rank)
-        for point, rank in zip(ranked, ranks_of(ranked), strict=True)
+        csv_row(point, keys, folder, place)
+        for point, place in zip(ranked, ranks_of(ranked), strict=True)
     ]
 
 
-def csv_row(point: Point, keys: list[str], folder: Path, rank: int | None) -> dict[str, Any]:
+def csv_row(point: Point, keys: list[str], folder: Path, place: int | None) -> dict[str, Any]:
     """Return a point's row; missing values are empty."""
     val, test = point.val if point.repeats else None, point.test
     parameters = [run.result.get("parameters") for run in point.runs if run.result]
     return {
-        "rank": csv_value(rank),
+        "rank": csv_value(place),
         "status": status_text(point),
         **{key: option_text(point, key) for key in keys},
         "monitor": point.monitor,

@@ -14,12 +14,12 @@ def rank(points: list[Point]) -> list[Point]:
     the others. Equal points keep their order. The test metric is not used.
     """
 
-    def sort_key(point: Point) -> tuple[bool, bool, float]:
+    def place(point: Point) -> tuple[bool, bool, float]:
         mean = point.val.mean
         finite = math.isfinite(mean)
         return not point.complete, not finite, signed(point, mean) if finite else 0.0
 
-    return sorted((point for point in points if point.repeats), key=sort_key)
+    return sorted((point for point in points if point.repeats), key=place)
 
 
 def signed(point: Point, value: float) -> float:

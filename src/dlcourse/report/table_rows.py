@@ -39,11 +39,11 @@ def ranking_rows(points: list[Point], keys: list[str], shared: list[str]) -> lis
 
 
 def ranking_row(
-    points: list[Point], number: int, keys: list[str], shared: list[str], rank: int | None
+    points: list[Point], number: int, keys: list[str], shared: list[str], place: int | None
 ) -> list[str]:
     """Return one point's row; points with missing runs have no rank."""
     point = points[number]
-    cells = [NOTHING if rank is None else str(rank)]
+    cells = [NOTHING if place is None else str(place)]
     cells += [option_text(point, key) for key in keys]
     cells += [typed_words(point, shared)] if shared else []
     cells.append(mean_and_deviation(point.val))

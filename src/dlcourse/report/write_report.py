@@ -43,7 +43,7 @@ def write_report(
     if not parts:
         here = ", ".join(map(str, folders))
         raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
-    files = OutputFiles.of(where, named or {}, folders)
+    places = OutputFiles.of(where, named or {}, folders)
     sections = [
         (part, shown_keys(part, parts), conclusions(part, len(parts) > 1)) for part in parts
     ]
@@ -59,21 +59,21 @@ def write_report(
         "latex": lambda: "\n".join(latex_table(part, keys) for part, keys, _ in sections),
     }
     for kind, text_of in texts.items():
-        with guarded(f"The table {files.texts[kind].name}", UserError):
-            files.write_text(kind, text_of())
+        with guarded(f"The table {places.texts[kind].name}", UserError):
+            places.write_text(kind, text_of())
     largest = max(groups, key=lambda group: len(rank_by_data(group)))
     shares = importances or {} if len(by_data(max(parts, key=len))) == 1 else {}
-    write_plots(largest, shares, files)
+    write_plots(largest, shares, places)
     if len(parts) > 1:
         say(f"The plots are of the {len(max(parts, key=len))} points in the largest table")
-    say(f"Written to {short_path(files.folder)}: {', '.join(files.written)}")
+    say(f"Written to {short_path(places.folder)}: {', '.join(places.written)}")
 
 
 def shown_keys(part: list[Point], parts: list[list[Point]]) -> list[str]:
     """Return the keys of a table's columns, with main keys in which only the tables differ."""
     own = column_keys(part)
-    all_keys = column_keys([point for some in parts for point in some])
-    return own if len(parts) == 1 else [key for key in all_keys if key in own or key in MAIN]
+    whole = column_keys([point for some in parts for point in some])
+    return own if len(parts) == 1 else [key for key in whole if key in own or key in MAIN]
 
 
 def in_markdown(sections: list[Section], left: str) -> str:
@@ -82,7 +82,7 @@ def in_markdown(sections: list[Section], left: str) -> str:
     return "\n".join([*parts, *([f"```\n{left}\n```\n"] if left else [])])
 
 
-def write_plots(points: list[Point], importances: Mapping[str, float], files: OutputFiles) -> None:
+def write_plots(points: list[Point], importances: Mapping[str, float], places: OutputFiles) -> None:
     """Write the plots of points with the same measure; a plot that fails costs one warning."""
     if len(points) < 2 and not importances:
         return
@@ -95,4 +95,4 @@ def write_plots(points: list[Point], importances: Mapping[str, float], files: Ou
                 with guarded(f"The plot {name}", UserError):
                     figure = draw()
                     if figure is not None:
-                        files.write_plot(name, figure)
+                        places.write_plot(name, figure)

@@ -9,8 +9,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import DictConfig, OmegaConf
-
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.schema.facts import fact
@@ -86,7 +84,7 @@ def check_jobs(
     sweep.send(gpus)
     checks = CachedChecks(here)
     for config, earlier in jobs:
-        sweep.send(checks.finding(OmegaConf.create(config), earlier))
+        sweep.send(checks.finding(config, earlier))
 
 
 class CachedChecks:
@@ -96,26 +94,33 @@ class CachedChecks:
         self.here = here
         self.seen: dict[str, Any] = {}
 
-    def finding(self, cfg: DictConfig, earlier: Path | None = None) -> Finding:
+    def finding(self, config: dict, earlier: Path | None = None) -> Finding:
         """Return the finding of one config."""
         from dlcourse.engine.datasets import split_training_data
         from dlcourse.engine.fingerprint import divided, refuse_other_data
         from dlcourse.engine.instantiate import build, build_all
 
         try:
-            build_all(cfg)
+            build_all(config)
             if self.here:
-                self.once(build(cfg.runtime), "runtime", cfg.runtime)
-            streams = cfg.random_streams
-            data = self.once(partial(shape_of, cfg), "data", cfg.data, streams)
+                self.once(build(config["runtime"]), "runtime", config["runtime"])
+            streams = config["random_streams"]
+            data = self.once(partial(shape_of, config), "data", config["data"], streams)
             parts = self.once(
-                partial(split_training_data, cfg, data), "split", cfg.data, cfg.split, streams
+                partial(split_training_data, config, data),
+                "split",
+                config["data"],
+                config["split"],
+                streams,
             )
             if earlier is not None:
                 refuse_other_data(earlier, divided(data, parts))
             known = (data.input_shape, data.output_size)
             return Finding(
-                "", self.once(partial(count_parameters, cfg, *known), "model", cfg.model, known)
+                "",
+                self.once(
+                    partial(count_parameters, config, *known), "model", config["model"], known
+                ),
             )
         except UserError as error:
             return Finding(str(error))
@@ -127,8 +132,7 @@ class CachedChecks:
 
     def once(self, find: Callable[[], Any], *parts: Any) -> Any:
         """Return the cached result of ``find`` for parts of a config, or raise its error."""
-        plain = [OmegaConf.to_container(p) if OmegaConf.is_config(p) else p for p in parts]
-        key = atomic_files.to_json(plain)
+        key = atomic_files.to_json(parts)
         if key not in self.seen:
             try:
                 self.seen[key] = find()
@@ -139,14 +143,14 @@ class CachedChecks:
         return self.seen[key]
 
 
-def shape_of(cfg: DictConfig) -> Any:
+def shape_of(config: dict) -> Any:
     """Read the data; return the data set with its training targets, and without the inputs."""
     import torch
 
     from dlcourse.core import Split
     from dlcourse.engine.datasets import load_data
 
-    data = load_data(cfg)
+    data = load_data(config)
     no_inputs = torch.empty(0, *data.input_shape)
     return replace(
         data,
@@ -155,13 +159,13 @@ def shape_of(cfg: DictConfig) -> Any:
     )
 
 
-def count_parameters(cfg: DictConfig, inputs: tuple[int, ...], outputs: int) -> int:
+def count_parameters(config: dict, inputs: tuple[int, ...], outputs: int) -> int:
     """Return the number of a model's parameters; published weights are not downloaded."""
     from dlcourse.engine.assemble import make_model
     from dlcourse.introspect.summary import made_without_values
 
-    node = cfg.model.copy()
+    node = config["model"].copy()
     if fact(node, "published_weights"):
-        node.weights = None
+        node["weights"] = None
     model = made_without_values(partial(make_model, node, tuple(inputs), outputs))
     return sum(parameter.numel() for parameter in model.parameters())

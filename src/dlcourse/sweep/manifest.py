@@ -48,9 +48,9 @@ class Manifest:
         """Add or replace a point; jobs: the names of their folders. Points stay in order."""
         values = values_of(overrides)
         point = {"number": number, "words": list(overrides), "values": values, "jobs": list(jobs)}
-        index = bisect_left(self.points, number, key=lambda point: point["number"])
-        known = index < len(self.points) and self.points[index]["number"] == number
-        self.points[index : index + known] = [point]
+        place = bisect_left(self.points, number, key=lambda point: point["number"])
+        known = place < len(self.points) and self.points[place]["number"] == number
+        self.points[place : place + known] = [point]
 
     def write(self, folder: Path) -> None:
         """Write ``sweep.json`` atomically."""

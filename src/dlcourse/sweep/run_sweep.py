@@ -193,8 +193,8 @@ def data_begun(plan: Plan, started: Path) -> dict[str, Path]:
     those of ``data_key``.
     """
     if plan.is_search:
-        folders = (path.parent for path in started.glob(f"*/{run_folder.DATA}"))
-        return {data_key(run_folder.stored_config(folder)): folder for folder in folders}
+        places = (path.parent for path in started.glob(f"*/{run_folder.DATA}"))
+        return {data_key(run_folder.stored_config(place)): place for place in places}
     jobs = [job.inside(started) for jobs in plan.jobs for job in jobs]
     missing = {data_key(job.config) for job in jobs if job.result() is None}
     return {

@@ -84,8 +84,8 @@ def run_job_process(
         message = str(error).strip().splitlines()
         short = "there is not enough memory: " if is_out_of_memory(error) else ""
         where = explained(error).partition("\n")[0].rpartition(" in ")[2]
-        location = f" in {where.rstrip('.')}" if where else ""
-        reason = f"{short}{type(error).__name__}{location}: {message[0] if message else ''}"
+        place = f" in {where.rstrip('.')}" if where else ""
+        reason = f"{short}{type(error).__name__}{place}: {message[0] if message else ''}"
         sweep.send(("failed", reason, False))
         sys.exit(FAILED)
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from statistics import fmean
 from time import perf_counter
 
-from omegaconf import OmegaConf
-
 from dlcourse.data.streamed import StreamedSplit
 from dlcourse.engine.autotune import USUAL, word
 from dlcourse.engine.datasets import load_data
@@ -35,18 +33,18 @@ class ShortRun:
     """The first fold of a run, trained for timing on only some of its examples per epoch."""
 
     def __init__(self, overrides: Sequence[str], config_dir: str | None) -> None:
-        self.cfg = OmegaConf.create(compose_command(overrides, config_dir))
-        build_all(self.cfg)
-        self.dataset = load_data(self.cfg)
-        self.ours = TimedTraining(self.cfg, self.dataset)
-        self.full_fold = self.ours.fold
+        self.config = compose_command(overrides, config_dir)
+        build_all(self.config)
+        self.dataset = load_data(self.config)
+        self.ours = TimedTraining(self.config, self.dataset)
+        self.whole = self.ours.fold
         self.passes = 1
 
     def facts(self) -> dict:
         """Return the main facts of the run as text."""
         import torch
 
-        recipe, train = self.ours.recipe, self.full_fold.train
+        recipe, train = self.ours.recipe, self.whole.train
         shape = tuple(train.inputs.shape)
         return {
             "parameters": self.ours.parameters,
@@ -81,19 +79,19 @@ class ShortRun:
 
     def take(self, examples: int) -> None:
         """Set the number of examples of an epoch; a smaller training part is repeated."""
-        available = len(self.full_fold.train)
+        available = len(self.whole.train)
         some = min(examples, available)
         self.passes = max(1, round(examples / available))
-        val = self.full_fold.val
+        val = self.whole.val
         if val is not None:
             val = val.stretch(0, min(len(val), max(1, some // 4)))
-        self.ours.use(replace(self.full_fold, train=self.full_fold.train.stretch(0, some), val=val))
+        self.ours.use(replace(self.whole, train=self.whole.train.stretch(0, some), val=val))
 
     def epoch(self, number: int) -> int:
         """Train an epoch of the length set by ``take``; return its number of examples."""
-        for repeat in range(self.passes):
+        for turn in range(self.passes):
             self.ours.state.history.clear()  # its records lack the validation metrics
-            self.ours.epoch(number * self.passes + repeat)
+            self.ours.epoch(number * self.passes + turn)
         return self.passes * len(self.ours.fold.train)
 
     def phases(self) -> dict[str, float]:
@@ -101,10 +99,10 @@ class ShortRun:
         self.ours.state.history.clear()
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doctor-")))
-            observers = observers_of(self.cfg, folder, stack)
+            observers = observers_of(self.config, folder, stack)
             laps = measured_epochs(self.ours, observers, self.passes)
-        fold, full = self.ours.fold, self.full_fold
-        scale = dict.fromkeys(laps[0], len(full.train) / len(fold.train)) | {"observers": 1}
-        if fold.val is not None and full.val is not None:
-            scale["validation"] = len(full.val) / len(fold.val)
+        fold, whole = self.ours.fold, self.whole
+        scale = dict.fromkeys(laps[0], len(whole.train) / len(fold.train)) | {"observers": 1}
+        if fold.val is not None and whole.val is not None:
+            scale["validation"] = len(whole.val) / len(fold.val)
         return {phase: fmean(lap[phase] for lap in laps) * scale[phase] for phase in scale}

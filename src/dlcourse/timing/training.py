@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 from torch import nn
 
 from dlcourse.core import Dataset, Fold, Observer, Recipe, Record, State
@@ -16,6 +15,7 @@ from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import decide
 from dlcourse.engine.datasets import make_fold, split_training_data
 from dlcourse.engine.instantiate import build
+from dlcourse.runtime import Runtime
 from dlcourse.train.checkpoint import Checkpoint
 from dlcourse.train.fit import fit, train_epoch, train_runner
 from dlcourse.train.rng import INITIAL, reseed
@@ -27,16 +27,17 @@ class TimedTraining:
     examples: the number of training examples to use; None for all.
     """
 
-    def __init__(self, cfg: DictConfig, dataset: Dataset, examples: int | None = None) -> None:
-        self.runtime = build(cfg.runtime)()
-        part = split_training_data(cfg, dataset)[0]
+    def __init__(self, config: dict, dataset: Dataset, examples: int | None = None) -> None:
+        runtime: Runtime = build(config["runtime"])()
+        part = split_training_data(config, dataset)[0]
         if examples is not None:
             part = part._replace(train=part.train[:examples])
-        fold = make_fold(cfg, dataset, part, self.runtime)
+        fold = make_fold(config, dataset, part, runtime)
         with redirect_stdout(sys.stderr):  # what runtime=auto picks
-            self.runtime.pick(decide(cfg, self.runtime, dataset, fold)["picked"])
-        self.state: State = make_state(cfg, self.runtime, dataset, fold)
-        self.recipe = make_recipe(cfg, self.runtime, dataset, fold)
+            picked = decide(config, runtime, dataset, fold)["picked"]
+        self.runtime = runtime.with_picks(picked)
+        self.state: State = make_state(config, self.runtime, dataset, fold)
+        self.recipe = make_recipe(config, self.runtime, dataset, fold)
         self.use(fold)
 
     @property
@@ -72,20 +73,20 @@ class TimedTraining:
             fit(self.state, self.fold, replace(recipe, stop=enough), observers)
 
 
-def observers_of(cfg: DictConfig, folder: Path, stack: ExitStack) -> list[Observer]:
+def observers_of(config: dict, folder: Path, stack: ExitStack) -> list[Observer]:
     """Make the observers of a run, which write into a folder; the stack closes them."""
     made: list[Observer] = [Checkpoint(folder)]
-    for node in cfg.observe.values():
+    for node in config["observe"].values():
         made.append(build(node)(folder))
         stack.callback(made[-1].close)
     return made
 
 
-def initial_model(cfg: DictConfig, dataset: Dataset) -> nn.Module:
+def initial_model(config: dict, dataset: Dataset) -> nn.Module:
     """Return a run's model with its initial weights, without the settings of ``runtime``."""
-    reseed(cfg.seed, INITIAL)
-    model = build(cfg.model)(dataset.input_shape, dataset.output_size)
-    build(cfg.init)(model)
+    reseed(config["seed"], INITIAL)
+    model = build(config["model"])(dataset.input_shape, dataset.output_size)
+    build(config["init"])(model)
     return model
 
 

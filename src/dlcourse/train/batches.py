@@ -26,5 +26,5 @@ def steps_left(steps: int, epochs: float) -> int:
 def all_steps(examples: int, batch_size: int, epochs: float) -> int:
     """Return the number of steps of all epochs, the last of which may be a part of one."""
     steps = len(into_batches(torch.arange(examples), batch_size))
-    full_epochs = math.ceil(epochs) - 1
-    return full_epochs * steps + steps_left(steps, epochs - full_epochs)
+    whole = math.ceil(epochs) - 1
+    return whole * steps + steps_left(steps, epochs - whole)

@@ -70,8 +70,8 @@ def tensors_in(content: Any, name: str = "state") -> Iterator[tuple[str, Tensor]
         for key, value in content.items():
             yield from tensors_in(value, str(key))
     elif isinstance(content, list | tuple):
-        for index, value in enumerate(content):
-            yield from tensors_in(value, f"{name}[{index}]")
+        for place, value in enumerate(content):
+            yield from tensors_in(value, f"{name}[{place}]")
 
 
 def start_finite(state: State) -> list[str]:

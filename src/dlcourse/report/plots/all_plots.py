@@ -20,10 +20,10 @@ def plots(
 
     A function returns None if its plot makes no sense for these points.
     """
-    some, diverged = usable(points), diverged_points(points)
+    some, lost = usable(points), diverged_points(points)
     return {
-        "main_effects.png": partial(draw_main_effects, some, keys, diverged),
-        "heat_map.png": partial(draw_heat_map, some, keys, diverged),
-        "learning_rate.png": partial(draw_learning_rate, some, keys, diverged),
+        "main_effects.png": partial(draw_main_effects, some, keys, lost),
+        "heat_map.png": partial(draw_heat_map, some, keys, lost),
+        "learning_rate.png": partial(draw_learning_rate, some, keys, lost),
         "importances.png": partial(draw_importances, importances),
     }

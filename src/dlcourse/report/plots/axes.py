@@ -20,47 +20,44 @@ WIDE_RATIO = 100  # on narrower logarithmic axes powers of ten alone would be to
 MARGIN = 0.08  # of the values' range, above and below
 
 
-def scale_x(axes: Axes, scale: Scale, diverged: Sequence[Point] = ()) -> None:
+def scale_x(axes: Axes, scale: Scale, lost: Sequence[Point] = ()) -> None:
     """Prepare the x axis for a key's values: a tick for each value if there is room.
 
-    On a logarithmic axis 0 is on the left, separated by a dotted line.
-
-    diverged: points that are not drawn because training diverged; their values get a position.
+    On a logarithmic axis 0 is on the left, separated by a dotted line. lost: points that are not
+    drawn because training diverged; their values get a position as well.
     """
     axes.set_xlabel(value_label(scale.key), **LITERAL)
     log = scale.log
-    known = {level.name: scale.at(level) for level in scale.levels} | places_of(scale, diverged)
-    positions = sorted(known.values())
+    known = {level.name: scale.at(level) for level in scale.levels} | places_of(scale, lost)
+    places = sorted(known.values())
     names = [value_label(name) for name in sorted(known, key=lambda name: known[name])]
     if log:
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
     if scale.zero is not None:
-        axes.axvline(
-            math.sqrt(positions[0] * positions[1]), color=DOT, linestyle=":", linewidth=1.5
-        )
+        axes.axvline(math.sqrt(places[0] * places[1]), color=DOT, linestyle=":", linewidth=1.5)
     if not scale.numeric:
         slanted = sum(map(len, names)) > 30
-        rotation = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-        axes.set_xticks(positions, names, **rotation, **LITERAL)
+        turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+        axes.set_xticks(places, names, **turn, **LITERAL)
         axes.set_xlim(-0.5, len(names) - 0.5)
-    elif have_room(positions, log):
-        axes.set_xticks(positions, names, **LITERAL)
+    elif have_room(places, log):
+        axes.set_xticks(places, names, **LITERAL)
         axes.xaxis.set_minor_locator(NullLocator())
     elif scale.zero is not None:
-        some = [0, *range(1, len(positions), -(-(len(positions) - 1) // 5))]
-        axes.set_xticks([positions[one] for one in some], [names[one] for one in some], **LITERAL)
+        some = [0, *range(1, len(places), -(-(len(places) - 1) // 5))]
+        axes.set_xticks([places[one] for one in some], [names[one] for one in some], **LITERAL)
         axes.xaxis.set_minor_locator(NullLocator())
-    elif log and positions[-1] < WIDE_RATIO * positions[0]:
+    elif log and places[-1] < WIDE_RATIO * places[0]:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
 
 
-def have_room(positions: Sequence[float], log: bool) -> bool:
+def have_room(places: Sequence[float], log: bool) -> bool:
     """Return whether ticks at sorted positions can be distinguished."""
-    along = [math.log(position) for position in positions] if log else positions
+    along = [math.log(place) for place in places] if log else places
     gaps = [after - before for before, after in pairwise(along)]
-    return min(gaps, default=1) > MIN_TICK_GAP * (along[-1] - along[0]) and len(positions) <= 8
+    return min(gaps, default=1) > MIN_TICK_GAP * (along[-1] - along[0]) and len(places) <= 8
 
 
 def scale_y(axes: Axes, points: Sequence[Point]) -> None:
@@ -78,40 +75,40 @@ def scale_y(axes: Axes, points: Sequence[Point]) -> None:
         axes.set_ylim(low - MARGIN * (high - low), high + MARGIN * (high - low))
 
 
-def places_of(scale: Scale, diverged: Sequence[Point]) -> dict[str, float]:
+def places_of(scale: Scale, lost: Sequence[Point]) -> dict[str, float]:
     """Return the positions of the values of points that are not drawn, by value.
 
     A value without a position on this axis is left out.
     """
     levels = {level.name: scale.at(level) for level in scale.levels}
-    positions = {}
-    for point in diverged:
+    places = {}
+    for point in lost:
         name = option_text(point, scale.key)
         number = finite_number(point.values.get(scale.key))
         if name in levels:
-            positions[name] = levels[name]
+            places[name] = levels[name]
         elif scale.numeric and number is not None and (number > 0 or not scale.log):
-            positions[name] = number
-    return positions
+            places[name] = number
+    return places
 
 
 def mark_diverged(
-    axes: Axes, scale: Scale, diverged: Sequence[Point], mode: str, colour: str, row: int = 0
+    axes: Axes, scale: Scale, lost: Sequence[Point], mode: str, colour: str, row: int = 0
 ) -> bool:
     """Mark values with which training diverged by crosses; return whether there are any.
 
     The crosses are at the edge where the metric is worse. row: the number of rows of crosses
     between these and the edge.
     """
-    positions = list(places_of(scale, diverged).values())
-    if positions:
+    places = list(places_of(scale, lost).values())
+    if places:
         away = 0.045 * row
-        edge = [away if mode == "max" else 1.0 - away] * len(positions)
+        edge = [away if mode == "max" else 1.0 - away] * len(places)
         axes.plot(
-            positions, edge, "x", transform=axes.get_xaxis_transform(), clip_on=False, color=colour,
+            places, edge, "x", transform=axes.get_xaxis_transform(), clip_on=False, color=colour,
             markersize=8, markeredgewidth=2, zorder=4, label="diverged",
         )  # fmt: skip
-    return bool(positions)
+    return bool(places)
 
 
 def draw_repeats(axes: Axes, spreads: Sequence[tuple[float, Estimate]], colour: str) -> None:

@@ -20,15 +20,14 @@ MAX_CELLS = 15  # cells along a side
 
 
 def draw_heat_map(
-    points: Sequence[Point], keys: Sequence[str], diverged: Sequence[Point] = ()
+    points: Sequence[Point], keys: Sequence[str], lost: Sequence[Point] = ()
 ) -> Figure | None:
     """Draw the mean metric for each pair of values of the two keys with the largest effects.
 
     Bright is good; the best cell has a frame. Two keys whose numbers were drawn at random become a
     scatter plot. Returns None if fewer than two keys vary, if no point differs from the base in two
-    keys, or if most cells would be empty.
-
-    diverged: points whose training diverged; a cell with only such points says "diverged".
+    keys, or if most cells would be empty. lost: points whose training diverged; a cell with only
+    such points says "diverged".
     """
     if any(len(around_base(points, key, keys)) < len(points) for key in keys):
         return None
@@ -46,9 +45,7 @@ def draw_heat_map(
     sparse = 2 * len(filled) < len(down.levels) * len(across.levels)
     if sparse or len(across.levels) > MAX_CELLS:
         return None
-    return draw_cells(
-        points[0], table, down, across, diverged, best=len(by_data(list(points))) == 1
-    )
+    return draw_cells(points[0], table, down, across, lost, best=len(by_data(list(points))) == 1)
 
 
 def cell(points: Sequence[Point]) -> float:
@@ -61,7 +58,7 @@ def draw_cells(
     table: list[list[float]],
     down: Scale,
     across: Scale,
-    diverged: Sequence[Point],
+    lost: Sequence[Point],
     *,
     best: bool,
 ) -> Figure:
@@ -86,25 +83,19 @@ def draw_cells(
         axes.tick_params(axis="x", rotation=30)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    diverged_cells = {
-        (option_text(one, down.key), option_text(one, across.key)) for one in diverged
-    }
+    gone = {(option_text(one, down.key), option_text(one, across.key)) for one in lost}
     cells = [(x, y, mean) for y, row in enumerate(table) for x, mean in enumerate(row)]
     for x, y, mean in cells:
         light = not math.isnan(mean) and sum(plot.to_rgba(np.array(mean))[:3]) > 1.4
         text = number_text(mean)
         if math.isnan(mean):
-            text = (
-                "diverged"
-                if (down.levels[y].name, across.levels[x].name) in diverged_cells
-                else "–"
-            )
+            text = "diverged" if (down.levels[y].name, across.levels[x].name) in gone else "–"
         dark = light or math.isnan(mean)
         axes.text(x, y, text, ha="center", va="center", color="black" if dark else "white")
     missing = [
         f"{scale.key}={name}"
         for scale in (down, across)
-        for name in dict.fromkeys(option_text(one, scale.key) for one in diverged)
+        for name in dict.fromkeys(option_text(one, scale.key) for one in lost)
         if name not in {level.name for level in scale.levels}
     ]
     if missing:

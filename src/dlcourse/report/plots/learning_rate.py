@@ -23,20 +23,19 @@ from dlcourse.report.points import Point
 
 
 def draw_learning_rate(
-    points: Sequence[Point], keys: Sequence[str], diverged: Sequence[Point] = ()
+    points: Sequence[Point], keys: Sequence[str], lost: Sequence[Point] = ()
 ) -> Figure | None:
     """Draw the metric over the learning rate, a line with its 95 % band for each value of a key.
 
     The key is the other one with the largest effect, if it has few values. With fewer than four
     repeats, each is a small dot and there is no band. Rates drawn at random are points without a
-    line. Returns None if fewer than two rates were tried.
-
-    diverged: points whose training diverged; they are crosses at the edge.
+    line. lost: points whose training diverged; they are crosses at the edge. Returns None if fewer
+    than two rates were tried.
     """
     compared = around_base(points, RATE, keys)
     rates = scale_of(compared, RATE)
     several = len(rates.levels) + len(
-        set(places_of(rates, diverged)) - {one.name for one in rates.levels}
+        set(places_of(rates, lost)) - {one.name for one in rates.levels}
     )
     if RATE not in keys or not rates.levels or several < 2 or not rates.numeric:
         return None
@@ -44,21 +43,21 @@ def draw_learning_rate(
     other = next((one for one in others if len(one.levels) <= len(MARKERS)), None)
     figure = empty_figure(6.4, 4.2)
     axes = figure.add_subplot(ylabel=points[0].monitor)
-    scale_x(axes, rates, diverged)
+    scale_x(axes, rates, lost)
     if other is None:
         draw_line(axes, rates, rates, 0)
-        crosses = mark_diverged(axes, rates, diverged, points[0].mode, COLOURS[0])
+        crosses = mark_diverged(axes, rates, lost, points[0].mode, COLOURS[0])
     else:
         levels = scale_of(compared, other.key).levels
         crosses, entries = False, []
         for number, level in enumerate(levels):
             line = draw_line(axes, rates, scale_of(level.points, RATE), number)
-            own = [point for point in diverged if option_text(point, other.key) == level.name]
+            own = [point for point in lost if option_text(point, other.key) == level.name]
             crosses |= mark_diverged(axes, rates, own, points[0].mode, COLOURS[number], number)
             if line is not None:
                 entries.append((line, value_label(level.name)))
         rest = {level.name for level in levels}
-        own = [point for point in diverged if option_text(point, other.key) not in rest]
+        own = [point for point in lost if option_text(point, other.key) not in rest]
         crosses |= mark_diverged(axes, rates, own, points[0].mode, "black", len(levels))
         look = {"loc": "outside right upper", "frameon": False, "alignment": "left"}
         add_legend(figure, entries, title=value_label(other.key), handlelength=3, **look)
@@ -76,8 +75,8 @@ def draw_line(axes: Axes, rates: Scale, own: Scale, number: int) -> Artist | Non
     """
     if not own.levels:
         return None
-    positions = {level.name: rates.at(level) for level in rates.levels}
-    along = [positions[level.name] for level in own.levels]
+    places = {level.name: rates.at(level) for level in rates.levels}
+    along = [places[level.name] for level in own.levels]
     means = [level.spread.mean for level in own.levels]
     look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number]}
     if rates.drawn:

@@ -121,10 +121,8 @@ def usable(points: Sequence[Point]) -> list[Point]:
 
 def diverged_points(points: Sequence[Point]) -> list[Point]:
     """Return the points without a finite mean because training has diverged."""
-    diverged = [
-        p for p in points if not math.isfinite(p.val.mean) and any(r.diverged for r in p.runs)
-    ]
-    return list({tuple(run.folder for run in point.runs): point for point in diverged}.values())
+    lost = [p for p in points if not math.isfinite(p.val.mean) and any(r.diverged for r in p.runs)]
+    return list({tuple(run.folder for run in point.runs): point for point in lost}.values())
 
 
 def around_base(points: Sequence[Point], key: str, keys: Sequence[str]) -> list[Point]:

@@ -14,6 +14,6 @@ def one_at_a_time(spaces: Sequence[Space]) -> Iterator[tuple[str, ...]]:
     refuse_intervals(spaces, "one_at_a_time")
     base = tuple(space.values[0] for space in spaces)
     yield base
-    for index, space in enumerate(spaces):
+    for place, space in enumerate(spaces):
         for value in space.values[1:]:
-            yield (*base[:index], value, *base[index + 1 :])
+            yield (*base[:place], value, *base[place + 1 :])

@@ -282,7 +282,7 @@ def drop_unfinished_line(path: Path) -> None:
     """Remove an incomplete last line of the journal, left by a killed process."""
     if path.exists():
         content = path.read_bytes()
-        complete = content[: content.rfind(b"\n") + 1]
-        if complete != content:
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
             with open(path, "r+b") as file:
-                file.truncate(len(complete))
+                file.truncate(len(whole))
