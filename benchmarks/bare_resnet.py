@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dlcourse.errors import UserError
 from dlcourse.schema.arguments import arguments, number_argument, whole_number_argument
-from dlcourse.schema.bounds import SEED, counted, positive
+from dlcourse.schema.bounds import SEED, positive, whole_number
 from dlcourse.terminal.command import one_message
 
 SIDE, SHIFT = 32, 4  # pixels: the side of an image, and the largest shift
@@ -26,8 +26,8 @@ def main() -> None:
     """Read the options and the images, train, and test after every epoch."""
     defaults = {"folder": None, "epochs": "3", "lr": "0.1", "batch_size": "128", "seed": "0"}
     settings = arguments(sys.argv[1:], defaults, __doc__)
-    epochs = whole_number_argument(settings, "epochs", counted(1, 100_000, 3))
-    batch_size = whole_number_argument(settings, "batch_size", counted(1, 100_000, 128))
+    epochs = whole_number_argument(settings, "epochs", whole_number(1, 100_000, 3))
+    batch_size = whole_number_argument(settings, "batch_size", whole_number(1, 100_000, 128))
     rate, seed = (
         number_argument(settings, "lr", positive(0.1)),
         whole_number_argument(settings, "seed", SEED),

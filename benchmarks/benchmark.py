@@ -39,7 +39,7 @@ from benchmarks.options import Options
 from benchmarks.workloads import WORKLOADS
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.arguments import arguments, number_argument, whole_number_argument
-from dlcourse.schema.bounds import counted, positive
+from dlcourse.schema.bounds import positive, whole_number
 from dlcourse.terminal.command import one_message
 
 DEFAULTS = {
@@ -80,7 +80,7 @@ def main() -> None:
 
 def read(settings: dict) -> Options:
     """Convert and check the typed options; raises UserError."""
-    whole = counted(1, 1000, 5)
+    whole = whole_number(1, 1000, 5)
     minutes = (
         number_argument(settings, "minutes", positive(8.0)) if settings["minutes"] else float("inf")
     )
@@ -91,10 +91,10 @@ def read(settings: dict) -> Options:
         root=settings["data.root"],
         cifar=settings["cifar"],
         device=one_of(settings, "device", ("auto", "cpu", "cuda")),
-        threads=whole_number_argument(settings, "threads", counted(1, 4096, 2))
+        threads=whole_number_argument(settings, "threads", whole_number(1, 4096, 2))
         if settings["threads"]
         else 0,
-        steps=whole_number_argument(settings, "steps", counted(1, 100_000, 20))
+        steps=whole_number_argument(settings, "steps", whole_number(1, 100_000, 20))
         if settings["steps"]
         else 0,
         without=tuple(filter(None, settings["without"].split(","))),

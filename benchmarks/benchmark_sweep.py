@@ -18,7 +18,7 @@ from time import perf_counter
 
 from dlcourse.errors import UserError
 from dlcourse.schema.arguments import arguments, whole_number_argument
-from dlcourse.schema.bounds import counted
+from dlcourse.schema.bounds import whole_number
 from dlcourse.terminal.command import one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
@@ -28,10 +28,10 @@ def main() -> None:
     """Read the options, time both ways in turn, print the ratios."""
     defaults = {"jobs": "32", "workers": "2", "epochs": "5", "rounds": "1"}
     settings = arguments(sys.argv[1:], defaults, __doc__)
-    jobs = whole_number_argument(settings, "jobs", counted(1, 10_000, 32))
-    workers = whole_number_argument(settings, "workers", counted(1, 1000, 2))
-    epochs = whole_number_argument(settings, "epochs", counted(1, 1000, 5))
-    rounds = whole_number_argument(settings, "rounds", counted(1, 100, 1))
+    jobs = whole_number_argument(settings, "jobs", whole_number(1, 10_000, 32))
+    workers = whole_number_argument(settings, "workers", whole_number(1, 1000, 2))
+    epochs = whole_number_argument(settings, "epochs", whole_number(1, 1000, 5))
+    rounds = whole_number_argument(settings, "rounds", whole_number(1, 100, 1))
     common = [
         "model=mlp",
         "data=digits",

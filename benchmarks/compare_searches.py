@@ -21,7 +21,7 @@ from pathlib import Path
 
 from dlcourse.runs.run_folder import read_result
 from dlcourse.schema.arguments import arguments, whole_number_argument
-from dlcourse.schema.bounds import counted
+from dlcourse.schema.bounds import whole_number
 from dlcourse.terminal.command import one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
@@ -43,9 +43,9 @@ def main() -> None:
     """Read the options, search, print a line for each seed and the totals."""
     defaults = {"seeds": "5", "points": "30", "workers": "2", "folder": ""}
     settings = arguments(sys.argv[1:], defaults, __doc__)
-    seeds = whole_number_argument(settings, "seeds", counted(1, 1000, 5))
-    points = whole_number_argument(settings, "points", counted(1, 100_000, 30))
-    workers = whole_number_argument(settings, "workers", counted(1, 4096, 2))
+    seeds = whole_number_argument(settings, "seeds", whole_number(1, 1000, 5))
+    points = whole_number_argument(settings, "points", whole_number(1, 100_000, 30))
+    workers = whole_number_argument(settings, "workers", whole_number(1, 4096, 2))
     folder = Path(settings["folder"] or tempfile.mkdtemp(prefix="compare_searches-"))
     started, wins, saved, wrong = time.monotonic(), 0, [], 0
     for seed in range(seeds):

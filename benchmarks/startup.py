@@ -56,11 +56,11 @@ WATCHED = "--watched"  # the argument with which this script starts itself
 def main() -> None:
     """Read the options, time every command in turn, print the tables and whether goals are met."""
     from dlcourse.schema.arguments import arguments, whole_number_argument
-    from dlcourse.schema.bounds import counted
+    from dlcourse.schema.bounds import whole_number
 
     defaults = {"rounds": "5", "data": "digits,mnist", "data.root": ""}
     settings = arguments(sys.argv[1:], defaults, __doc__)
-    rounds = whole_number_argument(settings, "rounds", counted(1, 1000, 5))
+    rounds = whole_number_argument(settings, "rounds", whole_number(1, 1000, 5))
     root = [f"data.root={settings['data.root']}"] if settings["data.root"] else []
     runs = {name: [*RUN, f"data={name}", *root] for name in settings["data"].split(",")}
     first = next(iter(runs))

@@ -59,7 +59,7 @@ WORKLOADS = {
 WITHOUT_VALIDATION = ["split.fraction=0", "stop=never", "monitor=train/loss", "mode=min"]
 
 
-def compose_words(overrides: list[str], root: str | None = None):
+def compose_overrides(overrides: list[str], root: str | None = None):
     """Compose and check a config as the command line does; raises UserError."""
     from dlcourse.schema.compose import compose_job, without_hydra
     from dlcourse.schema.validate import check
@@ -73,7 +73,7 @@ def compose_words(overrides: list[str], root: str | None = None):
 
 def compose_workload(workload: Workload, options: Options, *overrides: str):
     """Compose the config of a workload with further overrides after its own."""
-    return compose_words([*workload.overrides(options), *overrides], options.root)
+    return compose_overrides([*workload.overrides(options), *overrides], options.root)
 
 
 def load_images(workload: Workload, options: Options, examples: int = 0):
@@ -98,7 +98,7 @@ def load_images(workload: Workload, options: Options, examples: int = 0):
 
         return Dataset("random", random_split(count), random_split(500), tuple("0123456789"))
     overrides = ["data=mnist"] if workload.data == "mnist" else ["data=image_folder"]
-    dataset = load_data(compose_words(overrides, folder))
+    dataset = load_data(compose_overrides(overrides, folder))
     order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))
     train = dataset.train.subset(order[:count])  # a folder's images are sorted by class
     return Dataset(dataset.name, train, dataset.test, dataset.classes)

@@ -78,7 +78,9 @@ def page(configs: Path) -> str:
             parts.append(section(group, choices, chosen.get(group, []), settings.get(group) or {}))
     parts.append(f"## The run\n\n{in_code(run_keys(settings))}\n")
     parts.append("## Activations, norms and poolings\n")
-    parts += [f"`model.{key}=`: {in_code(words)}\n" for key, words in catalogue.WORDS.items()]
+    parts += [
+        f"`model.{key}=`: {in_code(words)}\n" for key, words in catalogue.NAMED_VALUES.items()
+    ]
     parts.append(FACTS + "\n".join(f"| {' | '.join(map(escaped, row))} |" for row in fact_rows()))
     return "\n".join([*parts, ""])
 

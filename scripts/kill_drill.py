@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 from dlcourse.schema.arguments import arguments, whole_number_argument
-from dlcourse.schema.bounds import SEED, counted
+from dlcourse.schema.bounds import SEED, whole_number
 from dlcourse.terminal.command import one_message
 
 TRAIN = Path(__file__).parents[1] / "train.py"
@@ -49,8 +49,8 @@ def main() -> None:
     """Read the options, then kill, resume and compare the runs and the sweep."""
     defaults = {"runs": "20", "sweep_kills": "20", "folder": "", "seed": "0"}
     settings = arguments(sys.argv[1:], defaults, __doc__)
-    runs = whole_number_argument(settings, "runs", counted(0, 100_000, 20))
-    sweep_kills = whole_number_argument(settings, "sweep_kills", counted(0, 100_000, 20))
+    runs = whole_number_argument(settings, "runs", whole_number(0, 100_000, 20))
+    sweep_kills = whole_number_argument(settings, "sweep_kills", whole_number(0, 100_000, 20))
     generator = random.Random(whole_number_argument(settings, "seed", SEED))
     folder = Path(settings["folder"] or tempfile.mkdtemp(prefix="kill_drill-"))
     folder.mkdir(parents=True, exist_ok=True)

@@ -94,9 +94,9 @@ def same_key(override: str, overrides: list[str]) -> bool:
 
 def compose_typed(overrides: list[str], options: Options):
     """Compose a config from exactly these overrides."""
-    from benchmarks.workloads import compose_words
+    from benchmarks.workloads import compose_overrides
 
-    return compose_words(overrides, options.root)
+    return compose_overrides(overrides, options.root)
 
 
 def folds(options: Options) -> str:

@@ -30,7 +30,7 @@ from dlcourse.schema.compose import (
     sweep_points,
     without_hydra,
 )
-from dlcourse.schema.overrides import is_free, is_typed_again, key_of, not_typed
+from dlcourse.schema.overrides import is_free, key_of, must_be_typed, not_typed
 from dlcourse.schema.trust import to_type
 from dlcourse.schema.validate import SWEEP_KEYS, check, check_key
 from dlcourse.sweep import manifest as sweep_manifest
@@ -66,7 +66,7 @@ def execute(args: list[str]) -> None:
         hydra_api.run_hydra_flag(run_composed_job)
         return
     check_config_dir(parsed.config_dir)
-    resumed = sweep_begun(parsed.overrides, parsed.config_dir)
+    resumed = resumed_sweep(parsed.overrides, parsed.config_dir)
     if resumed is not None:
         start_sweep(resumed, parsed.config_dir)
     elif parsed.multirun:
@@ -139,7 +139,7 @@ def start_sweep(overrides: list[str], config_dir: str | None) -> None:
     hydra_api.run_sweeper(cfg, config_dir, run_composed_job)
 
 
-def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | None:
+def resumed_sweep(overrides: list[str], config_dir: str | None) -> list[str] | None:
     """Return the overrides that resume the sweep in ``resume=``; None if that holds no sweep.
 
     Raises UserError for an override that would make it another sweep, and if the sweep was started
@@ -158,7 +158,7 @@ def sweep_begun(overrides: list[str], config_dir: str | None) -> list[str] | Non
             "command again to start a new one"
         )
     for key, override in typed.items():
-        if key not in ("resume", *sweep_manifest.MAY_CHANGE) and not is_typed_again(key):
+        if key not in ("resume", *sweep_manifest.MAY_CHANGE) and not must_be_typed(key):
             raise UserError(
                 f"{override} would make it another sweep than the one in {folder}.\n"
                 f"With resume=<sweep folder> you can type {', '.join(sweep_manifest.MAY_CHANGE)}"

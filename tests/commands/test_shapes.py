@@ -88,7 +88,7 @@ def test_the_number_of_classes_known_before_loading_is_that_of_the_source(compos
 
     config = compose("data=emnist")
     for part, classes in PART_CLASSES.items():
-        config.data.part = part
+        config["data"]["part"] = part
         assert example_shape(config) == ((1, 28, 28), len(classes))
     assert example_shape(compose("data=cifar100")) == ((3, 32, 32), 100)
     assert example_shape(compose("data=notmnist")) == ((1, 28, 28), 10)

@@ -14,7 +14,7 @@ from dlcourse.engine.run import run
 from dlcourse.errors import UserError, meant
 from dlcourse.schema.bounds import BOUNDS, bounds_of
 from dlcourse.schema.facts import FACTS, check_facts, missing_facts, sizes_of
-from dlcourse.schema.kinds import Flag, Number, Numbers, Texts, Word
+from dlcourse.schema.kinds import Flag, Number, Numbers, OneOf, Texts
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.validate import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
 
@@ -258,8 +258,8 @@ def outside(bounds) -> list:
         wrong += [[bounds.each.low - 1] * max(bounds.shortest, 1)]
     if isinstance(bounds, Texts) and bounds.numbers:
         wrong[1] = [1.5]
-    if isinstance(bounds, Word):
-        wrong += [bounds.words[0] + "x", 3]
+    if isinstance(bounds, OneOf):
+        wrong += [bounds.names[0] + "x", 3]
     return [value for value in wrong if not (isinstance(bounds, Flag) and value is True)]
 
 
@@ -280,8 +280,8 @@ def test_a_value_out_of_bounds_is_refused_with_its_key_and_an_example(key):
         assert f"{value}" in message
         assert str(bounds) in message
         close = (
-            meant(value, bounds.words)
-            if isinstance(value, str) and isinstance(bounds, Word)
+            meant(value, bounds.names)
+            if isinstance(value, str) and isinstance(bounds, OneOf)
             else []
         )
         assert f"{key}={close[0] if close else bounds.example}" in message

@@ -7,7 +7,7 @@ from conftest import prepared
 from torch import nn
 
 from dlcourse.engine import autotune
-from dlcourse.engine.autotune import PYTORCH_DEFAULTS, USUAL, others, race, settle
+from dlcourse.engine.autotune import PYTORCH_DEFAULTS, USUAL, options_to_try, race, settle
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
@@ -34,7 +34,7 @@ def test_a_small_run_is_not_measured_however_slow_the_machine_is(small_run, tmp_
     cfg, *arguments = small_run
     cfg["max_epochs"] = 500
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)  # as on a very slow machine
-    monkeypatch.setattr(autotune, "measured", None)
+    monkeypatch.setattr(autotune, "fastest_options", None)
     settle(cfg, *arguments, tmp_path)
     assert run_folder.read_picks(tmp_path) == {"picked": USUAL, "measured": {}}
     assert autotune.MIN_EXAMPLES > 1797 * 500, "the digits are a small run"
@@ -58,7 +58,7 @@ def test_a_long_run_keeps_the_options_measured_as_faster(small_run, tmp_path, ca
 def test_a_resumed_run_keeps_its_picks(small_run, tmp_path, monkeypatch):
     picks = {"channels_last": False, "linear": "convolution"}
     run_folder.write_picks(tmp_path, {"picked": picks, "measured": {}})
-    monkeypatch.setattr(autotune, "measured", None)
+    monkeypatch.setattr(autotune, "fastest_options", None)
     runtime = settle(*small_run, tmp_path)
     assert runtime.channels_last is False
     assert runtime.linear == "convolution"
@@ -77,7 +77,7 @@ def test_measuring_does_not_change_the_training(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     monkeypatch.setattr(autotune, "race", lambda now, then, seconds: (then(), [2.0])[1])
-    monkeypatch.setattr(autotune, "others", lambda *_: [("channels_last", True)])
+    monkeypatch.setattr(autotune, "options_to_try", lambda *_: [("channels_last", True)])
     run(cfg, tmp_path / "tried")
     assert run_folder.read_picks(tmp_path / "tried")["measured"]
     one, other = (run_folder.read_result(tmp_path / name) for name in ("usual", "tried"))
@@ -86,11 +86,13 @@ def test_measuring_does_not_change_the_training(tiny, tmp_path, monkeypatch):
 
 
 def test_only_options_that_the_model_can_use_are_measured():
-    assert others(list(USUAL), (3, 8, 8), nn.Sequential(nn.Conv2d(3, 3, 1))) == [
+    assert options_to_try(list(USUAL), (3, 8, 8), nn.Sequential(nn.Conv2d(3, 3, 1))) == [
         ("channels_last", True)
     ]
-    assert others(list(USUAL), (5,), nn.Sequential(nn.Linear(5, 2))) == [("linear", "convolution")]
-    assert others(["linear"], (5,), nn.Sequential(nn.Conv1d(5, 2, 1))) == []
+    assert options_to_try(list(USUAL), (5,), nn.Sequential(nn.Linear(5, 2))) == [
+        ("linear", "convolution")
+    ]
+    assert options_to_try(["linear"], (5,), nn.Sequential(nn.Conv1d(5, 2, 1))) == []
 
 
 def test_a_race_returns_the_ratios_of_the_times():

@@ -19,7 +19,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.runs.run_folder import DATA
 from dlcourse.sweep.dry_run import CachedChecks
-from dlcourse.sweep.run_sweep import data_begun
+from dlcourse.sweep.run_sweep import folders_by_data
 
 ROWS = [f"{n * 7919 % 101},{n * 104729 % 97},{'pq'[n * 31 % 3 > 0]}" for n in range(60)]
 TABLE = ["data=csv", "data.target=y", "data.file=t.csv", "model=mlp", "model.widths=[4]"]
@@ -175,7 +175,7 @@ def refuse_learned(cfg, folder: Path) -> None:
     dataset = load_data(cfg)
     parts = split_training_data(cfg, dataset)
     nested = any(part.test is not None for part in parts)
-    fingerprint.refuse_learned(folder, fingerprint.divided(dataset, parts), nested=nested)
+    fingerprint.refuse_learned(folder, fingerprint.with_division(dataset, parts), nested=nested)
 
 
 def test_a_run_is_tested_on_other_images_but_not_on_its_training_images(
@@ -238,13 +238,13 @@ def test_the_missing_jobs_of_a_sweep_do_not_run_on_other_data(table, tiny, tmp_p
         job.inside = lambda sweep, job=job: job
         job.result = lambda job=job: run_folder.read_result(job.folder)
     plan = SimpleNamespace(is_search=False, jobs=[jobs[:1], jobs[1:]])
-    (known,) = data_begun(plan, tmp_path / "sweep").values()
+    (known,) = folders_by_data(plan, tmp_path / "sweep").values()
     assert known == tmp_path / "sweep/done"
     assert not CachedChecks(here=False).finding(table, known).problem
     write_table(tmp_path / "data", CHANGES["a label"][0])
     assert "1 target differs" in CachedChecks(here=False).finding(table, known).problem
     plan.jobs = [jobs[:1]]
-    assert not data_begun(plan, tmp_path / "sweep"), "a sweep that is done needs no data"
+    assert not folders_by_data(plan, tmp_path / "sweep"), "a sweep that is done needs no data"
 
 
 def test_an_older_run_is_resumed_with_its_own_split_and_a_note(tiny, tmp_path, caplog):
@@ -264,9 +264,9 @@ def test_an_older_run_is_resumed_with_its_own_split_and_a_note(tiny, tmp_path, c
 def test_another_split_of_the_same_data_is_refused(table, tmp_path, monkeypatch):
     train_unfinished(table, tmp_path / "run")
     dataset = load_data(table)
-    known = fingerprint.divided(dataset, split_training_data(table, dataset))
+    known = fingerprint.with_division(dataset, split_training_data(table, dataset))
     table["split"]["seed"] = 1
-    other = fingerprint.divided(dataset, split_training_data(table, dataset))
+    other = fingerprint.with_division(dataset, split_training_data(table, dataset))
     fingerprint.refuse_other_data(tmp_path / "run", known)
     with pytest.raises(UserError, match="divided in another way"):
         fingerprint.refuse_other_data(tmp_path / "run", other)

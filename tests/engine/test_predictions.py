@@ -169,7 +169,7 @@ def test_predictions_are_written_before_the_result_of_the_fold(tiny, tmp_path, m
     true_write = run_folder.write_result
 
     def watched_write(folder, result):
-        seen.append((folder.name, predictions.are_there(folder)))
+        seen.append((folder.name, predictions.has_predictions(folder)))
         true_write(folder, result)
 
     monkeypatch.setattr(run_folder, "write_result", watched_write)

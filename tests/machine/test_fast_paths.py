@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, prepared, same
 
 from dlcourse.errors import UserError
-from dlcourse.runs.migrate import completed
+from dlcourse.runs.migrate import migrated
 from dlcourse.runtime import Runtime
 from dlcourse.train.fit import fit
 
@@ -153,4 +153,4 @@ def test_an_older_config_without_fast_paths_gets_the_value_of_its_runtime_choice
         "_target_": "dlcourse.runtime.Runtime", "channels_last": False, "linear": "products",
         "keep_memory": False, "graph": False,
     }  # fmt: skip
-    assert completed({"runtime": plain | changes})["runtime"]["fast_paths"] is fast
+    assert migrated({"runtime": plain | changes})["runtime"]["fast_paths"] is fast

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import CONFIGS, options
 
-from dlcourse.runs.migrate import EVERY, OF_A_CLASS, OF_A_GROUP, completed
+from dlcourse.runs.migrate import EVERY, OF_A_CLASS, OF_A_GROUP, migrated
 from dlcourse.sweep.manifest import identity_of
 
 
@@ -44,9 +44,9 @@ def test_an_older_config_gets_todays_keys(optim, compose):
     before = older(today)
     kept = deepcopy(before)
     assert before != today
-    assert completed(before) == today
+    assert migrated(before) == today
     assert before == kept, "the config that came in was changed"
-    assert completed(today) == today
+    assert migrated(today) == today
 
 
 def test_every_key_that_is_added_is_in_todays_configs(compose):

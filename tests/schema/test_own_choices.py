@@ -28,7 +28,7 @@ def own_loss(tmp_path):
 
 def test_facts_and_bounds_of_dlcourses_choices_are_not_in_the_config(compose):
     cfg = compose("augment=[mixup,crop]", "metric=[accuracy,top_k]", "data=csv", "data.file=a.csv")
-    declared = [key for key in all_keys(without_hydra(cfg)) if key.split(".")[-1] in DECLARATIONS]
+    declared = [key for key in all_keys(cfg) if key.split(".")[-1] in DECLARATIONS]
     assert declared == []
 
 

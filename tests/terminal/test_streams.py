@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dlcourse.terminal.command import one_message
-from dlcourse.terminal.streams import Steady
+from dlcourse.terminal.streams import SafeStream
 
 SAY = (
     "import os, sys; from dlcourse.terminal.command import one_message\n"
@@ -63,7 +63,7 @@ def test_characters_that_an_encoding_lacks_are_replaced(encoding, expected, tmp_
 
 def test_after_a_stream_breaks_all_writes_to_it_are_dropped(tmp_path):
     reader, writer = os.pipe()
-    stream = Steady(os.fdopen(writer, "w"))
+    stream = SafeStream(os.fdopen(writer, "w"))
     assert stream.write("heard\n") == 6
     stream.flush()
     os.close(reader)

@@ -138,7 +138,7 @@ def test_files_of_dlcourse_and_of_libraries_are_not_user_code():
 
     with pytest.raises(RuntimeError) as error:
         torch.zeros(2) @ torch.zeros(3)  # no frame is called by dlcourse
-    assert user_code.explained(error.value) == ""
+    assert user_code.user_code_message(error.value) == ""
     assert not user_code.is_own(user_code.__file__)
     assert not user_code.is_own(torch.__file__)
     assert not user_code.is_own("<string>")

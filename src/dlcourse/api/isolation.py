@@ -57,9 +57,11 @@ def isolated_torch() -> Iterator[None]:
 
     python_state, numpy_state = random.getstate(), np.random.get_state()
     restore = [
-        setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
-        setting(torch.get_default_device, torch.set_default_device, torch.device("cpu")),
-        setting(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
+        set_and_restore(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+        set_and_restore(torch.get_default_device, torch.set_default_device, torch.device("cpu")),
+        set_and_restore(
+            torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"
+        ),
     ]
     threads, cudnn = torch.get_num_threads(), cast(Any, torch.backends.cudnn)
     kernels = (
@@ -85,7 +87,7 @@ def isolated_torch() -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
-def setting(read: Any, write: Any, value: Any) -> Any:
+def set_and_restore(read: Any, write: Any, value: Any) -> Any:
     """Set a switch of PyTorch to a value; return a function that restores the value before."""
     before = read()
     if before == value:

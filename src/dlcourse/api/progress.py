@@ -7,7 +7,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from dlcourse.terminal.streams import Nowhere, steady_streams
+from dlcourse.terminal.streams import NullStream, steady_streams
 
 
 @contextmanager
@@ -17,13 +17,13 @@ def progress(folder: Path, quiet: bool) -> Iterator[Sequence[Any]]:
     folder: of the run.
     """
     if quiet:
-        with redirect_stdout(Nowhere()):
+        with redirect_stdout(NullStream()):
             yield []
     elif in_notebook():
         from dlcourse.api.notebook_line import NotebookLine
         from dlcourse.observe.guarded import Guarded
 
-        with redirect_stdout(Nowhere()):
+        with redirect_stdout(NullStream()):
             yield [Guarded("notebook", NotebookLine, folder)]
     else:
         with terminal():
@@ -34,7 +34,7 @@ def progress(folder: Path, quiet: bool) -> Iterator[Sequence[Any]]:
 def sweep_progress(quiet: bool) -> Iterator[None]:
     """Show or silence a sweep while the block runs it."""
     if quiet:
-        with redirect_stdout(Nowhere()):
+        with redirect_stdout(NullStream()):
             yield
     elif in_notebook():
         from dlcourse.api.notebook_line import LastLine

@@ -16,7 +16,7 @@ from dlcourse.api.isolation import isolated
 from dlcourse.api.overrides import overrides_of
 from dlcourse.api.progress import sweep_progress
 from dlcourse.api.run import Run, as_frame
-from dlcourse.cli import sweep_begun
+from dlcourse.cli import resumed_sweep
 from dlcourse.errors import UserError
 from dlcourse.machine.fork_server import own_fork_server
 from dlcourse.runs import run_folder
@@ -177,7 +177,7 @@ def sweep(
         settings["hydra.sweep.dir"] = Path(folder)
     with isolated():
         typed = overrides_of(overrides, settings, own, swept=True)
-        resumed = sweep_begun(typed, own)
+        resumed = resumed_sweep(typed, own)
         if resume is not None and resumed is None:
             raise UserError(f"{settings['resume']} holds no sweep.\nType the folder of a sweep")
         if resumed is not None:

@@ -112,8 +112,8 @@ def values_offered(key: str, before: list[str]) -> list[str]:
         return list(names_of_choices(key, before)) or (
             [] if default is None else [catalogue.typed_value(default)]
         )
-    if option in catalogue.WORDS:
-        return list(catalogue.WORDS[option])
+    if option in catalogue.NAMED_VALUES:
+        return list(catalogue.NAMED_VALUES[option])
     default = options(group, before).get(option)
     return ["true", "false"] if isinstance(default, bool) else [catalogue.typed_value(default)]
 

@@ -22,8 +22,7 @@ def main(args: list[str]) -> None:
         from dlcourse.core import Fold
         from dlcourse.engine.assemble import make_recipe
         from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
-        from dlcourse.engine.fingerprint import divided as fingerprint_of
-        from dlcourse.engine.fingerprint import refuse_learned
+        from dlcourse.engine.fingerprint import refuse_learned, with_division
         from dlcourse.engine.instantiate import build
         from dlcourse.engine.reopen import config_of, folds_of, load_model
         from dlcourse.runs.run_folder import CONFIG
@@ -40,7 +39,7 @@ def main(args: list[str]) -> None:
     divided = split_training_data(config, dataset)
     whole = folder if (folder / CONFIG).exists() else folder.resolve().parent
     nested = any(part.test is not None for part in divided)
-    refuse_learned(whole, fingerprint_of(dataset, divided), nested=nested)
+    refuse_learned(whole, with_division(dataset, divided), nested=nested)
     parts = {part.name: part for part in divided}
     for place in folds:
         fold_name = place.resolve().name

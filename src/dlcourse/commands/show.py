@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from dlcourse.drawing.text import LITERAL, class_labels, fonts_for, shortened, value_label
 from dlcourse.errors import UserError
 from dlcourse.schema.arguments import arguments, whole_number_argument
-from dlcourse.schema.bounds import counted
+from dlcourse.schema.bounds import whole_number
 from dlcourse.schema.command_line import one_run
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.live_line import working
@@ -45,7 +45,7 @@ def main(args: list[str]) -> None:
     """Load the data, draw the sheet, and write it."""
     own, overrides, config_dir = sort_arguments(args)
     options = arguments(own, {"examples": "", "draws": "8"}, __doc__)
-    draws = whole_number_argument(options, "draws", counted(1, MOST_DRAWS, 8))
+    draws = whole_number_argument(options, "draws", whole_number(1, MOST_DRAWS, 8))
     config, choices = composed(overrides, config_dir)
 
     with working("importing PyTorch and reading the data", plain=False):
@@ -61,7 +61,7 @@ def main(args: list[str]) -> None:
     default, most = IMAGES if len(shape) == 3 else POINTS
     default = min(default, len(dataset.train))
     options["examples"] = options["examples"] or str(default)
-    examples = whole_number_argument(options, "examples", counted(1, most, 6))
+    examples = whole_number_argument(options, "examples", whole_number(1, most, 6))
     batches = list(augmented_batches(config, dataset, examples, draws))
     command = " ".join([own_name("show"), *map(shlex.quote, args)])
     sheet = draw_images if len(shape) == 3 else draw_points

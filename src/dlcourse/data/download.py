@@ -35,7 +35,7 @@ def ensure_files(
     try:
         missing = [file for file in md5 if not (folder / file).exists()]
         wrong = [
-            file for file in md5 if file not in missing and not whole(folder / file, md5[file])
+            file for file in md5 if file not in missing and not is_intact(folder / file, md5[file])
         ]
     except OSError as error:
         raise UserError(
@@ -65,7 +65,7 @@ def ensure_files(
         with live(lambda columns: ""):  # torchvision shows a progress bar of its own
             downloaded = download(temporary)
         for file in missing:
-            if not whole(downloaded / file, md5[file]):
+            if not is_intact(downloaded / file, md5[file]):
                 raise UserError(f"The downloaded {file} has another MD5 sum than that of {name}.")
         extra = [file for file in also if file not in md5 and (downloaded / file).is_file()]
         for file in [*missing, *extra]:
@@ -79,7 +79,7 @@ def ensure_files(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def whole(path: Path, md5: str | None) -> bool:
+def is_intact(path: Path, md5: str | None) -> bool:
     """Return whether a file exists and, if its MD5 sum is known, matches it."""
     return path.is_file() and (md5 is None or md5_of(path) == md5)
 

@@ -37,11 +37,11 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
         model,
         config["optim"].get("weight_decay", 0.0),
         config["optim"].get("decay_all", False),
-        numbered(config["optim"]["rates"]),
+        pattern_numbers(config["optim"]["rates"]),
         config["optim"]["freeze"],
-        decays=numbered(config["optim"]["decays"]),
-        freeze_after=numbered(config["optim"]["freeze_after"]),
-        freeze_until=numbered(config["optim"]["freeze_until"]),
+        decays=pattern_numbers(config["optim"]["decays"]),
+        freeze_after=pattern_numbers(config["optim"]["freeze_after"]),
+        freeze_until=pattern_numbers(config["optim"]["freeze_until"]),
         apart=config["optim"].get("apart", []),
     )
     refuse_lonely_batch_norm(model, config["batch_size"], len(fold.train) if fold else None)
@@ -106,7 +106,7 @@ def refuse_lonely_batch_norm(model: nn.Module, batch_size: int | str, examples: 
             )
 
 
-def numbered(texts: Sequence[str]) -> dict[str, float]:
+def pattern_numbers(texts: Sequence[str]) -> dict[str, float]:
     """Read patterns with a number: ``["features.*:0.1"]`` becomes ``{"features.*": 0.1}``."""
     parted = (text.rpartition(":") for text in texts)
     return {pattern: float(number) for pattern, _, number in parted}
@@ -117,7 +117,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     regularizers = [build(node) for node in config["regularizer"].values()]
     metrics = make_metrics(config)
     step, prepare = step_of(config), runtime.prepare(dataset.input_shape)
-    widened = in_float64 if runtime.precision == "fp64" else as_it_is
+    widened = in_float64 if runtime.precision == "fp64" else same_loss
     return Recipe(
         loss=refusing_soft_targets(widened(build(config["loss"])), config),
         plain_loss=widened(plain_loss(config)),
@@ -182,7 +182,7 @@ def step_of(config: dict) -> Callable:
     return gradient_step
 
 
-def as_it_is(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+def same_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the loss itself."""
     return loss
 

@@ -66,13 +66,13 @@ def decide(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) -> dict
     ordinary = step_of(config) is gradient_step and not runtime.compile
     if options and ordinary and examples >= MIN_EXAMPLES and fold.train.device.type == "cpu":
         with working("runtime=auto measures what is faster"):
-            found = measured(config, runtime, dataset, fold, options)
+            found = fastest_options(config, runtime, dataset, fold, options)
         gc.collect()  # frees the models that were tried: they and their optimizers form cycles
         return found
     return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
 
 
-def measured(
+def fastest_options(
     config: dict, runtime: Runtime, dataset: Dataset, fold: Fold, options: list[str]
 ) -> dict[str, dict]:
     """Time one option after the other against PyTorch's defaults; print and return the fastest."""
@@ -103,16 +103,16 @@ def measured(
     if seconds < MIN_SECONDS:
         return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
     gains = {}
-    for name, value in others(options, dataset.input_shape, state.model):
+    for name, value in options_to_try(options, dataset.input_shape, state.model):
         changed = picked | {name: value}
         then, *_ = ready(changed)
         ratios = race(now, then, min(MAX_TRIAL_SECONDS, TRIAL_SHARE * seconds))
-        gains[f"{name}={word(value)}"] = median(ratios)
+        gains[f"{name}={as_typed(value)}"] = median(ratios)
         if ratios[len(ratios) // 4] > GAIN:
             now, picked = then, changed
     if gains:
         compared = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
-        kept = " ".join(f"{name}={word(value)}" for name, value in picked.items())
+        kept = " ".join(f"{name}={as_typed(value)}" for name, value in picked.items())
         took = perf_counter() - started
         line = f"runtime: {kept} (a training step with {compared}; {took:.1f} s of trial)"
         log.info(line)
@@ -120,7 +120,7 @@ def measured(
     return {"picked": picked, "measured": gains}
 
 
-def others(
+def options_to_try(
     options: list[str], input_shape: tuple[int, ...], model: nn.Module
 ) -> list[tuple[str, Any]]:
     """Return the options that can change a model's speed, with the value to try for each."""
@@ -145,6 +145,6 @@ def race(now: Callable[[], float], then: Callable[[], float], seconds: float) ->
     return sorted(one / other for one, other in pairs)
 
 
-def word(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """Return a value as it is typed."""
     return str(value).lower()

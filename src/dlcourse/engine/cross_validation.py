@@ -14,7 +14,7 @@ from dlcourse.schema.facts import fact
 from dlcourse.split.part import Part, tested_alike
 
 
-def put_together(
+def pooled_metrics(
     config: dict, dataset: Dataset, parts: Sequence[Part], folder: Path
 ) -> dict[str, dict]:
     """Write the predictions of all folds; return ``{"out_of_fold": metrics, "ensemble": metrics}``.

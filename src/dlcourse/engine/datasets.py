@@ -24,7 +24,7 @@ def load_data(config: dict) -> Dataset:
     seed = seed_of_version(options["seed"], config["random_streams"])
     make = build(options, *of_data(options))
     dataset = make(root=Path(options["root"]).expanduser(), seed=seed)
-    dataset = replace(dataset, fingerprint=fingerprint.take(dataset))
+    dataset = replace(dataset, fingerprint=fingerprint.fingerprint_of(dataset))
     if options["examples"] is not None:
         dataset = keep_examples(dataset, options["examples"], seed)
     if options["test_examples"] is not None and "test_examples" in of_data(options):

@@ -53,28 +53,29 @@ class Fingerprint(NamedTuple):
     division: str = ""
 
 
-def take(dataset: Dataset) -> Fingerprint:
+def fingerprint_of(dataset: Dataset) -> Fingerprint:
     """Return the fingerprint of a data set before options such as ``data.examples`` are applied."""
     train, test = (
-        know(part, len(dataset.classes), dataset.verified) for part in (dataset.train, dataset.test)
+        part_fingerprint(part, len(dataset.classes), dataset.verified)
+        for part in (dataset.train, dataset.test)
     )
     kind = (dataset.task, dataset.classes, dataset.features, dataset.input_shape)
     return Fingerprint(*kind, train, test)
 
 
-def know(part: Split, classes: int, verified: bool) -> Known:
+def part_fingerprint(part: Split, classes: int, verified: bool) -> Known:
     """Return the fingerprint of a part. classes: their number, 0 in a regression."""
     targets = part.targets.cpu()
     counts = targets.bincount(minlength=classes).tolist() if classes else [len(targets)]
     none = np.zeros(0, np.int64)
     if verified or (part.contents is None and not isinstance(part.inputs, Tensor)):
         return Known(counts, digest([targets.numpy()] if classes else []), none, none)
-    contents = rows(part.inputs) if part.contents is None else part.contents.numpy()
-    labels = targets.numpy() if classes else rows(targets)
+    contents = row_digests(part.inputs) if part.contents is None else part.contents.numpy()
+    labels = targets.numpy() if classes else row_digests(targets)
     return Known(counts, digest([contents, labels]), contents, labels)
 
 
-def rows(tensor: Tensor) -> np.ndarray:
+def row_digests(tensor: Tensor) -> np.ndarray:
     """Return a digest (N,) int64 of every row (N, ...)."""
     flat = np.ascontiguousarray(tensor.cpu().flatten(1).numpy())
     made = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in flat)
@@ -90,7 +91,7 @@ def digest(arrays: Iterable[np.ndarray]) -> str:
     return made.hexdigest()
 
 
-def divided(dataset: Dataset, parts: Sequence) -> Fingerprint:
+def with_division(dataset: Dataset, parts: Sequence) -> Fingerprint:
     """Return a data set's fingerprint with a digest of its division into folds."""
     positions = [some.numpy() for part in parts for some in part[1:] if some is not None]
     labels = [dataset.train.targets.cpu().numpy()] if dataset.classes else []
@@ -158,12 +159,14 @@ def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
         )  # fmt: skip
         return
     found = data_differences(then, now)
-    if not found or (then.test.digest == now.test.digest and not kinds(then, now) and not nested):
+    if not found or (
+        then.test.digest == now.test.digest and not kind_differences(then, now) and not nested
+    ):
         return
     reason = ""
     if (then.task, then.classes) != (now.task, now.classes):
         reason = f"its outputs mean {', '.join(then.classes) or 'values'}, in this order"
-    elif kinds(then, now):
+    elif kind_differences(then, now):
         shape = " x ".join(map(str, then.input_shape))
         reason = f"its inputs are {', '.join(then.features) or shape}, in this order"
     elif nested:
@@ -198,7 +201,7 @@ def as_lines(found: Sequence[str]) -> str:
 
 def data_differences(then: Fingerprint, now: Fingerprint) -> list[str]:
     """Return the differences between two data sets as text; an empty list if they are the same."""
-    found = kinds(then, now)
+    found = kind_differences(then, now)
     if (then.train.digest, then.test.digest) == (now.train.digest, now.test.digest):
         if not found and then.division and now.division and then.division != now.division:
             found = ["the same examples are divided in another way, by another dlcourse or PyTorch"]
@@ -206,7 +209,7 @@ def data_differences(then: Fingerprint, now: Fingerprint) -> list[str]:
     if (then.features, then.input_shape) != (now.features, now.input_shape):
         return found
     if len(then.train.contents) and len(now.train.contents):
-        found += examples(then, now)
+        found += example_differences(then, now)
     else:
         found += [
             f"{part} part, class {name}: {before:,} -> {after:,} examples"
@@ -220,7 +223,7 @@ def data_differences(then: Fingerprint, now: Fingerprint) -> list[str]:
     return found or ["the same examples are in another order"]
 
 
-def kinds(then: Fingerprint, now: Fingerprint) -> list[str]:
+def kind_differences(then: Fingerprint, now: Fingerprint) -> list[str]:
     """Return the differences in the task, the shape of an example, the columns and the classes."""
     found = []
     if then.task != now.task:
@@ -230,7 +233,7 @@ def kinds(then: Fingerprint, now: Fingerprint) -> list[str]:
         found.append(f"shape of an example: {' -> '.join(shapes)}")
     if then.features != now.features:
         found.append(f"columns: {', '.join(then.features)} -> {', '.join(now.features)}")
-    gone, new = renamed(then, now)
+    gone, new = class_differences(then, now)
     if len(gone) == len(new):
         found += [f"class names: {old} -> {name}" for old, name in zip(gone, new, strict=True)]
     else:
@@ -241,7 +244,7 @@ def kinds(then: Fingerprint, now: Fingerprint) -> list[str]:
     return found
 
 
-def renamed(then: Fingerprint, now: Fingerprint) -> tuple[list[str], list[str]]:
+def class_differences(then: Fingerprint, now: Fingerprint) -> tuple[list[str], list[str]]:
     """Return the classes that only the first data set has, and those that only the second has."""
     return (
         sorted(set(then.classes) - set(now.classes)),
@@ -249,12 +252,12 @@ def renamed(then: Fingerprint, now: Fingerprint) -> tuple[list[str], list[str]]:
     )
 
 
-def examples(then: Fingerprint, now: Fingerprint) -> list[str]:
+def example_differences(then: Fingerprint, now: Fingerprint) -> list[str]:
     """Return, class by class, the numbers of examples that were added, removed or changed.
 
     The last line is the number of examples whose target differs.
     """
-    gone, new = renamed(then, now)
+    gone, new = class_differences(then, now)
     names = dict(zip(gone, new, strict=True)) if len(gone) == len(new) else {}
     before, after = targets_of(then, names), targets_of(now, {})
     added = by_class(contents_of(now) - contents_of(then), after)

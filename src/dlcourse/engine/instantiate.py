@@ -101,7 +101,7 @@ def locate(target: str) -> Callable:
     try:
         imported = import_module(module)
     except Exception as error:
-        if own := user_code.explained(error):
+        if own := user_code.user_code_message(error):
             raise UserError(own) from error
         if not isinstance(error, ImportError | ValueError):
             raise

@@ -15,7 +15,7 @@ from dlcourse.runs.messages import folds_table
 from dlcourse.schema.trust import foreign, to_type
 from dlcourse.terminal.command import dashboard, is_out_of_memory, own_name
 from dlcourse.terminal.live_line import columns, on_terminal, working
-from dlcourse.terminal.user_code import explained
+from dlcourse.terminal.user_code import user_code_message
 
 if TYPE_CHECKING:
     from dlcourse.core import Observer
@@ -73,7 +73,7 @@ def run_job(
         log.info("%s", error, exc_info=not expected)  # only to train.log; the caller prints it
         if new_folder and isinstance(error, UserError):
             run_folder.discard(folder)
-        has_own_message = expected or is_out_of_memory(error) or explained(error)
+        has_own_message = expected or is_out_of_memory(error) or user_code_message(error)
         if not has_own_message and (own := foreign(config)):
             raise OwnCodeError(
                 f"{type(error).__name__}: {error}\n"

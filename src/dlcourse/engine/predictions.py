@@ -40,7 +40,7 @@ def write_predictions(folder: Path, made: Predictions) -> None:
     atomic_files.save_arrays(folder / FOLD, **arrays)
 
 
-def are_there(folder: Path) -> bool:
+def has_predictions(folder: Path) -> bool:
     """Return whether a fold's predictions are stored."""
     return (folder / FOLD).exists()
 

@@ -27,7 +27,12 @@ def fold_result(
     """
     test = part_of(tested.read("test"), "test")
     weights = polynomial_coefficients(state.model, fold.standardize, dataset.input_shape)
-    return so_far(state, recipe, fold, dataset, runtime) | {"test": test} | tested.full() | weights
+    return (
+        untested_result(state, recipe, fold, dataset, runtime)
+        | {"test": test}
+        | tested.full()
+        | weights
+    )
 
 
 def divergence_result(
@@ -38,10 +43,12 @@ def divergence_result(
     reason: the error's message.
     """
     diverged = {"ended_by": DIVERGED, "reason": reason.split("\n")[0]}
-    return so_far(state, recipe, fold, dataset, runtime) | diverged
+    return untested_result(state, recipe, fold, dataset, runtime) | diverged
 
 
-def so_far(state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime) -> dict:
+def untested_result(
+    state: State, recipe: Recipe, fold: Fold, dataset: Dataset, runtime: Runtime
+) -> dict:
     """Return a fold's result from its history of at least one epoch, without a test."""
     best = best_epoch(state.history, recipe.monitor, recipe.mode)
     metrics = state.history[best - 1].metrics

@@ -28,11 +28,11 @@ def move_the_end(config: dict, folder: Path, typed: list[str]) -> None:
     """
     old = run_folder.stored_config(folder)
     notes: dict[str, None] = {}
-    for place in places(folder):
+    for place in checkpoint_folders(folder):
         history = history_of(place)
-        refuse_what_is_past(config, old, history)
+        refuse_passed_end(config, old, history)
         notes |= dict.fromkeys(end_differences(config, old, history))
-    for place in (folder, *places(folder)):
+    for place in (folder, *checkpoint_folders(folder)):
         if run_folder.read_result(place) is not None:
             os.replace(place / run_folder.RESULT, place / run_folder.PREVIOUS)
     run_folder.replace_config(folder, config, typed)
@@ -41,13 +41,13 @@ def move_the_end(config: dict, folder: Path, typed: list[str]) -> None:
         print(note, flush=True)
 
 
-def places(folder: Path) -> list[Path]:
+def checkpoint_folders(folder: Path) -> list[Path]:
     """Return the folders of a run that hold checkpoints: its own, or those of its folds."""
     return sorted(path.parent for path in (folder / FOLDER, *folder.glob(f"fold*/{FOLDER}"))
                   if path.is_dir())  # fmt: skip
 
 
-def refuse_what_is_past(config: dict, old: dict, history: list[Record]) -> None:
+def refuse_passed_end(config: dict, old: dict, history: list[Record]) -> None:
     """Raise UserError if training has passed the new end already."""
     done = min(len(history), old["max_epochs"])
     if config["max_epochs"] < done:

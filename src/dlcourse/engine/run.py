@@ -12,7 +12,7 @@ from dlcourse.core import Dataset, Observer
 from dlcourse.engine import fingerprint, predictions
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import settle
-from dlcourse.engine.cross_validation import put_together
+from dlcourse.engine.cross_validation import pooled_metrics
 from dlcourse.engine.datasets import examples_to_test, load_data, make_fold, split_training_data
 from dlcourse.engine.heading import heading
 from dlcourse.engine.instantiate import build, build_all
@@ -27,7 +27,7 @@ from dlcourse.schema.duration import seconds
 from dlcourse.schema.overrides import is_free, key_of, leaves
 from dlcourse.split.part import Part
 from dlcourse.terminal.live_line import working
-from dlcourse.train.checkpoint import Checkpoint, begun, read_best, restore
+from dlcourse.train.checkpoint import Checkpoint, has_checkpoint, read_best, restore
 from dlcourse.train.evaluate import evaluate_split
 from dlcourse.train.finite import refuse_infinite_test
 from dlcourse.train.fit import fit
@@ -85,7 +85,7 @@ def run_folds(
     with working("reading the data"):
         dataset = load_data(config)
     parts = split_training_data(config, dataset)
-    recognize(folder, dataset, parts)
+    record_fingerprint(folder, dataset, parts)
     if moving is not None:
         move_the_end(config, folder, moving)
     options = chosen_options(config, folder, hparam_keys)
@@ -94,7 +94,7 @@ def run_folds(
         place = folder / part.name
         place.mkdir(exist_ok=True)
         result = run_folder.read_result(place)
-        if result is None or not (part.name == "." or predictions.are_there(place)):
+        if result is None or not (part.name == "." or predictions.has_predictions(place)):
             turn = (number, len(parts), introduced)
             result = run_fold(
                 config, runtime, dataset, part, options, place, folder, extra_observers, turn
@@ -106,7 +106,7 @@ def run_folds(
     names = [part.name for part in parts]
     result = mean_of_folds(results, names)
     with guarded("What all folds predict together", UserError):
-        result |= put_together(config, dataset, parts, folder)
+        result |= pooled_metrics(config, dataset, parts, folder)
     run_folder.write_result(folder, result)
     return result
 
@@ -134,7 +134,9 @@ def run_fold(
         fold = make_fold(config, dataset, part, runtime)
     dataset = replace(dataset, test=examples_to_test(dataset, part))
     runtime = settle(config, runtime, dataset, fold, whole)
-    state = restore(make_state(config, runtime, dataset, None if begun(folder) else fold), folder)
+    state = restore(
+        make_state(config, runtime, dataset, None if has_checkpoint(folder) else fold), folder
+    )
     recipe = make_recipe(config, runtime, dataset, fold)
     recipe = replace(recipe, max_seconds=share_of_time(config, turn[1]))
     with ExitStack() as stack:
@@ -175,12 +177,12 @@ def run_fold(
     return result
 
 
-def recognize(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
+def record_fingerprint(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
     """Record a run's fingerprint; raises UserError if the run was started with other data."""
-    known = fingerprint.divided(dataset, parts)
+    known = fingerprint.with_division(dataset, parts)
     fingerprint.refuse_other_data(folder, known)
     if not (folder / run_folder.DATA).exists():
-        if any(begun(folder / part.name) for part in parts):
+        if any(has_checkpoint(folder / part.name) for part in parts):
             log.warning(
                 "This run was started before dlcourse recorded the data of a run: whether they are "
                 "still the same cannot be checked"

@@ -9,7 +9,7 @@ from dlcourse.report.points import Point, column_keys, overlap
 from dlcourse.report.ranking import by_data, signed
 from dlcourse.report.runs import RunStatus, StoredRun
 from dlcourse.runs.run_folder import short_path
-from dlcourse.schema.comparable import data_of, differing, loss_of, words_of
+from dlcourse.schema.comparable import data_of, differing, loss_of, overrides_text
 
 SIGNIFICANCE_LEVEL = 0.05
 MAX_DATA_SETS = 10  # data sets of which the best is named
@@ -23,7 +23,7 @@ def conclusions(ranked: list[Point], several: bool) -> str:
     parts = by_data(ranked)
     texts = []
     if several and (loss := loss_of(ranked[0].values)):
-        measure = words_of(loss, [key for key, _ in loss])
+        measure = overrides_text(loss, [key for key, _ in loss])
         texts.append(f"{ranked[0].monitor} of {measure}; other losses have no common scale with it")
     if len(parts) > 1:
         differ = differing([data_of(part[0].values) for part in parts])
@@ -46,7 +46,7 @@ def conclusions(ranked: list[Point], several: bool) -> str:
 def data_words(point: Point, parts: list[list[Point]]) -> str:
     """Return the data options of a point that differ between the parts, ``data=mnist``."""
     data = data_of(point.values)
-    return words_of(data, differing([data_of(part[0].values) for part in parts]))
+    return overrides_text(data, differing([data_of(part[0].values) for part in parts]))
 
 
 def verdict(ranked: list[Point], keys: list[str]) -> str:

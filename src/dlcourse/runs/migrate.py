@@ -35,7 +35,7 @@ WITHOUT_FAST_PATHS = {
 """The keys of ``runtime=plain`` before ``fast_paths`` existed, which it now sets to false."""
 
 
-def completed(config: dict[str, Any]) -> dict[str, Any]:
+def migrated(config: dict[str, Any]) -> dict[str, Any]:
     """Add the keys of later versions to a stored config, with the earlier behaviour's values."""
     config = deepcopy(EVERY) | config
     for group, keys in OF_A_GROUP.items():

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
-from dlcourse.schema.overrides import END, is_free, key_of
+from dlcourse.schema.overrides import END_KEYS, is_free, key_of
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import check, check_key
 
@@ -74,7 +74,7 @@ def prepare_run(
         before_folder(config)
         wanted = Path(cfg.hydra.run.dir)
         new_folder = not any(key_of(override) == "hydra.run.dir" for override in overrides)
-        folder = run_folder.claim(wanted) if new_folder else run_folder.make(wanted)
+        folder = run_folder.claim(wanted) if new_folder else run_folder.make_folder(wanted)
     hydra = hydra_of_run(cfg, folder)
     recorded = list(hydra.hydra.overrides.task)
     return PreparedRun(config, folder, recorded, hydra, new_folder, finished)
@@ -85,8 +85,8 @@ def resumed_config(
 ) -> dict:
     """Return the config with which a run is resumed: the stored one, with the keys that may differ.
 
-    These are ``END`` and the free keys. Raises UserError if an override would change any other, or
-    if the stored config calls code that is not trusted.
+    These are ``END_KEYS`` and the free keys. Raises UserError if an override would change any
+    other, or if the stored config calls code that is not trusted.
     """
     stored = run_folder.stored_config(folder)
     given = [override for override in overrides if not is_free(key_of(override))]
@@ -94,8 +94,8 @@ def resumed_config(
         same = f"random_streams={stored['random_streams']}"  # an older run has another default
         earlier = run_folder.without(run_folder.stored_overrides(folder), overrides)
         wanted = without_hydra(compose_job([same, *earlier, *overrides], config_dir))
-        run_folder.refuse_differences(folder, wanted, END)
-        ends = {key_of(override).split(".")[0] for override in given} & set(END)
+        run_folder.refuse_differences(folder, wanted, END_KEYS)
+        ends = {key_of(override).split(".")[0] for override in given} & set(END_KEYS)
         stored |= {key: wanted[key] for key in ends}
     stored |= {"resume": config["resume"], "trust": config["trust"]}
     typed = {key_of(override) for override in overrides}

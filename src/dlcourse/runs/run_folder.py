@@ -16,8 +16,8 @@ import yaml
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.runs.migrate import completed
-from dlcourse.schema.overrides import END, check_overrides, is_among, is_free, key_of, leaves
+from dlcourse.runs.migrate import migrated
+from dlcourse.schema.overrides import END_KEYS, check_overrides, is_among, is_free, key_of, leaves
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path as short_path
 
@@ -58,7 +58,7 @@ def claim(wanted: Path) -> Path:
     raise AssertionError("count() ended")
 
 
-def make(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     """Make the folder that the user has named; raises UserError if it already holds a run."""
     if os.path.exists(folder / CONFIG):  # Path.exists raises for a name that is too long
         raise UserError(
@@ -118,7 +118,7 @@ def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> None
     Raises UserError if the stored config differs in more than the end of the run.
     """
     if (folder / CONFIG).exists():
-        refuse_differences(folder, config, END)
+        refuse_differences(folder, config, END_KEYS)
         return
     atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
     atomic_files.write_text(folder / HYDRA, hydra)
@@ -135,10 +135,10 @@ def write_config(folder: Path, config: dict) -> None:
 def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
     """Change the end of a run in its stored config and overrides.
 
-    typed: this command's overrides; those of ``END`` replace the stored ones. The overrides are
-    written before the config, so that after a crash in between the config has the earlier end.
+    typed: this command's overrides; those of ``END_KEYS`` replace the stored ones. The overrides
+    are written before the config, so that after a crash in between the config has the earlier end.
     """
-    moved = [override for override in typed if is_among(key_of(override), END)]
+    moved = [override for override in typed if is_among(key_of(override), END_KEYS)]
     kept = without(stored_overrides(folder), moved)
     atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump([*kept, *moved], allow_unicode=True))
     chosen = {key_of(text): text.partition("=")[2] for text in moved if key_of(text) == "stop"}
@@ -147,7 +147,7 @@ def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
         hydra["hydra"]["runtime"]["choices"] |= chosen
         atomic_files.write_text(folder / HYDRA, yaml.safe_dump(hydra, sort_keys=False))
     stored = stored_config(folder)
-    write_config(folder, stored | {key: config[key] for key in END})
+    write_config(folder, stored | {key: config[key] for key in END_KEYS})
 
 
 def without(overrides: list[str], moved: list[str]) -> list[str]:
@@ -162,7 +162,7 @@ def without(overrides: list[str], moved: list[str]) -> list[str]:
 def end_moved(folder: Path, config: dict) -> bool:
     """Return whether a config has another end than the run's stored one."""
     stored = stored_config(folder)
-    return any(stored.get(key) != config.get(key) for key in END)
+    return any(stored.get(key) != config.get(key) for key in END_KEYS)
 
 
 def stored_config(folder: Path) -> dict:
@@ -184,7 +184,7 @@ def stored_config(folder: Path) -> dict:
         raise UserError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict) or "${" in str(config):
         raise UserError(f"{path} is not a config that dlcourse has written")
-    return completed(config)
+    return migrated(config)
 
 
 def stored_overrides(folder: Path) -> list[str]:

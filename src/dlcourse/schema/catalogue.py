@@ -29,8 +29,8 @@ dlcourse trains: every idea of a deep-learning course is one option on the comma
 """
 
 ORDER = ("data", *(group for group in GROUPS if group != "data"), "sweep", "experiment")
-WORDS = {  # for keys of models
-    "activation": tuple(map(ACTIVATION.spelled, ACTIVATION.words)),
+NAMED_VALUES = {  # for keys of models
+    "activation": tuple(map(ACTIVATION.spelled, ACTIVATION.names)),
     "norm": NORM_NAMES,
     "pool": POOL_NAMES,
 }
@@ -74,7 +74,7 @@ def list_groups(folders: list[Path]) -> str:
             what = shortened_header(header_line(path), LINE_WIDTH - column - 3)
             lines.append(f"{star} {name:{column}} {what}")
     lines += ["", "model.<key>=<one of these>, for models that have the key"]
-    for key, names in WORDS.items():
+    for key, names in NAMED_VALUES.items():
         indent = " " * 13
         lines += textwrap.wrap(", ".join(names), LINE_WIDTH, initial_indent=f"  {key:10} ",
                                subsequent_indent=indent)  # fmt: skip
@@ -84,10 +84,10 @@ def list_groups(folders: list[Path]) -> str:
 def files_of(group: str, folders: list[Path]) -> dict[str, Path]:
     """Return a group's config files by name, ``resnet18`` before ``resnet110``."""
     found = {path.stem: path for top in folders for path in (top / group).glob("[!_]*.yaml")}
-    return {name: found[name] for name in sorted(found, key=natural)}
+    return {name: found[name] for name in sorted(found, key=natural_order)}
 
 
-def natural(name: str) -> list[tuple[int, str]]:
+def natural_order(name: str) -> list[tuple[int, str]]:
     """Return a sort key that compares numbers in names by size and the rest alphabetically."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 

@@ -105,13 +105,13 @@ def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
 
     A value with a character that Hydra's grammar does not know, ``data.root=~/bücher``, is quoted.
     """
-    right = [named(arg, config_dir) for arg in corrected(overrides, (*GROUPS, *TOP_LEVEL))]
+    right = [with_group(arg, config_dir) for arg in corrected(overrides, (*GROUPS, *TOP_LEVEL))]
     if right != overrides:
         wrong = next((one for one in overrides if one not in right), overrides[0])
         flags = ["--config-dir", config_dir] if config_dir else []
         raise UserError(
             f"{wrong} is not understood: options are typed key=value, without dashes or spaces.\n"
-            f"Type {typed_again([*flags, *map(meaning, right)])}"
+            f"Type {typed_again([*flags, *map(with_known_key, right)])}"
         )
     parser = OverridesParser.create()
     result = []
@@ -123,7 +123,7 @@ def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
             parsed = parser.parse_override(override)
         except (HydraException, ValueError) as error:
             literal = f"{key}={quoted(value)}"
-            if SYNTAX.search(value) or not equals or not understood(literal):
+            if SYNTAX.search(value) or not equals or not can_parse(literal):
                 why = syntax_remedy(override, error)
                 raise UserError(f"{override} is not understood{why}") from error
             result.append(literal)
@@ -133,7 +133,7 @@ def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
     return result
 
 
-def understood(override: str) -> bool:
+def can_parse(override: str) -> bool:
     """Return whether Hydra's grammar can parse an override."""
     try:
         OverridesParser.create().parse_override(override)
@@ -142,7 +142,7 @@ def understood(override: str) -> bool:
     return True
 
 
-def named(arg: str, config_dir: str | None) -> str:
+def with_group(arg: str, config_dir: str | None) -> str:
     """Add the group to a choice that was typed without it: ``lenet`` becomes ``model=lenet``.
 
     Any other argument is returned unchanged.
@@ -162,7 +162,7 @@ def syntax_remedy(override: str, error: Exception) -> str:
         known = nearest(override, (*GROUPS, *TOP_LEVEL))
         return f": it is no key=value; {known}.\nType <key>=<value>"
     literal = f"{key}={quoted(value)}"
-    as_text = f"type {in_shell(literal)}" if understood(literal) and "${" not in value else ""
+    as_text = f"type {in_shell(literal)}" if can_parse(literal) and "${" not in value else ""
     if as_text and takes_text(key):
         return f" without quotes.\nFor this text {as_text}"
     if "digits" in str(error):
@@ -237,7 +237,7 @@ def typed_again(args: Sequence[str]) -> str:
     return " ".join([own_name(command), *map(in_shell, args)])
 
 
-def meaning(arg: str) -> str:
+def with_known_key(arg: str) -> str:
     """Replace an unknown key of an override by the one that it means: ``lr=1`` by ``optim.lr=1``.
 
     Any other argument, and a key with several possible meanings, is returned unchanged.

@@ -85,7 +85,7 @@ def differing(some: Collection[tuple[tuple[str, str], ...]]) -> list[str]:
     return [key for key in keys if len({dict(parts).get(key) for parts in some}) > 1]
 
 
-def words_of(parts: tuple[tuple[str, str], ...], keys: Collection[str]) -> str:
+def overrides_text(parts: tuple[tuple[str, str], ...], keys: Collection[str]) -> str:
     """Return some keys of ``loss_of`` or ``data_of`` as overrides, ``loss=hinge loss.margin=2``."""
     named = dict(parts)
     overrides = []

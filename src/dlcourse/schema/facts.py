@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from dlcourse.errors import UserError, did_you_mean, nearest
-from dlcourse.schema.kinds import Flag, Kind, NamedValues, Number, Numbers, Text, Word
+from dlcourse.schema.kinds import Flag, Kind, NamedValues, Number, Numbers, OneOf, Text
 from dlcourse.schema.packaged import declared, own_targets
 
 
@@ -39,7 +39,7 @@ LIMIT = Number(-math.inf, math.inf, 0, empty=True)
 FACTS: dict[str, Fact] = {
     "task": Fact(
         ("loss", "metric", "data", "model", "split"),
-        Word(("classification", "regression", "any")),
+        OneOf(("classification", "regression", "any")),
         "the targets that it has or needs: classes, values, or either",
         demanded=("loss", "metric", "data"),
     ),
@@ -51,7 +51,7 @@ FACTS: dict[str, Fact] = {
     ),
     "outputs": Fact(
         ("loss",),
-        Word(("softmax", "sigmoid", "scores")),
+        OneOf(("softmax", "sigmoid", "scores")),
         "what turns the model's outputs into probabilities; scores cannot be turned into any",
         demanded=("loss",),
         missing="softmax",
@@ -63,7 +63,7 @@ FACTS: dict[str, Fact] = {
     ),
     "reports": Fact(
         ("metric",),
-        NamedValues(Word(("max", "min")), "{accuracy: max}"),
+        NamedValues(OneOf(("max", "min")), "{accuracy: max}"),
         "the values that it reports, and whether larger or smaller ones are better",
         demanded=("metric",),
     ),
@@ -75,7 +75,7 @@ FACTS: dict[str, Fact] = {
     ),
     "inputs": Fact(
         ("data", "augment", "view"),
-        Word(("images", "table", "any")),
+        OneOf(("images", "table", "any")),
         "the examples that it has or needs",
         demanded=("data", "augment", "view"),
     ),
@@ -133,7 +133,7 @@ FACTS: dict[str, Fact] = {
     ),
     "grouping": Fact(
         ("split",),
-        Word(("kept", "divided", "needed")),
+        OneOf(("kept", "divided", "needed")),
         "keeps the groups of `data.group` whole, divides them, or needs them",
         demanded=("split",),
     ),

@@ -12,7 +12,7 @@ from dlcourse.schema.duration import seconds
 class Number:
     """A finite number within bounds.
 
-    whole: an integer. above, below: the bound itself is excluded. words: names that are allowed as
+    whole: an integer. above, below: the bound itself is excluded. names: names that are allowed as
     well. empty: ``null`` is allowed as well. example: what a message suggests to type.
     """
 
@@ -23,14 +23,14 @@ class Number:
     above: bool = False
     below: bool = False
     empty: bool = False
-    words: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is within these bounds."""
         if value is None:
             return self.empty
         if isinstance(value, str):
-            return value in self.words
+            return value in self.names
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return False
         low = value > self.low if self.above else value >= self.low
@@ -42,7 +42,7 @@ class Number:
         low = f"above {self.low:,}" if self.above else f"of at least {self.low:,}"
         high = f"below {self.high:,}" if self.below else f"at most {self.high:,}"
         limits = [low] * math.isfinite(self.low) + [high] * math.isfinite(self.high)
-        others = [*self.words, *(["null"] if self.empty else [])]
+        others = [*self.names, *(["null"] if self.empty else [])]
         return " or ".join([" ".join([kind, " and ".join(limits)]).strip(), *others])
 
 
@@ -67,26 +67,26 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Word:
+class OneOf:
     """One of a few names."""
 
-    words: tuple[str, ...]
+    names: tuple[str, ...]
 
     @property
     def example(self) -> str:
         """What a message suggests to type."""
-        return self.words[0]
+        return self.names[0]
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is one of the names."""
-        return isinstance(value, str) and value in self.words
+        return isinstance(value, str) and value in self.names
 
     def __str__(self) -> str:
-        return f"one of {', '.join(self.words)}"
+        return f"one of {', '.join(self.names)}"
 
 
 @dataclass(frozen=True)
-class Function(Word):
+class Function(OneOf):
     """One of a few names, some with parameters after colons: ``leaky_relu:0.2``.
 
     numbers: the parameters of a name, ``{"leaky_relu": {"slope": Number(...)}}``. Either all of
@@ -98,16 +98,16 @@ class Function(Word):
     @property
     def example(self) -> str:
         """What a message suggests to type."""
-        word = self.words[0]
-        bounds = self.numbers.get(word, {}).values()
-        return ":".join([word, *(str(bound.example) for bound in bounds)])
+        name = self.names[0]
+        bounds = self.numbers.get(name, {}).values()
+        return ":".join([name, *(str(bound.example) for bound in bounds)])
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is one of the names, alone or with all of its parameters."""
         if not isinstance(value, str) or ":" not in value:
             return super().allows(value)
-        word, *texts = value.split(":")
-        bounds = self.numbers.get(word, {}).values()
+        name, *texts = value.split(":")
+        bounds = self.numbers.get(name, {}).values()
         given = [number for number in map(as_number, texts) if number is not None]
         fits = len(given) == len(texts) == len(bounds) and all(
             bound.allows(number) for bound, number in zip(bounds, given, strict=True)
@@ -116,23 +116,23 @@ class Function(Word):
 
     def closer(self, value: Any) -> "Function":
         """Return this kind for the name before the value's colon alone; itself if that is wrong."""
-        word, colon, _ = str(value).partition(":")
-        return replace(self, words=(word,)) if colon and word in self.words else self
+        name, colon, _ = str(value).partition(":")
+        return replace(self, names=(name,)) if colon and name in self.names else self
 
-    def spelled(self, word: str) -> str:
+    def spelled(self, name: str) -> str:
         """Return a name with its parameters, ``leaky_relu[:<slope>]``."""
-        names = "".join(f":<{name}>" for name in self.numbers.get(word, {}))
-        return f"{word}[{names}]" if names else word
+        numbers = "".join(f":<{number}>" for number in self.numbers.get(name, {}))
+        return f"{name}[{numbers}]" if numbers else name
 
     def __str__(self) -> str:
-        if len(self.words) != 1:
-            return f"one of {', '.join(map(self.spelled, self.words))}"
-        (word,) = self.words
-        bounds = [f"{name} {bound}" for name, bound in self.numbers.get(word, {}).items()]
+        if len(self.names) != 1:
+            return f"one of {', '.join(map(self.spelled, self.names))}"
+        (name,) = self.names
+        bounds = [f"{number} {bound}" for number, bound in self.numbers.get(name, {}).items()]
         if not bounds:
-            return f"{word} without a number"
+            return f"{name} without a number"
         ascending = ", in ascending order" if len(bounds) > 1 else ""
-        return f"{self.spelled(word)} with {' and '.join(bounds)}{ascending}"
+        return f"{self.spelled(name)} with {' and '.join(bounds)}{ascending}"
 
 
 def as_number(text: str) -> int | float | None:
@@ -187,18 +187,18 @@ class Duration:
 class Flag:
     """True or false.
 
-    words: names that are allowed as well.
+    names: names that are allowed as well.
     """
 
     example: str = "true"
-    words: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is true or false."""
-        return isinstance(value, bool) or (isinstance(value, str) and value in self.words)
+        return isinstance(value, bool) or (isinstance(value, str) and value in self.names)
 
     def __str__(self) -> str:
-        return " or ".join(["true", "false", *self.words])
+        return " or ".join(["true", "false", *self.names])
 
 
 QUOTED = """one that looks like a number or like true goes in quotes, '"2.5"'"""
@@ -304,7 +304,7 @@ class Factors:
 class NamedValues:
     """A mapping of names to values of one kind, ``{precision: max, recall: max}``."""
 
-    each: "Number | Numbers | Word"
+    each: "Number | Numbers | OneOf"
     example: str
 
     def allows(self, value: Any) -> bool:
@@ -320,7 +320,7 @@ class NamedValues:
 Kind = (
     Number
     | Numbers
-    | Word
+    | OneOf
     | Function
     | Device
     | Duration

@@ -9,7 +9,7 @@ from dlcourse.errors import UserError
 
 OVERRIDE = re.compile(r"[+~]{0,2}[a-zA-Z][\w./:@-]*(=|$)")
 KEPT_OF_HYDRA = ("hydra.sweep.dir=", "hydra/launcher=")
-TYPED_AGAIN = ("hydra.launcher", "sweep.storage")
+NEVER_STORED = ("hydra.launcher", "sweep.storage")
 """Options that must be typed again to resume a sweep.
 
 They can run shell commands, or write to any file or address.
@@ -21,7 +21,7 @@ FREE = ("resume", "trust", "observe", "checkpoint_every", "data.root", "data.dow
 DECLARATIONS = frozenset(("_facts_", "_bounds_"))
 """Keys next to a ``_target_`` that only checks read, and that are never passed to the code."""
 
-END = ("max_epochs", "max_time", "stop")
+END_KEYS = ("max_epochs", "max_time", "stop")
 """Keys that decide only when a run ends: it can be resumed with other values."""
 
 
@@ -41,7 +41,7 @@ def check_overrides(overrides: object, path: Path) -> list[str]:
     for override in overrides:
         key = key_of(override)
         of_hydra = re.search(r"(^|[@:])hydra\b", key)
-        kept = override.startswith(KEPT_OF_HYDRA) or is_typed_again(key)
+        kept = override.startswith(KEPT_OF_HYDRA) or must_be_typed(key)
         if not OVERRIDE.match(override) or (of_hydra and not kept):
             raise UserError(
                 f"{path} holds {override!r}, which is not an override that dlcourse stores.\n"
@@ -50,15 +50,15 @@ def check_overrides(overrides: object, path: Path) -> list[str]:
     return overrides
 
 
-def is_typed_again(key: str) -> bool:
+def must_be_typed(key: str) -> bool:
     """Return whether an option is never taken from a folder and has to be typed each time."""
-    return any(key == name or key.startswith(f"{name}.") for name in TYPED_AGAIN)
+    return any(key == name or key.startswith(f"{name}.") for name in NEVER_STORED)
 
 
 def not_typed(overrides: Sequence[str], typed: Sequence[str]) -> list[str]:
     """Return the stored overrides that have to be typed again and are not among those typed."""
     keys = {key_of(override) for override in typed}
-    return [one for one in overrides if is_typed_again(key_of(one)) and key_of(one) not in keys]
+    return [one for one in overrides if must_be_typed(key_of(one)) and key_of(one) not in keys]
 
 
 def is_free(key: str) -> bool:

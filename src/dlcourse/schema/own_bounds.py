@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlcourse.errors import UserError, nearest
-from dlcourse.schema.kinds import Flag, Kind, Number, Numbers, Text, Word
+from dlcourse.schema.kinds import Flag, Kind, Number, Numbers, OneOf, Text
 from dlcourse.schema.overrides import leaves
 
 FORMS = (
@@ -33,7 +33,7 @@ def read_bounds(text: str) -> Kind | None:
     if text in ("text", "text or null"):
         return Text("<text>", empty=text != "text")
     if text.startswith("one of ") and text[7:].strip():
-        return Word(tuple(name.strip() for name in text[7:].split(",")))
+        return OneOf(tuple(name.strip() for name in text[7:].split(",")))
     parts = NUMBERS.fullmatch(text)
     if parts is None:
         return None

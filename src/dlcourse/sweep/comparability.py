@@ -10,7 +10,7 @@ from dlcourse.schema.comparable import (
     flat,
     loss_of,
     other_monitor,
-    words_of,
+    overrides_text,
 )
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.plan import Plan
@@ -41,7 +41,7 @@ def refuse_incomparable(plan: Plan) -> None:
 def refuse_losses(monitor: str, found: dict[tuple, Job]) -> None:
     """Raise UserError that names two losses, the jobs that have them, and another monitor."""
     keys = differing(list(found))
-    named = [f"{words_of(loss, keys)} (in {job.label})" for loss, job in found.items()]
+    named = [f"{overrides_text(loss, keys)} (in {job.label})" for loss, job in found.items()]
     reason = "they have no common scale"
     if keys == [SMOOTHING]:
         reason = "a loss measured without label smoothing favours training without it"
@@ -59,7 +59,8 @@ def refuse_search(bases: list[tuple]) -> None:
     (monitor, _, data), (other, _, others), *_ = bases
     if monitor == other:
         keys = differing([data, others])
-        what = f"values on different data: {words_of(data, keys)} and {words_of(others, keys)}"
+        first, second = (overrides_text(part, keys) for part in (data, others))
+        what = f"values on different data: {first} and {second}"
     else:
         what = f"values of {monitor} and of {other}"
     raise UserError(

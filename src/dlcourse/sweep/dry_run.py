@@ -15,7 +15,7 @@ from dlcourse.schema.facts import fact
 from dlcourse.sweep.pool import exit_text
 from dlcourse.sweep.worker import ORPHAN
 from dlcourse.terminal.command import exit_with_parent
-from dlcourse.terminal.user_code import explained
+from dlcourse.terminal.user_code import user_code_message
 
 
 class Finding(NamedTuple):
@@ -97,7 +97,7 @@ class CachedChecks:
     def finding(self, config: dict, earlier: Path | None = None) -> Finding:
         """Return the finding of one config."""
         from dlcourse.engine.datasets import split_training_data
-        from dlcourse.engine.fingerprint import divided, refuse_other_data
+        from dlcourse.engine.fingerprint import refuse_other_data, with_division
         from dlcourse.engine.instantiate import build, build_all
 
         try:
@@ -114,7 +114,7 @@ class CachedChecks:
                 streams,
             )
             if earlier is not None:
-                refuse_other_data(earlier, divided(data, parts))
+                refuse_other_data(earlier, with_division(data, parts))
             known = (data.input_shape, data.output_size)
             return Finding(
                 "",
@@ -125,7 +125,7 @@ class CachedChecks:
         except UserError as error:
             return Finding(str(error))
         except (Exception, SystemExit) as error:
-            if own := explained(error):
+            if own := user_code_message(error):
                 return Finding(own)
             traceback.print_exc()
             return Finding(f"{type(error).__name__}: {error}")

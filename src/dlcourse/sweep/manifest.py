@@ -124,7 +124,7 @@ def claim_folder(wanted: Path, manifest: Manifest, *, typed: bool) -> Path:
         with filelock.FileLock(parent / ".lock", timeout=60):
             folder = find_folder(wanted, manifest.identity, typed=typed)
             if folder is None:
-                folder = run_folder.make(wanted) if typed else run_folder.claim(wanted)
+                folder = run_folder.make_folder(wanted) if typed else run_folder.claim(wanted)
                 manifest.write(folder)
             return folder
     except OSError as error:

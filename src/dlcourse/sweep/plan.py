@@ -85,7 +85,7 @@ def make_plan(
         )
     conditional = ConditionalKeys(spaces, fixed, config_dir)
     names = FolderNames([space.key for space in spaces] + ["seed", "split.fold"])
-    fixed = [override for override in fixed if not is_of_a_sweep(override)]
+    fixed = [override for override in fixed if not is_sweep_option(override)]
     points = points_of(settings, spaces, conditional)
     bare = Plan(
         settings=settings,
@@ -102,7 +102,7 @@ def make_plan(
     return replace(bare, jobs=all_jobs(bare))
 
 
-def is_of_a_sweep(override: str) -> bool:
+def is_sweep_option(override: str) -> bool:
     """Return whether an override is an option of the sweep itself, ``workers=2``."""
     return key_of(override).split(".")[0] in (*SWEEP_KEYS, "resume")
 

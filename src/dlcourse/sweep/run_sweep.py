@@ -14,7 +14,7 @@ from dlcourse.errors import UserError
 from dlcourse.guard import Droppable, guarded
 from dlcourse.random_streams import CURRENT
 from dlcourse.runs import run_folder
-from dlcourse.schema.overrides import is_free, is_typed_again, key_of, leaves
+from dlcourse.schema.overrides import is_free, key_of, leaves, must_be_typed
 from dlcourse.schema.trust import to_type
 from dlcourse.sweep.comparability import all_comparable, refuse_incomparable
 from dlcourse.sweep.dry_run import Finding, dry_run
@@ -173,7 +173,7 @@ def dry_run_points(
     )  # fmt: skip
     if not unfinished and not plan.settings.check:
         return {}, []
-    known = {} if started is None else data_begun(plan, started)
+    known = {} if started is None else folders_by_data(plan, started)
     configs = [job.config for job in firsts.values()]
     earlier = [known.get(data_key(config)) for config in configs]
     found, gpus = dry_run(process_context(), configs, earlier, here=here)
@@ -186,7 +186,7 @@ def dry_run_points(
     return findings, gpus
 
 
-def data_begun(plan: Plan, started: Path) -> dict[str, Path]:
+def folders_by_data(plan: Plan, started: Path) -> dict[str, Path]:
     """Return, for the data of every unfinished job, the folder of a job that started on them.
 
     The results of finished jobs stay, so the missing jobs must run on the same data. The keys are
@@ -239,7 +239,7 @@ def resume_command(folder: Path, plan: Plan, own: Sequence[str]) -> str:
     again = [own_name(), f"resume={run_folder.short_path(folder)}"]
     trust = to_type({"jobs": [job.config for jobs in plan.jobs for job in jobs]})
     again += [trust] if trust else []
-    again += [override for override in own if is_typed_again(key_of(override))]
+    again += [override for override in own if must_be_typed(key_of(override))]
     storage = plan.settings.options.get("storage")
     again += [f"sweep.storage={without_password(storage)}"] if storage else []
     if plan.config_dir:

@@ -22,7 +22,7 @@ from dlcourse.terminal.command import (
     is_out_of_memory,
     terminable,
 )
-from dlcourse.terminal.user_code import explained
+from dlcourse.terminal.user_code import user_code_message
 
 ORPHAN = 3  # exit status of a job whose sweep no longer runs
 
@@ -83,7 +83,7 @@ def run_job_process(
         traceback.print_exc()
         message = str(error).strip().splitlines()
         short = "there is not enough memory: " if is_out_of_memory(error) else ""
-        where = explained(error).partition("\n")[0].rpartition(" in ")[2]
+        where = user_code_message(error).partition("\n")[0].rpartition(" in ")[2]
         place = f" in {where.rstrip('.')}" if where else ""
         reason = f"{short}{type(error).__name__}{place}: {message[0] if message else ''}"
         sweep.send(("failed", reason, False))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dlcourse.errors import DivergedError, OwnCodeError, UserError, shown
 from dlcourse.terminal.streams import steady_streams
-from dlcourse.terminal.user_code import PACKAGE, explained
+from dlcourse.terminal.user_code import PACKAGE, user_code_message
 
 VENV = Path(sys.prefix)
 FORBIDDEN = "Give yourself the right to read and write it, or name another one"
@@ -48,7 +48,7 @@ def one_message() -> Iterator[None]:
     """
     terminable()
     tidy_environment()
-    with steady_streams(), errors_said():
+    with steady_streams(), errors_as_messages():
         refuse_deleted_folder()
         yield
 
@@ -80,33 +80,33 @@ def refuse_deleted_folder() -> None:
 
 
 @contextmanager
-def errors_said() -> Iterator[None]:
+def errors_as_messages() -> Iterator[None]:
     """Print the message of an error of the block, and exit with a status."""
     try:
         yield
     except UserError as error:
-        say(error)
+        print_message(error)
         sys.exit(WRONG)
     except (DivergedError, OwnCodeError) as error:
-        say(error)
+        print_message(error)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        own, refused = explained(error), refused_by_the_system(error)
+        own, refused = user_code_message(error), refused_by_the_system(error)
         if is_out_of_memory(error):
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            say(
+            print_message(
                 f"There is not enough memory: {reason}\n"
                 "Type a smaller batch_size, data.size or model; "
                 f"{own_name('shapes')} with the same overrides shows how much memory a model takes"
             )
         elif own:
-            say(own)
+            print_message(own)
         elif refused:
             number = refused.errno or 0
             what = f"{shown(refused.filename)}: {refused.strerror}"
-            say(f"A file or folder cannot be used: {what}.\n{REFUSED[number]}")
+            print_message(f"A file or folder cannot be used: {what}.\n{REFUSED[number]}")
             sys.exit(FAILED if number in FULL else WRONG)
         else:
             raise
@@ -232,7 +232,7 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(phrase in str(error) for phrase in phrases)
 
 
-def say(error: Exception | str) -> None:
+def print_message(error: Exception | str) -> None:
     """Print an error's message to stderr; lines after the first are indented."""
     lines = (
         line if len(line) <= MAX_LINE_LENGTH else f"{line[:MAX_LINE_LENGTH]} ..."

@@ -63,7 +63,7 @@ def live(line: Line, plain: str = "") -> Iterator[None]:
     with lock:
         visible_lines.append(line)
         hide()
-    thread = Thread(target=draw_again_and_again, args=(line, done), daemon=True)
+    thread = Thread(target=redraw_until, args=(line, done), daemon=True)
     thread.start()
     try:
         yield
@@ -135,7 +135,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def draw_again_and_again(line: Line, done: Event) -> None:
+def redraw_until(line: Line, done: Event) -> None:
     """Draw a line every ``TICK`` seconds while it is the innermost one, until ``done`` is set."""
     if done.wait(AFTER):
         return
@@ -164,7 +164,7 @@ def hide() -> None:
 
 
 def put(text: str) -> None:
-    """Write to the terminal and not through ``Steady``, which would erase the line."""
+    """Write to the terminal and not through ``SafeStream``, which would erase the line."""
     stream: TextIO = getattr(sys.stdout, "stream", sys.stdout)
     with suppress(
         OSError, ValueError

@@ -15,7 +15,7 @@ OTHERWISE = {"±": "+-", "━": "=", "─": "-", "│": "|", "…": "...", "×":
 ERRORS = "dlcourse"  # the name of the error handler
 
 
-class Nowhere(TextIOBase):
+class NullStream(TextIOBase):
     """A text stream that drops all text, without a file behind it."""
 
     def write(self, text: str) -> int:
@@ -23,14 +23,14 @@ class Nowhere(TextIOBase):
         return len(text)
 
 
-class Steady:
+class SafeStream:
     """A text stream that never raises; after the first failed write it drops all text.
 
     The live line at the bottom of the terminal is erased before anything is written.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self.stream: TextIO | Nowhere = stream
+        self.stream: TextIO | NullStream = stream
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
@@ -57,7 +57,7 @@ class Steady:
             os.close(nowhere)
             self.stream.flush()
         except (OSError, ValueError):  # closed, or not a file
-            self.stream = Nowhere()
+            self.stream = NullStream()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -70,17 +70,17 @@ def steady_streams() -> Iterator[None]:
     A stream that was closed before the command started is opened to /dev/null. A character that an
     encoding lacks is replaced: ± by +-, most others by an escape such as \u732b.
     """
-    if isinstance(sys.stdout, Steady):  # nested blocks
+    if isinstance(sys.stdout, SafeStream):  # nested blocks
         yield
         return
-    codecs.register_error(ERRORS, written_otherwise)
+    codecs.register_error(ERRORS, replacement_for)
     sys.stdin, sys.stdout, sys.stderr = map(opened, range(3), (sys.stdin, sys.stdout, sys.stderr))
     before = sys.stdout, sys.stderr
     for stream in before:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors=ERRORS)
-    ours = sys.stdout, sys.stderr = Steady(sys.stdout), Steady(sys.stderr)
+    ours = sys.stdout, sys.stderr = SafeStream(sys.stdout), SafeStream(sys.stderr)
     try:
         yield
     finally:
@@ -111,7 +111,7 @@ def opened(number: int, stream: TextIO | None) -> TextIO:
     return open(number, "w" if number else "r", encoding="utf-8", closefd=False)
 
 
-def written_otherwise(error: UnicodeError) -> tuple[str | bytes, int]:
+def replacement_for(error: UnicodeError) -> tuple[str | bytes, int]:
     """Return the replacement of a character that an encoding lacks, and where to continue.
 
     It is an error handler for ``codecs``. A byte of a file name that is not UTF-8 is written

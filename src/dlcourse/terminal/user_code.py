@@ -32,7 +32,7 @@ OFFERED = {"init": ("inputs",), "augment": ("classes", "seed", "index", "epoch")
 """Keyword arguments that are passed to a choice of a group if it has a parameter for them."""
 
 
-def explained(error: BaseException) -> str:
+def user_code_message(error: BaseException) -> str:
     """Return a message for an error in the user's own code, with the traceback of their files.
 
     Empty if the traceback contains none of their files.

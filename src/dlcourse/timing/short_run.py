@@ -10,7 +10,7 @@ from statistics import fmean
 from time import perf_counter
 
 from dlcourse.data.streamed import StreamedSplit
-from dlcourse.engine.autotune import USUAL, word
+from dlcourse.engine.autotune import USUAL, as_typed
 from dlcourse.engine.datasets import load_data
 from dlcourse.engine.instantiate import build_all
 from dlcourse.schema.compose import compose_job, without_hydra
@@ -48,7 +48,7 @@ class ShortRun:
         shape = tuple(train.inputs.shape)
         return {
             "parameters": self.ours.parameters,
-            "picked": {name: word(getattr(self.ours.runtime, name)) for name in USUAL},
+            "picked": {name: as_typed(getattr(self.ours.runtime, name)) for name in USUAL},
             "device": self.ours.runtime.describe(),
             "cpu": self.ours.runtime.device.type == "cpu",
             "threads": torch.get_num_threads(),

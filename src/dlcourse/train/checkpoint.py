@@ -68,7 +68,7 @@ def pack(state: State) -> dict:
     }
 
 
-def begun(folder: Path) -> bool:
+def has_checkpoint(folder: Path) -> bool:
     """Return whether a run's folder has a checkpoint to resume from."""
     return (folder / FOLDER / LAST).exists()
 
@@ -79,7 +79,7 @@ def restore(state: State, folder: Path) -> State:
     Without a checkpoint the state stays new: starting and resuming are the same code.
     Raises UserError for a damaged checkpoint and for one of another model.
     """
-    if not begun(folder):
+    if not has_checkpoint(folder):
         return state
     path = folder / FOLDER / LAST
     content = read_checkpoint(path)
@@ -104,7 +104,7 @@ def history_in(content: dict) -> list[Record]:
 
 def history_of(folder: Path) -> list[Record]:
     """Return the history in a run's folder; empty before its first checkpoint."""
-    return history_in(read_checkpoint(folder / FOLDER / LAST)) if begun(folder) else []
+    return history_in(read_checkpoint(folder / FOLDER / LAST)) if has_checkpoint(folder) else []
 
 
 def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
