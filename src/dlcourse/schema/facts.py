@@ -184,7 +184,7 @@ def check_facts(group: str, key: str, choice: Mapping[str, Any]) -> None:
             )
         kind = FACTS[name].kind
         if not kind.allows(value):
-            names = getattr(kind, "words", ())
+            names = getattr(kind, "names", ())
             close = did_you_mean(value, names) if isinstance(value, str) and names else ""
             raise UserError(
                 f"{key}._facts_ has {name}: {value}, and {name} takes {kind}"

@@ -154,7 +154,7 @@ def check_value(key: str, value: object, bounds: Kind | None) -> None:
     """Raise UserError if a value is out of bounds. bounds: None allows any value."""
     if bounds is None or bounds.allows(value):
         return
-    names = getattr(bounds, "words", ())
+    names = getattr(bounds, "names", ())
     if isinstance(bounds, Function) and bounds.closer(value) != bounds:
         bounds, names = bounds.closer(value), ()  # the name is right, and its numbers are not
     close = meant(value, names) if isinstance(value, str) else []
