@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dlcourse.api.isolation import isolated, isolated_torch
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
+from dlcourse.schema.run_files import HISTORY
 
 if TYPE_CHECKING:
     import pandas  # pyright: ignore[reportMissingImports]
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from dlcourse.core import Dataset
     from dlcourse.engine.trained_model import TrainedModel
-
-HISTORY = "history.jsonl"
 
 
 class Run:

@@ -6,9 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra._internal.callbacks import Callbacks
 from hydra.errors import HydraException
-from hydra.types import HydraContext
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -27,7 +25,7 @@ from dlcourse.schema.compose import (
     keep_for_options,
     without_hydra,
 )
-from dlcourse.schema.hydra_api import make_composer
+from dlcourse.schema.hydra_api import hydra_context
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.trust import foreign
 from dlcourse.sweep.run_sweep import run_sweep
@@ -194,8 +192,7 @@ def run_in_new_folder(overrides: list[str], config_dir: str | None) -> Path:
         refuse_elsewhere(master)
         params = dict(master.hydra.sweeper.get("params") or {})
         swept = list(master.hydra.overrides.task)
-        context = HydraContext(make_composer(config_dir).config_loader, Callbacks())
-        outcome = run_sweep(master, params, swept, context, lambda cfg: None)
+        outcome = run_sweep(master, params, swept, hydra_context(config_dir), lambda cfg: None)
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides, config_dir) from error
     if outcome is None:

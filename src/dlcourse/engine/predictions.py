@@ -9,9 +9,8 @@ from torch import Tensor
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
+from dlcourse.schema.run_files import OUT_OF_FOLD, PREDICTIONS
 from dlcourse.train.meter import Meter
-
-FOLD, POOLED = "predictions.npz", "out_of_fold.npz"
 
 
 class Predictions(NamedTuple):
@@ -37,22 +36,22 @@ def gather(position: Tensor, val: Meter | None, test: Meter) -> Predictions:
 def write_predictions(folder: Path, made: Predictions) -> None:
     """Write a fold's predictions into its folder."""
     arrays = {name: values.numpy() for name, values in made._asdict().items()}
-    atomic_files.save_arrays(folder / FOLD, **arrays)
+    atomic_files.save_arrays(folder / PREDICTIONS, **arrays)
 
 
 def has_predictions(folder: Path) -> bool:
     """Return whether a fold's predictions are stored."""
-    return (folder / FOLD).exists()
+    return (folder / PREDICTIONS).exists()
 
 
 def read_predictions(folder: Path) -> Predictions:
     """Return a fold's predictions; raises UserError if the file is damaged."""
     try:
-        arrays = atomic_files.load_arrays(folder / FOLD)
+        arrays = atomic_files.load_arrays(folder / PREDICTIONS)
         return Predictions(**{name: torch.from_numpy(values) for name, values in arrays.items()})
     except (atomic_files.DamagedFileError, TypeError) as error:
         raise UserError(
-            f"{folder / FOLD} cannot be read: {error}.\nDelete it, and resume the run"
+            f"{folder / PREDICTIONS} cannot be read: {error}.\nDelete it, and resume the run"
         ) from error
 
 
@@ -74,4 +73,4 @@ def pool(folds: Sequence[Predictions]) -> dict[str, Tensor]:
 def write_pooled(folder: Path, rows: dict[str, Tensor]) -> None:
     """Write the rows of all folds into the run's folder."""
     arrays = {name: values.numpy() for name, values in rows.items()}
-    atomic_files.save_arrays(folder / POOLED, **arrays)
+    atomic_files.save_arrays(folder / OUT_OF_FOLD, **arrays)

@@ -12,7 +12,8 @@ from dlcourse.engine.assemble import make_schedule
 from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.train.checkpoint import FOLDER, history_of
+from dlcourse.schema.run_files import CHECKPOINTS
+from dlcourse.train.checkpoint import history_of
 from dlcourse.train.fit import CUT
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ def move_the_end(config: dict, folder: Path, typed: list[str]) -> None:
 
 def checkpoint_folders(folder: Path) -> list[Path]:
     """Return the folders of a run that hold checkpoints: its own, or those of its folds."""
-    return sorted(path.parent for path in (folder / FOLDER, *folder.glob(f"fold*/{FOLDER}"))
-                  if path.is_dir())  # fmt: skip
+    places = (folder / CHECKPOINTS, *folder.glob(f"fold*/{CHECKPOINTS}"))
+    return sorted(path.parent for path in places if path.is_dir())
 
 
 def refuse_passed_end(config: dict, old: dict, history: list[Record]) -> None:

@@ -6,8 +6,7 @@ from torch import nn
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-
-BEST_WEIGHTS = "checkpoints/best.pt"
+from dlcourse.schema.run_files import BEST_WEIGHTS
 
 
 def from_run(model: nn.Module, *, run: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Recipe, Record, State
+from dlcourse.schema.run_files import HISTORY
 
 
 class History(Observer):
@@ -15,7 +16,7 @@ class History(Observer):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "history.jsonl"
+        self.path = folder / HISTORY
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         atomic_files.write_text(self.path, "".join(map(json_line, state.history)))

@@ -18,20 +18,23 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs.migrate import migrated
 from dlcourse.schema.overrides import END_KEYS, check_overrides, is_among, is_free, key_of, leaves
+from dlcourse.schema.run_files import (
+    CONFIG,
+    DATA,
+    HYDRA,
+    LOG,
+    OVERRIDES,
+    PICKS,
+    RESULT,
+)
+from dlcourse.schema.run_files import FAILURE as FAILURE
+from dlcourse.schema.run_files import MANIFEST as MANIFEST
+from dlcourse.schema.run_files import PREVIOUS as PREVIOUS
+from dlcourse.schema.run_files import PRUNED as PRUNED
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path as short_path
 
-CONFIG = ".hydra/config.yaml"
-OVERRIDES = ".hydra/overrides.yaml"
-HYDRA = ".hydra/hydra.yaml"
-RESULT = "result.json"
-FAILURE, PRUNED = "failure.json", "pruned.json"  # in place of the result of a sweep's job
-DATA = "data.npz"  # the fingerprint of the run's data
-PICKS = "runtime.json"  # the options that ``runtime=auto`` has chosen
-PREVIOUS = "result.previous.json"  # the result of a finished run that is resumed with a later end
-LOG = "train.log"
 DIVERGED = "diverged"  # ``ended_by`` of a run that diverged, which counts as one without a result
-MANIFEST = "sweep.json"  # in the folder above its jobs
 EARLIER = ("epochs", "ended_by", "best_epoch", "best", "val", "test", "mean", "std")
 """The keys of a result that are kept when the run is resumed with a later end."""
 METRICS = {"best", "val", "test", "train", "mean", "std", "out_of_fold", "ensemble"}
@@ -74,7 +77,7 @@ def make_folder(folder: Path) -> Path:
 
 def discard(folder: Path) -> None:
     """Remove the folder of a run that never started: without a checkpoint or a history."""
-    if all(path.name in (".hydra", "train.log", DATA) for path in folder.iterdir()):
+    if all(path.name in (".hydra", LOG, DATA) for path in folder.iterdir()):
         shutil.rmtree(folder)
 
 

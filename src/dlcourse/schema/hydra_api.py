@@ -74,6 +74,14 @@ def set_up_logging(hydra_config: DictConfig) -> None:
     utils.configure_log(hydra_config.job_logging, hydra_config.verbose)
 
 
+def hydra_context(config_dir: str | None, callbacks: Callbacks | None = None) -> HydraContext:
+    """Return what Hydra's sweepers and launchers compose jobs with.
+
+    callbacks: those of ``hydra.callbacks``; None for none.
+    """
+    return HydraContext(make_composer(config_dir).config_loader, callbacks or Callbacks())
+
+
 def run_in_frame(
     cfg: DictConfig, hydra_config: DictConfig, config_dir: str | None, job: Callable[[], Any]
 ) -> None:
@@ -92,7 +100,7 @@ def run_in_frame(
         config=cfg,
         job_dir_key="hydra.run.dir",
         job_subdir_key=None,
-        hydra_context=HydraContext(make_composer(config_dir).config_loader, callbacks),
+        hydra_context=hydra_context(config_dir, callbacks),
         configure_logging=False,
     )
     callbacks.on_run_end(config=cfg, config_name=CONFIG_NAME, job_return=returned)
@@ -109,7 +117,7 @@ def run_sweeper(
     utils.configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
     callbacks = Callbacks(cfg)
     callbacks.on_multirun_start(config=cfg, config_name=CONFIG_NAME)
-    context = HydraContext(make_composer(config_dir).config_loader, callbacks)
+    context = hydra_context(config_dir, callbacks)
     sweeper = Plugins.instance().instantiate_sweeper(
         config=cfg, hydra_context=context, task_function=task
     )

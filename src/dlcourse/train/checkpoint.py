@@ -7,11 +7,9 @@ from torch import nn
 from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, Whiten, best_epoch
 from dlcourse.errors import UserError
+from dlcourse.schema.run_files import BEST_WEIGHTS, CHECKPOINTS, LAST_CHECKPOINT
 from dlcourse.train.finite import infinite_buffers, refuse_infinite
 from dlcourse.train.midway import Every
-
-FOLDER = "checkpoints"
-LAST, BEST = "last.pt", "best.pt"
 
 
 class Checkpoint(Observer):
@@ -24,12 +22,12 @@ class Checkpoint(Observer):
     """
 
     def __init__(self, folder: Path, every: Every | None = None) -> None:
-        self.folder = folder / FOLDER
+        self.folder = folder
         self.every = every
         self.due = every and every.due
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
-        self.folder.mkdir(exist_ok=True)
+        (self.folder / CHECKPOINTS).mkdir(exist_ok=True)
         self.recipe, self.fold = recipe, fold
 
     def epoch(self, state: State) -> None:
@@ -42,7 +40,7 @@ class Checkpoint(Observer):
                 "scale": self.fold.standardize.scale,
                 "whitened": isinstance(self.fold.standardize, Whiten),
             }
-            atomic_files.save_checked(self.folder / BEST, best)
+            atomic_files.save_checked(self.folder / BEST_WEIGHTS, best)
         self.save(state)
 
     def midway(self, state: State) -> None:
@@ -50,7 +48,7 @@ class Checkpoint(Observer):
 
     def save(self, state: State) -> None:
         """Write ``last.pt``."""
-        atomic_files.save_checked(self.folder / LAST, pack(state))
+        atomic_files.save_checked(self.folder / LAST_CHECKPOINT, pack(state))
         if self.every is not None:
             self.every.restart()
 
@@ -70,7 +68,7 @@ def pack(state: State) -> dict:
 
 def has_checkpoint(folder: Path) -> bool:
     """Return whether a run's folder has a checkpoint to resume from."""
-    return (folder / FOLDER / LAST).exists()
+    return (folder / LAST_CHECKPOINT).exists()
 
 
 def restore(state: State, folder: Path) -> State:
@@ -81,7 +79,7 @@ def restore(state: State, folder: Path) -> State:
     """
     if not has_checkpoint(folder):
         return state
-    path = folder / FOLDER / LAST
+    path = folder / LAST_CHECKPOINT
     content = read_checkpoint(path)
     try:
         state.model.load_state_dict(content["model"])
@@ -104,7 +102,7 @@ def history_in(content: dict) -> list[Record]:
 
 def history_of(folder: Path) -> list[Record]:
     """Return the history in a run's folder; empty before its first checkpoint."""
-    return history_in(read_checkpoint(folder / FOLDER / LAST)) if has_checkpoint(folder) else []
+    return history_in(read_checkpoint(folder / LAST_CHECKPOINT)) if has_checkpoint(folder) else []
 
 
 def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
@@ -112,7 +110,7 @@ def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
 
     Raises UserError for a damaged file, one of another model, and weights that are not finite.
     """
-    path = folder / FOLDER / BEST
+    path = folder / BEST_WEIGHTS
     content = read_checkpoint(path)
     masks = infinite_buffers(model)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlcourse.schema.facts import MOST_WHITENED, SMALL_IMAGE, fact, smallest_image, target
+from dlcourse.schema.run_files import BEST_WEIGHTS
 
 
 def model_fits_the_inputs(config: dict) -> Iterator[str]:
@@ -219,9 +220,9 @@ def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
     run = config["init"].get("run")
     if run is None:
         yield "init=from_run takes its weights from a finished run.\nType init.run=<its folder>"
-    elif not (Path(run) / "checkpoints/best.pt").exists():
+    elif not (Path(run) / BEST_WEIGHTS).exists():
         yield (
-            f"init.run={run} holds no weights: checkpoints/best.pt is not in it.\n"
+            f"init.run={run} holds no weights: {BEST_WEIGHTS} is not in it.\n"
             "Type init.run=<folder of a run>, in cross-validation <folder>/fold0"
         )
 

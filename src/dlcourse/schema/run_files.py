@@ -1,0 +1,18 @@
+"""The names of the files in the folder of a run or of a sweep."""
+
+CONFIG = ".hydra/config.yaml"
+OVERRIDES = ".hydra/overrides.yaml"
+HYDRA = ".hydra/hydra.yaml"
+RESULT = "result.json"
+PREVIOUS = "result.previous.json"  # the result of a finished run that is resumed with a later end
+FAILURE, PRUNED = "failure.json", "pruned.json"  # in place of the result of a sweep's job
+DATA = "data.npz"  # the fingerprint of the run's data
+PICKS = "runtime.json"  # the options that ``runtime=auto`` has chosen
+LOG = "train.log"
+HISTORY = "history.jsonl"  # the metrics of each epoch
+CHECKPOINTS = "checkpoints"
+LAST_CHECKPOINT = f"{CHECKPOINTS}/last.pt"  # from which the run is resumed
+BEST_WEIGHTS = f"{CHECKPOINTS}/best.pt"
+PREDICTIONS = "predictions.npz"  # of a fold of a cross-validation
+OUT_OF_FOLD = "out_of_fold.npz"  # the predictions of all folds on their validation parts
+MANIFEST = "sweep.json"  # of a sweep, in the folder above its jobs
