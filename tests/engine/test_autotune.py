@@ -99,7 +99,6 @@ def test_a_race_returns_the_ratios_of_the_times():
     steps = iter([9.0, 0.1, 0.2, 0.3])  # the first one of each is not counted
     assert race(lambda: 0.3, lambda: next(steps), 1.0) == pytest.approx([1, 1.5, 3])
     assert len(race(lambda: 0.3, lambda: 0.1, 2.0)) == 5
-    assert PYTORCH_DEFAULTS.keys() == USUAL.keys()
 
 
 @pytest.mark.parametrize(
@@ -123,3 +122,7 @@ def test_the_runtime_applies_its_picks(compose):
     assert type(unpicked[0]) is nn.Linear
     unpicked = runtime.place(nn.Sequential(nn.Linear(4, 2)), (4,))
     assert type(unpicked[0]) is nn.Linear
+
+
+def test_every_option_has_a_usual_value_and_pytorchs():
+    assert PYTORCH_DEFAULTS.keys() == USUAL.keys()

@@ -85,14 +85,18 @@ def test_other_test_data_change_only_the_test_metrics(tiny, tmp_path, monkeypatc
         assert first[key] == second[key]
 
 
-def test_the_best_epoch_has_the_maximum_of_the_history(tiny, tmp_path):
+def test_the_result_is_that_of_the_best_epoch_and_not_of_the_last(tiny, tmp_path):
     """With a rate that ruins the weights later, the last epoch is far from the best one."""
     cfg = tiny("model=mlp", "max_epochs=6", "optim=sgd", "optim.lr=3", "data.examples=300")
     run(cfg, tmp_path / "run")
     result = run_folder.read_result(tmp_path / "run")
     lines = (tmp_path / "run/history.jsonl").read_text().splitlines()
     history = [json.loads(line)["val/accuracy"] for line in lines]
-    assert result["best"] == max(history) == history[result["best_epoch"] - 1]
+    best = result["best_epoch"]
+    assert result["best"] == max(history) == history[best - 1] > history[-1]
+    cfg["max_epochs"] = best  # the control: a run that ends with this epoch
+    run(cfg, tmp_path / "shorter")
+    assert run_folder.read_result(tmp_path / "shorter")["test"] == result["test"]
 
 
 def test_the_same_config_gives_the_same_result_and_another_seed_a_different_one(tiny, tmp_path):

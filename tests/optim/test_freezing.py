@@ -46,7 +46,6 @@ def test_a_part_is_trained_in_its_epochs_only(optim, tiny):
 
 
 def test_a_part_can_be_frozen_within_an_epoch(tiny):
-    state, fold, recipe = prepared(tiny(*OVERRIDES, "optim.freeze_after=[hidden.*:0.5]"))
     ends = []
     for epochs in (0.5, 1):
         state, fold, recipe = prepared(

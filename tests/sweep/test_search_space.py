@@ -175,4 +175,7 @@ def test_the_shares_0_and_1_are_the_bounds(log, whole):
 def test_the_middle_of_a_log_interval_is_the_geometric_mean():
     assert float(Space("x", "", (), 0.001, 0.1, log=True).at(0.5)) == pytest.approx(0.01)
     assert float(Space("x", "", (), 0.001, 0.1).at(0.5)) == pytest.approx(0.0505)
+
+
+def test_a_space_of_single_values_has_no_bounds():
     assert math.isnan(Space("x", "", ("1",)).low)

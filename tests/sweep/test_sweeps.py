@@ -16,6 +16,8 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
+from dlcourse.terminal import live_line
+
 SMALL = ["data.examples=60", "max_epochs=2", "model=mlp", "observe=[history]"]
 
 
@@ -359,7 +361,10 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("overrides", "parts"), WRONG, ids=lambda part: " ".join(part))
-def test_an_invalid_sweep_gets_one_message_and_starts_nothing(overrides, parts, sweep, tmp_path):
+def test_an_invalid_sweep_gets_one_message_and_starts_nothing(
+    overrides, parts, sweep, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(live_line, "SECONDS_BEFORE_LINE", 600)  # "checking ...", on a slow machine
     ended = sweep("-m", *SMALL[1:], "data.examples=100", *overrides)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert ended.stderr.startswith("dlcourse: ")

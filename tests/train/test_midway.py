@@ -48,7 +48,7 @@ def interrupted(cfg, folder, number, interval=2):
     keeper = KilledAfter(folder, Every(interval), number)
     with pytest.raises(Killed):
         fit(state, fold, recipe, [keeper])
-    torch.manual_seed(random.randrange(1000))  # another process has another random state
+    torch.manual_seed(999)  # another process has another random state
     np.random.seed(1)
     random.seed(1)
     state, fold, recipe = prepared(cfg)
