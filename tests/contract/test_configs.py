@@ -221,22 +221,22 @@ def test_choices_that_share_a_target_declare_the_same_facts(target):
 
 def test_missing_bounds_and_facts_of_a_new_choice_are_found(tmp_path):
     """The control: a loss without facts, with an option that only another group has."""
-    path = tmp_path / "loss/focal.yaml"
+    path = tmp_path / "loss/my_loss.yaml"
     path.parent.mkdir()
-    path.write_text("_target_: dlcourse.loss.focal.focal\n_partial_: true\ngamma: 2.0\n")
+    path.write_text("_target_: dlcourse.loss.my_loss.my_loss\n_partial_: true\nstep_size: 2.0\n")
     (node,) = nodes(path)
-    (lacking,) = without_bounds("loss", "focal", node)
+    (lacking,) = without_bounds("loss", "my_loss", node)
     assert lacking == (
-        'loss.gamma has no bounds. Add to BOUNDS["loss"] in schema/bounds.py: '
-        '"gamma": positive(2.0),'
+        'loss.step_size has no bounds. Add to BOUNDS["loss"] in schema/bounds.py: '
+        '"step_size": positive(2.0),'
     )
-    missing = without_facts("loss", "focal", node)
+    missing = without_facts("loss", "my_loss", node)
     assert [line.split(": ")[0] for line in missing] == [
-        f"loss=focal does not declare {name}" for name in ("task", "soft_targets", "outputs")
+        f"loss=my_loss does not declare {name}" for name in ("task", "soft_targets", "outputs")
     ]
-    assert "configs/loss/focal.yaml _facts_: {task: <one of classification, reg" in missing[0]
+    assert "configs/loss/my_loss.yaml _facts_: {task: <one of classification, reg" in missing[0]
     node["_facts_"] = {"task": "classification", "soft_targets": False, "outputs": "softmax"}
-    assert without_facts("loss", "focal", node) == []
+    assert without_facts("loss", "my_loss", node) == []
 
 
 def test_every_key_of_the_whole_config_has_bounds(compose):

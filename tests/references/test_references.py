@@ -20,4 +20,7 @@ def test_an_option_agrees_with_its_reference_within_the_tolerance(row, compose):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_option_has_a_reference(group):
-    assert import_module(f"references.{group}").ROWS.keys() == set(expected(group, options))
+    rows = import_module(f"references.{group}").ROWS.keys()
+    missing = [f"{group}={option}" for option in expected(group, options) if option not in rows]
+    assert missing == [], f"add a row for each to ROWS in tests/references/{group}.py"
+    assert rows == set(expected(group, options))

@@ -17,9 +17,9 @@ def own_loss(tmp_path):
 
     def checked(declared: str, *overrides: str) -> dict:
         (tmp_path / "loss").mkdir(exist_ok=True)
-        text = f"_target_: my.focal\n_partial_: true\ngamma: 2.0\n{declared}\n"
-        (tmp_path / "loss/focal.yaml").write_text(text)
-        config = without_hydra(compose_job(["loss=focal", *overrides], str(tmp_path)))
+        text = f"_target_: my.my_loss\n_partial_: true\ngamma: 2.0\n{declared}\n"
+        (tmp_path / "loss/my_loss.yaml").write_text(text)
+        config = without_hydra(compose_job(["loss=my_loss", *overrides], str(tmp_path)))
         check(config)
         return config
 
@@ -58,12 +58,12 @@ def test_facts_and_bounds_of_a_users_choice_stay_in_the_config(own_loss):
         (
             "_facts_: {task: classification}",
             ["data=sine", "metric=[rmse]", "monitor=val/rmse", "mode=min"],
-            r"loss=focal is for classes, and this data set is a regression\.\nType loss=mse",
+            r"loss=my_loss is for classes, and this data set is a regression\.\nType loss=mse",
         ),
         (
             "_facts_: {task: classification}",
             ["augment=[mixup]"],
-            r"augment=mixup mixes classes, and loss=focal takes one class .*\n.*soft_targets: true",
+            r"augment=mixup mixes .* and loss=my_loss takes one class .*\n.*soft_targets: true",
         ),
         ("_facts_: {soft_targets: false}", ["augment=[cutmix]"], "augment=cutmix mixes classes"),
     ],
