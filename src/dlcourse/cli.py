@@ -16,7 +16,6 @@ from omegaconf.errors import OmegaConfBaseException
 from dlcourse.engine.job import report, run_job
 from dlcourse.errors import UserError
 from dlcourse.random_streams import CURRENT
-from dlcourse.runs import run_folder
 from dlcourse.runs.prepare import prepare_run
 from dlcourse.runs.single_process import refuse_copies
 from dlcourse.schema import hydra_api
@@ -35,6 +34,7 @@ from dlcourse.schema.trust import to_type
 from dlcourse.schema.validate import SWEEP_KEYS, check, check_key
 from dlcourse.sweep import manifest as sweep_manifest
 from dlcourse.terminal.command import in_own_form, one_message, own_name
+from dlcourse.terminal.installed import short_path
 
 
 def main() -> None:
@@ -165,7 +165,7 @@ def resumed_sweep(overrides: list[str], config_dir: str | None) -> list[str] | N
             )
     missing = not_typed(record.words, overrides)
     if record.config_dir and not config_dir:
-        own = run_folder.short_path(Path(record.config_dir))
+        own = short_path(Path(record.config_dir))
         missing += ["--config-dir", shlex.quote(own)]
         trusted = to_type({"jobs": sweep_manifest.stored_configs(folder)})
         missing += [trusted] if trusted and "trust" not in typed else []

@@ -29,9 +29,7 @@ class Purpose(StrEnum):
     REPEAT = "repeat"  # the seed of a later division of repeated_kfold (repeat)
     INNER = "inner"  # the seed of the inner division of nested (outer fold)
     DRAWS = "draws"  # the points of sweep=random
-    SAMPLER = (
-        "sampler"  # Optuna's proposals (number of known trials, shifted by machine and folder)
-    )
+    SAMPLER = "sampler"  # Optuna's proposals (known trials, shifted by machine and folder)
     SHOWN = "shown"  # the examples of scripts/show.py
 
 

@@ -18,7 +18,8 @@ from conftest import SMALL
 from hydra.core.hydra_config import HydraConfig
 
 import dlcourse
-from dlcourse.runs import run_folder
+from dlcourse.runs import start_record
+from dlcourse.terminal.installed import short_path
 
 TIMES = ("seconds", "examples_per_second")
 
@@ -50,7 +51,7 @@ def test_dlcourse_train_and_the_command_give_equal_folders_and_weights(here, fro
     assert run.result["options"] == command.result["options"]
     names = {path.relative_to("command") for path in Path("command").rglob("*")}
     assert names == {path.relative_to("python") for path in Path("python").rglob("*")}
-    choices = [run_folder.stored_choices(one.folder) for one in (run, command)]
+    choices = [start_record.stored_choices(one.folder) for one in (run, command)]
     assert choices[0] == choices[1]
     assert choices[0]["model"] == "lenet"
     log = (run.folder / "train.log").read_text()
@@ -147,7 +148,7 @@ def test_epochs_are_printed_unless_quiet_is_set(from_python, capsys):
     run = from_python("model=mlp", "optim=sgd", quiet=False)
     shown = capsys.readouterr().out
     assert "epoch 2/2  train loss" in shown
-    assert f"Results are in {run_folder.short_path(run.folder)}" in shown
+    assert f"Results are in {short_path(run.folder)}" in shown
     from_python("model=mlp", "optim=sgd")
     assert capsys.readouterr().out == ""
 

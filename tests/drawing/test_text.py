@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from warnings import catch_warnings, simplefilter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,7 +56,11 @@ def draw_all(names):
 
 
 def test_awkward_class_names_are_drawn_without_a_warning():
-    draw_all(AWKWARD)
+    with catch_warnings(record=True) as caught:
+        simplefilter("always")
+        figures = draw_all(AWKWARD)
+    assert [str(one.message) for one in caught] == []
+    assert len(figures) == 3
 
 
 @settings(max_examples=30, deadline=None)
@@ -65,7 +70,10 @@ def test_any_class_names_are_drawn_without_a_warning(names):
         labels, note = class_labels(names)
         figure = Figure(figsize=(1, 1), dpi=20)
         figure.text(0, 0, "".join([*labels, note, *map(value_label, names)]), **LITERAL)
-        written(figure)
+        with catch_warnings(record=True) as caught:
+            simplefilter("always")
+            written(figure)
+    assert [str(one.message) for one in caught] == []
 
 
 def test_names_that_the_fonts_can_draw_are_drawn_unchanged():

@@ -12,12 +12,12 @@ from conftest import options
 from PIL import Image
 
 import dlcourse
-from dlcourse.engine import fingerprint
+from dlcourse.engine import fingerprint, same_data
 from dlcourse.engine.datasets import load_data, split_training_data
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.runs.run_folder import DATA
+from dlcourse.schema.run_files import DATA
 from dlcourse.sweep.dry_run import CachedChecks
 from dlcourse.sweep.run_sweep import folders_by_data
 
@@ -175,7 +175,7 @@ def refuse_learned(cfg, folder: Path) -> None:
     dataset = load_data(cfg)
     parts = split_training_data(cfg, dataset)
     nested = any(part.test is not None for part in parts)
-    fingerprint.refuse_learned(folder, fingerprint.with_division(dataset, parts), nested=nested)
+    same_data.refuse_learned(folder, fingerprint.with_division(dataset, parts), nested=nested)
 
 
 def test_a_run_is_tested_on_other_images_but_not_on_its_training_images(
@@ -267,9 +267,9 @@ def test_another_split_of_the_same_data_is_refused(table, tmp_path, monkeypatch)
     known = fingerprint.with_division(dataset, split_training_data(table, dataset))
     table["split"]["seed"] = 1
     other = fingerprint.with_division(dataset, split_training_data(table, dataset))
-    fingerprint.refuse_other_data(tmp_path / "run", known)
+    same_data.refuse_other_data(tmp_path / "run", known)
     with pytest.raises(UserError, match="divided in another way"):
-        fingerprint.refuse_other_data(tmp_path / "run", other)
+        same_data.refuse_other_data(tmp_path / "run", other)
 
 
 def test_a_damaged_fingerprint_is_named(table, tmp_path):

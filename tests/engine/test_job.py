@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from dlcourse.engine.job import run_job
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
+from dlcourse.runs import start_record
 from dlcourse.runs.prepare import prepare_run
 from dlcourse.schema.compose import compose_job
 
@@ -56,8 +56,8 @@ def test_jobs_run_one_after_the_other_without_hydras_global(data_root, tmp_path,
         overrides = [*TINY, f"data.root={data_root}", f"hydra.run.dir={name}"]
         run = prepare_run(compose_job(overrides, None), overrides, None)
         results.append(run_job(**run.arguments()))
-        assert run_folder.stored_overrides(tmp_path / name) == overrides[:-1]
-        assert run_folder.stored_choices(tmp_path / name)["model"] == "mlp"
+        assert start_record.stored_overrides(tmp_path / name) == overrides[:-1]
+        assert start_record.stored_choices(tmp_path / name)["model"] == "mlp"
     assert HydraConfig.instance().cfg is None
     assert results[0]["best"] == results[1]["best"]
     assert math.isfinite(results[0]["best"])

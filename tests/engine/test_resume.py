@@ -10,7 +10,8 @@ from dlcourse import atomic_files
 from dlcourse.core import Record
 from dlcourse.engine.resume import end_differences
 from dlcourse.engine.run import share_of_time
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
+from dlcourse.schema import run_files
 from dlcourse.train.checkpoint import Checkpoint, restore
 from dlcourse.train.fit import fit
 
@@ -61,9 +62,9 @@ def test_a_finished_run_resumed_with_more_epochs_records_its_earlier_result(here
     result = run_folder.read_result(tmp_path / "run")
     assert (result["epochs"], result["ended_by"]) == (2, "max_epochs")
     assert result["continued"][0]["test"] == short["test"]
-    assert not (tmp_path / "run" / run_folder.PREVIOUS).exists()
+    assert not (tmp_path / "run" / run_files.PREVIOUS).exists()
     assert "Results are in" in here("resume=run").stdout
-    assert run_folder.stored_config(tmp_path / "run")["max_epochs"] == 2
+    assert start_record.stored_config(tmp_path / "run")["max_epochs"] == 2
 
 
 def test_an_early_stopped_run_resumes_with_more_patience_or_without_stopping(here, tmp_path):
@@ -114,7 +115,7 @@ def test_the_earlier_result_is_kept_until_a_new_one_is_written(here, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr("dlcourse.engine.run.fit", killed)
         assert here("resume=run", "max_epochs=4").returncode == 130
-    assert (tmp_path / "run" / run_folder.PREVIOUS).read_text() == earlier
+    assert (tmp_path / "run" / run_files.PREVIOUS).read_text() == earlier
     assert run_folder.read_result(tmp_path / "run") is None
     assert here("resume=run").returncode == 0
     assert run_folder.read_result(tmp_path / "run")["epochs"] == 4

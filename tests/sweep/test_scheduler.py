@@ -6,7 +6,7 @@ import pytest
 from planning import ScriptedSearch, end, finish, scheduler_of
 
 from dlcourse.errors import UserError
-from dlcourse.runs.run_folder import PRUNED
+from dlcourse.schema.run_files import PRUNED
 from dlcourse.sweep.manifest import holds_sweep, read_manifest, write_failure, write_note
 from dlcourse.sweep.methods.search import ListedPoints, Trial
 

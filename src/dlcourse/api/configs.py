@@ -6,8 +6,8 @@ from typing import Any
 from dlcourse.api.isolation import isolated
 from dlcourse.api.overrides import overrides_of
 from dlcourse.errors import UserError, nearest
-from dlcourse.schema.compose import compose_job, options_of, without_hydra
-from dlcourse.schema.validate import GROUPS, check
+from dlcourse.schema.compose import compose_checked, options_of
+from dlcourse.schema.validate import GROUPS
 
 
 def compose(
@@ -23,9 +23,7 @@ def compose(
     """
     own = None if config_dir is None else fspath(config_dir)
     with isolated():
-        config = without_hydra(compose_job(overrides_of(overrides, settings, own), own))
-        check(config)
-    return config
+        return compose_checked(overrides_of(overrides, settings, own), own)
 
 
 def choices(group: str, *, config_dir: str | PathLike[str] | None = None) -> list[str]:

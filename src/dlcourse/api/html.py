@@ -5,7 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dlcourse.api.curves import Curve, plot, series
-from dlcourse.runs import run_folder
+from dlcourse.terminal.installed import short_path
 
 if TYPE_CHECKING:
     from dlcourse.api.run import Run
@@ -41,7 +41,7 @@ def run_as_html(run: "Run") -> str:
     ]
     return (
         f"<div><p><b>{escape(headline(run))}</b><br>{escape(', '.join(facts))}<br>"
-        f"<code>{escape(run_folder.short_path(run.folder))}</code></p>"
+        f"<code>{escape(short_path(run.folder))}</code></p>"
         f"{ROW}{metrics_table(run)}{''.join(plots_of(run))}</div></div>"
     )
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from dlcourse.runs import run_folder
+from dlcourse.schema import run_files
 
 LINE = "[%(asctime)s][%(levelname)s] %(message)s"  # of train.log, as in configs/train.yaml
 
@@ -104,7 +104,7 @@ def logged_into(folder: Path) -> Iterator[None]:
     """
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    file = logging.FileHandler(folder / run_folder.LOG, encoding="utf-8", errors="backslashreplace")
+    file = logging.FileHandler(folder / run_files.LOG, encoding="utf-8", errors="backslashreplace")
     file.setFormatter(logging.Formatter(LINE))
     screen = logging.StreamHandler()
     screen.setLevel(logging.WARNING)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from dlcourse.api.run import Run
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
+from dlcourse.schema import run_files
+from dlcourse.terminal.installed import short_path
 
 
 def load(
@@ -23,10 +24,10 @@ def load(
     Raises UserError for a folder without a finished run, and for one that cannot be read.
     """
     place = Path(folder)
-    if (place / run_folder.MANIFEST).exists():
+    if (place / run_files.MANIFEST).exists():
         raise UserError(
-            f"{run_folder.short_path(place)} holds a sweep, which is more than one run.\n"
-            f'Type dlcourse.sweep(resume="{run_folder.short_path(place)}") for its table, or '
+            f"{short_path(place)} holds a sweep, which is more than one run.\n"
+            f'Type dlcourse.sweep(resume="{short_path(place)}") for its table, or '
             "dlcourse.load with the folder of one of its runs"
         )
     run = Run(place, trust=(trust,) if isinstance(trust, str) else trust, device=device)

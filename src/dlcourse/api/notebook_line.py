@@ -7,7 +7,7 @@ from typing import Any
 
 from dlcourse.core import Fold, Observer, Recipe, State, best_epoch
 from dlcourse.observe.epoch_line import epoch_line, number
-from dlcourse.runs import run_folder
+from dlcourse.terminal.installed import short_path
 
 CONSOLE_WIDTH = 200  # columns
 
@@ -47,7 +47,7 @@ class NotebookLine(Observer):
         self.line.show(
             f"{self.fold}best epoch {result['best_epoch']} of {result['epochs']}  "
             f"{result['monitor']} {number(result['best']).strip()}{tested}  "
-            f"in {run_folder.short_path(self.folder)}"
+            f"in {short_path(self.folder)}"
         )
 
 

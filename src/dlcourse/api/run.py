@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from dlcourse.api.isolation import isolated, isolated_torch
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
+from dlcourse.schema import run_files
 from dlcourse.schema.run_files import HISTORY
+from dlcourse.terminal.installed import short_path
 
 if TYPE_CHECKING:
     import pandas  # pyright: ignore[reportMissingImports]
@@ -44,12 +46,12 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The config that the run was started with, a nested dict; the same for its folds."""
-        return run_folder.stored_config(self._whole)
+        return start_record.stored_config(self._whole)
 
     @cached_property
     def choices(self) -> dict[str, str]:
         """The choice in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
-        return run_folder.stored_choices(self._whole)
+        return start_record.stored_choices(self._whole)
 
     @cached_property
     def result(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class Run:
         """
         if self.folds:
             raise UserError(
-                f"{run_folder.short_path(self.folder)} is a cross-validation with "
+                f"{short_path(self.folder)} is a cross-validation with "
                 f"{len(self.folds)} models, one for each fold.\n"
                 "Type run.folds[0].model for one of them; run.predict(inputs) averages all"
             )
@@ -167,13 +169,13 @@ class Run:
 
     @property
     def _whole(self) -> Path:
-        is_fold = not (self.folder / run_folder.CONFIG).exists()
+        is_fold = not (self.folder / run_files.CONFIG).exists()
         return self.folder.resolve().parent if is_fold else self.folder
 
     def __repr__(self) -> str:
         from dlcourse.api.html import headline
 
-        return f"<dlcourse.Run {headline(self)} in {run_folder.short_path(self.folder)}>"
+        return f"<dlcourse.Run {headline(self)} in {short_path(self.folder)}>"
 
     def _repr_html_(self) -> str:
         from dlcourse.api.html import run_as_html
@@ -194,15 +196,15 @@ def as_frame(rows: list[dict[str, Any]]) -> "pandas.DataFrame":
 
 def unfinished(folder: Path) -> str:
     """Return the message for a folder without a finished run: the reason, and what to type."""
-    shown = run_folder.short_path(folder)
-    failure = run_folder.read_json(folder / run_folder.FAILURE, "resume the run")
+    shown = short_path(folder)
+    failure = run_folder.read_json(folder / run_files.FAILURE, "resume the run")
     if isinstance(failure, dict) and failure.get("reason"):
         return (
             f"{shown} holds a run without a result: {failure['reason']}\n"
-            f"{shown}/{run_folder.LOG} says more; start a new run with other options"
+            f"{shown}/{run_files.LOG} says more; start a new run with other options"
         )
     return (
-        f"{shown} holds no finished run: {run_folder.RESULT} is not in it.\n"
+        f"{shown} holds no finished run: {run_files.RESULT} is not in it.\n"
         f'Type dlcourse.train(resume="{shown}") to resume it first, or name the folder of a '
         "finished run"
     )

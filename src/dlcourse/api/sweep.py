@@ -17,7 +17,8 @@ from dlcourse.api.run import Run, as_frame
 from dlcourse.cli import resumed_sweep
 from dlcourse.errors import UserError
 from dlcourse.machine.fork_server import own_fork_server
-from dlcourse.runs import run_folder
+from dlcourse.runs import start_record
+from dlcourse.schema import run_files
 from dlcourse.schema.compose import (
     compose_job,
     compose_sweep,
@@ -29,6 +30,7 @@ from dlcourse.schema.hydra_api import hydra_context
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.trust import foreign
 from dlcourse.sweep.run_sweep import run_sweep
+from dlcourse.terminal.installed import short_path
 
 if TYPE_CHECKING:
     import pandas  # pyright: ignore[reportMissingImports]
@@ -113,7 +115,7 @@ class Sweep:
         """
         if not self.runs:
             raise UserError(
-                f"No run of the sweep in {run_folder.short_path(self.folder)} has finished.\n"
+                f"No run of the sweep in {short_path(self.folder)} has finished.\n"
                 "sweep.rows says why"
             )
         point = self._points[0]
@@ -126,7 +128,7 @@ class Sweep:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"<dlcourse.Sweep {self._headline()} in {run_folder.short_path(self.folder)}>"
+        return f"<dlcourse.Sweep {self._headline()} in {short_path(self.folder)}>"
 
     def _headline(self) -> str:
         jobs = sum(len(point.runs) for point in self._points)
@@ -135,7 +137,7 @@ class Sweep:
     def _repr_html_(self) -> str:
         from dlcourse.api.html import rows_as_html
 
-        shown = run_folder.short_path(self.folder)
+        shown = short_path(self.folder)
         return rows_as_html(self._headline(), self.rows, f"Table and plots are in {shown}")
 
 
@@ -205,8 +207,8 @@ def modules_of(folder: Path) -> list[str]:
 
     They can be trusted, because this call wrote their stored configs or compared them with its own.
     """
-    places = (path.parents[1] for path in folder.glob(f"*/{run_folder.CONFIG}"))
-    names = (name for place in places for name in foreign(run_folder.stored_config(place)))
+    places = (path.parents[1] for path in folder.glob(f"*/{run_files.CONFIG}"))
+    names = (name for place in places for name in foreign(start_record.stored_config(place)))
     return list(dict.fromkeys(name.split(".")[0] for name in names))
 
 

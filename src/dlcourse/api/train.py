@@ -13,10 +13,10 @@ from dlcourse.api.overrides import overrides_of
 from dlcourse.api.progress import progress
 from dlcourse.api.run import Run
 from dlcourse.engine.job import run_job
-from dlcourse.runs import run_folder
 from dlcourse.runs.prepare import prepare_run
 from dlcourse.schema.compose import compose_job
 from dlcourse.schema.trust import foreign
+from dlcourse.terminal.installed import short_path
 
 
 def train(
@@ -74,7 +74,7 @@ def resumable(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        again = f'dlcourse.train(resume="{run_folder.short_path(folder)}")'
+        again = f'dlcourse.train(resume="{short_path(folder)}")'
         print(f"\nStopped. To resume: {again}", file=sys.stderr)
         raise
 

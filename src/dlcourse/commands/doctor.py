@@ -54,11 +54,9 @@ def main(args: list[str]) -> None:
     """Compose and check the command, measure it, try the changes, advise."""
     overrides, config_dir = one_run(args, "doctor")
 
-    from dlcourse.schema.compose import compose_job, without_hydra
-    from dlcourse.schema.validate import check
+    from dlcourse.schema.compose import compose_checked
 
-    config = without_hydra(compose_job(overrides, config_dir))
-    check(config)
+    config = compose_checked(overrides, config_dir)
     with closing(start_worker(overrides, config_dir)) as base:
         base.wait()
         facts = base.call("facts")[1]

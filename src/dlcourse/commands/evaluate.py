@@ -22,10 +22,11 @@ def main(args: list[str]) -> None:
         from dlcourse.core import Fold
         from dlcourse.engine.assemble import make_recipe
         from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
-        from dlcourse.engine.fingerprint import refuse_learned, with_division
+        from dlcourse.engine.fingerprint import with_division
         from dlcourse.engine.instantiate import build
         from dlcourse.engine.reopen import config_of, folds_of, load_model
-        from dlcourse.runs.run_folder import CONFIG
+        from dlcourse.engine.same_data import refuse_learned
+        from dlcourse.schema.run_files import CONFIG
         from dlcourse.train.evaluate import evaluate
 
     folder = Path(options["run"])

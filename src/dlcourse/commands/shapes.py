@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dlcourse.schema.command_line import one_run
-from dlcourse.schema.compose import compose_job, without_hydra
+from dlcourse.schema.compose import compose_checked
 from dlcourse.schema.facts import example_shape, fact, sizes_of
-from dlcourse.schema.validate import NOT_ARGUMENTS, check
+from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.terminal.live_line import working
 
 POOLED_FIRST = (
@@ -33,8 +33,7 @@ POOLED_FIRST = (
 def main(args: list[str]) -> None:
     """Compose and check the config, run the model on a fake example, print its layers."""
     overrides, config_dir = one_run(args, "shapes")
-    config = without_hydra(compose_job(overrides, config_dir))
-    check(config)
+    config = compose_checked(overrides, config_dir)
     if fact(config["model"], "published_weights"):
         # their values change nothing here, and may be a long download
         config["model"]["weights"] = None

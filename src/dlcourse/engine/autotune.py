@@ -15,6 +15,7 @@ from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.engine.assemble import make_recipe, make_state, step_of
 from dlcourse.runs import run_folder
 from dlcourse.runtime import OPEN, Runtime
+from dlcourse.schema.catalogue import typed_value
 from dlcourse.terminal.live_line import working
 from dlcourse.train.batches import all_steps
 from dlcourse.train.fit import train_runner
@@ -107,12 +108,12 @@ def fastest_options(
         changed = picked | {name: value}
         then, *_ = ready(changed)
         ratios = race(now, then, min(MAX_TRIAL_SECONDS, TRIAL_SHARE * seconds))
-        gains[f"{name}={as_typed(value)}"] = median(ratios)
+        gains[f"{name}={typed_value(value)}"] = median(ratios)
         if ratios[len(ratios) // 4] > GAIN:
             now, picked = then, changed
     if gains:
         compared = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
-        kept = " ".join(f"{name}={as_typed(value)}" for name, value in picked.items())
+        kept = " ".join(f"{name}={typed_value(value)}" for name, value in picked.items())
         took = perf_counter() - started
         line = f"runtime: {kept} (a training step with {compared}; {took:.1f} s of trial)"
         log.info(line)
@@ -143,8 +144,3 @@ def race(now: Callable[[], float], then: Callable[[], float], seconds: float) ->
     while sum(map(sum, pairs)) < seconds or len(pairs) < 3:
         pairs.append((now(), then()))
     return sorted(one / other for one, other in pairs)
-
-
-def as_typed(value: Any) -> str:
-    """Return a value as it is typed."""
-    return str(value).lower()

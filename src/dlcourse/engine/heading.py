@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from dlcourse.core import Dataset, Fold, Recipe, State
-from dlcourse.runs import run_folder
+from dlcourse.runs import start_record
 from dlcourse.runtime import Runtime
+from dlcourse.terminal.installed import short_path
 
 
 def heading(
@@ -20,7 +21,7 @@ def heading(
 
     folder: the run's. dataset: its ``test`` part holds the examples that the fold is tested on.
     """
-    choices = run_folder.stored_choices(folder)
+    choices = start_record.stored_choices(folder)
     parameters = sum(parameter.numel() for parameter in state.model.parameters())
     val = f", {len(fold.val):,} val" if fold.val is not None else ""
     optim = [choices.get("optim") or type(state.optimizer).__name__]
@@ -33,5 +34,5 @@ def heading(
             [*optim, f"batch size {config['batch_size']}", f"up to {recipe.max_epochs:g} epochs"]
         ),
         "device": f"{runtime.describe()}, {runtime.precision}, seed {config['seed']}",
-        "folder": run_folder.short_path(folder),
+        "folder": short_path(folder),
     }

@@ -12,8 +12,10 @@ from dlcourse.guard import guarded
 from dlcourse.machine.frozen_import import frozen_import
 from dlcourse.runs import run_folder
 from dlcourse.runs.messages import folds_table
+from dlcourse.schema.run_files import LOG
 from dlcourse.schema.trust import foreign, to_type
 from dlcourse.terminal.command import dashboard, is_out_of_memory, own_name
+from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import columns, on_terminal, working
 from dlcourse.terminal.user_code import user_code_message
 
@@ -61,7 +63,7 @@ def run_job(
     with working("importing PyTorch", plain=False):
         load = frozen_import if config["runtime"]["fast_paths"] else import_module
         run = load("dlcourse.engine.run").run  # torch, only now that the config is valid
-    shown = run_folder.short_path(folder)
+    shown = short_path(folder)
     try:
         run(config, folder, overrides, hydra, observers, hparam_keys)
     except (KeyboardInterrupt, SystemExit):
@@ -78,7 +80,7 @@ def run_job(
             raise OwnCodeError(
                 f"{type(error).__name__}: {error}\n"
                 f"{', '.join(own)}, which is not dlcourse's, took part in this run: look at what "
-                f"it takes and returns.\nThe traceback is in {shown}/train.log"
+                f"it takes and returns.\nThe traceback is in {shown}/{LOG}"
             ) from error
         raise
     report(folder, shown)

@@ -11,8 +11,9 @@ from dlcourse.core import Standardize
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.trained_model import TrainedModel, as_inputs, predict
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
 from dlcourse.runtime import Runtime
+from dlcourse.schema import run_files
 from dlcourse.schema.facts import fact
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import check
@@ -29,7 +30,7 @@ def folds_of(folder: Path) -> list[Path]:
     result = run_folder.read_result(folder)
     if result is None:
         raise UserError(
-            f"{folder} holds no finished run: {run_folder.RESULT} is not in it.\n"
+            f"{folder} holds no finished run: {run_files.RESULT} is not in it.\n"
             f"Name the folder of a run, or resume it first: {own_name()} resume={folder}"
         )
     return [folder / fold["name"] for fold in result.get("folds", [{"name": "."}])]
@@ -41,8 +42,8 @@ def config_of(folder: Path, trust: str) -> dict:
     trust: names of modules outside dlcourse that it may call, separated by commas.
     Raises UserError for a config that cannot be read or calls any other code.
     """
-    fold = not (folder / run_folder.CONFIG).exists()
-    config = run_folder.stored_config(folder.resolve().parent if fold else folder)
+    fold = not (folder / run_files.CONFIG).exists()
+    config = start_record.stored_config(folder.resolve().parent if fold else folder)
     config["trust"] = [name for name in trust.strip("[]").split(",") if name]
     check_trust(config)
     check(config)

@@ -11,7 +11,8 @@ from dlcourse.core import Record, scores
 from dlcourse.engine.assemble import make_schedule
 from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
+from dlcourse.schema import run_files
 from dlcourse.schema.run_files import CHECKPOINTS
 from dlcourse.train.checkpoint import history_of
 from dlcourse.train.fit import CUT
@@ -27,7 +28,7 @@ def move_the_end(config: dict, folder: Path, typed: list[str]) -> None:
 
     typed: the command's overrides. Raises UserError if the run has passed the new end already.
     """
-    old = run_folder.stored_config(folder)
+    old = start_record.stored_config(folder)
     notes: dict[str, None] = {}
     for place in checkpoint_folders(folder):
         history = history_of(place)
@@ -35,8 +36,8 @@ def move_the_end(config: dict, folder: Path, typed: list[str]) -> None:
         notes |= dict.fromkeys(end_differences(config, old, history))
     for place in (folder, *checkpoint_folders(folder)):
         if run_folder.read_result(place) is not None:
-            os.replace(place / run_folder.RESULT, place / run_folder.PREVIOUS)
-    run_folder.replace_config(folder, config, typed)
+            os.replace(place / run_files.RESULT, place / run_files.PREVIOUS)
+    start_record.replace_config(folder, config, typed)
     for note in notes:
         log.info(note)
         print(note, flush=True)

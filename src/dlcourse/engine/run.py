@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.core import Dataset, Observer
-from dlcourse.engine import fingerprint, predictions
+from dlcourse.engine import fingerprint, predictions, same_data
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import settle
 from dlcourse.engine.cross_validation import pooled_metrics
@@ -21,8 +21,9 @@ from dlcourse.engine.resume import move_the_end
 from dlcourse.errors import DivergedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.observe.guarded import Guarded
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
 from dlcourse.runtime import Runtime
+from dlcourse.schema import run_files
 from dlcourse.schema.duration import seconds
 from dlcourse.schema.overrides import is_free, key_of, leaves
 from dlcourse.split.part import Part
@@ -56,8 +57,7 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.locked(folder):
-        run_folder.record(folder, config, list(overrides), hydra)
-        moved = run_folder.end_moved(folder, config)
+        moved = start_record.record(folder, config, list(overrides), hydra)
         result = run_folder.read_result(folder)
         if result is None or moved:
             try:
@@ -140,14 +140,9 @@ def run_fold(
     recipe = make_recipe(config, runtime, dataset, fold)
     recipe = replace(recipe, max_seconds=share_of_time(config, turn[1]))
     with ExitStack() as stack:
-        every = config.get("checkpoint_every")
-        observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
         *count, introduced = turn
         facts = {} if introduced else heading(config, whole, runtime, dataset, fold, state, recipe)
-        for name, node in config["observe"].items():
-            observers.append(Guarded(name, build(node), folder))
-            stack.callback(observers[-1].close)
-            observers[-1].introduce(facts, *count)
+        observers = start_observers(config, folder, facts, count, stack)
         observers += extra_observers  # last, because they may end the run
         try:
             fit(state, fold, recipe, observers)
@@ -177,11 +172,29 @@ def run_fold(
     return result
 
 
+def start_observers(
+    config: dict, folder: Path, facts: dict[str, str], count: Sequence[int], stack: ExitStack
+) -> list[Observer]:
+    """Make a fold's checkpoints and the observers of the config; the stack closes them.
+
+    facts: the run's, from ``heading``; empty if an earlier fold has shown them. count: the fold's
+    number from 1, and the number of folds.
+    """
+    every = config.get("checkpoint_every")
+    observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
+    for name, node in config["observe"].items():
+        observer = Guarded(name, build(node), folder)
+        stack.callback(observer.close)
+        observer.introduce(facts, *count)
+        observers.append(observer)
+    return observers
+
+
 def record_fingerprint(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
     """Record a run's fingerprint; raises UserError if the run was started with other data."""
     known = fingerprint.with_division(dataset, parts)
-    fingerprint.refuse_other_data(folder, known)
-    if not (folder / run_folder.DATA).exists():
+    same_data.refuse_other_data(folder, known)
+    if not (folder / run_files.DATA).exists():
         if any(has_checkpoint(folder / part.name) for part in parts):
             log.warning(
                 "This run was started before dlcourse recorded the data of a run: whether they are "
@@ -204,9 +217,9 @@ def chosen_options(
     For example ``{"data": "digits", "model": "lenet", "optim": "adam", "optim.lr": 0.001, ...}``.
     """
     values = dict(leaves(config))
-    values |= run_folder.stored_choices(folder)
+    values |= start_record.stored_choices(folder)
     if hparam_keys is None:
-        typed = map(key_of, run_folder.stored_overrides(folder))
+        typed = map(key_of, start_record.stored_overrides(folder))
         hparam_keys = [*MAIN_OPTIONS, *(key for key in typed if not is_free(key))]
     return {key: as_hparam(values[key]) for key in dict.fromkeys(hparam_keys) if key in values}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import Parameter, signature, unwrap
 
 import torch
 from torch import Tensor, nn
@@ -142,12 +143,19 @@ def saved_bytes(model: nn.Module, inputs: Tensor) -> int:
     return sum(kept.values())
 
 
+def steps_on_gradients(optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether ``optimizer.step()`` needs gradients alone: no closure, and no own loop."""
+    step = unwrap(type(optimizer).step)
+    needed = [p for p in signature(step).parameters.values() if p.default is Parameter.empty]
+    return step is not unwrap(torch.optim.Optimizer.step) and len(needed) == 1  # self
+
+
 def state_bytes(
     make_optimizer: Callable[[nn.Module], torch.optim.Optimizer], make: Callable[[], nn.Module]
 ) -> int | None:
     """Return the bytes of an optimizer's state after a first step with fake gradients.
 
-    None for an optimizer whose step needs more than gradients, such as a line search.
+    None for an optimizer whose step needs more than gradients, for example a closure.
     """
     skeleton = made_without_values(make)
     with fake():
@@ -156,9 +164,8 @@ def state_bytes(
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.grad = torch.zeros_like(parameter)
-        try:
-            optimizer.step()
-        except (TypeError, NotImplementedError):
+        if not steps_on_gradients(optimizer):
             return None
+        optimizer.step()
         leaves = tree_leaves([*optimizer.state.values()])
         return storage_bytes(leaf for leaf in leaves if isinstance(leaf, Tensor))

@@ -8,8 +8,8 @@ from dlcourse.report.nested import nest, nested_text
 from dlcourse.report.points import Point, column_keys, overlap
 from dlcourse.report.ranking import by_data, signed
 from dlcourse.report.runs import RunStatus, StoredRun
-from dlcourse.runs.run_folder import short_path
 from dlcourse.schema.comparable import data_of, differing, loss_of, overrides_text
+from dlcourse.terminal.installed import short_path
 
 SIGNIFICANCE_LEVEL = 0.05
 MAX_DATA_SETS = 10  # data sets of which the best is named

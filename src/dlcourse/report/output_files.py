@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.runs.run_folder import short_path
+from dlcourse.terminal.installed import short_path
 
 TEXTS = {"csv": "results.csv", "markdown": "results.md", "latex": "results.tex"}
 PLOT_FILES = ("main_effects.png", "heat_map.png", "learning_rate.png", "importances.png")

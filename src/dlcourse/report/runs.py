@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
+from dlcourse.schema import run_files
 from dlcourse.schema.overrides import is_free, key_of, leaves
+from dlcourse.terminal.installed import short_path
 
 
 class RunStatus(StrEnum):
@@ -56,7 +58,7 @@ def read_run(
     status, reason, result = read_ending(folder)
     values = {**(values or {}), **((result or {}).get("options") or {}), **stored_values(folder)}
     diverged = status == RunStatus.FAILED and bool(
-        (read_note(folder / run_folder.FAILURE) or {}).get("diverged")
+        (read_note(folder / run_files.FAILURE) or {}).get("diverged")
     )
     typed = stored_typed(folder) if typed is None else typed
     return StoredRun(folder, values, typed, status, reason, result, point, diverged)
@@ -67,9 +69,9 @@ def read_ending(folder: Path) -> tuple[RunStatus, str, dict | None]:
     result = checked_result(folder)
     if result is not None:
         return RunStatus.DONE, "", result
-    if (failure := read_note(folder / run_folder.FAILURE)) is not None:
+    if (failure := read_note(folder / run_files.FAILURE)) is not None:
         return RunStatus.FAILED, failure_text(folder, failure), None
-    if (pruned := read_note(folder / run_folder.PRUNED)) is not None:
+    if (pruned := read_note(folder / run_files.PRUNED)) is not None:
         return RunStatus.PRUNED, pruning_text(pruned), None
     started = folder.is_dir() and any(folder.iterdir())
     return (RunStatus.UNFINISHED if started else RunStatus.NOT_STARTED), "", None
@@ -81,7 +83,7 @@ def checked_result(folder: Path) -> dict | None:
     needed = {"monitor", "mode", "best", "seconds"}
     if result is not None and not (isinstance(result, dict) and needed <= result.keys()):
         raise UserError(
-            f"{folder / run_folder.RESULT} is not a result that dlcourse has written.\n"
+            f"{folder / run_files.RESULT} is not a result that dlcourse has written.\n"
             "Delete it, and resume the run"
         )
     return result
@@ -106,7 +108,7 @@ def failure_text(folder: Path, failure: dict) -> str:
         facts.append(f"status {failure['status']}")
     if (failure.get("attempts") or 1) > 1:
         facts.append(f"{failure['attempts']} attempts")
-    log = f"; see {run_folder.short_path(folder / failure['log'])}" if failure.get("log") else ""
+    log = f"; see {short_path(folder / failure['log'])}" if failure.get("log") else ""
     more = f" ({', '.join(facts)})" if facts else ""
     return f"{reason}{more}{log}"
 
@@ -120,17 +122,17 @@ def pruning_text(pruned: dict) -> str:
 
 def stored_values(folder: Path) -> dict[str, Any]:
     """Return every option that a run has stored, including the choices of the groups."""
-    if not (folder / run_folder.CONFIG).exists():
+    if not (folder / run_files.CONFIG).exists():
         return {}
-    config = dict(leaves(run_folder.stored_config(folder)))
-    return config | run_folder.stored_choices(folder)
+    config = dict(leaves(start_record.stored_config(folder)))
+    return config | start_record.stored_choices(folder)
 
 
 def stored_typed(folder: Path) -> tuple[str, ...]:
     """Return the keys that a run's own command named."""
-    if not (folder / run_folder.OVERRIDES).exists():
+    if not (folder / run_files.OVERRIDES).exists():
         return ()
-    keys = map(key_of, run_folder.stored_overrides(folder) or [])
+    keys = map(key_of, start_record.stored_overrides(folder) or [])
     return tuple(key for key in keys if not is_free(key))
 
 
@@ -142,10 +144,10 @@ def find_runs(folders: list[Path]) -> list[StoredRun]:
     Raises UserError if a file is damaged.
     """
     runs: list[StoredRun] = []
-    for path in files_named(folders, run_folder.MANIFEST):
+    for path in files_named(folders, run_files.MANIFEST):
         runs += sweep_runs(path.parent)
     known = {run.folder.resolve() for run in runs}
-    for path in files_named(folders, run_folder.CONFIG):
+    for path in files_named(folders, run_files.CONFIG):
         folder = path.parents[1]
         if folder.resolve() not in known:
             runs.append(read_run(folder))
@@ -160,7 +162,7 @@ def files_named(folders: list[Path], name: str) -> list[Path]:
 
 def sweep_runs(folder: Path) -> Iterator[StoredRun]:
     """Yield the jobs of a sweep, point by point."""
-    path = folder / run_folder.MANIFEST
+    path = folder / run_files.MANIFEST
     try:
         sweep = json.loads(path.read_text(encoding="utf-8"))
         keys = tuple(sweep["keys"])

@@ -14,7 +14,7 @@ from dlcourse.report.output_files import OutputFiles
 from dlcourse.report.points import MAIN, Point, column_keys, group_points, swept_keys
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import find_runs
-from dlcourse.runs.run_folder import short_path
+from dlcourse.terminal.installed import short_path
 
 Section = tuple[list[Point], list[str], str]
 """Ranked points with the same measure, the keys of their table, and the text below it."""

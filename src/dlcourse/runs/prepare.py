@@ -8,7 +8,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
+from dlcourse.schema import run_files
 from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
 from dlcourse.schema.overrides import END_KEYS, is_free, key_of
 from dlcourse.schema.trust import check_trust
@@ -59,8 +60,8 @@ def prepare_run(
     if config["resume"] is not None:
         folder = Path(config["resume"])
         config = resumed_config(folder, config, overrides, config_dir)
-        moved = run_folder.end_moved(folder, config)
-        if moved and (folder.absolute().parent / run_folder.MANIFEST).exists():
+        moved = start_record.end_moved(folder, config)
+        if moved and (folder.absolute().parent / run_files.MANIFEST).exists():
             raise UserError(
                 f"{folder} is a job of a sweep: with another end it could not be compared with the "
                 "others.\nType the command of the sweep, or of a new run, with the new end"
@@ -88,13 +89,13 @@ def resumed_config(
     These are ``END_KEYS`` and the free keys. Raises UserError if an override would change any
     other, or if the stored config calls code that is not trusted.
     """
-    stored = run_folder.stored_config(folder)
+    stored = start_record.stored_config(folder)
     given = [override for override in overrides if not is_free(key_of(override))]
     if given:
         same = f"random_streams={stored['random_streams']}"  # an older run has another default
-        earlier = run_folder.without(run_folder.stored_overrides(folder), overrides)
+        earlier = start_record.without(start_record.stored_overrides(folder), overrides)
         wanted = without_hydra(compose_job([same, *earlier, *overrides], config_dir))
-        run_folder.refuse_differences(folder, wanted, END_KEYS)
+        start_record.refuse_differences(folder, wanted, END_KEYS)
         ends = {key_of(override).split(".")[0] for override in given} & set(END_KEYS)
         stored |= {key: wanted[key] for key in ends}
     stored |= {"resume": config["resume"], "trust": config["trust"]}

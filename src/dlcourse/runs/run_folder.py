@@ -1,4 +1,4 @@
-"""A run's folder: its lock, the config that it was started with, and its result."""
+"""A run's folder: how it is made and locked, and the result in it."""
 
 import json
 import math
@@ -12,27 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import yaml
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.runs.migrate import migrated
-from dlcourse.schema.overrides import END_KEYS, check_overrides, is_among, is_free, key_of, leaves
-from dlcourse.schema.run_files import (
-    CONFIG,
-    DATA,
-    HYDRA,
-    LOG,
-    OVERRIDES,
-    PICKS,
-    RESULT,
-)
-from dlcourse.schema.run_files import FAILURE as FAILURE
-from dlcourse.schema.run_files import MANIFEST as MANIFEST
-from dlcourse.schema.run_files import PREVIOUS as PREVIOUS
-from dlcourse.schema.run_files import PRUNED as PRUNED
+from dlcourse.runs.start_record import stored_overrides
+from dlcourse.schema.overrides import key_of
+from dlcourse.schema.run_files import CONFIG, DATA, FAILURE, LOG, PICKS, PREVIOUS, RESULT
 from dlcourse.terminal.command import own_name
-from dlcourse.terminal.installed import short_path as short_path
+from dlcourse.terminal.installed import short_path
 
 DIVERGED = "diverged"  # ``ended_by`` of a run that diverged, which counts as one without a result
 EARLIER = ("epochs", "ended_by", "best_epoch", "best", "val", "test", "mean", "std")
@@ -112,126 +99,6 @@ def wait_until_free(folder: Path, seconds: float) -> None:
     if lock.exists():
         with suppress(filelock.Timeout), filelock.FileLock(lock, timeout=seconds):
             pass
-
-
-def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> None:
-    """Store the config and overrides of a new run; compare a resumed run with the stored config.
-
-    config: plain, without interpolations. hydra: Hydra's own config as YAML.
-    Raises UserError if the stored config differs in more than the end of the run.
-    """
-    if (folder / CONFIG).exists():
-        refuse_differences(folder, config, END_KEYS)
-        return
-    atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
-    atomic_files.write_text(folder / HYDRA, hydra)
-    write_config(folder, config)
-
-
-def write_config(folder: Path, config: dict) -> None:
-    """Write the config that a run is resumed with."""
-    config = config | {"resume": None, "trust": []}
-    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-    atomic_files.write_text(folder / CONFIG, text)
-
-
-def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
-    """Change the end of a run in its stored config and overrides.
-
-    typed: this command's overrides; those of ``END_KEYS`` replace the stored ones. The overrides
-    are written before the config, so that after a crash in between the config has the earlier end.
-    """
-    moved = [override for override in typed if is_among(key_of(override), END_KEYS)]
-    kept = without(stored_overrides(folder), moved)
-    atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump([*kept, *moved], allow_unicode=True))
-    chosen = {key_of(text): text.partition("=")[2] for text in moved if key_of(text) == "stop"}
-    hydra = yaml.safe_load((folder / HYDRA).read_text(encoding="utf-8")) or {}
-    if chosen and "hydra" in hydra:
-        hydra["hydra"]["runtime"]["choices"] |= chosen
-        atomic_files.write_text(folder / HYDRA, yaml.safe_dump(hydra, sort_keys=False))
-    stored = stored_config(folder)
-    write_config(folder, stored | {key: config[key] for key in END_KEYS})
-
-
-def without(overrides: list[str], moved: list[str]) -> list[str]:
-    """Return the overrides without those that ``moved`` replaces: its keys and their options."""
-    keys = {key_of(override) for override in moved}
-    return [
-        text for text in overrides
-        if key_of(text) not in keys and key_of(text).split(".")[0] not in keys
-    ]  # fmt: skip
-
-
-def end_moved(folder: Path, config: dict) -> bool:
-    """Return whether a config has another end than the run's stored one."""
-    stored = stored_config(folder)
-    return any(stored.get(key) != config.get(key) for key in END_KEYS)
-
-
-def stored_config(folder: Path) -> dict:
-    """Return the config that a run was started with; nothing in it is imported or called here.
-
-    A config of an older dlcourse is completed with the keys that came later.
-
-    Raises UserError if there is none or it cannot be read.
-    """
-    path = folder / CONFIG
-    if not path.exists():
-        raise UserError(
-            f"{folder} is not a run's folder: {CONFIG} is not in it.\n"
-            "Type resume=<folder>, a folder that a run has made, such as outputs/<date>/<run>"
-        )
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if not isinstance(config, dict) or "${" in str(config):
-        raise UserError(f"{path} is not a config that dlcourse has written")
-    return migrated(config)
-
-
-def stored_overrides(folder: Path) -> list[str]:
-    """Return the overrides that the run was started with, ``["model=mlp", "optim.lr=0.1"]``.
-
-    They may come from anybody: raises UserError for anything that dlcourse would not store.
-    """
-    path = folder / OVERRIDES
-    try:
-        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    return check_overrides(stored or [], path)
-
-
-def stored_choices(folder: Path) -> dict[str, str]:
-    """Return the choice in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
-    path = folder / HYDRA
-    if not path.exists():
-        return {}
-    hydra = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return hydra.get("hydra", {}).get("runtime", {}).get("choices", {})
-
-
-def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()) -> None:
-    """Raise UserError that lists every key in which a config differs from the stored one.
-
-    allowed: keys that may differ in addition to the free ones.
-    """
-    old, new = (dict(leaves(some)) for some in (stored_config(folder), config))
-    differing = [
-        f"  {key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
-        for key in sorted(old.keys() | new.keys())
-        if not is_free(key)
-        and not is_among(key, allowed)
-        and old.get(key, "absent") != new.get(key, "absent")
-    ]
-    if differing:
-        lines = "\n".join(differing)
-        raise UserError(
-            f"{folder} was started with another config. These keys differ:\n{lines}\n"
-            f"Type resume={folder} alone to resume it as it was started, or leave resume out to "
-            "start a new run"
-        )
 
 
 def read_result(folder: Path) -> dict | None:

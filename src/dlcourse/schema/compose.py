@@ -1,6 +1,7 @@
 """Compose configs with Hydra, without running anything; turn its errors into one message."""
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid
 from dlcourse.schema.overrides import key_of, leaves
 from dlcourse.schema.packaged import CONFIGS
 from dlcourse.schema.suggest import unknown_key, unknown_option
-from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS
+from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, check
 from dlcourse.terminal.command import own_name
 
 hydra_source.install()
@@ -57,6 +58,13 @@ def compose_job(
         raise UserError(f"{group} takes exactly one choice.\nType {group}=<one of {known}>")
     refuse_no_target(cfg, config_dir)
     return cfg
+
+
+def compose_checked(overrides: Sequence[str], config_dir: str | None) -> dict:
+    """Compose and check the config of one run, without Hydra's part; raises UserError."""
+    config = without_hydra(compose_job(list(overrides), config_dir))
+    check(config)
+    return config
 
 
 def broken_yaml(config_dir: str | None) -> UserError | None:

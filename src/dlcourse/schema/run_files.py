@@ -9,6 +9,7 @@ FAILURE, PRUNED = "failure.json", "pruned.json"  # in place of the result of a s
 DATA = "data.npz"  # the fingerprint of the run's data
 PICKS = "runtime.json"  # the options that ``runtime=auto`` has chosen
 LOG = "train.log"
+OUTPUT = "output.txt"  # what a job of a sweep prints
 HISTORY = "history.jsonl"  # the metrics of each epoch
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = f"{CHECKPOINTS}/last.pt"  # from which the run is resumed

@@ -97,8 +97,9 @@ class CachedChecks:
     def finding(self, config: dict, earlier: Path | None = None) -> Finding:
         """Return the finding of one config."""
         from dlcourse.engine.datasets import split_training_data
-        from dlcourse.engine.fingerprint import refuse_other_data, with_division
+        from dlcourse.engine.fingerprint import with_division
         from dlcourse.engine.instantiate import build, build_all
+        from dlcourse.engine.same_data import refuse_other_data
 
         try:
             build_all(config)

@@ -16,15 +16,15 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
 from dlcourse.schema.compose import quoted
+from dlcourse.schema.run_files import OUTPUT
 from dlcourse.sweep.job import Job
-from dlcourse.sweep.manifest import OUTPUT
 from dlcourse.sweep.methods.search import JobState
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.remote_job import RemoteEnding, reason_of_error, run_remote_job
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.terminal.command import own_name
+from dlcourse.terminal.installed import short_path
 
 POLL_INTERVAL = 1.0  # seconds between two checks of the jobs' folders
 PASSED_VARIABLES = ("DLCOURSE_DATA",)  # environment variables that a job needs
@@ -147,7 +147,7 @@ def close_remote_job(
             list(job.folder.parent.glob("*"))  # makes NFS refresh the folder
             continue
         reason = answer.reason or (
-            f"it is done, but its result is not in {run_folder.short_path(job.folder)}: "
+            f"it is done, but its result is not in {short_path(job.folder)}: "
             "hydra.sweep.dir must be on a disk that all machines share"
         )
         output = job.folder / OUTPUT
@@ -155,7 +155,7 @@ def close_remote_job(
         progress.failed(
             job,
             reason,
-            run_folder.short_path(output if output.exists() else scheduler.folder),
+            short_path(output if output.exists() else scheduler.folder),
             again=again,
         )
         return
@@ -218,7 +218,7 @@ def ending_of(returned: JobReturn) -> RemoteEnding:
 def launcher_failure_text(master: DictConfig, scheduler: Scheduler, error: Exception) -> str:
     """Return the message that the launcher could not start any job."""
     override = f"hydra/launcher={master.hydra.runtime.choices['hydra/launcher']}"
-    folder = run_folder.short_path(scheduler.folder)
+    folder = short_path(scheduler.folder)
     return (
         f"{override} has started no job: {reason_of_error(error)}\n"
         f"Type {own_name()} resume={folder} where it can, or leave {override} "

@@ -1,11 +1,12 @@
 """Run jobs in processes on this machine."""
 
 from dlcourse.runs import run_folder
-from dlcourse.sweep.manifest import OUTPUT
+from dlcourse.schema.run_files import OUTPUT
 from dlcourse.sweep.methods.search import JobState
 from dlcourse.sweep.pool import STOP_TIMEOUT, Pool, RunningJob, reason_of_end
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.scheduler import Scheduler
+from dlcourse.terminal.installed import short_path
 
 
 def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
@@ -47,4 +48,4 @@ def close_local_job(
         reason = reason_of_end(running, status)
         final = bool(running.ending) and running.ending[-1] is True
         again = scheduler.fail(job, reason, status, final=final)
-        progress.failed(job, reason, run_folder.short_path(job.folder / OUTPUT), again=again)
+        progress.failed(job, reason, short_path(job.folder / OUTPUT), again=again)

@@ -13,12 +13,12 @@ import filelock
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
 from dlcourse.runs.migrate import without_later_keys
-from dlcourse.runs.run_folder import FAILURE, MANIFEST
+from dlcourse.schema import run_files
 from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
+from dlcourse.schema.run_files import FAILURE, MANIFEST
 
-OUTPUT = "output.txt"
 MAY_CHANGE = ("workers", "on_error", "check", "sweep.trials", "sweep.draws", "data.root", "trust")
 """Keys whose overrides may be typed with ``resume=<sweep folder>``."""
 
@@ -96,8 +96,8 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def stored_configs(folder: Path) -> list[dict[str, Any]]:
     """Return the configs of a sweep's jobs that have started."""
-    configs = sorted(folder.glob(f"*/{run_folder.CONFIG}"))
-    return [run_folder.stored_config(path.parents[1]) for path in configs]
+    configs = sorted(folder.glob(f"*/{run_files.CONFIG}"))
+    return [start_record.stored_config(path.parents[1]) for path in configs]
 
 
 def identity_of(config: dict, parts: Sequence[str]) -> str:
@@ -133,7 +133,7 @@ def claim_folder(wanted: Path, manifest: Manifest, *, typed: bool) -> Path:
 
 def refuse_other_contents(folder: Path, identity: str) -> Path:
     """Return the folder; raises UserError if it holds a run or another sweep."""
-    if (folder / run_folder.CONFIG).exists():
+    if (folder / run_files.CONFIG).exists():
         raise UserError(f"The folder {folder} holds a run.\nType another hydra.sweep.dir")
     if (folder / MANIFEST).exists() and not holds_sweep(folder, identity):
         raise UserError(
@@ -169,9 +169,9 @@ def write_failure(folder: Path, reason: str, status: int | None, attempts: int) 
     The job's own note that it diverged is kept. An earlier result is deleted, so that only jobs
     that are done have a ``result.json``.
     """
-    (folder / run_folder.RESULT).unlink(missing_ok=True)
+    (folder / run_files.RESULT).unlink(missing_ok=True)
     note = run_folder.read_json(folder / FAILURE, "run the sweep again") or {}
-    failure = {"reason": reason, "status": status, "attempts": attempts, "log": OUTPUT}
+    failure = {"reason": reason, "status": status, "attempts": attempts, "log": run_files.OUTPUT}
     write_note(folder, FAILURE, note | failure)
 
 

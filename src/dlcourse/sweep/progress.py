@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from dlcourse.runs import run_folder
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.scheduler import Scheduler
+from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import cells, clipped, columns, duration, fitting, on_terminal
 
 WIDTH_WITHOUT_TERMINAL = 10_000  # columns
@@ -57,7 +57,7 @@ class Progress:
             "sweep": f"{manifest.method}{over}",
             "jobs": jobs,
             "monitor": f"{self.monitor}, {self.mode}imum",
-            "folder": run_folder.short_path(self.scheduler.folder),
+            "folder": short_path(self.scheduler.folder),
         }
 
     def starts(self, job: Job) -> None:

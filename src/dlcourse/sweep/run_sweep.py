@@ -13,7 +13,8 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.guard import Droppable, guarded
 from dlcourse.random_streams import CURRENT
-from dlcourse.runs import run_folder
+from dlcourse.runs import run_folder, start_record
+from dlcourse.schema import run_files
 from dlcourse.schema.overrides import is_free, key_of, leaves, must_be_typed
 from dlcourse.schema.trust import to_type
 from dlcourse.sweep.comparability import all_comparable, refuse_incomparable
@@ -37,6 +38,7 @@ from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.sweep.search_space import read_spaces
 from dlcourse.terminal.command import dashboard, own_name
+from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working
 
 IN_PROCESSES = "BasicLauncher"  # Hydra's default launcher; the pool runs the jobs instead
@@ -118,7 +120,7 @@ def run_sweep(
         scheduler.write()
         if scheduler.has_results:
             status = working("drawing the plots")
-            with guarded(f"The report on {run_folder.short_path(folder)}"), status:
+            with guarded(f"The report on {short_path(folder)}"), status:
                 report_results(folder, search)
     if scheduler.failed:
         many = "1 job has" if len(scheduler.failed) == 1 else f"{len(scheduler.failed)} jobs have"
@@ -149,9 +151,9 @@ def refuse_changes(plan: Plan, started: Path | None) -> None:
     """Raise UserError if a job was started with another config: a YAML file has changed."""
     problems: dict[str, list[str]] = {}
     for job in {job.folder: job for jobs in plan.jobs for job in jobs}.values():
-        if started is not None and (started / job.folder / run_folder.CONFIG).exists():
+        if started is not None and (started / job.folder / run_files.CONFIG).exists():
             try:
-                run_folder.refuse_differences(started / job.folder, job.config)
+                start_record.refuse_differences(started / job.folder, job.config)
             except UserError as error:
                 problems.setdefault(str(error), []).append(job.label)
     refuse(problems, len(plan.points))
@@ -193,14 +195,14 @@ def folders_by_data(plan: Plan, started: Path) -> dict[str, Path]:
     those of ``data_key``.
     """
     if plan.is_search:
-        places = (path.parent for path in started.glob(f"*/{run_folder.DATA}"))
-        return {data_key(run_folder.stored_config(place)): place for place in places}
+        places = (path.parent for path in started.glob(f"*/{run_files.DATA}"))
+        return {data_key(start_record.stored_config(place)): place for place in places}
     jobs = [job.inside(started) for jobs in plan.jobs for job in jobs]
     missing = {data_key(job.config) for job in jobs if job.result() is None}
     return {
         data_key(job.config): job.folder
         for job in jobs
-        if (job.folder / run_folder.DATA).exists() and data_key(job.config) in missing
+        if (job.folder / run_files.DATA).exists() and data_key(job.config) in missing
     }
 
 
@@ -228,7 +230,7 @@ def report_results(folder: Path, search: Search) -> None:
 
     importances = getattr(search, "importances", lambda: None)()
     write_report([folder], folder, importances=importances)
-    print(f"In TensorBoard: {dashboard(run_folder.short_path(folder))}", flush=True)
+    print(f"In TensorBoard: {dashboard(short_path(folder))}", flush=True)
 
 
 def resume_command(folder: Path, plan: Plan, own: Sequence[str]) -> str:
@@ -236,12 +238,12 @@ def resume_command(folder: Path, plan: Plan, own: Sequence[str]) -> str:
 
     own: the command's overrides of Hydra's keys.
     """
-    again = [own_name(), f"resume={run_folder.short_path(folder)}"]
+    again = [own_name(), f"resume={short_path(folder)}"]
     trust = to_type({"jobs": [job.config for jobs in plan.jobs for job in jobs]})
     again += [trust] if trust else []
     again += [override for override in own if must_be_typed(key_of(override))]
     storage = plan.settings.options.get("storage")
     again += [f"sweep.storage={without_password(storage)}"] if storage else []
     if plan.config_dir:
-        again += ["--config-dir", shlex.quote(run_folder.short_path(Path(plan.config_dir)))]
+        again += ["--config-dir", shlex.quote(short_path(Path(plan.config_dir)))]
     return " ".join(again)

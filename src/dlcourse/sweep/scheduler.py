@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.runs.run_folder import FAILURE, PRUNED
+from dlcourse.schema.run_files import FAILURE, PRUNED
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.manifest import Manifest, read_manifest, write_failure, write_note
 from dlcourse.sweep.methods.search import JobState, Search, Trial

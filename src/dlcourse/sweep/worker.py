@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
 from dlcourse.schema.compose import hydra_of_job
 from dlcourse.schema.hydra_api import set_up_logging
-from dlcourse.sweep.manifest import OUTPUT
+from dlcourse.schema.run_files import OUTPUT
 from dlcourse.terminal.command import (
     FAILED,
     INTERRUPTED,

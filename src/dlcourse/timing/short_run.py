@@ -10,11 +10,11 @@ from statistics import fmean
 from time import perf_counter
 
 from dlcourse.data.streamed import StreamedSplit
-from dlcourse.engine.autotune import USUAL, as_typed
+from dlcourse.engine.autotune import USUAL
 from dlcourse.engine.datasets import load_data
 from dlcourse.engine.instantiate import build_all
-from dlcourse.schema.compose import compose_job, without_hydra
-from dlcourse.schema.validate import check
+from dlcourse.schema.catalogue import typed_value
+from dlcourse.schema.compose import compose_checked
 from dlcourse.timing.phases import measured_epochs
 from dlcourse.timing.training import TimedTraining, observers_of
 from dlcourse.timing.worker import wait_for_device
@@ -22,18 +22,11 @@ from dlcourse.timing.worker import wait_for_device
 FEWEST, MOST = 3, 100  # steps of a timed epoch
 
 
-def compose_command(overrides: Sequence[str], config_dir: str | None) -> dict:
-    """Compose and check the config of a command; raises UserError."""
-    config = without_hydra(compose_job(list(overrides), config_dir))
-    check(config)
-    return config
-
-
 class ShortRun:
     """The first fold of a run, trained for timing on only some of its examples per epoch."""
 
     def __init__(self, overrides: Sequence[str], config_dir: str | None) -> None:
-        self.config = compose_command(overrides, config_dir)
+        self.config = compose_checked(overrides, config_dir)
         build_all(self.config)
         self.dataset = load_data(self.config)
         self.ours = TimedTraining(self.config, self.dataset)
@@ -48,7 +41,7 @@ class ShortRun:
         shape = tuple(train.inputs.shape)
         return {
             "parameters": self.ours.parameters,
-            "picked": {name: as_typed(getattr(self.ours.runtime, name)) for name in USUAL},
+            "picked": {name: typed_value(getattr(self.ours.runtime, name)) for name in USUAL},
             "device": self.ours.runtime.describe(),
             "cpu": self.ours.runtime.device.type == "cpu",
             "threads": torch.get_num_threads(),

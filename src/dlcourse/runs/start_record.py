@@ -1,0 +1,136 @@
+"""The config and the overrides that a run was started with, in its folder."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
+from dlcourse.runs.migrate import migrated
+from dlcourse.schema.overrides import END_KEYS, check_overrides, is_among, is_free, key_of, leaves
+from dlcourse.schema.packaged import LOADER
+from dlcourse.schema.run_files import CONFIG, HYDRA, OVERRIDES
+
+
+def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> bool:
+    """Store the config and overrides of a new run; compare a resumed run with the stored config.
+
+    config: plain, without interpolations. hydra: Hydra's own config as YAML.
+    Returns whether a resumed run has another end than before. Raises UserError if the stored config
+    differs in more than that.
+    """
+    if (folder / CONFIG).exists():
+        refuse_differences(folder, config, END_KEYS)
+        return end_moved(folder, config)
+    atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
+    atomic_files.write_text(folder / HYDRA, hydra)
+    write_config(folder, config)
+    return False
+
+
+def write_config(folder: Path, config: dict) -> None:
+    """Write the config that a run is resumed with."""
+    config = config | {"resume": None, "trust": []}
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    atomic_files.write_text(folder / CONFIG, text)
+
+
+def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
+    """Change the end of a run in its stored config and overrides.
+
+    typed: this command's overrides; those of ``END_KEYS`` replace the stored ones. The overrides
+    are written before the config, so that after a crash in between the config has the earlier end.
+    """
+    moved = [override for override in typed if is_among(key_of(override), END_KEYS)]
+    kept = without(stored_overrides(folder), moved)
+    atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump([*kept, *moved], allow_unicode=True))
+    chosen = {key_of(text): text.partition("=")[2] for text in moved if key_of(text) == "stop"}
+    hydra = read_yaml(folder / HYDRA) or {}
+    if chosen and "hydra" in hydra:
+        hydra["hydra"]["runtime"]["choices"] |= chosen
+        atomic_files.write_text(folder / HYDRA, yaml.safe_dump(hydra, sort_keys=False))
+    stored = stored_config(folder)
+    write_config(folder, stored | {key: config[key] for key in END_KEYS})
+
+
+def without(overrides: list[str], moved: list[str]) -> list[str]:
+    """Return the overrides without those that ``moved`` replaces: its keys and their options."""
+    keys = {key_of(override) for override in moved}
+    return [
+        text for text in overrides
+        if key_of(text) not in keys and key_of(text).split(".")[0] not in keys
+    ]  # fmt: skip
+
+
+def end_moved(folder: Path, config: dict) -> bool:
+    """Return whether a config has another end than the run's stored one."""
+    stored = stored_config(folder)
+    return any(stored.get(key) != config.get(key) for key in END_KEYS)
+
+
+def stored_config(folder: Path) -> dict:
+    """Return the config that a run was started with; nothing in it is imported or called here.
+
+    A config of an older dlcourse is completed with the keys that came later.
+
+    Raises UserError if there is none or it cannot be read.
+    """
+    path = folder / CONFIG
+    if not path.exists():
+        raise UserError(
+            f"{folder} is not a run's folder: {CONFIG} is not in it.\n"
+            "Type resume=<folder>, a folder that a run has made, such as outputs/<date>/<run>"
+        )
+    config = read_yaml(path)
+    if not isinstance(config, dict) or "${" in str(config):
+        raise UserError(f"{path} is not a config that dlcourse has written")
+    return migrated(config)
+
+
+def stored_overrides(folder: Path) -> list[str]:
+    """Return the overrides that the run was started with, ``["model=mlp", "optim.lr=0.1"]``.
+
+    They may come from anybody: raises UserError for anything that dlcourse would not store.
+    """
+    path = folder / OVERRIDES
+    return check_overrides(read_yaml(path) or [], path)
+
+
+def stored_choices(folder: Path) -> dict[str, str]:
+    """Return the choice in each group, ``{"model": "lenet", "optim": "adam", ...}``."""
+    path = folder / HYDRA
+    if not path.exists():
+        return {}
+    hydra = read_yaml(path) or {}
+    return hydra.get("hydra", {}).get("runtime", {}).get("choices", {})
+
+
+def read_yaml(path: Path) -> Any:
+    """Return the content of a YAML file as plain values; raises UserError if it cannot be read."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()) -> None:
+    """Raise UserError that lists every key in which a config differs from the stored one.
+
+    allowed: keys that may differ in addition to the free ones.
+    """
+    old, new = (dict(leaves(some)) for some in (stored_config(folder), config))
+    differing = [
+        f"  {key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
+        for key in sorted(old.keys() | new.keys())
+        if not is_free(key)
+        and not is_among(key, allowed)
+        and old.get(key, "absent") != new.get(key, "absent")
+    ]
+    if differing:
+        lines = "\n".join(differing)
+        raise UserError(
+            f"{folder} was started with another config. These keys differ:\n{lines}\n"
+            f"Type resume={folder} alone to resume it as it was started, or leave resume out to "
+            "start a new run"
+        )
