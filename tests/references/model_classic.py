@@ -207,7 +207,8 @@ def against_torchvision(name: str, parameters: str, names: dict[str, str], **set
 def against_blocks(depth: int, skip: bool) -> tuple[str, Row]:
     """Return the row of a net for CIFAR-10."""
     name = f"{'resnet' if skip else 'plain'}{depth}"
-    text = "torchvision's BasicBlock, in the net of He et al. 2015, section 4.2, A: outputs for 32 x 32"
+    net = "torchvision's BasicBlock, in the net of He et al. 2015, section 4.2, A"
+    text = f"{net}: outputs for 32 x 32"
     reference = partial(cifar, depth, skip=skip)
     measure = partial(difference, name, reference, RESNET, shape=(3, 32, 32), outputs=10)
     return name, Row(text if skip else f"{text}; the shortcuts are set to zero", measure, 1e-5)
