@@ -38,18 +38,20 @@ FLOORS = (
         "What every command needs before a run is known to be right: messages, options, folders.",
     ),
     Floor(
-        ("core", "machine", "runtime", "layer"),
-        "The nouns of training, the device and its fast paths, and the layers that models share.",
+        ("core", "machine", "runtime", "layer", "introspect"),
+        "The nouns of training, the device and its fast paths, the layers that models share, and "
+        "measuring inside a network.",
     ),
     Floor(GROUPS, "The groups: each choice of the configs; a group imports no other group."),
     Floor(
-        ("train", "introspect"),
-        "The loop and looking into a network: both are given models and data and import no group.",
+        ("train",),
+        "The loop: it is given a model, an optimizer and data, and imports no group.",
     ),
     Floor(("engine",), "From a config to objects, folds and a result."),
     Floor(
-        ("report", "sweep", "timing"),
-        "Many runs: their tables and plots, how they are started, and how fast they train.",
+        ("look", "preview", "race", "report", "sweep", "timing"),
+        "What trained networks look like inside, what is seen before training, and many runs: "
+        "their tables, plots and pages, how they are started, and how fast they train.",
     ),
     Floor(("cli", "api", "commands", "__main__"), "What a user types or imports."),
 )
@@ -68,7 +70,7 @@ def may_import(package: str, other: str) -> bool:
     if here is None or there is None or there > here:
         return False
     if there < here:
-        return other not in GROUPS or package not in ("train", "introspect")
+        return other not in GROUPS or package != "train"
     names = FLOORS[here].packages
     return names is not GROUPS and names.index(other) < names.index(package)
 

@@ -1,6 +1,9 @@
-"""The style of all plots: colours that the colour-blind can tell apart, and clean axes."""
+"""The style of all plots: colours that the colour-blind can tell apart, clean axes, sizes.
 
-from typing import Literal
+Text is readable when projected: 9 points or more in a figure 5 to 9 inches wide.
+"""
+
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +15,15 @@ COLOURS = (
 """Ten colours. Reference: Petroff, "Accessible color sequences for data visualization", 2021."""
 
 DASHES = ("-", "--", "-.", ":")
+TRAIN, VAL, BEST = COLOURS[0], COLOURS[1], COLOURS[2]
+"""The colours of the training part, of the validation part, and of the best epoch."""
+
+MUTED = "#717581"
+"""The colour of notes and of lines in the background."""
+
+SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+"""Colour maps: of magnitudes, and of values on both sides of 0, which is white."""
+
 DPI = 150
 
 
@@ -26,3 +38,14 @@ def style_axes(*several: Axes, grid: Literal["both", "x", "y"] = "both") -> None
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis=grid, color="#eceef0")
         axes.set_axisbelow(True)
+
+
+def line_look(number: int) -> dict[str, Any]:
+    """Return the colour and the dash of the curve with this number, from 0.
+
+    40 curves differ: ten colours, and after them the same ones with another dash.
+    """
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": DASHES[(number + number // len(COLOURS)) % len(DASHES)],
+    }

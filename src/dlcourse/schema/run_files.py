@@ -17,3 +17,6 @@ BEST_WEIGHTS = f"{CHECKPOINTS}/best.pt"
 PREDICTIONS = "predictions.npz"  # of a fold of a cross-validation
 OUT_OF_FOLD = "out_of_fold.npz"  # the predictions of all folds on their validation parts
 MANIFEST = "sweep.json"  # of a sweep, in the folder above its jobs
+PLOTS = "plots"  # the folder of a run's and of a sweep's plots
+LOOKS = "look"  # the folder of what ``dlcourse look`` draws
+REPORT = "report.html"  # of a run or of a sweep; ``report.md`` next to it

@@ -1,0 +1,1 @@
+"""Looking into a trained network: one file for each ``what`` of ``dlcourse look``."""

@@ -1,0 +1,1 @@
+"""What can be seen before training: one file for each ``what`` of ``dlcourse show``."""

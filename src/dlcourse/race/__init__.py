@@ -1,0 +1,1 @@
+"""Optimizers on surfaces of two variables: the surfaces, their paths and plots."""
