@@ -27,8 +27,9 @@ def draw_image_grid(
 
     images: (H, W) values in the colours of a map, or (H, W, 3) red, green, blue from 0 to 1.
     labels: one for each image, perhaps of several lines; none for no text.
-    columns: by default one row of up to 6 images, else as many columns as rows. title: above the grid. cell: the side of an
-    image in inches. colours: the colour map of images with one channel.
+    columns: by default one row of up to 6 images, else as many columns as rows.
+    title: above the grid. cell: the side of an image in inches.
+    colours: the colour map of images with one channel.
     limits: the values at the ends of the colour map; None for each image's own.
     Raises ValueError without images.
     """
