@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from conftest import CONFIGS, ROOT
 
+from dlcourse.commands.show import kind_in
 from dlcourse.errors import UserError
 from dlcourse.schema.command_line import parse_command
 from dlcourse.schema.compose import compose_job, without_hydra
@@ -99,14 +101,18 @@ def filled(text: str) -> list[str]:
 
 
 def checkable(text: str) -> list[str]:
-    """Return the arguments of a command that can be checked here."""
+    """Return the arguments of a command that can be checked here, as options of runs."""
     parts = filled(text)[2:]
+    if text.split()[1] == "show":
+        what, parts = kind_in(parts)
+        own = import_module(f"dlcourse.preview.{what or 'data'}").OPTIONS
+        parts = [part for part in parts if part.partition("=")[0] not in own]
     return [part for part in parts if not part.startswith(NOT_CHECKED) and part != FILLED]
 
 
 def examine(text: str) -> None:
     """Check the runs that a command would start; raises UserError."""
-    sweep = text.split()[1] == "sweep"
+    sweep = text.split()[1] in ("sweep", "show")
     args, _ = parse_command([*(["-m"] if sweep else []), *checkable(text)])
     if args.help or args.hydra_help:
         return

@@ -11,6 +11,8 @@ PACKAGE = Path(core.__file__).parents[1]
 SAME_CONTRACT = {
     "log": "the logger of a module",
     "main": "the entry of a command",
+    "OPTIONS": "the own options of a part of ``dlcourse show``",
+    "show": "the entry of a part of ``dlcourse show``",
     "RULES": "the rules of a module of schema/rules, and all of them",
     "MIN_SIZE": "the smallest side of a model's images",
     "TEST_EXAMPLES": "the size of a data set's test part",

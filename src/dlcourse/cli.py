@@ -22,6 +22,7 @@ from dlcourse.schema import hydra_api
 from dlcourse.schema.catalogue import CONFIGS, HELP, list_groups
 from dlcourse.schema.command_line import parse_command, typed_again
 from dlcourse.schema.compose import (
+    check_config_dir,
     compose_job,
     compose_sweep,
     explain,
@@ -198,15 +199,6 @@ def check_only(config: dict) -> None:
         raise UserError(finding.problem)
     print(f"OK: {finding.parameters:,} parameters (dry run, nothing was started)")
     sys.exit(0)
-
-
-def check_config_dir(config_dir: str | None) -> None:
-    """Raise UserError if ``--config-dir`` is not a folder."""
-    if config_dir is not None and not Path(config_dir).is_dir():
-        raise UserError(
-            f"--config-dir {config_dir} is not a folder.\n"
-            "Name the folder that has model/, optim/ ... with your own YAML files in it"
-        )
 
 
 def job_folder(overrides: ListConfig) -> str:

@@ -30,7 +30,7 @@ class Purpose(StrEnum):
     INNER = "inner"  # the seed of the inner division of nested (outer fold)
     DRAWS = "draws"  # the points of sweep=random
     SAMPLER = "sampler"  # Optuna's proposals (known trials, shifted by machine and folder)
-    SHOWN = "shown"  # the examples of scripts/show.py
+    SHOWN = "shown"  # the examples of dlcourse show
 
 
 ONCE_BARE = frozenset(

@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dlcourse.commands import show as sheet
 from dlcourse.commands.main import run_command
 from dlcourse.core import Dataset, Split
+from dlcourse.preview import data as sheet
 
 
 @pytest.fixture

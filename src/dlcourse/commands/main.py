@@ -18,7 +18,7 @@ COMMANDS = {
     "evaluate": "measure a finished run's best weights on the test part",
     "predict": "classify images with a finished run",
     "collect": "write a ranked table and plots of finished runs",
-    "show": "draw augmented training images",
+    "show": "draw what can be seen before training: data, schedules, initial weights",
     "shapes": "list a model's layers: shapes, parameters, receptive fields, memory",
     "doctor": "measure where a run's time goes and what makes it faster",
     "check-gradient": "compare a hand-written backward with numeric gradients",
@@ -110,6 +110,7 @@ def run_command(name: str) -> None:
             sys.path.append(os.getcwd())  # the user's own model may be in the current folder
         module = import_module(f"dlcourse.commands.{name.replace('-', '_')}")
         if {"-h", "--help"} & set(args):
-            print(in_own_form((module.__doc__ or "").strip()))
+            explain = getattr(module, "help_for", None)  # of a command with several parts
+            print(in_own_form((explain(args) if explain else module.__doc__ or "").strip()))
         else:
             module.main(args)

@@ -66,11 +66,22 @@ def one_run(args: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
     purpose: what the command is for, as a message names it. Raises UserError for any other flag.
     """
     parsed, right = parse_command(args)
-    flags = right[: len(right) - len(parsed.overrides)]
+    refuse_other_flags(right[: len(right) - len(parsed.overrides)], purpose)
+    return parsed.overrides, parsed.config_dir
+
+
+def grid_of_runs(args: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
+    """Return the same as ``one_run`` for overrides of which each may have several values."""
+    refuse_other_flags(separate_flags(args, get_args_parser())[0], purpose)
+    parsed, _ = parse_command(["-m", *args])
+    return parsed.overrides, parsed.config_dir
+
+
+def refuse_other_flags(flags: Sequence[str], purpose: str) -> None:
+    """Raise UserError for a flag that is not ``--config-dir``."""
     for flag in flags:
         if flag.startswith("-") and flag.partition("=")[0] not in ("--config-dir", "-cd"):
             raise UserError(f"{flag} is not for {purpose}.\nType what one run takes, model=lenet")
-    return parsed.overrides, parsed.config_dir
 
 
 def separate_flags(args: Sequence[str], parser: ArgumentParser) -> tuple[list[str], list[str]]:

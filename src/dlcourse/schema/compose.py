@@ -67,6 +67,26 @@ def compose_checked(overrides: Sequence[str], config_dir: str | None) -> dict:
     return config
 
 
+def compose_with_choices(
+    overrides: Sequence[str], config_dir: str | None
+) -> tuple[dict, dict[str, str]]:
+    """Compose and check the config of one run; return it, and the choice of each group."""
+    check_config_dir(config_dir)
+    composed = compose_job(list(overrides), config_dir)
+    config = without_hydra(composed)
+    check(config)
+    return config, dict(composed.hydra.runtime.choices)
+
+
+def check_config_dir(config_dir: str | None) -> None:
+    """Raise UserError if ``--config-dir`` is not a folder."""
+    if config_dir is not None and not Path(config_dir).is_dir():
+        raise UserError(
+            f"--config-dir {config_dir} is not a folder.\n"
+            "Name the folder that has model/, optim/ ... with your own YAML files in it"
+        )
+
+
 def broken_yaml(config_dir: str | None) -> UserError | None:
     """Return the error for the user's first YAML file that cannot be read; None if all can be."""
     for path in sorted(Path(config_dir).rglob("*.yaml")) if config_dir else ():
@@ -116,6 +136,14 @@ def without_lists(overrides: list[str]) -> list[str]:
     """Return the overrides that have a single value."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     return [str(one.input_line) for one in parsed if not one.is_sweep_override()]
+
+
+def grid_of(overrides: Sequence[str]) -> list[list[str]]:
+    """Return the overrides of every run of a grid: ``optim.lr=1,2`` gives two runs."""
+    try:
+        return split_grid(OverridesParser.create().parse_overrides(list(overrides)))
+    except (HydraException, ValueError) as error:
+        raise explain(error, list(overrides)) from error
 
 
 def sweep_points(cfg: DictConfig, overrides: list[str]) -> list[list[str]]:

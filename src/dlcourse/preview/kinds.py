@@ -1,0 +1,15 @@
+"""What ``dlcourse show`` can show: one line and one module of this package for each ``what``.
+
+A module has a docstring, which is the help of ``dlcourse show what=<name> --help``, and
+
+    OPTIONS  its own options with their defaults; None makes one required
+    show(options, rest, command)
+
+options: the values of its own options. rest: the other arguments, a run's overrides. command: the
+whole command, as it was typed.
+"""
+
+KINDS = {
+    "data": "training images or points, unchanged and augmented",
+}
+"""Each ``what``, and what it shows in one line."""

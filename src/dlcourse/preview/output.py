@@ -1,0 +1,28 @@
+"""Write what was drawn before training into a new folder."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcourse.runs.run_folder import claim
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN_FOLDER = Path("outputs/show")
+
+
+def new_folder(name: str, parent: Path = SHOWN_FOLDER) -> Path:
+    """Make a new folder below ``parent`` whose name is the time and a name; return its path."""
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    return claim(parent / f"{now}-{name}"[:200])
+
+
+def save_shown(figures: Mapping[str, "Figure"], folder: Path) -> None:
+    """Write figures by name into a folder, as PNG and SVG; print the path of each PNG."""
+    from dlcourse.drawing.files import save_figure
+
+    for name, figure in figures.items():
+        png, *_ = save_figure(figure, folder / name)
+        print(f"The plot is in {png}, and as SVG next to it")
