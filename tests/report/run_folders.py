@@ -106,3 +106,19 @@ def write_sweep(folder: Path, keys: list[str], points: list[dict], **others) -> 
     }
     (folder / "sweep.json").write_text(json.dumps(content))
     return folder
+
+
+def write_history(folder: Path, **metrics: list) -> None:
+    """Write a history; ``val_loss=[...]`` has a value of ``val/loss`` for each epoch."""
+    epochs = range(max(map(len, metrics.values())))
+    rows = [
+        {"epoch": epoch + 1}
+        | {
+            name.replace("_", "/", 1): values[epoch]
+            for name, values in metrics.items()
+            if epoch < len(values)
+        }
+        for epoch in epochs
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -39,18 +39,18 @@ def grid(tmp_path):
 def test_a_grid_has_all_plots(grid):
     figures = drawn(grid, {"optim": 0.8, "optim.lr": 0.2})
     assert set(figures) == {
-        "main_effects.png", "heat_map.png", "learning_rate.png", "importances.png",
+        "main_effects", "heat_map", "learning_rate", "importances",
     }  # fmt: skip
-    first, second = figures["main_effects.png"].axes
+    first, second = figures["main_effects"].axes
     assert (first.get_xlabel(), second.get_xlabel()) == ("optim", "optim.lr")
     assert (first.get_xscale(), second.get_xscale()) == ("linear", "log")
-    heat = figures["heat_map.png"].axes[0]
+    heat = figures["heat_map"].axes[0]
     assert len(heat.texts) == 9
-    rates = figures["learning_rate.png"].axes[0]
+    rates = figures["learning_rate"].axes[0]
     assert [line.get_label() for line in rates.lines] == ["sgd", "adam", "muon"]
     assert list(rates.lines[0].get_xdata()) == [0.001, 0.01, 0.1]
     assert len(rates.collections) == 3
-    assert [bar.get_width() for bar in figures["importances.png"].axes[0].patches] == [20, 80]
+    assert [bar.get_width() for bar in figures["importances"].axes[0].patches] == [20, 80]
 
 
 def test_the_deviation_of_a_marginal_mean_is_over_repeats_and_not_over_the_other_key(grid):
@@ -72,29 +72,29 @@ def test_points_of_one_at_a_time_are_compared_around_their_base(tmp_path):
     levels = scale_of(around_base(points, "model", keys), "model").levels
     assert [(level.name, level.spread.mean) for level in levels] == [("mlp", 0.5), ("lenet", 0.6)]
     figures = drawn(points)
-    assert "heat_map.png" not in figures
-    assert len(figures["main_effects.png"].axes) == 3
-    assert len(figures["learning_rate.png"].axes[0].lines) == 1
+    assert "heat_map" not in figures
+    assert len(figures["main_effects"].axes) == 3
+    assert len(figures["learning_rate"].axes[0].lines) == 1
 
 
 def test_points_with_random_numbers_are_scatter_plots(tmp_path):
     rows = [(f"optim.lr={0.001 * 1.3**n} model.dropout=0.{n + 10}", n / 30) for n in range(20)]
     figures = drawn(points_of(tmp_path, *rows))
-    assert all(len(axes.lines) == 0 for axes in figures["main_effects.png"].axes)
-    assert len(figures["heat_map.png"].axes[0].collections[0].get_offsets()) == 20
-    assert figures["learning_rate.png"].axes[0].lines[0].get_linestyle() == "None"
+    assert all(len(axes.lines) == 0 for axes in figures["main_effects"].axes)
+    assert len(figures["heat_map"].axes[0].collections[0].get_offsets()) == 20
+    assert figures["learning_rate"].axes[0].lines[0].get_linestyle() == "None"
 
 
 def test_a_cell_without_a_point_is_empty(tmp_path):
     rows = [("model=mlp optim=sgd", 0.5), ("model=mlp optim=adam", 0.6)]
     rows += [("model=lenet optim=sgd", 0.7), ("model=linear optim=adam", 0.4)]
-    figure = drawn(points_of(tmp_path, *rows))["heat_map.png"]
+    figure = drawn(points_of(tmp_path, *rows))["heat_map"]
     assert sorted(text.get_text() for text in figure.axes[0].texts)[-2:] == ["–", "–"]
 
 
 def test_a_point_that_is_nan_is_not_drawn(tmp_path):
     rows = [("optim.lr=0.1", 0.5), ("optim.lr=0.2", 0.6), ("optim.lr=0.3", float("nan"))]
-    figure = drawn(points_of(tmp_path, *rows))["learning_rate.png"]
+    figure = drawn(points_of(tmp_path, *rows))["learning_rate"]
     assert len(figure.axes[0].lines[0].get_xdata()) == 2
 
 
@@ -126,7 +126,7 @@ def crosses_of(axes):
 @pytest.mark.parametrize(("mode", "edge"), [("max", 0.0), ("min", 1.0)])
 def test_a_rate_that_diverged_is_a_cross_at_the_worse_edge(tmp_path, mode, edge):
     figures = drawn(with_diverged(tmp_path, mode))
-    rates = figures["learning_rate.png"].axes[0]
+    rates = figures["learning_rate"].axes[0]
     found = crosses_of(rates)
     assert [x for x, _ in found] == [0.1, 1, 1]
     assert all(abs(y - edge) < 0.1 for _, y in found)
@@ -138,18 +138,16 @@ def test_a_rate_that_diverged_is_a_cross_at_the_worse_edge(tmp_path, mode, edge)
         "0.1",
         "1",
     ]
-    effects = next(
-        axes for axes in figures["main_effects.png"].axes if axes.get_xlabel() == "optim.lr"
-    )
+    effects = next(axes for axes in figures["main_effects"].axes if axes.get_xlabel() == "optim.lr")
     assert {x for x, _ in crosses_of(effects)} == {0.1, 1}
-    texts = [text.get_text() for text in figures["heat_map.png"].axes[0].texts]
+    texts = [text.get_text() for text in figures["heat_map"].axes[0].texts]
     assert texts.count("diverged") == 1
-    assert "optim.lr=1" in figures["heat_map.png"].axes[0].get_title(loc="left")
+    assert "optim.lr=1" in figures["heat_map"].axes[0].get_title(loc="left")
 
 
 def test_zero_is_left_of_the_others_on_a_logarithmic_axis(tmp_path):
     figures = drawn(with_diverged(tmp_path))
-    axes = figures["learning_rate.png"].axes[0]
+    axes = figures["learning_rate"].axes[0]
     assert axes.get_xscale() == "log"
     places = axes.get_xticks()
     assert list(places[1:]) == [0.001, 0.01, 0.1, 1]
@@ -167,7 +165,7 @@ def test_few_repeats_are_drawn_as_dots_and_more_with_an_interval(tmp_path):
         points = points_of(folder, *rows)
         assert all((point.val.low is not None) == known for point in points)
         figures = drawn(points)
-        dots = figures["learning_rate.png"].axes[0].collections[-1].get_offsets()
+        dots = figures["learning_rate"].axes[0].collections[-1].get_offsets()
         if not known:
             assert len(dots) == 4, "a dot for every run"
-        assert ("interval" in figures["main_effects.png"].get_suptitle()) == known
+        assert ("interval" in figures["main_effects"].get_suptitle()) == known

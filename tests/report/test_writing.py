@@ -147,7 +147,7 @@ def test_a_report_is_the_same_every_time(sweep):
     before = {path.name: path.read_bytes() for path in sweep.glob("*.*") if path.is_file()}
     report(sweep, importances={"optim.lr": 1.0})
     assert before == {path.name: path.read_bytes() for path in sweep.glob("*.*") if path.is_file()}
-    assert {"main_effects.png", "learning_rate.png", "importances.png"} <= before.keys()
+    assert {"main_effects.png", "learning_rate.png", "importances.svg"} <= before.keys()
     assert json.loads(before["sweep.json"])["keys"] == ["optim.lr"]
 
 
@@ -219,7 +219,7 @@ def test_special_characters_are_shown_unchanged_in_every_table(tmp_path):
         ("dlcourse.report.write_report.console_table", "The table on the screen", "results.csv"),
         ("dlcourse.report.write_report.latex_table", "results.tex", "results.md"),
         ("dlcourse.report.plots.all_plots.draw_main_effects", "main_effects", "results.csv"),
-        ("dlcourse.report.plots.all_plots.draw_heat_map", "heat_map.png", "main_effects.png"),
+        ("dlcourse.report.plots.all_plots.draw_heat_map", "The plot heat_map", "main_effects.png"),
     ],
 )
 def test_a_part_that_fails_is_left_out_with_one_warning(

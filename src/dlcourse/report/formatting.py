@@ -60,6 +60,18 @@ def point_text(point: Point, keys: list[str]) -> str:
     return " ".join(typed) or "the only point"
 
 
+def short_point_text(point: Point, keys: list[str] | tuple[str, ...]) -> str:
+    """Format a point for a label, ``lenet adam lr=0.1``: groups by their choice alone."""
+    parts = [
+        option_text(point, key)
+        if "." not in key
+        else f"{key.rpartition('.')[2]}={option_text(point, key)}"
+        for key in keys
+        if key in point.values
+    ]
+    return " ".join(parts) or "the only point"
+
+
 def finite_number(value: Any) -> float | None:
     """Return an option's value as a number, or None if it is not a finite number."""
     if isinstance(value, bool):

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from dlcourse import atomic_files
+from dlcourse.drawing.files import PLOT_FORMATS, save_figure
 from dlcourse.errors import UserError
 from dlcourse.terminal.installed import short_path
 
 TEXTS = {"csv": "results.csv", "markdown": "results.md", "latex": "results.tex"}
-PLOT_FILES = ("main_effects.png", "heat_map.png", "learning_rate.png", "importances.png")
+PLOT_NAMES = ("curves", "main_effects", "heat_map", "learning_rate", "importances")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class OutputFiles:
         texts = {kind: named.get(kind, where / name) for kind, name in TEXTS.items()}
         plots = named.get("plots", where)
         own = [folder.resolve() for folder in folders]
-        for path in (*texts.values(), *(plots / name for name in PLOT_FILES)):
+        drawn = [plots / f"{name}.{kind}" for name in PLOT_NAMES for kind in PLOT_FORMATS]
+        for path in (*texts.values(), *drawn):
             if path.exists() and not any(path.resolve().is_relative_to(one) for one in own):
                 raise UserError(
                     f"{path} is already there, and not in a folder of the runs.\n"
@@ -42,17 +44,17 @@ class OutputFiles:
 
     def write_text(self, kind: str, text: str) -> None:
         """Write ``csv``, ``markdown`` or ``latex``."""
-        self.write(self.texts[kind], lambda file: file.write(text.encode()))
+        self.write(self.texts[kind], lambda path: atomic_files.write_text(path, text))
 
     def write_plot(self, name: str, figure: Any) -> None:
-        """Write a matplotlib figure as PNG."""
-        self.write(self.plots / name, lambda file: figure.savefig(file, format="png"))
+        """Write a matplotlib figure as PNG and SVG; ``name`` has no suffix."""
+        self.write(self.plots / name, lambda path: save_figure(figure, path))
 
-    def write(self, path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
-        """Write one file; raises UserError if that fails."""
+    def write(self, path: Path, write: Callable[[Path], Any]) -> None:
+        """Write a file, or several of this name, by a function; raises UserError if that fails."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_files.write(path, fill)
+            write(path)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be written: {error.strerror or error}.\n"

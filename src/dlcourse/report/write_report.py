@@ -84,7 +84,7 @@ def in_markdown(sections: list[Section], left: str) -> str:
 
 def write_plots(points: list[Point], importances: Mapping[str, float], places: OutputFiles) -> None:
     """Write the plots of points with the same measure; a plot that fails costs one warning."""
-    if len(points) < 2 and not importances:
+    if sum(len(point.runs) for point in points) < 2 and not importances:
         return
     with guarded("Drawing the plots", UserError):
         from dlcourse.report.plots.all_plots import plots  # matplotlib is slow to import

@@ -5,6 +5,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
+from dlcourse.report.plots.curves import draw_curves
 from dlcourse.report.plots.heat_map import draw_heat_map
 from dlcourse.report.plots.importances import draw_importances
 from dlcourse.report.plots.learning_rate import draw_learning_rate
@@ -16,14 +17,15 @@ from dlcourse.report.points import Point
 def plots(
     points: Sequence[Point], keys: Sequence[str], importances: Mapping[str, float]
 ) -> dict[str, Callable[[], Figure | None]]:
-    """Return the functions that draw the plots, by file name.
+    """Return the functions that draw the plots, by file name without suffix.
 
     A function returns None if its plot makes no sense for these points.
     """
     some, lost = usable(points), diverged_points(points)
     return {
-        "main_effects.png": partial(draw_main_effects, some, keys, lost),
-        "heat_map.png": partial(draw_heat_map, some, keys, lost),
-        "learning_rate.png": partial(draw_learning_rate, some, keys, lost),
-        "importances.png": partial(draw_importances, importances),
+        "curves": partial(draw_curves, points, keys),
+        "main_effects": partial(draw_main_effects, some, keys, lost),
+        "heat_map": partial(draw_heat_map, some, keys, lost),
+        "learning_rate": partial(draw_learning_rate, some, keys, lost),
+        "importances": partial(draw_importances, importances),
     }
