@@ -15,7 +15,7 @@ from dlcourse.observe.tensorboard import TensorBoard
 
 
 def test_every_observer_is_tested_here():
-    assert set(options("observe")) == {"console", "history", "tensorboard"}
+    assert set(options("observe")) == {"console", "history", "tensorboard", "trajectory"}
 
 
 def events(folder):

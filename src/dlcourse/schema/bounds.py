@@ -300,6 +300,10 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "compile": Flag(),
         "deterministic": Flag(),
     },
+    "observe": {
+        "trajectory.copies": whole_number(2, 10_000, 40),
+        "trajectory.megabytes": positive(500, 1_000_000),
+    },
     "sweep": {
         "seed": SEED,
         "draws": whole_number(1, 100_000, 20),

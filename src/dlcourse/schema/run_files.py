@@ -18,5 +18,6 @@ PREDICTIONS = "predictions.npz"  # of a fold of a cross-validation
 OUT_OF_FOLD = "out_of_fold.npz"  # the predictions of all folds on their validation parts
 MANIFEST = "sweep.json"  # of a sweep, in the folder above its jobs
 PLOTS = "plots"  # the folder of a run's and of a sweep's plots
+TRAJECTORY = "trajectory"  # the folder of the weights over the epochs, a file each
 LOOKS = "look"  # the folder of what ``dlcourse look`` draws
 REPORT = "report.html"  # of a run or of a sweep; ``report.md`` next to it
