@@ -7,7 +7,7 @@ from run_folders import crossed, held_out, write_history, write_run
 
 from dlcourse.drawing.style import line_look
 from dlcourse.report.histories import band_of, outside_band, read_history, traces_of
-from dlcourse.report.plots.curves import BACKGROUND, draw_curves, spread_out
+from dlcourse.report.plots.curves import BACKGROUND, draw_curves
 from dlcourse.report.points import group_points, swept_keys
 from dlcourse.report.runs import find_runs
 from dlcourse.report.write_report import write_report
@@ -161,13 +161,3 @@ def test_a_sweep_over_seeds_alone_leaves_curves_as_png_and_svg(tmp_path):
     write_report([tmp_path], tmp_path, say=printed.append)
     assert {path.name for path in tmp_path.glob("curves.*")} == {"curves.png", "curves.svg"}
     assert "curves" in printed[-1]
-
-
-@pytest.mark.parametrize("heights", [[0.5] * 5, [0, 0, 0.02, 1, 1], [0.9, 0.1, 0.5], [0.3] * 30])
-def test_labels_are_moved_apart_and_keep_their_order(heights):
-    moved = spread_out(heights, 0.05)
-    order = sorted(range(len(heights)), key=lambda number: (heights[number], moved[number]))
-    placed = [moved[number] for number in order]
-    gaps = [after - before for before, after in pairwise(placed)]
-    assert min(gaps) >= 0.05 - 1e-9
-    assert len(heights) > 20 or (min(placed) >= 0 and max(placed) <= 1)

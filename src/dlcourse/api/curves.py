@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
+from dlcourse.drawing.scales import ticks
+
 PLOT_WIDTH, HEIGHT = 340, 210
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 26, 34  # pixels around the axes
 SPLIT_COLOURS = {"train": "#e07b00", "val": "#3987d6"}  # of middle lightness
@@ -91,27 +93,6 @@ def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="currentColor" '
         f"{style}/>"
     )
-
-
-def ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
-    """Return round numbers that span an interval, about ``most`` of them.
-
-    whole: only whole numbers inside the interval.
-    """
-    span = high - low or abs(high) or 1.0
-    power = 10.0 ** math.floor(math.log10(span / most))
-    step = next(power * one for one in (1, 2, 5, 10, 20) if span / (power * one) <= most)
-    if whole:
-        step = max(round(step), 1)
-        return [tick for tick in around(low, high, step) if low <= tick <= high]
-    return around(low, high, step)
-
-
-def around(low: float, high: float, step: float) -> list[float]:
-    """Return the multiples of a step from the last below an interval to the first above it."""
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    last = max(last, first + 1)
-    return [round(number * step, 12) for number in range(first, last + 1)]
 
 
 def series(rows: Sequence[Mapping[str, float | None]], key: str) -> list[tuple[float, float]]:

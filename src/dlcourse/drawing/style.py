@@ -3,10 +3,11 @@
 Text is readable when projected: 9 points or more in a figure 5 to 9 inches wide.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+if TYPE_CHECKING:  # the colours are used without matplotlib as well, which is slow to import
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = (
     "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#717581", "#a96b59", "#e76300", "#92dadd",
@@ -27,12 +28,14 @@ SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 DPI = 150
 
 
-def empty_figure(width: float, height: float) -> Figure:
+def empty_figure(width: float, height: float) -> "Figure":
     """Return an empty figure; width and height are in inches."""
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def style_axes(*several: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+def style_axes(*several: "Axes", grid: Literal["both", "x", "y"] = "both") -> None:
     """Remove the frame at the top and on the right, and draw a light grid behind the data."""
     for axes in several:
         axes.spines[["top", "right"]].set_visible(False)

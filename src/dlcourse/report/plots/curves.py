@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from dlcourse.drawing.scales import spread_out
 from dlcourse.drawing.style import MUTED, empty_figure, line_look, style_axes
 from dlcourse.drawing.text import LITERAL, value_label
 from dlcourse.report.formatting import number_text, short_point_text
@@ -179,7 +180,7 @@ def name_lines(axes: Axes, curves: Sequence[PointCurve]) -> None:
             [1.025, 1.07], [moved, moved], linewidth=1.9, transform=place, clip_on=False,
             **curve.look,
         )  # fmt: skip
-        axes.text(1.08, moved, label_of(curve), transform=place, va="center", size=9, **LITERAL)
+        axes.text(1.08, moved, curve_label(curve), transform=place, va="center", size=9, **LITERAL)
 
 
 def end_of(curve: PointCurve) -> tuple[int, float]:
@@ -194,35 +195,13 @@ def end_of(curve: PointCurve) -> tuple[int, float]:
     return (last[0], band.mean[-1]) if band.epochs and band.epochs[-1] == last[0] else last
 
 
-def label_of(curve: PointCurve) -> str:
+def curve_label(curve: PointCurve) -> str:
     """Return the label of a curve; it says if training diverged."""
     lost = sum(trace.diverged for trace in curve.traces)
     if not lost:
         return curve.name
     every = lost == len(curve.point.runs)
     return f"{curve.name}: x diverged" if every else f"{curve.name}: x {lost} diverged"
-
-
-def spread_out(heights: Sequence[float], gap: float) -> list[float]:
-    """Move positions apart until neighbours differ by ``gap``; their order is kept.
-
-    Positions that are too close are centred on their mean, and stay within 0 to 1 if they fit.
-    """
-
-    def start(block: list[int]) -> float:
-        middle = sum(heights[number] for number in block) / len(block)
-        reach = gap * (len(block) - 1)
-        return min(max(middle - reach / 2, 0.0), max(1.0 - reach, 0.0))
-
-    blocks: list[list[int]] = []
-    for number in sorted(range(len(heights)), key=lambda number: heights[number]):
-        blocks.append([number])
-        while len(blocks) > 1 and start(blocks[-2]) + gap * len(blocks[-2]) > start(blocks[-1]):
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    found = {
-        number: start(block) + gap * place for block in blocks for place, number in enumerate(block)
-    }
-    return [found[number] for number in range(len(heights))]
 
 
 def title_of(ranked: Sequence[Point], keys: Sequence[str], named: int) -> str:
