@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from dlcourse.drawing.confusion import draw_confusion
+from dlcourse.drawing.per_class import draw_per_class
+from dlcourse.drawing.precision_recall import draw_precision_recall
 from dlcourse.drawing.text import (
     LITERAL,
     add_legend,
@@ -17,7 +20,6 @@ from dlcourse.drawing.text import (
     is_drawable,
     value_label,
 )
-from dlcourse.observe.pictures import draw_confusion, draw_per_class, draw_precision_recall
 
 AWKWARD = [
     "$", "$$", "$x^2$", "_background_", "__", "50 %", "a\\b", "a\\$b", "two\nlines", "\t",
@@ -50,8 +52,8 @@ def draw_all(names):
     with fonts_for(names):
         return [
             written(draw_confusion(table, names)),
-            written(draw_precision_recall(full(count), names)),
-            written(draw_per_class(full(count), names)),
+            written(draw_precision_recall(full(count)["average_precision"], names)),
+            written(draw_per_class(full(count)["per_class"], names)),
         ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlcourse import atomic_files
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PLOT_FORMATS = ("png", "svg")
-SVG_STYLE = {"svg.hashsalt": "dlcourse"}  # equal figures give equal files
+SVG_STYLE: dict[Any, Any] = {"svg.hashsalt": "dlcourse"}  # equal figures give equal files
 GIF_COLOURS = 128
 
 

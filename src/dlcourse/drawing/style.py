@@ -6,6 +6,7 @@ Text is readable when projected: 9 points or more in a figure 5 to 9 inches wide
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # the colours are used without matplotlib as well, which is slow to import
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -21,6 +22,9 @@ TRAIN, VAL, BEST = COLOURS[0], COLOURS[1], COLOURS[2]
 
 MUTED = "#717581"
 """The colour of notes and of lines in the background."""
+
+FAINT = "#c9cdd2"
+"""The colour of many curves of which a few others are of interest."""
 
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 """Colour maps: of magnitudes, and of values on both sides of 0, which is white."""
@@ -52,3 +56,10 @@ def line_look(number: int) -> dict[str, Any]:
         "color": COLOURS[number % len(COLOURS)],
         "linestyle": DASHES[(number + number // len(COLOURS)) % len(DASHES)],
     }
+
+
+def evenly(count: int, most: int) -> "np.ndarray":
+    """Return the positions of at most ``most`` of ``count`` examples, evenly spaced."""
+    import numpy as np
+
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))

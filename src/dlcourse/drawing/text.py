@@ -135,3 +135,9 @@ def add_legend(place: Any, entries: Sequence[tuple[Any, str]], **look: Any) -> A
         artist.set_label(name)
         text.set(text=name, **LITERAL)
     return legend
+
+
+def add_note(figure: Any, note: str) -> None:
+    """Write a note in small type at the bottom of a figure, if there is one."""
+    if note:
+        figure.supxlabel(note, fontsize=7, color="#717581", x=0.01, ha="left", wrap=True)

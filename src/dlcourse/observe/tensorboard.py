@@ -95,14 +95,19 @@ def test_plots(result: dict) -> dict[str, Callable[[], Any]]:
     """
     if not {"confusion", "per_class", "average_precision", "calibration"} & set(result):
         return {}
-    from dlcourse.observe import pictures  # matplotlib, 0.2 s
+    from dlcourse.drawing.calibration import draw_calibration  # matplotlib, 0.2 s
+    from dlcourse.drawing.confusion import draw_confusion
+    from dlcourse.drawing.per_class import draw_per_class
+    from dlcourse.drawing.precision_recall import draw_precision_recall
 
     classes = result["classes"]
     plots = {
-        "confusion": partial(pictures.draw_confusion, result.get("confusion", []), classes),
-        "per_class": partial(pictures.draw_per_class, result, classes),
-        "average_precision": partial(pictures.draw_precision_recall, result, classes),
-        "calibration": partial(pictures.draw_reliability, result),
+        "confusion": partial(draw_confusion, result.get("confusion", []), classes),
+        "per_class": partial(draw_per_class, result.get("per_class", {}), classes),
+        "average_precision": partial(
+            draw_precision_recall, result.get("average_precision", {}), classes
+        ),
+        "calibration": partial(draw_calibration, result.get("calibration", {})),
     }
     shown = {"average_precision": "precision_recall"}
     return {shown.get(name, name): draw for name, draw in plots.items() if name in result}

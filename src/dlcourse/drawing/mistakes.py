@@ -1,0 +1,96 @@
+"""The worst predictions: images, rows of a table, points, or residuals."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dlcourse.drawing.image_grid import draw_image_grid
+from dlcourse.drawing.style import BEST, DIVERGING, DPI, FAINT, MUTED, empty_figure, style_axes
+from dlcourse.drawing.text import LITERAL, class_labels, shortened, value_label
+
+Mistake = tuple[int, int, int, float, float]
+"""Position, true class, predicted class, probability of the true and of the predicted class."""
+
+MOST_COLUMNS = 12  # features of a table that are shown
+
+
+def draw_image_mistakes(
+    images: Sequence[np.ndarray], mistakes: Sequence[Mistake], classes: Sequence[str], title: str
+) -> Figure:
+    """Draw misclassified images, each with its true and its predicted class and probabilities.
+
+    images: as for ``draw_image_grid``, one for each of the mistakes.
+    """
+    names = [shortened(name, 12) for name in class_labels(classes)[0]]
+    labels = [
+        f"{names[true]} ({own:.2f})\nas {names[predicted]} ({given:.2f})"
+        for _, true, predicted, own, given in mistakes
+    ]
+    cell = 1.15 if max(map(len, names)) <= 6 else 1.45
+    return draw_image_grid(images, labels, columns=5, cell=cell, title=title)
+
+
+def draw_table_mistakes(
+    rows: np.ndarray,
+    typical: tuple[np.ndarray, np.ndarray],
+    features: Sequence[str],
+    mistakes: Sequence[Mistake],
+    classes: Sequence[str],
+    title: str,
+) -> Figure:
+    """Draw misclassified rows of a table: the values, coloured by their distance from the mean.
+
+    rows: (n, D) raw values, one row for each of the mistakes. typical: mean and standard deviation
+    (D,) of all test rows. Only the 12 features that deviate most in these rows are shown.
+    """
+    names = [shortened(name, 12) for name in class_labels(classes)[0]]
+    mean, spread = typical
+    distance = (rows - mean) / np.where(spread > 0, spread, 1)  # (n, D)
+    shown = np.sort(np.argsort(-np.abs(distance).mean(0), kind="stable")[:MOST_COLUMNS])
+    figure = empty_figure(3.6 + 0.75 * len(shown), 1.5 + 0.27 * len(rows))
+    axes = figure.add_subplot()
+    grid = axes.imshow(distance[:, shown], cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto")
+    for row, column in np.ndindex(len(rows), len(shown)):
+        dark = abs(distance[row, shown[column]]) > 2
+        text = f"{rows[row, shown[column]]:.3g}"
+        colour = "white" if dark else "black"
+        axes.text(column, row, text, ha="center", va="center", size=8, color=colour)
+    labels = [
+        f"{names[true]} ({own:.2f}) as {names[predicted]} ({given:.2f})"
+        for _, true, predicted, own, given in mistakes
+    ]
+    axes.set_yticks(range(len(rows)), labels, size=8, **LITERAL)
+    titles = [value_label(features[int(number)], 14) for number in shown]
+    axes.set_xticks(range(len(shown)), titles, rotation=45, ha="right", size=9, **LITERAL)
+    axes.tick_params(length=0)
+    figure.colorbar(grid, label="standard deviations from the mean", shrink=0.9)
+    figure.suptitle(title, size=10, x=0.01, ha="left", **LITERAL)
+    return figure
+
+
+def draw_residuals(
+    targets: np.ndarray, predictions: np.ndarray, positions: Sequence[int], title: str
+) -> Figure:
+    """Draw predicted against true values of a regression, with the largest residuals marked.
+
+    targets, predictions: (N,). positions: of the examples to mark, the worst first.
+    """
+    figure = Figure(figsize=(6.2, 5.6), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot(xlabel="true value", ylabel="predicted value")
+    both = np.concatenate([targets, predictions])
+    low, high = float(np.nanmin(both)), float(np.nanmax(both))
+    axes.plot([low, high], [low, high], ":", color="black", linewidth=1, label="prediction = truth")
+    rest = np.setdiff1d(np.arange(len(targets)), positions)
+    axes.plot(
+        targets[rest], predictions[rest], ".", color=MUTED if len(rest) < 2000 else FAINT,
+        markersize=4, label=f"{len(rest):,} test examples", rasterized=len(rest) > 500,
+    )  # fmt: skip
+    worst = np.asarray(positions, dtype=int)
+    label = f"the {len(worst)} largest residuals"
+    axes.plot(targets[worst], predictions[worst], "x", color=BEST, markersize=6, label=label)
+    axes.vlines(targets[worst], targets[worst], predictions[worst], color=BEST, linewidth=0.7)
+    axes.legend(frameon=False, loc="best", fontsize=9)
+    axes.set_title(title, loc="left", size=11)
+    style_axes(axes)
+    return figure
