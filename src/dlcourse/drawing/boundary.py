@@ -8,12 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from dlcourse.drawing.style import COLOURS, empty_figure, evenly
+from dlcourse.drawing.style import COLOURS, MOST_POINTS, empty_figure, evenly
 from dlcourse.drawing.text import LITERAL, add_legend, class_labels, value_label
 
-MOST_POINTS = 500  # of each part that are drawn; more hide the regions
-MOST_NAMED = 12  # classes in the legend
-MARKERS = {"train": "o", "val": "s", "test": "^"}
+MOST_IN_LEGEND = 12  # classes in the legend
+PART_MARKERS = {"train": "o", "val": "s", "test": "^"}
 
 
 class Points(NamedTuple):
@@ -51,16 +50,16 @@ def draw_boundary(
     axes.yaxis.label.set(**LITERAL)
     draw_regions(axes, sides, probabilities)
     entries = []
-    for number, name in enumerate(names[:MOST_NAMED]):
+    for number, name in enumerate(names[:MOST_IN_LEGEND]):
         (mark,) = axes.plot([], [], "s", color=COLOURS[number % len(COLOURS)], markersize=9)
         entries.append((mark, name))
-    if len(names) > MOST_NAMED:
+    if len(names) > MOST_IN_LEGEND:
         (mark,) = axes.plot([], [], linestyle="")
-        entries.append((mark, f"and {len(names) - MOST_NAMED} more"))
+        entries.append((mark, f"and {len(names) - MOST_IN_LEGEND} more"))
     for part, inputs, own in points:
         drawn = evenly(len(inputs), MOST_POINTS)
         colours = [COLOURS[number % len(COLOURS)] for number in own[drawn]]
-        marker, first = MARKERS[part], part == "train"
+        marker, first = PART_MARKERS[part], part == "train"
         axes.scatter(
             inputs[drawn, 0], inputs[drawn, 1], s=16 if first else 22, c=colours, marker=marker,
             edgecolors="white" if first else "black", linewidths=0.5, rasterized=len(drawn) > 200,

@@ -45,11 +45,11 @@ def draw_confusion(
             colour = "white" if share[row, column] > 0.3 else "black"
             count = table[row, column]
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
-    figure.suptitle(title_of(table, names, examples), size=10, **LITERAL)
+    figure.suptitle(confusion_title(table, names, examples), size=10, **LITERAL)
     return figure
 
 
-def title_of(table: np.ndarray, names: Sequence[str], examples: str) -> str:
+def confusion_title(table: np.ndarray, names: Sequence[str], examples: str) -> str:
     """Return the number of correct examples and the most frequent error as a title."""
     correct, total = int(table.trace()), int(table.sum())
     title = f"{correct:,} of {total:,} {examples} examples are correct"

@@ -12,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from dlcourse.drawing.style import BEST, MUTED, TRAIN, VAL, empty_figure, style_axes
 from dlcourse.drawing.text import LITERAL
 
-History = Sequence[Mapping[str, Any]]
+HistoryRows = Sequence[Mapping[str, Any]]
 """``[{"epoch": 1, "train/loss": 0.5, "val/loss": 0.6, "lr": 0.001}, ...]``; None is undefined."""
 
-LOOKS: dict[str, dict[str, Any]] = {
+PART_LOOKS: dict[str, dict[str, Any]] = {
     "train": {"color": TRAIN, "linestyle": "-", "marker": "o"},
     "val": {"color": VAL, "linestyle": "--", "marker": "s"},
 }
@@ -24,8 +24,8 @@ DECADES = 30  # the axis is logarithmic if the largest value is this multiple of
 MARKED = 15  # curves of up to this many epochs have a mark for each
 
 
-def draw_curves(
-    history: History, monitor: str, best_epoch: int | None = None, *, title: str = ""
+def draw_run_curves(
+    history: HistoryRows, monitor: str, best_epoch: int | None = None, *, title: str = ""
 ) -> Figure:
     """Draw the curves of a run: loss, the monitored metric, and below them the learning rate.
 
@@ -43,7 +43,7 @@ def draw_curves(
     for name, place in zip(panels, axes, strict=True):
         for key in ["lr"] if name == "lr" else [f"train/{name}", f"val/{name}"]:
             if any(key in row for row in history):
-                draw_curve(place, history, key)
+                draw_part(place, history, key)
         finish_panel(place, name)
         if best_epoch is not None:
             line = place.axvline(best_epoch, color=BEST, linewidth=1, linestyle=":", zorder=1)
@@ -57,7 +57,7 @@ def draw_curves(
     return figure
 
 
-def panels_of(history: History, monitor: str) -> list[str]:
+def panels_of(history: HistoryRows, monitor: str) -> list[str]:
     """Return the names of the panels: loss, the metric to show, and ``lr``."""
     keys = dict.fromkeys(key for row in history for key in row)
     metrics = [key.partition("/")[2] for key in keys if key.startswith(("train/", "val/"))]
@@ -79,7 +79,7 @@ def panel_axes(panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
     return figure, list(axes[:, 0])
 
 
-def series(history: History, key: str) -> tuple[np.ndarray, np.ndarray]:
+def epoch_values(history: HistoryRows, key: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the epochs and a metric's values (epochs,); NaN where it is not a finite number."""
     rows = [(row["epoch"], row.get(key)) for row in history]
     epochs = np.array([epoch for epoch, _ in rows], dtype=float)
@@ -87,11 +87,16 @@ def series(history: History, key: str) -> tuple[np.ndarray, np.ndarray]:
     return epochs, np.where(np.isfinite(values), values, math.nan)
 
 
-def draw_curve(axes: Axes, history: History, key: str, **look: Any) -> None:
+def draw_part(axes: Axes, history: HistoryRows, key: str, **look: Any) -> None:
     """Draw a metric over the epochs, in the colour and dash of its part of the data."""
-    epochs, values = series(history, key)
+    epochs, values = epoch_values(history, key)
     part = key.partition("/")[0]
-    style = {"label": NAMES.get(part), "markersize": 4, **LOOKS.get(part, {"color": MUTED}), **look}
+    style = {
+        "label": NAMES.get(part),
+        "markersize": 4,
+        **PART_LOOKS.get(part, {"color": MUTED}),
+        **look,
+    }
     if len(epochs) > MARKED and not np.isnan(values).any():
         style["marker"] = ""
     style.setdefault("marker", "o" if len(epochs) == 1 else "")
@@ -113,7 +118,7 @@ def finish_panel(axes: Axes, name: str) -> None:
 
 
 def mark_best(
-    axes: Sequence[Axes], panels: Sequence[str], history: History, monitor: str, best_epoch: int
+    axes: Sequence[Axes], panels: Sequence[str], history: HistoryRows, monitor: str, best_epoch: int
 ) -> None:
     """Put a ring around the best epoch's value on the monitored curve."""
     metric = monitor.partition("/")[2]
@@ -123,13 +128,13 @@ def mark_best(
         place.plot(best_epoch, value, "o", markersize=9, fillstyle="none", color=BEST, zorder=4)
 
 
-def value_at(history: History, key: str, epoch: int) -> float:
+def value_at(history: HistoryRows, key: str, epoch: int) -> float:
     """Return a metric's value in an epoch; NaN if it has none."""
     value = next((row.get(key) for row in history if row["epoch"] == epoch), None)
     return math.nan if value is None else value
 
 
-def best_title(history: History, monitor: str, best_epoch: int | None) -> str:
+def best_title(history: HistoryRows, monitor: str, best_epoch: int | None) -> str:
     """Return ``best val/accuracy 0.9895 in epoch 14 of 34``."""
     last = history[-1]["epoch"]
     if best_epoch is None:

@@ -5,11 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from dlcourse.drawing.style import BEST, MUTED, TRAIN, VAL, empty_figure, evenly, style_axes
+from dlcourse.drawing.style import (
+    BEST,
+    MOST_POINTS,
+    MUTED,
+    TRAIN,
+    VAL,
+    empty_figure,
+    evenly,
+    style_axes,
+)
 from dlcourse.drawing.text import LITERAL, value_label
 
-MOST_POINTS = 500  # of each part
-LOOKS = {"train": (TRAIN, "o"), "val": (VAL, "s"), "test": (MUTED, "^")}
+POINT_LOOKS = {"train": (TRAIN, "o"), "val": (VAL, "s"), "test": (MUTED, "^")}
 
 
 def draw_fitted_curve(
@@ -32,7 +40,7 @@ def draw_fitted_curve(
     axes = figure.add_subplot()
     for part, inputs, targets in reversed(points):
         drawn = evenly(len(inputs), MOST_POINTS)
-        colour, marker = LOOKS[part]
+        colour, marker = POINT_LOOKS[part]
         size, alpha = (5, 0.8) if len(drawn) < 100 else (3, 0.45)
         axes.plot(
             inputs[drawn], targets[drawn], marker, color=colour, markersize=size, alpha=alpha,

@@ -7,27 +7,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.curves import (
-    LOOKS,
     NAMES,
-    History,
+    PART_LOOKS,
+    HistoryRows,
     add_shared_legend,
-    draw_curve,
+    draw_part,
+    epoch_values,
     finish_panel,
     panel_axes,
     panels_of,
-    series,
 )
 from dlcourse.drawing.text import LITERAL
 
 
 def draw_fold_curves(
-    histories: Mapping[str, History], monitor: str, best: Sequence[float] = ()
+    histories: Mapping[str, HistoryRows], monitor: str, best: Sequence[float] = ()
 ) -> Figure:
     """Draw the curves of all folds thin, and their mean with a band of one standard deviation.
 
     Mean and band cover the epochs that every fold has trained; folds that stop early end sooner.
 
-    histories: by the name of the fold, each as for ``draw_curves``. monitor: a key of them.
+    histories: by the name of the fold, each as for ``draw_run_curves``. monitor: a key of them.
     best: each fold's best value, for the title. Raises ValueError without epochs.
     """
     folds = [history for history in histories.values() if history]
@@ -39,7 +39,7 @@ def draw_fold_curves(
         for key in ["lr"] if name == "lr" else [f"train/{name}", f"val/{name}"]:
             drawn = [history for history in folds if any(key in row for row in history)]
             for history in drawn:
-                draw_curve(place, history, key, linewidth=0.6, alpha=0.5, marker="", label=None)
+                draw_part(place, history, key, linewidth=0.6, alpha=0.5, marker="", label=None)
             if drawn and name != "lr":
                 draw_mean(place, drawn, key)
         finish_panel(place, name)
@@ -53,13 +53,15 @@ def draw_fold_curves(
     return figure
 
 
-def draw_mean(axes: Axes, histories: Sequence[History], key: str) -> None:
+def draw_mean(axes: Axes, histories: Sequence[HistoryRows], key: str) -> None:
     """Draw the mean of a metric over the folds, and a band of one standard deviation around it."""
     shortest = min(map(len, histories))
-    table = np.array([series(history[:shortest], key)[1] for history in histories])  # (folds, E)
-    epochs, _ = series(histories[0][:shortest], key)
+    table = np.array(
+        [epoch_values(history[:shortest], key)[1] for history in histories]
+    )  # (folds, E)
+    epochs, _ = epoch_values(histories[0][:shortest], key)
     part = key.partition("/")[0]
-    look, mean = LOOKS[part], table.mean(0)
+    look, mean = PART_LOOKS[part], table.mean(0)
     marker = look["marker"] if shortest == 1 else ""
     style = {"color": look["color"], "linestyle": look["linestyle"], "marker": marker}
     axes.plot(epochs, mean, linewidth=2.2, label=f"{NAMES[part]}, mean of folds", **style)

@@ -11,7 +11,7 @@ from dlcourse.drawing.text import LITERAL, add_legend, add_note, value_label
 
 MOST_ROWS = 40  # with more weights only the largest are shown
 MOST_OUTPUTS = 10
-WIDE = 1000  # the axis is logarithmic on both sides of 0 if the weights span more than this
+LOG_RANGE = 1000  # the axis is logarithmic on both sides of 0 if the weights span more than this
 
 
 def draw_weights(
@@ -50,7 +50,7 @@ def draw_weights(
     axes.set_yticks(rows, labels, **LITERAL)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     sizes = np.abs(shown[shown != 0])
-    if len(sizes) and sizes.max() > WIDE * sizes.min() and sizes.max() > WIDE:
+    if len(sizes) and sizes.max() > LOG_RANGE * sizes.min() and sizes.max() > LOG_RANGE:
         axes.set_xscale("symlog", linthresh=1)
     if len(entries) > 1:
         add_legend(figure, entries, loc="outside right upper", frameon=False, fontsize=9)
