@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     INNER = "inner"  # the seed of the inner division of nested (outer fold)
     DRAWS = "draws"  # the points of sweep=random
     SAMPLER = "sampler"  # Optuna's proposals (known trials, shifted by machine and folder)
+    DIAGNOSTICS = "diagnostics"  # dropout while a network is measured, sharpness (step)
     SHOWN = "shown"  # the examples of dlcourse show
 
 

@@ -14,8 +14,9 @@ from dlcourse.observe.history import History
 from dlcourse.observe.tensorboard import TensorBoard
 
 
-def test_every_observer_is_tested_here():
-    assert set(options("observe")) == {"console", "history", "tensorboard", "trajectory"}
+def test_every_observer_is_tested():
+    known = {"console", "diagnostics", "history", "tensorboard", "trajectory"}
+    assert set(options("observe")) == known
 
 
 def events(folder):

@@ -107,8 +107,8 @@ def test_the_comparison_detects_lost_random_states_and_lost_sums(tiny, tmp_path,
     with monkeypatch.context() as patch:
         restored = Meter.load_state_dict
 
-        def forgetful(self, content, device):
-            restored(self, content | {"waiting": content["waiting"][1:]}, device)
+        def forgetful(self, content, device, steps):
+            restored(self, content | {"waiting": content["waiting"][1:]}, device, steps)
 
         patch.setattr(Meter, "load_state_dict", forgetful)
         parts = interrupted(cfg, tmp_path / "sums", 1)

@@ -3,6 +3,7 @@
 from dlcourse.core.data import WHITE, Dataset, Fold, Split, Standardize, Whiten
 from dlcourse.core.dtypes import at_least_float32, has_float64
 from dlcourse.core.history import Record, best_epoch, scores
+from dlcourse.core.steps import steps_per_epoch
 from dlcourse.core.training import Average, Metric, Observer, Recipe, State
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "best_epoch",
     "has_float64",
     "scores",
+    "steps_per_epoch",
 ]

@@ -152,6 +152,9 @@ class Observer(Protocol):
     def midway(self, state: State) -> None:
         """Observe the state within an epoch, at the position ``state.midway``."""
 
+    losses: Callable[[State, Sequence[float]], None] | None = None
+    """Receives the mean loss of each step of an epoch, before ``epoch``; None for never."""
+
     def epoch(self, state: State) -> None:
         """Observe the state after an epoch."""
 

@@ -2,7 +2,8 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ class Guarded(Observer):
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.call("start", state, recipe, fold)
+
+    @property
+    def losses(self) -> Callable[[State, Sequence[float]], None] | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The observer's ``losses``, guarded; None if it has none."""
+        wanted = getattr(self.observer, "losses", None)
+        return None if wanted is None else partial(self.call, "losses")
 
     def epoch(self, state: State) -> None:
         self.call("epoch", state)

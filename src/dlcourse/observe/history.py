@@ -19,13 +19,13 @@ class History(Observer):
         self.path = folder / HISTORY
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
-        atomic_files.write_text(self.path, "".join(map(json_line, state.history)))
+        atomic_files.write_text(self.path, "".join(map(record_line, state.history)))
 
     def epoch(self, state: State) -> None:
         with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json_line(state.history[-1]))
+            file.write(record_line(state.history[-1]))
 
 
-def json_line(record: Record) -> str:
+def record_line(record: Record) -> str:
     """Return a record as a line of JSON."""
     return atomic_files.to_json({"epoch": record.epoch, **record.metrics}) + "\n"

@@ -12,11 +12,13 @@ from dlcourse.schema.kinds import (
     Factors,
     Flag,
     Function,
+    Interval,
     Kind,
     Number,
     Numbers,
     OneNumber,
     OneOf,
+    SomeOf,
     Text,
     Texts,
 )
@@ -27,6 +29,7 @@ ACTIVATION_NAMES = (
     "bipolar_relu", "gaussian", "saturation", "silu", "selu", "maxout",
 )  # fmt: skip
 NORM_NAMES = ("none", "batch", "layer", "instance", "group")
+MEASUREMENTS = ("gradients", "updates", "activations", "spectrum", "sharpness")
 POOL_NAMES = ("max", "average", "sum", "stochastic")
 
 
@@ -283,6 +286,12 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     },
     "view": {
         "shift.pixels": whole_number(1, 512, 1),
+    },
+    "observe": {
+        "diagnostics.every": Interval(),
+        "diagnostics.measure": SomeOf(MEASUREMENTS),
+        "diagnostics.examples": whole_number(2, 10_000, 256),
+        "diagnostics.histograms": Flag(),
     },
     "stop": {
         "patience": whole_number(1, 1_000_000, 10),

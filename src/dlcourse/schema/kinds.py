@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlcourse.schema.duration import seconds
+from dlcourse.schema.interval import training_interval
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,40 @@ class Duration:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """An interval of training: a whole number of steps, or epochs such as ``0.5epoch``."""
+
+    example: str = "1epoch"
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is an interval above 0."""
+        return training_interval(value) is not None
+
+    def __str__(self) -> str:
+        return "a whole number of steps (100) or a number of epochs (1epoch, 0.5epoch, 5epochs)"
+
+
+@dataclass(frozen=True)
+class SomeOf:
+    """A list of different names out of a few."""
+
+    names: tuple[str, ...]
+
+    @property
+    def example(self) -> str:
+        """What a message suggests to type."""
+        return f"[{','.join(self.names[:2])}]"
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is a list of the names, each at most once."""
+        listed = isinstance(value, list | tuple) and all(name in self.names for name in value)
+        return listed and len(set(value)) == len(value)
+
+    def __str__(self) -> str:
+        return f"a list of some of {', '.join(self.names)}"
+
+
+@dataclass(frozen=True)
 class Flag:
     """True or false.
 
@@ -324,6 +359,8 @@ Kind = (
     | Function
     | Device
     | Duration
+    | Interval
+    | SomeOf
     | Flag
     | Text
     | Texts

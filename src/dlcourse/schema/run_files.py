@@ -11,6 +11,8 @@ PICKS = "runtime.json"  # the options that ``runtime=auto`` has chosen
 LOG = "train.log"
 OUTPUT = "output.txt"  # what a job of a sweep prints
 HISTORY = "history.jsonl"  # the metrics of each epoch
+DIAGNOSTICS = "diagnostics.jsonl"  # the measurements of the observer diagnostics
+DIAGNOSIS = "diagnostics.json"  # what they mean in words, and the last of them
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = f"{CHECKPOINTS}/last.pt"  # from which the run is resumed
 BEST_WEIGHTS = f"{CHECKPOINTS}/best.pt"

@@ -8,6 +8,7 @@ from torch import Tensor
 from dlcourse.core import Metric, Recipe, Split, State
 from dlcourse.train.meter import Meter
 from dlcourse.train.step import Step
+from dlcourse.train.step_losses import StepLosses
 
 
 class BatchRunner:
@@ -16,6 +17,7 @@ class BatchRunner:
     step: see ``train.step.make_train_step`` and ``make_eval_step``.
     state: what the step trains; None for evaluation.
     keep: keep all outputs and targets as well.
+    losses: stores the loss of every batch; None for never.
 
     A batch is processed on the device and nothing is read back, so that the whole of it, from
     indexing to the metrics, can be one CUDA graph.
@@ -29,9 +31,10 @@ class BatchRunner:
         recipe: Recipe,
         state: State | None = None,
         keep: bool = False,
+        losses: StepLosses | None = None,
     ) -> None:
         self.examples, self.step = examples, step
-        self.meter = Meter(metrics, keep)
+        self.meter = Meter(metrics, keep, losses)
         self.epoch = torch.zeros((), dtype=torch.int64, device=examples.device)
         self.process = self.process_eagerly if keep else recipe.graph(self.process_eagerly, state)
 

@@ -2,8 +2,9 @@
 
 import math
 
-import torch
 from torch import Tensor
+
+from dlcourse.core import steps_per_epoch
 
 
 def into_batches(order: Tensor, batch_size: int) -> list[Tensor]:
@@ -25,6 +26,6 @@ def steps_left(steps: int, epochs: float) -> int:
 
 def all_steps(examples: int, batch_size: int, epochs: float) -> int:
     """Return the number of steps of all epochs, the last of which may be a part of one."""
-    steps = len(into_batches(torch.arange(examples), batch_size))
+    steps = steps_per_epoch(examples, batch_size)
     whole = math.ceil(epochs) - 1
     return whole * steps + steps_left(steps, epochs - whole)

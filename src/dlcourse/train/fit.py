@@ -7,7 +7,7 @@ from time import perf_counter
 
 import torch
 
-from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
+from dlcourse.core import Fold, Observer, Recipe, Record, State, scores, steps_per_epoch
 from dlcourse.train.batch_runner import BatchRunner
 from dlcourse.train.batches import all_steps, into_batches, steps_left
 from dlcourse.train.evaluate import eval_runner, run_evaluation
@@ -21,6 +21,7 @@ from dlcourse.train.finite import (
 from dlcourse.train.learning_rate import LearningRates
 from dlcourse.train.rng import epoch_order, reseed, restore_rng_states, rng_states
 from dlcourse.train.step import make_train_step, set_train_mode
+from dlcourse.train.step_losses import StepLosses
 
 CUT = "share_of_epoch"
 """The metric of an epoch that ``max_time`` has cut: the share of its steps that was trained."""
@@ -66,7 +67,8 @@ def fit(
     masks = start_finite(state)
     for observer in observers:
         observer.start(state, recipe, fold)
-    trainer = train_runner(state, fold, recipe)
+    wanted = any(observer.losses is not None for observer in observers)
+    trainer = train_runner(state, fold, recipe, step_losses_of(fold, recipe) if wanted else None)
     validator = None
     if fold.val is not None:
         validator = eval_runner(state.averaged, fold.val, fold.standardize, recipe)
@@ -87,6 +89,7 @@ def fit(
             refuse_infinite_loss(metrics, "val", state, epoch, fold.name)
         state.seconds = perf_counter() - started
         state.history.append(Record(epoch + 1, metrics))
+        report_losses(state, trainer, observers)
         for observer in observers:
             observer.epoch(state)
     epochs = min(len(state.history), recipe.max_epochs)
@@ -102,10 +105,29 @@ def ended_by(state: State, recipe: Recipe) -> str:
     return "stop" if recipe.stop(past(state, recipe)) else "max_time"
 
 
-def train_runner(state: State, fold: Fold, recipe: Recipe) -> BatchRunner:
-    """Return a runner that trains a state on a fold; it can be used for every epoch."""
+def train_runner(
+    state: State, fold: Fold, recipe: Recipe, losses: StepLosses | None = None
+) -> BatchRunner:
+    """Return a runner that trains a state on a fold; it can be used for every epoch.
+
+    losses: stores the loss of every step; None for never.
+    """
     step = make_train_step(state, fold, recipe)
-    return BatchRunner(fold.train, step, recipe.training_metrics, recipe, state)
+    return BatchRunner(fold.train, step, recipe.training_metrics, recipe, state, losses=losses)
+
+
+def step_losses_of(fold: Fold, recipe: Recipe) -> StepLosses:
+    """Return memory for the loss of each step of an epoch, on the data's device."""
+    return StepLosses(steps_per_epoch(len(fold.train), recipe.batch_size), fold.train.device)
+
+
+def report_losses(state: State, trainer: BatchRunner, observers: Sequence[Observer]) -> None:
+    """Report the loss of each step of the last epoch to the observers that want them."""
+    stored = trainer.meter.losses
+    values = stored.read() if stored is not None else []
+    for observer in observers:
+        if observer.losses is not None:
+            observer.losses(state, values)
 
 
 def train_epoch(
@@ -142,7 +164,7 @@ def train_epoch(
     set_train_mode(state.model)
     trainer.reset(epoch)
     if state.midway:
-        trainer.meter.load_state_dict(state.midway["meter"], fold.train.device)
+        trainer.meter.load_state_dict(state.midway["meter"], fold.train.device, first)
         restore_rng_states(state.midway["random"])
         state.midway = None
     done, keeper, until = first, within.keeper, within.until

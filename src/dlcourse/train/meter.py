@@ -9,6 +9,7 @@ from torch import Tensor
 from dlcourse import atomic_files
 from dlcourse.core import Metric, at_least_float32, has_float64
 from dlcourse.guard import guarded
+from dlcourse.train.step_losses import StepLosses
 
 CPU_CHUNK = 2**17  # numbers in the outputs that the CPU measures at once: a call costs 5 us
 
@@ -17,11 +18,15 @@ class Meter:
     """Adds up the loss and every metric's sums; only ``read`` waits for the device.
 
     keep: keep all outputs (N, K) and targets as well, for ``full``.
+    losses: stores the loss of every batch; None for never.
     """
 
-    def __init__(self, metrics: Sequence[Metric], keep: bool = False) -> None:
+    def __init__(
+        self, metrics: Sequence[Metric], keep: bool = False, losses: StepLosses | None = None
+    ) -> None:
         self.metrics = metrics
         self.keep = keep
+        self.losses = losses
         self.kept: list[tuple[Tensor, Tensor]] = []
         self.pending: list[tuple[Tensor, Tensor, Tensor]] = []
         self.numbers = 0  # in the outputs of the pending batches
@@ -31,6 +36,8 @@ class Meter:
         """Record a batch: outputs (N, K), targets and the mean loss over the N examples."""
         if self.keep:
             self.kept.append((outputs, targets))
+        if self.losses is not None:
+            self.losses.add(loss)
         self.pending.append((outputs, targets, loss))
         self.numbers += outputs.numel()
         if self.numbers >= CPU_CHUNK or outputs.is_cuda:  # a CUDA graph must measure every batch
@@ -61,16 +68,22 @@ class Meter:
         self.pending, self.numbers = [], 0
         for total in self.sums:
             total.zero_()
+        if self.losses is not None:
+            self.losses.start()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums and the pending batches, for a checkpoint within an epoch.
 
         The pending batches are not added first: the sums would be rounded in another order.
         """
-        return {"sums": self.sums, "waiting": [list(batch) for batch in self.pending]}
+        content = {"sums": self.sums, "waiting": [list(batch) for batch in self.pending]}
+        return content if self.losses is None else content | {"losses": self.losses.values}
 
-    def load_state_dict(self, content: dict[str, Any], device: torch.device) -> None:
-        """Restore what ``state_dict`` returned; sums that exist are overwritten in place."""
+    def load_state_dict(self, content: dict[str, Any], device: torch.device, steps: int) -> None:
+        """Restore what ``state_dict`` returned after ``steps`` steps.
+
+        Sums that exist are overwritten in place.
+        """
         sums = [total.to(device) for total in content["sums"]]
         if self.sums:
             for total, stored in zip(self.sums, sums, strict=True):
@@ -79,6 +92,8 @@ class Meter:
             self.sums = sums
         self.pending = [tuple(part.to(device) for part in some) for some in content["waiting"]]
         self.numbers = sum(outputs.numel() for outputs, *_ in self.pending)
+        if self.losses is not None:
+            self.losses.start(steps, content.get("losses"))
 
     def read(self, split: str) -> dict[str, float]:
         """Return ``{"train/loss": ..., "train/accuracy": ...}`` for the split called ``train``."""
