@@ -18,7 +18,7 @@ from dlcourse.introspect.undisturbed import undisturbed
 from dlcourse.introspect.weighted_layers import WeightedLayer, layer_norms
 
 PARTS = 4  # batches of the probe, whose gradients differ by the gradient noise
-SMALLEST = 16  # examples of a probe that is divided
+SMALLEST_DIVIDED = 16  # examples of a probe that is divided
 NEAR_ZERO = 1e-3  # weights of a smaller size count as zero
 
 
@@ -36,7 +36,7 @@ def make_probe(fold: Fold, recipe: Recipe, examples: int) -> Probe:
     A probe of at least 16 examples has a multiple of 4, so that its parts are equal.
     """
     size = min(examples, len(fold.train))
-    size -= size % PARTS if size >= SMALLEST else 0
+    size -= size % PARTS if size >= SMALLEST_DIVIDED else 0
     index = torch.arange(size) * len(fold.train) // size
     ((inputs, targets),) = fold.train.batches([index.to(fold.train.device)])
     return Probe(recipe.prepare(fold.standardize(inputs)), targets)
@@ -114,7 +114,7 @@ def gradient_values(
     """Add each layer's gradient norm, and the squared norms that the noise follows from."""
     parameters = [parameter for layer in layers for parameter in layer.parameters]
     loss, scale = objective_of(state.model, recipe), loss_scale(state)
-    parts = PARTS if len(probe.inputs) >= SMALLEST else 1
+    parts = PARTS if len(probe.inputs) >= SMALLEST_DIVIDED else 1
     mean, squares = mean_gradient(
         lambda inputs, targets: loss(inputs, targets) * scale,
         parameters, probe.inputs, probe.targets, parts,

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dlcourse.core import at_least_float32
 
-BINS = 40
+HISTOGRAM_BINS = 40
 
 
 def histogram(values: Tensor) -> dict[str, Tensor]:
@@ -15,8 +15,8 @@ def histogram(values: Tensor) -> dict[str, Tensor]:
     """
     flat = at_least_float32(values.detach()).flatten()
     low, high = flat.min(), flat.max()
-    width = (high - low).clamp(min=1e-30) / BINS
-    place = ((flat - low) / width).long().clamp(0, BINS - 1)
-    counts = torch.zeros(BINS, dtype=flat.dtype, device=flat.device)
+    width = (high - low).clamp(min=1e-30) / HISTOGRAM_BINS
+    place = ((flat - low) / width).long().clamp(0, HISTOGRAM_BINS - 1)
+    counts = torch.zeros(HISTOGRAM_BINS, dtype=flat.dtype, device=flat.device)
     counts.scatter_add_(0, place, torch.ones_like(flat))
     return {"low": low, "high": high, "counts": counts}

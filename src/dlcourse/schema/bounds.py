@@ -287,12 +287,6 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     "view": {
         "shift.pixels": whole_number(1, 512, 1),
     },
-    "observe": {
-        "diagnostics.every": Interval(),
-        "diagnostics.measure": SomeOf(MEASUREMENTS),
-        "diagnostics.examples": whole_number(2, 10_000, 256),
-        "diagnostics.histograms": Flag(),
-    },
     "stop": {
         "patience": whole_number(1, 1_000_000, 10),
         "min_delta": Number(0, 1_000_000, 0.0),
@@ -310,6 +304,10 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "deterministic": Flag(),
     },
     "observe": {
+        "diagnostics.every": Interval(),
+        "diagnostics.measure": SomeOf(MEASUREMENTS),
+        "diagnostics.examples": whole_number(2, 10_000, 256),
+        "diagnostics.histograms": Flag(),
         "trajectory.copies": whole_number(2, 10_000, 40),
         "trajectory.megabytes": positive(500, 1_000_000),
     },
