@@ -239,3 +239,50 @@ def from_python(tmp_path, data_root, monkeypatch):
         return dlcourse.train(*SMALL, *overrides, **{"max_epochs": 2, "quiet": True, **settings})
 
     return train
+
+
+@pytest.fixture
+def shown(tmp_path, data_root, monkeypatch, capsys):
+    """Return a function that runs ``dlcourse show`` in an empty folder.
+
+    It returns the printed text and the figures by name; the PNG and SVG files have been written.
+    """
+    from dlcourse.commands.main import run_command
+    from dlcourse.drawing import files
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLCOURSE_DATA", str(data_root))
+    figures, save = {}, files.save_figure
+
+    def save_and_keep(figure, path, *rest):
+        figures[Path(path).name] = figure
+        written = save(figure, path, *rest)
+        assert all(file.stat().st_size > 1000 for file in written)
+        return written
+
+    monkeypatch.setattr(files, "save_figure", save_and_keep)
+
+    def run(*arguments):
+        figures.clear()
+        monkeypatch.setattr(sys, "argv", ["dlcourse show", *arguments])
+        run_command("show")
+        return capsys.readouterr().out, dict(figures)
+
+    return run
+
+
+@pytest.fixture
+def refused(shown, capsys, tmp_path):
+    """Return a function that runs ``dlcourse show``, which must end with exit status 2.
+
+    It returns the message; nothing has been written.
+    """
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            shown(*arguments)
+        assert ended.value.code == 2
+        assert not (tmp_path / "outputs").exists()
+        return capsys.readouterr().err
+
+    return run

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from dlcourse.schema.command_line import one_run
 from dlcourse.schema.compose import compose_checked
-from dlcourse.schema.facts import example_shape, fact, sizes_of
+from dlcourse.schema.facts import example_shape, examples_of, fact, training_share
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.terminal.live_line import working
 
@@ -73,21 +73,6 @@ def frozen(model, config: dict):
     """Return the model with the parameters of ``optim.freeze`` frozen."""
     optimizer_of(model, config)
     return model
-
-
-def examples_of(config: dict) -> int | None:
-    """Return the number of training examples; None if it is known only after reading the data."""
-    data = config["data"]
-    return data["examples"] or sizes_of(data)[0]
-
-
-def training_share(config: dict, examples: int) -> int:
-    """Return the number of training examples of one fold, without the validation part."""
-    split = config["split"]
-    if {"outer", "inner"} <= split.keys():
-        return round(examples * (1 - 1 / split["outer"]) * (1 - 1 / split["inner"]))
-    held = 1 / split["folds"] if "folds" in split else split.get("fraction", 0)
-    return round(examples * (1 - held))
 
 
 def table_of(layers: list) -> Table:

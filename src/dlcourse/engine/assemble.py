@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from inspect import signature
 
+import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, State
@@ -33,6 +34,18 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
     model = make_model(config["model"], dataset.input_shape, dataset.output_size)
     initialize(model, build(config["init"]), fold, config["seed"])
     runtime.place(model, dataset.input_shape)
+    optimizer = make_optimizer(config, runtime, model)
+    refuse_lonely_batch_norm(model, config["batch_size"], len(fold.train) if fold else None)
+    runtime.accelerate(optimizer)
+    averaged = average_of(config).start(model)
+    return State(model, optimizer, runtime.scaler(), averaged)
+
+
+def make_optimizer(config: dict, runtime: Runtime, model: nn.Module) -> torch.optim.Optimizer:
+    """Make the optimizer of a model's parameters; freezes those of ``optim.freeze``.
+
+    Each parameter group has its base learning rate as ``initial_lr``.
+    """
     groups = parameter_groups(
         model,
         config["optim"].get("weight_decay", 0.0),
@@ -44,7 +57,6 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
         freeze_until=pattern_numbers(config["optim"]["freeze_until"]),
         apart=config["optim"].get("apart", []),
     )
-    refuse_lonely_batch_norm(model, config["batch_size"], len(fold.train) if fold else None)
     make_optimizer = build(config["optim"], *NOT_ARGUMENTS["optim"])
     runtime.prepare_optimizers()
     if runtime.device.type == "mps" and make_optimizer.keywords.get("fused"):
@@ -52,9 +64,7 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
     optimizer = make_optimizer(groups)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
-    runtime.accelerate(optimizer)
-    averaged = average_of(config).start(model)
-    return State(model, optimizer, runtime.scaler(), averaged)
+    return optimizer
 
 
 def make_model(node: dict, input_shape: tuple[int, ...], output_size: int) -> nn.Module:

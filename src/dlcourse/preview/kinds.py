@@ -11,5 +11,7 @@ whole command, as it was typed.
 
 KINDS = {
     "data": "training images or points, unchanged and augmented",
+    "schedule": "the learning rate over the whole run",
+    "init": "the variance of signals and gradients layer by layer, before training",
 }
 """Each ``what``, and what it shows in one line."""

@@ -1,5 +1,6 @@
 """Read the ``key=value`` arguments of a command."""
 
+import math
 import re
 import shlex
 import sys
@@ -124,3 +125,31 @@ def number_argument(args: Mapping[str, str], key: str, allowed: Number) -> float
             f"Type, for example, {key}={allowed.example}"
         )
     return value
+
+
+def choice_argument(args: Mapping[str, str], key: str, allowed: Sequence[str]) -> str:
+    """Return one of a command's arguments; raises UserError if it is not one of ``allowed``."""
+    text = args[key]
+    if text not in allowed:
+        raise UserError(
+            f"{key}={text} is not allowed; {nearest(text, allowed)}.\nType {key}={allowed[0]}"
+        )
+    return text
+
+
+def numbers_argument(args: Mapping[str, str], key: str) -> list[float]:
+    """Return one of a command's arguments as numbers: ``0.5,1`` or ``[0.5,1]``.
+
+    Raises UserError if one of them is not a finite number.
+    """
+    text = args[key].strip("[] ")
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise UserError(
+            f"{key}={args[key]} is not allowed: {key} takes numbers with commas between them.\n"
+            f"Type, for example, {key}=0.5,1,-2"
+        )
+    return numbers

@@ -276,6 +276,21 @@ def sizes_of(data: Mapping[str, Any]) -> tuple[int | None, int]:
     return known.get("examples", data.get("train_examples")), known.get("classes", 2)
 
 
+def examples_of(config: Mapping[str, Any]) -> int | None:
+    """Return the number of training examples; None if it is known only after reading the data."""
+    data = config["data"]
+    return data["examples"] or sizes_of(data)[0]
+
+
+def training_share(config: Mapping[str, Any], examples: int) -> int:
+    """Return the number of training examples of one fold, without the validation part."""
+    split = config["split"]
+    if {"outer", "inner"} <= split.keys():
+        return round(examples * (1 - 1 / split["outer"]) * (1 - 1 / split["inner"]))
+    held = 1 / split["folds"] if "folds" in split else split.get("fraction", 0)
+    return round(examples * (1 - held))
+
+
 def example_shape(config: Mapping[str, Any]) -> tuple[tuple[int, int, int], int] | None:
     """Return (channels, size, size) of one image and the number of outputs; None if unknown.
 
