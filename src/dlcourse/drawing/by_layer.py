@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from dlcourse.drawing.style import empty_figure, line_look, style_axes
 from dlcourse.drawing.text import LITERAL, add_legend, shortened
 
-MOST_NAMES = 14  # layers whose names are written along the axis; more are numbered
+MOST_LAYER_NAMES = 14  # layers whose names are written along the axis; more are numbered
 
 
 def draw_by_layer(
@@ -24,11 +24,11 @@ def draw_by_layer(
     figure = empty_figure(8, 3.2 * len(panels) + 0.6)
     figure.suptitle(title, size=11, **LITERAL)
     columns = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
-    named = len(layers) <= MOST_NAMES and all(
+    named = len(layers) <= MOST_LAYER_NAMES and all(
         len(values) == len(layers) for curves in panels.values() for values in curves.values()
     )
     for axes, (label, curves) in zip(columns, panels.items(), strict=True):
-        draw_curves(axes, curves)
+        draw_layer_curves(axes, curves)
         axes.set_ylabel(label)
     bottom = columns[-1]
     if named:
@@ -40,7 +40,7 @@ def draw_by_layer(
     return figure
 
 
-def draw_curves(axes: Axes, curves: Mapping[str, Sequence[float]]) -> None:
+def draw_layer_curves(axes: Axes, curves: Mapping[str, Sequence[float]]) -> None:
     """Draw curves over the layers, counted from 1, with a legend if there are several."""
     entries = []
     for number, (name, values) in enumerate(curves.items()):

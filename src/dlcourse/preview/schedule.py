@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {"scores": "", "scale": "linear"}
 MOST_RUNS = 12
-MOST_POINTS = 20_000  # of a curve; a longer run is shown at that many of its steps
+MOST_STEPS_DRAWN = 20_000  # of a curve; a longer run is shown at that many of its steps
 
 
 def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
@@ -97,7 +97,7 @@ def rates_of(
     batch = examples if config["batch_size"] == "full" else config["batch_size"]
     max_epochs = epochs_of(config)
     per_epoch, total = all_steps(examples, batch, 1), all_steps(examples, batch, max_epochs)
-    shown = np.unique(np.linspace(0, total - 1, min(total, MOST_POINTS)).astype(int))
+    shown = np.unique(np.linspace(0, total - 1, min(total, MOST_STEPS_DRAWN)).astype(int))
     schedule, rates = make_schedule(config), LearningRates(optimizer)
     past = [score if config["mode"] == "max" else -score for score in scores]
     found = []
