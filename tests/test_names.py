@@ -10,6 +10,7 @@ from dlcourse import core
 PACKAGE = Path(core.__file__).parents[1]
 SAME_CONTRACT = {
     "log": "the logger of a module",
+    "look_at": "the entry of a ``what`` of ``dlcourse look``",
     "main": "the entry of a command",
     "OPTIONS": "the own options of a part of ``dlcourse show``",
     "show": "the entry of a part of ``dlcourse show``",

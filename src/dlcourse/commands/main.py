@@ -22,6 +22,7 @@ COMMANDS = {
     "shapes": "list a model's layers: shapes, parameters, receptive fields, memory",
     "doctor": "measure where a run's time goes and what makes it faster",
     "check-gradient": "compare a hand-written backward with numeric gradients",
+    "look": "draw what a trained network looks like inside",
     "catalogue": "list the choices of every group and their options",
     "completion": "print the code that switches on completion with Tab in bash",
 }

@@ -1,0 +1,40 @@
+"""The feature maps of a layer for some images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from dlcourse.drawing.image_grid import draw_image_grid
+from dlcourse.drawing.style import SEQUENTIAL
+from dlcourse.look.images import displayed
+from dlcourse.look.layers import chosen_layer, is_map, recorded
+from dlcourse.look.subject import Drawing, Subject
+
+
+@torch.no_grad()
+def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
+    """Draw a row for each image: the image, then the maps that a layer computes of it."""
+    layer = chosen_layer(subject.layers, options["layer"], is_map, "maps", "a layer of maps")
+    examples = subject.examples(options)
+    with recorded(subject.network, [layer]) as kept:
+        subject.outputs(examples.inputs)
+    maps = kept[layer.name].float().cpu().numpy()  # (N, C, H, W)
+    shown = min(maps.shape[1], options["most"])
+    low, high = min(0.0, float(maps.min())), float(maps.max())
+    images, labels = [], []
+    for image, own, label in zip(displayed(examples.inputs), maps, examples.labels, strict=True):
+        images += [image, *own[:shown]]
+        labels += [label.replace(": ", "\n"), *(f"map {number}" for number in range(shown))]
+    dead = int((maps.max((0, 2, 3)) <= 0).sum())
+    total = maps.shape[1]
+    size = f"the first {shown} of {total}" if shown < total else f"{total}"
+    title = f"{layer.name}: {size} maps of {maps.shape[2]} x {maps.shape[3]}"
+    figure = draw_image_grid(
+        images, labels, columns=shown + 1, title=title, colours=SEQUENTIAL, limits=(low, high)
+    )
+    seen = (
+        f"{layer.name}: {total} maps of {maps.shape[2]} x {maps.shape[3]}, {dead} of them never "
+        f"above 0 on the {len(examples)} images; values from {maps.min():.2f} to {maps.max():.2f}"
+    )
+    return [Drawing(layer.name, [figure], seen)]

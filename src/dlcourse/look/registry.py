@@ -1,0 +1,115 @@
+"""What ``dlcourse look`` can draw: one line, the options, and one module for each ``what``.
+
+The module ``dlcourse.look.<name>`` has one function
+
+    look_at(subject, options) -> list of Drawing
+
+subject: the opened run, a ``dlcourse.look.subject.Subject``. options: the value of each option that
+is declared here, under its name. It raises NotApplicableError, with the reason, for a run that has
+nothing of this kind.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlcourse.errors import UserError, did_you_mean, meant
+from dlcourse.look.values import class_number, images_in
+from dlcourse.schema.bounds import whole_number
+from dlcourse.schema.kinds import Kind, Number
+
+ALL = "all"
+
+
+class NotApplicableError(UserError):
+    """A ``what`` does not exist for this run; its text is the reason."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a ``what``.
+
+    default: its value if it is not typed. meaning: one line for the help. kind: the allowed values;
+    None for any text. read: converts a text instead, with the content of the run's result.json; it
+    raises UserError for what is not allowed.
+    """
+
+    default: Any
+    meaning: str
+    kind: Kind | None = None
+    read: Callable[[str, Mapping[str, Any]], Any] | None = None
+
+
+@dataclass(frozen=True)
+class What:
+    """One thing that can be drawn: a line that says what is seen, and its options by name."""
+
+    line: str
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+LAYER = Option("", "name of a layer, as dlcourse shapes lists them")
+IMAGES = Option(
+    (), "images: a file, files, a folder, or numbers of test examples: 3,17 or 0-5", read=images_in
+)
+CLASS = Option(None, "name or number of the class; by default the predicted one", read=class_number)
+EACH_CLASS = Option(None, "name or number of a class; by default all of them", read=class_number)
+UNIT = Option(
+    None, "number of a map of a convolution or of an output of a dense layer, from 0",
+    whole_number(0, 10**6, 0),
+)  # fmt: skip
+SEED = Option(0, "seed of the random start", whole_number(0, 2**31 - 1, 0))
+
+
+def number_of_examples(default: int, most: int = 64) -> Option:
+    """Return the option ``examples``, the number of test examples without ``images=``."""
+    return Option(default, "number of test examples", whole_number(1, most, default))
+
+
+def positive_number(default: float, most: float, meaning: str) -> Option:
+    """Return an option that takes a number above 0."""
+    return Option(default, meaning, Number(0, most, default, above=True))
+
+
+def count(default: int, most: int, meaning: str, least: int = 1) -> Option:
+    """Return an option that takes a whole number."""
+    return Option(default, meaning, whole_number(least, most, default))
+
+
+SHOWN_IMAGES = {"images": IMAGES, "examples": number_of_examples(6)}
+
+WHATS: dict[str, What] = {
+    "filters": What(
+        "the weights of a convolution, or of the first dense layer, as images",
+        {"layer": LAYER, "most": count(64, 1024, "largest number of images")},
+    ),
+    "maps": What(
+        "the feature maps of a layer for some images",
+        {"layer": LAYER, **SHOWN_IMAGES, "most": count(32, 256, "largest number of maps")},
+    ),
+}
+"""Each ``what``, in the order of the help."""
+
+
+def chosen_whats(text: str) -> list[str]:
+    """Return the names in ``filters,maps`` or ``[filters,maps]``; all of them for ``all``.
+
+    Raises UserError for an unknown name, with a list of all.
+    """
+    names = [name.strip() for name in text.strip().strip("[]").split(",") if name.strip()]
+    if names == [ALL]:
+        return list(WHATS)
+    for name in names or [""]:
+        if name not in WHATS:
+            question = f"; {did_you_mean(name, WHATS)}".removesuffix("; ") or "."
+            raise UserError(
+                f"what={name} is not there{question} Allowed:\n"
+                f"{whats_listed()}\nType what={(meant(name, WHATS) or list(WHATS))[0]}"
+            )
+    return list(dict.fromkeys(names))
+
+
+def whats_listed() -> str:
+    """Return the lines that list every ``what``."""
+    width = max(map(len, WHATS))
+    return "\n".join(f"  what={name:{width}}  {what.line}" for name, what in WHATS.items())
