@@ -11,6 +11,7 @@ PACKAGE = Path(core.__file__).parents[1]
 SAME_CONTRACT = {
     "log": "the logger of a module",
     "look_at": "the entry of a ``what`` of ``dlcourse look``",
+    "help_for": "the help of a command with several parts",
     "main": "the entry of a command",
     "OPTIONS": "the own options of a part of ``dlcourse show``",
     "show": "the entry of a part of ``dlcourse show``",

@@ -48,44 +48,52 @@ class What:
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
-LAYER = Option("", "name of a layer, as dlcourse shapes lists them")
-IMAGES = Option(
+LAYER_OPTION = Option("", "name of a layer, as dlcourse shapes lists them")
+IMAGES_OPTION = Option(
     (), "images: a file, files, a folder, or numbers of test examples: 3,17 or 0-5", read=images_in
 )
-CLASS = Option(None, "name or number of the class; by default the predicted one", read=class_number)
-EACH_CLASS = Option(None, "name or number of a class; by default all of them", read=class_number)
-UNIT = Option(
+CLASS_OPTION = Option(
+    None, "name or number of the class; by default the predicted one", read=class_number
+)
+EACH_CLASS_OPTION = Option(
+    None, "name or number of a class; by default all of them", read=class_number
+)
+UNIT_OPTION = Option(
     None, "number of a map of a convolution or of an output of a dense layer, from 0",
     whole_number(0, 10**6, 0),
 )  # fmt: skip
-SEED = Option(0, "seed of the random start", whole_number(0, 2**31 - 1, 0))
+SEED_OPTION = Option(0, "seed of the random start", whole_number(0, 2**31 - 1, 0))
 
 
-def number_of_examples(default: int, most: int = 64) -> Option:
+def examples_option(default: int, most: int = 64) -> Option:
     """Return the option ``examples``, the number of test examples without ``images=``."""
     return Option(default, "number of test examples", whole_number(1, most, default))
 
 
-def positive_number(default: float, most: float, meaning: str) -> Option:
+def positive_option(default: float, most: float, meaning: str) -> Option:
     """Return an option that takes a number above 0."""
     return Option(default, meaning, Number(0, most, default, above=True))
 
 
-def count(default: int, most: int, meaning: str, least: int = 1) -> Option:
+def whole_option(default: int, most: int, meaning: str, least: int = 1) -> Option:
     """Return an option that takes a whole number."""
     return Option(default, meaning, whole_number(least, most, default))
 
 
-SHOWN_IMAGES = {"images": IMAGES, "examples": number_of_examples(6)}
+SHOWN_IMAGES = {"images": IMAGES_OPTION, "examples": examples_option(6)}
 
 WHATS: dict[str, What] = {
     "filters": What(
         "the weights of a convolution, or of the first dense layer, as images",
-        {"layer": LAYER, "most": count(64, 1024, "largest number of images")},
+        {"layer": LAYER_OPTION, "most": whole_option(64, 1024, "largest number of images")},
     ),
     "maps": What(
         "the feature maps of a layer for some images",
-        {"layer": LAYER, **SHOWN_IMAGES, "most": count(32, 256, "largest number of maps")},
+        {
+            "layer": LAYER_OPTION,
+            **SHOWN_IMAGES,
+            "most": whole_option(32, 256, "largest number of maps"),
+        },
     ),
 }
 """Each ``what``, in the order of the help."""

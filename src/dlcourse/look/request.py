@@ -92,7 +92,7 @@ def model_folder(run: Path, fold: str) -> tuple[Path, dict]:
     """
     result = run_folder.read_result(run)
     if result is None:
-        raise UserError(unfinished_text(run))
+        raise UserError(not_finished(run))
     folds = [one["name"] for one in result.get("folds", ())]
     if not folds:
         if fold not in ("", "0"):
@@ -104,11 +104,11 @@ def model_folder(run: Path, fold: str) -> tuple[Path, dict]:
         raise UserError(f"fold={fold} does not exist. Allowed: {numbers}")
     own = run_folder.read_result(run / name)
     if own is None:
-        raise UserError(unfinished_text(run / name))
+        raise UserError(not_finished(run / name))
     return run / name, own
 
 
-def unfinished_text(folder: Path) -> str:
+def not_finished(folder: Path) -> str:
     """Return the message for a folder without a finished run."""
     shown = short_path(folder)
     if not folder.is_dir():
