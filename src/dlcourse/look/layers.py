@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from dlcourse.errors import UserError, meant
+from dlcourse.introspect.activations import first_tensor
 from dlcourse.layer.pool import PoolFirst
 from dlcourse.look.registry import NotApplicableError
 
@@ -48,7 +48,7 @@ def layers_that_ran(network: nn.Module, inputs: Tensor) -> list[LookLayer]:
 
             def record(module: nn.Module, _: Any, output: Any, name: str = name) -> None:
                 made = first_tensor(output)
-                if made is not None and made.dim() > 1:
+                if made is not None:
                     found.setdefault(name, LookLayer(name, module, tuple(made.shape[1:])))
 
             stack.callback(module.register_forward_hook(record).remove)
@@ -67,11 +67,6 @@ def as_listed(network: nn.Module):
     finally:
         for part in swapping:
             part.as_designed = False
-
-
-def first_tensor(output: Any) -> Tensor | None:
-    """Return the first tensor in a layer's output: an LSTM returns several."""
-    return next((leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)), None)
 
 
 @contextmanager
