@@ -16,6 +16,7 @@ from dlcourse.data.image_file import read_images
 from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
 from dlcourse.engine.reopen import Opened, config_of, open_model
 from dlcourse.errors import UserError
+from dlcourse.introspect.undisturbed import undisturbed
 from dlcourse.look.layers import LookLayer, layers_that_ran
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.request import Request
@@ -194,9 +195,9 @@ def open_subject(request: Request) -> Subject:
 
 
 def drawings(subject: Subject, what: str, options: Mapping[str, Any]) -> list[Drawing]:
-    """Draw one ``what``; random numbers drawn meanwhile do not change the caller's."""
+    """Draw one ``what``; the model and the states of all random number generators stay the same."""
     module = import_module(f"dlcourse.look.{what}")
-    with same_random_numbers():
+    with undisturbed(subject.network, subject.seed):
         return module.look_at(subject, options)
 
 
