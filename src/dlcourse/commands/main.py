@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "measure a finished run's best weights on the test part",
     "predict": "classify images with a finished run",
     "collect": "write a ranked table and plots of finished runs",
+    "compare": "compare two finished runs, with a test on the same test examples",
     "show": "draw what can be seen before training: data, schedules, initial weights",
     "shapes": "list a model's layers: shapes, parameters, receptive fields, memory",
     "doctor": "measure where a run's time goes and what makes it faster",

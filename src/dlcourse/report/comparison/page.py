@@ -1,0 +1,43 @@
+"""A comparison of two runs as one HTML page that needs no other file and no network."""
+
+from base64 import b64encode
+from html import escape
+
+from dlcourse.drawing.files import figure_bytes
+from dlcourse.report.comparison.compare import Comparison
+
+WIDTH = 110  # columns of the text on the page
+
+STYLE = """
+body { font: 16px/1.5 sans-serif; max-width: 1000px; margin: 2em auto; padding: 0 1em; }
+pre { font-size: 14px; line-height: 1.35; overflow-x: auto; background: #f6f7f8; padding: 0.8em; }
+img { max-width: 100%; height: auto; }
+h2 { margin-top: 1.6em; break-after: avoid; }
+figure { margin: 1em 0; break-inside: avoid; }
+"""
+
+
+def page_of(comparison: Comparison) -> str:
+    """Return the whole page."""
+    names = f"{comparison.first.name} and {comparison.second.name}"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(names)} compared</title><style>{STYLE}</style></head><body>\n"
+        f"<h1>{escape(names)}</h1>\n{body_of(comparison)}\n</body></html>\n"
+    )
+
+
+def body_of(comparison: Comparison) -> str:
+    """Return the sections and the plots as HTML."""
+    parts = [
+        f"<h2>{escape(title)}</h2>\n<pre>{escape(text)}</pre>"
+        for title, text in comparison.sections(WIDTH)
+    ]
+    for name, title, figure in comparison.figures():
+        data = b64encode(figure_bytes(figure)).decode("ascii")
+        parts.append(
+            f'<figure><h2>{escape(title)}</h2><img alt="{escape(name)}" '
+            f'src="data:image/png;base64,{data}"></figure>'
+        )
+    return "\n".join(parts)

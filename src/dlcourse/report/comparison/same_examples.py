@@ -1,0 +1,124 @@
+"""The predictions of two runs on the same test examples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcourse.core import Split
+from dlcourse.engine.retest import Retest
+from dlcourse.metric.classes import true_class
+
+DECIDES_EXAMPLES = ("data.seed", "data.test_examples", "data.test_fraction", "split.seed")
+"""Options that choose the test examples, for inputs that cannot be compared directly."""
+
+
+class ClassDifference(NamedTuple):
+    """The recall of one class by A and by B, and the number of its test examples."""
+
+    name: str
+    examples: int
+    a: float
+    b: float
+
+
+@dataclass(frozen=True)
+class SameExamples:
+    """Two models' predictions on the same N test examples.
+
+    examples: as the first run reads them. a, b: (N, K) class probabilities or values.
+    """
+
+    examples: Split
+    classes: tuple[str, ...]
+    a: Tensor
+    b: Tensor
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """The classes (N,), or the values (N, K) of a regression, on the CPU."""
+        targets = self.examples.targets.cpu()
+        return true_class(targets) if self.classes else targets
+
+    def right(self, predictions: Tensor) -> np.ndarray:
+        """Return for each example whether its class is predicted: (N,) bool."""
+        return (predictions.argmax(1) == self.targets).numpy()
+
+    def error(self, predictions: Tensor) -> np.ndarray:
+        """Return the absolute error (N,) of each example, the mean over the K values."""
+        return (predictions.double() - self.targets.double()).abs().mean(1).numpy()
+
+    @cached_property
+    def by_class(self) -> list[ClassDifference]:
+        """The recall of each class, those by which B gains most first; without absent classes."""
+        targets = self.targets.numpy()
+        counts, right_a, right_b = (
+            np.bincount(targets, weights, len(self.classes))
+            for weights in (None, self.right(self.a), self.right(self.b))
+        )
+        rows = [
+            ClassDifference(name, int(n), a / n, b / n)
+            for name, n, a, b in zip(self.classes, counts, right_a, right_b, strict=True)
+            if n
+        ]
+        return sorted(rows, key=lambda row: row.a - row.b)
+
+    def disagreements(self, most: int) -> Tensor:
+        """Return the positions of examples that the two classify differently.
+
+        Those come first for which the probabilities of the true class differ most.
+        """
+        own = self.targets[:, None]
+        apart = (self.a.gather(1, own) - self.b.gather(1, own)).abs().squeeze(1)
+        apart[self.a.argmax(1) == self.b.argmax(1)] = -1.0
+        order = apart.argsort(descending=True, stable=True)
+        return order[: min(most, int((apart >= 0).sum()))]
+
+
+def same_examples(first: Retest, second: Retest) -> SameExamples | str:
+    """Return both predictions, or the reason why the test examples are not the same."""
+    for letter, one in (("A", first), ("B", second)):
+        if one.examples is None:
+            return f"the folds of {letter} are tested on different examples"
+    assert first.examples is not None and second.examples is not None
+    counts = len(first.examples), len(second.examples)
+    if counts[0] != counts[1]:
+        return f"A is tested on {counts[0]:,} examples and B on {counts[1]:,}"
+    if first.dataset.fingerprint.test.digest != second.dataset.fingerprint.test.digest:
+        return "A and B are tested on different data"
+    if not torch.equal(first.examples.targets.cpu(), second.examples.targets.cpu()):
+        return "the test examples of A and B are others, or in another order"
+    if not equal_inputs(first, second):
+        return "the test examples of A and B are others, or in another order"
+    return SameExamples(
+        first.examples, first.dataset.classes, first.predictions, second.predictions
+    )
+
+
+def equal_inputs(first: Retest, second: Retest) -> bool:
+    """Return whether two runs are tested on the same inputs, as far as that can be seen.
+
+    Images that one run reads in another size are compared by their files, or by the options that
+    choose them.
+    """
+    assert first.examples is not None and second.examples is not None
+    a, b = first.examples, second.examples
+    if a.contents is not None and b.contents is not None:
+        return torch.equal(a.contents, b.contents)
+    if isinstance(a.inputs, Tensor) and isinstance(b.inputs, Tensor):
+        if a.inputs.shape == b.inputs.shape:
+            return torch.equal(a.inputs.cpu(), b.inputs.cpu())
+    return decisive(first.config) == decisive(second.config)
+
+
+def decisive(config: dict) -> Sequence[object]:
+    """Return the values of the options that choose the test examples."""
+    found = []
+    for key in DECIDES_EXAMPLES:
+        group, _, name = key.partition(".")
+        found.append(config[group].get(name))
+    return [config["data"]["_target_"], *found]
