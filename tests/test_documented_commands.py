@@ -22,7 +22,7 @@ from dlcourse.sweep.search_space import Space, read_spaces
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OVERRIDES = {"train", "sweep", "show", "shapes", "doctor"}
 """Subcommands that take the options of a run."""
-OTHERS = {"look", "evaluate", "predict", "collect", "check-gradient", "catalogue"}
+OTHERS = {"look", "evaluate", "predict", "collect", "compare", "check-gradient", "catalogue"}
 NOT_CHECKED = (
     "resume=",
     "hydra/launcher=",

@@ -207,3 +207,22 @@ def test_a_curve_skips_epochs_without_a_value():
     assert series(rows, "val/loss") == [(2, 0.5)]
     assert plot("loss", [Curve("val", [])]) == ""
     assert "<circle" in plot("loss", [Curve("val", [(2, 0.5)])])
+
+
+def test_evaluate_gives_the_metrics_of_the_result_again(from_python):
+    run = from_python("model=lenet")
+    assert run.evaluate() == run.result["test"]
+    folds = from_python("model=linear", "split=kfold", "split.folds=2")
+    assert folds.evaluate() == {one["name"]: one["test"] for one in folds.result["folds"]}
+    assert folds.folds[1].evaluate() == folds.result["folds"][1]["test"]
+
+
+def test_a_comparison_is_that_of_the_command_and_a_notebook_shows_its_plots(from_python):
+    run, other = from_python("model=linear"), from_python("model=mlp")
+    before = torch.get_rng_state()
+    found = run.compare(other)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert repr(found) == repr(run.compare(other.folder))
+    assert "McNemar" in repr(found)
+    assert found.first.folder == run.folder
+    assert found._repr_html_().count("data:image/png;base64,") == 3

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from dlcourse.core import Dataset
     from dlcourse.engine.trained_model import TrainedModel
+    from dlcourse.report.comparison.compare import Comparison
 
 
 class Run:
@@ -153,6 +154,36 @@ class Run:
         runs = self.folds or [self]
         with isolated(), isolated_torch():
             return predict_with([run._opened for run in runs], inputs)
+
+    def evaluate(self) -> dict[str, Any]:
+        """Test the best weights again, as ``dlcourse evaluate``; return the metrics.
+
+        They are equal to ``run.result["test"]``. In a cross-validation they are returned for each
+        fold: ``{"fold0": {"loss": ..., "accuracy": ...}, ...}``.
+
+        >>> run.evaluate()["accuracy"]
+        0.9778
+        """
+        from dlcourse.engine.retest import retest
+
+        with isolated(), isolated_torch():
+            tested = retest(self.folder, trust=self._trust, device=self._device)
+        return tested.metrics if self.folds else tested.metrics["."]
+
+    def compare(self, other: "Run | str | PathLike[str]") -> "Comparison":
+        """Compare with another finished run, as ``dlcourse compare``; this run is A.
+
+        other: a run, or the folder of one. The result prints as the command does; a notebook shows
+        it with its plots. ``.test`` is McNemar's test, or the paired errors of two regressions.
+
+        Raises UserError for runs that cannot be compared.
+        """
+        from dlcourse.report.comparison.compare import compare_runs
+
+        folder, more = (other.folder, other._trust) if isinstance(other, Run) else (other, ())
+        trust = (*self._trust, *more)
+        with isolated(), isolated_torch():
+            return compare_runs(self.folder, Path(folder), trust=trust, device=self._device)
 
     @cached_property
     def dataset(self) -> "Dataset":

@@ -70,7 +70,8 @@ def draw_folds(axes: Axes, curves: RunCurves, colour: str) -> None:
                       marker=marker)  # fmt: skip
     for points, best in zip(curves.val, curves.best, strict=False):
         at = [(epoch, value) for epoch, value in points if epoch == best]
-        axes.plot(*zip(*at, strict=True), "o", color=colour, markersize=6) if at else None
+        if at:
+            axes.plot(*zip(*at, strict=True), "o", color=colour, markersize=6)
 
 
 class ClassPair(NamedTuple):
@@ -99,15 +100,15 @@ def draw_agreement(
     places = np.arange(len(shown))[::-1]
     a, b = (np.array([getattr(one, name) for one in shown]) for name in ("a", "b"))
     right.hlines(places, np.minimum(a, b), np.maximum(a, b), color="#c3c8ce", linewidth=3)
-    dots_a = right.scatter(a, places, s=44, color=A_COLOUR, zorder=3)
-    dots_b = right.scatter(b, places, s=44, color=B_COLOUR, marker="s", zorder=3)
+    dots_a = right.scatter(a, places, s=90, color=A_COLOUR, zorder=3)
+    dots_b = right.scatter(b, places, s=30, color=B_COLOUR, marker="s", zorder=3)
     names = [f"{one.label} ({one.examples:,})" for one in shown]
     right.set_yticks(places, names, size=9, **LITERAL)
     right.set_ylim(-0.7, len(shown) - 0.3)
     low = min(a.min(initial=1.0), b.min(initial=1.0))
     right.set_xlim(max(0.0, low - 0.05), 1.02)
     right.set_xlabel("recall: share of the class's test examples that are right")
-    add_legend(right, [(dots_a, "A"), (dots_b, "B")], loc="lower left", fontsize=9)
+    add_legend(right, [(dots_a, "A"), (dots_b, "B")], loc="best", fontsize=9)
     style_axes(right)
     what = "by class (examples), largest gain of B on top"
     right.set_title(what if few else f"{what};\nthe {2 * half} largest of {len(classes)}", size=10)

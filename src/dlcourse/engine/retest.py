@@ -84,7 +84,9 @@ def retest(
         recipe = make_recipe(config, runtime, dataset, fold)
         meter = evaluate_split(model, test, standardize, recipe, keep=True)
         read = meter.read("test")
-        metrics["." if place == folder else place.name] = {key.partition("/")[2]: read[key] for key in read}
+        metrics["." if place == folder else place.name] = {
+            key.partition("/")[2]: read[key] for key in read
+        }
         outputs.append(at_least_float32(meter.kept_outputs()[0]))
     if not tested_alike(tested):
         return Retest(config, dataset, metrics, None, None)

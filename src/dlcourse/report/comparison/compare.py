@@ -68,14 +68,16 @@ class Comparison:
             yield "Test", wrapped(f"{errors_text(self.test)}\n{SEEDS_NOTE}", width)
             return
         assert isinstance(self.test, McNemar)
-        verdict = wrapped(f"{self.equal()}{mcnemar_text(self.test)}\n{SEEDS_NOTE}", width)
-        yield "Test", f"{agreement_text(self.test)}\n\n{verdict}"
+        if self.has_equal_outputs():
+            verdict = "A and B give the same outputs for every test example."
+        else:
+            verdict = f"{mcnemar_text(self.test)}\n{SEEDS_NOTE}"
+        yield "Test", f"{agreement_text(self.test)}\n\n{wrapped(verdict, width)}"
         yield "By class", table_text("recall (examples)", class_rows(self.same.by_class), width)
 
-    def equal(self) -> str:
-        """Return a sentence if the two models give the same outputs; else an empty text."""
-        same = self.same is not None and bool((self.same.a == self.same.b).all())
-        return "A and B give the same outputs for every test example. " if same else ""
+    def has_equal_outputs(self) -> bool:
+        """Return whether the two models give the same outputs for every test example."""
+        return self.same is not None and bool((self.same.a == self.same.b).all())
 
     def figures(self) -> Iterator[tuple[str, str, "Figure"]]:
         """Yield the name, the title and the drawing of each plot."""
@@ -99,10 +101,12 @@ class Comparison:
         return self.text()
 
     def _repr_html_(self) -> str:
+        from dlcourse.drawing.files import figure_bytes
         from dlcourse.report.comparison.page import body_of
 
         with fonts_for(self.first.result["classes"]):
-            return body_of(self)
+            images = [(title, figure_bytes(figure)) for _, title, figure in self.figures()]
+        return body_of(self, images)
 
 
 def compare_runs(
@@ -139,9 +143,11 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     from dlcourse.drawing.files import save_figure
     from dlcourse.report.comparison.page import page_of
 
-    written = []
+    written, images = [], []
     with fonts_for(comparison.first.result["classes"]):
-        for name, _, figure in comparison.figures():
-            written += save_figure(figure, folder / name)
-        atomic_files.write_text(folder / PAGE, page_of(comparison))
+        for name, title, figure in comparison.figures():
+            png, *others = save_figure(figure, folder / name)
+            written += [png, *others]
+            images.append((title, png.read_bytes()))
+    atomic_files.write_text(folder / PAGE, page_of(comparison, images))
     return [*written, folder / PAGE]

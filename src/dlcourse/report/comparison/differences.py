@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from dlcourse.report.comparison.sides import Side
 from dlcourse.report.formatting import NOTHING, number_text, value_text
+from dlcourse.schema.facts import name_of
 from dlcourse.schema.overrides import is_free, is_private, leaves
 
 
@@ -48,9 +49,9 @@ def option_differences(first: Side, second: Side) -> Options:
 def chosen(side: Side) -> dict[str, str]:
     """Return the choice of each group by name: ``{"model": "lenet", "augment": "crop,flip"}``."""
     single = {
-        group: str(name)
-        for group, name in side.choices.items()
-        if isinstance(side.config.get(group), dict) and "/" not in group and not is_free(group)
+        group: str(side.choices.get(group) or name_of(node["_target_"]))
+        for group, node in side.config.items()
+        if isinstance(node, dict) and "_target_" in node
     }
     several = {
         group: ",".join(node) or "none"
@@ -83,25 +84,27 @@ def result_rows(first: Side, second: Side) -> list[Row]:
     rows = []
     for name in names:
         (mean_a, std_a), (mean_b, std_b) = a[name], b[name]
-        texts = (with_deviation(mean_a, std_a), with_deviation(mean_b, std_b))
-        rows.append(Row(name, *texts, signed_text(mean_b - mean_a, mean_a)))
-    sizes = [int(side.result["parameters"]) for side in (first, second)]
-    rows.append(Row("parameters", *(f"{n:,}" for n in sizes), f"{sizes[1] - sizes[0]:+,}"))
-    epochs = [epochs_of_side(side) for side in (first, second)]
-    rows.append(Row("epochs", *(f"{n:.4g}" for n in epochs), f"{epochs[1] - epochs[0]:+.4g}"))
+        difference = signed_text(mean_b - mean_a, mean_a)
+        rows.append(
+            Row(name, with_deviation(mean_a, std_a), with_deviation(mean_b, std_b), difference)
+        )
+    one, other = first.result, second.result
+    rows.append(number_row("parameters", one["parameters"], other["parameters"], ","))
+    rows.append(number_row("epochs", epochs_of_side(first), epochs_of_side(second), ".4g"))
     if not (first.folds or second.folds):
-        best = [side.result["best_epoch"] for side in (first, second)]
-        rows.append(Row("best epoch", *map(str, best), f"{best[1] - best[0]:+}"))
-    seconds = [float(side.result.get("seconds") or math.nan) for side in (first, second)]
-    texts = (f"{value:.1f}" for value in seconds)
-    rows.append(Row("seconds", *texts, f"{seconds[1] - seconds[0]:+.1f}"))
-    for name, of in (
-        ("device", lambda result: result.get("device", NOTHING)),
-        ("versions", lambda result: versions_text(result.get("versions") or {})),
-    ):
-        texts = [str(of(side.result)) for side in (first, second)]
-        rows += [Row(name, *texts)] if texts[0] != texts[1] else []
+        rows.append(number_row("best epoch", one["best_epoch"], other["best_epoch"], ""))
+    seconds_a, seconds_b = (float(result.get("seconds") or math.nan) for result in (one, other))
+    rows.append(number_row("seconds", seconds_a, seconds_b, ".1f"))
+    devices = str(one.get("device", NOTHING)), str(other.get("device", NOTHING))
+    versions = versions_text(one.get("versions") or {}), versions_text(other.get("versions") or {})
+    for name, (text_a, text_b) in (("device", devices), ("versions", versions)):
+        rows += [Row(name, text_a, text_b)] if text_a != text_b else []
     return rows
+
+
+def number_row(name: str, a: float, b: float, form: str) -> Row:
+    """Return the row of two numbers, written in a format such as ``.1f``."""
+    return Row(name, format(a, form), format(b, form), format(b - a, f"+{form}"))
 
 
 def metrics_of(side: Side) -> dict[str, tuple[float, float | None]]:
@@ -112,9 +115,12 @@ def metrics_of(side: Side) -> dict[str, tuple[float, float | None]]:
     """
     result = side.result
     if side.folds:
-        found = {name: (mean, result["std"].get(name)) for name, mean in result["mean"].items()}
-        more = (result.get("ensemble") or {}).items()
-        return found | {f"ensemble/{name}": (value, None) for name, value in more}
+        found: dict[str, tuple[float, float | None]] = {
+            name: (mean, result["std"].get(name)) for name, mean in result["mean"].items()
+        }
+        for name, value in (result.get("ensemble") or {}).items():
+            found[f"ensemble/{name}"] = value, None
+        return found
     return {
         f"{split}/{name}": (value, None)
         for split in ("train", "val", "test")

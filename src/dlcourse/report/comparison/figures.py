@@ -104,6 +104,8 @@ def disagreements_figure(same: SameExamples) -> "Figure | None":
         texts.append("\n".join(lines))
     total = int((same.a.argmax(1) != same.b.argmax(1)).sum())
     title = f"The {len(positions)} of {total:,} test images on which A and B disagree most"
+    if len(positions) == total:
+        title = f"All {total:,} test images on which A and B disagree"
     return draw_image_grid([shown_pixels(one) for one in images.cpu().numpy()], texts, title=title)
 
 

@@ -1,9 +1,9 @@
 """A comparison of two runs as one HTML page that needs no other file and no network."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 
-from dlcourse.drawing.files import figure_bytes
 from dlcourse.report.comparison.compare import Comparison
 
 WIDTH = 110  # columns of the text on the page
@@ -17,27 +17,27 @@ figure { margin: 1em 0; break-inside: avoid; }
 """
 
 
-def page_of(comparison: Comparison) -> str:
-    """Return the whole page."""
+def page_of(comparison: Comparison, images: Sequence[tuple[str, bytes]]) -> str:
+    """Return the whole page. images: the title of each plot, and its PNG."""
     names = f"{comparison.first.name} and {comparison.second.name}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(names)} compared</title><style>{STYLE}</style></head><body>\n"
-        f"<h1>{escape(names)}</h1>\n{body_of(comparison)}\n</body></html>\n"
+        f"<h1>{escape(names)}</h1>\n{body_of(comparison, images)}\n</body></html>\n"
     )
 
 
-def body_of(comparison: Comparison) -> str:
+def body_of(comparison: Comparison, images: Sequence[tuple[str, bytes]]) -> str:
     """Return the sections and the plots as HTML."""
     parts = [
         f"<h2>{escape(title)}</h2>\n<pre>{escape(text)}</pre>"
         for title, text in comparison.sections(WIDTH)
     ]
-    for name, title, figure in comparison.figures():
-        data = b64encode(figure_bytes(figure)).decode("ascii")
+    for title, content in images:
+        data = b64encode(content).decode("ascii")
         parts.append(
-            f'<figure><h2>{escape(title)}</h2><img alt="{escape(name)}" '
+            f'<figure><h2>{escape(title)}</h2><img alt="{escape(title)}" '
             f'src="data:image/png;base64,{data}"></figure>'
         )
     return "\n".join(parts)

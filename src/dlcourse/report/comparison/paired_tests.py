@@ -1,6 +1,6 @@
 """Tests of two models on the same test examples."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -88,13 +88,13 @@ def compare_errors(error_a: np.ndarray, error_b: np.ndarray) -> PairedErrors:
     differences = error_b - error_a
     nonzero = differences[differences != 0]
     favours_a = float((rankdata(np.abs(nonzero)) * np.sign(nonzero)).sum()) > 0
-    p = float(wilcoxon(nonzero).pvalue) if len(nonzero) else 1.0
+    tested: Any = wilcoxon(nonzero) if len(nonzero) else None
     return PairedErrors(
         len(differences),
         float(error_a.mean()),
         float(error_b.mean()),
         estimate(differences.tolist()),
-        p,
+        1.0 if tested is None else float(tested.pvalue),
         "A" if favours_a else "B",
         int((differences > 0).sum()),
         int((differences < 0).sum()),

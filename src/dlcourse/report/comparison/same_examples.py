@@ -84,19 +84,21 @@ def same_examples(first: Retest, second: Retest) -> SameExamples | str:
     for letter, one in (("A", first), ("B", second)):
         if one.examples is None:
             return f"the folds of {letter} are tested on different examples"
-    assert first.examples is not None and second.examples is not None
-    counts = len(first.examples), len(second.examples)
+    a, b = examples_of(first), examples_of(second)
+    counts = len(a), len(b)
     if counts[0] != counts[1]:
         return f"A is tested on {counts[0]:,} examples and B on {counts[1]:,}"
     if first.dataset.fingerprint.test.digest != second.dataset.fingerprint.test.digest:
         return "A and B are tested on different data"
-    if not torch.equal(first.examples.targets.cpu(), second.examples.targets.cpu()):
+    if not (torch.equal(a.targets.cpu(), b.targets.cpu()) and equal_inputs(first, second)):
         return "the test examples of A and B are others, or in another order"
-    if not equal_inputs(first, second):
-        return "the test examples of A and B are others, or in another order"
-    return SameExamples(
-        first.examples, first.dataset.classes, first.predictions, second.predictions
-    )
+    return SameExamples(a, first.dataset.classes, first.predictions, second.predictions)
+
+
+def examples_of(tested: Retest) -> Split:
+    """Return the test examples of a run that has the same ones for all folds."""
+    assert tested.examples is not None
+    return tested.examples
 
 
 def equal_inputs(first: Retest, second: Retest) -> bool:
@@ -105,13 +107,12 @@ def equal_inputs(first: Retest, second: Retest) -> bool:
     Images that one run reads in another size are compared by their files, or by the options that
     choose them.
     """
-    assert first.examples is not None and second.examples is not None
-    a, b = first.examples, second.examples
+    a, b = examples_of(first), examples_of(second)
     if a.contents is not None and b.contents is not None:
         return torch.equal(a.contents, b.contents)
-    if isinstance(a.inputs, Tensor) and isinstance(b.inputs, Tensor):
-        if a.inputs.shape == b.inputs.shape:
-            return torch.equal(a.inputs.cpu(), b.inputs.cpu())
+    in_memory = isinstance(a.inputs, Tensor) and isinstance(b.inputs, Tensor)
+    if in_memory and a.inputs.shape == b.inputs.shape:
+        return torch.equal(a.inputs.cpu(), b.inputs.cpu())
     return decisive(first.config) == decisive(second.config)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from dlcourse.errors import UserError
 from dlcourse.report.histories import read_history
 from dlcourse.runs import run_folder, start_record
-from dlcourse.schema.run_files import CONFIG, MANIFEST
+from dlcourse.schema.run_files import CONFIG, MANIFEST, RESULT
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
 
@@ -46,10 +46,13 @@ def read_sides(first: Path, second: Path) -> tuple[Side, Side]:
     sides = read_side("A", first), read_side("B", second)
     tasks = [side.result["task"] for side in sides]
     if tasks[0] != tasks[1]:
-        both = (f"{short_path(side.folder)} is a {side.result['task']}" for side in sides)
+        kinds = {"classification": "classifies", "regression": "predicts values"}
+        both = [
+            f"{short_path(side.folder)} {kinds[task]}"
+            for side, task in zip(sides, tasks, strict=True)
+        ]
         raise UserError(
-            f"{' and '.join(both)}: they have no metric in common.\n"
-            "Type two runs of the same task"
+            f"{' and '.join(both)}: they have no metric in common.\nType two runs of the same task"
         )
     if sides[0].result["classes"] != sides[1].result["classes"]:
         raise UserError(other_classes(*sides))
@@ -68,7 +71,7 @@ def read_side(letter: str, folder: Path) -> Side:
         )
     is_run = (folder / CONFIG).exists()
     whole = folder if is_run else folder.resolve().parent
-    if not is_run and not (whole / CONFIG).exists():
+    if not is_run and not ((whole / CONFIG).exists() and (folder / RESULT).exists()):
         raise UserError(
             f"{shown} is not a run's folder: {CONFIG} is not in it.\n"
             "Type the folder of a finished run, such as outputs/<date>/<run>"

@@ -51,16 +51,17 @@ def options_text(options: Options, width: int) -> str:
 def hanging(start: str, parts: Sequence[str], width: int) -> str:
     """Return parts after a start, wrapped with an indent; a part with spaces stays whole."""
     text = " ".join(part.replace(" ", "\0") for part in parts)
-    lines = wrap(
-        start + text, width, subsequent_indent="  ", break_on_hyphens=False
-    )
+    lines = wrap(start + text, width, subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(lines).replace("\0", " ")
 
 
 def wrapped(text: str, width: int) -> str:
     """Return lines wrapped at a width."""
-    look = {"break_long_words": False, "break_on_hyphens": False}
-    return "\n".join(line for one in text.split("\n") for line in wrap(one, width, **look) or [""])
+    lines = [
+        wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+        for line in text.split("\n")
+    ]
+    return "\n".join(line for several in lines for line in several)
 
 
 def table_text(name: str, rows: Sequence[Row], width: int) -> str:
