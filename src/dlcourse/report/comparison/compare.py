@@ -19,9 +19,9 @@ from dlcourse.report.comparison.sides import Side, read_sides
 from dlcourse.report.comparison.text import (
     SEEDS_NOTE,
     agreement_text,
+    both_runs,
     class_rows,
     errors_text,
-    heading,
     mcnemar_text,
     options_text,
     table_text,
@@ -31,7 +31,7 @@ from dlcourse.report.comparison.text import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from dlcourse.report.comparison.same_examples import SameExamples
+    from dlcourse.engine.same_examples import SameExamples
 
 PAGE = "comparison.html"
 
@@ -58,7 +58,7 @@ class Comparison:
 
     def sections(self, width: int) -> Iterator[tuple[str, str]]:
         """Yield a title and a text for each part."""
-        yield "Runs", heading(self.first, self.second)
+        yield "Runs", both_runs(self.first, self.second)
         yield "Options that differ", options_text(self.options, width)
         yield "Results", table_text("result", self.results, width)
         if self.same is None:
@@ -81,7 +81,7 @@ class Comparison:
 
     def figures(self) -> Iterator[tuple[str, str, "Figure"]]:
         """Yield the name, the title and the drawing of each plot."""
-        from dlcourse.report.comparison import figures
+        from dlcourse.report.plots import comparison as figures
 
         curves = figures.curves_figure(self.first, self.second)
         if curves is not None:
@@ -122,7 +122,7 @@ def compare_runs(
     a, b = read_sides(first, second)
     options, results = option_differences(a, b), result_rows(a, b)
     from dlcourse.engine.retest import retest
-    from dlcourse.report.comparison.same_examples import SameExamples, same_examples
+    from dlcourse.engine.same_examples import SameExamples, same_examples
 
     try:
         tested = [retest(side.folder, trust=trust, root=root, device=device) for side in (a, b)]

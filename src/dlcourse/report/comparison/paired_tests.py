@@ -1,10 +1,11 @@
 """Tests of two models on the same test examples."""
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcourse.report.confidence import Estimate, estimate
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EXACT_BELOW = 25  # examples on which exactly one model is right
 
@@ -34,7 +35,7 @@ class McNemar(NamedTuple):
         return self.only_a + self.only_b
 
 
-def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
+def mcnemar(right_a: "np.ndarray", right_b: "np.ndarray") -> McNemar:
     """Test whether two classifiers are equally often right on the same examples; two-sided.
 
     right_a, right_b: (N,) bool. Below 25 examples on which exactly one is right, p is exact, from
@@ -75,7 +76,7 @@ class PairedErrors(NamedTuple):
     closer_b: int
 
 
-def compare_errors(error_a: np.ndarray, error_b: np.ndarray) -> PairedErrors:
+def compare_errors(error_a: "np.ndarray", error_b: "np.ndarray") -> PairedErrors:
     """Compare the absolute errors (N,) of two models on the same examples.
 
     The interval is Student's for paired differences, p that of the two-sided signed-rank test.
@@ -83,6 +84,7 @@ def compare_errors(error_a: np.ndarray, error_b: np.ndarray) -> PairedErrors:
     Reference: Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1(6),
     1945; Student, "The probable error of a mean", Biometrika 6(1), 1908.
     """
+    import numpy as np
     from scipy.stats import rankdata, wilcoxon
 
     differences = error_b - error_a

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
@@ -9,12 +10,14 @@ from rich.text import Text
 
 from dlcourse.report.comparison.differences import Options, Row
 from dlcourse.report.comparison.paired_tests import McNemar, PairedErrors
-from dlcourse.report.comparison.same_examples import ClassDifference
 from dlcourse.report.comparison.sides import Side
 from dlcourse.report.conclusions import SIGNIFICANCE_LEVEL
 from dlcourse.report.console_table import render_table
 from dlcourse.report.formatting import interval, number_text
 from dlcourse.terminal.installed import short_path
+
+if TYPE_CHECKING:
+    from dlcourse.engine.same_examples import ClassDifference
 
 MAX_CLASSES = 12  # of more classes, the first and last six are listed
 SEEDS_NOTE = (
@@ -23,7 +26,7 @@ SEEDS_NOTE = (
 )
 
 
-def heading(first: Side, second: Side) -> str:
+def both_runs(first: Side, second: Side) -> str:
     """Return a line for each run: its letter, what it is, and its folder."""
     return "\n".join(f"{one.letter}  {described(one)}: {short_path(one.folder)}"
                      for one in (first, second))  # fmt: skip
@@ -77,7 +80,7 @@ def table_text(name: str, rows: Sequence[Row], width: int) -> str:
     return render_table(table, width)
 
 
-def class_rows(rows: Sequence[ClassDifference]) -> list[Row]:
+def class_rows(rows: "Sequence[ClassDifference]") -> list[Row]:
     """Return the rows of the table of classes; of many, those with the largest differences."""
     half = MAX_CLASSES // 2
     shown = [*rows[:half], *rows[-half:]] if len(rows) > MAX_CLASSES else rows

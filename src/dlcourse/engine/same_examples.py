@@ -84,7 +84,7 @@ def same_examples(first: Retest, second: Retest) -> SameExamples | str:
     for letter, one in (("A", first), ("B", second)):
         if one.examples is None:
             return f"the folds of {letter} are tested on different examples"
-    a, b = examples_of(first), examples_of(second)
+    a, b = tested_examples(first), tested_examples(second)
     counts = len(a), len(b)
     if counts[0] != counts[1]:
         return f"A is tested on {counts[0]:,} examples and B on {counts[1]:,}"
@@ -95,7 +95,7 @@ def same_examples(first: Retest, second: Retest) -> SameExamples | str:
     return SameExamples(a, first.dataset.classes, first.predictions, second.predictions)
 
 
-def examples_of(tested: Retest) -> Split:
+def tested_examples(tested: Retest) -> Split:
     """Return the test examples of a run that has the same ones for all folds."""
     assert tested.examples is not None
     return tested.examples
@@ -107,7 +107,7 @@ def equal_inputs(first: Retest, second: Retest) -> bool:
     Images that one run reads in another size are compared by their files, or by the options that
     choose them.
     """
-    a, b = examples_of(first), examples_of(second)
+    a, b = tested_examples(first), tested_examples(second)
     if a.contents is not None and b.contents is not None:
         return torch.equal(a.contents, b.contents)
     in_memory = isinstance(a.inputs, Tensor) and isinstance(b.inputs, Tensor)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcourse.drawing.text import class_labels, shortened, value_label
+from dlcourse.engine.same_examples import SameExamples
 from dlcourse.report.comparison.paired_tests import McNemar, PairedErrors
-from dlcourse.report.comparison.same_examples import SameExamples
 from dlcourse.report.comparison.sides import Side
 from dlcourse.report.comparison.text import described, p_text
 
