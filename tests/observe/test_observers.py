@@ -15,7 +15,7 @@ from dlcourse.observe.tensorboard import TensorBoard
 
 
 def test_every_observer_is_tested():
-    known = {"console", "diagnostics", "history", "tensorboard", "trajectory"}
+    known = {"console", "diagnostics", "history", "plots", "tensorboard", "trajectory"}
     assert set(options("observe")) == known
 
 
@@ -83,7 +83,8 @@ def test_every_plot_is_in_tensorboard_under_a_name_that_no_curve_has(tiny, tmp_p
     metrics = "metric=[accuracy,confusion,average_precision,calibration]"
     run(tiny("model=mlp", metrics, "observe=[tensorboard]", "max_epochs=1"), tmp_path / "run")
     tags = events(tmp_path / "run").Tags()
-    plots = {"test/confusion", "test/per_class", "test/precision_recall", "test/calibration"}
+    names = ("curves", "confusion", "per_class", "precision_recall", "calibration", "mistakes")
+    plots = {f"test/{name}" for name in names}
     assert set(tags["images"]) == plots
     assert not plots & set(tags["scalars"])
 

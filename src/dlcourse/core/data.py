@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,6 +82,8 @@ class Dataset:
     features: the names of a table's columns (D,); empty where the inputs have none.
     verified: whether the config alone determines the examples: they are generated, or read from
         files with known checksums.
+    truth: the function without noise that the targets were generated from, raw inputs (N, D) ->
+        (N, K); None where it is not known.
     fingerprint: the ``dlcourse.engine.fingerprint.Fingerprint`` by which a run recognises its data.
     """
 
@@ -93,6 +95,7 @@ class Dataset:
     groups: Tensor | None = None
     features: tuple[str, ...] = ()
     verified: bool = False
+    truth: Callable[[Tensor], Tensor] | None = None
     fingerprint: Any = None
 
     @property

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core.data import Fold
+from dlcourse.core.data import Dataset, Fold
 from dlcourse.core.history import Record
 
 
@@ -129,6 +129,36 @@ class Metric(Protocol):
         return {}
 
 
+@dataclass(frozen=True)
+class Tested:
+    """The final test of a fold's best weights, for observers.
+
+    dataset: its ``test`` part holds the examples of this test, which may be on the disk and not in
+        memory. outputs: (N, K) and targets: (N,) classes or (N, K) values, on the CPU.
+    kind: of the outputs, as the loss declares it: softmax, sigmoid or scores.
+    """
+
+    dataset: Dataset
+    outputs: Tensor
+    targets: Tensor
+    kind: str
+
+
+@dataclass(frozen=True)
+class AllFolds:
+    """A finished cross-validation, for observers.
+
+    histories: the history of each fold, by its name. outputs: (N, K) and targets: (N,) or (N, K),
+        on the CPU: each fold's outputs for its validation examples, pooled; empty if they are not
+        known. result: the content of the run's ``result.json``.
+    """
+
+    histories: Mapping[str, Sequence[Record]]
+    outputs: Tensor
+    targets: Tensor
+    result: dict
+
+
 class Observer(Protocol):
     """Observes a run without changing it; a derived class overrides the methods that it needs."""
 
@@ -158,8 +188,18 @@ class Observer(Protocol):
     def epoch(self, state: State) -> None:
         """Observe the state after an epoch."""
 
+    def tested(self, test: Tested) -> None:
+        """Observe the test of the best weights, once; the result is written, ``finish`` follows."""
+
     def finish(self, state: State, result: dict) -> None:
         """Observe the best weights and the result, once, at the end."""
+
+    def finish_folds(self, folds: AllFolds) -> None:
+        """Observe a cross-validation after its last fold, once.
+
+        A new observer is made for the run's folder, and no other method is called but ``close``;
+        only for classes that define this method.
+        """
 
     def close(self) -> None:
         """Close what was opened, whether the run succeeded or not."""

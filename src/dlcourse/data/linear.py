@@ -1,9 +1,11 @@
 """A linear function with noise."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.permutations import generator
@@ -37,5 +39,14 @@ def linear(
         return Split(x, (x @ w + bias).unsqueeze(1) + noisy)
 
     return Dataset(
-        name="linear", train=draw(train_examples), test=draw(test_examples), verified=True
+        name="linear",
+        train=draw(train_examples),
+        test=draw(test_examples),
+        verified=True,
+        truth=partial(linear_function, weights=tuple(map(float, weights)), bias=float(bias)),
     )
+
+
+def linear_function(x: Tensor, weights: Sequence[float], bias: float) -> Tensor:
+    """Return w.x + bias (N, 1) for x (N, D)."""
+    return (x @ torch.tensor(weights, dtype=x.dtype, device=x.device) + bias).unsqueeze(1)

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.permutations import generator
@@ -34,6 +35,17 @@ def sine(
         if spacing == "even":
             x = torch.linspace(0, 1, examples).unsqueeze(1)
         noisy = noise * torch.randn(examples, 1, generator=draws)
-        return Split(x, torch.sin(2 * math.pi * x) + noisy)
+        return Split(x, sine_wave(x) + noisy)
 
-    return Dataset(name="sine", train=draw(train_examples), test=draw(test_examples), verified=True)
+    return Dataset(
+        name="sine",
+        train=draw(train_examples),
+        test=draw(test_examples),
+        verified=True,
+        truth=sine_wave,
+    )
+
+
+def sine_wave(x: Tensor) -> Tensor:
+    """Return sin(2 pi x)."""
+    return torch.sin(2 * math.pi * x)

@@ -66,8 +66,10 @@ class StreamedSplit(Split):
     def prefetch(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the arguments of ``fetch``: each batch's indices (batch,) and its raw inputs."""
         files, pieces = self.inputs, list(pieces)
+        few = len(pieces) == 1 and len(pieces[0]) <= TOO_FEW_FOR_WORKERS  # nothing to read ahead
         tasks = ((files.paths_at(index), files.size, files.channels) for index in pieces)
-        for index, pixels in zip(pieces, map_ahead(read_images, tasks, files.workers), strict=True):
+        read = map_ahead(read_images, tasks, 0 if few else files.workers)
+        for index, pixels in zip(pieces, read, strict=True):
             yield index, torch.from_numpy(pixels).to(self.device)
 
     def fetch(self, index: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -102,9 +102,8 @@ def reconstruct(dataset: Dataset) -> Dataset:
         targets = part.inputs.flatten(1).float()
         return Split(part.inputs, targets / WHITE if part.inputs.dtype == torch.uint8 else targets)
 
-    return dataclasses.replace(
-        dataset, train=with_itself(dataset.train), test=with_itself(dataset.test), classes=()
-    )
+    train, test = with_itself(dataset.train), with_itself(dataset.test)
+    return dataclasses.replace(dataset, train=train, test=test, classes=(), truth=None)
 
 
 def standardize(

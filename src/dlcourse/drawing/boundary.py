@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from dlcourse.drawing.style import COLOURS, MOST_POINTS, empty_figure, evenly
+from dlcourse.drawing.style import COLOURS, MOST_IN_LEGEND, MOST_POINTS, empty_figure, evenly
 from dlcourse.drawing.text import LITERAL, add_legend, class_labels, value_label
 
-MOST_IN_LEGEND = 12  # classes in the legend
 PART_MARKERS = {"train": "o", "val": "s", "test": "^"}
 
 

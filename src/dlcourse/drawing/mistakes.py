@@ -6,13 +6,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.image_grid import draw_image_grid
-from dlcourse.drawing.style import BEST, DIVERGING, DPI, FAINT, MUTED, empty_figure, style_axes
-from dlcourse.drawing.text import LITERAL, class_labels, shortened, value_label
+from dlcourse.drawing.style import (
+    BEST,
+    DIVERGING,
+    DPI,
+    FAINT,
+    MOST_IN_LEGEND,
+    MOST_POINTS,
+    MUTED,
+    empty_figure,
+    evenly,
+    line_look,
+    style_axes,
+)
+from dlcourse.drawing.text import LITERAL, add_legend, class_labels, shortened, value_label
 
 Mistake = tuple[int, int, int, float, float]
 """Position, true class, predicted class, probability of the true and of the predicted class."""
 
 MOST_COLUMNS = 12  # features of a table that are shown
+MOST_LABELS = 10  # points with their probability next to them
 
 
 def draw_image_mistakes(
@@ -66,6 +79,45 @@ def draw_table_mistakes(
     axes.tick_params(length=0)
     figure.colorbar(grid, label="standard deviations from the mean", shrink=0.9)
     figure.suptitle(title, size=10, x=0.01, ha="left", **LITERAL)
+    return figure
+
+
+def draw_point_mistakes(
+    points: np.ndarray,
+    own: np.ndarray,
+    mistakes: Sequence[Mistake],
+    classes: Sequence[str],
+    features: Sequence[str],
+    title: str,
+) -> Figure:
+    """Draw points of two features, with rings around the misclassified ones.
+
+    points: (N, 2) raw. own: (N,) their true classes. The first mistakes have the probability of the
+    predicted class next to them.
+    """
+    figure = empty_figure(6.8, 5.4)
+    axes = figure.add_subplot()
+    names, _ = class_labels(classes)
+    drawn, entries = evenly(len(points), 4 * MOST_POINTS), []
+    for number, name in enumerate(names):
+        some = points[drawn[own[drawn] == number]]
+        look = line_look(number)["color"]
+        (dots,) = axes.plot(some[:, 0], some[:, 1], "o", color=look, markersize=4, alpha=0.6)
+        if number < MOST_IN_LEGEND:
+            entries.append((dots, name))
+    found = points[[position for position, *_ in mistakes]]
+    (rings,) = axes.plot(
+        found[:, 0], found[:, 1], "o", color="black", fillstyle="none", markersize=10
+    )
+    entries.append((rings, "shown above"))
+    for (x, y), (*_, given) in list(zip(found, mistakes, strict=True))[:MOST_LABELS]:
+        near = {"xytext": (6, 5), "textcoords": "offset points"}
+        axes.annotate(f"{given:.2f}", (float(x), float(y)), size=8, **near)
+    axes.set_xlabel(value_label(features[0]), **LITERAL)
+    axes.set_ylabel(value_label(features[1]), **LITERAL)
+    add_legend(figure, entries, loc="outside right upper", frameon=False, fontsize=9)
+    axes.set_title(title, loc="left", size=10, **LITERAL)
+    style_axes(axes)
     return figure
 
 

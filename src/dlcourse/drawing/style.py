@@ -30,6 +30,7 @@ SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 """Colour maps: of magnitudes, and of values on both sides of 0, which is white."""
 
 DPI = 150
+MOST_IN_LEGEND = 12  # classes
 MOST_POINTS = 500  # examples of one part of the data that are drawn; more hide each other
 
 

@@ -74,3 +74,12 @@ def write_pooled(folder: Path, rows: dict[str, Tensor]) -> None:
     """Write the rows of all folds into the run's folder."""
     arrays = {name: values.numpy() for name, values in rows.items()}
     atomic_files.save_arrays(folder / OUT_OF_FOLD, **arrays)
+
+
+def read_pooled(folder: Path) -> tuple[Tensor, Tensor]:
+    """Return the outputs and targets in a run's folder; empty tensors if there are none."""
+    try:
+        arrays = atomic_files.load_arrays(folder / OUT_OF_FOLD)
+    except FileNotFoundError:
+        return torch.zeros(0, 0), torch.zeros(0)
+    return torch.from_numpy(arrays["outputs"]), torch.from_numpy(arrays["targets"])

@@ -3,6 +3,7 @@
 import logging
 import platform
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +11,14 @@ from torch import Tensor, nn
 
 from dlcourse import __version__
 from dlcourse.core import Dataset, Fold, Metric, Recipe, Standardize, State, best_epoch
+from dlcourse.guard import guarded
+from dlcourse.introspect.linear_map import linear_weights
 from dlcourse.runs.run_folder import DIVERGED
 from dlcourse.runtime import Runtime
 from dlcourse.train.fit import ended_by
 from dlcourse.train.meter import Meter
+
+MOST_WEIGHTS = 2000  # of a linear model that are stored
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +31,12 @@ def fold_result(
     tested: the meter of the test part.
     """
     test = part_of(tested.read("test"), "test")
-    weights = polynomial_coefficients(state.model, fold.standardize, dataset.input_shape)
     return (
         untested_result(state, recipe, fold, dataset, runtime)
         | {"test": test}
         | tested.full()
-        | weights
+        | polynomial_coefficients(state.model, fold.standardize, dataset.input_shape)
+        | learned_weights(state.model, fold.standardize, dataset)
     )
 
 
@@ -103,6 +108,28 @@ def polynomial_coefficients(
         return {}
     with torch.no_grad():
         return {"coefficients": of_model(standardize.mean, standardize.scale).tolist()}
+
+
+def learned_weights(model: nn.Module, standardize: Standardize, dataset: Dataset) -> dict:
+    """Return ``{"weights": ...}`` of a linear model of a table, ``{}`` for other models.
+
+    Its value has the names of the D ``terms`` and of the R ``outputs``, the weights ``w`` (R, D)
+    and ``b`` (R,) for raw inputs, and, where the targets come from a known linear function,
+    ``true`` with the same two keys. A classifier of two classes has one row, the score of the
+    second class minus that of the first. Models with more than 2,000 weights have no such key.
+    """
+    if len(dataset.input_shape) != 1 or dataset.input_shape[0] > MOST_WEIGHTS:
+        return {}
+    with guarded("Reading the weights of a linear model"):
+        found = linear_weights(model, standardize, dataset)
+        if found is None or found.weights.numel() > MOST_WEIGHTS:
+            return {}
+        shown: dict[str, Any] = {"terms": found.terms, "outputs": found.outputs}
+        shown |= {"w": found.weights.tolist(), "b": found.bias.tolist()}
+        if found.true is not None:
+            shown["true"] = {"w": found.true[0].tolist(), "b": found.true[1].tolist()}
+        return {"weights": shown}
+    return {}
 
 
 def part_of(metrics: dict[str, float], split: str) -> dict[str, float]:

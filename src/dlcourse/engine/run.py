@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlcourse.core import Dataset, Observer
+from dlcourse.core import AllFolds, Dataset, Observer, Tested, at_least_float32
 from dlcourse.engine import fingerprint, predictions, same_data
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import settle
@@ -25,10 +25,11 @@ from dlcourse.runs import run_folder, start_record
 from dlcourse.runtime import Runtime
 from dlcourse.schema import run_files
 from dlcourse.schema.duration import seconds
+from dlcourse.schema.facts import fact
 from dlcourse.schema.overrides import is_free, key_of, leaves
 from dlcourse.split.part import Part
 from dlcourse.terminal.live_line import working
-from dlcourse.train.checkpoint import Checkpoint, has_checkpoint, read_best, restore
+from dlcourse.train.checkpoint import Checkpoint, has_checkpoint, history_of, read_best, restore
 from dlcourse.train.evaluate import evaluate_split
 from dlcourse.train.finite import refuse_infinite_test
 from dlcourse.train.fit import fit
@@ -108,6 +109,7 @@ def run_folds(
     with guarded("What all folds predict together", UserError):
         result |= pooled_metrics(config, dataset, parts, folder)
     run_folder.write_result(folder, result)
+    observe_all_folds(config, folder, names, result)
     return result
 
 
@@ -167,6 +169,10 @@ def run_fold(
                 )
         result = fold_result(state, recipe, fold, dataset, runtime, meter) | {"options": options}
         run_folder.write_result(folder, result)
+        outputs, targets = meter.kept_outputs()
+        kind = fact(config["loss"], "outputs")
+        for observer in observers:
+            observer.tested(Tested(dataset, at_least_float32(outputs), targets, kind))
         for observer in observers:
             observer.finish(state, result)
     return result
@@ -188,6 +194,29 @@ def start_observers(
         observer.introduce(facts, *count)
         observers.append(observer)
     return observers
+
+
+def observe_all_folds(config: dict, folder: Path, names: Sequence[str], result: dict) -> None:
+    """Let the observers that define ``finish_folds`` observe a finished cross-validation.
+
+    names: of the folds' folders.
+    """
+    made = {name: build(node) for name, node in config["observe"].items()}
+    wanted = {
+        name: make
+        for name, make in made.items()
+        if getattr(make.func, "finish_folds", Observer.finish_folds) is not Observer.finish_folds
+    }
+    if not wanted:
+        return
+    with guarded("Collecting all folds for their plots"), ExitStack() as stack:
+        outputs, targets = predictions.read_pooled(folder)
+        histories = {name: history_of(folder / name) for name in names}
+        folds = AllFolds(histories, outputs, targets, result)
+        for name, make in wanted.items():
+            observer = Guarded(name, make, folder)
+            stack.callback(observer.close)
+            observer.finish_folds(folds)
 
 
 def record_fingerprint(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:

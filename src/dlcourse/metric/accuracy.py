@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from dlcourse.core import Metric
-from dlcourse.metric.classes import true_class
+from dlcourse.introspect.classification import true_class
 
 
 class Accuracy(Metric):

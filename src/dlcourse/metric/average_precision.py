@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.core import Metric
-from dlcourse.metric.classes import true_class
+from dlcourse.introspect.classification import true_class
 
 CURVE_POINTS = 200  # of a stored curve, at most
 TEMPERATURE = 4  # spreads probabilities near 0 and 1 over more bins

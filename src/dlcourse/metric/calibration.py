@@ -1,11 +1,9 @@
 """Calibration: whether the confidence of a model equals its accuracy."""
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dlcourse.core import Metric
-from dlcourse.metric.classes import true_class
+from dlcourse.introspect.classification import reliability_sums, reliability_table
 
 
 class Calibration(Metric):
@@ -27,14 +25,7 @@ class Calibration(Metric):
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return each bin's sums (4, bins): examples, confidence, hits and squared errors."""
-        probabilities, classes = outputs.double().softmax(1), true_class(targets)
-        confidence = probabilities.amax(1)  # (N,)
-        hits = (outputs.argmax(1) == classes).double()
-        errors = (probabilities - F.one_hot(classes, outputs.shape[1])).square().sum(1)
-        edges = torch.linspace(0, 1, self.bins + 1, dtype=torch.float64, device=outputs.device)
-        place = F.one_hot(torch.bucketize(confidence, edges[1:-1]), self.bins)  # (N, bins)
-        columns = torch.stack([torch.ones_like(hits), confidence, hits, errors])  # (4, N)
-        return columns @ place.double()
+        return reliability_sums(outputs, targets, self.bins)
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"ece": ..., "mce": ..., "brier": ...}``."""
@@ -51,12 +42,4 @@ class Calibration(Metric):
 
         An empty bin has a count of 0 and None for the other values.
         """
-        count, confidence, hits, _ = self.measure(outputs, targets).tolist()
-        bins = range(self.bins)
-        return {
-            "calibration": {
-                "confidence": [confidence[b] / count[b] if count[b] else None for b in bins],
-                "accuracy": [hits[b] / count[b] if count[b] else None for b in bins],
-                "count": [round(examples) for examples in count],
-            }
-        }
+        return {"calibration": reliability_table(outputs, targets, self.bins)}

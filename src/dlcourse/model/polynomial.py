@@ -32,17 +32,28 @@ class Polynomial(nn.Module):
         return self.output(self.features(inputs))  # (N, output_size)
 
     def coefficients(self, mean: Tensor, scale: Tensor) -> Tensor:
-        """Return w_0, ..., w_M (output_size, M + 1) in float64, in powers of the raw input x.
+        """Return the coefficients (output_size, 1 + D M) for the raw input x, in float64.
 
-        The model sees (x - mean) scale; its powers are expanded. Only for one input.
+        w_0 first, then w_1, ..., w_M of each feature. The model sees (x - mean) scale, whose powers
+        are expanded. mean and scale: one number for each feature, or one for all.
         """
-        shift, factor = (-mean * scale).cpu().double().item(), scale.cpu().double().item()
-        weights = torch.cat([self.output.bias[:, None], self.output.weight], 1).cpu().double()
-        powers = torch.zeros(self.order + 1, self.order + 1, dtype=torch.float64)
-        for m in range(self.order + 1):  # (shift + factor x)^m by the binomial theorem
-            for k in range(m + 1):
-                powers[m, k] = math.comb(m, k) * shift ** (m - k) * factor**k
-        return weights.cpu() @ powers
+        bias, weights = self.output.bias.cpu().double(), self.output.weight.cpu().double()
+        features = weights.shape[1] // self.order if self.order else 1
+        shifts, factors = (
+            one.cpu().double().flatten().expand(features).tolist() for one in (-mean * scale, scale)
+        )
+        rows, constant = [], bias.clone()
+        for own, shift, factor in zip(
+            weights.chunk(features, 1), shifts, factors, strict=True
+        ):  # (output_size, M)
+            powers = torch.zeros(self.order, self.order + 1, dtype=torch.float64)
+            for m in range(1, self.order + 1):  # (shift + factor x)^m by the binomial theorem
+                for k in range(m + 1):
+                    powers[m - 1, k] = math.comb(m, k) * shift ** (m - k) * factor**k
+            raw = own @ powers  # (output_size, M + 1)
+            constant += raw[:, 0]
+            rows.append(raw[:, 1:])
+        return torch.cat([constant[:, None], *rows], 1)
 
 
 class Constant(nn.Linear):

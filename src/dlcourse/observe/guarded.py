@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dlcourse.core import Fold, Observer, Recipe, State
+from dlcourse.core import AllFolds, Fold, Observer, Recipe, State, Tested
 from dlcourse.guard import warn
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,15 @@ class Guarded(Observer):
     def epoch(self, state: State) -> None:
         self.call("epoch", state)
 
+    def tested(self, test: Tested) -> None:
+        if hasattr(self.observer, "tested"):  # not an observer that derives from no class
+            self.call("tested", test)
+
     def finish(self, state: State, result: dict) -> None:
         self.call("finish", state, result)
+
+    def finish_folds(self, folds: AllFolds) -> None:
+        self.call("finish_folds", folds)
 
     def close(self) -> None:
         self.call("close")

@@ -1,17 +1,21 @@
 """Curves and plots for TensorBoard."""
 
 import logging
+import struct
 import warnings
-from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dlcourse.core import Fold, Observer, Recipe, State
+from dlcourse.core import Fold, Observer, Recipe, State, Tested
+from dlcourse.drawing.files import figure_bytes
 from dlcourse.drawing.text import fonts_for
 from dlcourse.guard import guarded
+from dlcourse.observe.example_plots import Finished
+from dlcourse.observe.run_plots import plots_of_run
+from dlcourse.schema.run_files import PLOTS, RESULT
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +42,9 @@ class TensorBoard(Observer):
 
         return SummaryWriter(str(self.folder), purge_step=self.again)
 
+    def tested(self, test: Tested) -> None:
+        self.test = test
+
     def epoch(self, state: State) -> None:
         record = state.history[-1]
         for name, value in record.metrics.items():
@@ -50,7 +57,7 @@ class TensorBoard(Observer):
 
         for name, value in result["test"].items():
             self.writer.add_scalar(f"test/{name}", value, result["best_epoch"])
-        self.draw_plots(result)
+        self.show_plots(state, result)
         self.draw_graph(state)
         best = f"best/{result['monitor']}"
         self.writer.add_scalar(best, result["best"], result["best_epoch"])
@@ -60,13 +67,28 @@ class TensorBoard(Observer):
         for summary in own:
             self.writer.file_writer.add_summary(summary)
 
-    def draw_plots(self, result: dict) -> None:
-        """Draw the plots of the final test; one that fails is skipped with a warning."""
-        with guarded("Drawing the final test"):
-            plots = test_plots(result)
-            for name, draw in plots.items():
-                with guarded(f"The plot {name}"), fonts_for(result["classes"]):
-                    self.writer.add_figure(f"test/{name}", draw(), result["best_epoch"], False)
+    def show_plots(self, state: State, result: dict) -> None:
+        """Show the run's plots: the files of the observer ``plots``, or drawn here without it."""
+        with guarded("Showing the plots"):
+            run = Finished(state, self.recipe, self.fold, self.test, result)
+            plots = plots_of_run(run)
+            with fonts_for([*self.test.dataset.classes, *self.test.dataset.features]):
+                for name, draw in plots.items():
+                    with guarded(f"The plot {name} in TensorBoard"):
+                        image = written_plot(self.folder, name) or figure_bytes(draw())
+                        self.add_png(f"test/{name}", image, result["best_epoch"])
+
+    def add_png(self, tag: str, content: bytes, step: int) -> None:
+        """Write a PNG file's content as an image, without decoding it."""
+        from tensorboard.compat.proto import summary_pb2
+
+        Summary = summary_pb2.Summary  # pyright: ignore[reportAttributeAccessIssue]
+        width, height = struct.unpack(">II", content[16:24])
+        image = Summary.Image(
+            height=height, width=width, colorspace=4, encoded_image_string=content
+        )
+        summary = Summary(value=[Summary.Value(tag=tag, image=image)])
+        self.writer.file_writer.add_summary(summary, step)
 
     def draw_graph(self, state: State) -> None:
         """Write the model's graph, traced on one example; log a warning if it cannot be traced."""
@@ -88,26 +110,12 @@ class TensorBoard(Observer):
             self.writer.close()
 
 
-def test_plots(result: dict) -> dict[str, Callable[[], Any]]:
-    """Return functions that draw the plots of the final test, by their names in TensorBoard.
-
-    A plot with the same name as a curve would not be shown.
-    """
-    if not {"confusion", "per_class", "average_precision", "calibration"} & set(result):
-        return {}
-    from dlcourse.drawing.calibration import draw_calibration  # matplotlib, 0.2 s
-    from dlcourse.drawing.confusion import draw_confusion
-    from dlcourse.drawing.per_class import draw_per_class
-    from dlcourse.drawing.precision_recall import draw_precision_recall
-
-    classes = result["classes"]
-    plots = {
-        "confusion": partial(draw_confusion, result.get("confusion", []), classes),
-        "per_class": partial(draw_per_class, result.get("per_class", {}), classes),
-        "average_precision": partial(
-            draw_precision_recall, result.get("average_precision", {}), classes
-        ),
-        "calibration": partial(draw_calibration, result.get("calibration", {})),
-    }
-    shown = {"average_precision": "precision_recall"}
-    return {shown.get(name, name): draw for name, draw in plots.items() if name in result}
+def written_plot(folder: Path, name: str) -> bytes | None:
+    """Return the PNG of a plot if it was drawn after the run's result was written, else None."""
+    path = folder / PLOTS / f"{name}.png"
+    try:
+        if path.stat().st_mtime_ns < (folder / RESULT).stat().st_mtime_ns:
+            return None  # of an earlier end of the run
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -308,6 +308,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "diagnostics.measure": SomeOf(MEASUREMENTS),
         "diagnostics.examples": whole_number(2, 10_000, 256),
         "diagnostics.histograms": Flag(),
+        "plots.animation": Flag(),
         "trajectory.copies": whole_number(2, 10_000, 40),
         "trajectory.megabytes": positive(500, 1_000_000),
     },
