@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "classify images with a finished run",
     "collect": "write a ranked table and plots of finished runs",
     "compare": "compare two finished runs, with a test on the same test examples",
+    "report": "write a page on runs: answer, tables, curves, plots, how to reproduce",
     "show": "draw what can be seen before training: data, schedules, initial weights",
     "shapes": "list a model's layers: shapes, parameters, receptive fields, memory",
     "doctor": "measure where a run's time goes and what makes it faster",

@@ -1,0 +1,84 @@
+"""Write the report on runs and sweeps: ``report.html`` and ``report.md``."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlcourse import atomic_files
+from dlcourse.errors import UserError
+from dlcourse.report.page_content import gather
+from dlcourse.report.page_rendering import (
+    GENERATOR,
+    MARKDOWN_MARK,
+    html_page,
+    markdown_page,
+)
+from dlcourse.schema.run_files import CONFIG, MANIFEST, PLOTS, REPORT
+
+HTML_MARK = f'<meta name="generator" content="{GENERATOR}">'
+
+
+def write_page(
+    folders: Sequence[Path | str],
+    *,
+    html: Path | str | None = None,
+    markdown: Path | str | None = None,
+) -> Path:
+    """Write the report on the runs in some folders as HTML and as Markdown; return the HTML file.
+
+    html, markdown: other paths. By default the files are ``report.html`` and ``report.md`` in the
+    folder, for several folders in the current one; ``report.md`` is next to a given ``html``.
+
+    Raises UserError if a folder holds no finished run, or a file exists that dlcourse has not
+    written as a report.
+    """
+    places = [Path(folder) for folder in folders]
+    home = places[0] if len(places) == 1 else Path()
+    page = Path(html) if html else home / REPORT
+    text = Path(markdown) if markdown else page.with_suffix(".md")
+    for path, mark in ((page, HTML_MARK), (text, MARKDOWN_MARK)):
+        refuse_foreign(path, mark)
+    content = gather(places)
+    typed = shlex.join(["dlcourse", "report", *map(str, places)])
+    write_file(page, html_page(content, typed))
+    write_file(text, markdown_page(content, text.parent, curve_images(places)))
+    return page
+
+
+def refuse_foreign(path: Path, mark: str) -> None:
+    """Raise UserError if a file exists and is not a report that dlcourse has written."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder.\nType html=<file> or markdown=<file>")
+    try:
+        known = not path.exists() or mark in path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not known:
+        raise UserError(
+            f"{path} is already there, and not a report of dlcourse.\n"
+            "Type html=<file> or markdown=<file> with a new name"
+        )
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write one file of the report; raises UserError if that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_files.write_text(path, text)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror or error}.\n"
+            "Type html=<file> or markdown=<file>, somewhere you may write"
+        ) from error
+
+
+def curve_images(folders: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Return the images of the curves of sweeps and single runs, with alternative texts."""
+    found = []
+    for folder in folders:
+        sweep, run = folder / "curves.png", folder / PLOTS / "curves.png"
+        if (folder / MANIFEST).exists() and sweep.is_file():
+            found.append((sweep, f"Curves of the sweep {folder.name}"))
+        if (folder / CONFIG).exists() and run.is_file():
+            found.append((run, f"Curves of the run {folder.name}"))
+    return found

@@ -1,0 +1,284 @@
+"""The curves of a report: coordinates for an inline SVG image, and values for its script."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from dlcourse.drawing.scales import log_ticks, spread_out, ticks
+from dlcourse.drawing.style import line_look
+from dlcourse.report.formatting import number_text, short_point_text
+from dlcourse.report.histories import (
+    Band,
+    Trace,
+    band_of,
+    histories_of,
+    metric_names,
+    outside_band,
+    traces_of,
+)
+from dlcourse.report.points import Point
+from dlcourse.schema.facts import range_of
+
+WIDTH, HEIGHT = 960, 430  # of the image, in its own units
+LEFT, RIGHT, TOP, BOTTOM = 64, 250, 14, 46  # around the axes
+MAX_METRICS = 8
+MAX_CURVES = 40  # points that are drawn; the best ones
+MAX_NAMED_CURVES, NAMED_OF_MANY_CURVES = 12, 8
+MAX_EPOCHS = 300  # epochs that are drawn; of more, every second, third ...
+LABEL_LETTERS = 32
+LABEL_GAP = 15 / (HEIGHT - TOP - BOTTOM)
+DASH_ARRAYS = {"-": "", "--": "7 3", "-.": "8 3 2 3", ":": "2 3"}
+GREY_CURVE = "#9aa3ad"
+Axis = Callable[[float], float]
+
+
+class Tick(NamedTuple):
+    """A number on an axis and its position."""
+
+    at: float
+    text: str
+
+
+class ChartLine(NamedTuple):
+    """A point's curve in one chart.
+
+    number: of the point, the best first. path, band, train: SVG paths. rest: paths of single
+    repeats outside of the mean. crosses: where training diverged. label: at the height ``label_y``,
+    for a curve that ends at ``end``; empty for a grey curve.
+    """
+
+    number: int
+    name: str
+    colour: str
+    dash: str
+    path: str
+    band: str
+    train: str
+    rest: list[str]
+    crosses: list[tuple[float, float]]
+    dot: tuple[float, float] | None
+    label: str
+    label_y: float
+    end: tuple[float, float]
+
+
+class Chart(NamedTuple):
+    """A chart of one metric: ticks, lines, and the values that the script shows."""
+
+    metric: str
+    log: bool
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    lines: list[ChartLine]
+    values: dict[str, Any]
+
+
+class Charts(NamedTuple):
+    """The charts of points with the same measure.
+
+    legend: of each point its name, colour and dash. with_training: whether the training part is
+    shown from the start.
+    """
+
+    charts: list[Chart]
+    legend: list[dict[str, str]]
+    with_training: bool
+    note: str
+
+
+def charts_of(ranked: Sequence[Point], keys: Sequence[str]) -> Charts | None:
+    """Return a chart for each validation metric and the learning rate; None without a history.
+
+    ranked: the best point first; points that did not finish are last.
+    """
+    drawn = list(ranked[:MAX_CURVES])
+    histories = [rows for p in drawn for run in p.runs for rows in histories_of(run).values()]
+    names = ordered_metrics(metric_names(histories), ranked[0].monitor)
+    metrics = [f"val/{name}" for name in names]
+    if any("lr" in row for rows in histories for row in rows):
+        metrics.append("lr")
+    legend = [legend_entry(point, keys, number, len(ranked)) for number, point in enumerate(drawn)]
+    charts = [chart for name in metrics if (chart := chart_of(drawn, name, legend)) is not None]
+    if not charts:
+        return None
+    left = len(ranked) - len(drawn)
+    note = f"{left} more points are not drawn." if left else ""
+    return Charts(charts, legend, len(drawn) <= 3, note)
+
+
+def ordered_metrics(names: Sequence[str], monitor: str) -> list[str]:
+    """Return the monitored metric, the loss, and the others."""
+    first = [name for name in (monitor.partition("/")[2], "loss") if name in names]
+    return list(dict.fromkeys([*first, *names]))[:MAX_METRICS]
+
+
+def legend_entry(point: Point, keys: Sequence[str], number: int, many: int) -> dict[str, str]:
+    """Return a point's name, colour and dash."""
+    named = number < (many if many <= MAX_NAMED_CURVES else NAMED_OF_MANY_CURVES)
+    look = line_look(number) if named else {"color": GREY_CURVE, "linestyle": "-"}
+    return {
+        "name": short_point_text(point, tuple(keys)) if keys else repeats_text_of(point),
+        "colour": look["color"],
+        "dash": DASH_ARRAYS[look["linestyle"]],
+        "named": "yes" if named else "",
+    }
+
+
+def repeats_text_of(point: Point) -> str:
+    """Return the name of the only point: its run, or the mean of its repeats."""
+    n = len(point.repeats) or len(point.runs)
+    return f"mean of {n} repeats" if n > 1 else point.runs[0].folder.resolve().name
+
+
+def chart_of(points: Sequence[Point], metric: str, legend: list[dict[str, str]]) -> Chart | None:
+    """Return the chart of one metric; None if no point has a finite value of it."""
+    found = {n: traces for n, p in enumerate(points) if (traces := traces_of(p, metric))}
+    if not found:
+        return None
+    training = {n: traces_of(points[n], metric.replace("val/", "train/")) for n in found}
+    if metric == "lr":
+        training = {n: [] for n in found}
+    pairs = [pair for traces in found.values() for trace in traces for pair in trace.values]
+    low, high = min(value for _, value in pairs), max(value for _, value in pairs)
+    log = low > 0 and high > 20 * low and range_of(metric)[1] is None
+    first, last = min(epoch for epoch, _ in pairs), max(epoch for epoch, _ in pairs)
+    y_numbers = log_ticks(low, high, 6) if log else ticks(low, high, 6)
+    if not log:
+        low, high = min(low, y_numbers[0]), max(high, y_numbers[-1])
+    elif low == high:
+        high = low * 1.1
+    x, y = x_axis(first, last), y_axis(low, high, log)
+    bands = {n: band_of(traces) for n, traces in found.items()}
+    named = [n for n in found if legend[n]["named"]]
+    ends = {n: end_point(found[n], bands[n]) for n in found}
+    heights = spread_out([1 - share(y(ends[n][1])) for n in named], LABEL_GAP)
+    places = {
+        n: TOP + (1 - h) * (HEIGHT - TOP - BOTTOM) for n, h in zip(named, heights, strict=True)
+    }
+    lines = [
+        chart_line(n, legend[n], found[n], bands[n], band_of(training[n]), places.get(n), x, y)
+        for n in found
+    ]
+    values = {
+        "metric": metric, "log": log, "first": first, "last": last, "low": low, "high": high,
+        "lines": [hover_values(n, found[n], bands[n]) for n in found],
+    }  # fmt: skip
+    return Chart(
+        metric,
+        log,
+        [Tick(x(one), f"{one:g}") for one in ticks(first, last, 8, whole=True)],
+        [Tick(y(one), f"{one:g}") for one in y_numbers],
+        lines,
+        values,
+    )
+
+
+def x_axis(first: float, last: float) -> Axis:
+    """Return the function from an epoch to its position."""
+    span = last - first or 1
+    return lambda epoch: round(LEFT + (epoch - first) / span * (WIDTH - LEFT - RIGHT), 1)
+
+
+def y_axis(low: float, high: float, log: bool) -> Axis:
+    """Return the function from a value to its position; values outside are at the edge."""
+    scale = math.log if log else float
+    bottom, top = scale(low), scale(high)
+
+    def at(value: float) -> float:
+        part = (scale(max(value, low) if log else value) - bottom) / (top - bottom or 1)
+        return round(TOP + (1 - min(max(part, 0.0), 1.0)) * (HEIGHT - TOP - BOTTOM), 1)
+
+    return at
+
+
+def share(y: float) -> float:
+    """Return a vertical position as a share of the height of the axes, from the top."""
+    return (y - TOP) / (HEIGHT - TOP - BOTTOM)
+
+
+def end_point(traces: Sequence[Trace], band: Band) -> tuple[int, float]:
+    """Return the last epoch of a point's curve and its value there, as in the plot ``curves``."""
+    some = [trace for trace in traces if trace.whole] or list(traces)
+    last = max((trace.values[-1] for trace in some), key=lambda pair: pair[0])
+    return (last[0], band.mean[-1]) if band.epochs and band.epochs[-1] == last[0] else last
+
+
+def chart_line(
+    number: int,
+    entry: dict[str, str],
+    traces: Sequence[Trace],
+    band: Band,
+    train: Band,
+    label_y: float | None,
+    x: Axis,
+    y: Axis,
+) -> ChartLine:
+    """Return the coordinates of one point's curve. label_y: of its name; None without one."""
+    epochs = kept(band.epochs)
+    mean = [(x(band.epochs[i]), y(band.mean[i])) for i in epochs]
+    above = [(x(band.epochs[i]), y(band.high[i])) for i in epochs]
+    below = [(x(band.epochs[i]), y(band.low[i])) for i in reversed(epochs)]
+    rests = [rest for trace in traces if (rest := outside_band(trace, band))]
+    lost = sum(trace.diverged for trace in traces)
+    note = f": {lost} diverged" if lost and len(traces) > lost else ": diverged" if lost else ""
+    epoch, value = end_point(traces, band)
+    name = entry["name"]
+    short = name if len(name) <= LABEL_LETTERS else f"{name[: LABEL_LETTERS - 11]}…{name[-10:]}"
+    return ChartLine(
+        number=number,
+        name=name,
+        colour=entry["colour"],
+        dash=entry["dash"],
+        path=path_of(mean),
+        band=f"{path_of([*above, *below])}Z" if band.n > 1 and len(epochs) > 1 else "",
+        train=path_of([(x(train.epochs[i]), y(train.mean[i])) for i in kept(train.epochs)]),
+        rest=[path_of([(x(rest[i][0]), y(rest[i][1])) for i in kept(rest)]) for rest in rests],
+        crosses=[(x(t.values[-1][0]), y(t.values[-1][1])) for t in traces if t.diverged],
+        dot=mean[0] if len(mean) == 1 else None,
+        label=f"{short}{note}" if label_y is not None else "",
+        label_y=round(label_y or 0.0, 1),
+        end=(x(epoch), y(value)),
+    )
+
+
+def path_of(points: Sequence[tuple[float, float]]) -> str:
+    """Return an SVG path through points; empty for fewer than two."""
+    if len(points) < 2:
+        return ""
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+
+
+def kept(some: Sequence[Any]) -> list[int]:
+    """Return the indices of the epochs that are drawn, the last one among them."""
+    if len(some) <= MAX_EPOCHS:
+        return list(range(len(some)))
+    step = -(-len(some) // MAX_EPOCHS)
+    return sorted({*range(0, len(some), step), len(some) - 1})
+
+
+def hover_values(number: int, traces: Sequence[Trace], band: Band) -> dict[str, Any]:
+    """Return what the script shows of a curve: ``[epoch, value, text]`` of each point on it."""
+    mean = [
+        [band.epochs[i], short_number(band.mean[i]), mean_text(band, i)] for i in kept(band.epochs)
+    ]
+    rests = [
+        [epoch, short_number(value), f"{trace.name}: {number_text(value)}"]
+        for trace in traces
+        if (rest := outside_band(trace, band))
+        for epoch, value in (rest[i] for i in kept(rest))
+    ]
+    return {"point": number, "values": mean + rests}
+
+
+def mean_text(band: Band, index: int) -> str:
+    """Return the value of the mean with its range, ``0.9731 (3 repeats, 0.9617 to 0.9826)``."""
+    mean = band.mean[index]
+    if band.n < 2:
+        return number_text(mean)
+    low, high = (number_text(one[index], mean) for one in (band.low, band.high))
+    return f"{number_text(mean)} ({band.n} repeats, {low} to {high})"
+
+
+def short_number(value: float) -> float:
+    """Return a value with six significant digits."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,126 @@
+"""The images of a report: those that runs have in their folders, made small and embedded."""
+
+import base64
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcourse.schema.run_files import LOOKS, PLOTS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+LARGE, SMALL = 1000, 640
+"""The largest width of an embedded image in pixels: of the best run, and of the others."""
+COLOURS_KEPT = 128
+AS_IT_IS = 30_000  # bytes up to which a PNG is not encoded again
+MAX_ANIMATION = 400_000  # bytes
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 3_300_000
+"""Of all embedded images of a page, before base64 makes them a third larger."""
+SUFFIXES = (".png", ".gif")
+
+
+@dataclass(frozen=True)
+class PageImage:
+    """An image on the page. uri: its content as a ``data:`` address; empty if it is left out.
+
+    problem: why it is left out.
+    """
+
+    path: Path
+    caption: str
+    alt: str
+    uri: str = ""
+    width: int = 0
+    height: int = 0
+    problem: str = ""
+
+
+@dataclass
+class Room:
+    """The bytes that images of a page may still take."""
+
+    left: int = field(default=MAX_BYTES)
+
+
+def image_files(folder: Path, *, without: tuple[str, ...] = ()) -> list[Path]:
+    """Return the images that a run and its folds have in ``plots`` and ``look``.
+
+    without: names without suffix of files that are not wanted.
+    """
+    places = [folder / PLOTS, folder / LOOKS]
+    places += [fold / name for fold in sorted(folder.glob("fold*")) for name in (PLOTS, LOOKS)]
+    found = [path for place in places if place.is_dir() for path in sorted(place.rglob("*"))]
+    return [
+        path
+        for path in found
+        if path.suffix.lower() in SUFFIXES and path.is_file() and path.stem not in without
+    ]
+
+
+def caption_of(path: Path, folder: Path) -> str:
+    """Return what an image shows, from its path in a run's folder: ``Look: filters conv1``."""
+    *places, _ = path.relative_to(folder).parts if path.is_relative_to(folder) else (path.name,)
+    kinds = ["Look" if place == LOOKS else place for place in places if place != PLOTS]
+    name = path.stem.replace("_", " ")
+    return ": ".join([*kinds, name if kinds else name[:1].upper() + name[1:]])
+
+
+def embedded(path: Path, caption: str, owner: str, room: Room, widest: int) -> PageImage:
+    """Return an image for the page; one that is damaged or has no room is left out and says so.
+
+    owner: the name of the run, for the alternative text.
+    """
+    alt = f"{caption}, {owner}"
+    try:
+        content, kind, size = encoded(path, widest)
+    except Exception as error:  # Pillow raises many types for damaged files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return PageImage(path, caption, alt, problem=f"cannot be read ({reason})")
+    if len(content) > room.left:
+        return PageImage(path, caption, alt, problem="left out: the page would be too large")
+    room.left -= len(content)
+    uri = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return PageImage(path, caption, alt, uri, *size)
+
+
+def encoded(path: Path, widest: int) -> tuple[bytes, str, tuple[int, int]]:
+    """Return an image's content, ``png`` or ``gif``, and its size in pixels.
+
+    An image that is wider than ``widest`` is shrunk; colours are reduced to 128. An animation is
+    not changed, or becomes its last image if it is too large. Raises an error for a damaged file.
+    """
+    from PIL import Image
+
+    content = path.read_bytes()
+    with Image.open(io.BytesIO(content), formats=("PNG", "GIF")) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels are too many")
+        if image.format == "GIF" and len(content) <= MAX_ANIMATION:
+            for frame in range(getattr(image, "n_frames", 1)):
+                image.seek(frame)
+                image.load()
+            return content, "gif", image.size
+        image.seek(getattr(image, "n_frames", 1) - 1)
+        image.load()
+        if len(content) <= AS_IT_IS and image.width <= widest and image.format == "PNG":
+            return content, "png", image.size
+        small = shrunk(image, widest)
+    stream = io.BytesIO()
+    small.save(stream, format="PNG", optimize=True)
+    return stream.getvalue(), "png", small.size
+
+
+def shrunk(image: "Image", widest: int) -> "Image":
+    """Return an image of at most this width on white with at most 128 colours."""
+    from PIL import Image
+
+    whole = image.convert("RGBA")
+    paper = Image.new("RGBA", whole.size, "white")
+    paper.alpha_composite(whole)
+    if paper.width > widest:
+        height = max(1, round(paper.height * widest / paper.width))
+        paper = paper.resize((widest, height), Image.Resampling.LANCZOS)
+    return paper.convert("RGB").quantize(COLOURS_KEPT, dither=Image.Dither.NONE)
