@@ -22,7 +22,9 @@ from dlcourse.sweep.search_space import Space, read_spaces
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OVERRIDES = {"train", "sweep", "show", "shapes", "doctor"}
 """Subcommands that take the options of a run."""
-OTHERS = {"look", "evaluate", "predict", "collect", "compare", "check-gradient", "catalogue"}
+OTHERS = {
+    "look", "evaluate", "predict", "collect", "compare", "report", "check-gradient", "catalogue",
+}  # fmt: skip
 NOT_CHECKED = (
     "resume=",
     "hydra/launcher=",

@@ -115,6 +115,10 @@ def test_predict_writes_a_new_file_and_never_overwrites_one(trained, compose, co
         ("collect", [], "folder of runs"),
         ("collect", [".", "cvs=x"], "did you mean csv"),
         ("collect", ["."], "no finished run"),
+        ("report", ["no/such"], "no/such"),
+        ("report", [], "folder of runs"),
+        ("report", [".", "htm=x"], "did you mean html"),
+        ("report", ["run=.", "html=page.html"], "no finished run"),
         ("../benchmarks/benchmark", ["models=resnet", "data.root=x"], "resnet"),
         (
             "../benchmarks/benchmark",

@@ -30,6 +30,7 @@ OPTIONS = {
     "evaluate": ("run=", "data.root=", "trust="),
     "predict": ("run=", "images=", "csv=", "trust="),
     "collect": ("csv=", "markdown=", "latex=", "plots="),
+    "report": ("run=", "html=", "markdown="),
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),
 }
 """The options of commands that do not take those of a run."""

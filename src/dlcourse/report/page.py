@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.report.page_content import gather
+from dlcourse.report.page_content import gather_content
 from dlcourse.report.page_rendering import (
     GENERATOR,
     MARKDOWN_MARK,
@@ -38,7 +38,7 @@ def write_page(
     text = Path(markdown) if markdown else page.with_suffix(".md")
     for path, mark in ((page, HTML_MARK), (text, MARKDOWN_MARK)):
         refuse_foreign(path, mark)
-    content = gather(places)
+    content = gather_content(places)
     typed = shlex.join(["dlcourse", "report", *map(str, places)])
     write_file(page, html_page(content, typed))
     write_file(text, markdown_page(content, text.parent, curve_images(places)))

@@ -19,14 +19,14 @@ from dlcourse.report.histories import (
 from dlcourse.report.points import Point
 from dlcourse.schema.facts import range_of
 
-WIDTH, HEIGHT = 960, 430  # of the image, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 64, 250, 14, 46  # around the axes
+CHART_WIDTH, CHART_HEIGHT = 960, 430  # of the image, in its own units
+LEFT_EDGE, RIGHT_SPACE, TOP_EDGE, BOTTOM_SPACE = 64, 250, 14, 46  # around the axes
 MAX_METRICS = 8
 MAX_CURVES = 40  # points that are drawn; the best ones
 MAX_NAMED_CURVES, NAMED_OF_MANY_CURVES = 12, 8
 MAX_EPOCHS = 300  # epochs that are drawn; of more, every second, third ...
 LABEL_LETTERS = 32
-LABEL_GAP = 15 / (HEIGHT - TOP - BOTTOM)
+LABEL_GAP = 15 / (CHART_HEIGHT - TOP_EDGE - BOTTOM_SPACE)
 DASH_ARRAYS = {"-": "", "--": "7 3", "-.": "8 3 2 3", ":": "2 3"}
 GREY_CURVE = "#9aa3ad"
 Axis = Callable[[float], float]
@@ -116,8 +116,10 @@ def legend_entry(point: Point, keys: Sequence[str], number: int, many: int) -> d
     """Return a point's name, colour and dash."""
     named = number < (many if many <= MAX_NAMED_CURVES else NAMED_OF_MANY_CURVES)
     look = line_look(number) if named else {"color": GREY_CURVE, "linestyle": "-"}
+    name = short_point_text(point, tuple(keys)) if keys else repeats_text_of(point)
+    lost = all(run.diverged for run in point.runs)
     return {
-        "name": short_point_text(point, tuple(keys)) if keys else repeats_text_of(point),
+        "name": f"{name}: diverged" if lost else name,
         "colour": look["color"],
         "dash": DASH_ARRAYS[look["linestyle"]],
         "named": "yes" if named else "",
@@ -151,9 +153,10 @@ def chart_of(points: Sequence[Point], metric: str, legend: list[dict[str, str]])
     bands = {n: band_of(traces) for n, traces in found.items()}
     named = [n for n in found if legend[n]["named"]]
     ends = {n: end_point(found[n], bands[n]) for n in found}
-    heights = spread_out([1 - share(y(ends[n][1])) for n in named], LABEL_GAP)
+    heights = spread_out([1 - height_share(y(ends[n][1])) for n in named], LABEL_GAP)
     places = {
-        n: TOP + (1 - h) * (HEIGHT - TOP - BOTTOM) for n, h in zip(named, heights, strict=True)
+        n: TOP_EDGE + (1 - h) * (CHART_HEIGHT - TOP_EDGE - BOTTOM_SPACE)
+        for n, h in zip(named, heights, strict=True)
     }
     lines = [
         chart_line(n, legend[n], found[n], bands[n], band_of(training[n]), places.get(n), x, y)
@@ -176,7 +179,9 @@ def chart_of(points: Sequence[Point], metric: str, legend: list[dict[str, str]])
 def x_axis(first: float, last: float) -> Axis:
     """Return the function from an epoch to its position."""
     span = last - first or 1
-    return lambda epoch: round(LEFT + (epoch - first) / span * (WIDTH - LEFT - RIGHT), 1)
+    return lambda epoch: round(
+        LEFT_EDGE + (epoch - first) / span * (CHART_WIDTH - LEFT_EDGE - RIGHT_SPACE), 1
+    )
 
 
 def y_axis(low: float, high: float, log: bool) -> Axis:
@@ -186,14 +191,16 @@ def y_axis(low: float, high: float, log: bool) -> Axis:
 
     def at(value: float) -> float:
         part = (scale(max(value, low) if log else value) - bottom) / (top - bottom or 1)
-        return round(TOP + (1 - min(max(part, 0.0), 1.0)) * (HEIGHT - TOP - BOTTOM), 1)
+        return round(
+            TOP_EDGE + (1 - min(max(part, 0.0), 1.0)) * (CHART_HEIGHT - TOP_EDGE - BOTTOM_SPACE), 1
+        )
 
     return at
 
 
-def share(y: float) -> float:
+def height_share(y: float) -> float:
     """Return a vertical position as a share of the height of the axes, from the top."""
-    return (y - TOP) / (HEIGHT - TOP - BOTTOM)
+    return (y - TOP_EDGE) / (CHART_HEIGHT - TOP_EDGE - BOTTOM_SPACE)
 
 
 def end_point(traces: Sequence[Trace], band: Band) -> tuple[int, float]:
@@ -220,7 +227,7 @@ def chart_line(
     below = [(x(band.epochs[i]), y(band.low[i])) for i in reversed(epochs)]
     rests = [rest for trace in traces if (rest := outside_band(trace, band))]
     lost = sum(trace.diverged for trace in traces)
-    note = f": {lost} diverged" if lost and len(traces) > lost else ": diverged" if lost else ""
+    note = f": {lost} diverged" if lost and len(traces) > lost else ""
     epoch, value = end_point(traces, band)
     name = entry["name"]
     short = name if len(name) <= LABEL_LETTERS else f"{name[: LABEL_LETTERS - 11]}…{name[-10:]}"

@@ -24,7 +24,7 @@ from dlcourse.report.formatting import (
 from dlcourse.report.nested import nest
 from dlcourse.report.output_files import PLOT_NAMES
 from dlcourse.report.page_chart import Charts, charts_of
-from dlcourse.report.page_options import Options, options_of
+from dlcourse.report.page_options import Options, options_by_use
 from dlcourse.report.page_question import plural, question_text, title_text
 from dlcourse.report.points import Point, column_keys, group_points, split_keys
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
@@ -98,7 +98,7 @@ class PageContent:
     reproduce: list[tuple[str, str]] = field(default_factory=list)
 
 
-def gather(folders: Sequence[Path]) -> PageContent:
+def gather_content(folders: Sequence[Path]) -> PageContent:
     """Read everything that a report says from the folders of runs and sweeps.
 
     Raises UserError if no run is finished or a run's file is damaged.
@@ -120,7 +120,7 @@ def gather(folders: Sequence[Path]) -> PageContent:
         question=question_text(points, column_keys(points)),
         sections=sections,
         commands=commands_of(folders, once),
-        options=options_of(once),
+        options=options_by_use(once),
         several=len(once) > 1,
         images=images,
         images_note=note,
@@ -290,7 +290,7 @@ def image_group(
     folder: Path, files: Sequence[Path], room: page_images.Room, *, main: bool, name: str
 ) -> ImageGroup:
     """Return the images in some files. main: the images are large, and shown at once."""
-    widest = page_images.LARGE if main else page_images.SMALL
+    widest = page_images.MAIN_WIDTH if main else page_images.FOLDED_WIDTH
     images = [
         page_images.embedded(path, page_images.caption_of(path, folder), name, room, widest)
         for path in files

@@ -41,10 +41,12 @@ def run_command_text(run: StoredRun) -> str:
     """
     if not (run.folder / run_files.OVERRIDES).exists():
         return ""
-    return command_text("train", start_record.stored_overrides(run.folder), own_configs(run.folder))
+    return command_text(
+        "train", start_record.stored_overrides(run.folder), config_folder_of(run.folder)
+    )
 
 
-def own_configs(folder: Path) -> str | None:
+def config_folder_of(folder: Path) -> str | None:
     """Return the ``--config-dir`` of a run's command, or None."""
     path = folder / run_files.HYDRA
     content = start_record.read_yaml(path) if path.exists() else {}
@@ -64,12 +66,14 @@ def environment_rows(runs: Sequence[StoredRun]) -> list[list[str]]:
     results = [run.result for run in runs if run.result]
     rows = []
     for name in dict.fromkeys(name for result in results for name in result.get("versions") or {}):
-        rows.append([name, distinct((r.get("versions") or {}).get(name) for r in results)])
-    rows.append(["device", distinct(result.get("device") for result in results)])
-    rows.append(["data", distinct(result.get("data") for result in results)])
-    rows.append(["examples", distinct(examples_text(result) for result in results)])
-    rows.append(["parameters", distinct(result.get("parameters") for result in results)])
-    rows.append(["fingerprint of the data", distinct(fingerprint_text(run.folder) for run in runs)])
+        rows.append([name, distinct_text((r.get("versions") or {}).get(name) for r in results)])
+    rows.append(["device", distinct_text(result.get("device") for result in results)])
+    rows.append(["data", distinct_text(result.get("data") for result in results)])
+    rows.append(["examples", distinct_text(examples_text(result) for result in results)])
+    rows.append(["parameters", distinct_text(result.get("parameters") for result in results)])
+    rows.append(
+        ["fingerprint of the data", distinct_text(fingerprint_text(run.folder) for run in runs)]
+    )
     dates = sorted(filter(None, (end_of_run(run.folder) for run in runs)))
     if dates:
         first, last = f"{dates[0]:%Y-%m-%d %H:%M}", f"{dates[-1]:%Y-%m-%d %H:%M}"
@@ -79,8 +83,8 @@ def environment_rows(runs: Sequence[StoredRun]) -> list[list[str]]:
     return [row for row in rows if row[1]]
 
 
-def distinct(values: Iterable[Any], most: int = 4) -> str:
-    """Return the distinct values as text, with their numbers if there are several."""
+def distinct_text(values: Iterable[Any], most: int = 4) -> str:
+    """Return the distinct_text values as text, with their numbers if there are several."""
     counts = Counter(value_text(value) for value in values if value not in (None, ""))
     if len(counts) < 2:
         return "".join(counts)

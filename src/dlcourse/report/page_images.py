@@ -11,7 +11,7 @@ from dlcourse.schema.run_files import LOOKS, PLOTS
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-LARGE, SMALL = 1000, 640
+MAIN_WIDTH, FOLDED_WIDTH = 1000, 640
 """The largest width of an embedded image in pixels: of the best run, and of the others."""
 COLOURS_KEPT = 128
 AS_IT_IS = 30_000  # bytes up to which a PNG is not encoded again
@@ -19,7 +19,7 @@ MAX_ANIMATION = 400_000  # bytes
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 3_300_000
 """Of all embedded images of a page, before base64 makes them a third larger."""
-SUFFIXES = (".png", ".gif")
+IMAGE_SUFFIXES = (".png", ".gif")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def image_files(folder: Path, *, without: tuple[str, ...] = ()) -> list[Path]:
     return [
         path
         for path in found
-        if path.suffix.lower() in SUFFIXES and path.is_file() and path.stem not in without
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and path.stem not in without
     ]
 
 

@@ -24,7 +24,7 @@ class Options(NamedTuple):
     common: list[list[str]]
 
 
-def options_of(runs: Sequence[StoredRun]) -> Options:
+def options_by_use(runs: Sequence[StoredRun]) -> Options:
     """Return the options of some runs; runs that have not started are left out."""
     started = [run for run in runs if run.status != RunStatus.NOT_STARTED] or list(runs)
     found = Options([], [], [])
@@ -44,6 +44,6 @@ def options_of(runs: Sequence[StoredRun]) -> Options:
 
 
 def values_text(counts: Counter) -> str:
-    """Return the distinct values in their order."""
+    """Return the distinct_text values in their order."""
     more = f" and {len(counts) - MAX_VALUES} more" if len(counts) > MAX_VALUES else ""
     return ", ".join(list(counts)[:MAX_VALUES]) + more

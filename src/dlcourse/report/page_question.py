@@ -43,7 +43,7 @@ def asked_text(points: Sequence[Point], keys: Sequence[str]) -> str:
     if "data" in keys:
         data = f" on each of data={choices_text(points, 'data')}"
     others = [key for key in keys if key != "data"]
-    trained = " and ".join(text for key, text in fixed.items() if key != "data")
+    trained = " with ".join(text for key, text in fixed.items() if key != "data")
     if len(points) == 1 or not others:
         return f"How well does {trained or 'this configuration'} do{data}?"
     if len(others) == 1:
@@ -52,9 +52,8 @@ def asked_text(points: Sequence[Point], keys: Sequence[str]) -> str:
         what = f"Which combination of {', '.join(others[:-1])} and {others[-1]} is best"
     else:
         named = ", ".join(sorted(others, key=lambda key: key not in MAIN)[:MAX_KEYS_NAMED])
-        what = (
-            f"Which combination of {named} and {len(others) - MAX_KEYS_NAMED} more options is best"
-        )
+        more = plural(len(others) - MAX_KEYS_NAMED, "more option")
+        what = f"Which combination of {named} and {more} is best"
     return f"{what}{f' for {trained}' if trained else ''}{data}?"
 
 

@@ -24,12 +24,12 @@ GENERATOR = "dlcourse report"
 MARKDOWN_MARK = f"<!-- {GENERATOR} -->"
 FEW = 3  # commands that are shown at once
 BOX = {
-    "width": page_chart.WIDTH,
-    "height": page_chart.HEIGHT,
-    "left": page_chart.LEFT,
-    "right": page_chart.WIDTH - page_chart.RIGHT,
-    "top": page_chart.TOP,
-    "bottom": page_chart.HEIGHT - page_chart.BOTTOM,
+    "width": page_chart.CHART_WIDTH,
+    "height": page_chart.CHART_HEIGHT,
+    "left": page_chart.LEFT_EDGE,
+    "right": page_chart.CHART_WIDTH - page_chart.RIGHT_SPACE,
+    "top": page_chart.TOP_EDGE,
+    "bottom": page_chart.CHART_HEIGHT - page_chart.BOTTOM_SPACE,
 }
 
 
