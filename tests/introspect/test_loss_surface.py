@@ -74,7 +74,11 @@ def test_losses_and_curvature_equal_those_of_a_quadratic_function():
     origin, own = torch.tensor([1.0, -1.0, 0.5]), weight_vector(model)
     first, second = torch.eye(3)[:2]
     found = losses_on_grid(
-        model, origin, (first, second), ([-1.0, 0.0, 2.0], [0.0, 1.0]), lambda: quadratic(model)
+        model,
+        origin,
+        (first, second),
+        (np.array([-1.0, 0.0, 2.0]), np.array([0.0, 1.0])),
+        lambda: quadratic(model),
     )
     rest = 3 * 0.5**2 / 2
     expected = [

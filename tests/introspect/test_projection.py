@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from dlcourse.introspect.projection import neighbour_accuracy, pca_plane, tsne_plane
+from dlcourse.introspect.projection import (
+    neighbour_accuracy,
+    neighbour_r2,
+    pca_plane,
+    tsne_plane,
+)
 
 
 def test_pca_equals_scikit_learns_up_to_the_sign():
@@ -40,3 +45,11 @@ def test_a_point_is_not_its_own_neighbour():
     assert neighbour_accuracy(points, np.array([0, 0, 1, 1]), k=1) == 1.0
     assert neighbour_accuracy(points, np.array([0, 1, 0, 1]), k=1) == 0.0
     assert neighbour_accuracy(points, np.array([0, 0, 0, 1]), k=3) == 0.75
+
+
+def test_r2_of_the_neighbours_is_that_of_their_mean():
+    points = np.array([[0.0], [1.0], [10.0], [11.0]])
+    assert neighbour_r2(points, np.array([1.0, 1.0, 5.0, 5.0]), k=1) == 1.0
+    swapped = neighbour_r2(points, np.array([1.0, 5.0, 1.0, 5.0]), k=1)
+    assert swapped == pytest.approx(1 - 4 * 16 / 16)
+    assert neighbour_r2(points, np.ones(4)) == 0.0

@@ -86,7 +86,7 @@ def losses_on_grid(
     model: nn.Module,
     origin: Tensor,
     directions: tuple[Tensor, Tensor],
-    along: tuple[Sequence[float], Sequence[float]],
+    along: tuple[NDArray[np.floating], NDArray[np.floating]],
     loss: Callable[[], float],
     advance: Callable[[int], None] = lambda points: None,
 ) -> NDArray[np.floating]:
