@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 from dlcourse.drawing.style import COLOURS, SEQUENTIAL, empty_figure
 from dlcourse.drawing.text import LITERAL, class_labels, shortened
 
-MARKERS = "osD^v<>pPX"
+CLASS_MARKERS = "osD^v<>pPX"
 MOST_NAMES = 30  # classes with their names at their centres; with more it is their number
 THUMBNAIL = 0.3  # inches
 SPACING = 0.75  # of two thumbnails at least, in their sides
@@ -66,7 +66,7 @@ def draw_embedding(
 def look_of_class(number: int) -> dict[str, Any]:
     """Return colour and marker of a class; 100 of them differ."""
     colour, turn = COLOURS[number % len(COLOURS)], number // len(COLOURS)
-    return {"color": colour, "marker": MARKERS[(number + turn) % len(MARKERS)]}
+    return {"color": colour, "marker": CLASS_MARKERS[(number + turn) % len(CLASS_MARKERS)]}
 
 
 def draw_classes(axes: Axes, points: np.ndarray, targets: np.ndarray, hidden: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from dlcourse.drawing.style import BEST, SEQUENTIAL, empty_figure, line_look, style_axes
 from dlcourse.drawing.text import LITERAL
 
-LEVELS = 16
+LOSS_LEVELS = 16
 SMALLEST = 1e-6  # of the largest loss: smaller ones have the same colour
 FEW_POINTS = 12  # of a path, each of which gets its epoch
 
@@ -65,7 +65,7 @@ def draw_levels(
         return
     high = max(float(finite.max()), 1e-12)
     low = min(max(float(finite.min()), SMALLEST * high), high / 1.01)
-    levels = np.geomspace(low, high, LEVELS)
+    levels = np.geomspace(low, high, LOSS_LEVELS)
     shown = np.ma.masked_invalid(losses).clip(low, high)
     norm = LogNorm(low, high)
     filled = axes.contourf(*along, shown, levels=levels, cmap=SEQUENTIAL, norm=norm)

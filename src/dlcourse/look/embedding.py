@@ -25,7 +25,7 @@ from dlcourse.look.subject import Drawing, Subject
 from dlcourse.train.evaluate import EVALUATION_BATCH
 
 KEPT_FOR_TSNE = 50  # principal components, as in the paper's section 4.2
-FEWEST = 5
+FEWEST_POINTS = 5
 
 
 def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
@@ -34,10 +34,10 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
     Raises NotApplicableError for fewer than five test examples.
     """
     index = subject.mixed_order(options)
-    if len(index) < FEWEST:
-        raise NotApplicableError(f"an embedding needs at least {FEWEST} test examples")
+    if len(index) < FEWEST_POINTS:
+        raise NotApplicableError(f"an embedding needs at least {FEWEST_POINTS} test examples")
     layer, inputs_of = features_at(subject, options["layer"])
-    features = features_of(subject, layer, index, inputs=inputs_of).numpy()
+    features = layer_features(subject, layer, index, inputs=inputs_of).numpy()
     targets, classes = labels_of(subject, index)
     name = f"inputs of {layer.name}" if inputs_of else layer.name
     panels, words = [], []
@@ -97,7 +97,7 @@ def has_matrix(module: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def features_of(subject: Subject, layer: LookLayer, index: Tensor, *, inputs: bool) -> Tensor:
+def layer_features(subject: Subject, layer: LookLayer, index: Tensor, *, inputs: bool) -> Tensor:
     """Return the outputs, or the inputs, of a layer for test examples, (N, D) on the CPU."""
     found = []
     for batch, _ in subject.test.batches(index.to(subject.test.device).split(EVALUATION_BATCH)):

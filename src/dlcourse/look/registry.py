@@ -16,7 +16,7 @@ from typing import Any
 from dlcourse.errors import UserError, did_you_mean, meant
 from dlcourse.look.values import class_number, images_in
 from dlcourse.schema.bounds import whole_number
-from dlcourse.schema.kinds import Kind, Number
+from dlcourse.schema.kinds import Flag, Kind, Number, OneOf
 
 ALL = "all"
 
@@ -62,12 +62,15 @@ UNIT_OPTION = Option(
     None, "number of a map of a convolution or of an output of a dense layer, from 0",
     whole_number(0, 10**6, 0),
 )  # fmt: skip
+PART_OPTION = Option(
+    "train", "part of the data: train, val or test", OneOf(("train", "val", "test"))
+)
 SEED_OPTION = Option(0, "seed of the random start", whole_number(0, 2**31 - 1, 0))
 
 
 def examples_option(default: int, most: int = 64) -> Option:
     """Return the option ``examples``, the number of test examples without ``images=``."""
-    return Option(default, "number of test examples", whole_number(1, most, default))
+    return Option(default, "number of examples", whole_number(1, most, default))
 
 
 def positive_option(default: float, most: float, meaning: str) -> Option:
@@ -93,6 +96,30 @@ WHATS: dict[str, What] = {
             "layer": LAYER_OPTION,
             **SHOWN_IMAGES,
             "most": whole_option(32, 256, "largest number of maps"),
+        },
+    ),
+    "embedding": What(
+        "test examples as points: the features of a layer, by PCA and t-SNE",
+        {
+            "layer": Option("", "name of a layer; by default the inputs of the last one"),
+            "method": Option("both", "pca, tsne or both", OneOf(("both", "pca", "tsne"))),
+            "examples": examples_option(1000, 20_000),
+            "thumbnails": Option(False, "draw images in place of some points", Flag()),
+            "seed": SEED_OPTION,
+        },
+    ),
+    "surface": What(
+        "the loss along random directions, along the path of training, or between two runs",
+        {
+            "directions": Option(
+                "random", "random, path or both", OneOf(("random", "path", "both"))
+            ),
+            "with": Option("", "folder of another run with this model: the loss between the two"),
+            "part": PART_OPTION,
+            "examples": examples_option(500, 1_000_000),
+            "points": whole_option(15, 201, "points of each side of the grid", least=3),
+            "radius": positive_option(1.0, 100.0, "of random directions, in lengths of filters"),
+            "seed": SEED_OPTION,
         },
     ),
 }

@@ -17,7 +17,6 @@ from dlcourse.random_streams import Purpose
 from dlcourse.runtime import Runtime
 from dlcourse.train.evaluate import eval_runner, run_evaluation
 
-PARTS = ("train", "val", "test")
 PART_TEXT = {"train": "training", "val": "validation", "test": "test"}
 
 

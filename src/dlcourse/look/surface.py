@@ -24,7 +24,7 @@ from dlcourse.look.weight_path import WeightPath, weight_path
 from dlcourse.terminal.live_line import working
 
 DIRECTIONS = 10  # random ones whose mean curvature is printed
-MARGIN = 0.25  # around the path, of its extent
+PATH_MARGIN = 0.25  # around the path, of its extent
 NARROWEST = 0.1  # extent of the second direction, of the first
 
 
@@ -164,7 +164,7 @@ def sides_around(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray
     low, high = np.minimum(points.min(0), 0), np.maximum(points.max(0), 0)
     extent = np.maximum(high - low, NARROWEST * (high - low).max())
     center = (low + high) / 2
-    reach = (0.5 + MARGIN) * extent
+    reach = (0.5 + PATH_MARGIN) * extent
     first, second = (np.linspace(c - r, c + r, count) for c, r in zip(center, reach, strict=True))
     return first, second
 

@@ -43,7 +43,7 @@ def draw_between_runs(subject: Subject, parts: RunParts, options: Mapping[str, A
         try:
             with working(f"computing {len(along)} losses", len(along)) as advance:
                 for share in along:
-                    subject.network.load_state_dict(mixed(first, second, float(share)))
+                    subject.network.load_state_dict(mixed_weights(first, second, float(share)))
                     values.append(loss())
                     advance(1)
         finally:
@@ -64,7 +64,7 @@ def draw_between_runs(subject: Subject, parts: RunParts, options: Mapping[str, A
         f"The training loss is {ends[0]:.3g} and {ends[1]:.3g} at the two ends, and at most "
         f"{barrier:.3g} above the straight line between them{mixing}"
     )
-    return Drawing(f"with-{other.resolve().name}", [figure], seen, line_art=True)
+    return Drawing(options["with"], [figure], seen, line_art=True)
 
 
 def matching_weights(first: Mapping[str, Tensor], folder: Path, other: Path) -> dict[str, Tensor]:
@@ -84,7 +84,7 @@ def matching_weights(first: Mapping[str, Tensor], folder: Path, other: Path) -> 
     return {name: second[name].to(value.device) for name, value in first.items()}
 
 
-def mixed(
+def mixed_weights(
     first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: float
 ) -> dict[str, Tensor]:
     """Return first + share (second - first) of each tensor of floats; others are the first's."""
