@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "compare two finished runs, with a test on the same test examples",
     "report": "write a page on runs: answer, tables, curves, plots, how to reproduce",
     "show": "draw what can be seen before training: data, schedules, initial weights",
+    "race": "draw the paths of optimizers on a surface: surface=ravine",
     "shapes": "list a model's layers: shapes, parameters, receptive fields, memory",
     "doctor": "measure where a run's time goes and what makes it faster",
     "check-gradient": "compare a hand-written backward with numeric gradients",

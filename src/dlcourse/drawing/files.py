@@ -1,6 +1,6 @@
 """Write figures as files: PNG and SVG, and animations as GIF."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PLOT_FORMATS = ("png", "svg")
 SVG_STYLE: dict[Any, Any] = {"svg.hashsalt": "dlcourse"}  # equal figures give equal files
-GIF_COLOURS = 128
+GIF_COLOURS = 256
 
 
 def save_figure(figure: "Figure", path: Path, formats: Iterable[str] = PLOT_FORMATS) -> list[Path]:
@@ -54,7 +54,7 @@ def save_gif(frames: Iterable["Figure"], path: Path, seconds: float = 0.2) -> Pa
         raise ValueError("an animation needs at least one frame")
     from PIL import Image
 
-    palette = images[-1].quantize(GIF_COLOURS)
+    palette = common_palette([images[len(images) // 2], images[-1]])
     indexed = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in images]
     durations = [round(1000 * seconds)] * (len(indexed) - 1) + [round(3000 * seconds)]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +64,26 @@ def save_gif(frames: Iterable["Figure"], path: Path, seconds: float = 0.2) -> Pa
     )
     atomic_files.write(path, lambda file: file.write(stream.getvalue()))
     return path
+
+
+def common_palette(images: Sequence["Image"]) -> "Image":
+    """Return the palette of an animation, from RGB images, as ``Image.quantize`` takes it.
+
+    Most of it are the most frequent colours, exactly, so that thin lines keep theirs; the others
+    stand for all the rest, as in photographs.
+    """
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.concatenate([np.asarray(image).reshape(-1, 3) for image in images])  # (N, 3)
+    packed = pixels.astype(np.int64) @ np.array([65536, 256, 1])
+    found, counts = np.unique(packed, return_counts=True)
+    frequent = found[np.argsort(-counts, kind="stable")[: GIF_COLOURS * 3 // 4]]
+    rest = images[-1].quantize(GIF_COLOURS - len(frequent)).getpalette() or []
+    exact = [int(colour) >> shift & 255 for colour in frequent for shift in (16, 8, 0)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*exact, *rest][: 3 * GIF_COLOURS])
+    return palette
 
 
 def as_image(figure: "Figure") -> "Image":

@@ -1,0 +1,69 @@
+"""Race optimizers on a surface of two variables: their paths, losses and an animation.
+
+    dlcourse race
+    dlcourse race optim=sgd,momentum,nesterov surface=ravine
+    dlcourse race optim=all surface=rosenbrock steps=2000 start=-1.5,2
+    dlcourse race optim=sgd lr=0.02,0.09,0.11
+    dlcourse race optim=sgd,adam adam.lr=0.5 schedule=cosine noise=2
+
+optim: names with commas, or all. surface: ravine, saddle, rosenbrock, beale, himmelblau, or your
+own as module.function. start: x,y. steps: of each optimizer. lr: one learning rate for all; by
+default each optimizer has one that suits it on this surface. noise: standard deviation of random
+noise on the gradient, of seed=0; gd and lbfgs, which take all data in one step, have none.
+reach=0.001: how close to the lowest value an optimizer has arrived. window: left,right,bottom,top.
+
+Options of optimizers: optim.momentum=0.5 for all that have it, adam.lr=0.1 for one; schedule= and
+clip= with their options as in a run, where a step counts as an epoch. Several values with commas
+make a path each.
+
+Writes paths, loss (PNG and SVG), race.gif and race.json into a folder below outputs/race/.
+"""
+
+from textwrap import wrap
+
+from dlcourse.race.arguments import Race, read_race
+from dlcourse.race.outcome import Outcome, ranked, same_paths
+from dlcourse.race.racers import REFUSED
+from dlcourse.race.table import race_table
+from dlcourse.terminal.live_line import columns, working
+
+
+def main(args: list[str]) -> None:
+    """Run the race, print the table and write the files."""
+    race = read_race(args, __doc__)
+    with working("importing PyTorch", plain=False):
+        from dlcourse.drawing.text import fonts_for
+        from dlcourse.race.write_race import run_race, title_of, write_race
+    with working("racing", len(race.racers), plain=False) as advance:
+        race, outcomes = run_race(race, lambda: advance(1))
+    order = ranked(outcomes)
+    width = columns()
+    print("\n".join(wrap(title_of(race), width)))
+    print("\n".join(race_table(order, width)))
+    for note in notes(race, order, args):
+        print("\n".join(wrap(note, width, break_long_words=False, break_on_hyphens=False)))
+    with working("drawing", plain=False), fonts_for([race.surface.formula]):
+        folder = write_race(race, outcomes)
+    print(f"The plots and race.gif are in {folder}")
+
+
+def notes(race: Race, outcomes: list[Outcome], args: list[str]) -> list[str]:
+    """Return what the table leaves open, a sentence each."""
+    found = [
+        f"steps: until the loss is less than {race.reach:g} above the lowest; gradients: computed "
+        "until then; distance: of the end from the nearest minimum."
+    ]
+    found += [
+        f"{one.racer.label} diverged after step {len(one.excess) - 1:,}: its path is cut off at "
+        "the edge of the plot and marked with a cross."
+        for one in outcomes
+        if one.trajectory.diverged
+    ]
+    found += [f"{one} takes the same path as {other}." for one, other in same_paths(outcomes)]
+    if any(one.racer.name == "lbfgs" for one in outcomes):
+        found.append("A step of lbfgs is several iterations, with a gradient each or more.")
+    if "optim=all" in args:
+        found += [f"{name} is left out: {reason}." for name, reason in REFUSED.items()]
+    if not any(".lr=" in arg or arg.startswith("lr=") for arg in args):
+        found.append("The rates are chosen for this surface; lr=0.01 sets one for all.")
+    return found

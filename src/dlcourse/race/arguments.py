@@ -1,0 +1,153 @@
+"""Read the options of a race from its command, before PyTorch is imported."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dlcourse.errors import UserError, nearest
+from dlcourse.race.own_surface import is_window, load_surface
+from dlcourse.race.racers import Racer, chosen_names, make_racers, read_overrides
+from dlcourse.race.surfaces import SURFACES, Surface
+from dlcourse.schema.arguments import arguments, number_argument, whole_number_argument
+from dlcourse.schema.bounds import SEED, positive, whole_number
+from dlcourse.schema.kinds import Number
+
+OPTIONS = {
+    "optim": "sgd,momentum,nesterov,adagrad,rmsprop,adam",
+    "surface": "ravine",
+    "start": "",
+    "steps": "",
+    "lr": "",
+    "noise": "0",
+    "seed": "0",
+    "reach": "0.001",
+    "window": "",
+}
+"""The options of the command with their defaults; empty: the surface decides."""
+
+LARGEST = 1e6  # coordinate
+MOST_STEPS = 10_000
+MARGIN = 0.06  # of the width or height, between a start and the edge of the window
+
+
+@dataclass(frozen=True)
+class Race:
+    """Everything that a race is made from.
+
+    noise: the standard deviation of the noise on each component of the gradient; 0 for none.
+    reach: a racer has arrived when the value is less than this above the lowest one.
+    """
+
+    surface: Surface
+    racers: list[Racer]
+    start: tuple[float, float]
+    steps: int
+    noise: float
+    seed: int
+    reach: float
+
+
+def read_race(args: Sequence[str], usage: str | None) -> Race:
+    """Return the race that a command describes; raises UserError for the first mistake."""
+    rest, config_dir = without_config_dir(args)
+    own = [arg for arg in rest if not is_override(arg)]
+    options = arguments(own, OPTIONS, usage)
+    numbers = {
+        "noise": number_argument(options, "noise", Number(0, 1e6, 0.5)),
+        "reach": number_argument(options, "reach", positive(0.001, 1e6)),
+    }
+    seed = whole_number_argument(options, "seed", SEED)
+    names = chosen_names(options["optim"], config_dir)
+    typed = [arg for arg in rest if is_override(arg)]
+    if options["lr"]:
+        typed.insert(0, f"optim.lr={options['lr']}")
+    overrides = read_overrides(typed, names)
+    surface = surface_of(options["surface"])
+    if options["window"]:
+        surface = replace(surface, window=window_of(options["window"]))
+    start = pair("start", options["start"], surface.start) if options["start"] else surface.start
+    surface = replace(surface, window=widened(surface.window, start))
+    options["steps"] = options["steps"] or str(surface.steps)
+    steps = whole_number_argument(options, "steps", whole_number(1, MOST_STEPS, surface.steps))
+    racers = make_racers(names, overrides, surface.name, steps, config_dir)
+    return Race(surface, racers, start, steps, seed=seed, **numbers)
+
+
+def is_override(arg: str) -> bool:
+    """Return whether an argument is an option of optimizers, ``adam.lr=0.1``, or a schedule."""
+    key = arg.partition("=")[0]
+    return "=" in arg and ("." in key or key in ("schedule", "clip"))
+
+
+def without_config_dir(args: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return the arguments without ``--config-dir``, and its folder; None without it."""
+    from dlcourse.cli import check_config_dir
+
+    rest, folder = [], None
+    pending = list(args)
+    while pending:
+        arg = pending.pop(0)
+        flag, equals, value = arg.partition("=")
+        if flag not in ("--config-dir", "-cd"):
+            rest.append(arg)
+            continue
+        folder = value if equals else pending.pop(0) if pending else ""
+        check_config_dir(folder)
+    return rest, folder
+
+
+def surface_of(name: str) -> Surface:
+    """Return a surface by its name, or the user's own by ``module.function``."""
+    if name in SURFACES:
+        return SURFACES[name]
+    if "." in name.strip("."):
+        return load_surface(name)
+    raise UserError(
+        f"surface={name} is not there; {nearest(name, SURFACES)}.\n"
+        "Type surface=<one of them>, or surface=<module>.<function> for your own"
+    )
+
+
+def numbers_in(key: str, text: str, count: int, example: str) -> tuple[float, ...]:
+    """Return the numbers of a text with commas; raises UserError unless ``count`` are finite."""
+    try:
+        numbers = tuple(map(float, text.strip("[]()").split(",")))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count or not all(abs(one) <= LARGEST for one in numbers):  # NaN is not
+        raise UserError(
+            f"{key}={text} is not allowed: {key} takes {count} numbers with commas, each at most "
+            f"{LARGEST:,.0f} in size.\nType, for example, {key}={example}"
+        )
+    return numbers
+
+
+def pair(key: str, text: str, example: tuple[float, float]) -> tuple[float, float]:
+    """Return the two numbers of ``x,y``; raises UserError for any other text."""
+    x, y = numbers_in(key, text, 2, f"{example[0]:g},{example[1]:g}")
+    return x, y
+
+
+def window_of(text: str) -> tuple[float, float, float, float]:
+    """Return the window of ``left,right,bottom,top``; raises UserError for any other text."""
+    left, right, bottom, top = numbers = numbers_in("window", text, 4, "-2,2,-1,3")
+    if not is_window(numbers):
+        raise UserError(
+            f"window={text} is not allowed: left must be less than right, bottom less than top.\n"
+            "Type window=<left>,<right>,<bottom>,<top>, for example window=-2,2,-1,3"
+        )
+    return left, right, bottom, top
+
+
+def widened(
+    window: tuple[float, float, float, float], start: tuple[float, float]
+) -> tuple[float, float, float, float]:
+    """Return a window that contains the start as well, with a margin."""
+    left, right, bottom, top = window
+    x, y = start
+    if left <= x <= right and bottom <= y <= top:
+        return window
+    wide, high = (max(right, x) - min(left, x)), (max(top, y) - min(bottom, y))
+    return (
+        min(left, x - MARGIN * wide), max(right, x + MARGIN * wide),
+        min(bottom, y - MARGIN * high), max(top, y + MARGIN * high),
+    )  # fmt: skip

@@ -1,0 +1,148 @@
+"""Who races: each optimizer of the command with its options, as the config of a run."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from dlcourse.errors import UserError, nearest
+from dlcourse.race.rates import DEFAULTS, ORDER, RATES
+from dlcourse.schema.catalogue import files_of, read_choice
+from dlcourse.schema.compose import compose_checked, options_of
+from dlcourse.schema.packaged import CONFIGS
+from dlcourse.schema.suggest import unknown_option
+
+REFUSED = {
+    "muon": "it orthogonalises matrices, and a position in the plane is not one",
+    "closed_form": "it solves least squares of a linear model, and a surface is not one",
+}
+"""The optimizers that cannot race, each with the reason."""
+
+SHARED = ("optim", "schedule", "clip")
+"""The groups whose options are for all optimizers of a race."""
+
+MOST = 16  # racers, whose paths can be told apart in one plot
+FIXED = ("runtime=cpu", "runtime.precision=fp64", "runtime.threads=1", "batch_size=full")
+
+
+@dataclass(frozen=True)
+class Racer:
+    """An optimizer with its options.
+
+    label: its name, and the options in which it differs from other racers of the same name.
+    config: of a run with this optimizer.
+    """
+
+    name: str
+    label: str
+    overrides: tuple[str, ...]
+    config: dict
+
+    @property
+    def rate(self) -> float:
+        """Its learning rate before any schedule."""
+        return float(self.config["optim"]["lr"])
+
+
+def chosen_names(text: str, config_dir: str | None) -> list[str]:
+    """Return the optimizers of ``optim=``, a list with commas or ``all``; raises UserError."""
+    known = sorted(set(options_of("optim", config_dir)))
+    if text == "all":
+        able = [name for name in known if name not in REFUSED]
+        return sorted(able, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    names = list(dict.fromkeys(text.strip("[]").replace(" ", "").split(",")))
+    for name in names:
+        if name not in known:
+            raise UserError(unknown_option("optim", name, [*known, "all"], several=False))
+        if name in REFUSED:
+            raise UserError(
+                f"optim={name} cannot race: {REFUSED[name]}.\nType optim=all for all that can"
+            )
+    return names
+
+
+def read_overrides(typed: Sequence[str], names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Return the options of the optimizers, ``("adam.lr", ["0.1", "0.2"])``, with their values.
+
+    typed: ``optim.lr=0.1``, ``adam.lr=0.1,0.2``, ``schedule=cosine``. names: the optimizers of this
+    race. Raises UserError for the options of anything else.
+    """
+    found = []
+    for override in typed:
+        key, _, value = override.partition("=")
+        first, _, option = key.partition(".")
+        if first not in (*SHARED, *names) or (first not in ("schedule", "clip") and not option):
+            raise UserError(
+                f"{override} is not an option of this race; {nearest(first, [*SHARED, *names])}.\n"
+                f"Type, for example, optim.lr=0.01 for all optimizers, or {names[0]}.lr=0.01"
+            )
+        found.append((key, re.split(r",(?![^\[]*\])", value)))
+    return found
+
+
+def make_racers(
+    names: Sequence[str],
+    options: Sequence[tuple[str, list[str]]],
+    surface: str,
+    steps: int,
+    config_dir: str | None = None,
+) -> list[Racer]:
+    """Compose and check the config of each optimizer, once for every combination of values.
+
+    options: of ``read_overrides``. An option of ``optim`` is for the optimizers that have it, and
+    one of an optimizer's name is preferred to it. surface: whose rates are the default.
+
+    Raises UserError for an option that no optimizer has, or a value out of bounds.
+    """
+    folders = [CONFIGS, *([Path(config_dir)] if config_dir else [])]
+    files = files_of("optim", folders)
+    keys = {name: set(read_choice(files[name]).options) for name in names}
+    for key, _ in options:
+        group, _, option = key.partition(".")
+        if group == "optim" and not any(option in keys[name] for name in names):
+            known = [f"optim.{one}" for one in sorted(set().union(*keys.values()))]
+            raise UserError(f"No optimizer of this race has {key}; {nearest(key, known)}")
+    racers = []
+    for name in names:
+        values = {f"optim.{key}": [value] for key, value in DEFAULTS.get(name, {}).items()}
+        if name in RATES.get(surface, {}):
+            values["optim.lr"] = [str(RATES[surface][name])]
+        shared = [(key, some) for key, some in options if key.split(".")[0] in SHARED]
+        own = [(key, some) for key, some in options if key.split(".")[0] == name]
+        values |= {
+            key: some
+            for key, some in shared
+            if not key.startswith("optim.") or key.partition(".")[2] in keys[name]
+        }
+        values |= {f"optim.{key.partition('.')[2]}": some for key, some in own}
+        varied = [key for key, some in values.items() if len(some) > 1]
+        for combination in product(*values.values()):
+            chosen = dict(zip(values, combination, strict=True))
+            parts = [f"{key.removeprefix('optim.')}={chosen[key]}" for key in varied]
+            overrides = tuple(f"{key}={value}" for key, value in chosen.items())
+            config = composed(name, overrides, [key for key, _ in own], steps, config_dir)
+            racers.append(Racer(name, " ".join([name, *parts]), overrides, config))
+            if len(racers) > MOST:
+                raise UserError(
+                    f"This race has more than {MOST} paths, which no plot can show.\n"
+                    "Type fewer optimizers, or fewer values of an option"
+                )
+    return racers
+
+
+def composed(
+    name: str, overrides: Sequence[str], own: Sequence[str], steps: int, config_dir: str | None
+) -> dict:
+    """Return the checked config of a run with an optimizer.
+
+    own: the options that were typed with its name, which a message shows in this form.
+    """
+    try:
+        fixed = [*FIXED, f"max_epochs={steps}", f"optim={name}"]
+        return compose_checked([*fixed, *overrides], config_dir)
+    except UserError as error:
+        text = str(error)
+        if any(f"optim.{key.partition('.')[2]}" in text for key in own):
+            text = text.replace("optim.", f"{name}.")
+        raise UserError(text) from error
