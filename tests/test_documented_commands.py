@@ -14,6 +14,7 @@ from conftest import CONFIGS, ROOT
 
 from dlcourse.commands.show import kind_in
 from dlcourse.errors import UserError
+from dlcourse.race.arguments import read_race
 from dlcourse.schema.command_line import parse_command
 from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.validate import check, check_key
@@ -73,7 +74,8 @@ def commands(page: Path) -> Iterator[Documented]:
 
 ALL = list({c.text.removesuffix(" check=true"): c for p in PAGES for c in commands(p)}.values())
 RUNS = [c for c in ALL if c.text.startswith("dlcourse ") and c.text.split()[1] in OVERRIDES]
-REST = [c for c in ALL if c not in RUNS]
+RACES = [c for c in ALL if c.text.startswith("dlcourse race")]
+REST = [c for c in ALL if c not in [*RUNS, *RACES]]
 
 
 def named(command: Documented) -> str:
@@ -138,6 +140,11 @@ def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None)
                 assert (CONFIGS / key / f"{value}.yaml").exists()
             else:
                 check_key(key, yaml.safe_load(value.replace("\\:", ":")))
+
+
+@pytest.mark.parametrize("command", RACES, ids=named)
+def test_a_documented_race_passes_the_checks_of_its_options(command, folder):
+    read_race(filled(command.text)[2:], None)
 
 
 @pytest.mark.parametrize("command", RUNS, ids=named)

@@ -75,14 +75,25 @@ def test_an_option_of_all_is_for_those_that_have_it_and_one_of_a_name_is_preferr
     assert (sgd["lr"], adam["lr"], adam["betas"]) == (0.3, 0.4, [0.5, 0.9])
 
 
+def test_of_several_schedules_those_that_have_an_option_get_it():
+    schedules = "schedule=constant,inverse_time"
+    race = read_race(["optim=sgd", schedules, "schedule.rate=0.1,0.2", "lr=0.1"], "")
+    assert [racer.label for racer in race.racers] == [
+        "sgd schedule=constant",
+        "sgd schedule=inverse_time schedule.rate=0.1",
+        "sgd schedule=inverse_time schedule.rate=0.2",
+    ]
+    assert [racer.config["schedule"].get("rate") for racer in race.racers] == [None, 0.1, 0.2]
+
+
 def test_an_optimizer_of_ones_own_races_with_the_rate_of_its_config(tmp_path, monkeypatch):
     (tmp_path / "configs/optim").mkdir(parents=True)
     (tmp_path / "configs/optim/my_sgd.yaml").write_text(
         "_target_: torch.optim.SGD\n_partial_: true\nlr: 0.03\nweight_decay: 0.0\n"
         "decay_all: false\n"
     )
-    race = read_race(["optim=my_sgd", f"--config-dir={tmp_path / 'configs'}"], "")
-    assert race.racers[0].rate == 0.03
+    race = read_race(["optim=my_sgd"], "", str(tmp_path / "configs"))
+    assert race.racers[0].rate == "0.03"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +118,7 @@ def test_an_optimizer_of_ones_own_races_with_the_rate_of_its_config(tmp_path, mo
         (["optim.rho=0.1", "optim=sgd"], "No optimizer of this race has optim.rho"),
         (["model.width=3"], "model.width=3 is not an option of this race"),
         (["nadam.lr=1"], "nadam.lr=1 is not an option of this race; did you mean adam"),
-        (["optim=all", "lr=0.1,0.2"], "more than 16 paths"),
+        (["optim=all", "lr=0.1,0.2"], "This race has 26 paths"),
         (["surfaces=beale"], "surfaces=beale is not understood; did you mean surface"),
         (["--steps", "5"], "--steps is not understood"),
         (["--config-dir", "nowhere"], "--config-dir nowhere is not a folder"),
@@ -115,5 +126,5 @@ def test_an_optimizer_of_ones_own_races_with_the_rate_of_its_config(tmp_path, mo
 )
 def test_a_mistake_gets_one_message_before_pytorch_is_imported(args, message):
     with pytest.raises(UserError) as raised:
-        read_race(args, command.__doc__)
+        command.main(args)
     assert message in str(raised.value).replace("\n", " ")

@@ -19,8 +19,10 @@ make a path each.
 Writes paths, loss (PNG and SVG), race.gif and race.json into a folder below outputs/race/.
 """
 
+from collections.abc import Sequence
 from textwrap import wrap
 
+from dlcourse.cli import check_config_dir
 from dlcourse.race.arguments import Race, read_race
 from dlcourse.race.outcome import Outcome, ranked, same_paths
 from dlcourse.race.racers import REFUSED
@@ -30,7 +32,8 @@ from dlcourse.terminal.live_line import columns, working
 
 def main(args: list[str]) -> None:
     """Run the race, print the table and write the files."""
-    race = read_race(args, __doc__)
+    args, config_dir = without_config_dir(args)
+    race = read_race(args, __doc__, config_dir)
     with working("importing PyTorch", plain=False):
         from dlcourse.drawing.text import fonts_for
         from dlcourse.race.write_race import run_race, title_of, write_race
@@ -45,6 +48,21 @@ def main(args: list[str]) -> None:
     with working("drawing", plain=False), fonts_for([race.surface.formula]):
         folder = write_race(race, outcomes)
     print(f"The plots and race.gif are in {folder}")
+
+
+def without_config_dir(args: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return the arguments without ``--config-dir``, and its folder; None without it."""
+    rest, folder = [], None
+    pending = list(args)
+    while pending:
+        arg = pending.pop(0)
+        flag, equals, value = arg.partition("=")
+        if flag not in ("--config-dir", "-cd"):
+            rest.append(arg)
+            continue
+        folder = value if equals else pending.pop(0) if pending else ""
+        check_config_dir(folder)
+    return rest, folder
 
 
 def notes(race: Race, outcomes: list[Outcome], args: list[str]) -> list[str]:

@@ -47,7 +47,7 @@ def frames(
         line.set(marker="", linewidth=1.6)
         paths.append(top.plot([], [], **look | {"marker": "", "linewidth": 1.4})[0])
         heads.append(top.plot([], [], **look | HEAD)[0])
-    names = [shortened(one.name_and_rate, 24) for one in outcomes]
+    names = [shortened(one.racer.label_with_rate, 24) for one in outcomes]
     add_legend(figure, [*zip(heads, names, strict=True)], loc="upper left",
                bbox_to_anchor=(0.735, 0.955), fontsize=8.5, frameon=False,
                handletextpad=0.2)  # fmt: skip

@@ -46,10 +46,9 @@ class Race:
     reach: float
 
 
-def read_race(args: Sequence[str], usage: str | None) -> Race:
+def read_race(args: Sequence[str], usage: str | None, config_dir: str | None = None) -> Race:
     """Return the race that a command describes; raises UserError for the first mistake."""
-    rest, config_dir = without_config_dir(args)
-    own = [arg for arg in rest if not is_override(arg)]
+    own = [arg for arg in args if not is_override(arg)]
     options = arguments(own, OPTIONS, usage)
     numbers = {
         "noise": number_argument(options, "noise", Number(0, 1e6, 0.5)),
@@ -57,7 +56,7 @@ def read_race(args: Sequence[str], usage: str | None) -> Race:
     }
     seed = whole_number_argument(options, "seed", SEED)
     names = chosen_names(options["optim"], config_dir)
-    typed = [arg for arg in rest if is_override(arg)]
+    typed = [arg for arg in args if is_override(arg)]
     if options["lr"]:
         typed.insert(0, f"optim.lr={options['lr']}")
     overrides = read_overrides(typed, names)
@@ -76,23 +75,6 @@ def is_override(arg: str) -> bool:
     """Return whether an argument is an option of optimizers, ``adam.lr=0.1``, or a schedule."""
     key = arg.partition("=")[0]
     return "=" in arg and ("." in key or key in ("schedule", "clip"))
-
-
-def without_config_dir(args: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the arguments without ``--config-dir``, and its folder; None without it."""
-    from dlcourse.cli import check_config_dir
-
-    rest, folder = [], None
-    pending = list(args)
-    while pending:
-        arg = pending.pop(0)
-        flag, equals, value = arg.partition("=")
-        if flag not in ("--config-dir", "-cd"):
-            rest.append(arg)
-            continue
-        folder = value if equals else pending.pop(0) if pending else ""
-        check_config_dir(folder)
-    return rest, folder
 
 
 def surface_of(name: str) -> Surface:

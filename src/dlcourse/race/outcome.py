@@ -38,13 +38,6 @@ class Outcome:
             return "diverged"
         return "not yet" if self.arrived is None else "arrived"
 
-    @property
-    def name_and_rate(self) -> str:
-        """The label with the learning rate, as in the legend of a plot."""
-        if " lr=" in self.racer.label:
-            return self.racer.label
-        return f"{self.racer.label} lr={self.racer.rate:g}"
-
 
 def outcome(
     racer: "Racer", trajectory: "Trajectory", surface: Surface, lowest: float, reach: float

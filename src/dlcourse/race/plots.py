@@ -109,7 +109,7 @@ def label_of(one: Outcome) -> str:
         "diverged": f"diverged after {len(one.excess) - 1:,} steps (cross)",
     }[one.state]
     loss = "" if one.trajectory.diverged else f", final loss {one.excess[-1]:.0e}"
-    return f"{shortened(one.name_and_rate, LONGEST_LABEL)}\n{ended}{loss}"
+    return f"{shortened(one.racer.label_with_rate, LONGEST_LABEL)}\n{ended}{loss}"
 
 
 def drawn_path(one: Outcome, window: Window) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Who races: each optimizer of the command with its options, as the config of a run."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -19,7 +19,8 @@ REFUSED = {
 }
 """The optimizers that cannot race, each with the reason."""
 
-SHARED = ("optim", "schedule", "clip")
+GROUPS_OF_STEPS = ("schedule", "clip")
+SHARED = ("optim", *GROUPS_OF_STEPS)
 """The groups whose options are for all optimizers of a race."""
 
 MOST = 16  # racers, whose paths can be told apart in one plot
@@ -30,19 +31,30 @@ FIXED = ("runtime=cpu", "runtime.precision=fp64", "runtime.threads=1", "batch_si
 class Racer:
     """An optimizer with its options.
 
-    label: its name, and the options in which it differs from other racers of the same name.
+    varying: the options in which it differs from other racers of the same name, ``lr=0.1``.
     config: of a run with this optimizer.
     """
 
     name: str
-    label: str
+    varying: str
     overrides: tuple[str, ...]
     config: dict
 
     @property
-    def rate(self) -> float:
-        """Its learning rate before any schedule."""
-        return float(self.config["optim"]["lr"])
+    def label(self) -> str:
+        """Its name and what varies."""
+        return f"{self.name} {self.varying}".rstrip()
+
+    @property
+    def rate(self) -> str:
+        """Its learning rate before any schedule, as text; ``-`` if it has none."""
+        rate = self.config["optim"].get("lr")
+        return "-" if rate is None else f"{rate:g}"
+
+    @property
+    def label_with_rate(self) -> str:
+        """Its label with its learning rate, as in the legend of a plot."""
+        return self.label if "lr=" in self.varying else f"{self.label} lr={self.rate}"
 
 
 def chosen_names(text: str, config_dir: str | None) -> list[str]:
@@ -72,7 +84,7 @@ def read_overrides(typed: Sequence[str], names: Sequence[str]) -> list[tuple[str
     for override in typed:
         key, _, value = override.partition("=")
         first, _, option = key.partition(".")
-        if first not in (*SHARED, *names) or (first not in ("schedule", "clip") and not option):
+        if first not in (*SHARED, *names) or (first not in GROUPS_OF_STEPS and not option):
             raise UserError(
                 f"{override} is not an option of this race; {nearest(first, [*SHARED, *names])}.\n"
                 f"Type, for example, optim.lr=0.01 for all optimizers, or {names[0]}.lr=0.01"
@@ -103,32 +115,72 @@ def make_racers(
         if group == "optim" and not any(option in keys[name] for name in names):
             known = [f"optim.{one}" for one in sorted(set().union(*keys.values()))]
             raise UserError(f"No optimizer of this race has {key}; {nearest(key, known)}")
-    racers = []
+    entries = []
     for name in names:
         values = {f"optim.{key}": [value] for key, value in DEFAULTS.get(name, {}).items()}
         if name in RATES.get(surface, {}):
             values["optim.lr"] = [str(RATES[surface][name])]
-        shared = [(key, some) for key, some in options if key.split(".")[0] in SHARED]
-        own = [(key, some) for key, some in options if key.split(".")[0] == name]
         values |= {
             key: some
-            for key, some in shared
-            if not key.startswith("optim.") or key.partition(".")[2] in keys[name]
+            for key, some in options
+            if key.split(".")[0] in GROUPS_OF_STEPS or is_option(key, "optim", keys[name])
         }
-        values |= {f"optim.{key.partition('.')[2]}": some for key, some in own}
-        varied = [key for key, some in values.items() if len(some) > 1]
-        for combination in product(*values.values()):
-            chosen = dict(zip(values, combination, strict=True))
-            parts = [f"{key.removeprefix('optim.')}={chosen[key]}" for key in varied]
-            overrides = tuple(f"{key}={value}" for key, value in chosen.items())
-            config = composed(name, overrides, [key for key, _ in own], steps, config_dir)
-            racers.append(Racer(name, " ".join([name, *parts]), overrides, config))
-            if len(racers) > MOST:
-                raise UserError(
-                    f"This race has more than {MOST} paths, which no plot can show.\n"
-                    "Type fewer optimizers, or fewer values of an option"
-                )
-    return racers
+        own = {key: some for key, some in options if key.split(".")[0] == name}
+        values |= {f"optim.{key.partition('.')[2]}": some for key, some in own.items()}
+        entries += [(name, *entry, own) for entry in combinations(values, folders)]
+    if len(entries) > MOST:
+        raise UserError(
+            f"This race has {len(entries)} paths, and a plot shows at most {MOST}.\n"
+            "Type fewer optimizers, or fewer values of an option"
+        )
+    return [
+        Racer(name, varying, overrides, composed(name, overrides, [*own], steps, config_dir))
+        for name, varying, overrides, own in entries
+    ]
+
+
+def is_option(key: str, group: str, options: Collection[str]) -> bool:
+    """Return whether a dotted key is one of some options of a group."""
+    first, _, option = key.partition(".")
+    return first == group and option in options
+
+
+def combinations(
+    values: Mapping[str, list[str]], folders: list[Path]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return every combination of values, as the text of what varies and as overrides.
+
+    Of several schedules, only those that have an option get it, and so for clipping. Combinations
+    that are then equal are returned once.
+    """
+    varied = [key for key, some in values.items() if len(some) > 1]
+    found = {}
+    for combination in product(*values.values()):
+        chosen = dict(zip(values, combination, strict=True))
+        for group in GROUPS_OF_STEPS:
+            if group in varied:
+                chosen = without_foreign(chosen, group, files_of(group, folders))
+        overrides = tuple(f"{key}={value}" for key, value in chosen.items())
+        parts = (f"{key.removeprefix('optim.')}={chosen[key]}" for key in varied if key in chosen)
+        found[overrides] = " ".join(parts)
+    return [(varying, overrides) for overrides, varying in found.items()]
+
+
+def without_foreign(
+    chosen: Mapping[str, str], group: str, files: Mapping[str, Path]
+) -> dict[str, str]:
+    """Return options without those of a group that its chosen one lacks; an unknown one keeps all.
+
+    files: of the group's choices by name.
+    """
+    if chosen[group] not in files:
+        return dict(chosen)
+    known = read_choice(files[chosen[group]]).options
+    return {
+        key: value
+        for key, value in chosen.items()
+        if not key.startswith(f"{group}.") or is_option(key, group, known)
+    }
 
 
 def composed(

@@ -37,7 +37,7 @@ def cells_of(one: Outcome) -> tuple[str, ...]:
     diverged = one.trajectory.diverged
     return (
         re.sub(r" lr=\S+", "", one.racer.label),  # the next column has it
-        f"{one.racer.rate:g}",
+        one.racer.rate,
         "diverged" if diverged else "not yet" if one.arrived is None else f"{one.arrived:,}",
         f"{one.gradients:,}",
         "-" if diverged else f"{one.excess[-1]:.1e}",

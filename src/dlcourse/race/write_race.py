@@ -84,7 +84,7 @@ def as_json(race: Race, outcomes: Iterable[Outcome]) -> dict:
                 "label": one.racer.label,
                 "optim": one.racer.name,
                 "overrides": list(one.racer.overrides),
-                "rate": one.racer.rate,
+                "rate": one.racer.config["optim"].get("lr"),
                 "state": one.state,
                 "steps_to_reach": one.arrived,
                 "gradients": one.gradients,
