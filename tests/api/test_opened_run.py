@@ -1,12 +1,14 @@
 """A run in Python: its result, its predictions, its display in a notebook."""
 
 import sys
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import dlcourse
 from dlcourse.api.curves import Curve, plot, series, ticks
@@ -226,3 +228,35 @@ def test_a_comparison_is_that_of_the_command_and_a_notebook_shows_its_plots(from
     assert "McNemar" in repr(found)
     assert found.first.folder == run.folder
     assert found._repr_html_().count("data:image/png;base64,") == 3
+
+
+def test_plots_show_in_a_notebook_without_pyplot(from_python, tmp_path):
+    run = from_python("model=lenet", "observe=[history,plots]")
+    for figure in (run.curves(), run.look("filters", layer="features.0"), run.plot("confusion")):
+        assert figure._repr_png_().startswith(b"\x89PNG")
+        figure.savefig(tmp_path / "figure.pdf")
+    several = run.look("filters,maps", layer="features.0", examples=2)
+    assert several._repr_html_().count("data:image/png;base64,") == len(several) == 2
+    with Image.open(run.folder / "plots/confusion.png") as stored:
+        shown = Image.open(BytesIO(run.plot("confusion")._repr_png_()))
+        assert shown.size == stored.size
+        difference = np.asarray(shown.convert("RGB"), int) - np.asarray(stored.convert("RGB"), int)
+        assert not difference.any()
+
+
+def test_a_wrong_plot_layer_or_option_gets_the_message_of_the_command(from_python):
+    run = from_python("model=mlp", "observe=[history,plots]")
+    with pytest.raises(dlcourse.UserError, match="holds no plot confussion; did you mean confusion"):
+        run.plot("confussion")
+    with pytest.raises(dlcourse.UserError, match="what=filter is not there"):
+        run.look("filter")
+    with pytest.raises(dlcourse.UserError, match="speed=3 is no option"):
+        run.look("filters", speed=3)
+    without = from_python("model=linear")
+    with pytest.raises(dlcourse.UserError, match="holds no plots"):
+        without.plot("confusion")
+
+
+def test_the_curves_of_a_cross_validation_are_those_of_all_folds(from_python):
+    folds = from_python("model=linear", "split=kfold", "split.folds=2")
+    assert "over 2 folds" in folds.curves().get_suptitle()

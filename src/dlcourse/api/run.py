@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlcourse.api.figures import Figures, ReportPage, inline, stored_plot
 from dlcourse.api.isolation import isolated, isolated_torch
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
@@ -16,6 +17,7 @@ from dlcourse.terminal.installed import short_path
 
 if TYPE_CHECKING:
     import pandas  # pyright: ignore[reportMissingImports]
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from dlcourse.core import Dataset
@@ -154,6 +156,58 @@ class Run:
         runs = self.folds or [self]
         with isolated(), isolated_torch():
             return predict_with([run._opened for run in runs], inputs)
+
+    def curves(self) -> "Figure":
+        """Draw loss, monitored metric and learning rate over the epochs, as ``plots/curves.png``.
+
+        In a cross-validation all folds are drawn, with their mean. A notebook shows the figure;
+        ``.savefig("curves.pdf")`` writes it.
+        """
+        from dlcourse.drawing.curves import draw_run_curves
+        from dlcourse.drawing.fold_curves import draw_fold_curves
+
+        monitor = self.result["monitor"]
+        if not self.history:
+            raise UserError(f"{short_path(self.folder)} has no epochs to draw")
+        if self.folds:
+            histories = {fold.name: fold.history for fold in self.folds}
+            best = [fold["best"] for fold in self.result["folds"]]
+            return inline(draw_fold_curves(histories, monitor, best))
+        return inline(draw_run_curves(self.history, monitor, self.result["best_epoch"]))
+
+    def plot(self, name: str) -> "Figure":
+        """Return a plot that the run has stored in its folder, ``run.plot("confusion")``.
+
+        Raises UserError that lists the stored plots if there is none of this name.
+        """
+        return stored_plot(self.folder, name)
+
+    def look(self, what: str, **options: Any) -> "Figure | Figures":
+        """Look into the run's model as ``dlcourse look`` does.
+
+        what: ``"filters"``, ``"maps"`` ... options: as on the command line, ``layer="features.0"``,
+        with ``class_`` for ``class``.
+        Returns a figure, or a list of several; a notebook shows both. Nothing is written.
+
+        Raises UserError with the command's message.
+        """
+        from dlcourse.drawing.text import fonts_for
+        from dlcourse.look.draw import draw
+
+        options = {"trust": list(self._trust), **options}
+        with isolated(), isolated_torch(), fonts_for(self.classes):
+            figures = [inline(figure) for _, figure in draw(self.folder, what, **options)]
+        return figures[0] if len(figures) == 1 else Figures(figures)
+
+    def report(self) -> ReportPage:
+        """Write the run's report, as ``dlcourse report``; a notebook shows it.
+
+        The result is the path of ``report.html`` in the run's folder.
+        """
+        from dlcourse.report.page import write_page
+
+        with isolated(), isolated_torch():
+            return ReportPage(write_page([self.folder]))
 
     def evaluate(self) -> dict[str, Any]:
         """Test the best weights again, as ``dlcourse evaluate``; return the metrics.

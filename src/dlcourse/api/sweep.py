@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from dlcourse.api.figures import ReportPage, inline
 from dlcourse.api.isolation import isolated
 from dlcourse.api.overrides import overrides_of
 from dlcourse.api.progress import sweep_progress
@@ -34,6 +35,7 @@ from dlcourse.terminal.installed import short_path
 
 if TYPE_CHECKING:
     import pandas  # pyright: ignore[reportMissingImports]
+    from matplotlib.figure import Figure
 
     from dlcourse.report.points import Point
 
@@ -96,6 +98,29 @@ class Sweep:
     def frame(self) -> "pandas.DataFrame":
         """Return the rows as a pandas DataFrame; raises UserError if pandas is not installed."""
         return as_frame(self.rows)
+
+    def curves(self) -> "Figure":
+        """Draw the validation metric and the loss of every combination over the epochs.
+
+        The same plot is ``curves.png`` in the sweep's folder; a notebook shows the figure.
+        """
+        from dlcourse.report.plots.curves import draw_curves
+        from dlcourse.report.points import column_keys
+
+        figure = draw_curves(self._points, column_keys(self._points))
+        if figure is None:
+            raise UserError(f"No run in {short_path(self.folder)} has a history to draw")
+        return inline(figure)
+
+    def report(self) -> ReportPage:
+        """Write the sweep's report, as ``dlcourse report``; a notebook shows it.
+
+        The result is the path of ``report.html`` in the sweep's folder.
+        """
+        from dlcourse.report.page import write_page
+
+        with isolated():
+            return ReportPage(write_page([self.folder]))
 
     @cached_property
     def runs(self) -> list[Run]:

@@ -32,14 +32,17 @@ def save_figure(figure: "Figure", path: Path, formats: Iterable[str] = PLOT_FORM
     return written
 
 
-def figure_bytes(figure: "Figure", kind: str = "png") -> bytes:
-    """Return a figure as the content of a ``png`` or ``svg`` file."""
+def figure_bytes(figure: "Figure", kind: str = "png", dpi: float | None = None) -> bytes:
+    """Return a figure as the content of a ``png`` or ``svg`` file.
+
+    dpi: dots per inch; None for the figure's own.
+    """
     from matplotlib import rc_context
 
     stream = BytesIO()
     with rc_context(SVG_STYLE):
         metadata = {"Date": None} if kind == "svg" else {}
-        figure.savefig(stream, format=kind, metadata=metadata)
+        figure.savefig(stream, format=kind, metadata=metadata, dpi=dpi or "figure")
     return stream.getvalue()
 
 

@@ -5,6 +5,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -12,7 +13,6 @@ from dlcourse.report.comparison.differences import Options, Row
 from dlcourse.report.comparison.paired_tests import McNemar, PairedErrors
 from dlcourse.report.comparison.sides import Side
 from dlcourse.report.conclusions import SIGNIFICANCE_LEVEL
-from dlcourse.report.console_table import render_table
 from dlcourse.report.formatting import interval, number_text
 from dlcourse.terminal.installed import short_path
 
@@ -77,7 +77,11 @@ def table_text(name: str, rows: Sequence[Row], width: int) -> str:
         table.add_column(letter, justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row[: 4 if differences else 3]))
-    return render_table(table, width)
+    console = Console(width=width, force_jupyter=False, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    lines = [line.rstrip() for line in captured.get().split("\n")]
+    return "\n".join(lines).strip("\n")
 
 
 def class_rows(rows: "Sequence[ClassDifference]") -> list[Row]:
