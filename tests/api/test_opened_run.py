@@ -246,7 +246,7 @@ def test_plots_show_in_a_notebook_without_pyplot(from_python, tmp_path):
 
 def test_a_wrong_plot_layer_or_option_gets_the_message_of_the_command(from_python):
     run = from_python("model=mlp", "observe=[history,plots]")
-    with pytest.raises(dlcourse.UserError, match="holds no plot confussion; did you mean confusion"):
+    with pytest.raises(dlcourse.UserError, match="did you mean confusion"):
         run.plot("confussion")
     with pytest.raises(dlcourse.UserError, match="what=filter is not there"):
         run.look("filter")

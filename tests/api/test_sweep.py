@@ -91,3 +91,11 @@ def test_a_sweep_that_cannot_run_raises_before_any_job_starts(
     with pytest.raises(dlcourse.UserError, match=message):
         dlcourse.sweep(*overrides, **settings)
     assert not list(Path().rglob("sweep.json"))
+
+
+def test_the_curves_and_the_report_of_a_sweep_show_in_a_notebook(swept):
+    table = dlcourse.Sweep(swept[0])
+    assert table.curves()._repr_png_().startswith(b"\x89PNG")
+    page = table.report()
+    assert page.path == swept[0] / "report.html"
+    assert page._repr_html_().startswith('<iframe srcdoc="&lt;!')

@@ -6,7 +6,7 @@ import torch
 
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
-from dlcourse.look.embedding import features_at, layer_features, labels_of
+from dlcourse.look.embedding import features_at, labels_of, layer_features
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.request import read_request
 from dlcourse.look.subject import drawings, open_subject

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dlcourse.core import Split
 from dlcourse.engine.retest import Retest
-from dlcourse.metric.classes import true_class
+from dlcourse.introspect.classification import true_class
 
 DECIDES_EXAMPLES = ("data.seed", "data.test_examples", "data.test_fraction", "split.seed")
 """Options that choose the test examples, for inputs that cannot be compared directly."""
