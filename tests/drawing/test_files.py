@@ -6,6 +6,7 @@ from PIL import Image
 
 from dlcourse.drawing.files import save_figure, save_gif
 from dlcourse.drawing.image_grid import draw_image_grid
+from dlcourse.drawing.style import COLOURS
 
 GRID = np.arange(64.0).reshape(8, 8)
 
@@ -25,6 +26,16 @@ def test_a_gif_holds_all_frames_and_repeats(tmp_path):
         assert (gif.n_frames, gif.info["loop"]) == (3, 0)
     with pytest.raises(ValueError, match="at least one frame"):
         save_gif([], tmp_path / "b.gif")
+
+
+def test_a_gif_keeps_the_colours_of_thin_lines_on_many_others(tmp_path):
+    figure = draw_image_grid([np.arange(4096.0).reshape(64, 64)], colours="Greys", cell=4)
+    for number, colour in enumerate(COLOURS):
+        figure.axes[0].axhline(6 * number + 4, color=colour, linewidth=2)
+    with Image.open(save_gif([figure], tmp_path / "a.gif")) as gif:
+        colours = gif.convert("RGB").getcolors(100_000)
+    found = {f"#{red:02x}{green:02x}{blue:02x}" for _, (red, green, blue) in colours}
+    assert set(COLOURS) <= found
 
 
 def test_every_image_of_a_grid_lies_within_the_figure_and_overlaps_no_other():

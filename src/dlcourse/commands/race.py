@@ -26,6 +26,7 @@ from dlcourse.cli import check_config_dir
 from dlcourse.race.arguments import Race, read_race
 from dlcourse.race.outcome import Outcome, ranked, same_paths
 from dlcourse.race.racers import REFUSED
+from dlcourse.race.rates import RATES
 from dlcourse.race.table import race_table
 from dlcourse.terminal.live_line import columns, working
 
@@ -83,5 +84,7 @@ def notes(race: Race, outcomes: list[Outcome], args: list[str]) -> list[str]:
     if "optim=all" in args:
         found += [f"{name} is left out: {reason}." for name, reason in REFUSED.items()]
     if not any(".lr=" in arg or arg.startswith("lr=") for arg in args):
-        found.append("The rates are chosen for this surface; lr=0.01 sets one for all.")
+        chosen = race.surface.name in RATES
+        source = "chosen for this surface" if chosen else "the defaults of the configs"
+        found.append(f"The rates are {source}; lr=0.01 sets one for all.")
     return found

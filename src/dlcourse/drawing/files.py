@@ -72,18 +72,22 @@ def save_gif(frames: Iterable["Figure"], path: Path, seconds: float = 0.2) -> Pa
 def common_palette(images: Sequence["Image"]) -> "Image":
     """Return the palette of an animation, from RGB images, as ``Image.quantize`` takes it.
 
-    Most of it are the most frequent colours, exactly, so that thin lines keep theirs; the others
-    stand for all the rest, as in photographs.
+    It has the colours of lines and the most frequent ones exactly, so that thin lines keep theirs;
+    a quarter of it stands for all others, as in photographs.
     """
     import numpy as np
     from PIL import Image
+
+    from dlcourse.drawing.style import COLOURS
 
     pixels = np.concatenate([np.asarray(image).reshape(-1, 3) for image in images])  # (N, 3)
     packed = pixels.astype(np.int64) @ np.array([65536, 256, 1])
     found, counts = np.unique(packed, return_counts=True)
     frequent = found[np.argsort(-counts, kind="stable")[: GIF_COLOURS * 3 // 4]]
     rest = images[-1].quantize(GIF_COLOURS - len(frequent)).getpalette() or []
-    exact = [int(colour) >> shift & 255 for colour in frequent for shift in (16, 8, 0)]
+    of_lines = [int(colour.lstrip("#"), 16) for colour in COLOURS]
+    kept = dict.fromkeys([*of_lines, *map(int, frequent)])
+    exact = [colour >> shift & 255 for colour in kept for shift in (16, 8, 0)]
     palette = Image.new("P", (1, 1))
     palette.putpalette([*exact, *rest][: 3 * GIF_COLOURS])
     return palette
