@@ -12,6 +12,7 @@ import pytest
 import yaml
 from conftest import CONFIGS, ROOT
 
+from dlcourse.commands import find_lr
 from dlcourse.commands.show import kind_in
 from dlcourse.errors import UserError
 from dlcourse.race.arguments import read_race
@@ -21,7 +22,7 @@ from dlcourse.schema.validate import check, check_key
 from dlcourse.sweep.search_space import Space, read_spaces
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-OVERRIDES = {"train", "sweep", "show", "shapes", "doctor"}
+OVERRIDES = {"train", "sweep", "show", "find-lr", "shapes", "doctor"}
 """Subcommands that take the options of a run."""
 OTHERS = {
     "look", "evaluate", "predict", "collect", "compare", "report", "check-gradient", "catalogue",
@@ -111,6 +112,8 @@ def checkable(text: str) -> list[str]:
         what, parts = kind_in(parts)
         own = import_module(f"dlcourse.preview.{what or 'data'}").OPTIONS
         parts = [part for part in parts if part.partition("=")[0] not in own]
+    if text.split()[1] == "find-lr":
+        parts = [part for part in parts if part.partition("=")[0] not in find_lr.DEFAULTS]
     return [part for part in parts if not part.startswith(NOT_CHECKED) and part != FILLED]
 
 

@@ -20,7 +20,7 @@ from importlib import import_module
 from dlcourse.errors import UserError, meant, nearest
 from dlcourse.preview.kinds import KINDS
 from dlcourse.schema.arguments import arguments
-from dlcourse.schema.validate import GROUPS, TOP_LEVEL
+from dlcourse.schema.command_line import separate_own
 from dlcourse.terminal.command import own_name
 
 
@@ -28,16 +28,7 @@ def main(args: list[str]) -> None:
     """Show the part that ``what=`` names; without it, the data."""
     what, rest = kind_in(args)
     part = import_module(f"dlcourse.preview.{what or 'data'}")
-    own = [arg for arg in rest if arg.partition("=")[0] in part.OPTIONS]
-    others = [arg for arg in rest if arg not in own]
-    known = (*GROUPS, *TOP_LEVEL)
-    for arg in others:
-        key = arg.partition("=")[0]
-        if "." not in key and key not in known and meant(key, part.OPTIONS):
-            raise UserError(
-                f"{arg} is not understood; {nearest(key, part.OPTIONS)}.\n"
-                f"Type {own_name('show')} what={what or 'data'} --help for what each one does"
-            )
+    own, others = separate_own(rest, part.OPTIONS, f"show what={what or 'data'}")
     command = " ".join([own_name("show"), *map(shlex.quote, args)])
     part.show(arguments(own, part.OPTIONS, part.__doc__), others, command)
 

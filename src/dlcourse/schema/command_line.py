@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from dlcourse import __version__
-from dlcourse.errors import UserError, nearest
+from dlcourse.errors import UserError, meant, nearest
 from dlcourse.schema.arguments import corrected
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.compose import options_of, quoted
@@ -58,6 +58,27 @@ def parse_command(args: Sequence[str]) -> tuple[Namespace, list[str]]:
         if not parsed.multirun:
             refuse_lists(parsed.overrides, flags)
     return parsed, [*flags, *parsed.overrides]
+
+
+def separate_own(
+    args: Sequence[str], own: Collection[str], help_of: str
+) -> tuple[list[str], list[str]]:
+    """Return the arguments whose keys are a command's own options, and those of the run.
+
+    help_of: the arguments with which the command explains its options. Raises UserError for a key
+    of neither that is similar to one of its own.
+    """
+    typed = [arg for arg in args if arg.partition("=")[0] in own]
+    others = [arg for arg in args if arg not in typed]
+    known = (*GROUPS, *TOP_LEVEL)
+    for arg in others:
+        key, equals, _ = arg.partition("=")
+        if equals and "." not in key and key not in known and meant(key, own):
+            raise UserError(
+                f"{arg} is not understood; {nearest(key, own)}.\n"
+                f"Type {own_name(help_of)} --help for what each one does"
+            )
+    return typed, others
 
 
 def one_run(args: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
