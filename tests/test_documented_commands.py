@@ -113,7 +113,7 @@ def checkable(text: str) -> list[str]:
         own = import_module(f"dlcourse.preview.{what or 'data'}").OPTIONS
         parts = [part for part in parts if part.partition("=")[0] not in own]
     if text.split()[1] == "find-lr":
-        parts = [part for part in parts if part.partition("=")[0] not in find_lr.DEFAULTS]
+        parts = [part for part in parts if part.partition("=")[0] not in find_lr.OPTIONS]
     return [part for part in parts if not part.startswith(NOT_CHECKED) and part != FILLED]
 
 

@@ -13,7 +13,7 @@ SAME_CONTRACT = {
     "look_at": "the entry of a ``what`` of ``dlcourse look``",
     "help_for": "the help of a command with several parts",
     "main": "the entry of a command",
-    "OPTIONS": "the own options of a part of ``dlcourse show``",
+    "OPTIONS": "the own options of ``dlcourse find-lr``, and of a part of ``dlcourse show``",
     "show": "the entry of a part of ``dlcourse show``",
     "RULES": "the rules of a module of schema/rules, and all of them",
     "MIN_SIZE": "the smallest side of a model's images",

@@ -35,7 +35,7 @@ from dlcourse.terminal.live_line import working
 if TYPE_CHECKING:
     from dlcourse.preview.suggested_rate import Suggestion
 
-DEFAULTS = {"lr_min": "", "lr_max": "", "steps": "200"}
+OPTIONS = {"lr_min": "", "lr_max": "", "steps": "200"}
 AROUND_LR = 1000  # the default bounds are optim.lr divided and multiplied by this
 LARGEST_RATE = 100_000.0
 FOUND_FOLDER = Path("outputs/find_lr")
@@ -43,8 +43,8 @@ FOUND_FOLDER = Path("outputs/find_lr")
 
 def main(args: list[str]) -> None:
     """Check the command, run the test, write and print what it suggests."""
-    own, rest = separate_own(args, DEFAULTS, "find-lr")
-    options = arguments(own, DEFAULTS, __doc__)
+    own, rest = separate_own(args, OPTIONS, "find-lr")
+    options = arguments(own, OPTIONS, __doc__)
     steps = whole_number_argument(options, "steps", whole_number(10, 100_000, 200))
     low, high = (
         number_argument(options, key, positive(example, LARGEST_RATE)) if options[key] else 0.0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from dlcourse.errors import UserError
 from dlcourse.schema.command_line import grid_of_runs
-from dlcourse.schema.compose import compose_with_choices, grid_of
+from dlcourse.schema.compose import compose_with_choices, overrides_of_grid
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.validate import GROUPS
 
@@ -28,7 +28,7 @@ def variants_of(rest: Sequence[str], purpose: str, most: int) -> list[Variant]:
     purpose: what is drawn, as a message names it. Raises UserError for more than ``most`` runs.
     """
     overrides, config_dir = grid_of_runs(rest, purpose)
-    points = grid_of(overrides)
+    points = overrides_of_grid(overrides)
     if len(points) > most:
         raise UserError(
             f"These are {len(points)} combinations, and {purpose} shows at most {most}.\n"

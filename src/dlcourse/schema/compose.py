@@ -138,7 +138,7 @@ def without_lists(overrides: list[str]) -> list[str]:
     return [str(one.input_line) for one in parsed if not one.is_sweep_override()]
 
 
-def grid_of(overrides: Sequence[str]) -> list[list[str]]:
+def overrides_of_grid(overrides: Sequence[str]) -> list[list[str]]:
     """Return the overrides of every run of a grid: ``optim.lr=1,2`` gives two runs."""
     try:
         return split_grid(OverridesParser.create().parse_overrides(list(overrides)))
