@@ -14,7 +14,7 @@ TEXT_HEIGHT = 0.17  # inches of a line below an image
 
 
 def draw_image_grid(
-    images: Sequence[np.ndarray],
+    images: Sequence[np.ndarray | None],
     labels: Sequence[str] = (),
     *,
     columns: int | None = None,
@@ -25,7 +25,8 @@ def draw_image_grid(
 ) -> Figure:
     """Draw images in rows, each with its label below it.
 
-    images: (H, W) values in the colours of a map, or (H, W, 3) red, green, blue from 0 to 1.
+    images: (H, W) values in the colours of a map, or (H, W, 3) red, green, blue from 0 to 1; None
+    leaves a cell empty.
     labels: one for each image, perhaps of several lines; none for no text.
     columns: by default one row of up to 6 images, else as many columns as rows.
     title: above the grid. cell: the side of an image in inches.
@@ -48,6 +49,8 @@ def draw_image_grid(
     if title:
         figure.suptitle(title, size=10, y=1 - 0.06 / height, va="top", **LITERAL)
     for number, image in enumerate(images):
+        if image is None:
+            continue
         row, column = divmod(number, columns)
         left = side + 0.04 + column * (cell + 0.08)
         bottom = height - head - row * (cell + below) - cell
@@ -58,6 +61,27 @@ def draw_image_grid(
         if labels:
             axes.set_xlabel(labels[number], size=8, labelpad=2, **LITERAL)
     return figure
+
+
+def in_colours(values: np.ndarray, colours: str, low: float, high: float) -> np.ndarray:
+    """Return values (H, W) as red, green, blue (H, W, 3) from 0 to 1, in the colours of a map.
+
+    low, high: the values at the ends of the map; values beyond get the colour of the end.
+    """
+    from matplotlib import colormaps
+
+    share = (values - low) / max(high - low, 1e-30)
+    return colormaps[colours](share.clip(0, 1))[..., :3]
+
+
+def blended(image: np.ndarray, over: np.ndarray, opacity: float | np.ndarray) -> np.ndarray:
+    """Return an image (H, W) or (H, W, 3) as grey with another (H, W, 3) laid over it.
+
+    opacity: of the upper image, one number or one for each pixel (H, W), from 0 to 1.
+    """
+    grey = image if image.ndim == 2 else image.mean(2)
+    share = np.broadcast_to(opacity, grey.shape)[..., None]
+    return (1 - share) * grey[..., None] + share * over
 
 
 def show_image(

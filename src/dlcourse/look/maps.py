@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from dlcourse.drawing.image_grid import draw_image_grid
-from dlcourse.drawing.style import SEQUENTIAL
+from dlcourse.drawing.image_grid import draw_image_grid, in_colours
+from dlcourse.drawing.style import DIVERGING, SEQUENTIAL
 from dlcourse.look.images import displayed
 from dlcourse.look.layers import chosen_layer, is_map, recorded
 from dlcourse.look.subject import Drawing, Subject
@@ -21,17 +21,20 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
         subject.outputs(examples.inputs)
     maps = kept[layer.name].float().cpu().numpy()  # (N, C, H, W)
     shown = min(maps.shape[1], options["most"])
-    low, high = min(0.0, float(maps.min())), float(maps.max())
+    largest = float(abs(maps).max())
+    low, colours = (-largest, DIVERGING) if maps.min() < 0 else (0.0, SEQUENTIAL)
     images, labels = [], []
     for image, own, label in zip(displayed(examples.inputs), maps, examples.labels, strict=True):
-        images += [image, *own[:shown]]
+        grey = image if image.ndim == 3 else in_colours(image, "gray", 0, 1)
+        images += [grey, *own[:shown]]
         labels += [label.replace(": ", "\n"), *(f"map {number}" for number in range(shown))]
     dead = int((maps.max((0, 2, 3)) <= 0).sum())
     total = maps.shape[1]
     size = f"the first {shown} of {total}" if shown < total else f"{total}"
-    title = f"{layer.name}: {size} maps of {maps.shape[2]} x {maps.shape[3]}"
+    scale = "red: positive, blue: negative" if low < 0 else "dark is 0"
+    title = f"{layer.name}: {size} maps of {maps.shape[2]} x {maps.shape[3]}; {scale}"
     figure = draw_image_grid(
-        images, labels, columns=shown + 1, title=title, colours=SEQUENTIAL, limits=(low, high)
+        images, labels, columns=shown + 1, title=title, colours=colours, limits=(low, largest)
     )
     seen = (
         f"{layer.name}: {total} maps of {maps.shape[2]} x {maps.shape[3]}, {dead} of them never "

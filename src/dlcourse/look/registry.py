@@ -98,6 +98,36 @@ WHATS: dict[str, What] = {
             "most": whole_option(32, 256, "largest number of maps"),
         },
     ),
+    "saliency": What(
+        "how much the output of a class changes with each pixel (Simonyan et al. 2014)",
+        {
+            **SHOWN_IMAGES,
+            "class": CLASS_OPTION,
+            "times_input": Option(False, "true: multiply the derivative by the pixel", Flag()),
+        },
+    ),
+    "integrated_gradients": What(
+        "what each pixel adds to the output of a class (Sundararajan et al. 2017)",
+        {
+            **SHOWN_IMAGES,
+            "class": CLASS_OPTION,
+            "steps": whole_option(50, 1000, "number of points between baseline and image"),
+            "baseline": Option("black", "image to start from", OneOf(("black", "white"))),
+        },
+    ),
+    "gradcam": What(
+        "which regions are evidence for a class, at a layer of maps (Selvaraju et al. 2017)",
+        {**SHOWN_IMAGES, "class": CLASS_OPTION, "layer": LAYER_OPTION},
+    ),
+    "occlusion": What(
+        "how the probability of a class falls if a patch is covered (Zeiler and Fergus 2014)",
+        {
+            **SHOWN_IMAGES,
+            "class": CLASS_OPTION,
+            "patch": whole_option(0, 512, "side of the patch; by default a sixth of the image", 0),
+            "stride": whole_option(0, 512, "pixels between patches; by default half a patch", 0),
+        },
+    ),
     "embedding": What(
         "test examples as points: the features of a layer, by PCA and t-SNE",
         {
