@@ -83,6 +83,7 @@ def whole_option(default: int, most: int, meaning: str, least: int = 1) -> Optio
     return Option(default, meaning, whole_number(least, most, default))
 
 
+BLOCKS = whole_number(0, 10_000, 0)
 SHOWN_IMAGES = {"images": IMAGES_OPTION, "examples": examples_option(6)}
 
 WHATS: dict[str, What] = {
@@ -97,6 +98,10 @@ WHATS: dict[str, What] = {
             **SHOWN_IMAGES,
             "most": whole_option(32, 256, "largest number of maps"),
         },
+    ),
+    "activations": What(
+        "the distribution of the outputs of each layer over a batch",
+        {"images": IMAGES_OPTION, "examples": examples_option(256, 4096)},
     ),
     "saliency": What(
         "how much the output of a class changes with each pixel (Simonyan et al. 2014)",
@@ -128,6 +133,45 @@ WHATS: dict[str, What] = {
             "stride": whole_option(0, 512, "pixels between patches; by default half a patch", 0),
         },
     ),
+    "maximise": What(
+        "the input that excites a class or a unit, from noise (Erhan et al. 2009)",
+        {
+            "class": EACH_CLASS_OPTION,
+            "layer": Option("", "name of a layer whose units are maximised instead of classes"),
+            "unit": UNIT_OPTION,
+            "most": whole_option(20, 100, "largest number of classes or units"),
+            "seed": SEED_OPTION,
+            "steps": whole_option(200, 10_000, "number of steps"),
+            "rate": positive_option(4.0, 255, "grey levels that a step changes a pixel by"),
+            "jitter": whole_option(1, 64, "pixels that the image is shifted by at most", 0),
+            "blur_every": whole_option(4, 10_000, "steps between two blurs; 0: never", 0),
+        },
+    ),
+    "dream": What(
+        "an image changed to show more of what a layer sees (Mordvintsev et al. 2015)",
+        {
+            "images": IMAGES_OPTION,
+            "examples": examples_option(4, 16),
+            "class": Option(
+                None, "name or number of a class, instead of a layer", read=class_number
+            ),
+            "layer": LAYER_OPTION,
+            "unit": UNIT_OPTION,
+            "seed": SEED_OPTION,
+            "octaves": whole_option(4, 8, "number of sizes, each 1.4 times the one before"),
+            "steps": whole_option(20, 1000, "number of steps in each octave"),
+            "rate": positive_option(2.0, 255, "grey levels that a step changes a pixel by"),
+        },
+    ),
+    "attention": What(
+        "where a ViT's class token looks: each head of a block, and the rollout",
+        {
+            "images": IMAGES_OPTION,
+            "examples": examples_option(4, 32),
+            "block": Option(None, "number of the block, from 0; by default the last", BLOCKS),
+        },
+    ),
+    "positions": What("the positional encodings of a ViT, and how similar positions are"),
     "embedding": What(
         "test examples as points: the features of a layer, by PCA and t-SNE",
         {
