@@ -84,7 +84,7 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
         score, images, octaves=options["octaves"], steps=options["steps"], rate=options["rate"],
         generator=generator,
     )  # fmt: skip
-    of = f"class {subject.classes[options['class']]}" if layer is None else layer.name
+    of = layer.name if layer else f"class {subject.classes[int(options['class'])]}"
     unit = "" if options["unit"] is None or layer is None else f", unit {options['unit']}"
     rows, columns = dreamt.shape[2:]
     title = f"dream of {of}{unit}: {options['octaves']} octaves, up to {rows} x {columns} pixels"

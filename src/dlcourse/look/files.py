@@ -55,7 +55,9 @@ def show_in_tensorboard(folder: Path, name: str, content: bytes, epoch: int) -> 
     keeps it.
     """
     from PIL import Image
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.summary_pb2 import (
+        Summary,  # pyright: ignore[reportAttributeAccessIssue]
+    )
     from torch.utils.tensorboard import SummaryWriter
 
     suffix = f".look-{name}"
