@@ -361,3 +361,41 @@ def test_a_report_imports_neither_torch_nor_matplotlib(sweep):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "report.html" in done.stdout
+
+
+def test_a_single_run_has_its_best_epoch_marked_and_its_training_part(tmp_path):
+    run = trained(tmp_path / "run")
+    write_history(run, val_accuracy=[0.5, 0.9, 0.8], train_accuracy=[0.4, 0.8, 2.0])
+    path = write_page([run])
+    assert "best epoch 3" in Page(path.read_text(encoding="utf-8")).text
+    data = re.search(r'type="application/json">(.*?)</script>', path.read_text())[1]
+    (chart,) = json.loads(data)["charts"]
+    assert chart["lines"][0]["train"][1] == [2, 0.8, "0.8000"]
+    assert chart["low"] <= 0.4
+    assert chart["high"] >= 2
+
+
+def test_the_weights_of_a_linear_model_are_next_to_the_true_ones(tmp_path):
+    weights = {"terms": ["x1", "x2"], "outputs": ["y"], "w": [[1.5, -2.5]], "b": [0.5]}
+    weights["true"] = {"w": [[2.0, -3.0]], "b": [1.0]}
+    write_run(tmp_path / "run", ending=held_out(0.9, weights=weights))
+    text = page_of(tmp_path / "run").text
+    assert "term learned true x1 1.5000 2.0000 x2 -2.5000 -3.0000 bias 0.5000 1.0000" in text
+
+
+def test_findings_of_the_diagnostics_are_listed(tmp_path):
+    run = trained(tmp_path / "run")
+    assert "Diagnostics" not in page_of(run).text
+    (run / "diagnostics.json").write_text(json.dumps({"findings": ["layer 3: 61 % <dead>"]}))
+    assert "Diagnostics layer 3: 61 % <dead>" in page_of(run).text
+    (run / "diagnostics.json").write_text("{")
+    assert "diagnostics.json cannot be read" in page_of(run).text
+
+
+def test_the_images_of_folds_are_folded_away(tmp_path):
+    write_run(tmp_path / "cv", ending=crossed([0.8, 0.9], [0.7, 0.8]))
+    for place in ("cv", "cv/fold0", "cv/fold1"):
+        write_image(tmp_path / place / "plots/confusion.png", 100, 80)
+    source = write_page([tmp_path / "cv"]).read_text(encoding="utf-8")
+    assert source.count('alt="Confusion, ') == 3
+    assert "fold1: 1 image<" in source

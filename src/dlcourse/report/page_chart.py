@@ -63,7 +63,10 @@ class ChartLine(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart of one metric: ticks, lines, and the values that the script shows."""
+    """A chart of one metric: ticks, lines, and the values that the script shows.
+
+    best: the position of the best epoch of a single run, and its name; None for several runs.
+    """
 
     metric: str
     log: bool
@@ -71,6 +74,7 @@ class Chart(NamedTuple):
     y_ticks: list[Tick]
     lines: list[ChartLine]
     values: dict[str, Any]
+    best: Tick | None
 
 
 class Charts(NamedTuple):
@@ -101,9 +105,32 @@ def charts_of(ranked: Sequence[Point], keys: Sequence[str]) -> Charts | None:
     charts = [chart for name in metrics if (chart := chart_of(drawn, name, legend)) is not None]
     if not charts:
         return None
-    left = len(ranked) - len(drawn)
-    note = f"{left} more points are not drawn." if left else ""
-    return Charts(charts, legend, len(drawn) <= 3, note)
+    return Charts(charts, legend, len(drawn) <= 3, chart_note(drawn, len(ranked) - len(drawn)))
+
+
+def chart_note(points: Sequence[Point], left: int) -> str:
+    """Return what the lines of the charts are. left: the number of points that are not drawn."""
+    repeated = any(len(point.repeats) > 1 or len(point.runs) > 1 for point in points)
+    parts = ["Line: validation"]
+    if repeated:
+        parts = [
+            "Line: validation, the mean over the repeats; band: their smallest to largest value; "
+            "thin: a repeat that was trained longer, or that failed"
+        ]
+    parts.append("dotted: training")
+    if any(run.diverged for point in points for run in point.runs):
+        parts.append("x: training diverged")
+    if any(not legend_entry(p, (), n, len(points) + left)["named"] for n, p in enumerate(points)):
+        parts.append("grey: the other points")
+    more = f" {left} more points are not drawn." if left else ""
+    return f"{'; '.join(parts)}.{more}"
+
+
+def best_tick(points: Sequence[Point], x: Axis) -> Tick | None:
+    """Return the best epoch of the only run; None for several runs or folds."""
+    runs = [run for point in points for run in point.runs]
+    epoch = (runs[0].result or {}).get("best_epoch") if len(runs) == 1 else None
+    return None if epoch is None else Tick(x(epoch), f"best epoch {epoch}")
 
 
 def ordered_metrics(names: Sequence[str], monitor: str) -> list[str]:
@@ -140,7 +167,8 @@ def chart_of(points: Sequence[Point], metric: str, legend: list[dict[str, str]])
     training = {n: traces_of(points[n], metric.replace("val/", "train/")) for n in found}
     if metric == "lr":
         training = {n: [] for n in found}
-    pairs = [pair for traces in found.values() for trace in traces for pair in trace.values]
+    shown = [trace for some in (found, training) for traces in some.values() for trace in traces]
+    pairs = [pair for trace in shown for pair in trace.values]
     low, high = min(value for _, value in pairs), max(value for _, value in pairs)
     log = low > 0 and high > 20 * low and range_of(metric)[1] is None
     first, last = min(epoch for epoch, _ in pairs), max(epoch for epoch, _ in pairs)
@@ -151,6 +179,7 @@ def chart_of(points: Sequence[Point], metric: str, legend: list[dict[str, str]])
         high = low * 1.1
     x, y = x_axis(first, last), y_axis(low, high, log)
     bands = {n: band_of(traces) for n, traces in found.items()}
+    trained = {n: band_of(traces) for n, traces in training.items()}
     named = [n for n in found if legend[n]["named"]]
     ends = {n: end_point(found[n], bands[n]) for n in found}
     heights = spread_out([1 - height_share(y(ends[n][1])) for n in named], LABEL_GAP)
@@ -159,12 +188,11 @@ def chart_of(points: Sequence[Point], metric: str, legend: list[dict[str, str]])
         for n, h in zip(named, heights, strict=True)
     }
     lines = [
-        chart_line(n, legend[n], found[n], bands[n], band_of(training[n]), places.get(n), x, y)
-        for n in found
+        chart_line(n, legend[n], found[n], bands[n], trained[n], places.get(n), x, y) for n in found
     ]
     values = {
         "metric": metric, "log": log, "first": first, "last": last, "low": low, "high": high,
-        "lines": [hover_values(n, found[n], bands[n]) for n in found],
+        "lines": [hover_values(n, found[n], bands[n], trained[n]) for n in found],
     }  # fmt: skip
     return Chart(
         metric,
@@ -173,6 +201,7 @@ def chart_of(points: Sequence[Point], metric: str, legend: list[dict[str, str]])
         [Tick(y(one), f"{one:g}") for one in y_numbers],
         lines,
         values,
+        best_tick(points, x),
     )
 
 
@@ -263,18 +292,25 @@ def kept(some: Sequence[Any]) -> list[int]:
     return sorted({*range(0, len(some), step), len(some) - 1})
 
 
-def hover_values(number: int, traces: Sequence[Trace], band: Band) -> dict[str, Any]:
-    """Return what the script shows of a curve: ``[epoch, value, text]`` of each point on it."""
-    mean = [
-        [band.epochs[i], short_number(band.mean[i]), mean_text(band, i)] for i in kept(band.epochs)
-    ]
+def hover_values(number: int, traces: Sequence[Trace], band: Band, train: Band) -> dict[str, Any]:
+    """Return what the script shows of a curve: ``[epoch, value, text]`` of each point on it.
+
+    train: the training part, which the script may hide.
+    """
     rests = [
         [epoch, short_number(value), f"{trace.name}: {number_text(value)}"]
         for trace in traces
         if (rest := outside_band(trace, band))
         for epoch, value in (rest[i] for i in kept(rest))
     ]
-    return {"point": number, "values": mean + rests}
+    return {"point": number, "values": mean_values(band) + rests, "train": mean_values(train)}
+
+
+def mean_values(band: Band) -> list[list[Any]]:
+    """Return ``[epoch, value, text]`` of each epoch of a mean that is drawn."""
+    return [
+        [band.epochs[i], short_number(band.mean[i]), mean_text(band, i)] for i in kept(band.epochs)
+    ]
 
 
 def mean_text(band: Band, index: int) -> str:

@@ -24,7 +24,7 @@ from dlcourse.report.formatting import (
 from dlcourse.report.nested import nest
 from dlcourse.report.output_files import PLOT_NAMES
 from dlcourse.report.page_chart import Charts, charts_of
-from dlcourse.report.page_options import Options, options_by_use
+from dlcourse.report.page_options import OptionRows, options_by_use
 from dlcourse.report.page_question import plural, question_text, title_text
 from dlcourse.report.points import Point, column_keys, group_points, split_keys
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
@@ -42,6 +42,7 @@ from dlcourse.schema.run_files import MANIFEST
 from dlcourse.terminal.installed import short_path
 
 MAX_RUNS_WITH_IMAGES = 12
+MAX_WEIGHT_TABLES = 10
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class PageContent:
     question: str
     sections: list[PageSection]
     commands: list[str]
-    options: Options
+    options: OptionRows
     several: bool
     images: list[ImageGroup]
     images_note: str
@@ -124,7 +125,7 @@ def gather_content(folders: Sequence[Path]) -> PageContent:
         several=len(once) > 1,
         images=images,
         images_note=note,
-        diagnostics=[],
+        diagnostics=diagnostics_of(order),
         problems=unfinished_text(runs).splitlines(),
         warnings=page_facts.warnings_of(once),
         environment=page_facts.environment_rows(once),
@@ -197,9 +198,9 @@ def ranking_table(ranked: list[Point], keys: list[str]) -> DataTable:
     own, shared = split_keys(ranked, keys)
     names = column_names(ranked, own, shared)
     texts = 1 + len(own) + (OPTIONS_COLUMN in names)
-    note = (
-        "Ranked by the validation metric; the test metric has no say in it. sd: standard deviation."
-    )
+    note = "Ranked by the validation metric; the test metric has no say in it."
+    if repeated(ranked):
+        note += " sd: standard deviation."
     more = omitted_text(ranked)
     rows = ranking_rows(ranked, own, shared)
     return DataTable("Ranking", names, rows, texts, note=f"{note} {more}".strip())
@@ -219,7 +220,32 @@ def metric_tables(ranked: list[Point]) -> list[DataTable]:
     names = list(dict.fromkeys(name for part in parts.values() for name in part))
     rows = [[n, *(metric_text(parts[head].get(n)) for head in heads)] for n in names]
     title = f"All metrics of epoch {result.get('best_epoch', '?')}{which}"
-    return [DataTable(title, ["metric", *heads], rows)] if rows else []
+    metrics = [DataTable(title, ["metric", *heads], rows)] if rows else []
+    return [*metrics, *weight_tables(result, which)]
+
+
+def weight_tables(result: dict[str, Any], which: str) -> list[DataTable]:
+    """Return the weights of a linear model by name, next to the true ones where they are known."""
+    weights = result.get("weights")
+    if not isinstance(weights, dict):
+        return []
+    true = weights.get("true")
+    tables = []
+    for number, output in enumerate(weights["outputs"]):
+        names = [*weights["terms"], "bias"]
+        learned = [*weights["w"][number], *some_bias(weights, number)]
+        columns = [learned]
+        if true:
+            columns.append([*true["w"][number], *some_bias(true, number)])
+        rows = [[name, *map(metric_text, row)] for name, *row in zip(names, *columns, strict=False)]
+        title = f"Weights{f' of {output}' if len(weights['outputs']) > 1 else ''}{which}"
+        tables.append(DataTable(title, ["term", "learned", *(["true"] if true else [])], rows))
+    return tables[:MAX_WEIGHT_TABLES]
+
+
+def some_bias(weights: dict[str, Any], output: int) -> list[float]:
+    """Return the bias of an output in a list, which is empty for a model without one."""
+    return [weights["b"][output]] if weights.get("b") else []
 
 
 def fold_table(result: dict[str, Any], which: str) -> DataTable:
@@ -246,6 +272,14 @@ def fold_table(result: dict[str, Any], which: str) -> DataTable:
 def metric_text(value: float | None) -> str:
     """Return a metric for a table."""
     return NOTHING if value is None else number_text(value)
+
+
+def diagnostics_of(ranked: Sequence[StoredRun]) -> list[tuple[str, list[str]]]:
+    """Return the name of each run or fold with diagnostics, and what they say in words."""
+    folders = [folder for run in ranked for folder in (run.folder, *folds_of_result(run))]
+    once = list({folder.resolve(): folder for folder in folders}.values())
+    found = [(short_path(folder), page_facts.findings_in(folder)) for folder in once]
+    return [(name, sentences) for name, sentences in found if sentences][:MAX_RUNS_WITH_IMAGES]
 
 
 def commands_of(folders: Sequence[Path], runs: Sequence[StoredRun]) -> list[str]:
@@ -281,9 +315,18 @@ def images_of(folders: Sequence[Path], ranked: Sequence[StoredRun]) -> tuple[lis
         groups.append(
             image_group(run.folder, files, room, main=number == 0, name=short_path(run.folder))
         )
+        for fold in folds_of_result(run):
+            files = page_images.image_files(fold)
+            groups.append(image_group(fold, files, room, main=False, name=short_path(fold)))
     left = sum(bool(page_images.image_files(r.folder)) for r in with_images[len(shown) :])
     note = f"The images of {plural(left, 'more run')} are in their folders." if left else ""
     return [group for group in groups if group.images], note
+
+
+def folds_of_result(run: StoredRun) -> list[Path]:
+    """Return the folders of a finished run's folds; none without a cross-validation."""
+    names = [str(fold["name"]) for fold in (run.result or {}).get("folds", ())]
+    return [run.folder / name for name in names if Path(name).name == name]
 
 
 def image_group(

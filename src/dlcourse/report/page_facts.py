@@ -111,6 +111,19 @@ def fingerprint_text(folder: Path) -> str:
     return ", ".join(f"{part} {digest}" for part, digest in digests.items())
 
 
+def findings_in(folder: Path) -> list[str]:
+    """Return what the observer diagnostics has found in a run, in sentences; none without it."""
+    path = folder / run_files.DIAGNOSIS
+    try:
+        findings = json.loads(path.read_text(encoding="utf-8"))["findings"]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"{run_files.DIAGNOSIS} cannot be read"]
+    sentences = [str(finding) for finding in findings] if isinstance(findings, list) else []
+    return sentences or ["Nothing unusual was found."]
+
+
 def end_of_run(folder: Path) -> datetime | None:
     """Return when a run's result was written; None without one."""
     path = folder / run_files.RESULT

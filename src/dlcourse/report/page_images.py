@@ -46,13 +46,12 @@ class Room:
 
 
 def image_files(folder: Path, *, without: tuple[str, ...] = ()) -> list[Path]:
-    """Return the images that a run and its folds have in ``plots`` and ``look``.
+    """Return the images that a run, or one fold, has in ``plots`` and ``look``.
 
     without: names without suffix of files that are not wanted.
     """
-    places = [folder / PLOTS, folder / LOOKS]
-    places += [fold / name for fold in sorted(folder.glob("fold*")) for name in (PLOTS, LOOKS)]
-    found = [path for place in places if place.is_dir() for path in sorted(place.rglob("*"))]
+    places = [place for place in (folder / PLOTS, folder / LOOKS) if place.is_dir()]
+    found = [path for place in places for path in sorted(place.rglob("*"))]
     return [
         path
         for path in found

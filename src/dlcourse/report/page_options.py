@@ -13,7 +13,7 @@ HIDDEN = ("resume", "trust")
 """Keys of a config that say nothing about a run."""
 
 
-class Options(NamedTuple):
+class OptionRows(NamedTuple):
     """Rows ``[option, values]``: of options that differ, that only some runs have, and the others.
 
     Where all runs are equal, the value stands alone.
@@ -24,10 +24,10 @@ class Options(NamedTuple):
     common: list[list[str]]
 
 
-def options_by_use(runs: Sequence[StoredRun]) -> Options:
+def options_by_use(runs: Sequence[StoredRun]) -> OptionRows:
     """Return the options of some runs; runs that have not started are left out."""
     started = [run for run in runs if run.status != RunStatus.NOT_STARTED] or list(runs)
-    found = Options([], [], [])
+    found = OptionRows([], [], [])
     keys = dict.fromkeys(key for run in started for key in run.values)
     for key in keys:
         if is_private(key) or key in HIDDEN or key.startswith("hydra/"):

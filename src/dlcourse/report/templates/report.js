@@ -65,7 +65,9 @@
       let found = null;
       for (const line of chart.lines) {
         if (off.has(line.point)) continue;
-        for (const [epoch, value, text] of line.values) {
+        const trained = root.classList.contains("no-training") ? [] : line.train;
+        const training = trained.map(([epoch, value, text]) => [epoch, value, `training ${text}`]);
+        for (const [epoch, value, text] of [...line.values, ...training]) {
           const [px, py] = place(chart, epoch, value);
           const distance = Math.hypot(px - x, py - y);
           if (distance < (found ? found.distance : REACH)) {
