@@ -17,7 +17,7 @@ COLOURS_KEPT = 128
 AS_IT_IS = 30_000  # bytes up to which a PNG is not encoded again
 MAX_ANIMATION = 400_000  # bytes
 MAX_PIXELS = 50_000_000
-MAX_BYTES = 3_300_000
+MAX_BYTES = 2_700_000
 """Of all embedded images of a page, before base64 makes them a third larger."""
 IMAGE_SUFFIXES = (".png", ".gif")
 
