@@ -100,7 +100,7 @@ def test_the_share_of_weights_near_zero_is_written_at_each_layer():
     figure = draw_weight_distribution(layers, 1e-3, "title")
     assert "near 0: 90%" in texts(figure)[0]
     assert figure.axes[0].get_yscale() == "symlog"
-    assert "below 0.001" in figure.get_supxlabel()
+    assert "|w| < 0.001" in figure.get_supxlabel()
     assert figure_bytes(figure)
 
 

@@ -68,12 +68,12 @@ def test_a_model_that_is_too_large_is_trained_without_it(compose, tmp_path, capl
 
 
 def test_weights_beyond_half_precision_are_kept_in_full(tmp_path):
-    from dlcourse.observe.trajectory import Trajectory
+    from dlcourse.observe.trajectory import WeightTrajectory
 
     model = torch.nn.Linear(2, 1, bias=False)
     with torch.no_grad():
         model.weight.copy_(torch.tensor([[1e5, 1.0]]))
-    observer = Trajectory(tmp_path, copies=2, megabytes=1)
+    observer = WeightTrajectory(tmp_path, copies=2, megabytes=1)
     observer.folder.mkdir()
     observer.write(model, 3)
     found = atomic_files.load_checked(stored(observer.folder)[3])

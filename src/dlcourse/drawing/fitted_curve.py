@@ -26,6 +26,7 @@ def draw_fitted_curve(
     points: Sequence[tuple[str, np.ndarray, np.ndarray]],
     *,
     truth: np.ndarray | None = None,
+    band: float | None = None,
     names: tuple[str, str] = ("x", "t"),
     title: str = "",
 ) -> Figure:
@@ -33,8 +34,8 @@ def draw_fitted_curve(
 
     x: (G,) ascending. fitted: (G,) predictions there. points: for each part its name, ``train``,
     ``val`` or ``test``, its inputs (N,) and its targets (N,). truth: (G,) the function without
-    noise. names: of the input and of the target. The vertical axis shows the data; a curve that
-    leaves it is cut off.
+    noise. band: half the height of a band around the curve. names: of the input and of the target.
+    The vertical axis shows the data; a curve that leaves it is cut off.
     """
     figure = empty_figure(7.2, 4.6)
     axes = figure.add_subplot()
@@ -50,6 +51,9 @@ def draw_fitted_curve(
     if truth is not None:
         axes.plot(x, truth, "--", color="black", linewidth=1.2, label="true function")
     axes.plot(x, fitted, "-", color=BEST, linewidth=2, label="fitted curve")
+    if band is not None:
+        look = {"color": BEST, "alpha": 0.15, "linewidth": 0}
+        axes.fill_between(x, fitted - band, fitted + band, label="± 2 deviations of noise", **look)
     shown = np.concatenate(
         [targets for _, _, targets in points] + ([] if truth is None else [truth])
     )

@@ -29,17 +29,23 @@ MOST_LABELS = 10  # points with their probability next to them
 
 
 def draw_image_mistakes(
-    images: Sequence[np.ndarray], mistakes: Sequence[Mistake], classes: Sequence[str], title: str
+    images: Sequence[np.ndarray],
+    mistakes: Sequence[Mistake],
+    classes: Sequence[str],
+    title: str,
+    notes: Sequence[str] = (),
 ) -> Figure:
     """Draw misclassified images, each with its true and its predicted class and probabilities.
 
-    images: as for ``draw_image_grid``, one for each of the mistakes.
+    images: as for ``draw_image_grid``, one for each of the mistakes. notes: a line for each, below.
     """
     names = [shortened(name, 12) for name in class_labels(classes)[0]]
     labels = [
         f"{names[true]} ({own:.2f})\nas {names[predicted]} ({given:.2f})"
         for _, true, predicted, own, given in mistakes
     ]
+    if any(notes):
+        labels = [f"{label}\n{note}" for label, note in zip(labels, notes, strict=True)]
     cell = 1.15 if max(map(len, names)) <= 6 else 1.45
     return draw_image_grid(images, labels, columns=5, cell=cell, title=title)
 

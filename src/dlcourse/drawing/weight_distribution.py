@@ -53,6 +53,6 @@ def draw_weight_distribution(layers: Sequence[LayerWeights], limit: float, title
     figure.suptitle(title, size=11, x=0.01, ha="left", **LITERAL)
     hidden = len(layers) - len(kept)
     note = f"; {hidden} layers between are not shown" if hidden else ""
-    figure.supxlabel(f"weight, near 0 below {limit:.2g}{note}", size=9)
+    figure.supxlabel(f"weight (near 0: |w| < {limit:g}){note}", size=9)
     figure.supylabel("number of weights", size=9)
     return figure

@@ -62,7 +62,7 @@ def neighbour_accuracy(points: Array, targets: NDArray[np.integer], k: int = NEI
     points: (N, D), N > 1. A point is not its own neighbour; of classes that are equally frequent
     the first counts.
     """
-    found = targets[neighbours(points, k)]  # (N, k)
+    found = targets[nearest_points(points, k)]  # (N, k)
     votes = np.apply_along_axis(np.bincount, 1, found, minlength=int(targets.max()) + 1)
     return float((votes.argmax(1) == targets).mean())
 
@@ -72,12 +72,12 @@ def neighbour_r2(points: Array, targets: Array, k: int = NEIGHBOURS) -> float:
 
     points: (N, D), N > 1. R2 is 1 at best, and 0 for targets that are all equal.
     """
-    means = targets[neighbours(points, k)].mean(1)
+    means = targets[nearest_points(points, k)].mean(1)
     total = float(((targets - targets.mean()) ** 2).sum())
     return 1 - float(((targets - means) ** 2).sum()) / total if total > 0 else 0.0
 
 
-def neighbours(points: Array, k: int) -> NDArray[np.integer]:
+def nearest_points(points: Array, k: int) -> NDArray[np.integer]:
     """Return the positions (N, k) of the nearest other points, fewer if there are fewer."""
     from sklearn.neighbors import NearestNeighbors
 

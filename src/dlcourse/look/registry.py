@@ -182,6 +182,47 @@ WHATS: dict[str, What] = {
             "seed": SEED_OPTION,
         },
     ),
+    "boundary": What(
+        "the decision regions of two features; the decision function and margin of two classes",
+        {
+            "features": Option("", "two features, by name or number; the others at their mean"),
+            "points": whole_option(128, 1024, "points of each side of the grid", least=3),
+        },
+    ),
+    "fit": What(
+        "the fitted curve of a regression with one input, and the noise",
+        {
+            "noise": Option(True, "a band of 2 standard deviations of the noise", Flag()),
+            "points": whole_option(512, 10_000, "points of the curve", least=3),
+        },
+    ),
+    "mistakes": What(
+        "the most confident errors, the least certain examples, or the largest losses",
+        {
+            "by": Option(
+                "confidence",
+                "confidence, uncertainty or loss",
+                OneOf(("confidence", "uncertainty", "loss")),
+            ),
+            "part": Option(
+                "",
+                "train, val or test; by default test, for by=loss train",
+                OneOf(("train", "val", "test")),
+            ),
+            "class": EACH_CLASS_OPTION,
+            "true": Option(None, "name or number of the true class", read=class_number),
+            "predicted": Option(None, "name or number of the predicted class", read=class_number),
+            "most": whole_option(25, 200, "largest number of examples"),
+        },
+    ),
+    "weights": What(
+        "the distribution of the weights of each layer; the weights of a linear model by name",
+        {"near": positive_option(0.001, 1000.0, "a weight below it is near zero")},
+    ),
+    "augmentations": What(
+        "the augmentations of the run on its training images",
+        {"examples": examples_option(6, 30), "draws": whole_option(8, 30, "number of draws")},
+    ),
     "surface": What(
         "the loss along random directions, along the path of training, or between two runs",
         {

@@ -1,6 +1,6 @@
 """The training, validation and test part of a run that is looked at, and their loss."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -25,14 +25,14 @@ class RunParts:
     """A run's data as it was trained, on its device, and its recipe.
 
     fold: with the training and the validation part. test: the test part.
-    train_index: (N,) positions of the training part's examples in the data set's training data.
+    index: the positions of the examples of ``train`` and ``val`` in the data set's training data.
     """
 
     fold: Fold
     test: Split
     recipe: Recipe
     runtime: Runtime
-    train_index: Tensor
+    index: Mapping[str, Tensor]
 
     def part(self, name: str) -> Split:
         """Return the examples of ``train``, ``val`` or ``test``; raises UserError without any."""
@@ -63,7 +63,7 @@ def run_parts(subject: Subject) -> RunParts:
         test=examples_to_test(subject.dataset, part).to(runtime.device),
         recipe=make_recipe(config, runtime, subject.dataset, fold),
         runtime=runtime,
-        train_index=part.train,
+        index={"train": part.train, "val": part.val},
     )
 
 

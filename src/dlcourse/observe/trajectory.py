@@ -12,7 +12,7 @@ from dlcourse.schema.run_files import TRAJECTORY
 HALF_LIMIT = 65504.0  # the largest number of float16
 
 
-class Trajectory(Observer):
+class WeightTrajectory(Observer):
     """Writes the weights before the first epoch and after epochs, in half precision.
 
     ``dlcourse look what=surface directions=path`` reads them. There are never more than about
