@@ -1,6 +1,6 @@
 """Where a transformer looks: the attention of the class token, head by head, and its rollout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,16 +18,17 @@ from dlcourse.look.subject import Drawing, Subject
 
 
 @torch.no_grad()
-def attention_weights(subject: Subject, images: Tensor) -> dict[str, Tensor]:
-    """Return the weights (N, heads, T, T) of each attention layer for raw images, by its name.
+def attention_weights(network: nn.Module, run: Callable[[], Any]) -> dict[str, Tensor]:
+    """Return the weights (N, heads, T, T) of each attention layer, by its name.
 
+    run: runs the network once, in evaluation mode.
     Row q of a matrix holds the weights with which token q takes the values of all tokens. The
     weights are computed again from the layer's input, so that ``forward`` keeps its fast path;
     PyTorch's own layer is made to return them.
     """
     found: dict[str, Tensor] = {}
     with ExitStack() as stack:
-        for name, module in subject.network.named_modules():
+        for name, module in network.named_modules():
             if isinstance(module, SelfAttention):
 
                 def recompute(module: nn.Module, given: Any, _: Any, name: str = name) -> None:
@@ -45,7 +46,7 @@ def attention_weights(subject: Subject, images: Tensor) -> dict[str, Tensor]:
 
                 stack.callback(module.register_forward_pre_hook(want, with_kwargs=True).remove)
                 stack.callback(module.register_forward_hook(keep).remove)
-        subject.outputs(images)
+        run()
     return found
 
 
@@ -72,7 +73,7 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
     if not subject.of_images:
         raise NotApplicableError("what=attention needs images")
     examples = subject.examples(options)
-    weights = attention_weights(subject, examples.inputs)
+    weights = attention_weights(subject.network, lambda: subject.outputs(examples.inputs))
     names = list(weights)
     block = len(names) - 1 if options["block"] is None else options["block"]
     if block >= len(names):

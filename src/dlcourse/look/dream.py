@@ -73,18 +73,19 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
         raise NotApplicableError("what=dream needs images, and the run was trained on a table")
     examples = subject.examples(options)
     images = examples.inputs.float()
-    layer = None
     if options["class"] is None:
         layer = chosen_layer(
             subject.layers, options["layer"], is_map, "dream", "a layer of maps", last_unpooled
         )
+        of = layer.name
+    else:
+        layer, of = None, f"class {subject.classes[options['class']]}"
     score = dream_score(subject, layer, options)
     generator = torch.Generator().manual_seed(options["seed"])
     dreamt = dream(
         score, images, octaves=options["octaves"], steps=options["steps"], rate=options["rate"],
         generator=generator,
     )  # fmt: skip
-    of = layer.name if layer else f"class {subject.classes[int(options['class'])]}"
     unit = "" if options["unit"] is None or layer is None else f", unit {options['unit']}"
     rows, columns = dreamt.shape[2:]
     title = f"dream of {of}{unit}: {options['octaves']} octaves, up to {rows} x {columns} pixels"

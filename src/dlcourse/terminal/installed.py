@@ -15,7 +15,7 @@ OLDEST = (3, 11)
 NEEDED = {
     "torch": "torch", "torchvision": "torchvision", "hydra": "hydra-core", "omegaconf": "omegaconf",
     "tensorboard": "tensorboard", "numpy": "numpy", "sklearn": "scikit-learn", "scipy": "scipy",
-    "matplotlib": "matplotlib", "PIL": "pillow", "captum": "captum", "jinja2": "jinja2",
+    "matplotlib": "matplotlib", "PIL": "pillow", "jinja2": "jinja2",
     "rich": "rich", "filelock": "filelock",
 }  # fmt: skip
 """The dependencies in pyproject.toml: name of the module, name for pip."""
