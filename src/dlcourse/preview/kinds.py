@@ -13,5 +13,6 @@ KINDS = {
     "data": "training images or points, unchanged and augmented",
     "schedule": "the learning rate over the whole run",
     "init": "the variance of signals and gradients layer by layer, before training",
+    "gradient": "the factors of backpropagation through a small network, number by number",
 }
 """Each ``what``, and what it shows in one line."""
