@@ -6,6 +6,7 @@ from typing import Any
 from dlcourse import atomic_files
 from dlcourse.report.confidence import Estimate
 from dlcourse.report.points import Point
+from dlcourse.schema.validate import GROUPS
 
 NOTHING = "–"
 
@@ -64,7 +65,7 @@ def short_point_text(point: Point, keys: list[str] | tuple[str, ...]) -> str:
     """Format a point for a label, ``lenet adam lr=0.1``: groups by their choice alone."""
     parts = [
         option_text(point, key)
-        if "." not in key
+        if key in GROUPS
         else f"{key.rpartition('.')[2]}={option_text(point, key)}"
         for key in keys
         if key in point.values

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
@@ -68,7 +69,7 @@ def draw_curves(points: Sequence[Point], keys: Sequence[str]) -> Figure | None:
             draw_curve(axes, curve)
             if with_training and curve.look:
                 draw_training(axes, band_of(traces_of(curve.point, f"train/{metric}")), curve.look)
-        finish_axes(axes, f"val/{metric}", curves)
+        finish_axes(axes, f"val/{metric}")
         name_lines(axes, curves)
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -133,9 +134,9 @@ def draw_training(axes: Axes, band: Band, look: dict[str, Any]) -> None:
     axes.plot(band.epochs, band.mean, linewidth=1.0, linestyle=":", color=look["color"], zorder=2)
 
 
-def finish_axes(axes: Axes, name: str, curves: Sequence[PointCurve]) -> None:
-    """Name the y axis, and make it logarithmic if its values differ by a factor of 20."""
-    values = [value for curve in curves for one in curve.traces for _, value in one.values]
+def finish_axes(axes: Axes, name: str) -> None:
+    """Name the y axis, and make it logarithmic if the drawn values differ by a factor of 20."""
+    values = [float(value) for line in axes.lines for value in np.asarray(line.get_ydata())]
     low, high = min(values), max(values)
     log = low > 0 and high > 20 * low and range_of(name)[1] is None  # a share stays linear
     if log:
