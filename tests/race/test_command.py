@@ -120,6 +120,8 @@ def test_an_optimizer_of_ones_own_races_with_the_rate_of_its_config(tmp_path, mo
         (["nadam.lr=1"], "nadam.lr=1 is not an option of this race; did you mean adam"),
         (["optim=all", "lr=0.1,0.2"], "This race has 26 paths"),
         (["surfaces=beale"], "surfaces=beale is not understood; did you mean surface"),
+        (["beale", "adam", "steps=5"], "beale is a surface, and options are typed key=value."),
+        (["sgd,adam", "steps=5"], "race.py optim=sgd,adam steps=5"),
         (["--steps", "5"], "--steps is not understood"),
         (["--config-dir", "nowhere"], "--config-dir nowhere is not a folder"),
     ],

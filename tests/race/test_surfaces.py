@@ -88,6 +88,9 @@ def scalar(x, y):
 def constant(x, y):
     return torch.ones_like(x)
 
+def root(x, y):
+    return torch.sqrt(x) + y
+
 def wrong(x, y):
     return x
 
@@ -148,6 +151,7 @@ def test_a_module_that_does_not_exist_is_refused():
         ("single", r"returns \(\) for x, y of shape"),
         ("scalar", "fails for tensors x, y"),
         ("constant", "has no gradient"),
+        ("root", "is nan at the start"),
     ],
 )
 def test_an_own_function_that_is_no_surface_is_refused(own, name, message):

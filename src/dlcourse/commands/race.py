@@ -6,17 +6,22 @@
     dlcourse race optim=sgd lr=0.02,0.09,0.11
     dlcourse race optim=sgd,adam adam.lr=0.5 schedule=cosine noise=2
 
-optim: names with commas, or all. surface: ravine, saddle, rosenbrock, beale, himmelblau, or your
-own as module.function. start: x,y. steps: of each optimizer. lr: one learning rate for all; by
-default each optimizer has one that suits it on this surface. noise: standard deviation of random
-noise on the gradient, of seed=0; gd and lbfgs, which take all data in one step, have none.
-reach=0.001: how close to the lowest value an optimizer has arrived. window: left,right,bottom,top.
+  optim    names with commas, or all
+  surface  ravine, saddle, rosenbrock, beale, himmelblau, or your own: <module>.<function>
+  start    x,y
+  steps    of each optimizer
+  lr       one learning rate for all; else each has one that suits it on this surface
+  noise    standard deviation of random noise on the gradient, drawn with seed=0; gd and lbfgs,
+           which take all data in one step, have none
+  reach    0.001: how far above the lowest value an optimizer has arrived
+  window   the part that is drawn: left,right,bottom,top
 
-Options of optimizers: optim.momentum=0.5 for all that have it, adam.lr=0.1 for one; schedule= and
-clip= with their options as in a run, where a step counts as an epoch. Several values with commas
-make a path each.
+Options of the optimizers: optim.momentum=0.5 for all that have it, adam.lr=0.1 for one; schedule=
+and clip= with their options as in a run, where a step counts as an epoch. Several values with
+commas make a path each.
 
-Writes paths, loss (PNG and SVG), race.gif and race.json into a folder below outputs/race/.
+Prints who arrives after how many steps, and writes paths and loss (PNG and SVG), race.gif and
+race.json into a new folder below outputs/race/.
 """
 
 from collections.abc import Sequence
@@ -43,8 +48,9 @@ def main(args: list[str]) -> None:
     order = ranked(outcomes)
     width = columns()
     print("\n".join(wrap(title_of(race), width)))
-    print("\n".join(race_table(order, width)))
-    for note in notes(race, order, args):
+    table = race_table(order, width)
+    print("\n".join(table))
+    for note in [legend(race.reach, table[0]), *notes(race, order, args)]:
         print("\n".join(wrap(note, width, break_long_words=False, break_on_hyphens=False)))
     with working("drawing", plain=False), fonts_for([race.surface.formula]):
         folder = write_race(race, outcomes)
@@ -66,18 +72,26 @@ def without_config_dir(args: Sequence[str]) -> tuple[list[str], str | None]:
     return rest, folder
 
 
+def legend(reach: float, heading: str) -> str:
+    """Return what the columns of the table are. heading: its first line."""
+    parts = [f"steps: until the loss is less than {reach:g} above the lowest"]
+    parts += ["gradients: computed until then"] * ("gradients" in heading)
+    return "; ".join([*parts, "distance: of the end from the nearest minimum."])
+
+
 def notes(race: Race, outcomes: list[Outcome], args: list[str]) -> list[str]:
     """Return what the table leaves open, a sentence each."""
     found = [
-        f"steps: until the loss is less than {race.reach:g} above the lowest; gradients: computed "
-        "until then; distance: of the end from the nearest minimum."
-    ]
-    found += [
         f"{one.racer.label} diverged after step {len(one.excess) - 1:,}: its path is cut off at "
         "the edge of the plot and marked with a cross."
         for one in outcomes
         if one.trajectory.diverged
     ]
+    if not race.surface.minima:
+        found.append(
+            "The window contains no minimum; the loss is above the lowest value of the window and "
+            "the paths."
+        )
     found += [f"{one} takes the same path as {other}." for one, other in same_paths(outcomes)]
     if any(one.racer.name == "lbfgs" for one in outcomes):
         found.append("A step of lbfgs is several iterations, with a gradient each or more.")

@@ -1,15 +1,18 @@
 """Read the options of a race from its command, before PyTorch is imported."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dlcourse.errors import UserError, nearest
+from dlcourse.errors import UserError, meant, nearest
 from dlcourse.race.own_surface import is_window, load_surface
 from dlcourse.race.racers import Racer, chosen_names, make_racers, read_overrides
 from dlcourse.race.surfaces import SURFACES, Surface
 from dlcourse.schema.arguments import arguments, number_argument, whole_number_argument
 from dlcourse.schema.bounds import SEED, positive, whole_number
+from dlcourse.schema.compose import options_of
 from dlcourse.schema.kinds import Number
+from dlcourse.terminal.command import own_name
 
 OPTIONS = {
     "optim": "sgd,momentum,nesterov,adagrad,rmsprop,adam",
@@ -48,6 +51,7 @@ class Race:
 
 def read_race(args: Sequence[str], usage: str | None, config_dir: str | None = None) -> Race:
     """Return the race that a command describes; raises UserError for the first mistake."""
+    refuse_bare_names(args, config_dir)
     own = [arg for arg in args if not is_override(arg)]
     options = arguments(own, OPTIONS, usage)
     numbers = {
@@ -71,6 +75,26 @@ def read_race(args: Sequence[str], usage: str | None, config_dir: str | None = N
     return Race(surface, racers, start, steps, seed=seed, **numbers)
 
 
+def refuse_bare_names(args: Sequence[str], config_dir: str | None) -> None:
+    """Raise UserError for surfaces and optimizers that were typed without their key."""
+    bare = [arg for arg in args if "=" not in arg]
+    surfaces = [arg for arg in bare if arg in SURFACES]
+    names = [
+        one for arg in bare for one in arg.split(",") if one in options_of("optim", config_dir)
+    ]
+    if surfaces or names:
+        typed = [
+            *([f"surface={surfaces[0]}"] if surfaces else []),
+            *([f"optim={','.join(names)}"] if names else []),
+            *(arg for arg in args if "=" in arg),
+        ]
+        what = "a surface" if surfaces else "an optimizer"
+        again = " ".join([own_name("race"), *map(shlex.quote, typed)])
+        raise UserError(
+            f"{(surfaces or names)[0]} is {what}, and options are typed key=value.\nType {again}"
+        )
+
+
 def is_override(arg: str) -> bool:
     """Return whether an argument is an option of optimizers, ``adam.lr=0.1``, or a schedule."""
     key = arg.partition("=")[0]
@@ -83,9 +107,10 @@ def surface_of(name: str) -> Surface:
         return SURFACES[name]
     if "." in name.strip("."):
         return load_surface(name)
+    guess = meant(name, SURFACES) or ["<one of them>"]
     raise UserError(
         f"surface={name} is not there; {nearest(name, SURFACES)}.\n"
-        "Type surface=<one of them>, or surface=<module>.<function> for your own"
+        f"Type surface={guess[0]}, or surface=<module>.<function> for your own"
     )
 
 

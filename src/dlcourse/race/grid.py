@@ -1,5 +1,6 @@
 """The values of a surface on a grid, and its minimum if it is not known."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -43,9 +44,10 @@ def check_function(surface: Surface, start: tuple[float, float]) -> None:
             f"surface={surface.name} has no gradient: its value does not depend on x and y.\n"
             "Write it with + - * / ** and functions of torch, such as torch.sin(x)"
         )
-    if not bool(values.isfinite().all()):
+    value = float(values.detach()[0, 0])
+    if not math.isfinite(value):
         raise UserError(
-            f"surface={surface.name} is {float(values.flatten()[0])} at the start "
+            f"surface={surface.name} is {value} at the start "
             f"{start[0]:g},{start[1]:g}.\nType another start=x,y"
         )
 

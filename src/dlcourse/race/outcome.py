@@ -17,7 +17,8 @@ class Outcome:
     """The path of a racer with its numbers.
 
     excess: the value above the lowest one, from the start on.
-    arrived: the first step after which it is below the threshold; None if never.
+    arrived: the first step after which it is below the threshold; None if never, or if no minimum
+        is known.
     gradients: computed until then, or in all steps.
     distance: of the last position from the nearest minimum; None if no minimum is known.
     left: the first step after which the position was outside the window; None if never.
@@ -33,9 +34,11 @@ class Outcome:
 
     @property
     def state(self) -> str:
-        """How it ended: ``arrived``, ``not yet`` or ``diverged``."""
+        """How it ended: ``arrived``, ``not yet``, ``diverged``, or ``no minimum`` is known."""
         if self.trajectory.diverged:
             return "diverged"
+        if self.distance is None:
+            return "no minimum"
         return "not yet" if self.arrived is None else "arrived"
 
 
@@ -46,6 +49,8 @@ def outcome(
     excess = [value - lowest for value in trajectory.values]
     arrived = next((step for step, value in enumerate(excess) if value < reach), None)
     end = trajectory.positions[-1]
+    if not surface.minima:
+        arrived = None
     known = [math.dist(end, minimum) for minimum in surface.minima]
     left, right, bottom, top = surface.window
     outside = (

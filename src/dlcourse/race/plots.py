@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from dlcourse.drawing.style import MUTED, empty_figure, line_look, style_axes
-from dlcourse.drawing.text import LITERAL, add_legend, shortened
+from dlcourse.drawing.text import LITERAL, add_legend, shortened, value_label
 from dlcourse.race.outcome import Outcome
 from dlcourse.race.surfaces import Surface, Window
 
@@ -47,7 +47,7 @@ def draw_paths(
                       markeredgecolor="black", zorder=6, clip_on=False)  # fmt: skip
     draw_start(axes, outcomes[0].trajectory.positions[0])
     what = "a marker each step" if every == 1 else f"a marker every {every:,} steps"
-    axes.set_title(f"{title}\n{shortened(surface.formula, 90)}", size=11, loc="left", **LITERAL)
+    axes.set_title(f"{title}\n{value_label(surface.formula, 90)}", size=11, loc="left", **LITERAL)
     axes.set_xlabel(f"x     ({what}; white circle: start, star: minimum)")
     add_legend(figure, [*zip(lines, map(label_of, outcomes), strict=True)], loc=OUTSIDE, **LEGEND)
     return figure
@@ -104,11 +104,12 @@ def marker_interval(steps: int) -> int:
 def label_of(one: Outcome) -> str:
     """Return a racer's label in the legend: its name, its rate and how it ended."""
     ended = {
-        "arrived": f"{one.arrived} steps",
-        "not yet": "not yet",
+        "arrived": f"{one.arrived} steps, ",
+        "not yet": "not yet, ",
+        "no minimum": "",
         "diverged": f"diverged after {len(one.excess) - 1:,} steps (cross)",
     }[one.state]
-    loss = "" if one.trajectory.diverged else f", final loss {one.excess[-1]:.0e}"
+    loss = "" if one.trajectory.diverged else f"final loss {one.excess[-1]:.0e}"
     return f"{shortened(one.racer.label_with_rate, LONGEST_LABEL)}\n{ended}{loss}"
 
 
@@ -154,7 +155,7 @@ def loss_lines(axes: Axes, outcomes: Sequence[Outcome], reach: float) -> list[An
     lowest = min((float(np.nanmin(loss)) for loss in drawn if np.isfinite(loss).any()), default=1)
     low = min(max(lowest, DEPTH * reach), reach) / 2
     axes.set(xlim=(0, max(steps, 1)), ylim=(low, 20 * max(first, reach)))
-    axes.set(xlabel="step", ylabel="loss above the minimum")
+    axes.set(xlabel="step", ylabel="loss above the lowest value")
     axes.axhline(reach, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
     axes.yaxis.set_minor_locator(NullLocator())
     style_axes(axes)

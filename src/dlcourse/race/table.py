@@ -35,10 +35,11 @@ def race_table(outcomes: Sequence[Outcome], width: int) -> list[str]:
 def cells_of(one: Outcome) -> tuple[str, ...]:
     """Return the cells of a racer's row."""
     diverged = one.trajectory.diverged
+    steps = {"arrived": f"{one.arrived or 0:,}", "no minimum": "-"}
     return (
         re.sub(r" lr=\S+", "", one.racer.label),  # the next column has it
         one.racer.rate,
-        "diverged" if diverged else "not yet" if one.arrived is None else f"{one.arrived:,}",
+        steps.get(one.state, one.state),
         f"{one.gradients:,}",
         "-" if diverged else f"{one.excess[-1]:.1e}",
         "-" if diverged or one.distance is None else f"{one.distance:.1e}",
