@@ -197,8 +197,12 @@ def open_subject(request: Request) -> Subject:
 def drawings(subject: Subject, what: str, options: Mapping[str, Any]) -> list[Drawing]:
     """Draw one ``what``; the model and the states of all random number generators stay the same."""
     module = import_module(f"dlcourse.look.{what}")
-    with undisturbed(subject.network, subject.seed):
-        return module.look_at(subject, options)
+    try:
+        with undisturbed(subject.network, subject.seed):
+            return module.look_at(subject, options)
+    except NotApplicableError as error:
+        named = f"what={what}" in str(error)
+        raise NotApplicableError(str(error) if named else f"what={what}: {error}") from error
 
 
 @contextmanager
