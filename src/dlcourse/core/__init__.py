@@ -4,13 +4,14 @@ from dlcourse.core.data import WHITE, Dataset, Fold, Split, Standardize, Whiten
 from dlcourse.core.dtypes import at_least_float32, has_float64
 from dlcourse.core.history import Record, best_epoch, scores
 from dlcourse.core.steps import steps_per_epoch
-from dlcourse.core.training import AllFolds, Average, Metric, Observer, Recipe, State, Tested
+from dlcourse.core.training import AllFolds, Average, FinalTest, Metric, Observer, Recipe, State
 
 __all__ = [
     "WHITE",
     "AllFolds",
     "Average",
     "Dataset",
+    "FinalTest",
     "Fold",
     "Metric",
     "Observer",
@@ -19,7 +20,6 @@ __all__ = [
     "Split",
     "Standardize",
     "State",
-    "Tested",
     "Whiten",
     "at_least_float32",
     "best_epoch",

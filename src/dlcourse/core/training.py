@@ -130,7 +130,7 @@ class Metric(Protocol):
 
 
 @dataclass(frozen=True)
-class Tested:
+class FinalTest:
     """The final test of a fold's best weights, for observers.
 
     dataset: its ``test`` part holds the examples of this test, which may be on the disk and not in
@@ -188,7 +188,7 @@ class Observer(Protocol):
     def epoch(self, state: State) -> None:
         """Observe the state after an epoch."""
 
-    def tested(self, test: Tested) -> None:
+    def tested(self, test: FinalTest) -> None:
         """Observe the test of the best weights, once; the result is written, ``finish`` follows."""
 
     def finish(self, state: State, result: dict) -> None:

@@ -1,6 +1,7 @@
 """Write figures as files: PNG and SVG, and animations as GIF."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,31 @@ def save_figure(figure: "Figure", path: Path, formats: Iterable[str] = PLOT_FORM
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind in formats:
-        place = path.with_name(f"{path.name}.{kind}")
-        content = figure_bytes(figure, kind)
-        atomic_files.write(place, lambda file, content=content: file.write(content))
-        written.append(place)
+    with laid_out(figure):
+        for kind in formats:
+            place = path.with_name(f"{path.name}.{kind}")
+            content = figure_bytes(figure, kind)
+            atomic_files.write(place, lambda file, content=content: file.write(content))
+            written.append(place)
     return written
+
+
+@contextmanager
+def laid_out(figure: "Figure") -> Iterator[None]:
+    """Place the parts of a figure once, not again for each file that is written in this block.
+
+    A layout takes as long as drawing, and ``savefig`` draws once more to be sure of it.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        yield
+        return
+    engine.execute(figure)
+    figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
 
 
 def figure_bytes(figure: "Figure", kind: str = "png", dpi: float | None = None) -> bytes:

@@ -64,7 +64,7 @@ def draw_fitted_curve(
     axes.set_xlim(x[0], x[-1])
     axes.set_xlabel(value_label(names[0]), **LITERAL)
     axes.set_ylabel(value_label(names[1]), **LITERAL)
-    axes.legend(frameon=False, fontsize=9, loc="best")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9, markerscale=2)
     axes.set_title(title, loc="left", size=11, **LITERAL)
     style_axes(axes)
     return figure

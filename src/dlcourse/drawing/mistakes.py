@@ -25,7 +25,7 @@ Mistake = tuple[int, int, int, float, float]
 """Position, true class, predicted class, probability of the true and of the predicted class."""
 
 MOST_COLUMNS = 12  # features of a table that are shown
-MOST_LABELS = 10  # points with their probability next to them
+MOST_LABELS = 3  # points with their probability next to them
 
 
 def draw_image_mistakes(
@@ -115,14 +115,14 @@ def draw_point_mistakes(
     (rings,) = axes.plot(
         found[:, 0], found[:, 1], "o", color="black", fillstyle="none", markersize=10
     )
-    entries.append((rings, "shown above"))
+    entries.append((rings, f"{len(found)} of them wrong" if len(found) > 1 else "wrong"))
     for (x, y), (*_, given) in list(zip(found, mistakes, strict=True))[:MOST_LABELS]:
         near = {"xytext": (6, 5), "textcoords": "offset points"}
         axes.annotate(f"{given:.2f}", (float(x), float(y)), size=8, **near)
     axes.set_xlabel(value_label(features[0]), **LITERAL)
     axes.set_ylabel(value_label(features[1]), **LITERAL)
     add_legend(figure, entries, loc="outside right upper", frameon=False, fontsize=9)
-    axes.set_title(title, loc="left", size=10, **LITERAL)
+    figure.suptitle(title, x=0.02, ha="left", size=10, **LITERAL)
     style_axes(axes)
     return figure
 

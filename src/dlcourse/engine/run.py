@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlcourse.core import AllFolds, Dataset, Observer, Tested, at_least_float32
+from dlcourse.core import AllFolds, Dataset, FinalTest, Observer, at_least_float32
 from dlcourse.engine import fingerprint, predictions, same_data
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import settle
@@ -172,7 +172,7 @@ def run_fold(
         outputs, targets = meter.kept_outputs()
         kind = fact(config["loss"], "outputs")
         for observer in observers:
-            observer.tested(Tested(dataset, at_least_float32(outputs), targets, kind))
+            observer.tested(FinalTest(dataset, at_least_float32(outputs), targets, kind))
         for observer in observers:
             observer.finish(state, result)
     return result

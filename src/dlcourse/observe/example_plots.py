@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcourse.core import WHITE, Fold, Recipe, Split, State, Tested
+from dlcourse.core import WHITE, FinalTest, Fold, Recipe, Split, State
 from dlcourse.introspect.classification import confident_mistakes, true_class
 from dlcourse.introspect.grid import outputs_on_a_line, outputs_on_a_plane, predictor
 from dlcourse.introspect.linear_map import LinearWeights, feature_names
@@ -26,7 +26,7 @@ class Finished(NamedTuple):
     state: State
     recipe: Recipe
     fold: Fold
-    test: Tested
+    test: FinalTest
     result: dict
 
 
@@ -52,16 +52,19 @@ def mistakes(run: Finished) -> "Figure":
     return drawing.draw_table_mistakes(rows, typical, names, found, classes, title)
 
 
-def mistakes_title(test: Tested, shown: int) -> str:
+def mistakes_title(test: FinalTest, shown: int) -> str:
     """Return what the plot of mistakes shows, with the number of mistakes."""
     wrong = int((test.outputs.argmax(1) != true_class(test.targets)).sum())
     total = f"{len(test.targets):,} test example{'s' * (len(test.targets) != 1)}"
     of = "probabilities" if test.kind == "softmax" else "softmax of their scores"
-    below = f"below: true as predicted class ({of})"
+    below = f"below: the true class, and as what it is classified ({of})"
+    if len(test.dataset.input_shape) == 1:
+        below = f"the true class, and as what it is classified ({of})"
     if not wrong:
         return f"No mistakes among {total}; the {shown} least certain\n{below}"
-    which = f"The {shown} most confident of {wrong:,}" if shown < wrong else f"All {wrong}"
-    return f"{which} mistake{'s' * (wrong != 1)} among {total}\n{below}"
+    all_of = f"All {wrong} mistakes" if wrong > 1 else "The only mistake"
+    most = f"The {shown} most confident of {wrong:,} mistakes"
+    return f"{most if shown < wrong else all_of} among {total}\n{below}"
 
 
 def residuals(run: Finished) -> "Figure":
@@ -146,9 +149,10 @@ def weights(result: dict) -> "Figure":
     from dlcourse.drawing.weights import draw_weights
 
     found, true = result["weights"], result["weights"].get("true")
-    title = weights_lines(result, 1000)[0]
+    title = (weights_lines(result, 1000) or [""])[0]
+    outputs = found["outputs"] if len(found["w"]) > 1 or result["classes"] else ["learned"]
     return draw_weights(
-        found["terms"], np.array(found["w"]), found["outputs"],
+        found["terms"], np.array(found["w"]), outputs,
         true=None if true is None else np.array(true["w"]),
         title=title if len(title) <= LONGEST_TITLE else "weights of the linear model",
     )  # fmt: skip

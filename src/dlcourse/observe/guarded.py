@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dlcourse.core import AllFolds, Fold, Observer, Recipe, State, Tested
+from dlcourse.core import AllFolds, FinalTest, Fold, Observer, Recipe, State
 from dlcourse.guard import warn
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Guarded(Observer):
     def epoch(self, state: State) -> None:
         self.call("epoch", state)
 
-    def tested(self, test: Tested) -> None:
+    def tested(self, test: FinalTest) -> None:
         if hasattr(self.observer, "tested"):  # not an observer that derives from no class
             self.call("tested", test)
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from dlcourse.core import AllFolds, Fold, Observer, Recipe, State, Tested
+from dlcourse.core import AllFolds, FinalTest, Fold, Observer, Recipe, State
 from dlcourse.drawing.text import fonts_for
 from dlcourse.guard import guarded
 from dlcourse.observe.example_plots import Finished
+from dlcourse.observe.frames import FRAME_SECONDS, Frames
 from dlcourse.observe.run_plots import RUN_PLOTS, Draw, plots_of_folds, plots_of_run
 from dlcourse.schema.run_files import PLOTS
 
@@ -27,18 +28,33 @@ class Plots(Observer):
 
     def __init__(self, folder: Path, *, animation: bool = False) -> None:
         self.folder = folder / PLOTS
-        self.animation = animation
+        self.frames = Frames(self.folder) if animation else None
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.recipe, self.fold = recipe, fold
+        if self.frames is not None:
+            self.frames.start(state.averaged, recipe, fold, len(state.history))
 
-    def tested(self, test: Tested) -> None:
+    def epoch(self, state: State) -> None:
+        if self.frames is not None:
+            self.frames.record(state.averaged, state.history[-1].epoch)
+
+    def tested(self, test: FinalTest) -> None:
         self.test = test
 
     def finish(self, state: State, result: dict) -> None:
         run = Finished(state, self.recipe, self.fold, self.test, result)
         names = [*self.test.dataset.classes, *self.test.dataset.features]
         write_run_plots(self.folder, plots_of_run(run), names)
+        if self.frames is not None and self.frames.used:
+            with guarded("The animation"), fonts_for(names):
+                self.animate(self.frames)
+
+    def animate(self, frames: Frames) -> None:
+        """Write the animation of the recorded epochs."""
+        from dlcourse.drawing.files import save_gif
+
+        save_gif(frames.draw(self.test), self.folder / f"{frames.name}.gif", FRAME_SECONDS)
 
     def finish_folds(self, folds: AllFolds) -> None:
         write_run_plots(self.folder, plots_of_folds(folds), folds.result["classes"])

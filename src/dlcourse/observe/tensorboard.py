@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dlcourse.core import Fold, Observer, Recipe, State, Tested
+from dlcourse.core import FinalTest, Fold, Observer, Recipe, State
 from dlcourse.drawing.files import figure_bytes
 from dlcourse.drawing.text import fonts_for
 from dlcourse.guard import guarded
@@ -42,7 +42,7 @@ class TensorBoard(Observer):
 
         return SummaryWriter(str(self.folder), purge_step=self.again)
 
-    def tested(self, test: Tested) -> None:
+    def tested(self, test: FinalTest) -> None:
         self.test = test
 
     def epoch(self, state: State) -> None:
