@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from dlcourse.drawing.style import COLOURS, MOST_IN_LEGEND, MOST_POINTS, empty_figure, evenly
 from dlcourse.drawing.text import LITERAL, add_legend, class_labels, value_label
 
-FEW = 20  # points are drawn larger, so that those of two parts at one place are both seen
+FEW_POINTS = 20  # points are drawn larger, so that those of two parts at one place are both seen
 PARTS_IN_FRONT = ("train", "val", "test")
 PART_MARKERS = {"train": "o", "val": "s", "test": "^"}
 
@@ -61,7 +61,7 @@ def draw_boundary(
         drawn = evenly(len(inputs), MOST_POINTS)
         colours = [COLOURS[number % len(COLOURS)] for number in own[drawn]]
         marker, first = PART_MARKERS[part], part == "train"
-        size = (16 if first else 22) if len(drawn) > FEW else (110 if first else 36)
+        size = (16 if first else 22) if len(drawn) > FEW_POINTS else (110 if first else 36)
         axes.scatter(
             inputs[drawn, 0], inputs[drawn, 1], s=size, c=colours, marker=marker,
             edgecolors="white" if first else "black", linewidths=0.5, rasterized=len(drawn) > 200,
@@ -75,7 +75,7 @@ def draw_boundary(
         entries.append((mark, f"{part}, {count}"))
     axes.set(xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1]))
     add_legend(figure, entries, loc="outside right upper", frameon=False, fontsize=9)
-    axes.set_title(title, loc="left", size=11, **LITERAL)
+    axes.set_title(value_label(title, 80), loc="left", size=11, **LITERAL)
     axes.spines[:].set_visible(False)
     return figure
 

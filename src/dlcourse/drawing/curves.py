@@ -122,13 +122,13 @@ def mark_best(
 ) -> None:
     """Put a ring around the best epoch's value on the monitored curve."""
     metric = monitor.partition("/")[2]
-    value = value_at(history, monitor, best_epoch)
+    value = metric_in_epoch(history, monitor, best_epoch)
     if metric in panels and math.isfinite(value):
         place = axes[panels.index(metric)]
         place.plot(best_epoch, value, "o", markersize=9, fillstyle="none", color=BEST, zorder=4)
 
 
-def value_at(history: HistoryRows, key: str, epoch: int) -> float:
+def metric_in_epoch(history: HistoryRows, key: str, epoch: int) -> float:
     """Return a metric's value in an epoch; NaN if it has none."""
     value = next((row.get(key) for row in history if row["epoch"] == epoch), None)
     return math.nan if value is None else value
@@ -139,7 +139,7 @@ def best_title(history: HistoryRows, monitor: str, best_epoch: int | None) -> st
     last = history[-1]["epoch"]
     if best_epoch is None:
         return f"{last} epoch{'s' * (last != 1)}"
-    value = value_at(history, monitor, best_epoch)
+    value = metric_in_epoch(history, monitor, best_epoch)
     return f"best {monitor} {value:.4g} in epoch {best_epoch} of {last}"
 
 

@@ -24,7 +24,7 @@ from dlcourse.drawing.text import LITERAL, add_legend, class_labels, shortened, 
 Mistake = tuple[int, int, int, float, float]
 """Position, true class, predicted class, probability of the true and of the predicted class."""
 
-MOST_COLUMNS = 12  # features of a table that are shown
+MOST_FEATURES = 12  # features of a table that are shown
 MOST_LABELS = 3  # points with their probability next to them
 
 
@@ -66,7 +66,7 @@ def draw_table_mistakes(
     names = [shortened(name, 12) for name in class_labels(classes)[0]]
     mean, spread = typical
     distance = (rows - mean) / np.where(spread > 0, spread, 1)  # (n, D)
-    shown = np.sort(np.argsort(-np.abs(distance).mean(0), kind="stable")[:MOST_COLUMNS])
+    shown = np.sort(np.argsort(-np.abs(distance).mean(0), kind="stable")[:MOST_FEATURES])
     figure = empty_figure(3.6 + 0.75 * len(shown), 1.5 + 0.27 * len(rows))
     axes = figure.add_subplot()
     grid = axes.imshow(distance[:, shown], cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto")
@@ -149,6 +149,6 @@ def draw_residuals(
     axes.plot(targets[worst], predictions[worst], "x", color=BEST, markersize=6, label=label)
     axes.vlines(targets[worst], targets[worst], predictions[worst], color=BEST, linewidth=0.7)
     axes.legend(frameon=False, loc="best", fontsize=9)
-    axes.set_title(title, loc="left", size=11)
+    axes.set_title(value_label(title, 80), loc="left", size=11, **LITERAL)
     style_axes(axes)
     return figure

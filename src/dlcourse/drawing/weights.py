@@ -40,7 +40,7 @@ def draw_weights(
             axes.hlines(rows, 0, values, color=colour, linewidth=2)
         marker = "osD^v<>pPX"[number]
         (dots,) = axes.plot(values, rows, marker, color=colour, markersize=6)
-        entries.append((dots, outputs[number] or "learned"))
+        entries.append((dots, value_label(outputs[number], 24) or "learned"))
     if true is not None:
         for values in true[:MOST_OUTPUTS, order]:
             look = {"color": "black", "markersize": 11, "fillstyle": "none", "linestyle": DASHES[0]}
@@ -56,7 +56,7 @@ def draw_weights(
         add_legend(figure, entries, loc="outside right upper", frameon=False, fontsize=9)
     hidden = len(names) - len(order)
     add_note(figure, f"{hidden} smaller weights are not shown" if hidden else "")
-    axes.set_title(title, loc="left", size=11, **LITERAL)
+    axes.set_title(value_label(title, 90), loc="left", size=11, **LITERAL)
     style_axes(axes, grid="x")
     return figure
 

@@ -10,7 +10,7 @@ from dlcourse.core import Dataset, Standardize, Whiten
 
 TOLERANCE = 1e-3  # of the largest output; rounding in TF32 is about this large
 EXAMPLES = 4  # at which a map is tested for being linear
-FAR = (1.0, -1.0, 100.0, -100.0)  # multiples of the examples: a kink shows far away
+MULTIPLES = (1.0, -1.0, 100.0, -100.0)  # multiples of the examples: a kink shows far away
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ def linear_map(
     which it is tested. The results are float64 on the CPU.
     """
     with torch.no_grad():
-        far = torch.cat([examples * factor for factor in FAR])
+        far = torch.cat([examples * factor for factor in MULTIPLES])
         outputs = function(far).double()  # (4 N, K)
         middle = function(torch.zeros_like(examples[:1])).double()
-        near, minus, *further = outputs.chunk(len(FAR))
+        near, minus, *further = outputs.chunk(len(MULTIPLES))
         scale = float(outputs.abs().max().clamp(min=1e-30))
         for one, other in ((near, minus), further):
             if not float((one + other - 2 * middle).abs().max()) <= TOLERANCE * scale:

@@ -38,7 +38,9 @@ class Polynomial(nn.Module):
         are expanded. mean and scale: one number for each feature, or one for all.
         """
         bias, weights = self.output.bias.cpu().double(), self.output.weight.cpu().double()
-        features = weights.shape[1] // self.order if self.order else 1
+        if self.order == 0:
+            return bias[:, None]
+        features = weights.shape[1] // self.order
         shifts, factors = (
             one.cpu().double().flatten().expand(features).tolist() for one in (-mean * scale, scale)
         )

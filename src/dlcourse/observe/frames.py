@@ -18,7 +18,7 @@ from dlcourse.observe.trajectory import interval_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FRAMES = "frames"  # the folder of the recorded epochs, in that of the plots
+FRAMES_FOLDER = "frames"  # the folder of the recorded epochs, in that of the plots
 MOST_FRAMES = 40
 FRAME_SIDE = 96  # points of a side of the plane
 FRAME_SECONDS = 0.2  # per frame
@@ -36,7 +36,7 @@ class Frames:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / FRAMES
+        self.folder = folder / FRAMES_FOLDER
         self.used = False
 
     def start(self, model: nn.Module, recipe: Recipe, fold: Fold, done: int) -> None:
