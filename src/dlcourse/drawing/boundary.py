@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from dlcourse.drawing.style import COLOURS, MOST_IN_LEGEND, MOST_POINTS, empty_figure, evenly
 from dlcourse.drawing.text import LITERAL, add_legend, class_labels, value_label
 
-FEW_POINTS = 20  # points are drawn larger, so that those of two parts at one place are both seen
+LARGER_UP_TO = 20  # points are drawn larger, so that those of two parts at one place are both seen
 PARTS_IN_FRONT = ("train", "val", "test")
 PART_MARKERS = {"train": "o", "val": "s", "test": "^"}
 
@@ -61,7 +61,7 @@ def draw_boundary(
         drawn = evenly(len(inputs), MOST_POINTS)
         colours = [COLOURS[number % len(COLOURS)] for number in own[drawn]]
         marker, first = PART_MARKERS[part], part == "train"
-        size = (16 if first else 22) if len(drawn) > FEW_POINTS else (110 if first else 36)
+        size = (16 if first else 22) if len(drawn) > LARGER_UP_TO else (110 if first else 36)
         axes.scatter(
             inputs[drawn, 0], inputs[drawn, 1], s=size, c=colours, marker=marker,
             edgecolors="white" if first else "black", linewidths=0.5, rasterized=len(drawn) > 200,
