@@ -337,6 +337,11 @@ def test_overrides_that_dlcourse_does_not_store_are_not_shown_as_a_command(tmp_p
             "How well does model=mlp with optim=adam do on each of data=a, b? 2 points: 2 runs.",
         ),
         (
+            ["data.file=a optim=sgd", "data.file=b optim=adam"],
+            "Which optim is best for model=mlp on each of 2 data sets? "
+            "2 points: 2 runs.",
+        ),
+        (
             [f"a.b={n} a.c={n} a.d={n} optim.lr={n}" for n in (1, 2)],
             "Which combination of optim.lr, a.b, a.c and 1 more option is best for "
             "model=mlp with optim=adam on data=digits? 2 points: 2 runs.",

@@ -30,9 +30,9 @@ from dlcourse.report.points import Point, column_keys, group_points, split_keys
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import StoredRun, find_runs
 from dlcourse.report.table_rows import (
+    MAX_ROWS,
     OPTIONS_COLUMN,
     column_names,
-    omitted_text,
     ranking_rows,
     repeated,
     test_name,
@@ -167,7 +167,8 @@ def answer_of(group: list[Point], ranked: list[Point], several: bool) -> list[st
         sentences.append(f"{where}{best_text(part, lost)}")
     if len(ranked) == 1 and nest(ranked) is None:
         return sentences
-    return [*sentences, *conclusions(ranked, several).splitlines()]
+    more = conclusions(ranked, several).splitlines()
+    return [*sentences, *(line if line.endswith((".", ":")) else f"{line}." for line in more)]
 
 
 def best_text(ranked: list[Point], lost: int) -> str:
@@ -201,7 +202,8 @@ def ranking_table(ranked: list[Point], keys: list[str]) -> DataTable:
     note = "Ranked by the validation metric; the test metric has no say in it."
     if repeated(ranked):
         note += " sd: standard deviation."
-    more = omitted_text(ranked)
+    left = len(ranked) - MAX_ROWS
+    more = f"{left} more: dlcourse collect writes all of them as CSV." if left > 0 else ""
     rows = ranking_rows(ranked, own, shared)
     return DataTable("Ranking", names, rows, texts, note=f"{note} {more}".strip())
 

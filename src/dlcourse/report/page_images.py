@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MAIN_WIDTH, FOLDED_WIDTH = 1000, 640
 """The largest width of an embedded image in pixels: of the best run, and of the others."""
-COLOURS_KEPT = 128
+COLOURS_KEPT = 256
 AS_IT_IS = 30_000  # bytes up to which a PNG is not encoded again
 MAX_ANIMATION = 400_000  # bytes
 MAX_PIXELS = 50_000_000
@@ -88,7 +88,7 @@ def embedded(path: Path, caption: str, owner: str, room: Room, widest: int) -> P
 def encoded(path: Path, widest: int) -> tuple[bytes, str, tuple[int, int]]:
     """Return an image's content, ``png`` or ``gif``, and its size in pixels.
 
-    An image that is wider than ``widest`` is shrunk; colours are reduced to 128. An animation is
+    An image that is wider than ``widest`` is shrunk; colours are reduced to 256. An animation is
     not changed, or becomes its last image if it is too large. Raises an error for a damaged file.
     """
     from PIL import Image
@@ -113,7 +113,7 @@ def encoded(path: Path, widest: int) -> tuple[bytes, str, tuple[int, int]]:
 
 
 def shrunk(image: "Image", widest: int) -> "Image":
-    """Return an image of at most this width on white with at most 128 colours."""
+    """Return an image of at most this width on white with at most 256 colours."""
     from PIL import Image
 
     whole = image.convert("RGBA")
@@ -122,4 +122,5 @@ def shrunk(image: "Image", widest: int) -> "Image":
     if paper.width > widest:
         height = max(1, round(paper.height * widest / paper.width))
         paper = paper.resize((widest, height), Image.Resampling.LANCZOS)
-    return paper.convert("RGB").quantize(COLOURS_KEPT, dither=Image.Dither.NONE)
+    method = Image.Quantize.MAXCOVERAGE  # unlike the median cut, it keeps colours of thin lines
+    return paper.convert("RGB").quantize(COLOURS_KEPT, method, dither=Image.Dither.NONE)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from dlcourse.report.formatting import option_text
 from dlcourse.report.points import MAIN, Point
+from dlcourse.report.ranking import by_data
+from dlcourse.schema.comparable import data_of, differing
 
 GROUPS_IN_QUESTION = ("model", "optim", "data")
 MAX_KEYS_NAMED = 3
@@ -43,6 +45,11 @@ def asked_text(points: Sequence[Point], keys: Sequence[str]) -> str:
     if "data" in keys:
         data = f" on each of data={choices_text(points, 'data')}"
     others = [key for key in keys if key != "data"]
+    sets = by_data(list(points))
+    if len(sets) > 1:  # values on different data are not compared
+        apart = differing([data_of(part[0].values) for part in sets])
+        others = [key for key in others if key not in apart]
+        data = data if "data" in keys else f" on each of {len(sets)} data sets"
     trained = " with ".join(text for key, text in fixed.items() if key != "data")
     if len(points) == 1 or not others:
         return f"How well does {trained or 'this configuration'} do{data}?"

@@ -106,7 +106,9 @@
       const x = size.left - frame.left + found.px * unit;
       const y = size.top - frame.top + found.py * unit;
       tip.style.left = `${Math.max(0, Math.min(x + 14, frame.width - tip.offsetWidth))}px`;
-      tip.style.top = `${y - tip.offsetHeight - 12}px`;
+      const above = y - tip.offsetHeight - 12;
+      const room = above > size.top - frame.top;
+      tip.style.top = `${room ? above : y + 16}px`;
       highlight(figure, found.point);
     }
 
