@@ -103,6 +103,7 @@ def weight_values(found: dict, layers: Sequence[WeightedLayer], histograms: bool
         values = found["layers"][layer.name]
         values["weight"] = norm
         for weight in layer.matrices[:1]:
+            values["size"] = weight.numel()
             values["sparsity"] = (weight.abs() < NEAR_ZERO).float().mean()
             if histograms:
                 values["weight_histogram"] = histogram(weight)

@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, best_epoch
+from dlcourse.guard import guarded
 from dlcourse.observe.epoch_line import epoch_line, number
+from dlcourse.observe.findings import findings_of
 from dlcourse.terminal.live_line import bar, columns, duration, fitting, live, on_terminal
 
 EVERY_EPOCH_UP_TO = 100  # a run of up to this many epochs prints a line for each of them
@@ -29,6 +31,7 @@ class Console(Observer):
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.terminal = on_terminal()
         self.below = ExitStack()  # the live line
         self.fold = ""
@@ -38,7 +41,7 @@ class Console(Observer):
         self.fold = f"fold {fold}/{folds}  " if folds > 1 else ""
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
-        self.recipe = recipe
+        self.recipe, self.trained = recipe, fold
         if fold.name != ".":
             val = f", {len(fold.val):,} val" if fold.val is not None else ""
             self.say(f"\n{fold.name} ({self.fold.strip()}): {len(fold.train):,} train{val}")
@@ -105,6 +108,10 @@ class Console(Observer):
         metric = monitor.partition("/")[2]
         test.sort(key=lambda part: not part.startswith((f"{metric} ", "loss ")))
         self.say(fitting([f"test {test[0]}", *test[1:]], width))
+        with guarded("Reading the curves in words"):
+            size = self.recipe.batch_size
+            for finding in findings_of(self.folder, state, self.trained, size, result):
+                self.say(f"note: {finding}")
 
     def close(self) -> None:
         self.below.close()

@@ -1,19 +1,28 @@
 """Measurements inside the network while it is trained."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Recipe, State, scores, steps_per_epoch
+from dlcourse.guard import guarded
 from dlcourse.introspect.diagnose import Probe, diagnose, make_probe, update_ratios
 from dlcourse.introspect.weighted_layers import WeightedLayer, weighted_layers
-from dlcourse.observe.measurements import kept_lines, read_measurements
+from dlcourse.observe.findings import findings_of
+from dlcourse.observe.measurements import (
+    as_tables,
+    kept_lines,
+    read_measurements,
+    without_histograms,
+)
 from dlcourse.random_streams import Purpose, mix
 from dlcourse.schema.interval import interval_in_steps
-from dlcourse.schema.run_files import DIAGNOSTICS
+from dlcourse.schema.run_files import DIAGNOSIS, DIAGNOSTICS, PLOTS
 
 
 class Diagnostics(Observer):
@@ -114,10 +123,43 @@ class Diagnostics(Observer):
         rates = [float(f"{rate:.6g}") for rate in rates]
         self.write({"epoch": epoch, "losses": short, "rates": rates})
 
+    def finish(self, state: State, result: dict) -> None:
+        lines = kept_lines(read_measurements(self.folder), len(state.history), self.steps)
+        atomic_files.write_text(self.path, "".join(map(measurement_line, lines)))
+        measured = [line for line in lines if "layers" in line]
+        found = findings_of(self.folder, state, self.fold, self.recipe.batch_size, result)
+        content = {"findings": found, "last": without_histograms(measured[-1:])}
+        atomic_files.write_json(self.folder / DIAGNOSIS, content, indent=1)
+        with guarded("The plot diagnostics"):
+            self.draw(lines, result)
+
+    def draw(self, lines: list[dict], result: dict) -> None:
+        """Draw all measurements on one page, ``plots/diagnostics.png`` and ``.svg``."""
+        from dlcourse.drawing.diagnostics import draw_diagnostics  # matplotlib, 0.2 s
+        from dlcourse.drawing.files import save_figure
+        from dlcourse.drawing.text import fonts_for
+
+        layers, epochs, series = as_tables(lines)
+        losses = [math.nan if x is None else x for line in lines for x in line.get("losses", [])]
+        title = f"Inside {result['options'].get('model', 'the model')} on {result['data']}"
+        title += first_and_last(layers, series)
+        with fonts_for(layers):
+            figure = draw_diagnostics(layers, epochs, series, losses, self.steps, title)
+            save_figure(figure, self.folder / PLOTS / "diagnostics")
+
     def write(self, line: dict) -> None:
         """Append a line to the file."""
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(measurement_line(line))
+
+
+def first_and_last(layers: list[str], series: Mapping[str, np.ndarray]) -> str:
+    """Return the last gradient norm of the first layer over that of the last one, in words."""
+    known = [row[-1] for row in series.get("gradient", []) if row[-1] > 0]
+    if len(known) < 2:
+        return ""
+    ratio = f"{known[0] / known[-1]:.2g}"
+    return f": at the end the gradient of {layers[0]} is {ratio} times that of {layers[-1]}"
 
 
 def measurement_line(line: dict) -> str:

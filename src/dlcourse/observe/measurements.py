@@ -1,7 +1,10 @@
 """Read the file of the observer diagnostics."""
 
 import json
+import math
 from pathlib import Path
+
+import numpy as np
 
 from dlcourse.schema.run_files import DIAGNOSTICS
 
@@ -33,3 +36,44 @@ def kept_lines(lines: list[dict], epochs: int, steps: int, within: int = 0) -> l
         line for line in lines
         if (line["step"] <= last if "step" in line else line["epoch"] <= epochs)
     ]  # fmt: skip
+
+
+def as_tables(lines: list[dict]) -> tuple[list[str], list[float], dict[str, np.ndarray]]:
+    """Return the layers with a weight matrix, the epochs of the measurements, and their values.
+
+    The values are a table (layers, times) for each kind; NaN where a layer has none.
+    """
+    measured = [line for line in lines if "layers" in line]
+    if not measured:
+        return [], [], {}
+    layers = [name for name, values in measured[-1]["layers"].items() if "sparsity" in values]
+    kinds = {
+        kind: None
+        for line in measured
+        for name in layers
+        for kind, value in line["layers"][name].items()
+        if isinstance(value, int | float)
+    }
+    tables = {
+        kind: np.array(
+            [[as_float(line["layers"][name].get(kind)) for line in measured] for name in layers]
+        )
+        for kind in kinds
+    }
+    return layers, [line["epoch"] for line in measured], tables
+
+
+def as_float(value: float | None) -> float:
+    """Return a measurement as a number, NaN if there is none."""
+    return math.nan if value is None else float(value)
+
+
+def without_histograms(lines: list[dict]) -> dict:
+    """Return the only line of a list without its histograms; an empty one if there is no line."""
+    if not lines:
+        return {}
+    layers = {
+        name: {kind: value for kind, value in values.items() if not isinstance(value, dict)}
+        for name, values in lines[0]["layers"].items()
+    }
+    return lines[0] | {"layers": layers}
