@@ -4,5 +4,6 @@ GPU: whether the case is part of ``--gpu``.
 """
 
 NAMES = (
-    "start_up", "overhead", "speed", "process", "records", "scaling", "profile", "memory",
+    "start_up", "overhead", "diagnostics", "speed", "process", "records", "scaling",
+    "profile", "memory",
 )  # fmt: skip
