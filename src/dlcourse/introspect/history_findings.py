@@ -16,7 +16,7 @@ TIMES = 2.0  # validation over training loss of a regression, for overfitting
 JUMP = 1.1  # a rise of the training loss by this factor is a jump
 JUMPS = 0.3  # share of epochs with a jump, for a learning rate that is too high
 FALLEN = 0.05  # of the first epoch's loss: below it jumps do not matter
-FEWEST = 5  # epochs for a finding on the course of a curve
+FEWEST_EPOCHS = 5  # epochs for a finding on the course of a curve
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Facts:
     ended_by: str
 
 
-History = Sequence[Mapping[str, float]]
+Curves = Sequence[Mapping[str, float]]
 """The metrics of each epoch: ``{"train/loss": ..., "val/accuracy": ..., "lr": ...}``."""
 
 
-def history_findings(history: History, facts: Facts) -> list[str]:
+def history_findings(history: Curves, facts: Facts) -> list[str]:
     """Return everything that a run's curves say in words, the most important first."""
     nothing = nothing_learned(history, facts)
     found = [
@@ -52,7 +52,7 @@ def history_findings(history: History, facts: Facts) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def nothing_learned(history: History, facts: Facts) -> str:
+def nothing_learned(history: Curves, facts: Facts) -> str:
     """Return whether the best accuracy is no better than naming the largest class always.
 
     Two standard errors above its share are still chance.
@@ -76,7 +76,7 @@ def nothing_learned(history: History, facts: Facts) -> str:
     )
 
 
-def overfitting(history: History, facts: Facts) -> str:
+def overfitting(history: Curves, facts: Facts) -> str:
     """Return whether the last epoch fits the training part much better than the validation part.
 
     For classes the accuracies differ by at least 0.1 and four standard errors, and at least 80 % of
@@ -102,10 +102,10 @@ def overfitting(history: History, facts: Facts) -> str:
     return ""
 
 
-def underfitting(history: History) -> str:
+def underfitting(history: Curves) -> str:
     """Return whether both accuracies are low, nearly equal, and rise no more."""
     names = ("train/accuracy", "val/accuracy")
-    if len(history) < FEWEST or not all(name in history[-1] for name in names):
+    if len(history) < FEWEST_EPOCHS or not all(name in history[-1] for name in names):
         return ""
     train, val = (history[-1][name] for name in names)
     before = history[-1 - max(2, len(history) // 5)]["train/accuracy"]
@@ -117,9 +117,9 @@ def underfitting(history: History) -> str:
     return ""
 
 
-def loss_not_falling(history: History) -> str:
+def loss_not_falling(history: Curves) -> str:
     """Return whether the training loss of the last epoch is still that of the first one."""
-    if len(history) < FEWEST:
+    if len(history) < FEWEST_EPOCHS:
         return ""
     first, last = history[0]["train/loss"], history[-1]["train/loss"]
     if first > 0 and last >= 0.99 * first:
@@ -127,10 +127,10 @@ def loss_not_falling(history: History) -> str:
     return ""
 
 
-def rate_too_high(history: History) -> str:
+def rate_too_high(history: Curves) -> str:
     """Return whether the training loss jumps up again and again while it is still large."""
     losses = [record["train/loss"] for record in history]
-    if len(losses) < FEWEST or losses[0] <= 0:
+    if len(losses) < FEWEST_EPOCHS or losses[0] <= 0:
         return ""
     later = losses[1:]
     jumps = sum(
@@ -145,7 +145,7 @@ def rate_too_high(history: History) -> str:
     return ""
 
 
-def train_longer(history: History, facts: Facts) -> str:
+def train_longer(history: Curves, facts: Facts) -> str:
     """Return whether the last epoch is the best one of a run that ``max_epochs`` has ended.
 
     Not after a schedule that has reduced the learning rate to a tenth: it was to end there.
@@ -154,7 +154,7 @@ def train_longer(history: History, facts: Facts) -> str:
     reduced = bool(rates) and rates[-1] < 0.1 * max(rates)
     if (
         facts.ended_by == "max_epochs"
-        and len(history) >= FEWEST
+        and len(history) >= FEWEST_EPOCHS
         and facts.best_epoch == len(history)
         and not reduced
     ):

@@ -9,18 +9,18 @@ from statistics import median
 from typing import Any
 
 DEAD = 0.5  # share of a layer's units
-SATURATED = 0.5  # share of a hidden layer's outputs
+MOSTLY_SATURATED = 0.5  # share of a hidden layer's outputs
 VANISHING = 1e-3  # gradient norm of the first over that of the last layer
 EXPLODING = 1e3
 TINY_UPDATE, LARGE_UPDATE = 1e-5, 0.1  # of the weights in a step; about 1e-3 is usual
 SPIKE = 3.0  # times the loss of the first steps
 SPARSE = 0.5  # share of weights below 0.001
-NAMED = 3  # layers at most that a sentence names
+LAYERS_NAMED = 3  # layers at most that a sentence names
 
-Line = Mapping[str, Any]
+Measured = Mapping[str, Any]
 
 
-def measurement_findings(lines: Sequence[Line]) -> list[str]:
+def measurement_findings(lines: Sequence[Measured]) -> list[str]:
     """Return everything that the measurements say in words."""
     measured = [line for line in lines if "layers" in line]
     losses = [loss for line in lines for loss in line.get("losses", [])]
@@ -30,33 +30,35 @@ def measurement_findings(lines: Sequence[Line]) -> list[str]:
     return [
         *vanishing(measured[0], "before training"),
         *(vanishing(last, "at the end") if len(measured) > 1 else []),
-        *shares(last, "dead", DEAD, "of the units are dead (0 for all measured examples)"),
-        *shares(last, "saturated", SATURATED, "of the outputs are saturated"),
+        *share_findings(last, "dead", DEAD, "of the units are dead (0 for all measured examples)"),
+        *share_findings(last, "saturated", MOSTLY_SATURATED, "of the outputs are saturated"),
         *updates(measured, losses),
         *spikes(losses),
         *sparse(last),
     ]
 
 
-def matrices(line: Line) -> dict[str, Mapping[str, Any]]:
+def matrices(line: Measured) -> dict[str, Mapping[str, Any]]:
     """Return the measurements of the layers with a weight matrix, by name."""
     return {name: values for name, values in line["layers"].items() if "sparsity" in values}
 
 
-def shares(line: Line, key: str, limit: float, what: str) -> list[str]:
+def share_findings(line: Measured, key: str, limit: float, what: str) -> list[str]:
     """Return a sentence for the layers in which a share is at least the limit."""
     found = [
         (name, values[key])
         for name, values in matrices(line).items()
         if values.get(key) is not None and values[key] >= limit
     ]
-    sentences = [f"layer {name}: {100 * share:.0f} % {what}" for name, share in found[:NAMED]]
-    if len(found) > NAMED:
-        sentences[-1] += f"; {len(found) - NAMED} more layers likewise"
+    sentences = [
+        f"layer {name}: {100 * share:.0f} % {what}" for name, share in found[:LAYERS_NAMED]
+    ]
+    if len(found) > LAYERS_NAMED:
+        sentences[-1] += f"; {len(found) - LAYERS_NAMED} more layers likewise"
     return sentences
 
 
-def vanishing(line: Line, when: str) -> list[str]:
+def vanishing(line: Measured, when: str) -> list[str]:
     """Return a sentence if the first layer's gradient is 1000 times smaller or larger."""
     found = [
         (name, values["gradient"])
@@ -78,7 +80,7 @@ def vanishing(line: Line, when: str) -> list[str]:
     ]
 
 
-def updates(measured: Sequence[Line], losses: Sequence[float]) -> list[str]:
+def updates(measured: Sequence[Measured], losses: Sequence[float]) -> list[str]:
     """Return a sentence if a step changes the weights much less or more than usual.
 
     The ratio is the median over layers and over the first half of the training. Small updates are
@@ -120,7 +122,7 @@ def spikes(losses: Sequence[float | None]) -> list[str]:
     return []
 
 
-def sparse(line: Line) -> list[str]:
+def sparse(line: Measured) -> list[str]:
     """Return a sentence if at least half of all weights are nearly 0."""
     layers = list(matrices(line).values())
     known = [(v["sparsity"], v.get("size", 1)) for v in layers if v.get("sparsity") is not None]

@@ -1,7 +1,6 @@
 """The projector tab of TensorBoard: the last hidden layer's features of test examples."""
 
 import json
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -15,10 +14,13 @@ from dlcourse.drawing.text import visible
 from dlcourse.introspect.undisturbed import undisturbed
 from dlcourse.introspect.weighted_layers import weighted_layers
 
-FOLDER, CONFIG_FILE = "projector", "projector_config.pbtxt"  # the second is TensorBoard's name
+PROJECTOR, PROJECTOR_CONFIG = (
+    "projector",
+    "projector_config.pbtxt",
+)  # the second is TensorBoard's name
 MOST_FEATURES = 512  # units of a wider layer are left out at equal distances
-BATCH = 250
-THUMBNAIL = 48  # pixels at most
+EMBEDDING_BATCH = 250
+THUMBNAIL_SIDE = 48  # pixels at most
 
 
 def write_embedding(
@@ -35,16 +37,16 @@ def write_embedding(
     with undisturbed(state.model, 0), torch.no_grad():
         state.model.eval()
         split_index = chosen.to(split.device)
-        for inputs, _ in split.batches(split_index.split(BATCH)):
+        for inputs, _ in split.batches(split_index.split(EMBEDDING_BATCH)):
             inputs = inputs.to(fold.train.device)
             prepared = recipe.prepare(fold.standardize(inputs))
             with recipe.autocast():
                 features.append(last_hidden(state.model, prepared).cpu())
             if inputs.dim() == 4:
-                thumbnails.append(squares(inputs.cpu()))
-    place = folder / FOLDER
+                thumbnails.append(square_thumbnails(inputs.cpu()))
+    place = folder / PROJECTOR
     place.mkdir(exist_ok=True)
-    table = evenly(at_least_float32(torch.cat(features)), MOST_FEATURES)
+    table = evenly_spaced(at_least_float32(torch.cat(features)), MOST_FEATURES)
     rows = ("\t".join(f"{value:.5g}" for value in row) for row in table.tolist())
     atomic_files.write_text(place / "features.tsv", "".join(f"{row}\n" for row in rows))
     atomic_files.write_text(place / "classes.tsv", metadata(test, chosen))
@@ -56,14 +58,14 @@ def write_embedding(
         atomic_files.write(place / "images.png", lambda file: file.write(sprite(images)))
         side = images.shape[-1]
         size = f"single_image_dim: {side} single_image_dim: {side}"
-        lines.append(f'  sprite {{ image_path: "{FOLDER}/images.png" {size} }}')
+        lines.append(f'  sprite {{ image_path: "{PROJECTOR}/images.png" {size} }}')
     text = "\n".join(["embeddings {", *lines, "}", ""])
-    atomic_files.write_text(folder / CONFIG_FILE, text)
+    atomic_files.write_text(folder / PROJECTOR_CONFIG, text)
 
 
 def under(key: str, value: str) -> str:
     """Return a path below the run's folder; a value that is no path as it is."""
-    return f"{FOLDER}/{value}" if key.endswith("path") else value
+    return f"{PROJECTOR}/{value}" if key.endswith("path") else value
 
 
 def last_hidden(model: nn.Module, inputs: Tensor) -> Tensor:
@@ -84,7 +86,7 @@ def last_hidden(model: nn.Module, inputs: Tensor) -> Tensor:
     return (seen[0] if seen else outputs).flatten(1)
 
 
-def evenly(table: Tensor, most: int) -> Tensor:
+def evenly_spaced(table: Tensor, most: int) -> Tensor:
     """Return a table (N, D) with at most ``most`` columns, at equal distances."""
     if table.shape[1] <= most:
         return table
@@ -113,16 +115,21 @@ def metadata(test: Tested, chosen: Tensor) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def squares(images: Tensor) -> Tensor:
-    """Return images (N, C, H, W) as squares of up to 48 pixels, padded, (N, 3, S, S) uint8."""
+def square_thumbnails(images: Tensor) -> Tensor:
+    """Return images (N, C, H, W) as padded squares of up to 48 pixels, (N, 3, S, S) uint8."""
     height, width = images.shape[-2:]
     side = max(height, width)
     images = F.pad(
         images[:, :3].float(),
-        [(side - width) // 2, -((width - side) // 2), (side - height) // 2, -((height - side) // 2)],
+        [
+            (side - width) // 2,
+            -((width - side) // 2),
+            (side - height) // 2,
+            -((height - side) // 2),
+        ],
     )
-    if side > THUMBNAIL:
-        images = F.interpolate(images, size=THUMBNAIL, mode="area")
+    if side > THUMBNAIL_SIDE:
+        images = F.interpolate(images, size=THUMBNAIL_SIDE, mode="area")
     images = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
     return images.clamp(0, WHITE).round().to(torch.uint8)
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dlcourse.observe.board_layout import LOSS_OF_STEPS, MEASURED, RATE_OF_STEPS
 
-POINTS = 100  # of a curve over the steps, for each epoch
+CURVE_POINTS = 100  # of a curve over the steps, for each epoch
 RUN_OF_ALL = {
     "signal": "within/squared gradient norm without noise",
     "noise": "within/variance of an example's gradient",
@@ -16,7 +16,7 @@ RUN_OF_ALL = {
 HISTOGRAMS = {"weight_histogram": "weights", "activation_histogram": "outputs"}
 
 
-class Point(NamedTuple):
+class CurvePoint(NamedTuple):
     """A value of a curve at a training step."""
 
     tag: str
@@ -24,32 +24,32 @@ class Point(NamedTuple):
     step: int
 
 
-def curve_points(line: Mapping[str, Any], steps: int) -> Iterator[Point]:
+def curve_points(line: Mapping[str, Any], steps: int) -> Iterator[CurvePoint]:
     """Yield the points of a line of ``diagnostics.jsonl``; the x axis counts training steps.
 
     steps: of an epoch. The losses of an epoch are at most 100 points, each the mean of some steps.
     """
     if "losses" in line:
         first, count = (line["epoch"] - 1) * steps, len(line["losses"])
-        width = max(1, -(-count // POINTS))
+        width = max(1, -(-count // CURVE_POINTS))
         for start in range(0, count, width):
             last = min(start + width, count)
             losses = [loss for loss in line["losses"][start:last] if loss is not None]
             if losses:
-                yield Point(LOSS_OF_STEPS, sum(losses) / len(losses), first + last)
-            yield Point(RATE_OF_STEPS, line["rates"][last - 1], first + last)
+                yield CurvePoint(LOSS_OF_STEPS, sum(losses) / len(losses), first + last)
+            yield CurvePoint(RATE_OF_STEPS, line["rates"][last - 1], first + last)
         return
     step = line["step"]
     for kind, tag in RUN_OF_ALL.items():
         if line.get(kind) is not None:
-            yield Point(tag, line[kind], step)
+            yield CurvePoint(tag, line[kind], step)
     if line.get("noise") is not None and line.get("signal", 0) > 0:
-        yield Point("within/gradient noise scale", line["noise"] / line["signal"], step)
+        yield CurvePoint("within/gradient noise scale", line["noise"] / line["signal"], step)
     for kind, name in MEASURED.items():
         for layer, values in line["layers"].items():
             value = values.get(kind)
             if value is not None and math.isfinite(value):
-                yield Point(f"within/{name}/{layer}", value, step)
+                yield CurvePoint(f"within/{name}/{layer}", value, step)
 
 
 def histograms_of(line: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

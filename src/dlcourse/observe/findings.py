@@ -21,10 +21,10 @@ def findings_of(
     steps = steps_per_epoch(len(fold.train), batch_size)
     lines = kept_lines(read_measurements(folder), len(state.history), steps)
     curves = [record.metrics for record in state.history]
-    return history_findings(curves, facts_of(fold, result)) + measurement_findings(lines)
+    return history_findings(curves, facts_of_run(fold, result)) + measurement_findings(lines)
 
 
-def facts_of(fold: Fold, result: Mapping) -> Facts:
+def facts_of_run(fold: Fold, result: Mapping) -> Facts:
     """Return what the findings need to know besides the curves."""
     judged = fold.train if fold.val is None else fold.val
     share = None

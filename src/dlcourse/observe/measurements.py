@@ -14,16 +14,19 @@ def read_measurements(folder: Path) -> list[dict]:
 
     A last line that a killed run has left incomplete is dropped.
     """
-    path = folder / DIAGNOSTICS
-    if not path.exists():
-        return []
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
-    return lines
+    return read_new_measurements(folder, 0)[0]
+
+
+def read_new_measurements(folder: Path, seen: int) -> tuple[list[dict], int]:
+    """Return the complete lines after the first ``seen`` bytes, and the bytes seen now."""
+    try:
+        with open(folder / DIAGNOSTICS, "rb") as file:
+            file.seek(seen)
+            content = file.read()
+    except FileNotFoundError:
+        return [], seen
+    whole = content[: content.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()], seen + len(whole)
 
 
 def kept_lines(lines: list[dict], epochs: int, steps: int, within: int = 0) -> list[dict]:

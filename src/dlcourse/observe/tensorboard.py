@@ -3,17 +3,24 @@
 import logging
 import struct
 import warnings
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dlcourse.core import FinalTest, Fold, Observer, Recipe, State
+from dlcourse.core import FinalTest, Fold, Observer, Recipe, State, steps_per_epoch
 from dlcourse.drawing.files import figure_bytes
 from dlcourse.drawing.text import fonts_for
 from dlcourse.guard import guarded
+from dlcourse.observe.board_embedding import write_embedding
+from dlcourse.observe.board_layout import board_layout
+from dlcourse.observe.board_measurements import curve_points, histograms_of, kinds_in
+from dlcourse.observe.board_pr_curves import pr_curves
+from dlcourse.observe.board_text import run_texts
 from dlcourse.observe.example_plots import Finished
+from dlcourse.observe.measurements import read_measurements, read_new_measurements
 from dlcourse.observe.run_plots import plots_of_run
 from dlcourse.schema.run_files import PLOTS, RESULT
 
@@ -21,15 +28,21 @@ log = logging.getLogger(__name__)
 
 
 class TensorBoard(Observer):
-    """Writes all metrics, the graph, plots of the final test and the HParams entry.
+    """Writes all metrics, the command and config, the graph, plots of the final test, HParams.
 
-    The x axis counts epochs. A resumed run opens a new event file that replaces later entries of
+    What the observer diagnostics measures is shown as well; its curves count training steps, all
+    others epochs. A resumed run opens a new event file that replaces later entries of
     the old one. The file is opened after the first epoch and matplotlib is imported at the end, so
     that neither delays the start of the training.
+
+    embedding: the number of test examples in the projector tab at most, 0 for none. pr_classes: the
+        number of classes in the PR Curves tab at most.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, embedding: int = 1000, pr_classes: int = 20) -> None:
         self.folder = folder  # no subfolder, so that TensorBoard shows the folder's name
+        self.embedding, self.pr_classes = embedding, pr_classes
+        self.seen = 0  # bytes of diagnostics.jsonl
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.recipe, self.fold = recipe, fold
@@ -50,15 +63,47 @@ class TensorBoard(Observer):
         for name, value in record.metrics.items():
             if name != "seconds":  # examples_per_second shows the same
                 self.writer.add_scalar(name, value, record.epoch)
+        self.show_measurements()
+        if record.epoch in (1, self.again):
+            self.lay_out(record.metrics)
         self.writer.flush()
+
+    def lay_out(self, metrics: Iterable[str]) -> None:
+        """Write the Custom Scalars tab and the texts, once in a session."""
+        measured = kinds_in(read_measurements(self.folder))
+        self.writer.add_custom_scalars(board_layout(metrics, self.recipe.monitor, measured))
+        for tag, text in run_texts(self.folder).items():
+            self.writer.add_text(tag, text, 0)
+
+    def show_measurements(self) -> None:
+        """Write what the observer diagnostics has measured since the last call."""
+        lines, self.seen = read_new_measurements(self.folder, self.seen)
+        first = self.again or 0  # earlier points are still in the file of the earlier session
+        steps = steps_per_epoch(len(self.fold.train), self.recipe.batch_size) if lines else 0
+        for line in lines:
+            for tag, value, step in curve_points(line, steps):
+                if step >= first:
+                    self.writer.add_scalar(tag, value, step)
+            for tag, content in histograms_of(line):
+                if line["step"] >= first:
+                    self.writer.add_histogram_raw(tag, global_step=line["step"], **content)
 
     def finish(self, state: State, result: dict) -> None:
         from torch.utils.tensorboard.summary import hparams
 
         for name, value in result["test"].items():
             self.writer.add_scalar(f"test/{name}", value, result["best_epoch"])
+        self.show_measurements()
         self.show_plots(state, result)
         self.draw_graph(state)
+        with guarded("The PR curves in TensorBoard"):
+            for tag, labels, shares in pr_curves(self.test, self.pr_classes):
+                self.writer.add_pr_curve(tag, labels, shares, result["best_epoch"])
+        with guarded("The embedding in TensorBoard"):
+            if self.embedding:
+                write_embedding(
+                    self.folder, state, self.recipe, self.fold, self.test, self.embedding
+                )
         best = f"best/{result['monitor']}"
         self.writer.add_scalar(best, result["best"], result["best_epoch"])
         # Without an experiment summary TensorBoard collects the columns from all runs; with one in

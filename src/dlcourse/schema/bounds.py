@@ -309,6 +309,8 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "diagnostics.examples": whole_number(2, 10_000, 256),
         "diagnostics.histograms": Flag(),
         "plots.animation": Flag(),
+        "tensorboard.embedding": whole_number(0, 100_000, 1000),
+        "tensorboard.pr_classes": whole_number(0, 1000, 20),
         "trajectory.copies": whole_number(2, 10_000, 40),
         "trajectory.megabytes": positive(500, 1_000_000),
     },
