@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dlcourse.observe.board_layout import LOSS_OF_STEPS, MEASURED, RATE_OF_STEPS
 
-CURVE_POINTS = 100  # of a curve over the steps, for each epoch
+EPOCH_POINTS = 100  # of a curve over the steps, for each epoch
 RUN_OF_ALL = {
     "signal": "within/squared gradient norm without noise",
     "noise": "within/variance of an example's gradient",
@@ -31,7 +31,7 @@ def curve_points(line: Mapping[str, Any], steps: int) -> Iterator[CurvePoint]:
     """
     if "losses" in line:
         first, count = (line["epoch"] - 1) * steps, len(line["losses"])
-        width = max(1, -(-count // CURVE_POINTS))
+        width = max(1, -(-count // EPOCH_POINTS))
         for start in range(0, count, width):
             last = min(start + width, count)
             losses = [loss for loss in line["losses"][start:last] if loss is not None]

@@ -29,4 +29,4 @@ def pr_curves(test: Tested, most: int) -> Iterator[tuple[str, Tensor, Tensor]]:
     for number in sorted(shown):
         if recalls[number] <= 1:
             name = visible(test.dataset.classes[number])
-            yield f"test/{name}", classes == number, probabilities[:, number]
+            yield f"class/{name}", classes == number, probabilities[:, number]

@@ -16,7 +16,7 @@ def run_texts(folder: Path) -> dict[str, str]:
     if whole is None:
         return {}
     overrides = stored_overrides(whole)
-    command = " ".join(["dlcourse train", *map(shlex.quote, overrides)])
+    command = " \\\n    ".join(["dlcourse train", *map(shlex.quote, overrides)])
     listed = [indented(one) for one in overrides] or ["none: all options have their defaults"]
     return {
         "run/1 command": indented(command),
