@@ -128,7 +128,7 @@ def test_an_epoch_written_after_the_last_checkpoint_is_not_recorded_twice(tmp_pa
 
 def test_a_resumed_run_replaces_the_curves_of_repeated_epochs(tmp_path):
     for first, last in ((0, 3), (2, 4)):
-        board = TensorBoard(tmp_path)
+        board = TensorBoard(tmp_path, embedding=0, pr_classes=0)
         board.start(At(first), SimpleNamespace(monitor="val/loss"), None)
         for epochs in range(first + 1, last + 1):
             board.epoch(At(epochs))

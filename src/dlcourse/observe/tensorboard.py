@@ -39,7 +39,7 @@ class TensorBoard(Observer):
         number of classes in the PR Curves tab at most.
     """
 
-    def __init__(self, folder: Path, *, embedding: int = 1000, pr_classes: int = 20) -> None:
+    def __init__(self, folder: Path, *, embedding: int, pr_classes: int) -> None:
         self.folder = folder  # no subfolder, so that TensorBoard shows the folder's name
         self.embedding, self.pr_classes = embedding, pr_classes
         self.seen = 0  # bytes of diagnostics.jsonl

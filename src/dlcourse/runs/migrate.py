@@ -16,6 +16,7 @@ OF_A_CLASS = {
     "dlcourse.model.rnn.RNN": {"cell": "rnn"},
     "dlcourse.augment.crop.crop": {"mode": "zeros"},
     "dlcourse.data.sine.sine": {"spacing": "random"},
+    "dlcourse.observe.tensorboard.TensorBoard": {"embedding": 0, "pr_classes": 0},
     "dlcourse.optim.muon.Muon": {
         "precision": "weights",
         "renormalize": False,
