@@ -134,13 +134,15 @@ def test_a_histogram_keeps_its_number_and_its_mean():
 def test_probabilities_of_the_pr_curves_are_those_of_the_loss():
     outputs, targets = torch.randn(50, 3), torch.arange(50) % 3
     split = Split(torch.zeros(50, 2), targets)
-    tested = core.Tested(Dataset("d", split, split, ("a", "b", "c")), outputs, targets, "softmax")
+    tested = core.FinalTest(
+        Dataset("d", split, split, ("a", "b", "c")), outputs, targets, "softmax"
+    )
     found = {tag: (labels, shares) for tag, labels, shares in pr_curves(tested, 20)}
     assert list(found) == ["class/a", "class/b", "class/c"]
     labels, shares = found["class/b"]
     expected = average_precision_score(targets == 1, outputs.softmax(1)[:, 1])
     assert average_precision_score(labels, shares) == pytest.approx(expected)
-    scores = core.Tested(tested.dataset, outputs, targets, "scores")
+    scores = core.FinalTest(tested.dataset, outputs, targets, "scores")
     assert list(pr_curves(scores, 20)) == []
 
 

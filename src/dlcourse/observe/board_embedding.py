@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse import atomic_files
-from dlcourse.core import WHITE, Fold, Recipe, State, Tested, at_least_float32
+from dlcourse.core import WHITE, FinalTest, Fold, Recipe, State, at_least_float32
 from dlcourse.drawing.text import visible
 from dlcourse.introspect.undisturbed import undisturbed
 from dlcourse.introspect.weighted_layers import weighted_layers
@@ -24,7 +24,7 @@ THUMBNAIL_SIDE = 48  # pixels at most
 
 
 def write_embedding(
-    folder: Path, state: State, recipe: Recipe, fold: Fold, test: Tested, examples: int
+    folder: Path, state: State, recipe: Recipe, fold: Fold, test: FinalTest, examples: int
 ) -> None:
     """Write the files that the projector tab reads: features, classes, and thumbnails of images.
 
@@ -93,7 +93,7 @@ def evenly_spaced(table: Tensor, most: int) -> Tensor:
     return table[:, torch.arange(most) * table.shape[1] // most]
 
 
-def metadata(test: Tested, chosen: Tensor) -> str:
+def metadata(test: FinalTest, chosen: Tensor) -> str:
     """Return a line for each chosen example: true and predicted class, and whether it is right.
 
     For values: the target, the output and the error.

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from dlcourse.core import Tested
+from dlcourse.core import FinalTest
 from dlcourse.drawing.text import visible
 
 
-def pr_curves(test: Tested, most: int) -> Iterator[tuple[str, Tensor, Tensor]]:
+def pr_curves(test: FinalTest, most: int) -> Iterator[tuple[str, Tensor, Tensor]]:
     """Yield tag, labels (N,) and probabilities (N,) of each class against all others.
 
     Of more than ``most`` classes only those with the lowest recall are shown. Outputs that are no
