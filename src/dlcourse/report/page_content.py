@@ -310,7 +310,8 @@ def images_of(folders: Sequence[Path], ranked: Sequence[StoredRun]) -> tuple[lis
             wanted = [sweep / f"{name}.png" for name in PLOT_NAMES if name != "curves"]
             files = [path for path in wanted if path.is_file()]
             groups.append(image_group(sweep, files, room, main=True, name=short_path(sweep)))
-    with_images = list({run.folder.resolve(): run for run in ranked}.values())
+    once = {run.folder.resolve(): run for run in ranked}.values()
+    with_images = [run for run in once if has_images(run)]
     shown = with_images[:MAX_RUNS_WITH_IMAGES]
     for number, run in enumerate(shown):
         files = page_images.image_files(run.folder, without=("curves",))
@@ -320,9 +321,15 @@ def images_of(folders: Sequence[Path], ranked: Sequence[StoredRun]) -> tuple[lis
         for fold in folds_of_result(run):
             files = page_images.image_files(fold)
             groups.append(image_group(fold, files, room, main=False, name=short_path(fold)))
-    left = sum(bool(page_images.image_files(r.folder)) for r in with_images[len(shown) :])
+    left = len(with_images) - len(shown)
     note = f"The images of {plural(left, 'more run')} are in their folders." if left else ""
     return [group for group in groups if group.images], note
+
+
+def has_images(run: StoredRun) -> bool:
+    """Return whether a run, or one of its folds, has images for the page."""
+    places = (run.folder, *folds_of_result(run))
+    return any(page_images.image_files(place, without=("curves",)) for place in places)
 
 
 def folds_of_result(run: StoredRun) -> list[Path]:

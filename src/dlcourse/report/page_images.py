@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 MAIN_WIDTH, FOLDED_WIDTH = 1000, 640
 """The largest width of an embedded image in pixels: of the best run, and of the others."""
-COLOURS_KEPT = 256
-AS_IT_IS = 30_000  # bytes up to which a PNG is not encoded again
+QUALITY = 85  # of WebP, from 0 to 100
 MAX_ANIMATION = 400_000  # bytes
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 2_700_000
@@ -86,10 +85,11 @@ def embedded(path: Path, caption: str, owner: str, room: Room, widest: int) -> P
 
 
 def encoded(path: Path, widest: int) -> tuple[bytes, str, tuple[int, int]]:
-    """Return an image's content, ``png`` or ``gif``, and its size in pixels.
+    """Return an image's content, ``png``, ``gif`` or ``webp``, and its size in pixels.
 
-    An image that is wider than ``widest`` is shrunk; colours are reduced to 256. An animation is
-    not changed, or becomes its last image if it is too large. Raises an error for a damaged file.
+    An image that is wider than ``widest`` is shrunk, and written as WebP unless the file is smaller
+    as it is. An animation is not changed, or becomes its last image if it is too large. Raises an
+    error for a damaged file.
     """
     from PIL import Image
 
@@ -104,16 +104,17 @@ def encoded(path: Path, widest: int) -> tuple[bytes, str, tuple[int, int]]:
             return content, "gif", image.size
         image.seek(getattr(image, "n_frames", 1) - 1)
         image.load()
-        if len(content) <= AS_IT_IS and image.width <= widest and image.format == "PNG":
-            return content, "png", image.size
         small = shrunk(image, widest)
+        kept = image.format == "PNG" and image.width <= widest
     stream = io.BytesIO()
-    small.save(stream, format="PNG", optimize=True)
-    return stream.getvalue(), "png", small.size
+    small.save(stream, format="WEBP", quality=QUALITY)
+    if kept and len(content) <= stream.tell():
+        return content, "png", small.size
+    return stream.getvalue(), "webp", small.size
 
 
 def shrunk(image: "Image", widest: int) -> "Image":
-    """Return an image of at most this width on white with at most 256 colours."""
+    """Return an image of at most this width on white."""
     from PIL import Image
 
     whole = image.convert("RGBA")
@@ -122,5 +123,4 @@ def shrunk(image: "Image", widest: int) -> "Image":
     if paper.width > widest:
         height = max(1, round(paper.height * widest / paper.width))
         paper = paper.resize((widest, height), Image.Resampling.LANCZOS)
-    method = Image.Quantize.MAXCOVERAGE  # unlike the median cut, it keeps colours of thin lines
-    return paper.convert("RGB").quantize(COLOURS_KEPT, method, dither=Image.Dither.NONE)
+    return paper.convert("RGB")
