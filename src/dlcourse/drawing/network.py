@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from dlcourse.drawing.style import COLOURS, MUTED, empty_figure
 from dlcourse.drawing.text import LITERAL
 
-ACROSS, DOWN = 2.7, 1.3  # inches between layers, and between the units of a layer
+LAYER_GAP, UNIT_GAP = 2.7, 1.3  # inches between layers, and between the units of a layer
 NEAR_START = 0.22  # the place of a number on its line: there, those of 4 x 4 lines do not overlap
 
 
@@ -27,8 +27,8 @@ def draw_backpropagation(
     weights and their gradients (units, inputs) between neighbouring layers. names: of the layers.
     """
     tall = max(map(len, values))
-    width = max(6.5, ACROSS * len(values) + 1.2)
-    figure = empty_figure(width, 2 * (DOWN * tall + 0.8) + 0.6)
+    width = max(6.5, LAYER_GAP * len(values) + 1.2)
+    figure = empty_figure(width, 2 * (UNIT_GAP * tall + 0.8) + 0.6)
     figure.suptitle(title, size=11, **LITERAL)
     panels = figure.subplots(2, 1)
     draw_graph(panels[0], values, forward, names, COLOURS[0], "forward: outputs f(z), weights w")
@@ -46,7 +46,7 @@ def draw_graph(
 ) -> None:
     """Draw one graph: a circle with a text for each unit, a line with a number for each weight."""
     places = [
-        [(ACROSS * column, DOWN * ((len(some) - 1) / 2 - row)) for row in range(len(some))]
+        [(LAYER_GAP * column, UNIT_GAP * ((len(some) - 1) / 2 - row)) for row in range(len(some))]
         for column, some in enumerate(units)
     ]
     for layer, matrix in enumerate(weights):
@@ -62,13 +62,15 @@ def draw_graph(
     for some, texts in zip(places, units, strict=True):
         for (x, y), text in zip(some, texts, strict=True):
             axes.scatter(
-                [x], [y], s=1500, facecolor="white", edgecolor=colour, linewidth=1.5, zorder=2
+                [x], [y], s=1900, facecolor="white", edgecolor=colour, linewidth=1.5, zorder=2
             )
             axes.text(x, y, text, size=9, ha="center", va="center", zorder=4)
     lowest = min(y for some in places for _, y in some)
     for column, name in enumerate(names):
-        axes.text(ACROSS * column, lowest - 0.72, name, size=9, ha="center", color=MUTED, **LITERAL)
+        axes.text(
+            LAYER_GAP * column, lowest - 0.72, name, size=9, ha="center", color=MUTED, **LITERAL
+        )
     axes.set_title(heading, size=10, loc="left", **LITERAL)
-    axes.set_xlim(-0.6, ACROSS * (len(units) - 1) + 0.6)
+    axes.set_xlim(-0.6, LAYER_GAP * (len(units) - 1) + 0.6)
     axes.set_ylim(lowest - 0.95, -lowest + 0.6)
     axes.set_axis_off()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 OPTIONS = {
     "inputs": "", "targets": "", "weights": "", "biases": "", "output": "sigmoid", "depth": "",
 }  # fmt: skip
-EXAMPLE = {
+MAZURS_NUMBERS = {
     "inputs": [0.05, 0.10],
     "targets": [0.01, 0.99],
     "weights": [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55],
@@ -53,12 +53,12 @@ EXAMPLE = {
 USUAL = ("model=mlp", "model.widths=[2]", "model.activation=sigmoid", "loss=mse")
 DRAWN_LAYERS, DRAWN_UNITS = 6, 4
 PRINTED_LAYERS, PRINTED_UNITS = 100, 16
-DIGITS = 6
+SIGNIFICANT_DIGITS = 6
 
 
 def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
     """Compute the factors, print them, compare with autograd, and draw the network."""
-    given = {key: numbers_argument(options, key) for key in EXAMPLE if options[key]}
+    given = {key: numbers_argument(options, key) for key in MAZURS_NUMBERS if options[key]}
     overrides, config_dir = one_run(rest, "a worked example of backpropagation")
     typed = {key_of(text) for text in overrides}
     own = "model" not in typed or "model=mlp" in overrides
@@ -70,7 +70,7 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
         most = whole_number(1, PRINTED_LAYERS, 10)
         run = deepened(run, whole_number_argument(options, "depth", most))
     refuse_other_networks(run)
-    inputs, targets = (given.get(key, EXAMPLE[key]) for key in ("inputs", "targets"))
+    inputs, targets = (given.get(key, MAZURS_NUMBERS[key]) for key in ("inputs", "targets"))
     sizes = [len(inputs), *run.config["model"]["widths"], len(targets)]
     if max(sizes) > PRINTED_UNITS:
         raise UserError(
@@ -78,7 +78,7 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
             "are allowed.\nType fewer, model.widths=[2]"
         )
     if not typed & {"init", "seed", "model.widths"} and sizes == [2, 2, 2] and not options["depth"]:
-        given = EXAMPLE | given
+        given = MAZURS_NUMBERS | given
 
     with working("importing PyTorch", plain=False):
         import torch
@@ -211,7 +211,7 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
 def text_of(number: float) -> str:
     """Return a number with six significant digits."""
-    return f"{number:.{DIGITS}g}"
+    return f"{number:.{SIGNIFICANT_DIGITS}g}"
 
 
 def print_forward(

@@ -13,6 +13,9 @@ KINDS = {
     "data": "training images or points, unchanged and augmented",
     "schedule": "the learning rate over the whole run",
     "init": "the variance of signals and gradients layer by layer, before training",
+    "activation": "the activation functions and their derivatives",
+    "kernels": "hand-made 3x3 kernels on an image",
+    "convolution": "sizes, the matrix of a convolution, and the checkerboard of its transpose",
     "gradient": "the factors of backpropagation through a small network, number by number",
 }
 """Each ``what``, and what it shows in one line."""

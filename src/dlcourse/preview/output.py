@@ -1,11 +1,13 @@
 """Write what was drawn before training into a new folder."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcourse.errors import UserError
 from dlcourse.runs.run_folder import claim
+from dlcourse.terminal.command import own_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +19,15 @@ def new_folder(name: str, parent: Path = SHOWN_FOLDER) -> Path:
     """Make a new folder below ``parent`` whose name is the time and a name; return its path."""
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     return claim(parent / f"{now}-{name}"[:200])
+
+
+def refuse_run_options(what: str, rest: Sequence[str], own: Collection[str]) -> None:
+    """Raise UserError for options of a run, if a part of ``dlcourse show`` takes none."""
+    if rest:
+        raise UserError(
+            f"{rest[0]} is not for what={what}, which needs no run; its options are "
+            f"{', '.join(own)}.\nType {own_name('show')} what={what} --help"
+        )
 
 
 def save_shown(figures: Mapping[str, "Figure"], folder: Path) -> None:
