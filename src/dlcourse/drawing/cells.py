@@ -44,11 +44,11 @@ def draw_windows(
             if values is not None and cell >= 0.2:
                 axes.text(x + 0.5, y + 0.5, f"{values[y, x]:g}", size=8, ha="center", va="center")
         axes.set_title(f"output {row + 1}, {column + 1}", size=8)
-        frame(axes, height, width)
+        frame_cells(axes, height, width)
     return figure
 
 
-def frame(axes: Axes, height: int, width: int) -> None:
+def frame_cells(axes: Axes, height: int, width: int) -> None:
     """Show a grid of unit squares with row 0 at the top and no ticks."""
     axes.set(xlim=(-0.05, width + 0.05), ylim=(height + 0.05, -0.05), xticks=[], yticks=[])
     axes.set_aspect("equal")
@@ -63,16 +63,16 @@ def draw_product(matrix: np.ndarray, vector: np.ndarray, result: np.ndarray, tit
     )
     figure.suptitle(title, size=11, **LITERAL)
     axes = figure.subplots()
-    cells(axes, matrix, 0, (height - len(matrix)) / 2, shaded=True)
-    cells(axes, vector[:, None], width + 1, (height - len(vector)) / 2)
-    cells(axes, result[:, None], width + 4, (height - len(result)) / 2)
+    number_cells(axes, matrix, 0, (height - len(matrix)) / 2, shaded=True)
+    number_cells(axes, vector[:, None], width + 1, (height - len(vector)) / 2)
+    number_cells(axes, result[:, None], width + 4, (height - len(result)) / 2)
     for place, sign in ((width + 0.5, "x"), (width + 3, "=")):
         axes.text(place, height / 2, sign, size=14, ha="center", va="center")
-    frame(axes, height, int(width + 5.6))
+    frame_cells(axes, height, int(width + 5.6))
     return figure
 
 
-def cells(
+def number_cells(
     axes: Axes, numbers: np.ndarray, left: float, top: float, *, shaded: bool = False
 ) -> None:
     """Draw numbers (rows, columns) in squares; shaded: those other than 0 have a colour."""

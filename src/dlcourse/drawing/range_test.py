@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from dlcourse.drawing.style import BEST, COLOURS, FAINT, empty_figure, style_axes
 from dlcourse.drawing.text import LITERAL, add_legend
 
-MARKS = ((BEST, "--"), (COLOURS[3], "-."))
+SUGGESTION_LOOKS = ((BEST, "--"), (COLOURS[3], "-."))
 HIGHEST = 1.5  # times the first smoothed loss: what lies above is cut off
 
 
@@ -31,7 +31,7 @@ def draw_range_test(
     (single,) = axes.plot(shown, losses, color=FAINT, linewidth=1, marker=".", markersize=3)
     (mean,) = axes.plot(shown[: len(smoothed)], smoothed, color=COLOURS[0], linewidth=2.2)
     entries = [(single, "one step"), (mean, "mean of neighbouring steps")]
-    for (name, rate), (colour, dash) in zip(suggestions.items(), MARKS, strict=False):
+    for (name, rate), (colour, dash) in zip(suggestions.items(), SUGGESTION_LOOKS, strict=False):
         line = axes.axvline(rate, linewidth=1.6, color=colour, linestyle=dash)
         place = int(np.abs(np.log(shown[: len(smoothed)] / rate)).argmin())
         axes.plot([rate], [smoothed[place]], marker="o", color=colour, zorder=5)

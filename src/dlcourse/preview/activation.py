@@ -54,15 +54,15 @@ FORMULAS = {
 }
 """Every activation of one variable, which are all but maxout."""
 
-NOTES = {
+DERIVATIVE_NOTES = {
     "heaviside": "f' is the straight-through gradient",
     "sign": "f' is the straight-through gradient",
     "rrelu": "with the mean a, as in evaluation",
 }
-SATURATED = 0.01
+FLAT_SLOPE = 0.01
 SHORTEST = 0.5
-WIDE = 10.0  # saturation is searched from -WIDE to WIDE
-POINTS = 4001  # an odd number: one of them is 0
+SEARCHED = 10.0  # saturation is searched from -SEARCHED to SEARCHED
+CURVE_POINTS = 4001  # an odd number: one of them is 0
 
 
 def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
@@ -83,7 +83,7 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
     with working("importing PyTorch", plain=False):
         from dlcourse.drawing.functions import draw_functions
     curves = [curve_of(name.strip(), low, high) for name in names]
-    print_functions([curve_of(name.strip(), -WIDE, WIDE) for name in names])
+    print_functions([curve_of(name.strip(), -SEARCHED, SEARCHED) for name in names])
     title = "Activation functions" if len(names) > 1 else "Activation function"
     chosen = "-".join(names) if options["activation"] else "all"
     save_shown(
@@ -101,7 +101,7 @@ def curve_of(name: str, low: float, high: float) -> "FunctionCurve":
     from dlcourse.layer.activation import activation_layer
 
     layer = activation_layer(name).double().eval()
-    places = torch.linspace(low, high, POINTS, dtype=torch.float64).round(decimals=9)
+    places = torch.linspace(low, high, CURVE_POINTS, dtype=torch.float64).round(decimals=9)
     places.requires_grad_()
     values = layer(places.unsqueeze(1)).squeeze(1)
     (slopes,) = torch.autograd.grad(values.sum(), places)
@@ -109,7 +109,7 @@ def curve_of(name: str, low: float, high: float) -> "FunctionCurve":
     jumps = np.abs(np.diff(f)) > 0.5
     f[1:][jumps] = np.nan  # a gap, not a steep line
     plain = name.partition(":")[0]
-    formula, note = FORMULAS[plain], NOTES.get(plain, "")
+    formula, note = FORMULAS[plain], DERIVATIVE_NOTES.get(plain, "")
     return FunctionCurve(name, formula, x, f, slopes.numpy(), note)
 
 
@@ -129,7 +129,7 @@ def print_functions(curves: Sequence["FunctionCurve"]) -> None:
         minus, plus = (f"{np.interp(x, curve.places, curve.values):.3g}" for x in (-1, 1))
         table.add_row(
             curve.name, curve.formula, minus, plus, f"{steep.max():.4g}", at,
-            intervals(curve.places, steep < SATURATED),
+            intervals(curve.places, steep < FLAT_SLOPE),
         )  # fmt: skip
     Console(width=120, highlight=False).print(table)
 

@@ -65,12 +65,12 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
     print_sizes(size, kernel)
     values = square("input", options, size, MAP_OF_THE_EXAMPLE)
     weights = square("weights", options, kernel, KERNEL_OF_THE_EXAMPLE)
-    figures = {"windows": windows_of(sides, values)}
+    figures = {"windows": windows_figure(sides, values)}
     if size * size <= LARGEST_MATRIX:
-        figures["matrix"] = matrix_of(sides, values, weights)
+        figures["matrix"] = matrix_figure(sides, values, weights)
     else:
         print(f"The matrix has {size * size} columns and is shown for maps of at most 6 x 6.")
-    figures["transposed"] = overlaps_of(pairs)
+    figures["transposed"] = overlaps_figure(pairs)
     save_shown(figures, new_folder(f"convolution_{size}_{kernel}"))
 
 
@@ -126,7 +126,7 @@ def print_sizes(size: int, kernel: int) -> None:
     Console(width=110, highlight=False).print(table)
 
 
-def windows_of(sides: Mapping[str, int], values: "Tensor") -> "Figure":
+def windows_figure(sides: Mapping[str, int], values: "Tensor") -> "Figure":
     """Return the figure of the cells that each output sees."""
     import torch
     from torch.nn import functional as F
@@ -156,7 +156,7 @@ def dilated(kernel: "Tensor", dilation: int) -> "Tensor":
     return spread
 
 
-def matrix_of(sides: Mapping[str, int], values: "Tensor", weights: "Tensor") -> "Figure":
+def matrix_figure(sides: Mapping[str, int], values: "Tensor", weights: "Tensor") -> "Figure":
     """Print every output as a sum of products, and return the figure of the matrix product."""
     from dlcourse.drawing.cells import draw_product
     from dlcourse.layer.convolution import toeplitz
@@ -177,7 +177,7 @@ def matrix_of(sides: Mapping[str, int], values: "Tensor", weights: "Tensor") -> 
     return draw_product(matrix.numpy(), vector.numpy(), result.numpy(), title)
 
 
-def overlaps_of(pairs: Sequence[tuple[int, int]]) -> "Figure":
+def overlaps_figure(pairs: Sequence[tuple[int, int]]) -> "Figure":
     """Print and draw how many inputs reach each output of transposed convolutions."""
     from dlcourse.drawing.cells import draw_overlaps
     from dlcourse.layer.convolution import overlap_counts

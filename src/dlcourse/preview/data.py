@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 OPTIONS = {"examples": "", "draws": "8"}
 
-IMAGES, POINTS = (6, 30), (500, 100_000)  # number of examples: the default, and the largest
+SHOWN_IMAGES, SHOWN_POINTS = (
+    (6, 30),
+    (500, 100_000),
+)  # number of examples: the default, and the largest
 MOST_DRAWS = 30
 MAX_COMMAND_LENGTH = 2000  # characters of the command that are shown
 
@@ -48,7 +51,7 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
             f"data={choices['data']} is a table of {shape[0]} features, which cannot be "
             "drawn.\nType data=moons, data=sine or a data set of images"
         )
-    default, most = IMAGES if len(shape) == 3 else POINTS
+    default, most = SHOWN_IMAGES if len(shape) == 3 else SHOWN_POINTS
     default = min(default, len(dataset.train))
     options = {**options, "examples": options["examples"] or str(default)}
     examples = whole_number_argument(options, "examples", whole_number(1, most, 6))

@@ -50,7 +50,7 @@ MAZURS_NUMBERS = {
     "weights": [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55],
     "biases": [0.35, 0.60],
 }
-USUAL = ("model=mlp", "model.widths=[2]", "model.activation=sigmoid", "loss=mse")
+EXAMPLE_OVERRIDES = ("model=mlp", "model.widths=[2]", "model.activation=sigmoid", "loss=mse")
 DRAWN_LAYERS, DRAWN_UNITS = 6, 4
 PRINTED_LAYERS, PRINTED_UNITS = 100, 16
 SIGNIFICANT_DIGITS = 6
@@ -63,7 +63,9 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
     typed = {key_of(text) for text in overrides}
     own = "model" not in typed or "model=mlp" in overrides
     usual = [
-        text for text in USUAL if key_of(text) not in typed and (own or text.startswith("loss"))
+        text
+        for text in EXAMPLE_OVERRIDES
+        if key_of(text) not in typed and (own or text.startswith("loss"))
     ]
     run = Variant("", *compose_with_choices([*usual, *overrides], config_dir))
     if options["depth"]:
@@ -209,7 +211,7 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     Console(width=110, highlight=False).print(table)
 
 
-def text_of(number: float) -> str:
+def six_digits(number: float) -> str:
     """Return a number with six significant digits."""
     return f"{number:.{SIGNIFICANT_DIGITS}g}"
 
@@ -226,14 +228,14 @@ def print_forward(
             rows.append([
                 f"layer {number}, unit {unit + 1}",
                 f"{products} + {float(layer.bias[unit]):.4g}" if len(layer.inputs) <= 4 else "",
-                text_of(float(layer.sums[unit])),
-                text_of(float(layer.outputs[unit])),
-                text_of(float(layer.slopes[unit])),
+                six_digits(float(layer.sums[unit])),
+                six_digits(float(layer.outputs[unit])),
+                six_digits(float(layer.slopes[unit])),
             ])  # fmt: skip
     print_rows("Forward", ["", "w x + ... + b", "z", "f(z)", "f'(z)"], rows)
-    outputs = ", ".join(text_of(float(output)) for output in layers[-1].outputs)
+    outputs = ", ".join(six_digits(float(output)) for output in layers[-1].outputs)
     goal = ", ".join(f"{target:g}" for target in targets)
-    print(f"L = {loss}(outputs {outputs}; targets {goal}) = {text_of(value)}\n")
+    print(f"L = {loss}(outputs {outputs}; targets {goal}) = {six_digits(value)}\n")
 
 
 def print_backward(layers: Sequence["LayerPass"]) -> None:
@@ -252,8 +254,8 @@ def print_backward(layers: Sequence["LayerPass"]) -> None:
                 chain = ""
             rows.append([
                 f"layer {number}, unit {unit + 1}", chain,
-                text_of(float(layer.arriving[unit])), text_of(float(layer.slopes[unit])),
-                text_of(float(layer.deltas[unit])),
+                six_digits(float(layer.arriving[unit])), six_digits(float(layer.slopes[unit])),
+                six_digits(float(layer.deltas[unit])),
             ])  # fmt: skip
     columns = ["", "sum of w x dL/dz of the layer above", "dL/df(z)", "x f'(z)", "= dL/dz"]
     print_rows("Backward", columns, rows)
@@ -264,10 +266,10 @@ def print_weights(layers: Sequence["LayerPass"]) -> None:
     rows = [
         [
             f"layer {number}: {start + 1} -> {end + 1}",
-            text_of(float(layer.weight[end, start])),
-            text_of(float(layer.deltas[end])),
-            text_of(float(layer.inputs[start])),
-            text_of(float(layer.weight_gradient[end, start])),
+            six_digits(float(layer.weight[end, start])),
+            six_digits(float(layer.deltas[end])),
+            six_digits(float(layer.inputs[start])),
+            six_digits(float(layer.weight_gradient[end, start])),
         ]
         for number, layer in enumerate(layers, 1)
         for end in range(len(layer.deltas))
@@ -288,8 +290,8 @@ def print_chain(layers: Sequence["LayerPass"]) -> None:
             norms[number - 1] / norms[number] if number < len(norms) and norms[number] else None
         )
         rows.append([
-            f"layer {number}", text_of(norms[number - 1]),
-            "" if factor is None else text_of(factor), text_of(norms[number - 1] / norms[-1]),
+            f"layer {number}", six_digits(norms[number - 1]),
+            "" if factor is None else six_digits(factor), six_digits(norms[number - 1] / norms[-1]),
         ])  # fmt: skip
     print_rows(
         "From the outputs to the inputs",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OPTIONS = {"image": "0", "file": "", "kernel": ""}
-MOST_ROWS = 12
+MOST_IMAGE_ROWS = 12
 LONGEST_SIDE = 512  # pixels; a larger file is reduced
 
 
@@ -47,12 +47,12 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
     images = [read_file(options["file"])] if options["file"] else examples(options, config, choices)
     cells, labels = [], []
     for number, (title, image) in enumerate(images):
-        cells.append(displayed(image))
+        cells.append(pixels_shown(image))
         labels.append(title)
         for name in names:
             found = filter_images(image[None], KERNELS[name])[0]
             print(f"{title}, {name}: {float(found.min()):.0f} to {float(found.max()):.0f}")
-            cells.append(displayed(found))
+            cells.append(pixels_shown(found))
             labels.append(f"{name}\n{weights_text(KERNELS[name])}" if number == 0 else name)
     side = max(image.shape[-1] for _, image in images)
     figure = draw_image_grid(
@@ -76,9 +76,9 @@ def examples(
             f"data={choices['data']} has no images.\nType data=digits or another data set of images"
         )
     last = len(dataset.train) - 1
-    if len(numbers) > MOST_ROWS or not all(n == int(n) and 0 <= n <= last for n in numbers):
+    if len(numbers) > MOST_IMAGE_ROWS or not all(n == int(n) and 0 <= n <= last for n in numbers):
         raise UserError(
-            f"image={options['image']} is not allowed: it takes up to {MOST_ROWS} whole numbers "
+            f"image={options['image']} is not allowed: it takes up to {MOST_IMAGE_ROWS} whole numbers "
             f"from 0 to {last}.\nType image=0"
         )
     import torch
@@ -105,7 +105,7 @@ def read_file(name: str) -> tuple[str, "Tensor"]:
     return Path(name).name, pixels[None] if pixels.dim() == 2 else pixels.permute(2, 0, 1)
 
 
-def displayed(image: "Tensor"):
+def pixels_shown(image: "Tensor"):
     """Return an image (C, H, W) as an array for the plot: (H, W) or (H, W, 3), from 0 to 1."""
     array = (image.clamp(0, 255) / 255).permute(1, 2, 0).numpy()
     return array[..., 0] if array.shape[-1] == 1 else array

@@ -39,12 +39,12 @@ def variants_of(rest: Sequence[str], purpose: str, most: int) -> list[Variant]:
         if any(point[number] != text for point in points)
     }  # fmt: skip
     return [
-        Variant(label_of(point, differing), *compose_with_choices(point, config_dir))
+        Variant(variant_label(point, differing), *compose_with_choices(point, config_dir))
         for point in points
     ]
 
 
-def label_of(overrides: Sequence[str], differing: set[str]) -> str:
+def variant_label(overrides: Sequence[str], differing: set[str]) -> str:
     """Return the overrides with a key of ``differing``; a choice of a group without its key."""
     named = [text for text in overrides if key_of(text) in differing]
     return ", ".join(text.partition("=")[2] if key_of(text) in GROUPS else text for text in named)
