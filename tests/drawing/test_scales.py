@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from dlcourse.drawing.scales import log_ticks, spread_out
+from dlcourse.drawing.scales import distinct_labels, log_ticks, spread_out
 
 
 @pytest.mark.parametrize("heights", [[0.5] * 5, [0, 0, 0.02, 1, 1], [0.9, 0.1, 0.5], [0.3] * 30])
@@ -27,3 +27,14 @@ def test_a_logarithmic_axis_has_two_to_six_numbers(low, high, expected):
     assert all(low * 0.999 <= tick <= high * 1.001 for tick in found)
     assert len(found) <= 7
     assert low == high or len(found) >= 2
+
+
+def test_labels_that_are_equal_after_shortening_get_their_number():
+    names = ["short", "a long name of a model", "a long name of a layer", "another long name"]
+    assert distinct_labels(names, 14) == [
+        "short",
+        "2 a long name",
+        "3 a long name",
+        "another long …",
+    ]
+    assert max(map(len, distinct_labels(names, 14))) <= 14

@@ -1,4 +1,4 @@
-"""Round numbers on axes, and labels that do not overlap; imports no plotting library."""
+"""Round numbers on axes, and labels of curves; imports no plotting library."""
 
 import math
 from collections.abc import Sequence
@@ -58,3 +58,15 @@ def spread_out(heights: Sequence[float], gap: float) -> list[float]:
         number: start(block) + gap * place for block in blocks for place, number in enumerate(block)
     }
     return [found[number] for number in range(len(heights))]
+
+
+def distinct_labels(names: Sequence[str], longest: int) -> list[str]:
+    """Return each name, cut at its end if it is longer than ``longest``.
+
+    Names that are equal after that get their number in front, from 1.
+    """
+    cut = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
+    return [
+        label if cut.count(label) == 1 else f"{number} {label[: longest - 3]}"
+        for number, label in enumerate(cut, start=1)
+    ]

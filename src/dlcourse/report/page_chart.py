@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from dlcourse.drawing.scales import log_ticks, spread_out, ticks
+from dlcourse.drawing.scales import distinct_labels, log_ticks, spread_out, ticks
 from dlcourse.drawing.style import line_look
 from dlcourse.report.formatting import number_text, short_point_text
 from dlcourse.report.histories import (
@@ -102,6 +102,8 @@ def charts_of(ranked: Sequence[Point], keys: Sequence[str]) -> Charts | None:
     if any("lr" in row for rows in histories for row in rows):
         metrics.append("lr")
     legend = [legend_entry(point, keys, number, len(ranked)) for number, point in enumerate(drawn)]
+    labels = distinct_labels([entry["name"] for entry in legend], LABEL_LETTERS)
+    legend = [entry | {"label": label} for entry, label in zip(legend, labels, strict=True)]
     charts = [chart for name in metrics if (chart := chart_of(drawn, name, legend)) is not None]
     if not charts:
         return None
@@ -258,11 +260,9 @@ def chart_line(
     lost = sum(trace.diverged for trace in traces)
     note = f": {lost} diverged" if lost and len(traces) > lost else ""
     epoch, value = end_point(traces, band)
-    name = entry["name"]
-    short = name if len(name) <= LABEL_LETTERS else f"{name[: LABEL_LETTERS - 11]}…{name[-10:]}"
     return ChartLine(
         number=number,
-        name=name,
+        name=entry["name"],
         colour=entry["colour"],
         dash=entry["dash"],
         path=path_of(mean),
@@ -271,7 +271,7 @@ def chart_line(
         rest=[path_of([(x(rest[i][0]), y(rest[i][1])) for i in kept(rest)]) for rest in rests],
         crosses=[(x(t.values[-1][0]), y(t.values[-1][1])) for t in traces if t.diverged],
         dot=mean[0] if len(mean) == 1 else None,
-        label=f"{short}{note}" if label_y is not None else "",
+        label=f"{entry['label']}{note}" if label_y is not None else "",
         label_y=round(label_y or 0.0, 1),
         end=(x(epoch), y(value)),
     )

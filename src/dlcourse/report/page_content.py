@@ -164,7 +164,8 @@ def answer_of(group: list[Point], ranked: list[Point], several: bool) -> list[st
     for part in parts[:MAX_DATA_SETS]:
         where = f"On {data_words(part[0], parts)}: " if len(parts) > 1 else ""
         lost = len(group) - len(ranked) if len(parts) == 1 else 0
-        sentences.append(f"{where}{best_text(part, lost)}")
+        text = best_text(part, lost)
+        sentences.append(f"{where}{text[0].lower()}{text[1:]}" if where else text)
     if len(ranked) == 1 and nest(ranked) is None:
         return sentences
     more = conclusions(ranked, several).splitlines()

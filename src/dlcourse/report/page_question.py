@@ -68,13 +68,14 @@ def counts_text(points: Sequence[Point]) -> str:
     """Return the numbers of points, repeats and runs, ``12 points, 3 seeds each: 36 runs.``."""
     runs = len({run.folder for point in points for run in point.runs})
     folds = {len(run.result.get("folds", ())) for p in points for run in p.runs if run.result}
+    crossed = len(folds) == 1 and max(folds) > 1
     repeats = {len(point.runs) for point in points}
     parts = [plural(len(points), "point")] if len(points) > 1 else []
     each = " each" if len(points) > 1 else ""
     if repeats != {1}:
         low, high = min(repeats), max(repeats)
         parts.append(f"{low if low == high else f'{low} to {high}'} seeds{each}")
-    if folds and max(folds) > 1:
+    if crossed:
         parts.append(f"{max(folds)} folds each" if runs > 1 else f"{max(folds)} folds")
     text = plural(runs, "run")
     return f"{', '.join(parts)}: {text}." if parts else f"{text}."

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from dlcourse.drawing.scales import spread_out
+from dlcourse.drawing.scales import distinct_labels, spread_out
 from dlcourse.drawing.style import MUTED, empty_figure, line_look, style_axes
 from dlcourse.drawing.text import LITERAL, value_label
 from dlcourse.report.formatting import number_text, short_point_text
@@ -30,7 +30,7 @@ MAX_NAMED = 12
 NAMED_OF_MANY = 8
 """Up to 12 points are all coloured and named; of more, the best 8, and the others are grey."""
 MAX_WITH_TRAINING = 3  # points up to which the training part is drawn as well
-LONGEST_LABEL = 34
+LONGEST_LABEL, LONGEST_NAME_IN_TITLE = 34, 70
 BACKGROUND = "#c3c8ce"
 LINE_GAP = 0.052  # between two labels, as a share of the height of the axes
 
@@ -94,16 +94,17 @@ def curves_of(
 ) -> list[PointCurve]:
     """Return the curves of every point that has a value of the metric, in the order of rank."""
     curves = []
+    labels = distinct_labels([curve_name(point, keys) for point in ranked], LONGEST_LABEL)
     for number, point in enumerate(ranked):
         if traces := traces_of(point, key):
             look = line_look(number) if number < named else None
-            curves.append(PointCurve(point, curve_name(point, keys), look, traces, band_of(traces)))
+            curves.append(PointCurve(point, labels[number], look, traces, band_of(traces)))
     return curves
 
 
 def curve_name(point: Point, keys: Sequence[str]) -> str:
     """Return a point's name for its label."""
-    return value_label(short_point_text(point, tuple(keys)), LONGEST_LABEL)
+    return value_label(short_point_text(point, tuple(keys)), LONGEST_NAME_IN_TITLE)
 
 
 def draw_curve(axes: Axes, curve: PointCurve) -> None:
