@@ -70,7 +70,7 @@ def test_a_layer_is_chosen_by_name_and_an_unknown_one_lists_all(folders):
 def test_a_regression_is_coloured_by_its_values_and_thumbnails_are_refused(folders):
     subject, options = opened(folders["values"], method="pca", examples=12)
     (drawing,) = drawings(subject, "embedding", options)
-    assert "R2 of the mean of the 5 nearest neighbours" in drawing.seen
+    assert "R2 of the mean of 5 nearest neighbours" in drawing.seen
     with pytest.raises(NotApplicableError, match="images"):
         drawings(subject, "embedding", {**options, "thumbnails": True})
     with pytest.raises(NotApplicableError, match="at least 5"):

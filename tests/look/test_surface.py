@@ -13,7 +13,7 @@ from dlcourse.introspect.loss_surface import losses_on_grid, random_direction, w
 from dlcourse.look.request import read_request
 from dlcourse.look.run_parts import loss_function, run_parts
 from dlcourse.look.subject import drawings, open_subject
-from dlcourse.look.surface import sides_around
+from dlcourse.look.surface import hessian_eigenvalue, sides_around
 from dlcourse.look.two_runs import height_of_barrier, mixed_weights
 from dlcourse.look.weight_path import weight_path
 
@@ -30,10 +30,11 @@ def folders(tmp_path_factory, data_root):
         "first": ["model=lenet", "model.norm=batch", "observe=[history,trajectory]"],
         "second": ["model=lenet", "model.norm=batch", "observe=[history]", "seed=1"],
         "other": ["model=mlp", "observe=[history]"],
+        "line": ["data=linear", "model=linear", "observe=[history]"],
     }
     for name, more in own.items():
         found[name] = place / name
-        run(without_hydra(compose_job([*common, *more], None)), found[name])
+        run(without_hydra(compose_job([*more, *common], None)), found[name])
     return found
 
 
@@ -107,7 +108,9 @@ def test_the_losses_at_the_ends_of_a_line_are_those_of_the_two_runs(folders):
     (axes,) = drawing.figures[0].axes
     curves = {line.get_label(): line.get_xydata() for line in axes.get_lines()[:2]}
     assert list(curves) == ["training part, 80 examples", "test part, 360 examples"]
-    results = [json.loads((folders[name] / "result.json").read_text()) for name in folders]
+    results = [
+        json.loads((folders[name] / "result.json").read_text()) for name in ("first", "second")
+    ]
     along, test = curves["test part, 360 examples"].T
     assert test[along == 0] == pytest.approx(results[0]["test"]["loss"], rel=1e-5)
     assert test[along == 1] == pytest.approx(results[1]["test"]["loss"], rel=0.02)  # other mean
@@ -152,3 +155,20 @@ def test_a_straight_path_is_drawn_as_a_line(folders, monkeypatch):
     monkeypatch.setattr(surface, "weight_path", lambda subject, parts: path)
     (drawing,) = drawings(subject, "surface", options)
     assert "straight line" in drawing.seen
+
+
+def test_the_eigenvalue_is_the_largest_of_the_whole_hessian(folders):
+    subject, options = opened(folders["line"], hessian=True, examples=1000)
+    parts = run_parts(subject)
+    ((inputs, targets),) = parts.fold.train.batches([torch.arange(80)])
+    ready = torch.cat([parts.fold.standardize(inputs), torch.ones(80, 1)], 1)
+    weights = torch.zeros(4)
+    hessian = torch.autograd.functional.hessian(
+        lambda w: parts.recipe.plain_loss((ready @ w)[:, None], targets), weights
+    )
+    expected = float(torch.linalg.eigvalsh(hessian)[-1])
+    found = hessian_eigenvalue(subject, parts, parts.fold.train, 0)
+    assert found == pytest.approx(expected, rel=0.02)  # after 20 steps of power iteration
+    (drawing,) = drawings(subject, "surface", options)
+    assert f"largest eigenvalue of the Hessian {found:.3g}" in drawing.seen
+    assert not any(weight.requires_grad for weight in subject.network.parameters())

@@ -15,6 +15,7 @@ from dlcourse.drawing.text import LITERAL, class_labels, shortened
 
 CLASS_MARKERS = "osD^v<>pPX"
 MOST_NAMES = 30  # classes with their names at their centres; with more it is their number
+PANEL = (5.4, 5.2)  # inches of a panel, about
 THUMBNAIL = 0.3  # inches
 SPACING = 0.75  # of two thumbnails at least, in their sides
 
@@ -79,16 +80,27 @@ def draw_classes(axes: Axes, points: np.ndarray, targets: np.ndarray, hidden: np
 
 
 def add_names(axes: Axes, points: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -> None:
-    """Write the name of each class, or its number if there are many, at its median."""
+    """Write the name of each class at its median or near it, its number if there are many."""
     present = np.unique(targets)
     names = [shortened(name, 14) for name in class_labels(classes)[0]]
     many = len(present) > MOST_NAMES
+    size = 8 if many else 11
+    span = np.array([np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())])
+    high = 1.3 * size / 72 / PANEL[1] * span[1]  # of a line, in the units of the points
+    taken: list[tuple[float, float, float]] = []
     for number in present:
         x, y = np.median(points[targets == number], axis=0)
+        text = str(number) if many else names[number]
+        wide = 0.7 * size * len(text) / 72 / PANEL[0] * span[0]
+        for step in (0, 1, -1, 2, -2, 3, -3):  # lines above or below the center
+            place = y + step * high
+            if all(abs(x - a) > (wide + w) / 2 or abs(place - b) >= high for a, b, w in taken):
+                y = place
+                break
+        taken.append((x, y, wide))
         axes.text(
-            x, y, str(number) if many else names[number], ha="center", va="center",
-            size=8 if many else 11, weight="bold", color="black", clip_on=True,
-            path_effects=[withStroke(linewidth=3, foreground="white")], **LITERAL,
+            x, y, text, ha="center", va="center", size=size, weight="bold", color="black",
+            path_effects=[withStroke(linewidth=3, foreground="white")], clip_on=True, **LITERAL,
         )  # fmt: skip
 
 
@@ -109,8 +121,7 @@ def add_thumbnails(
     """
     assert axes.figure is not None
     span = np.array([np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())])
-    inches = np.array([5.4, 5.2])  # of a panel, about
-    side = SPACING * THUMBNAIL / inches * span  # in the units of the points
+    side = SPACING * THUMBNAIL / np.array(PANEL) * span  # in the units of the points
     taken: list[np.ndarray] = []
     for number, (point, image) in enumerate(zip(points, images, strict=True)):
         if any((np.abs(point - other) < side).all() for other in taken):

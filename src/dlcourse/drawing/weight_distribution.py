@@ -41,13 +41,14 @@ def draw_weight_distribution(layers: Sequence[LayerWeights], limit: float, title
         end = float(np.quantile(np.abs(values), 0.999)) or 1.0
         axes.hist(values.clip(-end, end), BINS, range=(-end, end), color=COLOURS[0], linewidth=0)
         axes.axvline(0, color=MUTED, linewidth=0.6)
-        if near_zero > MANY_NEAR_ZERO:
+        log = near_zero > MANY_NEAR_ZERO
+        if log:
             axes.set_yscale("symlog", linthresh=10)
             name += ", log scale"
         axes.set_title(name, loc="left", size=9, **LITERAL)
         text = f"{len(values):,} weights\nspread {values.std():.2g}\nnear 0: {near_zero:.0%}"
         axes.text(0.02, 0.97, text, transform=axes.transAxes, va="top", size=8)
-        axes.set(yticks=[], ylim=(0, axes.get_ylim()[1] * 1.25))
+        axes.set(yticks=[], ylim=(0, axes.get_ylim()[1] * (12 if log else 1.6)))
         axes.tick_params(labelsize=8)
     style_axes(*panels.flat, grid="x")
     figure.suptitle(title, size=11, x=0.01, ha="left", **LITERAL)

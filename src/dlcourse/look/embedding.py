@@ -57,14 +57,11 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
         words.append(f"{near} in the t-SNE plane")
     size, count = features.shape[1], len(index)
     measure = (
-        f"share with the class of most of their {NEIGHBOURS} nearest neighbours"
+        f"share with the class of most of {NEIGHBOURS} nearest neighbours"
         if classes
-        else f"R2 of the mean of the {NEIGHBOURS} nearest neighbours"
+        else f"R2 of the mean of {NEIGHBOURS} nearest neighbours"
     )
-    title = (
-        f"{name}: {size:,} features of {count:,} test examples\n"
-        f"{measure}: {whole} with all features"
-    )
+    title = f"{name}: {size:,} features of {count:,} test examples\n{measure}: {whole}"
     images = shown_images(subject, index) if options["thumbnails"] else None
     figure = draw_embedding(panels, targets, classes, title, images)
     seen = (

@@ -233,6 +233,7 @@ WHATS: dict[str, What] = {
             "part": PART_OPTION,
             "examples": examples_option(500, 1_000_000),
             "points": whole_option(15, 201, "points of each side of the grid", least=3),
+            "hessian": Option(False, "compute the Hessian's largest eigenvalue", Flag()),
             "radius": positive_option(1.0, 100.0, "of random directions, in lengths of filters"),
             "seed": SEED_OPTION,
         },

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from dlcourse.core import Split, at_least_float32
 from dlcourse.drawing.loss_surface import draw_loss_line, draw_loss_surface
 from dlcourse.introspect.loss_surface import (
     curvature,
@@ -16,6 +18,7 @@ from dlcourse.introspect.loss_surface import (
     random_direction,
     weight_vector,
 )
+from dlcourse.introspect.sharpness import largest_eigenvalue
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.run_parts import PART_TEXT, RunParts, has_batch_norm, loss_function, run_parts
 from dlcourse.look.subject import Drawing, Subject
@@ -23,6 +26,7 @@ from dlcourse.look.two_runs import draw_between_runs
 from dlcourse.look.weight_path import WeightPath, weight_path
 from dlcourse.terminal.live_line import working
 
+HESSIAN_EXAMPLES = 256
 DIRECTIONS = 10  # random ones whose mean curvature is printed
 PATH_MARGIN = 0.25  # around the path, of its extent
 NARROWEST = 0.1  # extent of the second direction, of the first
@@ -65,22 +69,49 @@ def draw_random_plane(subject: Subject, parts: RunParts, options: Mapping[str, A
             bends.append(curvature(network, origin, direction, loss))
             advance(1)
     middle, what = loss(), loss_text(parts, options, len(some))
+    sharpest = ""
+    if options["hessian"]:
+        value = hessian_eigenvalue(subject, parts, some, options["seed"])
+        sharpest = f"largest eigenvalue of the Hessian {value:.3g}"
     mean, spread = float(np.mean(bends)), float(np.std(bends, ddof=1))
     title = (
         f"{what}: {middle:.3g} at the best weights\n"
         f"curvature along random directions: {mean:.3g} ± {spread:.2g}"
     )
     figure = draw_loss_surface(
-        (side, side), losses, title=title, loss_name=what,
+        (side, side), losses, title="\n".join(filter(None, [title, sharpest])), loss_name=what,
         names=("random direction 1, in lengths of the filters", "random direction 2"),
     )  # fmt: skip
     worst = float(np.nanmax(losses))
     seen = (
         f"The {what} is {middle:.3g} at the best weights and up to {worst:.3g} at the edge; its "
         f"curvature along {DIRECTIONS} random directions is {mean:.3g} ± {spread:.2g}"
+        f"{'; ' if sharpest else ''}{sharpest}"
         f"{batch_norm_note(subject)} ({cost(total + 2 * DIRECTIONS, started)})"
     )
     return Drawing("random", [figure], seen)
+
+
+def hessian_eigenvalue(subject: Subject, parts: RunParts, some: Split, seed: int) -> float:
+    """Return the largest eigenvalue of the loss's Hessian at the best weights.
+
+    It is computed on at most 256 of the examples. SAM lowers it: Foret et al., "Sharpness-aware
+    minimization for efficiently improving generalization", ICLR 2021, section 4.2.
+    """
+    network, first = subject.network, torch.arange(min(len(some), HESSIAN_EXAMPLES))
+    ((inputs, targets),) = some.batches([first.to(some.device)])
+    weights = list(network.parameters())
+
+    def objective(inputs: Tensor, targets: Tensor) -> Tensor:
+        return parts.recipe.plain_loss(at_least_float32(network(inputs)), targets)
+
+    try:
+        network.requires_grad_(True)
+        with torch.enable_grad(), working("computing an eigenvalue of the Hessian"):
+            value = largest_eigenvalue(objective, weights, subject.prepared(inputs), targets, seed)
+    finally:
+        network.requires_grad_(False)
+    return float(value)
 
 
 def draw_path(subject: Subject, parts: RunParts, options: Mapping[str, Any]) -> Drawing:

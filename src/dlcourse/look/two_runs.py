@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.drawing.loss_surface import draw_loss_line
+from dlcourse.drawing.text import value_label
 from dlcourse.errors import UserError
 from dlcourse.look.request import model_folder
 from dlcourse.look.run_parts import PART_TEXT, RunParts, has_batch_norm, loss_function
@@ -18,6 +19,7 @@ from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working
 from dlcourse.train.checkpoint import read_checkpoint
 
+LONGEST_PATH = 70
 ENDS = (-0.25, 1.25)
 
 
@@ -49,7 +51,7 @@ def draw_between_runs(subject: Subject, parts: RunParts, options: Mapping[str, A
         finally:
             subject.network.load_state_dict(first)
         losses[f"{PART_TEXT[name]} part, {len(some):,} examples"] = np.array(values)
-    names = [short_path(folder) for folder in (subject.folder, other)]
+    names = [value_label(short_path(folder), LONGEST_PATH) for folder in (subject.folder, other)]
     train = next(iter(losses.values()))
     barrier = height_of_barrier(along, train)
     figure = draw_loss_line(
