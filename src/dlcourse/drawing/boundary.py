@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.style import COLOURS, MOST_IN_LEGEND, MOST_POINTS, empty_figure, evenly
-from dlcourse.drawing.text import LITERAL, add_legend, class_labels, value_label
+from dlcourse.drawing.text import LITERAL, add_legend, class_labels, title_label, value_label
 
 LARGER_UP_TO = 20  # points are drawn larger, so that those of two parts at one place are both seen
 PARTS_IN_FRONT = ("train", "val", "test")
@@ -75,7 +75,7 @@ def draw_boundary(
         entries.append((mark, f"{part}, {count}"))
     axes.set(xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1]))
     add_legend(figure, entries, loc="outside right upper", frameon=False, fontsize=9)
-    axes.set_title(value_label(title, 80), loc="left", size=11, **LITERAL)
+    axes.set_title(title_label(title), loc="left", size=11, **LITERAL)
     axes.spines[:].set_visible(False)
     return figure
 

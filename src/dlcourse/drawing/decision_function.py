@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from dlcourse.drawing.boundary import Points
 from dlcourse.drawing.style import COLOURS, DIVERGING, MOST_POINTS, empty_figure, evenly
-from dlcourse.drawing.text import LITERAL, add_legend, class_labels, value_label
+from dlcourse.drawing.text import LITERAL, add_legend, class_labels, title_label, value_label
 
 PLANE_MARKERS = "os"
 
@@ -59,5 +59,5 @@ def draw_decision_function(
     axes.set_xlabel(value_label(features[0]), **LITERAL)
     axes.set_ylabel(value_label(features[1]), **LITERAL)
     add_legend(figure, entries, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    axes.set_title(title, loc="left", size=11, **LITERAL)
+    axes.set_title(title_label(title), loc="left", size=11, **LITERAL)
     return figure

@@ -11,7 +11,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patheffects import withStroke
 
 from dlcourse.drawing.style import COLOURS, SEQUENTIAL, empty_figure
-from dlcourse.drawing.text import LITERAL, class_labels, shortened
+from dlcourse.drawing.text import LITERAL, class_labels, shortened, title_label
 
 CLASS_MARKERS = "osD^v<>pPX"
 MOST_NAMES = 30  # classes with their names at their centres; with more it is their number
@@ -60,7 +60,7 @@ def draw_embedding(
             continue
         draw_classes(axes, panel.points, targets, hidden)
         add_names(axes, panel.points, targets, classes)
-    figure.suptitle(title, size=11, x=0.01, ha="left", **LITERAL)
+    figure.suptitle(title_label(title, 110), size=11, x=0.01, ha="left", **LITERAL)
     return figure
 
 

@@ -15,7 +15,7 @@ from dlcourse.drawing.style import (
     evenly,
     style_axes,
 )
-from dlcourse.drawing.text import LITERAL, value_label
+from dlcourse.drawing.text import LITERAL, title_label, value_label
 
 POINT_LOOKS = {"train": (TRAIN, "o"), "val": (VAL, "s"), "test": (MUTED, "^")}
 
@@ -65,6 +65,6 @@ def draw_fitted_curve(
     axes.set_xlabel(value_label(names[0]), **LITERAL)
     axes.set_ylabel(value_label(names[1]), **LITERAL)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9, markerscale=2)
-    axes.set_title(value_label(title, 80), loc="left", size=11, **LITERAL)
+    axes.set_title(title_label(title), loc="left", size=11, **LITERAL)
     style_axes(axes)
     return figure

@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from dlcourse.drawing.style import BEST, SEQUENTIAL, empty_figure, line_look, style_axes
-from dlcourse.drawing.text import LITERAL
+from dlcourse.drawing.text import LITERAL, title_label
 
 LOSS_LEVELS = 16
 SMALLEST = 1e-6  # of the largest loss: smaller ones have the same colour
@@ -47,7 +47,7 @@ def draw_loss_surface(
             )  # fmt: skip
     axes.plot(*best, "*", color="white", markeredgecolor="black", markersize=15, zorder=5)
     axes.set(xlim=(along[0][0], along[0][-1]), ylim=(along[1][0], along[1][-1]))
-    axes.set_title(title, loc="left", size=11, **LITERAL)
+    axes.set_title(title_label(title), loc="left", size=11, **LITERAL)
     return figure
 
 
@@ -126,6 +126,6 @@ def draw_loss_line(
             textcoords="offset points", **LITERAL,
         )  # fmt: skip
     axes.legend(frameon=False)
-    axes.set_title(title, loc="left", size=11, **LITERAL)
+    axes.set_title(title_label(title), loc="left", size=11, **LITERAL)
     style_axes(axes)
     return figure

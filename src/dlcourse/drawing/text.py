@@ -107,6 +107,11 @@ def value_label(text: str, longest: int = 40) -> str:
     return shortened(drawn, longest)
 
 
+def title_label(text: str, longest: int = 80) -> str:
+    """Return a title whose lines are at most ``longest`` characters; see ``value_label``."""
+    return "\n".join(value_label(line, longest) for line in text.split("\n"))
+
+
 def class_labels(classes: Sequence[str]) -> tuple[list[str], str]:
     """Return a label for every class, and a note on labels that are not names.
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.style import COLOURS, MUTED, empty_figure, style_axes
-from dlcourse.drawing.text import LITERAL, shortened
+from dlcourse.drawing.text import LITERAL, shortened, title_label
 
 MOST_LAYERS = 24
 BINS = 81
@@ -51,7 +51,7 @@ def draw_weight_distribution(layers: Sequence[LayerWeights], limit: float, title
         axes.set(yticks=[], ylim=(0, axes.get_ylim()[1] * (12 if log else 1.6)))
         axes.tick_params(labelsize=8)
     style_axes(*panels.flat, grid="x")
-    figure.suptitle(title, size=11, x=0.01, ha="left", **LITERAL)
+    figure.suptitle(title_label(title, 110), size=11, x=0.01, ha="left", **LITERAL)
     hidden = len(layers) - len(kept)
     note = f"; {hidden} layers between are not shown" if hidden else ""
     figure.supxlabel(f"weight (near 0: |w| < {limit:g}){note}", size=9)
