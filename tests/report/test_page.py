@@ -281,8 +281,8 @@ def test_the_images_of_the_best_run_are_shown_and_those_of_others_folded_away(tm
 
 def test_what_look_has_drawn_is_on_the_page(tmp_path):
     run = trained(tmp_path / "run")
-    write_image(run / "look/filters_conv1.png")
-    assert "Look: filters conv1" in page_of(run).text
+    write_image(run / "look/filters-features.0.png")
+    assert "Look: filters, features.0" in page_of(run).text
 
 
 def test_warnings_in_logs_are_listed_once(sweep):
@@ -408,3 +408,13 @@ def test_the_images_of_folds_are_folded_away(tmp_path):
     source = write_page([tmp_path / "cv"]).read_text(encoding="utf-8")
     assert source.count('alt="Confusion, ') == 3
     assert "fold1: 1 image<" in source
+
+
+def test_a_folder_above_a_sweep_has_the_plots_of_the_sweep(sweep):
+    for name in ("curves", "heat_map"):
+        write_image(sweep / f"{name}.png")
+    page = page_of(sweep.parent)
+    assert [image["alt"].split(",")[0] for image in page.all("img")] == ["Heat map"]
+    assert (
+        "![Curves of the sweep sweep](sweep/curves.png)" in (sweep.parent / "report.md").read_text()
+    )

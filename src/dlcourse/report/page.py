@@ -13,6 +13,7 @@ from dlcourse.report.page_rendering import (
     html_page,
     markdown_page,
 )
+from dlcourse.report.runs import files_named
 from dlcourse.schema.run_files import CONFIG, MANIFEST, PLOTS, REPORT
 
 HTML_MARK = f'<meta name="generator" content="{GENERATOR}">'
@@ -73,12 +74,9 @@ def write_file(path: Path, text: str) -> None:
 
 
 def curve_images(folders: Sequence[Path]) -> list[tuple[Path, str]]:
-    """Return the images of the curves of sweeps and single runs, with alternative texts."""
-    found = []
-    for folder in folders:
-        sweep, run = folder / "curves.png", folder / PLOTS / "curves.png"
-        if (folder / MANIFEST).exists() and sweep.is_file():
-            found.append((sweep, f"Curves of the sweep {folder.name}"))
-        if (folder / CONFIG).exists() and run.is_file():
-            found.append((run, f"Curves of the run {folder.name}"))
-    return found
+    """Return the images of the curves of sweeps and given runs, with alternative texts."""
+    sweeps = [path.parent for path in files_named(list(folders), MANIFEST)]
+    runs = [folder for folder in folders if (folder / CONFIG).exists()]
+    found = [(one / "curves.png", f"Curves of the sweep {one.name}") for one in sweeps]
+    found += [(one / PLOTS / "curves.png", f"Curves of the run {one.name}") for one in runs]
+    return [(path, alt) for path, alt in found if path.is_file()]

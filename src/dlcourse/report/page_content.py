@@ -28,7 +28,7 @@ from dlcourse.report.page_options import OptionRows, options_by_use
 from dlcourse.report.page_question import plural, question_text, title_text
 from dlcourse.report.points import Point, column_keys, group_points, split_keys
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
-from dlcourse.report.runs import StoredRun, find_runs
+from dlcourse.report.runs import StoredRun, files_named, find_runs
 from dlcourse.report.table_rows import (
     MAX_ROWS,
     OPTIONS_COLUMN,
@@ -305,12 +305,11 @@ def images_of(folders: Sequence[Path], ranked: Sequence[StoredRun]) -> tuple[lis
     """
     room = page_images.Room()
     groups = []
-    for folder in folders:
-        sweeps = [folder] if (folder / MANIFEST).exists() else []
-        for sweep in sweeps:
-            wanted = [sweep / f"{name}.png" for name in PLOT_NAMES if name != "curves"]
-            files = [path for path in wanted if path.is_file()]
-            groups.append(image_group(sweep, files, room, main=True, name=short_path(sweep)))
+    for path in files_named(list(folders), MANIFEST):
+        wanted = [path.with_name(f"{name}.png") for name in PLOT_NAMES if name != "curves"]
+        files = [file for file in wanted if file.is_file()]
+        name = short_path(path.parent)
+        groups.append(image_group(path.parent, files, room, main=True, name=name))
     once = {run.folder.resolve(): run for run in ranked}.values()
     with_images = [run for run in once if has_images(run)]
     shown = with_images[:MAX_RUNS_WITH_IMAGES]

@@ -59,10 +59,12 @@ def image_files(folder: Path, *, without: tuple[str, ...] = ()) -> list[Path]:
 
 
 def caption_of(path: Path, folder: Path) -> str:
-    """Return what an image shows, from its path in a run's folder: ``Look: filters conv1``."""
+    """Return what an image shows, from its path in a run's folder: ``Look: filters, conv1``."""
     *places, _ = path.relative_to(folder).parts if path.is_relative_to(folder) else (path.name,)
     kinds = ["Look" if place == LOOKS else place for place in places if place != PLOTS]
     name = path.stem.replace("_", " ")
+    if LOOKS in places:
+        name = name.replace("-", ", ", 1)  # ``filters-features.0``
     return ": ".join([*kinds, name if kinds else name[:1].upper() + name[1:]])
 
 
