@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MAIN_WIDTH, FOLDED_WIDTH = 1000, 640
 """The largest width of an embedded image in pixels: of the best run, and of the others."""
+BROAD = 1.9  # width by height above which an image has the whole width of the page
 QUALITY = 85  # of WebP, from 0 to 100
 MAX_ANIMATION = 400_000  # bytes
 MAX_PIXELS = 50_000_000
@@ -25,7 +26,7 @@ IMAGE_SUFFIXES = (".png", ".gif")
 class PageImage:
     """An image on the page. uri: its content as a ``data:`` address; empty if it is left out.
 
-    problem: why it is left out.
+    problem: why it is left out. broad: whether it has the whole width of the page.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class PageImage:
     width: int = 0
     height: int = 0
     problem: str = ""
+    broad: bool = False
 
 
 @dataclass
@@ -83,7 +85,8 @@ def embedded(path: Path, caption: str, owner: str, room: Room, widest: int) -> P
         return PageImage(path, caption, alt, problem="left out: the page would be too large")
     room.left -= len(content)
     uri = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    return PageImage(path, caption, alt, uri, *size)
+    broad = size[0] > BROAD * size[1] or "diagnostics" in path.stem  # many panels
+    return PageImage(path, caption, alt, uri, *size, broad=broad)
 
 
 def encoded(path: Path, widest: int) -> tuple[bytes, str, tuple[int, int]]:

@@ -30,7 +30,7 @@ MAX_NAMED = 12
 NAMED_OF_MANY = 8
 """Up to 12 points are all coloured and named; of more, the best 8, and the others are grey."""
 MAX_WITH_TRAINING = 3  # points up to which the training part is drawn as well
-LONGEST_LABEL, LONGEST_NAME_IN_TITLE = 34, 70
+LONGEST_CURVE_LABEL, LONGEST_NAME_IN_TITLE = 34, 70
 BACKGROUND = "#c3c8ce"
 LINE_GAP = 0.052  # between two labels, as a share of the height of the axes
 
@@ -73,7 +73,7 @@ def draw_curves(points: Sequence[Point], keys: Sequence[str]) -> Figure | None:
         name_lines(axes, curves)
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    figure.suptitle(title_of(ranked, keys, named), x=0.01, ha="left", size="large", **LITERAL)
+    figure.suptitle(curves_title(ranked, keys, named), x=0.01, ha="left", size="large", **LITERAL)
     note = note_of(ranked, keys, metrics, named)
     figure.supxlabel(note, x=0.01, ha="left", size="small", color=MUTED, **LITERAL)
     return figure
@@ -94,7 +94,7 @@ def curves_of(
 ) -> list[PointCurve]:
     """Return the curves of every point that has a value of the metric, in the order of rank."""
     curves = []
-    labels = distinct_labels([curve_name(point, keys) for point in ranked], LONGEST_LABEL)
+    labels = distinct_labels([curve_name(point, keys) for point in ranked], LONGEST_CURVE_LABEL)
     for number, point in enumerate(ranked):
         if traces := traces_of(point, key):
             look = line_look(number) if number < named else None
@@ -206,7 +206,7 @@ def curve_label(curve: PointCurve) -> str:
     return f"{curve.name}: x diverged" if every else f"{curve.name}: x {lost} diverged"
 
 
-def title_of(ranked: Sequence[Point], keys: Sequence[str], named: int) -> str:
+def curves_title(ranked: Sequence[Point], keys: Sequence[str], named: int) -> str:
     """Return the title: the best point and its value."""
     best = ranked[0]
     if not best.repeats:
