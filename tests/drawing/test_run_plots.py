@@ -105,7 +105,7 @@ def test_a_curve_that_leaves_the_data_is_cut_off():
 def test_mistakes_show_both_classes_with_their_probabilities():
     mistakes = [(0, 1, 0, 0.25, 0.75)]
     figure = draw_image_mistakes([np.zeros((4, 4))], mistakes, ["cat", "dog"], "a title")
-    assert figure.axes[0].get_xlabel() == "dog (0.25)\nas cat (0.75)"
+    assert [text.get_text() for text in figure.axes[0].texts] == ["dog (0.25)\nas cat (0.75)"]
     rows, typical = np.array([[1.0, 20.0]]), (np.zeros(2), np.array([1.0, 0.0]))
     axes = draw_table_mistakes(rows, typical, ["u", "v"], mistakes, ["cat", "dog"], "a").axes[0]
     assert [text.get_text() for text in axes.texts] == ["1", "20"]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from dlcourse.drawing.image_grid import draw_image_grid
 from dlcourse.drawing.style import (
     BEST,
     DIVERGING,
@@ -24,30 +23,39 @@ from dlcourse.drawing.text import LITERAL, add_legend, class_labels, shortened, 
 Mistake = tuple[int, int, int, float, float]
 """Position, true class, predicted class, probability of the true and of the predicted class."""
 
+COLUMNS, GAP = 5, 0.08  # of the grid of images; inches between two
 MOST_FEATURES = 12  # features of a table that are shown
 MOST_LABELS = 3  # points with their probability next to them
 
 
 def draw_image_mistakes(
-    images: Sequence[np.ndarray],
-    mistakes: Sequence[Mistake],
-    classes: Sequence[str],
-    title: str,
-    notes: Sequence[str] = (),
+    images: Sequence[np.ndarray], mistakes: Sequence[Mistake], classes: Sequence[str], title: str
 ) -> Figure:
     """Draw misclassified images, each with its true and its predicted class and probabilities.
 
-    images: as for ``draw_image_grid``, one for each of the mistakes. notes: a line for each, below.
+    All lie on the same axes: a grid with axes for each image takes four times as long.
+
+    images: one for each of the mistakes, (H, W) in grey or (H, W, 3) red, green, blue from 0 to 1.
     """
     names = [shortened(name, 12) for name in class_labels(classes)[0]]
-    labels = [
-        f"{names[true]} ({own:.2f})\nas {names[predicted]} ({given:.2f})"
-        for _, true, predicted, own, given in mistakes
-    ]
-    if any(notes):
-        labels = [f"{label}\n{note}" for label, note in zip(labels, notes, strict=True)]
-    cell = 1.15 if max(map(len, names)) <= 6 else 1.45
-    return draw_image_grid(images, labels, columns=5, cell=cell, title=title)
+    cell = 1.15 if max(map(len, names)) <= 6 else 1.45  # inches, as all coordinates here
+    step, below, head = cell + GAP, cell + 0.42, 0.6
+    width, height = COLUMNS * step + GAP, -(-len(images) // COLUMNS) * below + head
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    for number, image in enumerate(images):
+        row, column = divmod(number, COLUMNS)
+        left, top = GAP + column * step, height - head - row * below
+        _, true, predicted, own, given = mistakes[number]
+        place = (left, left + cell, top - cell, top)
+        axes.imshow(image, cmap="gray", extent=place, interpolation="nearest")
+        label = f"{names[true]} ({own:.2f})\nas {names[predicted]} ({given:.2f})"
+        look = {"ha": "center", "va": "top", "size": 8, **LITERAL}
+        axes.text(left + cell / 2, top - cell - 0.04, label, **look)
+    axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")
+    figure.suptitle(title, size=10, y=1 - 0.08 / height, va="top", **LITERAL)
+    return figure
 
 
 def draw_table_mistakes(
@@ -72,7 +80,7 @@ def draw_table_mistakes(
     grid = axes.imshow(distance[:, shown], cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto")
     for row, column in np.ndindex(len(rows), len(shown)):
         dark = abs(distance[row, shown[column]]) > 2
-        text = f"{rows[row, shown[column]]:.3g}"
+        text = f"{rows[row, shown[column]]:.4g}"
         colour = "white" if dark else "black"
         axes.text(column, row, text, ha="center", va="center", size=8, color=colour)
     labels = [
