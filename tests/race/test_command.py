@@ -9,6 +9,7 @@ from PIL import Image
 from dlcourse.commands import race as command
 from dlcourse.commands.main import run_command
 from dlcourse.errors import UserError
+from dlcourse.race import animation
 from dlcourse.race.arguments import read_race
 from dlcourse.race.outcome import ranked
 from dlcourse.race.table import race_table
@@ -17,8 +18,12 @@ from dlcourse.race.write_race import as_json, run_race
 
 @pytest.fixture
 def type_race(tmp_path, monkeypatch, capsys):
-    """Return a function that runs ``dlcourse race`` in an empty folder and returns its output."""
+    """Return a function that runs ``dlcourse race`` in an empty folder and returns its output.
+
+    The animation has only 5 frames.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(animation, "FRAMES", 5)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["dlcourse race", *arguments])
@@ -42,7 +47,7 @@ def test_a_race_writes_its_plots_its_animation_and_its_numbers(type_race, tmp_pa
     assert numbers["racers"][1]["state"] == "diverged"
     assert len(numbers["racers"][0]["path"]) == 21
     with Image.open(folder / "race.gif") as image:
-        assert image.n_frames > 10
+        assert image.n_frames == 5
         assert image.size == (700, 620)
     assert (folder / "race.gif").stat().st_size < 3_000_000
 
