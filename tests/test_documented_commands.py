@@ -15,6 +15,8 @@ from conftest import CONFIGS, ROOT
 from dlcourse.commands import find_lr
 from dlcourse.commands.show import kind_in
 from dlcourse.errors import UserError
+from dlcourse.look.registry import WHATS, chosen_whats
+from dlcourse.look.request import COMMON
 from dlcourse.race.arguments import read_race
 from dlcourse.schema.command_line import parse_command
 from dlcourse.schema.compose import compose_job, without_hydra
@@ -76,7 +78,8 @@ def commands(page: Path) -> Iterator[Documented]:
 ALL = list({c.text.removesuffix(" check=true"): c for p in PAGES for c in commands(p)}.values())
 RUNS = [c for c in ALL if c.text.startswith("dlcourse ") and c.text.split()[1] in OVERRIDES]
 RACES = [c for c in ALL if c.text.startswith("dlcourse race")]
-REST = [c for c in ALL if c not in [*RUNS, *RACES]]
+LOOKS = [c for c in ALL if c.text.startswith("dlcourse look")]
+REST = [c for c in ALL if c not in [*RUNS, *RACES, *LOOKS]]
 
 
 def named(command: Documented) -> str:
@@ -148,6 +151,14 @@ def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None)
 @pytest.mark.parametrize("command", RACES, ids=named)
 def test_a_documented_race_passes_the_checks_of_its_options(command, folder):
     read_race(filled(command.text)[2:], None)
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=named)
+def test_a_documented_look_has_the_options_of_what_it_draws(command):
+    typed = dict(part.split("=", 1) for part in filled(command.text)[2:] if "=" in part)
+    names = chosen_whats(typed.pop("what")) if "what" in typed else []
+    known = {"run", *COMMON, *(option for name in names for option in WHATS[name].options)}
+    assert set(typed) <= known
 
 
 @pytest.mark.parametrize("command", RUNS, ids=named)

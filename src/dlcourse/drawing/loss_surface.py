@@ -47,7 +47,7 @@ def draw_loss_surface(
             )  # fmt: skip
     axes.plot(*best, "*", color="white", markeredgecolor="black", markersize=15, zorder=5)
     axes.set(xlim=(along[0][0], along[0][-1]), ylim=(along[1][0], along[1][-1]))
-    axes.set_title(title_label(title), loc="left", size=11, **LITERAL)
+    axes.set_title(title_label(title, 90), loc="left", size=11, **LITERAL)
     return figure
 
 
@@ -126,6 +126,6 @@ def draw_loss_line(
             textcoords="offset points", **LITERAL,
         )  # fmt: skip
     axes.legend(frameon=False)
-    axes.set_title(title_label(title), loc="left", size=11, **LITERAL)
+    axes.set_title(title_label(title, 90), loc="left", size=11, **LITERAL)
     style_axes(axes)
     return figure

@@ -137,7 +137,7 @@ def draw_path(subject: Subject, parts: RunParts, options: Mapping[str, Any]) -> 
     middle, first = loss(), losses_at(network, [lambda: path.weights[0]], loss)[0]
     inside = float(plane.shares.sum())
     title = (
-        f"{what}: {first:.3g} at the start, {middle:.3g} at the best weights (star)\n"
+        f"{what}: {first:.3g} at the start, {middle:.3g} at the star, the best weights\n"
         f"{inside:.0%} of the path's squared length are in this plane{path.note}"
     )
     figure = draw_loss_surface(
