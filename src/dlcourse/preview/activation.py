@@ -62,7 +62,7 @@ DERIVATIVE_NOTES = {
 FLAT_SLOPE = 0.01
 SHORTEST = 0.5
 SEARCHED = 10.0  # saturation is searched from -SEARCHED to SEARCHED
-CURVE_POINTS = 4001  # an odd number: one of them is 0
+FUNCTION_POINTS = 4001  # an odd number: one of them is 0
 
 
 def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
@@ -101,7 +101,7 @@ def curve_of(name: str, low: float, high: float) -> "FunctionCurve":
     from dlcourse.layer.activation import activation_layer
 
     layer = activation_layer(name).double().eval()
-    places = torch.linspace(low, high, CURVE_POINTS, dtype=torch.float64).round(decimals=9)
+    places = torch.linspace(low, high, FUNCTION_POINTS, dtype=torch.float64).round(decimals=9)
     places.requires_grad_()
     values = layer(places.unsqueeze(1)).squeeze(1)
     (slopes,) = torch.autograd.grad(values.sum(), places)

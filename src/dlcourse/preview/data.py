@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {"examples": "", "draws": "8"}
 
-SHOWN_IMAGES, SHOWN_POINTS = (
+IMAGE_COUNTS, POINT_COUNTS = (
     (6, 30),
     (500, 100_000),
 )  # number of examples: the default, and the largest
@@ -51,7 +51,7 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
             f"data={choices['data']} is a table of {shape[0]} features, which cannot be "
             "drawn.\nType data=moons, data=sine or a data set of images"
         )
-    default, most = SHOWN_IMAGES if len(shape) == 3 else SHOWN_POINTS
+    default, most = IMAGE_COUNTS if len(shape) == 3 else POINT_COUNTS
     default = min(default, len(dataset.train))
     options = {**options, "examples": options["examples"] or str(default)}
     examples = whole_number_argument(options, "examples", whole_number(1, most, 6))

@@ -76,10 +76,10 @@ def examples(
             f"data={choices['data']} has no images.\nType data=digits or another data set of images"
         )
     last = len(dataset.train) - 1
-    if len(numbers) > MOST_IMAGE_ROWS or not all(n == int(n) and 0 <= n <= last for n in numbers):
+    if len(numbers) > MOST_IMAGE_ROWS or any(n != int(n) or not 0 <= n <= last for n in numbers):
         raise UserError(
-            f"image={options['image']} is not allowed: it takes up to {MOST_IMAGE_ROWS} whole numbers "
-            f"from 0 to {last}.\nType image=0"
+            f"image={options['image']} is not allowed: it takes up to {MOST_IMAGE_ROWS} whole "
+            f"numbers from 0 to {last}.\nType image=0"
         )
     import torch
 

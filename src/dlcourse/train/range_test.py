@@ -62,6 +62,6 @@ def range_test(
             mean = LAG * mean + (1 - LAG) * losses[-1]
             unbiased = mean / (1 - LAG ** len(losses))
             lowest = min(lowest, unbiased)
-            if unbiased > DIVERGED_AT * lowest:
+            if 0 < DIVERGED_AT * lowest < unbiased:
                 return losses
     return losses
