@@ -40,8 +40,8 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
     worst = max(dead, key=lambda pair: pair[1], default=None)
     first, last = rows[0], rows[-1]
     seen = (
-        f"{len(rows)} layers on {len(inputs)} examples; standard deviation {first.spread:.2f} in "
-        f"{first.name}, {last.spread:.2f} in {last.name}"
+        f"{len(inputs)} examples; standard deviation of the outputs: {first.spread:.2f} in the "
+        f"first layer {first.name}, {last.spread:.2f} in the last of {len(rows)}, {last.name}"
     )
     if worst is not None and worst[1] > 0:
         seen += f"; most dead units in {worst[0]}: {worst[1]:.0%}"

@@ -61,5 +61,6 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
     title = f"Grad-CAM at {layer.name} ({rows} x {columns}): bright regions are for the class"
     drawing = draw_explained(found, large.cpu().numpy(), title, signed=False, over=True)
     empty = int((evidence.amax((1, 2)) == 0).sum())
-    more = f"; {empty} maps are 0 everywhere: nothing there is for the class" if empty else ""
+    total = len(evidence)
+    more = f"; on {empty} of {total} images no region is for the class" if empty else ""
     return [Drawing(layer.name, drawing.figures, f"{layer.name}: {drawing.seen}{more}")]

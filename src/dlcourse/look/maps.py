@@ -11,6 +11,8 @@ from dlcourse.look.images import displayed
 from dlcourse.look.layers import chosen_layer, is_map, recorded
 from dlcourse.look.subject import Drawing, Subject
 
+WIDTH = 12.0  # inches of a row
+
 
 @torch.no_grad()
 def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
@@ -33,8 +35,15 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
     size = f"the first {shown} of {total}" if shown < total else f"{total}"
     scale = "red: positive, blue: negative" if low < 0 else "dark is 0"
     title = f"{layer.name}: {size} maps of {maps.shape[2]} x {maps.shape[3]}; {scale}"
+    cell = max(0.6, min(1.2, WIDTH / (shown + 1)))
     figure = draw_image_grid(
-        images, labels, columns=shown + 1, title=title, colours=colours, limits=(low, largest)
+        images,
+        labels,
+        columns=shown + 1,
+        title=title,
+        cell=cell,
+        colours=colours,
+        limits=(low, largest),
     )
     seen = (
         f"{layer.name}: {total} maps of {maps.shape[2]} x {maps.shape[3]}, {dead} of them never "
