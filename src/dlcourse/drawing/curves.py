@@ -113,6 +113,8 @@ def finish_panel(axes: Axes, name: str) -> None:
         axes.set_yticks([])
     elif finite.min() > 0 and finite.max() >= DECADES * finite.min():
         axes.set_yscale("log")
+    elif name == "lr" and finite.min() == finite.max():
+        axes.set_yticks([finite[0]], [f"{finite[0]:g}"])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     style_axes(axes)
 

@@ -1,6 +1,7 @@
 """Run one job in its folder; log and print its results, or how it failed."""
 
 import logging
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,7 +13,7 @@ from dlcourse.guard import guarded
 from dlcourse.machine.frozen_import import frozen_import
 from dlcourse.runs import run_folder
 from dlcourse.runs.messages import folds_table
-from dlcourse.schema.run_files import LOG
+from dlcourse.schema.run_files import LOG, PLOTS
 from dlcourse.schema.trust import foreign, to_type
 from dlcourse.terminal.command import dashboard, is_out_of_memory, own_name
 from dlcourse.terminal.installed import short_path
@@ -90,7 +91,7 @@ def run_job(
 
 
 def report(folder: Path, shown: str) -> None:
-    """Print the table of a cross-validation, the run's folder, and how to open TensorBoard."""
+    """Print the table of a cross-validation, the run's folder, and how to see what is in it."""
     with guarded("The summary on the screen"):
         table = folds_table(
             run_folder.read_result(folder) or {}, columns() if on_terminal() else WIDE
@@ -98,5 +99,8 @@ def report(folder: Path, shown: str) -> None:
         if table:
             print("\n".join(["", *table]))
         print(f"Results are in {shown}", flush=True)
+        if any((folder / PLOTS).glob("*.png")):
+            page = own_name("report")
+            print(f"Plots are in {shown}/{PLOTS}; one page on it all: {page} {shlex.quote(shown)}")
         if any(folder.glob("**/events.out.tfevents*")):
             print(f"In TensorBoard: {dashboard(shown)}", flush=True)
