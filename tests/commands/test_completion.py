@@ -29,6 +29,11 @@ from dlcourse.commands.completion import BASH, candidates
         ("dlcourse evaluate r", {"run="}),
         ("dlcourse catalogue optim=sg", {"sgd"}),
         ("dlcourse train nothing_like_it", set()),
+        ("dlcourse show what=k", {"kernels"}),
+        ("dlcourse show what=init dep", {"depth="}),
+        ("dlcourse show draw", {"draws="}),
+        ("dlcourse find-lr lr_", {"lr_min=", "lr_max="}),
+        ("dlcourse find-lr optim=sg", {"sgd"}),
     ],
 )
 def test_a_line_is_completed_with_the_options_that_match(line, offered):

@@ -10,12 +10,15 @@ the chosen choices are completed: ``dlcourse train model=le<Tab>``, ``model.act<
 import os
 import re
 from collections.abc import Iterable
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from dlcourse.commands import find_lr
 from dlcourse.commands.main import COMMANDS
+from dlcourse.preview.kinds import KINDS
 from dlcourse.schema import catalogue
 from dlcourse.schema.catalogue import CONFIGS
 
@@ -34,7 +37,7 @@ OPTIONS = {
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),
 }
 """The options of commands that do not take those of a run."""
-OF_A_RUN = ("train", "sweep", "show", "shapes", "doctor")
+OF_A_RUN = ("train", "sweep", "show", "find-lr", "shapes", "doctor")
 OF_A_SWEEP = ("seeds=", "workers=", "on_error=", "check=")
 FLAGS = ("--help", "--config-dir", "--cfg", "--version")
 CONFIG_DIR_FLAGS = ("--config-dir", "-cd")
@@ -82,12 +85,26 @@ def proposals(before: list[str], word: str) -> list[str]:
     if command not in OF_A_RUN:
         return starting(word, OPTIONS.get(command, ()))
     key, equals, value = word.partition("=")
+    if command == "show" and key == "what" and equals:
+        return starting(word, [f"what={name}" for name in KINDS])
     if not equals:
+        own = own_keys(command, before)
         more = OF_A_SWEEP if command == "sweep" else ("resume=",)
-        return starting(word, [*keys(word, before), *more, *FLAGS])
+        return starting(word, [*own, *keys(word, before), *more, *FLAGS])
     opened = re.match(r"(.*[\[,])?", value)
     head = opened[0] if opened else ""
     return starting(word, [f"{key}={head}{text}" for text in values_offered(key, before)])
+
+
+def own_keys(command: str, before: list[str]) -> list[str]:
+    """Return the options of ``find-lr``, or of the typed part of ``show``, that no run has."""
+    if command == "find-lr":
+        return [f"{key}=" for key in find_lr.OPTIONS]
+    if command != "show":
+        return []
+    typed = [text.removeprefix("what=") for text in before if text.startswith("what=")]
+    what = typed[-1] if typed and typed[-1] in KINDS else "data"
+    return ["what=", *(f"{key}=" for key in import_module(f"dlcourse.preview.{what}").OPTIONS)]
 
 
 def starting(word: str, known: Iterable[str]) -> list[str]:

@@ -7,7 +7,8 @@ All other options are those of a run, --config-dir included: the steps are those
 with its model, initial weights, optimizer, batches, augmentation, penalties and clipping. Only the
 schedule is replaced: at each of ``steps`` steps the rate grows by the same factor, from lr_min to
 lr_max, by default from a thousandth of optim.lr to a thousand times optim.lr. The test ends early
-when the running mean of the loss is four times its lowest value, or when the loss is not finite.
+when the running mean of the loss is four times its lowest value, or when the loss is not finite. In
+cross-validation the first fold is used.
 
 It suggests the rate at which the loss falls fastest, and a tenth of the rate at which it is
 smallest. Writes find_lr.png, .svg, .csv and .json into a new folder below outputs/find_lr/. No run

@@ -103,7 +103,7 @@ def signals_of(config: dict, examples: int, *, normal: bool) -> list["LayerSigna
     fold = make_fold(config, dataset, split_training_data(config, dataset)[0], runtime)
     state = make_state(config, runtime, dataset, fold)
     recipe = make_recipe(config, runtime, dataset, fold)
-    order = epoch_order(len(fold.train), config["seed"], 0)[:examples].to(runtime.device)
+    order = epoch_order(len(fold.train), config["seed"], 0)[:examples].to(fold.train.device)
     ((inputs, targets),) = fold.train.batches([order])
     inputs = fold.standardize(inputs)
     reseed(config["seed"], 0)
