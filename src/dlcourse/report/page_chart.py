@@ -1,12 +1,11 @@
 """The curves of a report: coordinates for an inline SVG image, and values for its script."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from dlcourse.drawing.scales import distinct_labels, log_ticks, spread_out, ticks
 from dlcourse.drawing.style import line_look
-from dlcourse.report.formatting import number_text, short_point_text
+from dlcourse.report.formatting import short_point_text
 from dlcourse.report.histories import (
     Band,
     Trace,
@@ -16,20 +15,28 @@ from dlcourse.report.histories import (
     outside_band,
     traces_of,
 )
+from dlcourse.report.page_axes import (
+    BOTTOM_SPACE,
+    CHART_HEIGHT,
+    TOP_EDGE,
+    Axis,
+    height_share,
+    kept,
+    path_of,
+    x_axis,
+    y_axis,
+)
+from dlcourse.report.page_values import hover_values
 from dlcourse.report.points import Point
 from dlcourse.schema.facts import range_of
 
-CHART_WIDTH, CHART_HEIGHT = 960, 430  # of the image, in its own units
-LEFT_EDGE, RIGHT_SPACE, TOP_EDGE, BOTTOM_SPACE = 64, 250, 14, 46  # around the axes
 MAX_METRICS = 8
 MAX_CURVES = 40  # points that are drawn; the best ones
 MAX_NAMED_CURVES, NAMED_OF_MANY_CURVES = 12, 8
-MAX_EPOCHS = 150  # epochs that are drawn; of more, every second, third ...
 LABEL_LETTERS = 29
 LABEL_GAP = 15 / (CHART_HEIGHT - TOP_EDGE - BOTTOM_SPACE)
 DASH_ARRAYS = {"-": "", "--": "7 3", "-.": "8 3 2 3", ":": "2 3"}
 GREY_CURVE = "#9aa3ad"
-Axis = Callable[[float], float]
 
 
 class Tick(NamedTuple):
@@ -207,33 +214,6 @@ def chart_of(points: Sequence[Point], metric: str, legend: list[dict[str, str]])
     )
 
 
-def x_axis(first: float, last: float) -> Axis:
-    """Return the function from an epoch to its position."""
-    span = last - first or 1
-    return lambda epoch: round(
-        LEFT_EDGE + (epoch - first) / span * (CHART_WIDTH - LEFT_EDGE - RIGHT_SPACE), 1
-    )
-
-
-def y_axis(low: float, high: float, log: bool) -> Axis:
-    """Return the function from a value to its position; values outside are at the edge."""
-    scale = math.log if log else float
-    bottom, top = scale(low), scale(high)
-
-    def at(value: float) -> float:
-        part = (scale(max(value, low) if log else value) - bottom) / (top - bottom or 1)
-        return round(
-            TOP_EDGE + (1 - min(max(part, 0.0), 1.0)) * (CHART_HEIGHT - TOP_EDGE - BOTTOM_SPACE), 1
-        )
-
-    return at
-
-
-def height_share(y: float) -> float:
-    """Return a vertical position as a share of the height of the axes, from the top."""
-    return (y - TOP_EDGE) / (CHART_HEIGHT - TOP_EDGE - BOTTOM_SPACE)
-
-
 def end_point(traces: Sequence[Trace], band: Band) -> tuple[int, float]:
     """Return the last epoch of a point's curve and its value there, as in the plot ``curves``."""
     some = [trace for trace in traces if trace.whole] or list(traces)
@@ -275,53 +255,3 @@ def chart_line(
         label_y=round(label_y or 0.0, 1),
         end=(x(epoch), y(value)),
     )
-
-
-def path_of(points: Sequence[tuple[float, float]]) -> str:
-    """Return an SVG path through points; empty for fewer than two."""
-    if len(points) < 2:
-        return ""
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
-
-
-def kept(some: Sequence[Any]) -> list[int]:
-    """Return the indices of the epochs that are drawn, the last one among them."""
-    if len(some) <= MAX_EPOCHS:
-        return list(range(len(some)))
-    step = -(-len(some) // MAX_EPOCHS)
-    return sorted({*range(0, len(some), step), len(some) - 1})
-
-
-def hover_values(number: int, traces: Sequence[Trace], band: Band, train: Band) -> dict[str, Any]:
-    """Return what the script shows of a curve: ``[epoch, value, text]`` of each point on it.
-
-    train: the training part, which the script may hide.
-    """
-    rests = [
-        [epoch, short_number(value), f"{trace.name}: {number_text(value)}"]
-        for trace in traces
-        if (rest := outside_band(trace, band))
-        for epoch, value in (rest[i] for i in kept(rest))
-    ]
-    return {"point": number, "values": mean_values(band) + rests, "train": mean_values(train)}
-
-
-def mean_values(band: Band) -> list[list[Any]]:
-    """Return ``[epoch, value, text]`` of each epoch of a mean that is drawn."""
-    return [
-        [band.epochs[i], short_number(band.mean[i]), mean_text(band, i)] for i in kept(band.epochs)
-    ]
-
-
-def mean_text(band: Band, index: int) -> str:
-    """Return the value of the mean with its range, ``0.9731 (3 repeats, 0.9617 to 0.9826)``."""
-    mean = band.mean[index]
-    if band.n < 2:
-        return number_text(mean)
-    low, high = (number_text(one[index], mean) for one in (band.low, band.high))
-    return f"{number_text(mean)} ({band.n} repeats, {low} to {high})"
-
-
-def short_number(value: float) -> float:
-    """Return a value with six significant digits."""
-    return float(f"{value:.6g}")

@@ -3,61 +3,40 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.report import page_facts, page_images
+from dlcourse.report import page_facts
 from dlcourse.report.conclusions import (
     MAX_DATA_SETS,
     conclusions,
     data_words,
     unfinished_text,
 )
-from dlcourse.report.confidence import estimate
 from dlcourse.report.formatting import (
-    NOTHING,
     interval,
     mean_and_deviation,
-    number_text,
     point_text,
 )
 from dlcourse.report.nested import nest
-from dlcourse.report.output_files import PLOT_NAMES
 from dlcourse.report.page_chart import Charts, charts_of
+from dlcourse.report.page_gallery import (
+    MAX_RUNS_WITH_IMAGES,
+    ImageGroup,
+    folds_of_result,
+    images_of,
+)
 from dlcourse.report.page_options import OptionRows, options_by_use
-from dlcourse.report.page_question import plural, question_text, title_text
-from dlcourse.report.points import Point, column_keys, group_points, split_keys
+from dlcourse.report.page_question import question_text, title_text
+from dlcourse.report.page_tables import DataTable, by_value, metric_tables, ranking_table
+from dlcourse.report.points import Point, column_keys, group_points
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
-from dlcourse.report.runs import StoredRun, files_named, find_runs
+from dlcourse.report.runs import StoredRun, find_runs
 from dlcourse.report.table_rows import (
-    MAX_ROWS,
-    OPTIONS_COLUMN,
-    column_names,
-    ranking_rows,
     repeated,
     test_name,
 )
 from dlcourse.report.write_report import shown_keys
-from dlcourse.schema.run_files import MANIFEST
 from dlcourse.terminal.installed import short_path
-
-MAX_RUNS_WITH_IMAGES = 12
-MAX_WEIGHT_TABLES = 10
-
-
-@dataclass(frozen=True)
-class DataTable:
-    """A table: the names of its columns, its rows, and how many columns on the left are text.
-
-    last: the number of rows at the end that sum up the others.
-    """
-
-    title: str
-    head: list[str]
-    rows: list[list[str]]
-    texts: int = 1
-    last: int = 0
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,16 +47,6 @@ class PageSection:
     answer: list[str]
     tables: list[DataTable]
     charts: Charts | None
-
-
-@dataclass(frozen=True)
-class ImageGroup:
-    """The images of a run or a sweep. main: whether they are shown at once or folded away."""
-
-    name: str
-    folder: Path
-    images: list[page_images.PageImage]
-    main: bool
 
 
 @dataclass(frozen=True)
@@ -131,13 +100,6 @@ def gather_content(folders: Sequence[Path]) -> PageContent:
         environment=page_facts.environment_rows(once),
         reproduce=[(short_path(run.folder), guarded_command(run)) for run in once if run.result],
     )
-
-
-def by_value(point: Point) -> list[StoredRun]:
-    """Return the finished runs of a point, the one with the best monitored metric first."""
-    sign = -1 if point.mode == "max" else 1
-    done = [run for run in point.runs if run.result]
-    return sorted(done, key=lambda run: sign * (run.result or {})["best"])
 
 
 def section_of(group: list[Point], ranked: list[Point], parts: list[list[Point]]) -> PageSection:
@@ -195,88 +157,6 @@ def best_text(ranked: list[Point], lost: int) -> str:
     return f"{subject}: {value}{tested}."
 
 
-def ranking_table(ranked: list[Point], keys: list[str]) -> DataTable:
-    """Return the ranking, as ``dlcourse collect`` writes it."""
-    own, shared = split_keys(ranked, keys)
-    names = column_names(ranked, own, shared)
-    texts = 1 + len(own) + (OPTIONS_COLUMN in names)
-    note = "Ranked by the validation metric; the test metric has no say in it."
-    if repeated(ranked):
-        note += " sd: standard deviation."
-    left = len(ranked) - MAX_ROWS
-    more = f"{left} more: dlcourse collect writes all of them as CSV." if left > 0 else ""
-    rows = ranking_rows(ranked, own, shared)
-    return DataTable("Ranking", names, rows, texts, note=f"{note} {more}".strip())
-
-
-def metric_tables(ranked: list[Point]) -> list[DataTable]:
-    """Return the table of all metrics of the best run, and of its folds."""
-    runs = by_value(ranked[0])
-    result = runs[0].result if runs else None
-    if result is None:
-        return []
-    which = "" if len(ranked) == 1 and len(runs) == 1 else f" of {short_path(runs[0].folder)}"
-    if result.get("folds"):
-        return [fold_table(result, which)]
-    parts = {name: result.get(name) or {} for name in ("train", "val", "test")}
-    heads = [name for name, part in parts.items() if part]
-    names = list(dict.fromkeys(name for part in parts.values() for name in part))
-    rows = [[n, *(metric_text(parts[head].get(n)) for head in heads)] for n in names]
-    title = f"All metrics of epoch {result.get('best_epoch', '?')}{which}"
-    metrics = [DataTable(title, ["metric", *heads], rows)] if rows else []
-    return [*metrics, *weight_tables(result, which)]
-
-
-def weight_tables(result: dict[str, Any], which: str) -> list[DataTable]:
-    """Return the weights of a linear model by name, next to the true ones where they are known."""
-    weights = result.get("weights")
-    if not isinstance(weights, dict):
-        return []
-    true = weights.get("true")
-    tables = []
-    for number, output in enumerate(weights["outputs"]):
-        names = [*weights["terms"], "bias"]
-        learned = [*weights["w"][number], *some_bias(weights, number)]
-        columns = [learned]
-        if true:
-            columns.append([*true["w"][number], *some_bias(true, number)])
-        rows = [[name, *map(metric_text, row)] for name, *row in zip(names, *columns, strict=False)]
-        title = f"Weights{f' of {output}' if len(weights['outputs']) > 1 else ''}{which}"
-        tables.append(DataTable(title, ["term", "learned", *(["true"] if true else [])], rows))
-    return tables[:MAX_WEIGHT_TABLES]
-
-
-def some_bias(weights: dict[str, Any], output: int) -> list[float]:
-    """Return the bias of an output in a list, which is empty for a model without one."""
-    return [weights["b"][output]] if weights.get("b") else []
-
-
-def fold_table(result: dict[str, Any], which: str) -> DataTable:
-    """Return the metrics of every fold, with their mean and standard deviation."""
-    folds = result["folds"]
-    keys = [
-        (part, name)
-        for part in ("val", "test")
-        for name in dict.fromkeys(name for fold in folds for name in fold.get(part) or {})
-    ]
-    columns = [[(fold.get(part) or {}).get(name) for fold in folds] for part, name in keys]
-    epochs = [f"{fold.get('best_epoch', '?')} of {fold.get('epochs', '?')}" for fold in folds]
-    rows = [
-        [fold["name"], epoch, *(metric_text(column[number]) for column in columns)]
-        for number, (fold, epoch) in enumerate(zip(folds, epochs, strict=True))
-    ]
-    spreads = [estimate([v for v in column if v is not None]) for column in columns]
-    rows.append(["mean", "", *(number_text(one.mean) for one in spreads)])
-    rows.append(["sd", "", *(number_text(one.std, one.mean) for one in spreads)])
-    head = ["fold", "best epoch", *(f"{part}/{name}" for part, name in keys)]
-    return DataTable(f"Folds{which}", head, rows, last=2)
-
-
-def metric_text(value: float | None) -> str:
-    """Return a metric for a table."""
-    return NOTHING if value is None else number_text(value)
-
-
 def diagnostics_of(ranked: Sequence[StoredRun]) -> list[tuple[str, list[str]]]:
     """Return the name of each run or fold with diagnostics, and what they say in words."""
     folders = [folder for run in ranked for folder in (run.folder, *folds_of_result(run))]
@@ -296,55 +176,3 @@ def guarded_command(run: StoredRun) -> str:
     """Return the command of a run, or why it cannot be shown, as a comment of the shell."""
     error = page_facts.overrides_error(run)
     return f"# {error}" if error else page_facts.run_command_text(run)
-
-
-def images_of(folders: Sequence[Path], ranked: Sequence[StoredRun]) -> tuple[list[ImageGroup], str]:
-    """Return the images of sweeps, of the best run and, folded away, of others; and a note.
-
-    ranked: the finished runs, the best one first.
-    """
-    room = page_images.Room()
-    groups = []
-    for path in files_named(list(folders), MANIFEST):
-        wanted = [path.with_name(f"{name}.png") for name in PLOT_NAMES if name != "curves"]
-        files = [file for file in wanted if file.is_file()]
-        name = short_path(path.parent)
-        groups.append(image_group(path.parent, files, room, main=True, name=name))
-    once = {run.folder.resolve(): run for run in ranked}.values()
-    with_images = [run for run in once if has_images(run)]
-    shown = with_images[:MAX_RUNS_WITH_IMAGES]
-    for number, run in enumerate(shown):
-        files = page_images.image_files(run.folder, without=("curves",))
-        groups.append(
-            image_group(run.folder, files, room, main=number == 0, name=short_path(run.folder))
-        )
-        for fold in folds_of_result(run):
-            files = page_images.image_files(fold)
-            groups.append(image_group(fold, files, room, main=False, name=short_path(fold)))
-    left = len(with_images) - len(shown)
-    note = f"The images of {plural(left, 'more run')} are in their folders." if left else ""
-    return [group for group in groups if group.images], note
-
-
-def has_images(run: StoredRun) -> bool:
-    """Return whether a run, or one of its folds, has images for the page."""
-    places = (run.folder, *folds_of_result(run))
-    return any(page_images.image_files(place, without=("curves",)) for place in places)
-
-
-def folds_of_result(run: StoredRun) -> list[Path]:
-    """Return the folders of a finished run's folds; none without a cross-validation."""
-    names = [str(fold["name"]) for fold in (run.result or {}).get("folds", ())]
-    return [run.folder / name for name in names if Path(name).name == name]
-
-
-def image_group(
-    folder: Path, files: Sequence[Path], room: page_images.Room, *, main: bool, name: str
-) -> ImageGroup:
-    """Return the images in some files. main: the images are large, and shown at once."""
-    widest = page_images.MAIN_WIDTH if main else page_images.FOLDED_WIDTH
-    images = [
-        page_images.embedded(path, page_images.caption_of(path, folder), name, room, widest)
-        for path in files
-    ]
-    return ImageGroup(name, folder, images, main)

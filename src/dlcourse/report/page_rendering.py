@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from dlcourse import __version__, atomic_files
 from dlcourse.drawing.text import visible
-from dlcourse.report import page_chart
+from dlcourse.report import page_axes
 from dlcourse.report.exports import markdown_text
 from dlcourse.report.page_chart import Charts
 from dlcourse.report.page_content import PageContent
@@ -24,12 +24,12 @@ GENERATOR = "dlcourse report"
 MARKDOWN_MARK = f"<!-- {GENERATOR} -->"
 FEW = 3  # commands that are shown at once
 BOX = {
-    "width": page_chart.CHART_WIDTH,
-    "height": page_chart.CHART_HEIGHT,
-    "left": page_chart.LEFT_EDGE,
-    "right": page_chart.CHART_WIDTH - page_chart.RIGHT_SPACE,
-    "top": page_chart.TOP_EDGE,
-    "bottom": page_chart.CHART_HEIGHT - page_chart.BOTTOM_SPACE,
+    "width": page_axes.CHART_WIDTH,
+    "height": page_axes.CHART_HEIGHT,
+    "left": page_axes.LEFT_EDGE,
+    "right": page_axes.CHART_WIDTH - page_axes.RIGHT_SPACE,
+    "top": page_axes.TOP_EDGE,
+    "bottom": page_axes.CHART_HEIGHT - page_axes.BOTTOM_SPACE,
 }
 
 
