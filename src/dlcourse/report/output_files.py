@@ -11,7 +11,7 @@ from dlcourse.errors import UserError
 from dlcourse.terminal.installed import short_path
 
 TEXTS = {"csv": "results.csv", "markdown": "results.md", "latex": "results.tex"}
-PLOT_NAMES = ("curves", "main_effects", "heat_map", "learning_rate", "importances")
+PLOT_NAMES = ("curves", "main_effects", "heat_map", "learning_rate", "parameters", "importances")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dlcourse.report.plots.importances import draw_importances
 from dlcourse.report.plots.learning_rate import draw_learning_rate
 from dlcourse.report.plots.levels import diverged_points, usable
 from dlcourse.report.plots.main_effects import draw_main_effects
+from dlcourse.report.plots.parameters import draw_parameters
 from dlcourse.report.points import Point
 
 
@@ -27,5 +28,6 @@ def plots(
         "main_effects": partial(draw_main_effects, some, keys, lost),
         "heat_map": partial(draw_heat_map, some, keys, lost),
         "learning_rate": partial(draw_learning_rate, some, keys, lost),
+        "parameters": partial(draw_parameters, some, keys),
         "importances": partial(draw_importances, importances),
     }
