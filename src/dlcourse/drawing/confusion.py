@@ -7,7 +7,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.style import DPI
-from dlcourse.drawing.text import LITERAL, add_note, class_labels
+from dlcourse.drawing.text import LITERAL, add_note, class_labels, shortened
 
 COUNTED = 20  # with more classes the cells show no counts
 NAMED = 100  # with more classes the axes show no names
@@ -26,14 +26,16 @@ def draw_confusion(
     """
     table, size = np.asarray(counts), len(classes)
     share = table / table.sum(1, keepdims=True).clip(min=1)
+    names, note = class_labels(classes)
+    title = confusion_title(table, [shortened(name, 16) for name in names], examples)
     side = min(3.6 + 0.42 * size, 12)
-    figure = Figure(figsize=(side, 0.92 * side), dpi=DPI, layout="constrained")
+    width = max(side, 0.077 * max(map(len, title.split("\n"))))
+    figure = Figure(figsize=(width, 0.92 * side), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xlabel="predicted class", ylabel="true class")
     plot = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
     bar = figure.colorbar(plot, shrink=0.8, label="share of the true class")
     bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1], labels=["0", "1 %", "5 %", "20 %", "50 %", "100 %"])
     axes.tick_params(length=0)
-    names, note = class_labels(classes)
     if size <= NAMED:
         look = {"fontsize": 10 if size <= COUNTED else max(5, 300 / size), **LITERAL}
         upright = 0 if max(map(len, names)) <= 2 and size <= 40 else 90
@@ -46,7 +48,7 @@ def draw_confusion(
             count = table[row, column]
             look = {"ha": "center", "va": "center", "color": colour, "fontsize": 9}
             axes.text(column, row, str(count), **look).set_in_layout(False)  # half the time
-    figure.suptitle(confusion_title(table, names, examples), size=10, **LITERAL)
+    figure.suptitle(title, size=10, **LITERAL)
     return figure
 
 

@@ -24,7 +24,7 @@ Mistake = tuple[int, int, int, float, float]
 """Position, true class, predicted class, probability of the true and of the predicted class."""
 
 COLUMNS, GAP = 5, 0.08  # of the grid of images; inches between two
-MOST_FEATURES = 12  # features of a table that are shown
+FEATURES_SHOWN = 12  # features of a table that are shown
 MOST_LABELS = 3  # points with their probability next to them
 
 
@@ -74,7 +74,7 @@ def draw_table_mistakes(
     names = [shortened(name, 12) for name in class_labels(classes)[0]]
     mean, spread = typical
     distance = (rows - mean) / np.where(spread > 0, spread, 1)  # (n, D)
-    shown = np.sort(np.argsort(-np.abs(distance).mean(0), kind="stable")[:MOST_FEATURES])
+    shown = np.sort(np.argsort(-np.abs(distance).mean(0), kind="stable")[:FEATURES_SHOWN])
     figure = empty_figure(3.6 + 0.75 * len(shown), 1.5 + 0.27 * len(rows))
     axes = figure.add_subplot()
     grid = axes.imshow(distance[:, shown], cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto")

@@ -26,7 +26,7 @@ class Plots(Observer):
         as ``boundary.gif`` or ``fit.gif``.
     """
 
-    def __init__(self, folder: Path, *, animation: bool = False) -> None:
+    def __init__(self, folder: Path, *, animation: bool) -> None:
         self.folder = folder / PLOTS
         self.frames = Frames(self.folder) if animation else None
 

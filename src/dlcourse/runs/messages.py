@@ -4,6 +4,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from dlcourse.drawing.text import shortened, visible
 from dlcourse.terminal.live_line import cells
 
 GENERIC = re.compile(r"x\d*")  # the name of an input without a name
@@ -83,8 +84,8 @@ def weights_lines(result: dict, width: int) -> list[str]:
     if not found:
         return []
     given = [name for name in found["terms"] if not GENERIC.fullmatch(name)]
-    names = [f"{name} " if given else "" for name in found["terms"]]
-    rows = [(name, found["w"][n], found["b"][n]) for n, name in enumerate(found["outputs"])]
+    names = [f"{short(name)} " if given else "" for name in found["terms"]]
+    rows = [(short(name), found["w"][n], found["b"][n]) for n, name in enumerate(found["outputs"])]
     texts = [
         (f"{name}: " if len(rows) > 1 else "") + equation(names, w, b)
         for name, w, b in rows[:MOST_OUTPUTS_SHOWN]
@@ -96,6 +97,11 @@ def weights_lines(result: dict, width: int) -> list[str]:
             f"true: {equation(names, w, b)}" for w, b in zip(true["w"], true["b"], strict=True)
         ]
     return [line for text in texts for line in textwrap.wrap(text, width, subsequent_indent="  ")]
+
+
+def short(name: str) -> str:
+    """Return a name for the screen: no line breaks, and at most 24 characters."""
+    return shortened(visible(name))
 
 
 def equation(names: Sequence[str], w: Sequence[float], b: float) -> str:
