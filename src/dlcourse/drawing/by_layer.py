@@ -18,8 +18,8 @@ def draw_by_layer(
     """Draw a panel for each quantity and in it a curve for each network over its layers.
 
     panels: label of the vertical axis -> label of the curve -> a number of at least 0 for each
-        layer. layers: names, used if all curves have as many points and there are few. A curve of
-        zeros alone has no place on a logarithmic axis: its label says so.
+        layer. layers: names, used if all curves have as many points and there are few. Zeros
+        have no place on a logarithmic axis: the label of their curve counts them.
     """
     figure = empty_figure(8, 3.2 * len(panels) + 0.6)
     figure.suptitle(title, size=11, **LITERAL)
@@ -41,7 +41,7 @@ def draw_by_layer(
 
 
 def draw_layer_curves(axes: Axes, curves: Mapping[str, Sequence[float]]) -> None:
-    """Draw curves over the layers, counted from 1, with a legend if there are several."""
+    """Draw curves over the layers, counted from 1, with a legend if it says more than the title."""
     entries = []
     for number, (name, values) in enumerate(curves.items()):
         places = np.arange(1, len(values) + 1)
@@ -49,10 +49,11 @@ def draw_layer_curves(axes: Axes, curves: Mapping[str, Sequence[float]]) -> None
         numbers[~(numbers > 0)] = np.nan
         look = line_look(number)
         (line,) = axes.plot(places, numbers, marker="o", markersize=3.5, linewidth=1.6, **look)
-        none = np.isnan(numbers).all()
-        entries.append((line, f"{name} (0 at every layer)" if none and name else name))
+        absent = int(np.isnan(numbers).sum())
+        how_many = "every layer" if absent == len(numbers) else f"{absent} of {len(numbers)} layers"
+        entries.append((line, f"{name} (0 at {how_many})".strip() if absent else name))
     axes.set_yscale("log")
     style_axes(axes)
     axes.set_xlim(0.5, max(map(len, curves.values())) + 0.5)
-    if len(entries) > 1:
+    if len(entries) > 1 or entries[0][1] != next(iter(curves)):
         add_legend(axes, entries, frameon=False, fontsize=9)
