@@ -41,16 +41,29 @@ def main(args: list[str]) -> None:
     subject = open_subject(request)
     everything = what.strip(" []") == ALL
     epoch = int(request.result["best_epoch"])
+    drawn = False
     for one in chosen_whats(what):
         try:
             with working(f"drawing {one}"), fonts_for(subject.classes):
                 for drawing in drawings(subject, one, request.options[one]):
                     files = write_drawing(request.folder, one, drawing, request.typed, epoch)
                     print(f"{' '.join(map(short_path, files))}\n  {drawing.seen}", flush=True)
-        except NotApplicableError as error:
-            if not everything:
+                    drawn = True
+        except UserError as error:
+            if everything:
+                print(f"not drawn: {not_drawn(one, error)}")
+            elif isinstance(error, NotApplicableError):
                 raise UserError(f"{error}.\nwhat=all draws everything that it has") from error
-            print(f"not drawn: {error}")
+            else:
+                raise
+    if not drawn:
+        raise UserError(f"Nothing of what={what} can be drawn with these options")
+
+
+def not_drawn(what: str, error: UserError) -> str:
+    """Return the first line of the reason why something is not drawn, with its name."""
+    reason = str(error).splitlines()[0]
+    return reason if f"what={what}" in reason else f"what={what}: {reason}"
 
 
 def with_run(args: Sequence[str]) -> list[str]:

@@ -89,7 +89,7 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
         images += [laid_over(image, one[row]) for one in maps]
         labels += [examples.labels[row].replace(": ", "\n"), *titles]
     title = (
-        f"attention of the class token in block {block} of 0 to {len(names) - 1}: bright is strong"
+        f"attention of the class token in block {block} (0 to {len(names) - 1}); bright is strong"
     )
     figure = draw_image_grid(images, labels, columns=1 + len(maps), title=title)
     used = ", ".join(f"{patches_used(one):.0f}" for one in maps[:-2])
