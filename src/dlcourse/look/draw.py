@@ -3,7 +3,7 @@
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.look.registry import chosen_whats
+from dlcourse.look.registry import ALL, NotApplicableError, chosen_whats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,7 +14,8 @@ def draw(run_folder: str | PathLike[str], what: str, **options: Any) -> list[tup
 
     run_folder: of a finished run. what: as typed in ``dlcourse look``, ``"filters"`` or
     ``"filters,maps"``. options: as typed, ``layer="features.0", examples=4, class_=3``; ``class_``
-    stands for ``class``, and ``data_root`` for ``data.root``. Nothing is written.
+    stands for ``class``, and ``data_root`` for ``data.root``. Nothing is written. Of an animation the
+    last frame is returned; ``"all"`` leaves out what the model does not have.
 
     Raises UserError if the run, the layer or an option is wrong, or the plot cannot be drawn of
     this run.
@@ -25,9 +26,13 @@ def draw(run_folder: str | PathLike[str], what: str, **options: Any) -> list[tup
     typed = {key.rstrip("_").replace("data_root", "data.root"): v for key, v in options.items()}
     request = read_request(run_folder, what, typed)
     subject = open_subject(request)
-    return [
-        (drawing.name, figure)
-        for one in chosen_whats(what)
-        for drawing in drawings(subject, one, request.options[one])
-        for figure in drawing.figures[-1:]
-    ]
+    drawn = []
+    for one in chosen_whats(what):
+        try:
+            made = drawings(subject, one, request.options[one])
+        except NotApplicableError:
+            if what != ALL:
+                raise
+        else:
+            drawn += [(drawing.name, drawing.figures[-1]) for drawing in made]
+    return drawn
