@@ -29,17 +29,23 @@ MOST_LABELS = 3  # points with their probability next to them
 
 
 def draw_image_mistakes(
-    images: Sequence[np.ndarray], mistakes: Sequence[Mistake], classes: Sequence[str], title: str
+    images: Sequence[np.ndarray],
+    mistakes: Sequence[Mistake],
+    classes: Sequence[str],
+    title: str,
+    notes: Sequence[str] = (),
 ) -> Figure:
     """Draw misclassified images, each with its true and its predicted class and probabilities.
 
     All lie on the same axes: a grid with axes for each image takes four times as long.
 
     images: one for each of the mistakes, (H, W) in grey or (H, W, 3) red, green, blue from 0 to 1.
+    notes: one more line below each of them.
     """
     names = [shortened(name, 12) for name in class_labels(classes)[0]]
     cell = 1.15 if max(map(len, names)) <= 6 else 1.45  # inches, as all coordinates here
-    step, below, head = cell + GAP, cell + 0.42, 0.6
+    step, below = cell + GAP, cell + (0.55 if notes else 0.42)
+    head = 0.24 + 0.18 * (title.count("\n") + 1)
     width, height = COLUMNS * step + GAP, -(-len(images) // COLUMNS) * below + head
     figure = Figure(figsize=(width, height), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -51,6 +57,7 @@ def draw_image_mistakes(
         place = (left, left + cell, top - cell, top)
         axes.imshow(image, cmap="gray", extent=place, interpolation="nearest")
         label = f"{names[true]} ({own:.2f})\nas {names[predicted]} ({given:.2f})"
+        label += f"\n{notes[number]}" if notes else ""
         look = {"ha": "center", "va": "top", "size": 8, **LITERAL}
         axes.text(left + cell / 2, top - cell - 0.04, label, **look)
     axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")
