@@ -74,8 +74,9 @@ def vanishing(line: Measured, when: str) -> list[str]:
     if VANISHING < ratio < EXPLODING:
         return []
     name = "vanishing" if ratio <= VANISHING else "exploding"
+    share = f"{ratio:.0e}" if ratio else "0"
     return [
-        f"{when} the gradients of layer {first} are {ratio:.0e} of those of layer {last}: {name} "
+        f"{when} the gradients of layer {first} are {share} of those of layer {last}: {name} "
         "gradients"
     ]
 
