@@ -37,7 +37,7 @@ def draw_diagnostics(
     figure = empty_figure(12, 7.2)
     places = figure.subplots(2, 3, sharex=True)
     looks = looks_of(len(layers))
-    draw_losses(places[0, 0], losses, steps)
+    draw_step_losses(places[0, 0], losses, steps)
     panels = chosen_panels(series)
     for axes, (key, name, scale) in zip(places.flat[1:], panels, strict=False):
         draw_layers(axes, epochs, series.get(key), looks, scale)
@@ -87,7 +87,7 @@ def looks_of(count: int) -> list[dict[str, Any]]:
     return [{"color": colour} for colour in colours]
 
 
-def draw_losses(axes: Axes, losses: Sequence[float], steps: int) -> None:
+def draw_step_losses(axes: Axes, losses: Sequence[float], steps: int) -> None:
     """Draw the loss of every step, and its mean over a fiftieth of all steps."""
     values = np.asarray(losses, dtype=float)
     axes.set_title("training loss of each step", loc="left", fontsize=10)

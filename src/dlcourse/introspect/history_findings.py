@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-GAP = 0.1  # between the accuracies of training and validation, for overfitting
+ACCURACY_GAP = 0.1  # between the accuracies of training and validation, for overfitting
 LOW_ACCURACY = 0.7  # of the training part, below which a run that has settled underfits
 SETTLED = 0.01  # change of an accuracy over the last fifth of a run that has settled
 RISEN = 1.2  # validation loss of a regression over its minimum, for overfitting
@@ -89,7 +89,7 @@ def overfitting(history: Curves, facts: Facts) -> str:
     if facts.largest_class is not None and {"train/accuracy", "val/accuracy"} <= set(last):
         train, val = last["train/accuracy"], last["val/accuracy"]
         error = math.sqrt(max(val * (1 - val), 0.0) / max(facts.examples, 1))
-        if train >= 0.8 and train - val >= max(GAP, 4 * error):
+        if train >= 0.8 and train - val >= max(ACCURACY_GAP, 4 * error):
             return f"training accuracy {train:.2f}, validation {val:.2f}: overfitting"
         return ""
     lowest = min(history, key=lambda record: record["val/loss"])["val/loss"]
@@ -109,7 +109,11 @@ def underfitting(history: Curves) -> str:
         return ""
     train, val = (history[-1][name] for name in names)
     before = history[-1 - max(2, len(history) // 5)]["train/accuracy"]
-    if train < LOW_ACCURACY and abs(train - val) < GAP / 2 and abs(train - before) < SETTLED:
+    if (
+        train < LOW_ACCURACY
+        and abs(train - val) < ACCURACY_GAP / 2
+        and abs(train - before) < SETTLED
+    ):
         return (
             f"training accuracy {train:.2f}, validation {val:.2f}, and both rise no more: "
             "underfitting (try a larger model or another learning rate)"

@@ -18,7 +18,7 @@ PROJECTOR, PROJECTOR_CONFIG = (
     "projector",
     "projector_config.pbtxt",
 )  # the second is TensorBoard's name
-MOST_FEATURES = 512  # units of a wider layer are left out at equal distances
+WIDEST_EMBEDDING = 512  # units of a wider layer are left out at equal distances
 EMBEDDING_BATCH = 250
 THUMBNAIL_SIDE = 48  # pixels at most
 
@@ -46,7 +46,7 @@ def write_embedding(
                 thumbnails.append(square_thumbnails(inputs.cpu()))
     place = folder / PROJECTOR
     place.mkdir(exist_ok=True)
-    table = evenly_spaced(at_least_float32(torch.cat(features)), MOST_FEATURES)
+    table = evenly_spaced(at_least_float32(torch.cat(features)), WIDEST_EMBEDDING)
     rows = ("\t".join(f"{value:.5g}" for value in row) for row in table.tolist())
     atomic_files.write_text(place / "features.tsv", "".join(f"{row}\n" for row in rows))
     atomic_files.write_text(place / "classes.tsv", metadata(test, chosen))
