@@ -34,6 +34,7 @@ OPTIONS = {
     "predict": ("run=", "images=", "csv=", "trust="),
     "collect": ("csv=", "markdown=", "latex=", "plots="),
     "report": ("run=", "html=", "markdown="),
+    "compare": ("folder=", "data.root=", "trust="),
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),
 }
 """The options of commands that do not take those of a run."""
