@@ -14,8 +14,9 @@ def draw(run_folder: str | PathLike[str], what: str, **options: Any) -> list[tup
 
     run_folder: of a finished run. what: as typed in ``dlcourse look``, ``"filters"`` or
     ``"filters,maps"``. options: as typed, ``layer="features.0", examples=4, class_=3``; ``class_``
-    stands for ``class``, and ``data_root`` for ``data.root``. Nothing is written. ``"all"`` leaves out
-    what the model does not have. Of an animation the last frame is returned.
+    stands for ``class``, and ``data_root`` for ``data.root``. Nothing is written.
+
+    ``"all"`` leaves out what the model does not have. Of an animation the last frame is returned.
 
     Raises UserError if the run, the layer or an option is wrong, or the plot cannot be drawn of
     this run.
