@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from dlcourse import atomic_files
 from dlcourse.core import Dataset, FinalTest, Fold, Observer, Record, Split, Standardize, State
 from dlcourse.engine.run import run
+from dlcourse.errors import DivergedError
 from dlcourse.observe.example_plots import Finished, examples_at
 from dlcourse.observe.plots import Plots, write_run_plots
 from dlcourse.observe.run_plots import plots_of_run
@@ -297,3 +298,11 @@ def test_data_without_an_animation_are_named_in_a_warning(tmp_path, caplog):
     observer.epoch(finished.state)
     assert "these data have no animation" in caplog.text
     assert not (tmp_path / "plots").exists()
+
+
+def test_a_run_that_diverges_leaves_its_curves_until_then(compose, tmp_path):
+    options = ["data=linear", "data.train_examples=40", "model=linear", "optim=sgd", "optim.lr=30"]
+    options += ["batch_size=full", "stop=never", "max_epochs=90", "observe=[plots]", "runtime=cpu"]
+    with pytest.raises(DivergedError):
+        run(compose(*options), tmp_path / "run")
+    assert drawn(tmp_path / "run") == {"curves"}

@@ -188,6 +188,12 @@ class Observer(Protocol):
     def epoch(self, state: State) -> None:
         """Observe the state after an epoch."""
 
+    def diverged(self, state: State) -> None:
+        """Observe a run whose loss or weights are not finite any more; ``finish`` is not called.
+
+        The history has the epochs before that.
+        """
+
     def tested(self, test: FinalTest) -> None:
         """Observe the test of the best weights, once; the result is written, ``finish`` follows."""
 

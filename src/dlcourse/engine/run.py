@@ -156,6 +156,8 @@ def run_fold(
             if state.history and error.only_val:
                 result = divergence_result(state, recipe, fold, dataset, runtime, str(error))
                 run_folder.write_result(folder, result | {"options": options})
+            for observer in observers:
+                observer.diverged(state)
             raise
         if part.name != ".":
             val_meter = None

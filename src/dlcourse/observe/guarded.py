@@ -43,6 +43,10 @@ class Guarded(Observer):
     def epoch(self, state: State) -> None:
         self.call("epoch", state)
 
+    def diverged(self, state: State) -> None:
+        if hasattr(self.observer, "diverged"):
+            self.call("diverged", state)
+
     def tested(self, test: FinalTest) -> None:
         if hasattr(self.observer, "tested"):  # not an observer that derives from no class
             self.call("tested", test)

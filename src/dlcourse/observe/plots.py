@@ -9,18 +9,19 @@ from dlcourse.drawing.text import fonts_for
 from dlcourse.guard import guarded
 from dlcourse.observe.example_plots import Finished
 from dlcourse.observe.frames import FRAME_SECONDS, Frames
-from dlcourse.observe.run_plots import RUN_PLOTS, Draw, plots_of_folds, plots_of_run
+from dlcourse.observe.run_plots import RUN_PLOTS, Draw, curves_until, plots_of_folds, plots_of_run
 from dlcourse.schema.run_files import PLOTS
 
 
 class Plots(Observer):
     """Writes the plots of a run into ``plots/`` in its folder, once, after the final test.
 
-    ``curves`` of every run; of a classifier ``confusion``, ``per_class``, ``calibration``,
-    ``mistakes`` and, if its metric is chosen, ``precision_recall``; ``boundary`` for two features,
-    ``fit`` for a regression of one; ``weights`` of a linear model, ``templates`` for images. A plot
-    that fails costs a warning. The folder of a cross-validation gets ``curves`` of all folds and
-    the ``confusion`` and ``per_class`` of their pooled validation examples.
+    ``curves`` of every run, also of one that diverged; of a classifier ``confusion``,
+    ``per_class``, ``calibration``, ``mistakes`` and, if its metric is chosen, ``precision_recall``;
+    ``boundary`` for two features, ``fit`` for a regression of one; ``weights`` of a linear model,
+    ``templates`` for images. A plot that fails costs a warning. The folder of a cross-validation
+    gets ``curves`` of all folds, and ``confusion`` and ``per_class`` of their pooled validation
+    examples.
 
     animation: whether to record the boundary or the fitted curve over the epochs, and to write it
         as ``boundary.gif`` or ``fit.gif``.
@@ -38,6 +39,11 @@ class Plots(Observer):
     def epoch(self, state: State) -> None:
         if self.frames is not None:
             self.frames.record(state.averaged, state.history[-1].epoch)
+
+    def diverged(self, state: State) -> None:
+        if state.history:
+            plots = {"curves": lambda: curves_until(state, self.recipe.monitor)}
+            write_run_plots(self.folder, plots, ())
 
     def tested(self, test: FinalTest) -> None:
         self.test = test

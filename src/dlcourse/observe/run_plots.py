@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from dlcourse.core import AllFolds
+from dlcourse.core import AllFolds, State
 from dlcourse.introspect.classification import confusion_report, reliability_table
 from dlcourse.introspect.linear_map import linear_weights
 from dlcourse.observe import example_plots
@@ -93,6 +93,14 @@ def curves(run: Finished) -> "Figure":
 
     rows = [{"epoch": record.epoch, **record.metrics} for record in run.state.history]
     return draw_run_curves(rows, run.recipe.monitor, run.result["best_epoch"])
+
+
+def curves_until(state: State, monitor: str) -> "Figure":
+    """Draw the curves of a run until it diverged."""
+    from dlcourse.drawing.curves import draw_run_curves
+
+    rows = [{"epoch": record.epoch, **record.metrics} for record in state.history]
+    return draw_run_curves(rows, monitor, title=f"diverged after epoch {len(rows)}")
 
 
 def fold_curves(folds: AllFolds) -> "Figure":
