@@ -207,3 +207,10 @@ def test_the_augmentations_are_those_of_the_run(folders):
     first, *others = [axes.get_images()[0].get_array() for axes in drawing.figures[0].axes[:4]]
     for other in others:
         assert (other == first).all() or (other == first[:, ::-1]).all()
+
+
+def test_a_message_about_a_class_names_the_option(folders):
+    with pytest.raises(UserError, match=r"(?s)true=cat is not there.*Type true=<name>"):
+        read_request(folders["noisy"], "mistakes", {"true": "cat"})
+    with pytest.raises(UserError, match="class=cat is not there"):
+        read_request(folders["noisy"], "mistakes", {"class": "cat"})

@@ -11,6 +11,7 @@ nothing of this kind.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from dlcourse.errors import UserError, did_you_mean, meant
@@ -210,8 +211,14 @@ WHATS: dict[str, What] = {
                 OneOf(("train", "val", "test")),
             ),
             "class": EACH_CLASS_OPTION,
-            "true": Option(None, "name or number of the true class", read=class_number),
-            "predicted": Option(None, "name or number of the predicted class", read=class_number),
+            "true": Option(
+                None, "name or number of the true class", read=partial(class_number, key="true")
+            ),
+            "predicted": Option(
+                None,
+                "name or number of the predicted class",
+                read=partial(class_number, key="predicted"),
+            ),
             "most": whole_option(25, 200, "largest number of examples"),
         },
     ),

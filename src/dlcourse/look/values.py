@@ -10,23 +10,23 @@ from dlcourse.errors import UserError, nearest, shown
 MOST_IMAGES = 64
 
 
-def class_number(text: str, result: Mapping[str, Any]) -> int:
+def class_number(text: str, result: Mapping[str, Any], key: str = "class") -> int:
     """Return the number of a class that is typed as its name or its number.
 
-    Raises UserError, with a list of the classes.
+    key: the option's name, for messages. Raises UserError, with a list of the classes.
     """
     classes = result["classes"]
     if not classes:
         raise UserError(
-            f"class={text} does not exist: {result['data']} has no classes.\nLeave class out"
+            f"{key}={text} does not exist: {result['data']} has no classes.\nLeave {key} out"
         )
     if text in classes:
         return classes.index(text)
     if text.isdecimal() and int(text) < len(classes):
         return int(text)
     raise UserError(
-        f"class={text} is not there; {nearest(text, classes)}\n"
-        f"Type class=<name>, or class=<number from 0 to {len(classes) - 1}>"
+        f"{key}={text} is not there; {nearest(text, classes)}\n"
+        f"Type {key}=<name>, or {key}=<number from 0 to {len(classes) - 1}>"
     )
 
 
