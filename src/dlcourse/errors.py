@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 
 MAX_SUGGESTIONS = 10  # suggestions in one message
@@ -44,7 +44,8 @@ class OwnCodeError(Exception):
 def nearest(name: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:
     """Return a hint about an unknown name: which known ones it may mean, and the ten most similar.
 
-    ``nearest("lenett", ["lenet", "mlp"])`` is ``"did you mean lenet? Allowed: lenet, mlp"``.
+    ``nearest("lenett", ["lenet", "mlp"])`` is ``"did you mean lenet? Allowed: lenet, mlp"``, and
+    ``nearest("x", ["lenet", "mlp"])`` is ``"allowed: lenet, mlp"``: it follows a semicolon.
     close: the names that may be meant, if the caller has chosen them.
     """
     known = sorted(set(known))
@@ -55,7 +56,24 @@ def nearest(name: str, known: Iterable[str], close: Iterable[str] | None = None)
     listed = known if len(known) <= MAX_SUGGESTIONS else [*close, *others][:MAX_SUGGESTIONS]
     more = f" and {len(known) - MAX_SUGGESTIONS} more" if len(known) > MAX_SUGGESTIONS else ""
     question = did_you_mean(name, known, close)
-    return f"{question} Allowed: {', '.join(listed)}{more}".strip()
+    start = f"{question} Allowed" if question else "allowed"
+    return f"{start}: {', '.join(listed)}{more}"
+
+
+def not_there(typed: str, name: str, known: Mapping[str, str], key: str) -> str:
+    """Return the message for an unknown name, which lists each known one with its line.
+
+    typed: what came, ``what=filtres``. key: the option that takes the names; the list shows
+    ``what=filters`` and what it is.
+    """
+    question = f"; {did_you_mean(name, known)}" if meant(name, known) else "."
+    return f"{typed} is not there{question} Allowed:\n{listed_lines(known, key)}"
+
+
+def listed_lines(known: Mapping[str, str], key: str) -> str:
+    """Return a line for each name: ``  what=filters  the weights of a convolution``."""
+    width = max(map(len, known))
+    return "\n".join(f"  {key}={name:{width}}  {line}" for name, line in known.items())
 
 
 def did_you_mean(name: str, known: Iterable[str], close: Iterable[str] | None = None) -> str:

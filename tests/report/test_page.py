@@ -309,7 +309,7 @@ def test_a_report_is_written_again_and_is_the_same(sweep):
 
 def test_a_folder_without_a_finished_run_is_refused(tmp_path):
     write_run(tmp_path / "run")
-    with pytest.raises(UserError, match="holds no finished run"):
+    with pytest.raises(UserError, match="is not finished: it has no result"):
         write_page([tmp_path])
     assert not (tmp_path / "report.html").exists()
 

@@ -128,7 +128,7 @@ def test_several_folders_are_one_table(tmp_path):
 
 def test_a_folder_without_a_finished_run_gets_one_message(tmp_path):
     write_run(tmp_path / "a")
-    with pytest.raises(UserError, match="holds no finished run"):
+    with pytest.raises(UserError, match="is not finished: it has no result"):
         report(tmp_path)
     assert not (tmp_path / "results.csv").exists()
 

@@ -1,5 +1,6 @@
 """Options in another form than dlcourse's get one message that says what to type."""
 
+import re
 import shlex
 
 import pytest
@@ -155,7 +156,8 @@ def test_suggestions_ignore_case_hyphens_and_underscores(group):
 @given(st.text(max_size=12), st.lists(st.text("abc_", min_size=1, max_size=6), max_size=30))
 def test_a_message_has_between_one_and_ten_suggestions(typed, known):
     for text in (nearest(typed, known), unknown_option("model", typed, known, False)):
-        allowed = text.partition("Allowed: ")[2].split(".\n")[0].split(" and ")[0]
+        assert "; Allowed" not in text  # a capital letter only after a question mark
+        allowed = re.split("[Aa]llowed: ", text)[-1].split(".\n")[0].split(" and ")[0]
         assert ("nothing is allowed" in text) == (not known)
         assert not known or 1 <= len(allowed.split(", ")) <= min(MAX_SUGGESTIONS, len(set(known)))
         assert "; ." not in text

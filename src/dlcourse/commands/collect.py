@@ -11,19 +11,15 @@ is shown and never used for ranking. Runs that failed or have not finished are l
 
 from pathlib import Path
 
-from dlcourse.errors import UserError
 from dlcourse.report.write_report import write_report
-from dlcourse.schema.arguments import arguments
+from dlcourse.schema.arguments import arguments, existing_folders, separate_folders
 
 
 def main(args: list[str]) -> None:
     """Read the runs and write the report."""
-    folders = [arg for arg in args if Path(arg).is_dir() or "=" not in arg]
-    folders = [arg for arg in folders if not arg.startswith("-")]
+    folders, rest = separate_folders(args)
     places: dict[str, str] = dict.fromkeys(("csv", "markdown", "latex", "plots"), "")
-    options = arguments([arg for arg in args if arg not in folders], places, __doc__)
-    wrong = [folder for folder in folders if not Path(folder).is_dir()]
-    if wrong or not folders:
-        raise UserError(f"{' '.join(wrong) or 'Nothing'} is not a folder of runs.\n{__doc__}")
+    options = arguments(rest, places, __doc__)
+    paths = existing_folders(folders)
     named = {kind: Path(place) for kind, place in options.items() if place}
-    write_report([Path(folder) for folder in folders], Path(folders[0]), named=named)
+    write_report(paths, paths[0], named=named)

@@ -14,23 +14,23 @@ from datetime import datetime
 from pathlib import Path
 
 from dlcourse.errors import UserError
-from dlcourse.schema.arguments import arguments
+from dlcourse.schema.arguments import arguments, existing_folders, separate_folders
+from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working
 
 
 def main(args: list[str]) -> None:
     """Compare the runs, print the comparison and write its files."""
-    folders = [arg for arg in args if Path(arg).is_dir() or "=" not in arg]
-    folders = [arg for arg in folders if not arg.startswith("-")]
-    rest = [arg for arg in args if arg not in folders]
+    folders, rest = separate_folders(args)
     options = arguments(rest, {"folder": "", "data.root": "", "trust": ""}, __doc__)
-    if len(folders) != 2:
-        named = f"{len(folders)} folders are" if len(folders) != 1 else "1 folder is"
+    paths = existing_folders(folders)
+    if len(paths) != 2:
+        named = f"{len(paths)} folders are" if len(paths) != 1 else "1 folder is"
         raise UserError(
-            f"{named} named, and a comparison is of two runs.\n"
-            "    dlcourse compare <folder of run A> <folder of run B>\n"
-            "For the table of any number of runs type dlcourse collect <folder> ..."
+            f"{named} given, and a comparison is of two runs.\n"
+            f"Type {own_name('compare')} <folder of run A> <folder of run B>, or for the table of "
+            f"any number of runs {own_name('collect')} <folder> ..."
         )
 
     with working("importing PyTorch", plain=False):
@@ -39,7 +39,7 @@ def main(args: list[str]) -> None:
         from dlcourse.runs.run_folder import claim
 
     trust = [name for name in options["trust"].strip("[]").split(",") if name]
-    found = compare_runs(*map(Path, folders), trust=trust, root=options["data.root"])
+    found = compare_runs(*paths, trust=trust, root=options["data.root"])
     print(found.text(terminal_width()))
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     names = f"{found.first.name}-{found.second.name}".replace("/", "_")

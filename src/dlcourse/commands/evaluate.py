@@ -9,14 +9,14 @@ your own model.
 
 from pathlib import Path
 
-from dlcourse.schema.arguments import arguments
+from dlcourse.schema.arguments import arguments, with_run
 from dlcourse.terminal.live_line import working
 
 
 def main(args: list[str]) -> None:
     """Open the run and print its test metrics."""
     defaults = {"run": None, "data.root": "", "trust": ""}
-    options = arguments(args, defaults, __doc__)
+    options = arguments(with_run(args), defaults, __doc__)
 
     with working("importing PyTorch", plain=False):
         from dlcourse.engine.retest import retest

@@ -13,13 +13,15 @@ Writes images into the run's folder below look/, shows them in TensorBoard under
 each file with one line on what is seen. The run's other files are not changed.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from dlcourse.errors import UserError
 from dlcourse.look.registry import ALL, WHATS, NotApplicableError, chosen_whats, whats_listed
 from dlcourse.look.request import COMMON, read_request
-from dlcourse.schema.arguments import arguments
+from dlcourse.schema.arguments import arguments, with_run
+from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working
 
@@ -29,7 +31,10 @@ OWN = {"run": None, "what": None, "fold": "", "data.root": "", "trust": ""}
 def main(args: list[str]) -> None:
     """Open the run, draw everything that ``what`` names, and write it."""
     names = {name for what in WHATS.values() for name in what.options}
-    typed = arguments(with_run(args), {**OWN, **dict.fromkeys(names, "")}, help_for(()))
+    lines = {name: what.line for name, what in WHATS.items()}
+    typed = arguments(
+        with_run(args, WHATS), {**OWN, **dict.fromkeys(names, "")}, help_for(()), {"what": lines}
+    )
     run, what = Path(typed.pop("run")), typed.pop("what")
     request = read_request(run, what, {key: value for key, value in typed.items() if value})
 
@@ -53,7 +58,10 @@ def main(args: list[str]) -> None:
             if everything:
                 print(f"not drawn: {not_drawn(one, error)}")
             elif isinstance(error, NotApplicableError):
-                raise UserError(f"{error}.\nwhat=all draws everything that it has") from error
+                raise UserError(
+                    f"{error}.\nType {own_name('look')} {shlex.quote(str(run))} what=all, "
+                    "for everything that this run has"
+                ) from error
             else:
                 raise
     if not drawn:
@@ -64,19 +72,6 @@ def not_drawn(what: str, error: UserError) -> str:
     """Return the first line of the reason why something is not drawn, with its name."""
     reason = str(error).splitlines()[0]
     return reason if f"what={what}" in reason else f"what={what}: {reason}"
-
-
-def with_run(args: Sequence[str]) -> list[str]:
-    """Return the arguments with ``run=`` in front of a folder that is typed alone.
-
-    The name of a folder may contain ``=``, as those of a sweep's jobs do.
-    """
-    found = list(args)
-    for number, arg in enumerate(found):
-        alone = "=" not in arg and not arg.startswith("-")
-        if number == 0 and (alone or Path(arg).is_dir()):
-            found[number] = f"run={arg}"
-    return found
 
 
 def help_for(args: Sequence[str]) -> str:

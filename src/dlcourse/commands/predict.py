@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcourse.errors import UserError, shown
-from dlcourse.schema.arguments import arguments
+from dlcourse.schema.arguments import arguments, with_run
 from dlcourse.schema.facts import fact
 from dlcourse.terminal.live_line import working
 
@@ -28,7 +28,7 @@ BATCH = 256
 def main(args: list[str]) -> None:
     """Open the run, predict, and print or write the table."""
     defaults = {"run": None, "images": None, "csv": "", "trust": ""}
-    options = arguments(args, defaults, __doc__)
+    options = arguments(with_run(args), defaults, __doc__)
     output = Path(options["csv"]) if options["csv"] else None
     if output is not None and output.exists():
         raise UserError(f"{output} is already there.\nType csv=<a new file>")

@@ -10,23 +10,20 @@ sweep, or holds several; with one, the files are written into it, with more into
 
 from pathlib import Path
 
-from dlcourse.errors import UserError
+from dlcourse.report.console_table import wrap_to_terminal
 from dlcourse.report.page import write_page
-from dlcourse.schema.arguments import arguments
+from dlcourse.schema.arguments import arguments, existing_folders, separate_folders
 from dlcourse.terminal.installed import short_path
 
 
 def main(args: list[str]) -> None:
-    """Read the runs, write both files and print where they are."""
-    folders = [arg for arg in args if Path(arg).is_dir() or "=" not in arg]
-    folders = [arg for arg in folders if not arg.startswith("-")]
-    rest = [arg for arg in args if arg not in folders]
+    """Read the runs, print the answer, write both files and print where they are."""
+    folders, rest = separate_folders(args)
     options = arguments(rest, {"run": "", "html": "", "markdown": ""}, __doc__)
     folders += [options["run"]] if options["run"] else []
-    wrong = [folder for folder in folders if not Path(folder).is_dir()]
-    if wrong or not folders:
-        raise UserError(f"{' '.join(wrong) or 'Nothing'} is not a folder of runs.\n{__doc__}")
+    paths = existing_folders(folders)
     places = {name: options[name] or None for name in ("html", "markdown")}
-    page = write_page(folders, **places)
+    page = write_page(paths, **places, say=lambda text: print(wrap_to_terminal(text)))
     text = Path(places["markdown"] or page.with_suffix(".md"))
-    print(f"The report is in {short_path(page)}, as Markdown in {short_path(text)}")
+    here = ", which is in the current folder" if page.absolute().parent == Path.cwd() else ""
+    print(f"The page is {short_path(page)}{here}; as Markdown: {short_path(text)}")

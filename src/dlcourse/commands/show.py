@@ -17,9 +17,9 @@ import shlex
 from collections.abc import Sequence
 from importlib import import_module
 
-from dlcourse.errors import UserError, meant, nearest
+from dlcourse.errors import UserError, listed_lines, meant, not_there
 from dlcourse.preview.kinds import KINDS
-from dlcourse.schema.arguments import arguments
+from dlcourse.schema.arguments import arguments, refuse_bare_choices
 from dlcourse.schema.command_line import separate_own
 from dlcourse.terminal.command import own_name
 
@@ -28,9 +28,19 @@ def main(args: list[str]) -> None:
     """Show the part that ``what=`` names; without it, the data."""
     what, rest = kind_in(args)
     part = import_module(f"dlcourse.preview.{what or 'data'}")
+    refuse_bare_choices(args, {"what": KINDS})
+    refuse_unlike_what(rest)
     own, others = separate_own(rest, part.OPTIONS, f"show what={what or 'data'}")
     command = " ".join([own_name("show"), *map(shlex.quote, args)])
     part.show(arguments(own, part.OPTIONS, part.__doc__), others, command)
+
+
+def refuse_unlike_what(args: Sequence[str]) -> None:
+    """Raise UserError for a key that is similar to ``what`` and has one of its values."""
+    for arg in args:
+        key, _, value = arg.partition("=")
+        if value in KINDS and meant(key, ["what"]):
+            raise UserError(f"{arg} is not understood.\nType {own_name('show')} what={value}")
 
 
 def help_for(args: Sequence[str]) -> str:
@@ -38,7 +48,7 @@ def help_for(args: Sequence[str]) -> str:
     what, _ = kind_in(args)
     if what:
         return import_module(f"dlcourse.preview.{what}").__doc__ or ""
-    return (__doc__ or "").format(kinds=kinds_listed())
+    return (__doc__ or "").format(kinds=listed_lines(KINDS, "what"))
 
 
 def kind_in(args: Sequence[str]) -> tuple[str, list[str]]:
@@ -50,14 +60,7 @@ def kind_in(args: Sequence[str]) -> tuple[str, list[str]]:
     what = next((arg.partition("=")[2] for arg in args if arg.startswith("what=")), "")
     if what in KINDS or (not what and "what=" not in args):
         return what, rest
-    question = nearest(what, KINDS).partition(" Allowed")[0]
     raise UserError(
-        f"what={what} is not there{'; ' + question if 'mean' in question else ''}. Allowed:\n"
-        f"{kinds_listed()}\nType {own_name('show')} what={(meant(what, KINDS) or ['data'])[0]}"
+        f"{not_there(f'what={what}', what, KINDS, 'what')}\n"
+        f"Type {own_name('show')} what={(meant(what, KINDS) or ['data'])[0]}"
     )
-
-
-def kinds_listed() -> str:
-    """Return the lines that list every ``what``."""
-    width = max(map(len, KINDS))
-    return "\n".join(f"  what={name:{width}}  {shown}" for name, shown in KINDS.items())

@@ -28,6 +28,8 @@ def folds_of(folder: Path) -> list[Path]:
     Raises UserError if the run has not finished.
     """
     result = run_folder.read_result(folder)
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.\nName the folder of a finished run")
     if result is None:
         raise UserError(
             f"{folder} holds no finished run: {run_files.RESULT} is not in it.\n"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dlcourse.errors import UserError, did_you_mean, meant
+from dlcourse.errors import UserError, listed_lines, meant, not_there
 from dlcourse.look.values import class_number, images_in
 from dlcourse.schema.bounds import whole_number
 from dlcourse.schema.kinds import Flag, Kind, Number, OneOf
@@ -259,15 +259,14 @@ def chosen_whats(text: str) -> list[str]:
         return list(WHATS)
     for name in names or [""]:
         if name not in WHATS:
-            question = f"; {did_you_mean(name, WHATS)}".removesuffix("; ") or "."
+            lines = {known: what.line for known, what in WHATS.items()}
             raise UserError(
-                f"what={name} is not there{question} Allowed:\n"
-                f"{whats_listed()}\nType what={(meant(name, WHATS) or list(WHATS))[0]}"
+                f"{not_there(f'what={name}', name, lines, 'what')}\n"
+                f"Type what={(meant(name, WHATS) or list(WHATS))[0]}"
             )
     return list(dict.fromkeys(names))
 
 
 def whats_listed() -> str:
     """Return the lines that list every ``what``."""
-    width = max(map(len, WHATS))
-    return "\n".join(f"  what={name:{width}}  {what.line}" for name, what in WHATS.items())
+    return listed_lines({name: what.line for name, what in WHATS.items()}, "what")

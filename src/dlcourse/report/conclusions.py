@@ -1,6 +1,9 @@
 """The text below a table: the best point, the test of its lead, and runs without a result."""
 
 import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
 
 from dlcourse.report.confidence import PairedTest, paired_t_test
 from dlcourse.report.formatting import number_text, point_text
@@ -9,6 +12,7 @@ from dlcourse.report.points import Point, column_keys, overlap
 from dlcourse.report.ranking import by_data, signed
 from dlcourse.report.runs import RunStatus, StoredRun
 from dlcourse.schema.comparable import data_of, differing, loss_of, overrides_text
+from dlcourse.terminal.command import current_command, own_name
 from dlcourse.terminal.installed import short_path
 
 SIGNIFICANCE_LEVEL = 0.05
@@ -122,11 +126,32 @@ def test_text(point: Point, test: PairedTest) -> str:
     return f"paired t-test over {over}{corrected}: t = {test.t:.2f}, p = {test.p:.2g}"
 
 
+def nothing_finished_text(folders: Sequence[Path], runs: Sequence[StoredRun]) -> str:
+    """Return the message for folders of which no run is finished: their states, and what to type.
+
+    runs: those in the folders.
+    """
+    here = ", ".join(map(short_path, folders))
+    once = list({run.folder: run for run in runs}.values())
+    if not once:
+        command = own_name(current_command())
+        return f"There is no run in {here}.\nType {command} <folder of a run or a sweep>"
+    open_ones = [run for run in once if run.status in (RunStatus.UNFINISHED, RunStatus.NOT_STARTED)]
+    first = next(iter([*open_ones, *once]))
+    whole = first.point[0] if first.point else first.folder
+    resume = f"Type {own_name()} resume={shlex.quote(short_path(whole))} to resume it"
+    if len(once) == 1 and first.status == RunStatus.UNFINISHED:
+        return f"The run {short_path(first.folder)} is not finished: it has no result.\n{resume}"
+    none = "The run in" if len(once) == 1 else f"None of the {len(once)} runs in"
+    verb = "is not finished" if len(once) == 1 else "is finished"
+    return f"{none} {here} {verb}.\n{unfinished_text(once)}\n{resume}"
+
+
 MAX_LISTED_RUNS = 10
 """The number of pruned, unfinished or not started runs that are named; failed ones all are."""
 
 
-def unfinished_text(runs: list[StoredRun]) -> str:
+def unfinished_text(runs: Sequence[StoredRun]) -> str:
     """Return the lines of runs that failed, were pruned, are not finished or not started."""
     once = list({run.folder: run for run in runs}.values())
     lines = [

@@ -1,7 +1,7 @@
 """Write the report on runs and sweeps: ``report.html`` and ``report.md``."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dlcourse import atomic_files
@@ -24,11 +24,13 @@ def write_page(
     *,
     html: Path | str | None = None,
     markdown: Path | str | None = None,
+    say: Callable[[str], object] | None = None,
 ) -> Path:
     """Write the report on the runs in some folders as HTML and as Markdown; return the HTML file.
 
     html, markdown: other paths. By default the files are ``report.html`` and ``report.md`` in the
     folder, for several folders in the current one; ``report.md`` is next to a given ``html``.
+    say: called with each section's answer, its first sentence.
 
     Raises UserError if a folder holds no finished run, or a file exists that dlcourse has not
     written as a report.
@@ -43,6 +45,9 @@ def write_page(
     typed = shlex.join(["dlcourse", "report", *map(str, places)])
     write_file(page, html_page(content, typed))
     write_file(text, markdown_page(content, text.parent, curve_images(places)))
+    if say is not None:
+        for section in content.sections:
+            say(section.answer[0])
     return page
 
 

@@ -10,6 +10,7 @@ from dlcourse.report.conclusions import (
     MAX_DATA_SETS,
     conclusions,
     data_words,
+    nothing_finished_text,
     unfinished_text,
 )
 from dlcourse.report.formatting import (
@@ -78,9 +79,7 @@ def gather_content(folders: Sequence[Path]) -> PageContent:
     points = group_points(runs)
     groups = [group for group in by_measure(points) if rank_by_data(group)]
     if not groups:
-        here = ", ".join(map(str, folders))
-        left = unfinished_text(runs)
-        raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
+        raise UserError(nothing_finished_text(folders, runs))
     ranked = [rank_by_data(group) for group in groups]
     sections = [section_of(group, part, ranked) for group, part in zip(groups, ranked, strict=True)]
     order = [run for part in ranked for point in part for run in by_value(point)]

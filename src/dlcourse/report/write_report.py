@@ -6,7 +6,7 @@ from pathlib import Path
 from dlcourse.drawing.text import fonts_for
 from dlcourse.errors import UserError
 from dlcourse.guard import guarded
-from dlcourse.report.conclusions import conclusions, unfinished_text
+from dlcourse.report.conclusions import conclusions, nothing_finished_text, unfinished_text
 from dlcourse.report.console_table import console_table, wrap_to_terminal
 from dlcourse.report.exports import csv_text, latex_table, markdown_table
 from dlcourse.report.formatting import option_text
@@ -39,10 +39,9 @@ def write_report(
     points = group_points(runs)
     groups = by_measure(points)
     parts = [part for part in map(rank_by_data, groups) if part]
-    left = unfinished_text(runs)
     if not parts:
-        here = ", ".join(map(str, folders))
-        raise UserError(f"{here} holds no finished run ({len(runs)} others).\n{left}".strip())
+        raise UserError(nothing_finished_text(folders, runs))
+    left = unfinished_text(runs)
     places = OutputFiles.of(where, named or {}, folders)
     sections = [
         (part, shown_keys(part, parts), conclusions(part, len(parts) > 1)) for part in parts

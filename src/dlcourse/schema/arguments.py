@@ -4,22 +4,28 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
+from pathlib import Path
 
-from dlcourse.errors import UserError, nearest
+from dlcourse.errors import UserError, listed_lines, meant, nearest
 from dlcourse.schema.kinds import Number
-from dlcourse.terminal.command import in_own_form, own_name
+from dlcourse.terminal.command import current_command, in_own_form, own_name
 
 
 def arguments(
-    args: Sequence[str], defaults: Mapping[str, str | None], usage: str | None
+    args: Sequence[str],
+    defaults: Mapping[str, str | None],
+    usage: str | None,
+    choices: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, str]:
     """Read the ``key=value`` arguments of a command; a default of None makes a key required.
 
     usage: the command's docstring. It is printed for ``--help``, which ends the command, and its
-    indented lines are shown with an error. Raises UserError for unknown and missing keys.
+    indented lines are shown with an error. choices: the names that a key takes, each with a line
+    that says what it is. Raises UserError for unknown and missing keys.
     """
+    choices = choices or {}
     usage = in_own_form(usage or "")
     if {"-h", "--help"} & set(args):
         print(usage.strip())
@@ -33,6 +39,7 @@ def arguments(
             f"{wrong} is not understood: options are typed key=value, without dashes or spaces.\n"
             f"Type {again}"
         )
+    refuse_bare_choices(args, choices)
     values = dict(defaults)
     for arg in args:
         key, equals, value = arg.partition("=")
@@ -41,8 +48,91 @@ def arguments(
         values[key] = value
     given = {key: value for key, value in values.items() if value is not None}
     for key in (key for key in values if key not in given):
+        if key in choices:
+            right = command_with(args, key, [next(iter(choices[key]))])
+            raise UserError(
+                f"{key}= is missing. Allowed:\n{listed_lines(choices[key], key)}\nType {right}"
+            )
         raise UserError(f"{key}=<...> is missing.\n{command}")
     return given
+
+
+def refuse_bare_choices(args: Sequence[str], choices: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise UserError for names of ``choices`` that are typed without their key.
+
+    ``look r1 filters`` is answered with ``look r1 what=filters``; a name that is only similar to a
+    known one is corrected as well.
+    """
+    for key, names in choices.items():
+        found = {arg: names_meant(arg, names) for arg in args}
+        found = {arg: close for arg, close in found.items() if close}
+        if found:
+            given = [arg.partition("=")[2] for arg in args if arg.startswith(f"{key}=")]
+            close = [name for some in found.values() for name in some]
+            others = [arg for arg in args if arg not in found]
+            verb = "has" if len(found) == 1 else "have"
+            raise UserError(
+                f"{' and '.join(found)} {verb} no {key}= in front.\n"
+                f"Type {command_with(others, key, [*given, *close])}"
+            )
+
+
+def command_with(args: Sequence[str], key: str, values: Sequence[str]) -> str:
+    """Return the running command with its arguments and ``key=values``, without ``run=``."""
+    others = [arg.removeprefix("run=") for arg in args if not arg.startswith(f"{key}=")]
+    typed = [*others, f"{key}={','.join(dict.fromkeys(values))}"]
+    return " ".join([own_name(current_command()), *map(shlex.quote, typed)])
+
+
+def names_meant(arg: str, names: Iterable[str]) -> list[str]:
+    """Return the names in ``filters,maps``, corrected; an empty list if one is none of them."""
+    if "=" in arg or arg.startswith("-"):
+        return []
+    close = [meant(part.strip(), names, most=1) for part in arg.strip("[]").split(",")]
+    return [name for some in close for name in some] if all(close) else []
+
+
+def with_run(args: Sequence[str], names: Collection[str] = ()) -> list[str]:
+    """Return the arguments with ``run=`` in front of the folder that is typed alone.
+
+    It is the first existing folder, whose name may contain ``=`` as those of a sweep's jobs do;
+    without one, the first argument that is neither an option nor one of ``names``.
+    """
+    if any(arg.startswith("run=") for arg in args):
+        return list(args)
+    alone, _ = separate_folders(args)
+    existing = [arg for arg in alone if Path(arg).is_dir()]
+    others = [arg for arg in alone if not names_meant(arg, names)]
+    run = next(iter([*existing, *others]), None)
+    return [f"run={arg}" if arg == run else arg for arg in args]
+
+
+def separate_folders(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the folders that a command is given, and its other arguments.
+
+    The name of an existing folder may contain ``=``, as those of a sweep's jobs do.
+    """
+    folders = [
+        arg for arg in args if not arg.startswith("-") and ("=" not in arg or Path(arg).is_dir())
+    ]
+    return folders, [arg for arg in args if arg not in folders]
+
+
+def existing_folders(folders: Sequence[str]) -> list[Path]:
+    """Return the paths of folders; raises UserError if none is given or one does not exist."""
+    command = own_name(current_command())
+    if not folders:
+        raise UserError(
+            f"No folder is given.\nType {command} <folder of a run or a sweep>, or {command} --help"
+        )
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            near = [path.name for path in folder.parent.glob("*") if path.is_dir()]
+            guess = [str(folder.with_name(name)) for name in meant(folder.name, near, most=1)]
+            problem = f"{folder} is a file" if folder.exists() else f"There is no folder {folder}"
+            named = shlex.quote(guess[0]) if guess else "<folder of a run or a sweep>"
+            raise UserError(f"{problem}.\nType {command} {named}")
+    return [Path(folder) for folder in folders]
 
 
 def program_of(usage: str) -> str:
