@@ -7,7 +7,7 @@ from dlcourse.errors import UserError
 from dlcourse.introspect.gradient_check import analytic_gradients, numeric_gradients
 from dlcourse.race.grid import check_function, grid_of, with_minimum
 from dlcourse.race.own_surface import load_surface
-from dlcourse.race.rates import ORDER, RATES
+from dlcourse.race.rates import OPTIMIZER_ORDER, RATES
 from dlcourse.race.surfaces import SURFACES, Surface
 
 EACH = pytest.mark.parametrize("surface", SURFACES.values(), ids=SURFACES)
@@ -54,7 +54,7 @@ def test_the_saddle_has_a_point_without_gradient_that_is_no_minimum():
 
 
 def test_every_surface_has_a_rate_for_every_optimizer_that_races():
-    assert all(rates.keys() == set(ORDER) for rates in RATES.values())
+    assert all(rates.keys() == set(OPTIMIZER_ORDER) for rates in RATES.values())
     assert RATES.keys() == SURFACES.keys()
 
 

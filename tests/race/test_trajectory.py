@@ -9,7 +9,7 @@ from conftest import options
 
 from dlcourse.errors import UserError
 from dlcourse.race.arguments import read_race
-from dlcourse.race.racers import REFUSED, chosen_names
+from dlcourse.race.racers import NOT_RACED, chosen_names
 from dlcourse.race.surfaces import SURFACES
 from dlcourse.race.trajectory import Trajectory, follow, gradient_noise
 
@@ -90,7 +90,7 @@ def test_lbfgs_descends_at_each_step_and_arrives_in_fewer_steps_than_adam():
 
 @pytest.mark.parametrize("name", options("optim"))
 def test_every_optimizer_of_the_configs_races_or_is_refused_with_a_reason(name):
-    if name in REFUSED:
+    if name in NOT_RACED:
         with pytest.raises(UserError, match=f"optim={name} cannot race: "):
             read_race([f"optim={name}"], "")
         return
@@ -100,7 +100,7 @@ def test_every_optimizer_of_the_configs_races_or_is_refused_with_a_reason(name):
 
 
 def test_all_optimizers_are_those_of_the_configs_but_the_refused_ones():
-    assert set(chosen_names("all", None)) == set(options("optim")) - REFUSED.keys()
+    assert set(chosen_names("all", None)) == set(options("optim")) - NOT_RACED.keys()
 
 
 def test_a_race_is_the_same_each_time_and_the_noise_depends_on_the_seed():

@@ -29,8 +29,8 @@ from textwrap import wrap
 
 from dlcourse.cli import check_config_dir
 from dlcourse.race.arguments import Race, read_race
-from dlcourse.race.outcome import Outcome, ranked, same_paths
-from dlcourse.race.racers import REFUSED
+from dlcourse.race.outcome import PathOutcome, ranked, same_paths
+from dlcourse.race.racers import NOT_RACED
 from dlcourse.race.rates import RATES
 from dlcourse.race.table import race_table
 from dlcourse.terminal.live_line import columns, working
@@ -79,7 +79,7 @@ def legend(reach: float, heading: str) -> str:
     return "; ".join([*parts, "distance: of the end from the nearest minimum."])
 
 
-def notes(race: Race, outcomes: list[Outcome], args: list[str]) -> list[str]:
+def notes(race: Race, outcomes: list[PathOutcome], args: list[str]) -> list[str]:
     """Return what the table leaves open, a sentence each."""
     found = [
         f"{one.racer.label} diverged after step {len(one.excess) - 1:,}: its path is cut off at "
@@ -96,7 +96,7 @@ def notes(race: Race, outcomes: list[Outcome], args: list[str]) -> list[str]:
     if any(one.racer.name == "lbfgs" for one in outcomes):
         found.append("A step of lbfgs is several iterations, with a gradient each or more.")
     if "optim=all" in args:
-        found += [f"{name} is left out: {reason}." for name, reason in REFUSED.items()]
+        found += [f"{name} is left out: {reason}." for name, reason in NOT_RACED.items()]
     if not any(".lr=" in arg or arg.startswith("lr=") for arg in args):
         chosen = race.surface.name in RATES
         source = "chosen for this surface" if chosen else "the defaults of the configs"

@@ -7,25 +7,25 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlcourse.drawing.text import LITERAL, add_legend, shortened
-from dlcourse.race.outcome import Outcome
+from dlcourse.race.outcome import PathOutcome
 from dlcourse.race.plots import Grid, draw_start, draw_surface, drawn_path, look_of, loss_lines
 from dlcourse.race.surfaces import Surface
 
 FRAMES = 40
-SECONDS = 0.16  # of a frame
+GIF_SECONDS = 0.16  # of a frame
 HEAD: dict[str, Any] = {
     "linestyle": "none", "markersize": 9, "markeredgecolor": "black", "markeredgewidth": 0.8,
     "zorder": 8,
 }  # fmt: skip
 """The look of a racer's present position, besides its colour and its marker."""
-WIDTH, HEIGHT = 7.0, 6.2  # inches
+FRAME_WIDTH, FRAME_HEIGHT = 7.0, 6.2  # inches
 
 
 def frames(
     surface: Surface,
     grid: Grid,
     lowest: float,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[PathOutcome],
     reach: float,
     title: str,
 ) -> Iterator[Figure]:
@@ -33,7 +33,7 @@ def frames(
 
     The first steps are shown one by one and the last in larger jumps.
     """
-    figure = Figure(figsize=(WIDTH, HEIGHT))
+    figure = Figure(figsize=(FRAME_WIDTH, FRAME_HEIGHT))
     top = figure.add_axes((0.09, 0.42, 0.63, 0.52))
     below = figure.add_axes((0.09, 0.08, 0.63, 0.26))
     draw_surface(top, surface, grid, lowest)

@@ -27,9 +27,9 @@ OPTIONS = {
 }
 """The options of the command with their defaults; empty: the surface decides."""
 
-LARGEST = 1e6  # coordinate
+LARGEST_NUMBER = 1e6  # coordinate
 MOST_STEPS = 10_000
-MARGIN = 0.06  # of the width or height, between a start and the edge of the window
+WINDOW_MARGIN = 0.06  # of the width or height, between a start and the edge of the window
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def read_race(args: Sequence[str], usage: str | None, config_dir: str | None = N
     surface = surface_of(options["surface"])
     if options["window"]:
         surface = replace(surface, window=window_of(options["window"]))
-    start = pair("start", options["start"], surface.start) if options["start"] else surface.start
+    start = (
+        pair_typed("start", options["start"], surface.start) if options["start"] else surface.start
+    )
     surface = replace(surface, window=widened(surface.window, start))
     options["steps"] = options["steps"] or str(surface.steps)
     steps = whole_number_argument(options, "steps", whole_number(1, MOST_STEPS, surface.steps))
@@ -114,29 +116,31 @@ def surface_of(name: str) -> Surface:
     )
 
 
-def numbers_in(key: str, text: str, count: int, example: str) -> tuple[float, ...]:
+def numbers_typed(key: str, text: str, count: int, example: str) -> tuple[float, ...]:
     """Return the numbers of a text with commas; raises UserError unless ``count`` are finite."""
     try:
         numbers = tuple(map(float, text.strip("[]()").split(",")))
     except ValueError:
         numbers = ()
-    if len(numbers) != count or not all(abs(one) <= LARGEST for one in numbers):  # NaN is not
+    if len(numbers) != count or not all(
+        abs(one) <= LARGEST_NUMBER for one in numbers
+    ):  # NaN is not
         raise UserError(
             f"{key}={text} is not allowed: {key} takes {count} numbers with commas, each at most "
-            f"{LARGEST:,.0f} in size.\nType, for example, {key}={example}"
+            f"{LARGEST_NUMBER:,.0f} in size.\nType, for example, {key}={example}"
         )
     return numbers
 
 
-def pair(key: str, text: str, example: tuple[float, float]) -> tuple[float, float]:
+def pair_typed(key: str, text: str, example: tuple[float, float]) -> tuple[float, float]:
     """Return the two numbers of ``x,y``; raises UserError for any other text."""
-    x, y = numbers_in(key, text, 2, f"{example[0]:g},{example[1]:g}")
+    x, y = numbers_typed(key, text, 2, f"{example[0]:g},{example[1]:g}")
     return x, y
 
 
 def window_of(text: str) -> tuple[float, float, float, float]:
     """Return the window of ``left,right,bottom,top``; raises UserError for any other text."""
-    left, right, bottom, top = numbers = numbers_in("window", text, 4, "-2,2,-1,3")
+    left, right, bottom, top = numbers = numbers_typed("window", text, 4, "-2,2,-1,3")
     if not is_window(numbers):
         raise UserError(
             f"window={text} is not allowed: left must be less than right, bottom less than top.\n"
@@ -155,6 +159,6 @@ def widened(
         return window
     wide, high = (max(right, x) - min(left, x)), (max(top, y) - min(bottom, y))
     return (
-        min(left, x - MARGIN * wide), max(right, x + MARGIN * wide),
-        min(bottom, y - MARGIN * high), max(top, y + MARGIN * high),
+        min(left, x - WINDOW_MARGIN * wide), max(right, x + WINDOW_MARGIN * wide),
+        min(bottom, y - WINDOW_MARGIN * high), max(top, y + WINDOW_MARGIN * high),
     )  # fmt: skip

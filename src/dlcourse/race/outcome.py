@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PathOutcome:
     """The path of a racer with its numbers.
 
     excess: the value above the lowest one, from the start on.
@@ -44,7 +44,7 @@ class Outcome:
 
 def outcome(
     racer: "Racer", trajectory: "Trajectory", surface: Surface, lowest: float, reach: float
-) -> Outcome:
+) -> PathOutcome:
     """Return the numbers of a racer's path. lowest: the value that counts as the minimum's."""
     excess = [value - lowest for value in trajectory.values]
     arrived = next((step for step, value in enumerate(excess) if value < reach), None)
@@ -58,7 +58,7 @@ def outcome(
         for step, (x, y) in enumerate(trajectory.positions)
         if not (left <= x <= right and bottom <= y <= top)
     )
-    return Outcome(
+    return PathOutcome(
         racer,
         trajectory,
         excess,
@@ -69,17 +69,17 @@ def outcome(
     )
 
 
-def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def ranked(outcomes: Sequence[PathOutcome]) -> list[PathOutcome]:
     """Return the outcomes by steps until the arrival; then by final value; diverged ones last."""
 
-    def order(one: Outcome) -> tuple[bool, float, float]:
+    def order(one: PathOutcome) -> tuple[bool, float, float]:
         arrived = math.inf if one.arrived is None else one.arrived
         return one.trajectory.diverged, arrived, one.excess[-1]
 
     return sorted(outcomes, key=order)
 
 
-def same_paths(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+def same_paths(outcomes: Sequence[PathOutcome]) -> list[tuple[str, str]]:
     """Return pairs of labels whose paths are the same; each later one with the first."""
     found = []
     for number, one in enumerate(outcomes):

@@ -41,7 +41,7 @@ def load_surface(name: str) -> Surface:
         shows="",
         window=attribute_numbers(function, name, "window", 4, (-2.0, 2.0, -2.0, 2.0)),
         start=attribute_numbers(function, name, "start", 2, (-1.5, 1.0)),
-        minima=tuple(numbers_of(name, "minima", one, 2) for one in minima),
+        minima=tuple(surface_numbers(name, "minima", one, 2) for one in minima),
         steps=STEPS,
         lowest=None,
     )
@@ -51,10 +51,10 @@ def attribute_numbers(
     function: Any, name: str, attribute: str, count: int, default: tuple[float, ...]
 ) -> Any:
     """Return an attribute of a surface, a tuple of numbers; ``default`` if it is missing."""
-    return numbers_of(name, attribute, getattr(function, attribute, default), count)
+    return surface_numbers(name, attribute, getattr(function, attribute, default), count)
 
 
-def numbers_of(name: str, attribute: str, value: Any, count: int) -> Any:
+def surface_numbers(name: str, attribute: str, value: Any, count: int) -> Any:
     """Return a value as a tuple of ``count`` finite numbers; raises UserError for any other."""
     examples = {"window": "(-2, 2, -1, 3)", "start": "(-1, 2)", "minima": "[(0, 0)]"}
     try:

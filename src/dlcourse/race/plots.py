@@ -12,17 +12,17 @@ from matplotlib.ticker import NullLocator
 
 from dlcourse.drawing.style import MUTED, empty_figure, line_look, style_axes
 from dlcourse.drawing.text import LITERAL, add_legend, shortened, value_label
-from dlcourse.race.outcome import Outcome
-from dlcourse.race.surfaces import Surface, Window
+from dlcourse.race.outcome import PathOutcome
+from dlcourse.race.surfaces import PlotWindow, Surface
 
 Grid = tuple[np.ndarray, np.ndarray, np.ndarray]
 """x, y and the values, of ``race.grid.grid_of``."""
 
-MARKERS = "osDv^<>pPXh8dH*."
+PATH_MARKERS = "osDv^<>pPXh8dH*."
 GROUND = LinearSegmentedColormap.from_list("ground", ["#c3cdd9", "#f7f8fa"])
 """The colours of a surface: pale, so that paths stand out; its lowest part is the darkest."""
 
-LEVELS = 18
+CONTOUR_LEVELS = 18
 SPAN = 1e-5  # the lowest level, of the highest one
 FLOOR = 1e-30  # losses below it, and those of 0, are not drawn
 DEPTH = 1e-5  # the lowest loss that is in view, of the threshold
@@ -30,7 +30,7 @@ LONGEST_LABEL = 34  # characters
 
 
 def draw_paths(
-    surface: Surface, grid: Grid, lowest: float, outcomes: Sequence[Outcome], title: str
+    surface: Surface, grid: Grid, lowest: float, outcomes: Sequence[PathOutcome], title: str
 ) -> Figure:
     """Draw the paths of all racers over the surface, with markers at equal numbers of steps."""
     figure = empty_figure(9.0, max(5.4, LINE_HEIGHT * len(outcomes)))
@@ -78,7 +78,7 @@ def level_heights(top: float, bottom: float) -> np.ndarray:
     """Return the log-spaced heights of contour lines, ascending; flat surfaces have two."""
     if not top > 0:
         return np.array([1e-12, 1e-11])
-    return np.geomspace(max(bottom, top * SPAN) or top * SPAN, top, LEVELS)
+    return np.geomspace(max(bottom, top * SPAN) or top * SPAN, top, CONTOUR_LEVELS)
 
 
 def draw_start(axes: Axes, start: tuple[float, float]) -> None:
@@ -89,7 +89,7 @@ def draw_start(axes: Axes, start: tuple[float, float]) -> None:
 def look_of(number: int) -> dict[str, Any]:
     """Return the look of the racer with this number: colour, dash and marker."""
     return line_look(number) | {
-        "marker": MARKERS[number % len(MARKERS)], "markersize": 5, "linewidth": 1.8,
+        "marker": PATH_MARKERS[number % len(PATH_MARKERS)], "markersize": 5, "linewidth": 1.8,
         "markeredgecolor": "white", "markeredgewidth": 0.5,
     }  # fmt: skip
 
@@ -101,7 +101,7 @@ def marker_interval(steps: int) -> int:
     return int(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough))
 
 
-def label_of(one: Outcome) -> str:
+def label_of(one: PathOutcome) -> str:
     """Return a racer's label in the legend: its name, its rate and how it ended."""
     ended = {
         "arrived": f"{one.arrived} steps, ",
@@ -113,7 +113,7 @@ def label_of(one: Outcome) -> str:
     return f"{shortened(one.racer.label_with_rate, LONGEST_LABEL)}\n{ended}{loss}"
 
 
-def drawn_path(one: Outcome, window: Window) -> np.ndarray:
+def drawn_path(one: PathOutcome, window: PlotWindow) -> np.ndarray:
     """Return a racer's positions (steps, 2); if it diverged, only up to the edge of the window."""
     path = np.array(one.trajectory.positions)
     if not one.trajectory.diverged or one.left is None:
@@ -122,7 +122,7 @@ def drawn_path(one: Outcome, window: Window) -> np.ndarray:
     return np.vstack([path[: one.left], edge_point(inside, outside, window)])
 
 
-def edge_point(inside: np.ndarray, outside: np.ndarray, window: Window) -> np.ndarray:
+def edge_point(inside: np.ndarray, outside: np.ndarray, window: PlotWindow) -> np.ndarray:
     """Return where the line from a position (2,) inside to one outside crosses the edge."""
     left, right, bottom, top = window
     move = outside - inside
@@ -131,7 +131,7 @@ def edge_point(inside: np.ndarray, outside: np.ndarray, window: Window) -> np.nd
     return inside + share * move
 
 
-def draw_losses(outcomes: Sequence[Outcome], reach: float, title: str) -> Figure:
+def draw_race_losses(outcomes: Sequence[PathOutcome], reach: float, title: str) -> Figure:
     """Draw the loss of all racers over the steps, with a line at the threshold."""
     figure = empty_figure(9.0, max(4.6, LINE_HEIGHT * len(outcomes)))
     axes = figure.subplots()
@@ -141,7 +141,7 @@ def draw_losses(outcomes: Sequence[Outcome], reach: float, title: str) -> Figure
     return figure
 
 
-def loss_lines(axes: Axes, outcomes: Sequence[Outcome], reach: float) -> list[Any]:
+def loss_lines(axes: Axes, outcomes: Sequence[PathOutcome], reach: float) -> list[Any]:
     """Draw the losses into axes with a log scale; return the lines."""
     steps = max(len(one.excess) for one in outcomes) - 1
     every = marker_interval(steps)

@@ -7,13 +7,13 @@ from itertools import product
 from pathlib import Path
 
 from dlcourse.errors import UserError, nearest
-from dlcourse.race.rates import DEFAULTS, ORDER, RATES
+from dlcourse.race.rates import DEFAULTS, OPTIMIZER_ORDER, RATES
 from dlcourse.schema.catalogue import files_of, read_choice
 from dlcourse.schema.compose import compose_checked, options_of
 from dlcourse.schema.packaged import CONFIGS
 from dlcourse.schema.suggest import unknown_option
 
-REFUSED = {
+NOT_RACED = {
     "muon": "it orthogonalises matrices, and a position in the plane is not one",
     "closed_form": "it solves least squares of a linear model, and a surface is not one",
 }
@@ -23,7 +23,7 @@ GROUPS_OF_STEPS = ("schedule", "clip")
 SHARED = ("optim", *GROUPS_OF_STEPS)
 """The groups whose options are for all optimizers of a race."""
 
-MOST = 16  # racers, whose paths can be told apart in one plot
+MOST_PATHS = 16  # racers, whose paths can be told apart in one plot
 FIXED = ("runtime=cpu", "runtime.precision=fp64", "runtime.threads=1", "batch_size=full")
 
 
@@ -61,15 +61,20 @@ def chosen_names(text: str, config_dir: str | None) -> list[str]:
     """Return the optimizers of ``optim=``, a list with commas or ``all``; raises UserError."""
     known = sorted(set(options_of("optim", config_dir)))
     if text == "all":
-        able = [name for name in known if name not in REFUSED]
-        return sorted(able, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+        able = [name for name in known if name not in NOT_RACED]
+        return sorted(
+            able,
+            key=lambda name: (
+                OPTIMIZER_ORDER.index(name) if name in OPTIMIZER_ORDER else len(OPTIMIZER_ORDER)
+            ),
+        )
     names = list(dict.fromkeys(text.strip("[]").replace(" ", "").split(",")))
     for name in names:
         if name not in known:
             raise UserError(unknown_option("optim", name, [*known, "all"], several=False))
-        if name in REFUSED:
+        if name in NOT_RACED:
             raise UserError(
-                f"optim={name} cannot race: {REFUSED[name]}.\nType optim=all for all that can"
+                f"optim={name} cannot race: {NOT_RACED[name]}.\nType optim=all for all that can"
             )
     return names
 
@@ -128,9 +133,9 @@ def make_racers(
         own = {key: some for key, some in options if key.split(".")[0] == name}
         values |= {f"optim.{key.partition('.')[2]}": some for key, some in own.items()}
         entries += [(name, *entry, own) for entry in combinations(values, folders)]
-    if len(entries) > MOST:
+    if len(entries) > MOST_PATHS:
         raise UserError(
-            f"This race has {len(entries)} paths, and a plot shows at most {MOST}.\n"
+            f"This race has {len(entries)} paths, and a plot shows at most {MOST_PATHS}.\n"
             "Type fewer optimizers, or fewer values of an option"
         )
     return [

@@ -5,7 +5,7 @@ They are rates with which an optimizer does well and its character is seen, foun
 AMSGrad and AdamW, so that only the rule differs.
 """
 
-ORDER = (
+OPTIMIZER_ORDER = (
     "gd", "sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad",
     "adamw", "nadam", "sam", "lbfgs",
 )  # fmt: skip

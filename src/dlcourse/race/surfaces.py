@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-Window = tuple[float, float, float, float]
+PlotWindow = tuple[float, float, float, float]
 """The part of the plane that is drawn: left, right, bottom, top."""
 
 
@@ -24,7 +24,7 @@ class Surface:
     function: Callable[[Any, Any], Any]
     formula: str
     shows: str
-    window: Window
+    window: PlotWindow
     start: tuple[float, float]
     minima: tuple[tuple[float, float], ...]
     steps: int

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dlcourse.core import Dataset, Fold, Split, Standardize
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.instantiate import build
-from dlcourse.race.surfaces import Window
+from dlcourse.race.surfaces import PlotWindow
 from dlcourse.schema.facts import fact
 from dlcourse.train.learning_rate import LearningRates
 from dlcourse.train.step import set_train_mode
@@ -33,7 +33,7 @@ class Trajectory:
     diverged: bool
 
 
-class Point(nn.Module):
+class PlanePoint(nn.Module):
     """A model whose only parameter is a position (1, 2), which is also its output.
 
     It is a matrix of one row, so that weight decay applies to it as to a layer's weights.
@@ -54,7 +54,7 @@ def follow(
     function: Callable[[Any, Any], Any],
     start: tuple[float, float],
     steps: int,
-    window: Window,
+    window: PlotWindow,
     noise: Tensor | None = None,
 ) -> Trajectory:
     """Minimise a surface from a start, in float64, with the optimizer of a run's config.
@@ -66,7 +66,7 @@ def follow(
     noise: (steps, 2), added to the gradient of each step. An optimizer that takes the whole
         training part in one step has exact gradients, so it gets none.
     """
-    model = {"_target_": f"{__name__}.Point", "_partial_": True, "start": list(start)}
+    model = {"_target_": f"{__name__}.PlanePoint", "_partial_": True, "start": list(start)}
     config = config | {"model": model}
     runtime = build(config["runtime"])()
     one = Split(torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 2, dtype=torch.float64))
@@ -108,7 +108,7 @@ def value_at(function: Callable[[Any, Any], Any], position: tuple[float, float])
         return float(function(x, y))
 
 
-def is_far(position: tuple[float, float], window: Window) -> bool:
+def is_far(position: tuple[float, float], window: PlotWindow) -> bool:
     """Return whether a position is FAR window sizes or more away from the window's centre."""
     left, right, bottom, top = window
     away = max(

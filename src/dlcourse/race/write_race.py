@@ -8,12 +8,12 @@ from pathlib import Path
 from dlcourse import atomic_files
 from dlcourse.race.arguments import Race
 from dlcourse.race.grid import check_function, grid_of, with_minimum
-from dlcourse.race.outcome import Outcome, outcome
+from dlcourse.race.outcome import PathOutcome, outcome
 from dlcourse.race.trajectory import follow, gradient_noise
 from dlcourse.runs.run_folder import claim
 
 
-def run_race(race: Race, advance: Callable[[], object] = int) -> tuple[Race, list[Outcome]]:
+def run_race(race: Race, advance: Callable[[], object] = int) -> tuple[Race, list[PathOutcome]]:
     """Run all racers; return the race, its surface with its minimum, and their outcomes.
 
     advance: called after each racer. Raises UserError for a user's surface that cannot be used.
@@ -38,11 +38,11 @@ def run_race(race: Race, advance: Callable[[], object] = int) -> tuple[Race, lis
     return replace(race, surface=surface), outcomes
 
 
-def write_race(race: Race, outcomes: list[Outcome]) -> Path:
+def write_race(race: Race, outcomes: list[PathOutcome]) -> Path:
     """Write all files of a race into a new folder below ``outputs/race``; return the folder."""
     from dlcourse.drawing.files import save_figure, save_gif
-    from dlcourse.race.animation import SECONDS, frames
-    from dlcourse.race.plots import draw_losses, draw_paths
+    from dlcourse.race.animation import GIF_SECONDS, frames
+    from dlcourse.race.plots import draw_paths, draw_race_losses
 
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     folder = claim(Path("outputs/race") / f"{now}-{race.surface.name}"[:200])
@@ -50,9 +50,9 @@ def write_race(race: Race, outcomes: list[Outcome]) -> Path:
     assert lowest is not None
     grid, title = grid_of(surface), title_of(race)
     save_figure(draw_paths(surface, grid, lowest, outcomes, title), folder / "paths")
-    save_figure(draw_losses(outcomes, race.reach, title), folder / "loss")
+    save_figure(draw_race_losses(outcomes, race.reach, title), folder / "loss")
     moving = frames(surface, grid, lowest, outcomes, race.reach, surface.name)
-    save_gif(moving, folder / "race.gif", SECONDS)
+    save_gif(moving, folder / "race.gif", GIF_SECONDS)
     atomic_files.write_json(folder / "race.json", as_json(race, outcomes))
     return folder
 
@@ -65,7 +65,7 @@ def title_of(race: Race) -> str:
     return f"{race.surface.name}: {paths}, {race.steps:,} steps from ({x:g}, {y:g}){noise}"
 
 
-def as_json(race: Race, outcomes: Iterable[Outcome]) -> dict:
+def as_json(race: Race, outcomes: Iterable[PathOutcome]) -> dict:
     """Return the numbers of a race as values that JSON can hold."""
     surface = race.surface
     return {
