@@ -102,6 +102,7 @@ SLOW = (
     "model/test_cascade.py", "model/test_classic.py", "model/test_models.py",
     "model/test_modern.py", "model/test_torchvision.py", "observe/test_board.py",
     "observe/test_diagnostics.py", "observe/test_findings_of_runs.py", "observe/test_observers.py",
+    "observe/test_plots.py",
     "regularizer/test_penalties.py", "report/test_writing.py", "schema/test_trust.py",
     "split/test_group_kfold.py", "terminal/test_user_code.py", "test_cli.py",
     "test_documented_commands.py", "test_float64.py", "test_lessons.py",

@@ -65,7 +65,7 @@ def test_tensorboard_shows_the_files_of_the_plots_unchanged(finished):
     ],
 )  # fmt: skip
 def test_the_plots_follow_from_the_data_the_model_and_the_metrics(
-    overrides, names, compose, tmp_path
+    overrides, names, compose, tmp_path, empty_files
 ):
     run(compose(*overrides, "max_epochs=1", "observe=[plots]", "runtime=cpu"), tmp_path / "run")
     assert drawn(tmp_path / "run") == names
@@ -82,6 +82,18 @@ def test_training_with_an_animation_is_the_same_to_the_last_bit(compose, tmp_pat
         for name in ("with", "without")
     )
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.fixture
+def empty_files(monkeypatch):
+    """Write empty files in place of images: the figures are made, and not rendered."""
+
+    def touch(figure, path):
+        path.parent.mkdir(exist_ok=True)
+        for kind in ("png", "svg"):
+            path.with_name(f"{path.name}.{kind}").touch()
+
+    monkeypatch.setattr("dlcourse.drawing.files.save_figure", touch)
 
 
 @pytest.fixture
@@ -259,7 +271,7 @@ class Sees(Observer):
 
 
 def test_a_cross_validation_has_curves_of_all_folds_and_plots_of_each(
-    compose, tmp_path, monkeypatch
+    compose, tmp_path, monkeypatch, empty_files
 ):
     monkeypatch.setattr("dlcourse.observe.history.History", Sees)
     Sees.made, Sees.tests = [], []
