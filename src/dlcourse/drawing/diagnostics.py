@@ -95,9 +95,11 @@ def draw_step_losses(axes: Axes, losses: Sequence[float], steps: int) -> None:
         axes.text(0.5, 0.5, "no losses", transform=axes.transAxes, ha="center", color=MUTED)
         return
     place = np.arange(1, len(values) + 1) / steps
-    axes.plot(place, values, color=TRAIN, linewidth=0.6, alpha=0.45)
     width = max(1, len(values) // 50)
-    if width > 1:
+    if width == 1:
+        axes.plot(place, values, color=TRAIN, linewidth=1.8)
+    else:
+        axes.plot(place, values, color=TRAIN, linewidth=0.6, alpha=0.45)
         smooth = np.convolve(values, np.ones(width) / width, "valid")
         axes.plot(place[width - 1 :], smooth, color=TRAIN, linewidth=1.8)
     if np.nanmin(values) > 0 and np.nanmax(values) > 30 * np.nanmin(values):
