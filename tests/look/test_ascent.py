@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcourse.look.ascent import ascend, blurred, normalized
+from dlcourse.look.ascent import blurred, gradient_ascent, normalized
 from dlcourse.look.dream import dream, tiled_gradient
 
 
@@ -17,7 +17,7 @@ def brightness_above(images):
 
 def test_ascent_raises_the_score_within_the_range_of_pixels():
     start = torch.full((2, 1, 8, 8), 100.0)
-    images, scores = ascend(
+    images, scores = gradient_ascent(
         brightness_above, start, steps=60, rate=8, jitter=0, blur_every=0, generator=seeded()
     )
     assert torch.equal(scores[0], torch.zeros(2))
@@ -31,7 +31,7 @@ def test_the_same_seed_gives_the_same_image():
     options = {"steps": 5, "rate": 8, "jitter": 2, "blur_every": 2}
     start = 255 * torch.rand(1, 1, 8, 8)
     first, second = (
-        ascend(brightness_above, start, generator=seeded(), **options)[0] for _ in range(2)
+        gradient_ascent(brightness_above, start, generator=seeded(), **options)[0] for _ in range(2)
     )
     assert torch.equal(first, second)
 

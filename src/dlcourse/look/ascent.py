@@ -14,7 +14,7 @@ Score = Callable[[Tensor], Tensor]
 """Takes raw images (N, C, H, W) from 0 to 255, returns one number for each (N,)."""
 
 
-def ascend(
+def gradient_ascent(
     score: Score,
     images: Tensor,
     *,

@@ -10,7 +10,7 @@ from dlcourse.core import WHITE
 from dlcourse.drawing.image_grid import draw_image_grid
 from dlcourse.drawing.text import class_labels, shortened
 from dlcourse.errors import UserError
-from dlcourse.look.ascent import Score, ascend, unit_score, units_of
+from dlcourse.look.ascent import Score, gradient_ascent, unit_score, units_of
 from dlcourse.look.images import displayed
 from dlcourse.look.layers import LookLayer, chosen_layer
 from dlcourse.look.registry import NotApplicableError
@@ -19,7 +19,7 @@ from dlcourse.look.subject import Drawing, Subject
 CONTRAST = 25.0  # standard deviation of the noise at the start, in grey levels
 
 
-def noise(subject: Subject, number: int, generator: torch.Generator) -> Tensor:
+def noise_image(subject: Subject, number: int, generator: torch.Generator) -> Tensor:
     """Return raw images (number, C, H, W) of noise around the mean of the training data."""
     drawn = torch.randn(number, *subject.input_shape, generator=generator) * CONTRAST
     mean = subject.opened.model.mean.float().cpu()
@@ -60,8 +60,8 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
         labels = [shortened(names[unit], 14) for unit in units]
         title = "maximise: the input that excites each class"
     generator = torch.Generator().manual_seed(options["seed"])
-    start = noise(subject, 1, generator).expand(len(units), -1, -1, -1)
-    images, scores = ascend(
+    start = noise_image(subject, 1, generator).expand(len(units), -1, -1, -1)
+    images, scores = gradient_ascent(
         score, start, steps=options["steps"], rate=options["rate"], jitter=options["jitter"],
         blur_every=options["blur_every"], generator=generator,
     )  # fmt: skip

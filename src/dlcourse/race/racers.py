@@ -62,12 +62,8 @@ def chosen_names(text: str, config_dir: str | None) -> list[str]:
     known = sorted(set(options_of("optim", config_dir)))
     if text == "all":
         able = [name for name in known if name not in NOT_RACED]
-        return sorted(
-            able,
-            key=lambda name: (
-                OPTIMIZER_ORDER.index(name) if name in OPTIMIZER_ORDER else len(OPTIMIZER_ORDER)
-            ),
-        )
+        first = [name for name in OPTIMIZER_ORDER if name in able]
+        return [*first, *(name for name in able if name not in first)]
     names = list(dict.fromkeys(text.strip("[]").replace(" ", "").split(",")))
     for name in names:
         if name not in known:

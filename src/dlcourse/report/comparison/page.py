@@ -6,7 +6,7 @@ from html import escape
 
 from dlcourse.report.comparison.compare import Comparison
 
-WIDTH = 110  # columns of the text on the page
+PAGE_WIDTH = 110  # columns of the text on the page
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 1000px; margin: 2em auto; padding: 0 1em; }
@@ -32,7 +32,7 @@ def body_of(comparison: Comparison, images: Sequence[tuple[str, bytes]]) -> str:
     """Return the sections and the plots as HTML."""
     parts = [
         f"<h2>{escape(title)}</h2>\n<pre>{escape(text)}</pre>"
-        for title, text in comparison.sections(WIDTH)
+        for title, text in comparison.sections(PAGE_WIDTH)
     ]
     for title, content in images:
         data = b64encode(content).decode("ascii")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from dlcourse.drawing.two_runs import RunCurves
 
-MOST_IMAGES = 25
-LONGEST_NAME = 44
+MOST_DISAGREEMENTS = 25
+LONGEST_SIDE_LABEL = 44
 
 
 def curves_figure(first: Side, second: Side) -> "Figure | None":
@@ -45,7 +45,7 @@ def run_curves(side: Side, name: str) -> "RunCurves":
         for split in ("train", "val")
     )
     best = [one["best_epoch"] for one in side.folds or [side.result]]
-    label = value_label(f"{side.letter}: {described(side)}", LONGEST_NAME)
+    label = value_label(f"{side.letter}: {described(side)}", LONGEST_SIDE_LABEL)
     return RunCurves(label, train, val, best)
 
 
@@ -88,7 +88,7 @@ def disagreements_figure(same: SameExamples) -> "Figure | None":
     """
     from dlcourse.drawing.image_grid import draw_image_grid
 
-    positions = same.disagreements(MOST_IMAGES)
+    positions = same.disagreements(MOST_DISAGREEMENTS)
     if len(same.examples.inputs.shape) != 4 or not len(positions):
         return None
     index = positions.to(same.examples.device)
