@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from dlcourse.drawing.files import figure_bytes
 from dlcourse.engine.run import run
 from dlcourse.look.draw import draw
+from dlcourse.look.maps import never_active
 from dlcourse.look.registry import WHATS, NotApplicableError
 from dlcourse.look.request import read_request
 from dlcourse.look.subject import drawings, open_subject
@@ -163,3 +164,8 @@ def test_the_features_of_an_autoencoder_are_the_rows_of_its_hidden_layer(trained
     weight = subject.network.hidden.weight.view(5, 28, 28)
     panels = [axes.get_images()[0].get_array() for axes in figure.axes]
     np.testing.assert_array_equal(np.stack(panels), weight.numpy())
+
+
+def test_the_maps_that_are_never_active_are_counted_in_words():
+    assert never_active(0) == "each above 0 somewhere"
+    assert never_active(2) == "2 of them nowhere above 0"

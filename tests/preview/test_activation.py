@@ -26,12 +26,22 @@ def test_the_derivative_is_the_slope_of_the_function(name):
     assert smooth.mean() > 0.99
 
 
-def test_the_slope_of_a_step_is_the_straight_through_gradient():
-    curve = curve_of("heaviside", -3.0, 3.0)
+@pytest.mark.parametrize("name", ["heaviside", "sign"])
+def test_the_slope_of_a_step_is_0_and_the_straight_through_gradient_is_separate(name, shown):
+    curve = curve_of(name, -3.0, 3.0)
     inside = np.abs(curve.places) < 1
-    assert (curve.slopes[inside] == 1).all()
-    assert (curve.slopes[np.abs(curve.places) > 1] == 0).all()
-    assert curve.note == "f' is the straight-through gradient"
+    assert curve.surrogate is not None
+    assert (curve.surrogate[inside] == 1).all()
+    assert (curve.surrogate[np.abs(curve.places) > 1] == 0).all()
+    assert set(curve.slopes[~np.isnan(curve.slopes)]) == {0.0}
+    text, figures = shown("what=activation", f"activation={name},relu")
+    row = next(line for line in text.splitlines() if name in line)
+    assert re.search(r"│ +0 │ +- │ everywhere", row)
+    assert f"{name}: the derivative is 0 wherever it exists" in text
+    step, relu, *_ = figures["activation"].axes
+    assert len(step.lines) == len(relu.lines) + 1
+    (legend,) = figures["activation"].legends
+    assert "gradient used in training instead of f'(x)" in [one.get_text() for one in legend.texts]
 
 
 def test_the_steepest_slope_and_the_saturation_are_printed(shown):

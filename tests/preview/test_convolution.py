@@ -9,7 +9,7 @@ from torch.nn import functional as F
 def test_the_worked_example_is_shown_number_by_number(shown):
     text, figures = shown("what=convolution")
     assert "Result: [[122, 148], [126, 134]]" in text
-    assert "output 1, 1: 1 x 4 + 4 x 5 + 1 x 8 + 1 x 1 + 4 x 8" in text
+    assert "Output 1, 1: 1 x 4 + 4 x 5 + 1 x 8 + 1 x 1 + 4 x 8" in text
     numbers = [label.get_text() for label in figures["matrix"].axes[0].texts]
     assert [number for number in numbers if len(number) == 3] == ["122", "148", "126", "134"]
     assert "even inside: 4 inputs" in text
@@ -70,3 +70,9 @@ def test_overlaps_are_a_transposed_convolution_of_ones(shown):
 )
 def test_a_wrong_option_of_the_convolution_gets_one_message(options, named, refused):
     assert named in refused("what=convolution", *options)
+
+
+def test_the_files_are_named_in_one_line(shown):
+    text, _ = shown("what=convolution")
+    (line,) = [line for line in text.splitlines() if ".png" in line]
+    assert line.startswith("The plots windows.png, matrix.png and transposed.png are in outputs/")

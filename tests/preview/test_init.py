@@ -37,12 +37,12 @@ def test_zeros_have_no_place_on_a_logarithmic_axis_and_are_named(shown):
 @pytest.mark.parametrize("model", ["resnet20", "vit", "lenet"])
 def test_a_model_of_any_kind_is_measured(model, shown):
     text, _ = shown("what=init", f"model={model}", "examples=8", "data.examples=60")
-    assert "the variance of the outputs" in text
+    assert "The variance of the outputs" in text
 
 
 def test_standard_normal_inputs_replace_the_data(shown):
     text, _ = shown("what=init", "model=linear", "inputs=normal", "init=lecun_normal")
-    variance = float(re.search(r"the variance of the outputs is (\S+),", text)[1])
+    variance = float(re.search(r"The variance of the outputs is (\S+),", text)[1])
     assert variance == pytest.approx(1, rel=0.1)
 
 

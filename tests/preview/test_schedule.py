@@ -90,3 +90,11 @@ def test_frozen_epochs_are_marked_and_named(shown):
 )
 def test_a_wrong_option_of_the_schedule_gets_one_message(options, named, refused):
     assert named in refused("what=schedule", *options)
+
+
+def test_one_curve_has_no_column_of_names_and_several_have_one(shown):
+    text, _ = shown("what=schedule", "schedule=cosine")
+    assert "curve" not in text
+    assert "┃ first step" in text
+    text, _ = shown("what=schedule", "schedule=cosine,step")
+    assert "┃ curve" in text

@@ -16,6 +16,7 @@ from pathlib import Path
 from dlcourse.errors import UserError
 from dlcourse.schema.arguments import arguments, existing_folders, separate_folders
 from dlcourse.terminal.command import own_name
+from dlcourse.terminal.fitted import terminal_width
 from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working
 
@@ -35,7 +36,6 @@ def main(args: list[str]) -> None:
 
     with working("importing PyTorch", plain=False):
         from dlcourse.report.comparison.compare import compare_runs, write_comparison
-        from dlcourse.report.console_table import terminal_width
         from dlcourse.runs.run_folder import claim
 
     trust = [name for name in options["trust"].strip("[]").split(",") if name]

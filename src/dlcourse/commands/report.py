@@ -10,9 +10,9 @@ sweep, or holds several; with one, the files are written into it, with more into
 
 from pathlib import Path
 
-from dlcourse.report.console_table import wrap_to_terminal
 from dlcourse.report.page import write_page
 from dlcourse.schema.arguments import arguments, existing_folders, separate_folders
+from dlcourse.terminal.fitted import wrap_to_terminal
 from dlcourse.terminal.installed import short_path
 
 

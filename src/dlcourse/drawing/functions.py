@@ -13,7 +13,8 @@ from dlcourse.drawing.text import LITERAL, add_legend
 class FunctionCurve(NamedTuple):
     """A function's values and derivatives (points,) at ``places``; a jump is a NaN in both.
 
-    formula: shown below the name. note: about the derivative, or empty.
+    formula: shown below the name. note: about the derivative, or empty. surrogate: (points,) the
+    gradient that training uses in place of the derivative; None if it uses the derivative.
     """
 
     name: str
@@ -22,6 +23,7 @@ class FunctionCurve(NamedTuple):
     values: np.ndarray
     slopes: np.ndarray
     note: str = ""
+    surrogate: np.ndarray | None = None
 
 
 def draw_functions(curves: Sequence[FunctionCurve], title: str) -> Figure:
@@ -32,7 +34,7 @@ def draw_functions(curves: Sequence[FunctionCurve], title: str) -> Figure:
     figure = empty_figure(max(6.0, width * columns), height * rows + 0.9)
     figure.suptitle(title, size=12, **LITERAL)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True)
-    lines = []
+    lines = {}
     for number, axes in enumerate(panels.flat):
         if number >= len(curves):
             axes.set_axis_off()
@@ -44,7 +46,12 @@ def draw_functions(curves: Sequence[FunctionCurve], title: str) -> Figure:
         (slope,) = axes.plot(
             curve.places, curve.slopes, color=COLOURS[2], linewidth=1.6, linestyle="--"
         )
-        lines = [(f, "f(x)"), (slope, "f'(x)")]
+        lines |= {"f(x)": f, "f'(x)": slope}
+        if curve.surrogate is not None:
+            (used,) = axes.plot(
+                curve.places, curve.surrogate, color=COLOURS[1], linewidth=1.8, linestyle=":"
+            )
+            lines["gradient used in training instead of f'(x)"] = used
         axes.set_title(f"{curve.name}\n{curve.formula}", size=9, **LITERAL)
         if curve.note:
             axes.text(
@@ -58,5 +65,6 @@ def draw_functions(curves: Sequence[FunctionCurve], title: str) -> Figure:
         lowest = [axes for axes in panels[:, column] if axes.axison][-1]
         lowest.set_xlabel("x", size=9)
         lowest.tick_params(labelbottom=True)
-    add_legend(figure, lines, loc="outside lower center", ncols=2, frameon=False)
+    named = [(line, name) for name, line in lines.items()]
+    add_legend(figure, named, loc="outside lower center", ncols=len(named), frameon=False)
     return figure

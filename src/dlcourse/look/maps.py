@@ -46,7 +46,15 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
         limits=(low, largest),
     )
     seen = (
-        f"{layer.name}: {total} maps of {maps.shape[2]} x {maps.shape[3]}, {dead} of them never "
-        f"above 0 on the {len(examples)} images; values from {maps.min():.2f} to {maps.max():.2f}"
+        f"{layer.name}: {total} maps of {maps.shape[2]} x {maps.shape[3]}, "
+        f"{never_active(dead)} on the {len(examples)} images; values from {maps.min():.2f} to "
+        f"{maps.max():.2f}"
     )
     return [Drawing(layer.name, [figure], seen)]
+
+
+def never_active(number: int) -> str:
+    """Return in words how many maps are never above 0."""
+    if number == 0:
+        return "each above 0 somewhere"
+    return f"{number} of them nowhere above 0"

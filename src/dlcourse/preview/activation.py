@@ -5,8 +5,9 @@
     dlcourse show what=activation activation=sigmoid low=-8 high=8
 
 activation: names, with their numbers as in model.activation; all of them by default. low, high: the
-range that is drawn. The derivative is that of autograd, so that of heaviside and sign is the
-straight-through gradient with which they are trained. Saturated means |f'(x)| < 0.01.
+range that is drawn. The derivative is that of autograd; of heaviside and sign it is 0, and the
+straight-through gradient with which they are trained is drawn as well. Saturated means
+|f'(x)| < 0.01.
 
 Writes activation.png and activation.svg into a new folder below outputs/show/.
 """
@@ -19,6 +20,7 @@ from dlcourse.preview.output import new_folder, refuse_run_options, save_shown
 from dlcourse.schema.arguments import number_argument
 from dlcourse.schema.bounds import ACTIVATION_NAMES
 from dlcourse.schema.kinds import Number
+from dlcourse.terminal.fitted import print_table, wrap_to_terminal
 from dlcourse.terminal.live_line import working
 
 if TYPE_CHECKING:
@@ -55,10 +57,12 @@ FORMULAS = {
 """Every activation of one variable, which are all but maxout."""
 
 DERIVATIVE_NOTES = {
-    "heaviside": "f' is the straight-through gradient",
-    "sign": "f' is the straight-through gradient",
+    "heaviside": "f' = 0; trained with the dotted gradient",
+    "sign": "f' = 0; trained with the dotted gradient",
     "rrelu": "with the mean a, as in evaluation",
 }
+STRAIGHT_THROUGH = ("heaviside", "sign")
+"""The activations whose gradient in training is not their derivative, which is 0."""
 FLAT_SLOPE = 0.01
 SHORTEST = 0.5
 SEARCHED = 10.0  # saturation is searched from -SEARCHED to SEARCHED
@@ -93,7 +97,10 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
 
 
 def curve_of(name: str, low: float, high: float) -> "FunctionCurve":
-    """Return a function and its derivative by autograd, in evaluation mode and double precision."""
+    """Return a function and its derivative by autograd, in evaluation mode and double precision.
+
+    The derivative of a straight-through activation is 0, and autograd's gradient its surrogate.
+    """
     import numpy as np
     import torch
 
@@ -110,28 +117,34 @@ def curve_of(name: str, low: float, high: float) -> "FunctionCurve":
     f[1:][jumps] = np.nan  # a gap, not a steep line
     plain = name.partition(":")[0]
     formula, note = FORMULAS[plain], DERIVATIVE_NOTES.get(plain, "")
-    return FunctionCurve(name, formula, x, f, slopes.numpy(), note)
+    gradient = slopes.numpy()
+    if plain not in STRAIGHT_THROUGH:
+        return FunctionCurve(name, formula, x, f, gradient, note)
+    derivative = np.where(np.isnan(f), np.nan, 0.0)
+    return FunctionCurve(name, formula, x, f, derivative, note, surrogate=gradient)
 
 
 def print_functions(curves: Sequence["FunctionCurve"]) -> None:
     """Print for each function its formula, range, steepest place and where it saturates."""
     import numpy as np
-    from rich.console import Console
-    from rich.table import Table
 
-    table = Table("activation", "f(x)", "f(-1)", "f(1)", "max |f'|", "at x", "saturated where")
-    for column in (2, 3, 4, 5):
-        table.columns[column].justify = "right"
+    rows = []
     for curve in curves:
-        steep = np.abs(curve.slopes)
+        steep = np.nan_to_num(np.abs(curve.slopes))  # 0 at a jump, where there is no derivative
         top = np.flatnonzero(steep >= steep.max() - 1e-9)
-        at = f"{curve.places[top[0]]:.3g}" if len(top) <= 2 else "many"
+        at = f"{curve.places[top[0]]:.3g}" if len(top) <= 2 else "many" if steep.any() else "-"
         minus, plus = (f"{np.interp(x, curve.places, curve.values):.3g}" for x in (-1, 1))
-        table.add_row(
-            curve.name, curve.formula, minus, plus, f"{steep.max():.4g}", at,
-            intervals(curve.places, steep < FLAT_SLOPE),
-        )  # fmt: skip
-    Console(width=120, highlight=False).print(table)
+        flat_where = intervals(curve.places, steep < FLAT_SLOPE)
+        rows.append((curve.name, curve.formula, minus, plus, f"{steep.max():.4g}", at, flat_where))
+    head = ("activation", "f(x)", "f(-1)", "f(1)", "max |f'|", "at x", "saturated where")
+    left = ("activation", "f(x)", "saturated where")
+    print_table(head, rows, left=left, optional=("f(x)", "at x", "f(-1)", "f(1)"))
+    replaced = [curve.name for curve in curves if curve.surrogate is not None]
+    if replaced:
+        print(wrap_to_terminal(
+            f"{' and '.join(replaced)}: the derivative is 0 wherever it exists, so training uses "
+            "the straight-through gradient instead: 1 for |x| <= 1, and 0 elsewhere."
+        ))  # fmt: skip
 
 
 def intervals(places: "np.ndarray", inside: "np.ndarray") -> str:

@@ -23,6 +23,7 @@ from dlcourse.errors import UserError
 from dlcourse.preview.output import new_folder, refuse_run_options, save_shown
 from dlcourse.schema.arguments import numbers_argument, whole_number_argument
 from dlcourse.schema.bounds import whole_number
+from dlcourse.terminal.fitted import print_table, wrap_to_terminal
 from dlcourse.terminal.live_line import working
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
         from dlcourse.layer.convolution import output_size
     size, kernel, stride, padding, dilation = sides.values()
     output = output_size(size, kernel, stride, padding, dilation)
-    print(
+    text = (
         f"A map of {size} x {size} and a kernel of {kernel} x {kernel} with stride {stride}, "
         f"padding {padding} and dilation {dilation} give {output} x {output}:\n"
         f"floor(({size} + 2 x {padding} - {dilation} x ({kernel} - 1) - 1) / {stride}) + 1 = "
         f"{output}"
     )
+    print(wrap_to_terminal(text))
     print_sizes(size, kernel)
     values = square("input", options, size, MAP_OF_THE_EXAMPLE)
     weights = square("weights", options, kernel, KERNEL_OF_THE_EXAMPLE)
@@ -69,7 +71,8 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
     if size * size <= LARGEST_MATRIX:
         figures["matrix"] = matrix_figure(sides, values, weights)
     else:
-        print(f"The matrix has {size * size} columns and is shown for maps of at most 6 x 6.")
+        wide = f"The matrix has {size * size} columns and is shown for maps of at most 6 x 6."
+        print(wrap_to_terminal(wide))
     figures["transposed"] = overlaps_figure(pairs)
     save_shown(figures, new_folder(f"convolution_{size}_{kernel}"))
 
@@ -105,16 +108,10 @@ def square(key: str, options: Mapping[str, str], side: int, example: Sequence[in
 
 def print_sizes(size: int, kernel: int) -> None:
     """Print the output's side for strides 1 to 3, paddings 0 to 2 and dilations 1 and 2."""
-    from rich.console import Console
-    from rich.table import Table
-
     from dlcourse.layer.convolution import output_size
 
     strides = (1, 2, 3)
-    table = Table("padding", "dilation", *(f"stride {stride}" for stride in strides))
-    table.title = f"Side of the output, input {size}, kernel {kernel}"
-    for column in table.columns:
-        column.justify = "right"
+    rows = []
     for padding in (0, 1, 2):
         for dilation in (1, 2):
             fits = size + 2 * padding >= dilation * (kernel - 1) + 1
@@ -122,8 +119,9 @@ def print_sizes(size: int, kernel: int) -> None:
                 str(output_size(size, kernel, stride, padding, dilation)) if fits else "-"
                 for stride in strides
             ]
-            table.add_row(str(padding), str(dilation), *found)
-    Console(width=110, highlight=False).print(table)
+            rows.append((str(padding), str(dilation), *found))
+    head = ("padding", "dilation", *(f"stride {stride}" for stride in strides))
+    print_table(head, rows, title=f"Side of the output, input {size}, kernel {kernel}")
 
 
 def windows_figure(sides: Mapping[str, int], values: "Tensor") -> "Figure":
@@ -170,7 +168,8 @@ def matrix_figure(sides: Mapping[str, int], values: "Tensor", weights: "Tensor")
     for number, (row, total) in enumerate(zip(matrix, result.tolist(), strict=True)):
         pairs = zip(row.tolist(), vector.tolist(), strict=True)
         terms = " + ".join(f"{weight:g} x {value:g}" for weight, value in pairs if weight)
-        print(f"  output {number // side + 1}, {number % side + 1}: {terms} = {total:g}")
+        place = f"{number // side + 1}, {number % side + 1}"
+        print(wrap_to_terminal(f"Output {place}: {terms} = {total:g}"))
     shown = [", ".join(f"{total:g}" for total in row) for row in result.view(side, side).tolist()]
     print(f"Result: [[{'], ['.join(shown)}]]")
     title = f"A convolution as a matrix product: {size} x {size} by {kernel} x {kernel}"
@@ -190,12 +189,13 @@ def overlaps_figure(pairs: Sequence[tuple[int, int]]) -> "Figure":
         levels = sorted(set(inner.flatten().tolist())) if inner.numel() else []
         even = kernel % stride == 0
         what = "even inside" if even else "checkerboard"
-        print(
+        text = (
             f"Transposed convolution, kernel {kernel}, stride {stride}: {ENLARGED} x {ENLARGED} to "
             f"{len(found)} x {len(found)}; {what}"
             + (f": {', '.join(map(str, levels))} inputs reach an inner output" if levels else "")
             + "."
         )
+        print(wrap_to_terminal(text))
         counts.append(found.numpy())
         names.append(f"kernel {kernel}, stride {stride}: {what}")
     title = "Transposed convolution: the number of inputs that reach each output"

@@ -33,6 +33,7 @@ from dlcourse.schema.command_line import one_run
 from dlcourse.schema.compose import compose_with_choices
 from dlcourse.schema.facts import fact
 from dlcourse.schema.overrides import key_of
+from dlcourse.terminal.fitted import print_table
 from dlcourse.terminal.live_line import working
 
 if TYPE_CHECKING:
@@ -200,15 +201,7 @@ def loss_of_one(config: dict, targets: Sequence[float]):
 
 def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table whose columns after the first are aligned to the right."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns, title=title, title_justify="left", title_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(*row)
-    Console(width=110, highlight=False).print(table)
+    print_table(columns, rows, left=columns[:1], title=title)
 
 
 def six_digits(number: float) -> str:

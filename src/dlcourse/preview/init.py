@@ -25,6 +25,7 @@ from dlcourse.preview.output import new_folder, save_shown
 from dlcourse.preview.variants import Variant, variants_of
 from dlcourse.schema.arguments import choice_argument, whole_number_argument
 from dlcourse.schema.bounds import whole_number
+from dlcourse.terminal.fitted import print_table, wrap_to_terminal
 from dlcourse.terminal.live_line import working
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
     }
     print_signals(found)
     for name, layers in found.items():
-        print(in_words(name, layers))
+        print(wrap_to_terminal(in_words(name, layers)))
     first, *_ = runs
     source = first.choices["data"] if inputs == "data" else "a normal distribution"
     title = f"Initial weights: {first.choices['model']}, inputs from {source}" + (
@@ -120,37 +121,33 @@ def signals_of(config: dict, examples: int, *, normal: bool) -> list["LayerSigna
 
 def print_signals(found: Mapping[str, Sequence["LayerSignal"]]) -> None:
     """Print a table for each network: a row for each layer."""
-    from rich.console import Console
-    from rich.table import Table
-
+    head = ("#", "layer", "kind", "mean", "variance", "largest", "variance of\ngradient")
     for name, layers in found.items():
-        table = Table("", "layer", "kind", "mean", "variance", "largest", "variance of gradient")
-        for column in (0, 3, 4, 5, 6):
-            table.columns[column].justify = "right"
+        rows = []
         every = math.ceil(len(layers) / (ROWS_ALONE if len(found) == 1 else ROWS_OF_SEVERAL))
         for number, layer in enumerate(layers, 1):
             if number % every == 0 or number in (1, len(layers) - 1, len(layers)):
                 numbers = (layer.mean, layer.variance, layer.largest, layer.gradient)
-                table.add_row(
-                    str(number), layer.name, layer.kind, *(f"{value:.3g}" for value in numbers)
-                )
-        table.title = name or None
-        Console(width=110, highlight=False).print(table)
+                values = (f"{value:.3g}" for value in numbers)
+                rows.append((str(number), layer.name, layer.kind, *values))
+        print_table(
+            head, rows, left=("layer", "kind"), optional=("largest", "kind", "mean"), title=name
+        )
 
 
 def in_words(name: str, layers: Sequence["LayerSignal"]) -> str:
     """Return a sentence on how the variance changes from the first layer to the last hidden one."""
-    start = f"{name}: " if name else ""
+    start = f"{name}: the" if name else "The"
     first, last = layers[0], layers[-2] if len(layers) > 2 else layers[-1]
     if first is last:
         return (
-            f"{start}the variance of the outputs is {first.variance:.2g}, that of the gradient "
+            f"{start} variance of the outputs is {first.variance:.2g}, that of the gradient "
             f"{first.gradient:.2g}."
         )
     number = layers.index(last) + 1
     blocked = [n for n, layer in enumerate(layers, 1) if layer.gradient == 0]
     return (
-        f"{start}the variance of the outputs is {first.variance:.2g} at layer 1 and "
+        f"{start} variance of the outputs is {first.variance:.2g} at layer 1 and "
         f"{last.variance:.2g} at layer {number}; that of the gradient is {last.gradient:.2g} at "
         f"layer {number} and {first.gradient:.2g} at layer 1."
         + (f" No gradient arrives at {len(blocked)} of {len(layers)} layers." if blocked else "")

@@ -31,9 +31,15 @@ def refuse_run_options(what: str, rest: Sequence[str], own: Collection[str]) -> 
 
 
 def save_shown(figures: Mapping[str, "Figure"], folder: Path) -> None:
-    """Write figures by name into a folder, as PNG and SVG; print the path of each PNG."""
+    """Write figures by name into a folder, as PNG and SVG; print the path of each PNG.
+
+    Several are named in one line, with their folder.
+    """
     from dlcourse.drawing.files import save_figure
 
-    for name, figure in figures.items():
-        png, *_ = save_figure(figure, folder / name)
-        print(f"The plot is in {png}, and as SVG next to it")
+    written = [save_figure(figure, folder / name)[0] for name, figure in figures.items()]
+    if len(written) == 1:
+        print(f"The plot is in {written[0]}, and as SVG next to it")
+    else:
+        *names, last = (path.name for path in written)
+        print(f"The plots {', '.join(names)} and {last} are in {folder}, and as SVG next to them")

@@ -22,6 +22,7 @@ from dlcourse.preview.output import new_folder, save_shown
 from dlcourse.preview.variants import Variant, variants_of
 from dlcourse.schema.arguments import choice_argument, numbers_argument
 from dlcourse.schema.facts import example_shape, examples_of, fact, name_of, training_share
+from dlcourse.terminal.fitted import print_table, wrap_to_terminal
 from dlcourse.terminal.live_line import working
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
         facts[f"{epochs:g} epochs, {steps:,} steps in each"] = None
         curves += some
         spans += [span for span in frozen if span not in spans]
-    print(f"{'; '.join(facts)}.")
+    print(wrap_to_terminal(f"{'; '.join(facts)}."))
     print_rates(curves)
     for span in spans:
-        print(f"{span.label}: frozen from epoch {span.start:g} to epoch {span.end:g}.")
+        window = f"{span.label}: frozen from epoch {span.start:g} to epoch {span.end:g}."
+        print(wrap_to_terminal(window))
     title = f"Learning rate: {runs[0].choices['optim']}" + (
         f", schedule={runs[0].choices['schedule']}" if len(runs) == 1 else ""
     )
@@ -161,17 +163,15 @@ def shortened_list(names: Sequence[str]) -> str:
 
 def print_rates(curves: Sequence["RateCurve"]) -> None:
     """Print a row for each curve: its rate at the start, the highest, half-way, at the end."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("", "first step", "highest", "in epoch", "half-way", "last step", "mean")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    head = ("curve", "first step", "highest", "in epoch", "half-way", "last step", "mean")
+    rows = []
     for curve in curves:
         rates, epochs = curve.rates, curve.epochs
         top = int(rates.argmax())
         middle = int(abs(epochs - epochs[-1] / 2).argmin())
         values = (rates[0], rates[top], rates[middle], rates[-1], rates[:-1].mean())
         first, highest, half, last, mean = (f"{value:.4g}" for value in values)
-        table.add_row(curve.label, first, highest, f"{epochs[top]:.3g}", half, last, mean)
-    Console(width=110, highlight=False).print(table)
+        rows.append((curve.label, first, highest, f"{epochs[top]:.3g}", half, last, mean))
+    if len(curves) == 1 and not curves[0].label:  # one curve needs no name
+        head, rows = head[1:], [row[1:] for row in rows]
+    print_table(head, rows, left=("curve",), optional=("mean", "half-way", "in epoch"))

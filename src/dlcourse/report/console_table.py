@@ -1,9 +1,7 @@
 """The ranking on the terminal: a table if it fits, else a few lines for each point."""
 
-import sys
 from collections.abc import Sequence
 from itertools import compress
-from textwrap import wrap
 
 from rich import box
 from rich.console import Console
@@ -20,12 +18,11 @@ from dlcourse.report.table_rows import (
     ranking_rows,
     typed_words,
 )
+from dlcourse.terminal.fitted import UNBOUNDED, hung, terminal_width
 
-DEFAULT_WIDTH = 160  # columns, without a terminal
 OPTIONAL_COLUMNS = ("n", "epochs", "seconds")
 """Columns that are omitted on a narrow terminal; the CSV has them."""
 MIN_OPTIONS_WIDTH = 24  # the smallest width of the column of options
-UNBOUNDED = 10_000
 
 
 def console_table(points: list[Point], keys: list[str]) -> str:
@@ -48,20 +45,6 @@ def console_table(points: list[Point], keys: list[str]) -> str:
                     filter(None, [render_table(table, width), note, omitted_text(points)])
                 )
     return "\n".join(filter(None, [listing(points, keys, width), omitted_text(points)]))
-
-
-def terminal_width() -> int:
-    """Return the terminal's width."""
-    return Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH).width
-
-
-def wrap_to_terminal(text: str) -> str:
-    """Return text wrapped at the terminal's width with indented continuation lines."""
-    if not sys.stdout.isatty():
-        return text
-    look = {"subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
-    lines = [wrap(line, terminal_width(), **look) or [""] for line in text.split("\n")]
-    return "\n".join(line for some in lines for line in some)
 
 
 def rich_table(
@@ -119,18 +102,3 @@ def listing(points: list[Point], keys: list[str], width: int) -> str:
         lines += hung(f"{rank:>3}", chosen.split(" "), " ", width)
         lines += hung("   ", results, "   ", width)
     return "\n".join(lines)
-
-
-def hung(first: str, parts: list[str], gap: str, width: int) -> list[str]:
-    """Return the parts as wrapped lines with a hanging indent after ``first``."""
-    room = max(width - len(first) - 2, 20)
-    lines = [""]
-    for part in parts:
-        longer = f"{lines[-1]}{gap}{part}" if lines[-1] else part
-        if len(longer) <= room:
-            lines[-1] = longer
-        else:
-            lines += wrap(part, room) or [""]
-    lines = [line for line in lines if line] or [""]
-    return [f"{first if not number else ' ' * len(first)}  {line}"
-            for number, line in enumerate(lines)]  # fmt: skip

@@ -7,13 +7,14 @@ from dlcourse.drawing.text import fonts_for
 from dlcourse.errors import UserError
 from dlcourse.guard import guarded
 from dlcourse.report.conclusions import conclusions, nothing_finished_text, unfinished_text
-from dlcourse.report.console_table import console_table, wrap_to_terminal
+from dlcourse.report.console_table import console_table
 from dlcourse.report.exports import csv_text, latex_table, markdown_table
 from dlcourse.report.formatting import option_text
 from dlcourse.report.output_files import OutputFiles
 from dlcourse.report.points import MAIN, Point, column_keys, group_points, swept_keys
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import find_runs
+from dlcourse.terminal.fitted import wrap_to_terminal
 from dlcourse.terminal.installed import short_path
 
 Section = tuple[list[Point], list[str], str]
