@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlcourse.commands import collect, compare, look, report, show
+from dlcourse.commands import collect, compare, find_lr, look, report, show
 from dlcourse.errors import UserError
 from dlcourse.look.registry import WHATS
 from dlcourse.preview.kinds import KINDS
@@ -35,6 +35,13 @@ def message_of(command, *args):
         (show, "schedul optim.lr=1", "optim.lr=1 what=schedule"),
         (show, "waht=init", "what=init"),
         (show, "wath=schedule", "what=schedule"),
+        (show, "what=init he_normal examples=64", "what=init init=he_normal examples=64"),
+        (show, "what=init what=schedule", "what=init"),
+        (show, "what=schedule scale", "scale=<value>"),
+        (show, "what=schedule optim", "optim=<value>"),
+        (show, "what=schedule seed", "seed=<value>"),
+        (find_lr, "lenet steps=50", "model=lenet steps=50"),
+        (look, "r1 what=filters layer", "layer=<value>"),
     ],
 )
 def test_a_name_without_its_key_is_answered_with_the_right_command(command, typed, right):
@@ -45,6 +52,7 @@ def test_a_name_without_its_key_is_answered_with_the_right_command(command, type
 
 def test_a_missing_what_lists_each_one_with_its_line():
     message = message_of(look, "r1")
+    assert message == message_of(look, "r1", "what")
     assert message.startswith("what= is missing. Allowed:\n")
     for name, what in WHATS.items():
         assert any(f"what={name} " in line and what.line in line for line in message.splitlines())

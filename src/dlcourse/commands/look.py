@@ -65,7 +65,9 @@ def main(args: list[str]) -> None:
             else:
                 raise
     if not drawn:
-        raise UserError(f"Nothing of what={what} can be drawn with these options")
+        raise UserError(
+            f"Nothing of what={what} can be drawn with these options.\nType what=all alone"
+        )
 
 
 def not_drawn(what: str, error: UserError) -> str:

@@ -19,18 +19,22 @@ from importlib import import_module
 
 from dlcourse.errors import UserError, listed_lines, meant, not_there
 from dlcourse.preview.kinds import KINDS
-from dlcourse.schema.arguments import arguments, refuse_bare_choices
+from dlcourse.schema.arguments import arguments, missing_choice, refuse_bare_choices
 from dlcourse.schema.command_line import separate_own
 from dlcourse.terminal.command import own_name
 
 
 def main(args: list[str]) -> None:
     """Show the part that ``what=`` names; without it, the data."""
-    what, rest = kind_in(args)
+    what, _ = kind_in(args)
     part = import_module(f"dlcourse.preview.{what or 'data'}")
+    if "what" in args:
+        others = [arg for arg in args if arg != "what"]
+        raise UserError(missing_choice(others, "what", {"what": KINDS}))
     refuse_bare_choices(args, {"what": KINDS})
-    refuse_unlike_what(rest)
-    own, others = separate_own(rest, part.OPTIONS, f"show what={what or 'data'}")
+    refuse_unlike_what(args)
+    own, others = separate_own(args, ("what", *part.OPTIONS), f"show what={what or 'data'}")
+    own = [arg for arg in own if not arg.startswith("what=")]
     command = " ".join([own_name("show"), *map(shlex.quote, args)])
     part.show(arguments(own, part.OPTIONS, part.__doc__), others, command)
 
@@ -39,7 +43,7 @@ def refuse_unlike_what(args: Sequence[str]) -> None:
     """Raise UserError for a key that is similar to ``what`` and has one of its values."""
     for arg in args:
         key, _, value = arg.partition("=")
-        if value in KINDS and meant(key, ["what"]):
+        if value in KINDS and key != "what" and meant(key, ["what"]):
             raise UserError(f"{arg} is not understood.\nType {own_name('show')} what={value}")
 
 
@@ -57,8 +61,14 @@ def kind_in(args: Sequence[str]) -> tuple[str, list[str]]:
     Raises UserError for an unknown one, with a list of all.
     """
     rest = [arg for arg in args if not arg.startswith("what=")]
-    what = next((arg.partition("=")[2] for arg in args if arg.startswith("what=")), "")
-    if what in KINDS or (not what and "what=" not in args):
+    named = [arg.partition("=")[2] for arg in args if arg.startswith("what=")]
+    if len(set(named)) > 1:
+        raise UserError(
+            f"{len(named)} values of what= are typed, and one is shown at a time.\n"
+            f"Type {own_name('show')} what={named[0]}"
+        )
+    what = "".join(named[:1])
+    if what in KINDS or not named:
         return what, rest
     raise UserError(
         f"{not_there(f'what={what}', what, KINDS, 'what')}\n"

@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from dlcourse.errors import UserError, listed_lines, meant, nearest
+from dlcourse.errors import UserError, likeness, listed_lines, meant, nearest
 from dlcourse.schema.kinds import Number
 from dlcourse.terminal.command import current_command, in_own_form, own_name
+
+VERY_CLOSE = 0.75  # similarity, of 1: about one letter in four differs
 
 
 def arguments(
@@ -43,28 +45,36 @@ def arguments(
     values = dict(defaults)
     for arg in args:
         key, equals, value = arg.partition("=")
+        if not equals and key in defaults:
+            if key in choices:
+                raise UserError(missing_choice([one for one in args if one != arg], key, choices))
+            raise UserError(f"{key} has no value.\nType {key}=<value>")
         if not equals or key not in defaults:
             raise UserError(f"{arg} is not understood; {nearest(key, defaults)}.\n{command}")
         values[key] = value
     given = {key: value for key, value in values.items() if value is not None}
     for key in (key for key in values if key not in given):
         if key in choices:
-            right = command_with(args, key, [next(iter(choices[key]))])
-            raise UserError(
-                f"{key}= is missing. Allowed:\n{listed_lines(choices[key], key)}\nType {right}"
-            )
+            raise UserError(missing_choice(args, key, choices))
         raise UserError(f"{key}=<...> is missing.\n{command}")
     return given
+
+
+def missing_choice(args: Sequence[str], key: str, choices: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the message for arguments without a value for a key: the choices, and an example."""
+    right = command_with(args, key, [next(iter(choices[key]))])
+    return f"{key}= is missing. Allowed:\n{listed_lines(choices[key], key)}\nType {right}"
 
 
 def refuse_bare_choices(args: Sequence[str], choices: Mapping[str, Mapping[str, str]]) -> None:
     """Raise UserError for names of ``choices`` that are typed without their key.
 
-    ``look r1 filters`` is answered with ``look r1 what=filters``; a name that is only similar to a
-    known one is corrected as well.
+    ``look r1 filters`` is answered with ``look r1 what=filters``; a name that is very similar to a
+    known one is corrected as well, if the key is not typed.
     """
     for key, names in choices.items():
-        found = {arg: names_meant(arg, names) for arg in args}
+        least = 1.0 if any(arg.startswith(f"{key}=") for arg in args) else VERY_CLOSE
+        found = {arg: names_meant(arg, names, least) for arg in args}
         found = {arg: close for arg, close in found.items() if close}
         if found:
             given = [arg.partition("=")[2] for arg in args if arg.startswith(f"{key}=")]
@@ -84,11 +94,16 @@ def command_with(args: Sequence[str], key: str, values: Sequence[str]) -> str:
     return " ".join([own_name(current_command()), *map(shlex.quote, typed)])
 
 
-def names_meant(arg: str, names: Iterable[str]) -> list[str]:
-    """Return the names in ``filters,maps``, corrected; an empty list if one is none of them."""
+def names_meant(arg: str, names: Iterable[str], least: float = 1.0) -> list[str]:
+    """Return the names in ``filters,maps``, corrected; an empty list if one is none of them.
+
+    least: the similarity, 0 to 1, from which an unknown name counts as a known one.
+    """
     if "=" in arg or arg.startswith("-"):
         return []
-    close = [meant(part.strip(), names, most=1) for part in arg.strip("[]").split(",")]
+    parts = [part.strip() for part in arg.strip("[]").split(",")]
+    close = [[name for name in meant(part, names, 1) if likeness(part, name) >= least]
+             for part in parts]  # fmt: skip
     return [name for some in close for name in some] if all(close) else []
 
 

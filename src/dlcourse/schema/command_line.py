@@ -66,8 +66,9 @@ def separate_own(
     """Return the arguments whose keys are a command's own options, and those of the run.
 
     help_of: the arguments with which the command explains its options. Raises UserError for a key
-    of neither that is similar to one of its own.
+    of neither that is similar to one of its own, and for a choice without its group.
     """
+    refuse_bare_options(args)
     typed = [arg for arg in args if arg.partition("=")[0] in own]
     others = [arg for arg in args if arg not in typed]
     known = (*GROUPS, *TOP_LEVEL)
@@ -79,6 +80,20 @@ def separate_own(
                 f"Type {own_name(help_of)} --help for what each one does"
             )
     return typed, others
+
+
+def refuse_bare_options(args: Sequence[str]) -> None:
+    """Raise UserError for options of groups that are typed without their group, ``adam``."""
+    after = ["", *args]  # the argument before each one: a flag may take a value
+    right = [
+        arg if before.startswith("-") and "=" not in before else with_group(arg, None)
+        for before, arg in zip(after, args, strict=False)
+    ]
+    if right != list(args):
+        wrong = next(arg for arg in args if arg not in right)
+        raise UserError(
+            f"{wrong} is not understood: options are typed key=value.\nType {typed_again(right)}"
+        )
 
 
 def one_run(args: Sequence[str], purpose: str) -> tuple[list[str], str | None]:
@@ -190,6 +205,11 @@ def with_group(arg: str, config_dir: str | None) -> str:
 def syntax_remedy(override: str, error: Exception) -> str:
     """Return why an override is not understood, and what to type."""
     key, equals, value = override.partition("=")
+    if override in GROUPS:
+        names = nearest("", options_of(override, None))
+        return f": it has no value; {names}.\nType {override}=<value>"
+    if override in TOP_LEVEL:
+        return f": it has no value.\nType {override}=<value>"
     if not equals:
         known = nearest(override, (*GROUPS, *TOP_LEVEL))
         return f": it is no key=value; {known}.\nType <key>=<value>"
