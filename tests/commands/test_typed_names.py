@@ -6,7 +6,7 @@ from dlcourse.commands import collect, compare, find_lr, look, report, show
 from dlcourse.errors import UserError
 from dlcourse.look.registry import WHATS
 from dlcourse.preview.kinds import KINDS
-from dlcourse.schema.arguments import with_run
+from dlcourse.schema.typed_alone import with_run
 
 
 @pytest.fixture(autouse=True)

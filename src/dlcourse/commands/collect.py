@@ -12,7 +12,8 @@ is shown and never used for ranking. Runs that failed or have not finished are l
 from pathlib import Path
 
 from dlcourse.report.write_report import write_report
-from dlcourse.schema.arguments import arguments, existing_folders, separate_folders
+from dlcourse.schema.arguments import arguments
+from dlcourse.schema.typed_alone import existing_folders, separate_folders
 
 
 def main(args: list[str]) -> None:

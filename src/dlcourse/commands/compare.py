@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from dlcourse.errors import UserError
-from dlcourse.schema.arguments import arguments, existing_folders, separate_folders
+from dlcourse.schema.arguments import arguments
+from dlcourse.schema.typed_alone import existing_folders, separate_folders
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.fitted import terminal_width
 from dlcourse.terminal.installed import short_path

@@ -9,7 +9,8 @@ your own model.
 
 from pathlib import Path
 
-from dlcourse.schema.arguments import arguments, with_run
+from dlcourse.schema.arguments import arguments
+from dlcourse.schema.typed_alone import with_run
 from dlcourse.terminal.live_line import working
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from dlcourse.errors import UserError
 from dlcourse.look.registry import ALL, WHATS, NotApplicableError, chosen_whats, whats_listed
 from dlcourse.look.request import COMMON, read_request
-from dlcourse.schema.arguments import arguments, with_run
+from dlcourse.schema.arguments import arguments
+from dlcourse.schema.typed_alone import with_run
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working

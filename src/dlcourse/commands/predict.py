@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcourse.errors import UserError, shown
-from dlcourse.schema.arguments import arguments, with_run
+from dlcourse.schema.arguments import arguments
 from dlcourse.schema.facts import fact
+from dlcourse.schema.typed_alone import with_run
 from dlcourse.terminal.live_line import working
 
 if TYPE_CHECKING:

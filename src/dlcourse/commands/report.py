@@ -11,7 +11,8 @@ sweep, or holds several; with one, the files are written into it, with more into
 from pathlib import Path
 
 from dlcourse.report.page import write_page
-from dlcourse.schema.arguments import arguments, existing_folders, separate_folders
+from dlcourse.schema.arguments import arguments
+from dlcourse.schema.typed_alone import existing_folders, separate_folders
 from dlcourse.terminal.fitted import wrap_to_terminal
 from dlcourse.terminal.installed import short_path
 

@@ -19,8 +19,9 @@ from importlib import import_module
 
 from dlcourse.errors import UserError, listed_lines, meant, not_there
 from dlcourse.preview.kinds import KINDS
-from dlcourse.schema.arguments import arguments, missing_choice, refuse_bare_choices
+from dlcourse.schema.arguments import arguments
 from dlcourse.schema.command_line import separate_own
+from dlcourse.schema.typed_alone import missing_choice, refuse_bare_choices
 from dlcourse.terminal.command import own_name
 
 

@@ -61,13 +61,15 @@ def fitted_table(
         shown = [[*compress(row, kept)] for row in rows]
         text = drawn_table([*compress(head, kept)], shown, left, title, plain=number >= 0)
         if max(map(len, text.splitlines())) <= width:
-            names = ", ".join(flat(name) for name in head if name in absent)
+            names = ", ".join(column_text(name) for name in head if name in absent)
             return f"{text}\nLeft out on a narrow terminal: {names}" if absent else text
     lines = [title] if title else []
     for first, *cells in rows:
         named = zip(head[1:], cells, strict=True)
         lines.append(first)
-        lines += hung("", [f"{flat(name)} {cell}" for name, cell in named if cell], "   ", width)
+        lines += hung(
+            "", [f"{column_text(name)} {cell}" for name, cell in named if cell], "   ", width
+        )
     return "\n".join(lines)
 
 
@@ -102,7 +104,7 @@ def drawn_table(
     return "\n".join(line.rstrip() for line in captured.get().split("\n")).strip("\n")
 
 
-def flat(name: str) -> str:
+def column_text(name: str) -> str:
     """Return the name of a column in one line."""
     return name.replace("\n", " ")
 
