@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from run_folders import crossed, held_out, write_history, write_run, write_sweep
 
+from dlcourse.commands import report
 from dlcourse.errors import UserError
 from dlcourse.report import page_images
 from dlcourse.report.page import write_page
@@ -210,13 +211,27 @@ def test_a_cross_validation_has_a_table_of_folds_with_mean_and_deviation(tmp_pat
     assert "3 folds: 1 run" in text
 
 
-def test_several_folders_are_one_page_in_the_current_folder(tmp_path, monkeypatch):
+def test_several_folders_are_one_page_in_the_current_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in ("a", "b"):
         trained(tmp_path / name, f"model={name}")
-    assert write_page([tmp_path / "a", tmp_path / "b"]).resolve() == tmp_path / "report.html"
+    report.main(["a", "b"])
+    assert (tmp_path / "report.html").exists()
     assert (tmp_path / "report.md").exists()
     assert not (tmp_path / "a/report.html").exists()
+    answer, place = capsys.readouterr().out.splitlines()
+    assert answer.startswith("The best of 2 points is model=")
+    assert answer in (tmp_path / "report.md").read_text().replace("\\", "")
+    assert place.startswith("The page is report.html, which is in the current folder;")
+
+
+def test_the_answer_of_one_run_is_printed_with_the_place_of_the_page(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    trained(tmp_path / "a", "model=mlp")
+    report.main(["a"])
+    answer, place = capsys.readouterr().out.splitlines()
+    assert answer.startswith("The result: val/accuracy ")
+    assert place == "The page is a/report.html; as Markdown: a/report.md"
 
 
 def test_losses_of_different_kinds_have_sections_of_their_own(tmp_path):

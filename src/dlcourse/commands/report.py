@@ -2,10 +2,11 @@
 
     dlcourse report <folder> [<folder> ...] [html=<file>] [markdown=<file>]
 
-The page has the question, the answer with the test, the commands, what differs, tables, curves
-(point at them for values, click on the legend), the plots in the runs' folders, warnings, versions,
-and how to reproduce each run. It is one file that needs no network. Each folder is of a run or a
-sweep, or holds several; with one, the files are written into it, with more into the current folder.
+Prints the answer, and where the files are. The page has the question, the answer with the test, the
+commands, what differs, tables, curves (point at them for values, click on the legend), the plots in
+the runs' folders, warnings, versions, and how to reproduce each run. It is one file that needs no
+network. Each folder is of a run or a sweep, or holds several; with one, the files are written into
+it, with more into the current folder.
 """
 
 from pathlib import Path
