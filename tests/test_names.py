@@ -60,3 +60,10 @@ def test_a_second_definition_is_found_and_an_import_does_not_count():
         "C": ["first", "second"],
         "f": ["first", "second"],
     }
+
+
+def test_every_test_file_has_its_own_name():
+    """Pytest imports a file by its name alone, so two with one name cannot be collected."""
+    names = sorted(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert len(names) > 100
+    assert [name for name in sorted(set(names)) if names.count(name) > 1] == []

@@ -156,13 +156,13 @@ def test_the_images_with_the_largest_differences_come_first(pair):
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ([], "0 folders are named"),
-        (["mlp"], "1 folder is named"),
-        (["mlp", "lenet", "linear"], "3 folders are named"),
+        ([], "0 folders are given"),
+        (["mlp"], "1 folder is given"),
+        (["mlp", "lenet", "linear"], "3 folders are given"),
         (["mlp", "mlp/../mlp"], "the same run"),
         (["mlp", "values"], "mlp classifies and values predicts values"),
         (["mlp", "moons"], "have different classes: only A has 0, 1, 2"),
-        (["mlp", "absent"], "absent is not a folder"),
+        (["mlp", "absent"], "There is no folder absent"),
         (["mlp", "mlp/checkpoints"], "is not a run's folder"),
         (["mlp", "unfinished"], "holds no finished run"),
         (["mlp", "sweep"], "holds a sweep"),

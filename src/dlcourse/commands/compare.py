@@ -26,14 +26,14 @@ def main(args: list[str]) -> None:
     """Compare the runs, print the comparison and write its files."""
     folders, rest = separate_folders(args)
     options = arguments(rest, {"folder": "", "data.root": "", "trust": ""}, __doc__)
-    paths = existing_folders(folders)
-    if len(paths) != 2:
-        named = f"{len(paths)} folders are" if len(paths) != 1 else "1 folder is"
+    if len(folders) != 2:
+        named = f"{len(folders)} folders are" if len(folders) != 1 else "1 folder is"
         raise UserError(
             f"{named} given, and a comparison is of two runs.\n"
             f"Type {own_name('compare')} <folder of run A> <folder of run B>, or for the table of "
             f"any number of runs {own_name('collect')} <folder> ..."
         )
+    paths = existing_folders(folders)
 
     with working("importing PyTorch", plain=False):
         from dlcourse.report.comparison.compare import compare_runs, write_comparison
