@@ -163,7 +163,7 @@ class Clock:
     to_the_end: whether to run to the end; otherwise the process ends after the first step.
     """
 
-    due = None
+    due = losses = None
 
     def __init__(self, started: float, to_the_end: bool) -> None:
         self.started, self.to_the_end = started, to_the_end
@@ -188,6 +188,9 @@ class Clock:
 
     def epoch(self, state: Any) -> None:
         self.mark("epoch")
+
+    def tested(self, test: Any) -> None:
+        """Do nothing: ``finish`` follows at once."""
 
     def finish(self, state: Any, result: dict) -> None:
         self.mark("test")

@@ -115,14 +115,21 @@ def test_metrics_are_computed_on_the_cpu_if_the_device_has_no_float64(monkeypatc
 FLOAT64 = {
     "has_float64": (
         "data/transforms.py", "augment/mixing.py", "optim/closed_form.py", "core/",
+        "introspect/read_back.py",
     ),
     "metrics, which the meter moves to the CPU": (
         "metric/", "train/meter.py", "engine/result.py", "engine/ensemble.py",
         "engine/cross_validation.py", "engine/predictions.py", "engine/trained_model.py",
+        "introspect/classification.py",
+    ),
+    "moved to the CPU first": (
+        "introspect/linear_map.py", "introspect/loss_surface.py", "introspect/signals.py",
     ),
     "made on the CPU": (
         "permutations.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
-        "introspect/gradient_check.py", "report/", "sweep/", "commands/check_gradient.py",
+        "introspect/gradient_check.py", "report/", "sweep/", "commands/check_gradient.py", "race/",
+        "preview/", "observe/", "look/", "engine/retest.py", "engine/same_examples.py",
+        "introspect/grid.py", "introspect/projection.py",
     ),
     "for runtime.precision=fp64": ("runtime.py", "engine/assemble.py", "schema/rules/"),
 }  # fmt: skip

@@ -97,8 +97,8 @@ def linear_map(
     """
     with torch.no_grad():
         far = torch.cat([examples * factor for factor in MULTIPLES])
-        outputs = function(far).double()  # (4 N, K)
-        middle = function(torch.zeros_like(examples[:1])).double()
+        outputs = function(far).cpu().double()  # (4 N, K)
+        middle = function(torch.zeros_like(examples[:1])).cpu().double()
         near, minus, *further = outputs.chunk(len(MULTIPLES))
         scale = float(outputs.abs().max().clamp(min=1e-30))
         for one, other in ((near, minus), further):
@@ -113,19 +113,19 @@ def linear_map(
             torch.autograd.grad(one, origin, retain_graph=True, materialize_grads=True)[0]
             for one in bias
         ]
-    weights = torch.stack([row.flatten() for row in rows]).double()  # (K, D)
-    expected = far.flatten(1).double() @ weights.T + bias.detach().double()
+    weights = torch.stack([row.flatten() for row in rows]).cpu().double()  # (K, D)
+    expected = far.flatten(1).cpu().double() @ weights.T + bias.detach().cpu().double()
     if not float((outputs - expected).abs().max()) <= TOLERANCE * scale:
         return None
-    return weights.cpu(), bias.detach().double().cpu()
+    return weights, bias.detach().cpu().double()
 
 
 def for_raw_inputs(
     weights: Tensor, bias: Tensor, standardize: Standardize, shape: tuple[int, ...]
 ) -> tuple[Tensor, Tensor]:
     """Return the matrix (K, D) and the bias (K,) for raw inputs of a map of standardised ones."""
-    mean = standardize.mean.double().cpu().expand(shape).flatten()  # (D,)
-    scale = standardize.scale.double().cpu()
+    mean = standardize.mean.cpu().double().expand(shape).flatten()  # (D,)
+    scale = standardize.scale.cpu().double()
     if isinstance(standardize, Whiten):
         weights = weights @ scale.T
     else:

@@ -139,7 +139,7 @@ def plane_of_path(path: Tensor, origin: Tensor) -> Plane:
 
     Reference: Li et al., "Visualizing the loss landscape of neural nets", 2018, section 7.
     """
-    away = (path - origin).double()  # (T, P)
+    away = (path - origin).cpu().double()  # (T, P)
     products = away @ away.T  # (T, T): P is large, T is small
     values, vectors = torch.linalg.eigh(products)
     values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)

@@ -42,7 +42,7 @@ def measure_signals(model: nn.Module, loss_of: Callable[[], Tensor]) -> list[Lay
 
     def measure(module: nn.Module, _: object, outputs: object) -> None:
         values = next(leaf for leaf in tree_leaves(outputs) if isinstance(leaf, Tensor))
-        numbers = values.detach().double()
+        numbers = values.detach().cpu().double()
         signal = LayerSignal(
             names[module],
             type(module).__name__,
@@ -53,7 +53,7 @@ def measure_signals(model: nn.Module, loss_of: Callable[[], Tensor]) -> list[Lay
         found[signal.name] = signal
 
         def arrived(gradient: Tensor) -> None:
-            signal.gradient = float(gradient.double().var(correction=0))
+            signal.gradient = float(gradient.cpu().double().var(correction=0))
 
         if values.requires_grad:
             values.register_hook(arrived)

@@ -14,11 +14,12 @@ from torch import nn
 def undisturbed(model: nn.Module, seed: int) -> Iterator[None]:
     """Restore at the end of the block all that a measurement may change, also after an error.
 
-    Restored are the random generators of PyTorch (CPU and the model's device), numpy and Python,
-    which start from ``seed`` in the block; the model's buffers, such as the statistics of batch
-    norm; and the training mode of every module. In the block a compiled model runs eagerly, so
-    that hooks see its layers. Weights, their ``grad`` and the optimizer are not covered: use
-    ``torch.autograd.grad``.
+    Restored are the random generators of PyTorch (CPU and the model's device), numpy and Python;
+    the model's buffers, such as the statistics of batch norm; and the training mode of every
+    module. In the block a compiled model runs eagerly, so that hooks see its layers. Weights, their
+    ``grad`` and the optimizer are not covered: use ``torch.autograd.grad``.
+
+    seed: of the generators in the block, one that ``random_streams.mix`` has made.
     """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     modes = [(module, module.training) for module in model.modules()]

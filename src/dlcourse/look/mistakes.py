@@ -72,7 +72,7 @@ def each_loss(outputs: Tensor, targets: Tensor, parts: RunParts) -> Tensor:
         for output, target in zip(outputs.float(), targets, strict=True):
             losses.append(parts.recipe.plain_loss(output[None], target[None]))
             advance(1)
-    return torch.stack(losses).double()
+    return torch.stack(losses).cpu().double()
 
 
 def entropy(outputs: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from dlcourse.look.layers import LookLayer, layers_that_ran
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.request import Request
 from dlcourse.permutations import random_order, stratified_order
-from dlcourse.random_streams import Purpose
+from dlcourse.random_streams import Purpose, mix
 from dlcourse.train.rng import restore_rng_states, rng_states
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def drawings(subject: Subject, what: str, options: Mapping[str, Any]) -> list[Dr
     """Draw one ``what``; the model and the states of all random number generators stay the same."""
     module = import_module(f"dlcourse.look.{what}")
     try:
-        with undisturbed(subject.network, subject.seed):
+        with undisturbed(subject.network, mix(subject.seed, 0, Purpose.SHOWN)):
             return module.look_at(subject, options)
     except NotApplicableError as error:
         named = f"what={what}" in str(error)

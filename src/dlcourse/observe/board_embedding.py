@@ -1,6 +1,5 @@
 """The projector tab of TensorBoard: the last hidden layer's features of test examples."""
 
-import json
 from io import BytesIO
 from pathlib import Path
 
@@ -52,7 +51,7 @@ def write_embedding(
     atomic_files.write_text(place / "classes.tsv", metadata(test, chosen))
     config = {"tensor_name": "last hidden layer, test examples", "tensor_path": "features.tsv"}
     config |= {"metadata_path": "classes.tsv"}
-    lines = [f"  {key}: {json.dumps(under(key, value))}" for key, value in config.items()]
+    lines = [f"  {key}: {atomic_files.to_json(under(key, value))}" for key, value in config.items()]
     if thumbnails:
         images = torch.cat(thumbnails)
         atomic_files.write(place / "images.png", lambda file: file.write(sprite(images)))
