@@ -100,7 +100,7 @@ def report(folder: Path, shown: str) -> None:
             print("\n".join(["", *table]))
         print(f"Results are in {shown}", flush=True)
         if any((folder / PLOTS).glob("*.png")):
-            page = own_name("report")
-            print(f"Plots are in {shown}/{PLOTS}; one page on it all: {page} {shlex.quote(shown)}")
+            print(f"Plots are in {shown}/{PLOTS}")
+            print(f"For one page on the run: {own_name('report')} {shlex.quote(shown)}", flush=True)
         if any(folder.glob("**/events.out.tfevents*")):
             print(f"In TensorBoard: {dashboard(shown)}", flush=True)
