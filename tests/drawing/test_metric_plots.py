@@ -33,7 +33,7 @@ def draw(name, full, names):
     """Return one of the four plots."""
     return {
         "confusion": lambda: draw_confusion(full["confusion"], names),
-        "precision_recall": lambda: draw_precision_recall(full["average_precision"], names),
+        "precision_recall": lambda: draw_precision_recall(full, names),
         "calibration": lambda: draw_calibration(full["calibration"]),
         "per_class": lambda: draw_per_class(full["per_class"], names),
     }[name]()
@@ -63,7 +63,7 @@ def test_a_class_without_examples_has_an_empty_row_and_no_curve():
     full["average_precision"]["per_class"][1] = full["average_precision"]["curves"][1] = None
     shares = draw_confusion(full["confusion"], names).axes[0].images[0].get_array()
     assert np.asarray(shares)[1].tolist() == [0, 0, 0]
-    assert labels(draw_precision_recall(full["average_precision"], names), names) == {
+    assert labels(draw_precision_recall(full, names), names) == {
         "class 0",
         "class 2",
     }
@@ -77,14 +77,14 @@ def labels(figure, names):
 
 def test_the_curves_of_ten_classes_differ_in_colour_or_line_style():
     full, names = example_results(10)
-    figure = draw_precision_recall(full["average_precision"], names)
+    figure = draw_precision_recall(full, names)
     curves = [line for line in figure.axes[0].lines if line.get_color() in COLOURS]
     assert len({(line.get_color(), line.get_linestyle()) for line in curves}) == 10
 
 
 def test_the_area_below_a_drawn_curve_is_its_average_precision():
     full, names = example_results(3)
-    figure = draw_precision_recall(full["average_precision"], names)
+    figure = draw_precision_recall(full, names)
     curves = [line for line in figure.axes[0].lines if line.get_color() in COLOURS]
     for line, area in zip(curves, full["average_precision"]["per_class"], strict=True):
         recall, precision = line.get_data()
@@ -93,7 +93,7 @@ def test_the_area_below_a_drawn_curve_is_its_average_precision():
 
 def test_with_many_classes_the_worst_curves_are_named_and_the_others_are_grey():
     full, names = example_results(100)
-    figure = draw_precision_recall(full["average_precision"], names)
+    figure = draw_precision_recall(full, names)
     areas = full["average_precision"]["per_class"]
     worst = sorted(range(100), key=areas.__getitem__)[:WORST_CURVES]
     assert labels(figure, names) == {names[number] for number in worst}

@@ -52,7 +52,7 @@ def draw_all(names):
     with fonts_for(names):
         return [
             written(draw_confusion(table, names)),
-            written(draw_precision_recall(full(count)["average_precision"], names)),
+            written(draw_precision_recall(full(count), names)),
             written(draw_per_class(full(count)["per_class"], names)),
         ]
 

@@ -14,12 +14,13 @@ MANY_CURVES = 10  # with more classes only the worst are coloured, the others ar
 WORST_CURVES = 6
 
 
-def draw_precision_recall(details: Mapping[str, Any], classes: Sequence[str]) -> Figure:
+def draw_precision_recall(full: Mapping[str, Any], classes: Sequence[str]) -> Figure:
     """Draw every class's precision over recall, in steps, with its average precision.
 
-    details: ``result["average_precision"]``: ``macro``, ``per_class`` and ``curves``; None for a
-    class without examples. Grey lines in the background connect points of equal F1.
+    full: a result whose ``average_precision`` has ``macro``, ``per_class`` and ``curves``; None for
+    a class without examples. Grey lines in the background connect points of equal F1.
     """
+    details = full["average_precision"]
     names, note = class_labels(classes)
     present = [number for number, area in enumerate(details["per_class"]) if area is not None]
     worst_first = sorted(present, key=lambda number: details["per_class"][number])

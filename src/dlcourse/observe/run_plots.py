@@ -69,9 +69,7 @@ def classifier_plots(
         plots["confusion"] = lambda: draw_confusion(counted["confusion"], classes, examples)
     plots["per_class"] = lambda: draw_per_class(counted["per_class"], classes)
     if "average_precision" in full:
-        plots["precision_recall"] = lambda: draw_precision_recall(
-            full["average_precision"], classes
-        )
+        plots["precision_recall"] = lambda: draw_precision_recall(full, classes)
     plots["calibration"] = lambda: draw_calibration(table)
     return plots
 
