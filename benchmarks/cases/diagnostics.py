@@ -12,8 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from benchmarks.cases.overhead import PICKED, compare, timed
-from benchmarks.markdown import say, table
+from benchmarks.cases.overhead import PICKED, compare, paired_epochs, timed
 from benchmarks.options import Options
 from benchmarks.workloads import SIZES, WORKLOADS, compose_workload, load_images
 from dlcourse.timing.interleave import interleave, median_and_quartiles, ratios
@@ -34,24 +33,8 @@ MORE = ["observe=[console,history,tensorboard,diagnostics]"]
 
 def measure(options: Options) -> Iterator[str]:
     """Yield a table with a row for each model and each setting of the observer."""
-    rows: list[list[str]] = []
-    for name in options.chosen("lenet"):
-        for kind, overrides in KINDS.items():
-            if options.late():
-                yield f"{written(rows)}\n\nThe time limit was reached before {name}, {kind}."
-                return
-            say(f"diagnostics: {name}, {kind}")
-            rows.append(row(name, kind, overrides, options))
-    yield written(rows)
-
-
-def written(rows: list[list[str]]) -> str:
-    """Return the table, with a note on its columns."""
     columns = ("model", "diagnostics", "without, s", "with, s", "ratio (quartiles)", "epochs")
-    return (
-        f"{table(columns, rows)}\n\nSeconds an epoch, the median; the ratio is that of the pairs. "
-        "Weights are equal at the end of every repeat, on the CPU to the last bit."
-    )
+    yield from paired_epochs("diagnostics", ("lenet",), KINDS, columns, row, options)
 
 
 def row(name: str, kind: str, overrides: list[str], options: Options) -> list[str]:

@@ -9,7 +9,7 @@ the positions of tensors in memory can favour one loop by some per cent.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -33,20 +33,37 @@ PICKED = ["runtime.channels_last=true", "runtime.linear=products"]
 
 def measure(options: Options) -> Iterator[str]:
     """Yield a table with a row for each model, plain and with all features."""
-    rows: list[list[str]] = []
-    for name in options.chosen("lenet", "mlp"):
-        for kind, overrides in (("plain", PLAIN), ("all features", FULL)):
-            if options.late():
-                yield f"{written(rows)}\n\nThe time limit was reached before {name}, {kind}."
-                return
-            say(f"overhead: {name}, {kind}")
-            rows.append(row(name, kind, overrides, options))
-    yield written(rows)
-
-
-def written(rows: list[list[str]]) -> str:
-    """Return the table, with a note on its columns."""
     columns = ("model", "features", "dlcourse, s", "by hand, s", "ratio (quartiles)", "epochs")
+    kinds = {"plain": PLAIN, "all features": FULL}
+    yield from paired_epochs("overhead", ("lenet", "mlp"), kinds, columns, row, options)
+
+
+def paired_epochs(
+    what: str,
+    models: Sequence[str],
+    kinds: Mapping[str, list[str]],
+    columns: Sequence[str],
+    row: Callable[[str, str, list[str], Options], list[str]],
+    options: Options,
+) -> Iterator[str]:
+    """Yield a table of epochs that were timed in pairs, with a row for each model and kind.
+
+    models: those that are timed by default. kinds: the overrides of each kind.
+    """
+    rows: list[list[str]] = []
+    for name in options.chosen(*models):
+        for kind, overrides in kinds.items():
+            if options.late():
+                left = f"The time limit was reached before {name}, {kind}."
+                yield f"{written(columns, rows)}\n\n{left}"
+                return
+            say(f"{what}: {name}, {kind}")
+            rows.append(row(name, kind, overrides, options))
+    yield written(columns, rows)
+
+
+def written(columns: Sequence[str], rows: list[list[str]]) -> str:
+    """Return the table, with a note on its columns."""
     return (
         f"{table(columns, rows)}\n\nSeconds an epoch, the median; the ratio is that of the pairs. "
         "Weights are equal at the end of every repeat, on the CPU to the last bit."

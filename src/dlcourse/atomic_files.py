@@ -13,22 +13,26 @@ class DamagedFileError(Exception):
     """The file is incomplete or its bytes have changed since it was written."""
 
 
-def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
+def write(path: Path, fill: Callable[[IO[bytes]], Any], *, durable: bool = True) -> None:
     """Write ``path`` so that after a crash at any moment it holds the old content or the new.
 
     ``fill`` gets a temporary binary file in the same folder, which is flushed and then renamed.
     Raises OSError, leaving the old file as it was.
+
+    durable: whether to wait until the disk has it. Without, which is for files that can be made
+        again, such as plots, the file may be lost or empty after a power failure.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             fill(file)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    if os.name == "posix":  # the new name itself is durable once its folder is flushed
+    if durable and os.name == "posix":  # the new name itself is durable once its folder is flushed
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -29,7 +29,9 @@ def save_figure(figure: "Figure", path: Path, formats: Iterable[str] = PLOT_FORM
         for kind in formats:
             place = path.with_name(f"{path.name}.{kind}")
             content = figure_bytes(figure, kind)
-            atomic_files.write(place, lambda file, content=content: file.write(content))
+            atomic_files.write(
+                place, lambda file, content=content: file.write(content), durable=False
+            )
             written.append(place)
     return written
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from dlcourse.drawing.image_grid import blended, draw_image_grid, in_colours
 from dlcourse.errors import UserError
+from dlcourse.introspect.displayed import displayed
 from dlcourse.layer.attention import SelfAttention
 from dlcourse.look.attribution import HEAT
-from dlcourse.look.images import displayed
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.subject import Drawing, Subject
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from dlcourse.drawing.image_grid import blended, draw_image_grid, in_colours
 from dlcourse.drawing.style import DIVERGING
 from dlcourse.drawing.text import class_labels, shortened
-from dlcourse.look.images import displayed
+from dlcourse.introspect.displayed import displayed
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.subject import Drawing, Examples, Subject
 

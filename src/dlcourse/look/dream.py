@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.core import WHITE
+from dlcourse.introspect.displayed import displayed
 from dlcourse.look.ascent import Score, normalized, unit_score
 from dlcourse.look.attribution import draw_columns
 from dlcourse.look.gradcam import last_unpooled
-from dlcourse.look.images import displayed
 from dlcourse.look.layers import LookLayer, chosen_layer, is_map, recorded
 from dlcourse.look.maximise import chosen_units, class_score
 from dlcourse.look.occlusion import places

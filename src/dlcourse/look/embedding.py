@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dlcourse.drawing.embedding import Panel, draw_embedding
 from dlcourse.engine.datasets import load_data
+from dlcourse.introspect.displayed import displayed
 from dlcourse.introspect.projection import (
     NEIGHBOURS,
     neighbour_accuracy,
@@ -18,7 +19,6 @@ from dlcourse.introspect.projection import (
     principal_components,
     tsne_plane,
 )
-from dlcourse.look.images import displayed
 from dlcourse.look.layers import LookLayer, chosen_layer, recorded
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.subject import Drawing, Subject

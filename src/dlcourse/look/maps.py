@@ -7,7 +7,7 @@ import torch
 
 from dlcourse.drawing.image_grid import draw_image_grid, in_colours
 from dlcourse.drawing.style import DIVERGING, SEQUENTIAL
-from dlcourse.look.images import displayed
+from dlcourse.introspect.displayed import displayed
 from dlcourse.look.layers import chosen_layer, is_map, recorded
 from dlcourse.look.subject import Drawing, Subject
 

@@ -10,8 +10,8 @@ from dlcourse.core import WHITE
 from dlcourse.drawing.image_grid import draw_image_grid
 from dlcourse.drawing.text import class_labels, shortened
 from dlcourse.errors import UserError
+from dlcourse.introspect.displayed import displayed
 from dlcourse.look.ascent import Score, gradient_ascent, unit_score, units_of
-from dlcourse.look.images import displayed
 from dlcourse.look.layers import LookLayer, chosen_layer
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.subject import Drawing, Subject

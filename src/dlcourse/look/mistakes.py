@@ -10,8 +10,8 @@ from dlcourse.core import Split
 from dlcourse.drawing import mistakes as drawing
 from dlcourse.engine.datasets import load_data
 from dlcourse.introspect.classification import true_class
+from dlcourse.introspect.displayed import displayed
 from dlcourse.introspect.linear_map import feature_names
-from dlcourse.look.images import displayed
 from dlcourse.look.registry import NotApplicableError
 from dlcourse.look.run_parts import PART_TEXT, RunParts, run_parts
 from dlcourse.look.subject import Drawing, Subject

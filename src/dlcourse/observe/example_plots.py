@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dlcourse.core import WHITE, FinalTest, Fold, Recipe, Split, State
 from dlcourse.introspect.classification import confident_mistakes, true_class
+from dlcourse.introspect.displayed import displayed
 from dlcourse.introspect.grid import outputs_on_a_line, outputs_on_a_plane, predictor
 from dlcourse.introspect.linear_map import LinearWeights, feature_names
 from dlcourse.runs.messages import weights_lines
@@ -42,7 +43,7 @@ def mistakes(run: Finished) -> "Figure":
     inputs = examples_at(dataset.test, [position for position, *_ in found])
     title, classes = mistakes_title(test, len(found)), list(dataset.classes)
     if len(dataset.input_shape) == 3:
-        return drawing.draw_image_mistakes(image_arrays(inputs), found, classes, title)
+        return drawing.draw_image_mistakes(displayed(inputs), found, classes, title)
     everything, names = dataset.test.inputs.cpu().float().numpy(), feature_names(dataset)
     if dataset.input_shape == (2,):
         own = true_class(test.targets).numpy()
@@ -95,7 +96,7 @@ def reconstructions(run: Finished, errors: Tensor) -> "Figure":
         f"The {len(worst)} worst reconstructions of {len(errors):,} test images, below their "
         f"originals\nroot mean squared error of a pixel, 0 to 1; mean {float(errors.mean()):.3f}"
     )
-    images = [*image_arrays(inputs), *image_arrays(made)]
+    images = [*displayed(inputs), *displayed(made)]
     return draw_image_grid(images, labels, columns=len(worst), title=title)
 
 
@@ -174,9 +175,3 @@ def examples_at(split: Split, positions: list[int]) -> Tensor:
     index = torch.tensor(positions, dtype=torch.int64, device=split.device)
     ((inputs, _),) = split.batches([index])
     return inputs.cpu()
-
-
-def image_arrays(inputs: Tensor) -> list[np.ndarray]:
-    """Return images (n, C, H, W) from 0 to 255 as (H, W) or (H, W, 3) from 0 to 1."""
-    values = (inputs.float() / WHITE).permute(0, 2, 3, 1).numpy()  # (n, H, W, C)
-    return list(values if values.shape[3] == 3 else values.mean(3))

@@ -8,10 +8,13 @@ from dlcourse.machine.frozen_import import frozen_import
 
 for name in (
     "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
     "matplotlib.figure",
     "sklearn.datasets",
     "torch.utils.tensorboard",
     "dlcourse.engine.run",
     "dlcourse.engine.job",
+    "dlcourse.observe.plots",
+    "dlcourse.observe.tensorboard",
 ):
     frozen_import(name)

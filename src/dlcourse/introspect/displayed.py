@@ -1,4 +1,4 @@
-"""Convert inputs of a network to images that can be drawn."""
+"""Convert raw images to arrays that can be drawn."""
 
 import numpy as np
 from torch import Tensor
