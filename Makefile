@@ -1,7 +1,7 @@
 # Every target makes .venv and installs what it needs by itself.
 #   make train ARGS="model=mlp optim=sgd"      make dashboard LOGDIR=outputs/sweeps/<a sweep>
 
-.PHONY: train test quick lint docs dashboard clean
+.PHONY: train test quick lectures lint docs dashboard clean
 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
@@ -19,6 +19,10 @@ test: $(READY)
 # A part of the tests, in less than a minute
 quick: $(READY)
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m "not compiled and not slow"
+
+# All lectures for real; fails if one of their claims does not hold
+lectures: $(READY)
+	$(VENV)/bin/python -m dlcourse lecture all
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -6,7 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
+from docutils.nodes import SkipNode
+
 import dlcourse
+from dlcourse.lecture.html import formula
 
 project = "dlcourse"
 author = "the dlcourse developers"
@@ -26,7 +29,8 @@ html_show_sphinx = False
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+html_math_renderer = "mathml"  # which browsers draw without a script from elsewhere
 myst_heading_anchors = 3
 highlight_language = "none"
 
@@ -70,6 +74,19 @@ def list_fields(app, what, name, obj, options, lines: list[str]) -> None:
     lines[:] = done
 
 
+def write_inline_math(translator, node) -> None:
+    """Write an inline formula as MathML."""
+    translator.body.append(formula(node.astext(), "inline"))
+    raise SkipNode
+
+
+def write_math_block(translator, node) -> None:
+    """Write a formula that stands alone as MathML."""
+    translator.body.append(f'<div class="math">{formula(node.astext(), "block")}</div>')
+    raise SkipNode
+
+
 def setup(app) -> None:
-    """Register the docstring hook with Sphinx."""
+    """Register the docstring hook and the formulas with Sphinx."""
     app.connect("autodoc-process-docstring", list_fields)
+    app.add_html_math_renderer("mathml", (write_inline_math, None), (write_math_block, None))

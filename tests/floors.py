@@ -53,7 +53,7 @@ FLOORS = (
         "What trained networks look like inside, what is seen before training, and many runs: "
         "their tables, plots and pages, how they are started, and how fast they train.",
     ),
-    Floor(("cli", "api", "commands", "__main__"), "What a user types or imports."),
+    Floor(("cli", "api", "lecture", "commands", "__main__"), "What a user types or imports."),
 )
 
 

@@ -23,11 +23,12 @@ from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.validate import check, check_key
 from dlcourse.sweep.search_space import Space, read_spaces
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OVERRIDES = {"train", "sweep", "show", "find-lr", "shapes", "doctor"}
 """Subcommands that take the options of a run."""
 OTHERS = {
-    "look", "evaluate", "predict", "collect", "compare", "report", "check-gradient", "catalogue",
+    "lecture", "look", "evaluate", "predict", "collect", "compare", "report", "check-gradient",
+    "catalogue",
 }  # fmt: skip
 NOT_CHECKED = (
     "resume=",
