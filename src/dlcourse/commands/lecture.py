@@ -25,7 +25,7 @@ from textwrap import wrap
 from dlcourse.errors import UserError, listed_lines
 from dlcourse.lecture.bench import SIZES
 from dlcourse.lecture.claim import Claim
-from dlcourse.lecture.number_text import short_number
+from dlcourse.lecture.number_text import significant
 from dlcourse.lecture.syllabus import SYLLABUS, TOPICS
 from dlcourse.lecture.topic import Topic, duration_text, read_topic
 from dlcourse.schema.arguments import arguments, choice_argument
@@ -87,9 +87,8 @@ def run_all(topics: Sequence[Topic], size: str, *, page: bool) -> int:
             for claim in claims_in(record) if size != "smoke" else ():
                 print("\n".join(claim_lines(claim, width)))
                 failed += not claim.holds
-            print(
-                f"The page is {short_path(folder / PAGE_FILE)} ({duration_text(record['seconds'])})\n"
-            )
+            print(f"The page is {short_path(folder / PAGE_FILE)}")
+            print(f"It took {duration_text(record['seconds'])}\n")
             if page:
                 store(topic, folder)
     return failed
@@ -103,7 +102,7 @@ def show_command(command: str) -> None:
 def claim_lines(claim: Claim, width: int) -> list[str]:
     """Return a claim and what was measured, wrapped at the width of the terminal."""
     mark = "yes" if claim.holds else "NO "
-    text = f"{claim.text}: {short_number(claim.value)} ({claim.bounds})"
+    text = f"{claim.text}: {significant(claim.value)} ({claim.bounds})"
     return wrap(text, width, initial_indent=f"  {mark}  ", subsequent_indent=" " * 7)
 
 

@@ -118,7 +118,7 @@ class Bench:
         return value
 
     def figure(self, name: str, figure: "Figure") -> None:
-        """Keep a figure as an image of the page, ``{{ figure("<name>", "<caption>") }}``."""
+        """Keep a figure as an image, which the page's template shows by this name."""
         path = self.folder / "images" / f"{name}.png"
         save_small_png(figure, path, dpi=40 if self.smoke else 110)
         self.images[name] = path

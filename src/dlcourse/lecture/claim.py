@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dlcourse.lecture.number_text import short_number
+from dlcourse.lecture.number_text import significant
 
 
 class Claim(NamedTuple):
@@ -29,5 +29,5 @@ class Claim(NamedTuple):
         """The bounds in words."""
         parts = {"at least": self.at_least, "at most": self.at_most}
         return " and ".join(
-            f"{word} {short_number(bound)}" for word, bound in parts.items() if bound is not None
+            f"{word} {significant(bound)}" for word, bound in parts.items() if bound is not None
         )

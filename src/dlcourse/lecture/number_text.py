@@ -1,7 +1,7 @@
 """Numbers as a page writes them: the filters of its template."""
 
 
-def short_number(value: float) -> str:
+def significant(value: float) -> str:
     """Return a number with three significant digits: ``0.123``, ``4,560``, ``3.2e-09``."""
     if isinstance(value, int) or (value == value and abs(value) >= 1000 and abs(value) < 1e7):
         return f"{value:,.0f}"
@@ -18,4 +18,4 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{100 * value:.{digits}f} %"
 
 
-FILTERS = {"short": short_number, "fixed": fixed, "percent": percent}
+FILTERS = {"short": significant, "fixed": fixed, "percent": percent}

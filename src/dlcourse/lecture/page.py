@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dlcourse.lecture.number_text import FILTERS, short_number
+from dlcourse.lecture.number_text import FILTERS, significant
 from dlcourse.lecture.record import claims_in
 from dlcourse.lecture.topic import Topic, duration_text
 
@@ -58,7 +58,7 @@ def run_block(topic: Topic, record: dict[str, Any]) -> str:
 def claims_table(record: dict[str, Any]) -> str:
     """Return the claims next to the measured values as a Markdown table."""
     rows = [
-        f"| {claim.text} | {short_number(claim.value)} | {claim.bounds} | "
+        f"| {claim.text} | {significant(claim.value)} | {claim.bounds} | "
         f"{'yes' if claim.holds else '**no**'} |"
         for claim in claims_in(record)
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.lecture.number_text import short_number
+from dlcourse.lecture.number_text import significant
 from dlcourse.lecture.page import page_markdown
 from dlcourse.lecture.record import RECORD, claims_in
 from dlcourse.lecture.syllabus import SYLLABUS
@@ -84,7 +84,7 @@ def index_page() -> str:
                     first,
                     time,
                     claim.text,
-                    f"{short_number(claim.value)}{fails}",
+                    f"{significant(claim.value)}{fails}",
                     claim.bounds,
                 ]
                 lines.append(f"| {' | '.join(cells)} |")
