@@ -34,7 +34,9 @@ def test_the_overview_lists_every_group_once_with_the_presets_last():
 @pytest.mark.parametrize("group", ORDER)
 def test_every_choice_has_one_line_of_at_most_110_characters(group):
     lines = sections()[group]
-    assert sorted(line[2:].split()[0] for line in lines) == options(group)
+    folders = ["lecture/<topic>"] if group == "experiment" else []
+    assert [line[2:].split()[0] for line in lines if "/" in line[:20]] == folders
+    assert sorted(line[2:].split()[0] for line in lines if "/" not in line[:20]) == options(group)
     assert max(map(len, lines)) <= 110
     assert all(len(line.split()) > 3 for line in lines)
 
@@ -116,3 +118,9 @@ def test_a_long_header_is_cut_first_by_its_paper_and_then_at_a_word():
 @pytest.mark.parametrize("group", ORDER)
 def test_every_group_has_a_description(group):
     assert len(contract(group)) > 30
+
+
+def test_a_preset_in_a_folder_is_found_by_its_name_with_the_folder():
+    assert "lecture/perceptron" not in files_of("experiment", [CONFIGS])
+    found = files_of("experiment", [CONFIGS], lectures=True)
+    assert found["lecture/perceptron"] == CONFIGS / "experiment/lecture/perceptron.yaml"

@@ -26,15 +26,17 @@ def main(args: list[str]) -> None:
         print(catalogue.list_groups(folders))
     for text in named:
         group, _, name = text.partition("=")
-        files = catalogue.files_of(group, folders) if group in catalogue.ORDER else {}
+        known = group in catalogue.ORDER
+        files = catalogue.files_of(group, folders, lectures=bool(name)) if known else {}
         if not files:
             raise UserError(f"{group} is not a group; {nearest(group, catalogue.ORDER)}")
         if name and name not in files:
             raise UserError(f"{text} is not a choice; {nearest(name, files)}")
         if not name:
             print(f"{group}: {catalogue.contract(group)}")
-        for path in [files[name]] if name else files.values():
-            print(("" if name else "\n") + choice_text(group, catalogue.read_choice(path)))
+        for one in [name] if name else files:
+            choice = catalogue.read_choice(files[one])._replace(name=one)
+            print(("" if name else "\n") + choice_text(group, choice))
 
 
 def parse_arguments(args: list[str]) -> tuple[list[str], Path | None]:

@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from dlcourse.commands import find_lr
 from dlcourse.commands.main import COMMANDS
+from dlcourse.lecture.syllabus import TOPICS
 from dlcourse.preview.kinds import KINDS
 from dlcourse.schema import catalogue
 from dlcourse.schema.catalogue import CONFIGS
@@ -35,6 +36,7 @@ OPTIONS = {
     "collect": ("csv=", "markdown=", "latex=", "plots="),
     "report": ("run=", "html=", "markdown="),
     "compare": ("folder=", "data.root=", "trust="),
+    "lecture": (*TOPICS, "all", "size="),
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),
 }
 """The options of commands that do not take those of a run."""
@@ -146,7 +148,9 @@ def settings() -> dict[str, object]:
 
 def names_of_choices(group: str, before: list[str]) -> Iterable[str]:
     """Return the names of a group's choices, those in ``--config-dir`` included."""
-    return catalogue.files_of(group, config_folders(before)) if group in catalogue.ORDER else ()
+    folders = config_folders(before)
+    known = group in catalogue.ORDER
+    return catalogue.files_of(group, folders, lectures=True) if known else ()
 
 
 def config_folders(before: list[str]) -> list[Path]:

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from dlcourse.schema.bounds import ACTIVATION, NORM_NAMES, POOL_NAMES
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.packaged import CONFIGS as CONFIGS
-from dlcourse.schema.packaged import PACKAGE_FOLDER
+from dlcourse.schema.packaged import PACKAGE_FOLDER, choice_files
 from dlcourse.schema.validate import GROUPS, MULTIPLE
 
 HELP = """\
@@ -34,7 +34,11 @@ NAMED_VALUES = {  # for keys of models
     "norm": NORM_NAMES,
     "pool": POOL_NAMES,
 }
-PRESETS = "Presets: cited experiments that set several groups at once."
+LECTURES = "The experiment of a lecture; `dlcourse lecture` lists the topics."
+PRESETS = (
+    "Presets: cited experiments that set several groups at once.\n`experiment=lecture/<topic>`: "
+    f"{LECTURES}"
+)
 LINE_WIDTH = 110
 PAPER = re.compile(r"\s*\(([^()]*\b(?:1[6-9]|20)\d\d\b[^()]*)\)\.?$")  # the last parenthesis
 
@@ -73,6 +77,8 @@ def list_groups(folders: list[Path]) -> str:
             star = "*" if name in chosen.get(group, ()) else " "
             what = shortened_header(header_line(path), LINE_WIDTH - column - 3)
             lines.append(f"{star} {name:{column}} {what}")
+        if group == "experiment":
+            lines.append(f"  {'lecture/<topic>':{column}} {LECTURES.replace('`', '')}")
     lines += ["", "model.<key>=<one of these>, for models that have the key"]
     for key, names in NAMED_VALUES.items():
         indent = " " * 13
@@ -81,10 +87,14 @@ def list_groups(folders: list[Path]) -> str:
     return "\n".join([*lines, "", "* marks the defaults."]).strip()
 
 
-def files_of(group: str, folders: list[Path]) -> dict[str, Path]:
-    """Return a group's config files by name, ``resnet18`` before ``resnet110``."""
-    found = {path.stem: path for top in folders for path in (top / group).glob("[!_]*.yaml")}
-    return {name: found[name] for name in sorted(found, key=natural_order)}
+def files_of(group: str, folders: list[Path], *, lectures: bool = False) -> dict[str, Path]:
+    """Return a group's config files by name, ``resnet18`` before ``resnet110``.
+
+    lectures: whether those in sub-folders are included, such as ``lecture/perceptron``.
+    """
+    found = {name: file for top in folders for name, file in choice_files(top / group).items()}
+    names = [name for name in found if lectures or "/" not in name]
+    return {name: found[name] for name in sorted(names, key=natural_order)}
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:

@@ -18,7 +18,7 @@ from dlcourse.errors import UserError
 from dlcourse.schema import hydra_source
 from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid
 from dlcourse.schema.overrides import key_of, leaves
-from dlcourse.schema.packaged import CONFIGS
+from dlcourse.schema.packaged import CONFIGS, choice_files
 from dlcourse.schema.suggest import unknown_key, unknown_option
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, check
 from dlcourse.terminal.command import own_name
@@ -219,7 +219,11 @@ def explain(
                 f"hydra/launcher={option} is a plugin that is not installed.\n"
                 f"Type pip install '{LAUNCHERS[option]}', or leave it out and type workers=2"
             )
-        known = {*options_of(group, config_dir), *(error.options or [])}
+        top, _, within = group.partition("/")
+        if within and top != "hydra":
+            group, option = top, f"{within}/{option}"
+        own = [] if within else error.options or []
+        known = {*options_of(group, config_dir), *own}
         known = [name for name in known if not name.startswith("_")]
         return UserError(unknown_option(group, option, known, group in MULTIPLE))
     if isinstance(error, OverrideParseException):
@@ -243,9 +247,12 @@ def explain(
 
 
 def options_of(group: str, config_dir: str | None) -> list[str]:
-    """Return the choices of a group, those in the user's own folder included."""
+    """Return the choices of a group, ``lecture/xor`` for one in a folder of the group.
+
+    Those in the user's own folder are included.
+    """
     folders = [CONFIGS, *([Path(config_dir)] if config_dir else [])]
-    return [path.stem for folder in folders for path in (folder / group).glob("[!_]*.yaml")]
+    return [name for folder in folders for name in choice_files(folder / group)]
 
 
 def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:

@@ -19,6 +19,15 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast wher
 TARGET = re.compile(r"^\s*_target_: *([\w.]+)", re.MULTILINE)
 
 
+def choice_files(group: Path) -> dict[str, Path]:
+    """Return the files of a group's choices by name, ``lecture/xor`` for one in a sub-folder.
+
+    group: the folder of the group.
+    """
+    paths = group.rglob("[!_]*.yaml")
+    return {path.relative_to(group).with_suffix("").as_posix(): path for path in paths}
+
+
 @cache
 def texts() -> dict[Path, str]:
     """Return the text of every choice's YAML by its path."""
