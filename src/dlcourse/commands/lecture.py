@@ -26,6 +26,8 @@ from dlcourse.errors import UserError, listed_lines
 from dlcourse.lecture.bench import SIZES
 from dlcourse.lecture.claim import Claim
 from dlcourse.lecture.number_text import significant
+from dlcourse.lecture.record import claims_in
+from dlcourse.lecture.site import require_docs, store, write_from_stored, write_index
 from dlcourse.lecture.syllabus import SYLLABUS, TOPICS
 from dlcourse.lecture.topic import Topic, duration_text, read_topic
 from dlcourse.schema.arguments import arguments, choice_argument
@@ -51,13 +53,13 @@ def main(args: list[str]) -> None:
         raise UserError(f"--stored belongs to --page.\nType {own_name('lecture')} --page --stored")
     if "--page" in flags and size != "default":
         raise UserError(f"--page shows the default size, not size={size}.\nLeave out size={size}")
+    if "--page" in flags:
+        require_docs()
     if not topics and not flags:
         print("\n".join(lecture_list(terminal_width())))
         return
     failed = 0 if "--stored" in flags else run_all(topics, size, page="--page" in flags)
     if "--page" in flags:
-        from dlcourse.lecture.site import write_from_stored, write_index
-
         written = [write_from_stored(topic) for topic in topics]
         written += [write_index()] if names in ([], ["all"]) else []
         print("\n".join(f"Written: {short_path(path)}" for path in written))
@@ -66,22 +68,31 @@ def main(args: list[str]) -> None:
 
 
 def run_all(topics: Sequence[Topic], size: str, *, page: bool) -> int:
-    """Run lectures one after another, and print what they show; return how many claims fail.
+    """Run lectures one after another, and print what they show; return the number of failures.
+
+    A failure is a claim that does not hold, or one of several lectures that cannot be run.
 
     page: whether each one's numbers and images are copied to the docs.
     """
     with working("importing PyTorch", plain=False):
-        from dlcourse.lecture.record import claims_in
         from dlcourse.lecture.run_lecture import PAGE_FILE, one_fork_server, run_lecture
-        from dlcourse.lecture.site import store
 
     failed = 0
     width = terminal_width()
     with one_fork_server():
         for topic in topics:
             print(f"{topic.title} (about {duration_text(topic.seconds)})")
-            with working(topic.name, plain=False):
-                folder, record = run_lecture(topic, size, show_command)
+            try:
+                with working(topic.name, plain=False):
+                    has_size = size != "full" or topic.full or len(topics) == 1
+                    form = size if has_size else "default"
+                    folder, record = run_lecture(topic, form, show_command)
+            except UserError as error:  # for example, data that are missing here
+                if len(topics) == 1:
+                    raise
+                print("\n".join(wrap(f"Not run: {error}", width)) + "\n")
+                failed += 1
+                continue
             for line in wrap(f"Look for: {topic.look_for}", width):
                 print(line)
             for claim in claims_in(record) if size != "smoke" else ():
@@ -91,6 +102,8 @@ def run_all(topics: Sequence[Topic], size: str, *, page: bool) -> int:
             print(f"It took {duration_text(record['seconds'])}\n")
             if page:
                 store(topic, folder)
+    if len(topics) > 1:
+        print(f"{len(topics)} lectures, {failed} failures")
     return failed
 
 

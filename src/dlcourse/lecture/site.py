@@ -27,13 +27,17 @@ pages come from such runs.
 """
 
 
-def store(topic: Topic, folder: Path) -> None:
-    """Copy what a lecture has measured from the folder of its run to the docs.
-
-    Raises UserError if the package was not installed from a clone, which alone has the docs.
-    """
+def require_docs() -> None:
+    """Raise UserError if the package is not in a clone, which alone has the docs."""
     if not DOCS.is_dir():
-        raise UserError("--page needs a clone of dlcourse: its docs are not installed")
+        raise UserError(
+            "--page needs a clone of dlcourse, whose docs it writes; this is an installed package.\n"
+            "Leave out --page: the page is written to outputs/lecture"
+        )
+
+
+def store(topic: Topic, folder: Path) -> None:
+    """Copy what a lecture has measured from the folder of its run to the docs."""
     PAGES.mkdir(parents=True, exist_ok=True)
     IMAGES.mkdir(parents=True, exist_ok=True)
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
