@@ -107,7 +107,7 @@ def test_page_outside_a_clone_is_refused(lecture, measured, tmp_path, monkeypatc
     monkeypatch.setattr(site, "DOCS", tmp_path / "nowhere")
     ended = lecture("perceptron", "--page")
     assert ended.status == 2
-    assert "needs a clone" in ended.err
+    assert "docs of a clone" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def require_docs() -> None:
     """Raise UserError if the package is not in a clone, which alone has the docs."""
     if not DOCS.is_dir():
         raise UserError(
-            "--page needs a clone of dlcourse, whose docs it writes; this is an installed package.\n"
+            "--page writes the docs of a clone of dlcourse, and this is an installed package.\n"
             "Leave out --page: the page is written to outputs/lecture"
         )
 
