@@ -1,5 +1,6 @@
 """A lecture's page: its text with the measured numbers and images filled in."""
 
+import re
 from typing import Any
 
 from dlcourse.lecture.number_text import FILTERS, significant
@@ -32,6 +33,7 @@ def page_markdown(topic: Topic, record: dict[str, Any], images: str) -> str:
         run=lambda: run_block(topic, record),
         claims=lambda: claims_table(record),
     )
+    text = re.sub(r"(?<=\S\n)1\. ", r"1\. ", text)  # a sentence that ends in 1 is no list
     return f"# {topic.title}\n\n{text}"
 
 
