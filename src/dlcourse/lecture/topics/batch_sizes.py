@@ -1,5 +1,6 @@
 """Descent with the whole training set, with mini-batches and with single examples."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +67,7 @@ def _progress(run: "Run") -> dict:
         "steps_needed": needed * steps,
         "examples_needed": needed * examples,
         "seconds_needed": needed * seconds,
-        "rises": sum(after > before for before, after in zip(loss, loss[1:], strict=False)),
+        "rises": sum(after > before for before, after in pairwise(loss)),
     }
 
 
