@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dlcourse.api.run import Run
 
-SMOKE = ("max_epochs=2,3,1", "data.examples=60")
+SMOKE = ("max_epochs=2,3,2", "data.examples=60")
 FULL = ()
 _NAMES = {"full": "all 512 examples", 32: "32 examples", 1: "1 example"}
 _TARGET = 0.3  # validation loss
