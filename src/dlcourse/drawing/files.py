@@ -47,7 +47,9 @@ def save_small_png(figure: "Figure", path: Path, dpi: float, colours: int = 64) 
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.open(BytesIO(figure_bytes(figure, "png", dpi))).convert("RGB")
     many = image.getcolors(maxcolors=2**15) is None
-    indexed = image.quantize(256 if many else colours, dither=Image.Dither.NONE)
+    kept = 256 if many else colours
+    # the default method makes rare saturated colours grey
+    indexed = image.quantize(kept, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     stream = BytesIO()
     indexed.save(stream, format="PNG", optimize=True)
     atomic_files.write(path, lambda file: file.write(stream.getvalue()), durable=False)
