@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from dlcourse.api.run import Run
 
-RATE = 0.1
-NAMES = ("w1", "w2", "w3", "w0")
+STEP_LENGTH = 0.1
+TERM_NAMES = ("w1", "w2", "w3", "w0")
 SMOKE = ("max_epochs=3",)
 FULL = ()
 
@@ -22,7 +22,7 @@ def measure(bench: Bench) -> None:
     closed = bench.train("experiment=lecture/linear_regression", "optim=closed_form")
     descent = bench.train(
         "experiment=lecture/linear_regression",
-        f"optim.lr={RATE}",
+        f"optim.lr={STEP_LENGTH}",
         "observe=[history,trajectory]",
     )
     inputs = closed.dataset.train.inputs.double().numpy()
@@ -35,14 +35,16 @@ def measure(bench: Bench) -> None:
 
     true = np.append(*(closed.result["weights"]["true"][key][0] for key in ("w", "b")))
     by_form, by_descent = (_weights_in(run) for run in (closed, descent))
-    rows = zip(NAMES, true.tolist(), by_form.tolist(), by_descent.tolist(), errors, strict=True)
+    rows = zip(
+        TERM_NAMES, true.tolist(), by_form.tolist(), by_descent.tolist(), errors, strict=True
+    )
     bench.number("rows", [[*row[:4], float(row[4])] for row in rows])
 
     eigenvalues, directions = np.linalg.eigh(design.T @ design / len(design))
     path = _path_of(descent)  # (epochs + 1, D + 1)
     start = directions.T @ (path[0] - w)
     epochs = np.arange(len(descent.history))
-    factors = 1 - 2 * RATE * eigenvalues
+    factors = 1 - 2 * STEP_LENGTH * eigenvalues
     expected = (eigenvalues * (start * factors ** epochs[:, None]) ** 2).sum(1)
     excess = np.array([row["train/loss"] for row in descent.history]) - np.mean(residuals**2)
     bench.figure("descent", _draw_descent(path, w, true, excess, expected))
@@ -99,7 +101,7 @@ def _draw_descent(
 
     figure = empty_figure(9, 4)
     left, right = figure.subplots(1, 2)
-    for number, name in enumerate(NAMES):
+    for number, name in enumerate(TERM_NAMES):
         look = line_look(number)
         left.plot(path[:, number], color=look["color"], linewidth=2)
         left.axhline(w[number], color=look["color"], linestyle="--", linewidth=1)
