@@ -49,9 +49,10 @@ FLOORS = (
     ),
     Floor(("engine",), "From a config to objects, folds and a result."),
     Floor(
-        ("look", "preview", "race", "report", "sweep", "timing"),
-        "What trained networks look like inside, what is seen before training, and many runs: "
-        "their tables, plots and pages, how they are started, and how fast they train.",
+        ("baseline", "look", "preview", "race", "report", "sweep", "timing"),
+        "Methods without a network, what trained networks look like inside, what is seen before "
+        "training, and many runs: their tables, plots and pages, how they are started, and how "
+        "fast they train.",
     ),
     Floor(("cli", "api", "lecture", "commands", "__main__"), "What a user types or imports."),
 )

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from conftest import CONFIGS, ROOT
 
+from dlcourse.baseline.arguments import read_baseline
 from dlcourse.commands import find_lr
 from dlcourse.commands.show import kind_in
 from dlcourse.errors import UserError
@@ -80,7 +81,8 @@ ALL = list({c.text.removesuffix(" check=true"): c for p in PAGES for c in comman
 RUNS = [c for c in ALL if c.text.startswith("dlcourse ") and c.text.split()[1] in OVERRIDES]
 RACES = [c for c in ALL if c.text.startswith("dlcourse race")]
 LOOKS = [c for c in ALL if c.text.startswith("dlcourse look")]
-REST = [c for c in ALL if c not in [*RUNS, *RACES, *LOOKS]]
+BASELINES = [c for c in ALL if c.text.startswith("dlcourse baseline")]
+REST = [c for c in ALL if c not in [*RUNS, *RACES, *LOOKS, *BASELINES]]
 
 
 def named(command: Documented) -> str:
@@ -152,6 +154,11 @@ def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None)
 @pytest.mark.parametrize("command", RACES, ids=named)
 def test_a_documented_race_passes_the_checks_of_its_options(command, folder):
     read_race(filled(command.text)[2:], None)
+
+
+@pytest.mark.parametrize("command", BASELINES, ids=named)
+def test_a_documented_baseline_passes_the_checks_of_its_options(command):
+    read_baseline(filled(command.text)[2:], None)
 
 
 @pytest.mark.parametrize("command", LOOKS, ids=named)

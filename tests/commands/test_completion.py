@@ -34,6 +34,9 @@ from dlcourse.commands.completion import BASH, candidates
         ("dlcourse show draw", {"draws="}),
         ("dlcourse find-lr lr_", {"lr_min=", "lr_max="}),
         ("dlcourse find-lr optim=sg", {"sgd"}),
+        ("dlcourse baseline svm", {"svm.c=", "svm.gamma="}),
+        ("dlcourse baseline data=mn", {"mnist"}),
+        ("dlcourse baseline mo", set()),
     ],
 )
 def test_a_line_is_completed_with_the_options_that_match(line, offered):

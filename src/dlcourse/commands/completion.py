@@ -16,6 +16,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from dlcourse.baseline.arguments import METHOD_OPTIONS, OF_RUNS
 from dlcourse.commands import find_lr
 from dlcourse.commands.main import COMMANDS
 from dlcourse.lecture.syllabus import TOPICS
@@ -40,7 +41,7 @@ OPTIONS = {
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),
 }
 """The options of commands that do not take those of a run."""
-OF_A_RUN = ("train", "sweep", "show", "find-lr", "shapes", "doctor")
+OF_A_RUN = ("train", "sweep", "show", "find-lr", "shapes", "doctor", "baseline")
 OF_A_SWEEP = ("seeds=", "workers=", "on_error=", "check=")
 FLAGS = ("--help", "--config-dir", "--cfg", "--version")
 CONFIG_DIR_FLAGS = ("--config-dir", "-cd")
@@ -92,6 +93,9 @@ def proposals(before: list[str], word: str) -> list[str]:
         return starting(word, [f"what={name}" for name in KINDS])
     if not equals:
         own = own_keys(command, before)
+        if command == "baseline":
+            known = (text for text in keys(word, before) if re.split("[.=]", text)[0] in OF_RUNS)
+            return starting(word, [*own, *known, "--help", "--config-dir"])
         more = OF_A_SWEEP if command == "sweep" else ("resume=",)
         return starting(word, [*own, *keys(word, before), *more, *FLAGS])
     opened = re.match(r"(.*[\[,])?", value)
@@ -100,7 +104,9 @@ def proposals(before: list[str], word: str) -> list[str]:
 
 
 def own_keys(command: str, before: list[str]) -> list[str]:
-    """Return the options of ``find-lr``, or of the typed part of ``show``, that no run has."""
+    """Return the options of ``find-lr``, ``baseline`` or a part of ``show`` that no run has."""
+    if command == "baseline":
+        return ["method=", *(f"{key}=" for key in METHOD_OPTIONS)]
     if command == "find-lr":
         return [f"{key}=" for key in find_lr.OPTIONS]
     if command != "show":

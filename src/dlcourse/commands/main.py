@@ -23,6 +23,7 @@ COMMANDS = {
     "show": "draw what can be seen before training: data, schedules, initial weights",
     "race": "draw the paths of optimizers on a surface: surface=ravine",
     "find-lr": "find a learning rate with a short test in which it grows",
+    "baseline": "fit methods without a network on the same split: method=knn,svm,forest",
     "lecture": "run an idea of the course as an experiment, and write its page",
     "shapes": "list a model's layers: shapes, parameters, receptive fields, memory",
     "doctor": "measure where a run's time goes and what makes it faster",
