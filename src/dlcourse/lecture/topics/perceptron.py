@@ -146,9 +146,8 @@ def _draw_updates(mistakes: dict[str, np.ndarray]) -> "Figure":
         total = np.cumsum(counts)
         epochs = np.arange(1, len(total) + 1)
         axes.plot(epochs, total, linewidth=2, **line_look(number))
-        axes.annotate(
-            f" {gate.upper()}: {total[-1]}", (epochs[-1], total[-1]), va="center", size=11
-        )
+        side = {"and": "bottom", "or": "top", "xor": "center"}[gate]  # AND and OR are close
+        axes.annotate(f" {gate.upper()}: {total[-1]}", (epochs[-1], total[-1]), va=side, size=11)
     axes.set_xlim(1, 1.2 * max(map(len, mistakes.values())))
     axes.set_title("AND and OR: no updates after a few epochs. XOR: updates without end", size=11)
     style_axes(axes)
