@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from dlcourse.drawing.scales import spread_out
 from dlcourse.drawing.style import line_look, style_axes
@@ -21,25 +22,27 @@ def draw_named_lines(
     lines: the name -> (x, y); values that are not finite leave gaps. look: options of every line,
     such as ``marker="o"``. Scales and limits of the axes have to be set before.
     """
+    drawn = []
     for number, (x, y) in enumerate(lines.values()):
         shown = np.where(np.isfinite(np.asarray(y, float)), np.asarray(y, float), np.nan)
-        axes.plot(x, shown, **{"linewidth": 1.9, **line_look(number), **look})
+        drawn += axes.plot(x, shown, **{"linewidth": 1.9, **line_look(number), **look})
     style_axes(axes)
-    write_names(axes, list(lines))
+    write_names(axes, dict(zip(lines, drawn, strict=True)))
 
 
-def write_names(axes: Axes, names: Sequence[str]) -> None:
-    """Write the names of the first lines of axes on the right, at the height of the lines' ends.
+def write_names(axes: Axes, lines: Mapping[str, Line2D]) -> None:
+    """Write the name of each line on the right of the axes, at the height of the line's end.
 
     Names that would overlap are moved apart; a sample of the line is in front of each.
     """
     axes.set_ylim(*axes.get_ylim())  # what is drawn below changes it no more
-    drawn = list(axes.lines)[: len(names)]
-    heights = [end_height(axes, np.asarray(line.get_ydata(), float)) for line in drawn]
-    for line, name, height in zip(drawn, names, spread_out(heights, NAME_GAP), strict=True):
-        look = {"color": line.get_color(), "linestyle": line.get_linestyle(), "linewidth": 1.9}
-        axes.plot([1.02, 1.07], [height] * 2, transform=axes.transAxes, clip_on=False, **look)
-        axes.text(1.085, height, name, transform=axes.transAxes, va="center", size=9, **LITERAL)
+    heights = [end_height(axes, np.asarray(line.get_ydata(), float)) for line in lines.values()]
+    places = spread_out(heights, NAME_GAP)
+    for (name, line), height in zip(lines.items(), places, strict=True):
+        look: dict[str, Any] = {"color": line.get_color(), "linestyle": line.get_linestyle()}
+        at: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
+        axes.plot([1.02, 1.07], [height] * 2, linewidth=1.9, **look, **at)
+        axes.text(1.085, height, name, va="center", size=9, **at, **LITERAL)
 
 
 def end_height(axes: Axes, values: np.ndarray) -> float:
