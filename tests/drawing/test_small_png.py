@@ -15,4 +15,4 @@ def test_a_small_png_keeps_rare_saturated_colours(tmp_path):
     path = save_small_png(figure, tmp_path / "small.png", 60)
     exact = np.asarray(Image.open(BytesIO(figure_bytes(figure, "png", 60))).convert("RGB"))
     small = np.asarray(Image.open(path).convert("RGB"))
-    assert np.abs(small.astype(int) - exact.astype(int)).max() < 30
+    assert np.abs(small.astype(int) - exact.astype(int)).max() < 20
