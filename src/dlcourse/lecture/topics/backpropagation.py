@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 SMOKE = ()
 FULL = ()
 
-INPUTS, TARGETS = np.array([0.05, 0.10]), np.array([0.01, 0.99])
-HIDDEN, OUTPUT = np.array([[0.15, 0.20], [0.25, 0.30]]), np.array([[0.40, 0.45], [0.50, 0.55]])
-BIASES = (0.35, 0.60)
-RATE = 0.5
+_INPUTS, _TARGETS = np.array([0.05, 0.10]), np.array([0.01, 0.99])
+_HIDDEN, _OUTPUT = np.array([[0.15, 0.20], [0.25, 0.30]]), np.array([[0.40, 0.45], [0.50, 0.55]])
+_BIASES = (0.35, 0.60)
+_RATE = 0.5
 """Mazur's example: two inputs, two hidden and two output units with the sigmoid."""
 
-WIDTHS = (6, 4, 3, 1)
+_WIDTHS = (6, 4, 3, 1)
 
 
 def measure(bench: Bench) -> None:
@@ -29,15 +29,15 @@ def measure(bench: Bench) -> None:
     checked = bench.command("check-gradient").text
     bench.number("checked", checked.strip().splitlines()[-1])
 
-    forward = _forward(HIDDEN, OUTPUT)
-    exact = _by_hand(HIDDEN, OUTPUT)
+    forward = _forward(_HIDDEN, _OUTPUT)
+    exact = _by_hand(_HIDDEN, _OUTPUT)
     bench.number("forward", {name: value.tolist() for name, value in forward.items()})
-    bench.number("loss", _loss(HIDDEN, OUTPUT))
+    bench.number("loss", _loss(_HIDDEN, _OUTPUT))
     bench.number("delta", float(exact[1][0, 0] / forward["h"][0]))
     bench.number("hidden_gradient", exact[0].tolist())
     bench.number("output_gradient", exact[1].tolist())
-    stepped = [w - RATE * g for w, g in zip((HIDDEN, OUTPUT), exact, strict=True)]
-    bench.number("w5", {"before": float(OUTPUT[0, 0]), "after": float(stepped[1][0, 0])})
+    stepped = [w - _RATE * g for w, g in zip((_HIDDEN, _OUTPUT), exact, strict=True)]
+    bench.number("w5", {"before": float(_OUTPUT[0, 0]), "after": float(stepped[1][0, 0])})
     bench.number("after_one", _loss(stepped[0], stepped[1]))
     bench.number("after_many", _loss(*_descend(100 if bench.smoke else 10_000)))
 
@@ -47,7 +47,7 @@ def measure(bench: Bench) -> None:
     best = min(differences, key=lambda step: differences[step])
     bench.number("best_step", float(best))
 
-    sizes = list(pairwise(WIDTHS))
+    sizes = list(pairwise(_WIDTHS))
     counts = bench.number("counts", [a * b + b for a, b in sizes])
     relu = _relu_network()
     bench.number("relu", relu)
@@ -80,42 +80,42 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
 
 def _forward(hidden: np.ndarray, output: np.ndarray) -> dict[str, np.ndarray]:
     """Return the sums z and the outputs of both layers."""
-    z1 = hidden @ INPUTS + BIASES[0]
+    z1 = hidden @ _INPUTS + _BIASES[0]
     h = _sigmoid(z1)
-    z2 = output @ h + BIASES[1]
+    z2 = output @ h + _BIASES[1]
     return {"z1": z1, "h": h, "z2": z2, "y": _sigmoid(z2)}
 
 
 def _loss(hidden: np.ndarray, output: np.ndarray) -> float:
     """Return half the squared error."""
-    return float(((_forward(hidden, output)["y"] - TARGETS) ** 2).sum() / 2)
+    return float(((_forward(hidden, output)["y"] - _TARGETS) ** 2).sum() / 2)
 
 
 def _by_hand(hidden: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return dL/dW of the hidden and of the output layer, by the chain rule."""
     _, h, _, y = _forward(hidden, output).values()
-    delta2 = (y - TARGETS) * y * (1 - y)  # dL/dz of the outputs: the sigmoid's slope is y (1 - y)
+    delta2 = (y - _TARGETS) * y * (1 - y)  # dL/dz of the outputs: the sigmoid's slope is y (1 - y)
     delta1 = (output.T @ delta2) * h * (1 - h)  # dL/dz of the hidden units
-    return np.outer(delta1, INPUTS), np.outer(delta2, h)
+    return np.outer(delta1, _INPUTS), np.outer(delta2, h)
 
 
 def _by_autograd() -> tuple[np.ndarray, ...]:
     """Return the same gradients, computed by PyTorch."""
-    hidden, output = (torch.tensor(w, requires_grad=True) for w in (HIDDEN, OUTPUT))
-    h = torch.sigmoid(hidden @ torch.tensor(INPUTS) + BIASES[0])
-    y = torch.sigmoid(output @ h + BIASES[1])
-    loss = ((y - torch.tensor(TARGETS)) ** 2).sum() / 2
+    hidden, output = (torch.tensor(w, requires_grad=True) for w in (_HIDDEN, _OUTPUT))
+    h = torch.sigmoid(hidden @ torch.tensor(_INPUTS) + _BIASES[0])
+    y = torch.sigmoid(output @ h + _BIASES[1])
+    loss = ((y - torch.tensor(_TARGETS)) ** 2).sum() / 2
     return tuple(one.numpy() for one in torch.autograd.grad(loss, (hidden, output)))
 
 
 def _by_differences(step: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the same gradients as (L(w + step) - L(w - step)) / (2 step), weight by weight."""
-    gradients = (np.zeros_like(HIDDEN), np.zeros_like(OUTPUT))
+    gradients = (np.zeros_like(_HIDDEN), np.zeros_like(_OUTPUT))
     for layer, gradient in enumerate(gradients):
         for place in np.ndindex(gradient.shape):
             losses = []
             for sign in (1, -1):
-                moved = [HIDDEN.copy(), OUTPUT.copy()]
+                moved = [_HIDDEN.copy(), _OUTPUT.copy()]
                 moved[layer][place] += sign * step
                 losses.append(_loss(*moved))
             gradient[place] = (losses[0] - losses[1]) / (2 * step)
@@ -124,10 +124,10 @@ def _by_differences(step: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _descend(steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights after gradient descent; as in the example, the biases stay."""
-    hidden, output = HIDDEN, OUTPUT
+    hidden, output = _HIDDEN, _OUTPUT
     for _ in range(steps):
         one, two = _by_hand(hidden, output)
-        hidden, output = hidden - RATE * one, output - RATE * two
+        hidden, output = hidden - _RATE * one, output - _RATE * two
     return hidden, output
 
 
@@ -143,8 +143,8 @@ def _relu_network() -> dict:
     and with 1 for all.
     """
     random = np.random.default_rng(0)
-    weights = [random.normal(size=(b, a)) for a, b in pairwise(WIDTHS)]
-    x = random.normal(size=WIDTHS[0])
+    weights = [random.normal(size=(b, a)) for a, b in pairwise(_WIDTHS)]
+    x = random.normal(size=_WIDTHS[0])
 
     def output(x: np.ndarray) -> tuple[float, list[np.ndarray]]:
         slopes = []
@@ -175,16 +175,16 @@ def _draw_network() -> "Figure":
     """Draw the example with its numbers forward and its gradients back."""
     from dlcourse.drawing.network import draw_backpropagation
 
-    forward, (one, two) = _forward(HIDDEN, OUTPUT), _by_hand(HIDDEN, OUTPUT)
-    delta1, delta2 = one[:, 0] / INPUTS[0], two[:, 0] / forward["h"][0]
-    values = (INPUTS, forward["h"], forward["y"])
+    forward, (one, two) = _forward(_HIDDEN, _OUTPUT), _by_hand(_HIDDEN, _OUTPUT)
+    delta1, delta2 = one[:, 0] / _INPUTS[0], two[:, 0] / forward["h"][0]
+    values = (_INPUTS, forward["h"], forward["y"])
     return draw_backpropagation(
         [[f"{v:.4f}" for v in layer.tolist()] for layer in values],
-        [HIDDEN, OUTPUT],
+        [_HIDDEN, _OUTPUT],
         [["x1", "x2"], *([f"{v:.4f}" for v in layer.tolist()] for layer in (delta1, delta2))],
         [one, two],
         ["inputs", "hidden units", "outputs"],
-        f"Every number of one example: L = {_loss(HIDDEN, OUTPUT):.4f}",
+        f"Every number of one example: L = {_loss(_HIDDEN, _OUTPUT):.4f}",
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SMOKE = ("max_epochs=1",)
 FULL = ()
 
-HIDDEN = (
+_HIDDEN = (
     "data=gates",
     "data.gate=xor",
     "model=mlp",
@@ -29,19 +29,19 @@ def measure(bench: Bench) -> None:
     """Train a perceptron on each gate, and a network with a hidden layer on XOR."""
     sweep = bench.sweep("experiment=lecture/perceptron")
     runs = {run.config["data"]["gate"]: run for run in sweep.runs}
-    hidden = bench.train(*HIDDEN)
+    hidden = bench.train(*_HIDDEN)
 
     mistakes = {gate: _mistakes_by_epoch(runs[gate]) for gate in ("and", "or", "xor")}
     for gate, counts in mistakes.items():
-        layer = runs[gate].model.network.output
+        weights = runs[gate].model.network.state_dict()
         bench.number(
             f"{gate}_gate",
             {
                 "accuracy": runs[gate].result["test"]["accuracy"],
                 "updates": int(counts.sum()),
                 "epochs": int(np.flatnonzero(counts).max(initial=0)) + 1,
-                "w": layer.weight.flatten().tolist(),
-                "b": float(layer.bias.detach()),
+                "w": weights["output.weight"].flatten().tolist(),
+                "b": float(weights["output.bias"]),
             },
         )
     bench.number("hidden", hidden.result["test"]["accuracy"])
