@@ -31,7 +31,7 @@ def measure(bench: Bench) -> None:
     bench.number("mean", float(photograph.mean()))
 
     run = bench.train("experiment=lecture/kernels")
-    learned = run.model.network.features[0].weight.detach()
+    learned = run.model.network.get_parameter("features.0.weight").detach()
     bench.number("accuracy", run.result["test"]["accuracy"])
     shares = _share_of_slope(learned)
     chance = 2 / learned[0].numel()
