@@ -1,4 +1,4 @@
-"""Initial weights: zeros, too small, too large, Xavier's and He's, in a ReLU network of 30 layers."""
+"""Initial weights in a ReLU network of 30 layers: zeros, too small, too large, Xavier, He."""
 
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
     from dlcourse.introspect.signals import LayerSignal
 
-SMOKE = ("init=he_normal,xavier_normal", "max_epochs=1", "data.examples=60", "model.widths=[8,8]")
+SMOKE = ("max_epochs=1", "data.examples=60", "model.widths=[8,8]")
 FULL = ()
 
-DEPTH, WIDTH = 30, 256
+_DEPTH, _WIDTH = 30, 256
 _NAMES = {
     "he_normal": "He",
     "xavier_normal": "Xavier",
@@ -24,8 +24,8 @@ _NAMES = {
 
 def measure(bench: Bench) -> None:
     """Measure the variance layer by layer before training, then train with each kind of weights."""
-    width = 16 if bench.smoke else WIDTH
-    net = ("model=mlp", f"model.widths=[{width}]", f"depth={DEPTH}")
+    width = 16 if bench.smoke else _WIDTH
+    net = ("model=mlp", f"model.widths=[{width}]", f"depth={_DEPTH}")
     bench.command("show", "what=init", *net, "init=he_normal,xavier_normal,zeros")
     signals = {
         "He": _signals("init=he_normal", width),
@@ -34,16 +34,16 @@ def measure(bench: Bench) -> None:
         _NAMES[0.2]: _signals("init=normal", width, "init.std=0.2"),
     }
     for name, key in zip(signals, ("he", "xavier", "small", "large"), strict=True):
-        layers = signals[name][:DEPTH]
+        layers = signals[name][:_DEPTH]
         found = {
             "first": layers[0].variance,
             "last": layers[-1].variance,
             "ratio": layers[-1].variance / layers[0].variance,
-            "factor": (layers[-1].variance / layers[0].variance) ** (1 / (DEPTH - 1)),
+            "factor": (layers[-1].variance / layers[0].variance) ** (1 / (_DEPTH - 1)),
             "gradient_ratio": layers[0].gradient / layers[-1].gradient,
         }
         bench.number(key, found)
-    bench.number("theory", {"xavier": 2.0**-(DEPTH - 1), "small": width * 0.03**2 / 2,
+    bench.number("theory", {"xavier": 2.0**-(_DEPTH - 1), "small": width * 0.03**2 / 2,
                             "large": width * 0.2**2 / 2, "std": (2 / width) ** 0.5})  # fmt: skip
     bench.figure("variance", _draw_variances(signals))
 
@@ -62,7 +62,7 @@ def measure(bench: Bench) -> None:
     text = "He: the variance of layer 30 is that of layer 1, within a factor of 10"
     bench.claim(text, max(he, 1 / he), at_most=10)
     text = "Xavier: from layer 1 to 30 the variance shrinks like 2^-29, within a factor of 30"
-    bench.claim(text, xavier * 2 ** (DEPTH - 1), at_least=1 / 30, at_most=30)
+    bench.claim(text, xavier * 2 ** (_DEPTH - 1), at_least=1 / 30, at_most=30)
     text = "Xavier: the gradient shrinks as much on its way back to layer 1"
     bench.claim(text, bench.numbers["xavier"]["gradient_ratio"], at_most=1e-6)
     bench.claim("He learns: validation accuracy", accuracy["He"], at_least=0.8)
@@ -78,7 +78,7 @@ def _signals(init: str, width: int, *more: str) -> "list[LayerSignal]":
     from dlcourse.preview.variants import variants_of
 
     (run,) = variants_of(["model=mlp", f"model.widths=[{width}]", init, *more], "a plot", 1)
-    return signals_of(deepened(run, DEPTH).config, 256, normal=False)
+    return signals_of(deepened(run, _DEPTH).config, 256, normal=False)
 
 
 def _draw_variances(signals: "dict[str, list[LayerSignal]]") -> "Figure":
@@ -88,11 +88,11 @@ def _draw_variances(signals: "dict[str, list[LayerSignal]]") -> "Figure":
 
     figure = empty_figure(8.2, 5.6)
     panels = figure.subplots(2, 1, sharex=True)
-    layers = range(1, DEPTH + 1)
+    layers = range(1, _DEPTH + 1)
     for axes, key in zip(panels, ("variance", "gradient"), strict=True):
         axes.set_yscale("log")
         values = {
-            name: (layers, [getattr(layer, key) or float("nan") for layer in found[:DEPTH]])
+            name: (layers, [getattr(layer, key) or float("nan") for layer in found[:_DEPTH]])
             for name, found in signals.items()
         }
         draw_named_lines(axes, values)
