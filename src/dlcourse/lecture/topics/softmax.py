@@ -49,7 +49,7 @@ def measure(bench: Bench) -> None:
 
     bench.claim("-log 0.8756 is above 0", loss, at_least=0.1327, at_most=0.1329)
     bench.claim(
-        "The gradient of the loss by the scores is p - y: the largest difference from autograd",
+        "The gradient with respect to the scores is p - y: the largest difference from autograd",
         _gradient_difference(one, label),
         at_most=1e-6,
     )
