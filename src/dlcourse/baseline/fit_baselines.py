@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from statistics import fmean
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -203,11 +203,10 @@ def fitted(name: str, options: Mapping[str, Any], train: NumberTable, folds: Fol
             f"examples.\nType knn.neighbors={len(inputs)} or less"
         )
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # scikit-learn needs it too
 
     threads = 1 if inputs.size < FEW_NUMBERS else None
     try:
-        with warnings.catch_warnings(), threadpool_limits(threads, "openmp"):
+        with warnings.catch_warnings(), openmp().limit(limits=threads, user_api="openmp"):
             warnings.simplefilter("ignore", ConvergenceWarning)
             return estimator.fit(inputs, targets)
     except ValueError as error:
@@ -215,6 +214,14 @@ def fitted(name: str, options: Mapping[str, Any], train: NumberTable, folds: Fol
         raise UserError(
             f"method={name} cannot be fitted to these data: {reason}\nLeave out {name}"
         ) from error
+
+
+@cache
+def openmp() -> Any:
+    """Return what limits the threads of OpenMP; finding its libraries takes milliseconds."""
+    from threadpoolctl import ThreadpoolController  # scikit-learn needs it too
+
+    return ThreadpoolController()
 
 
 def score(model: Any, table: NumberTable, regression: bool) -> dict[str, float]:

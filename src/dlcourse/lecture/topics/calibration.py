@@ -1,6 +1,6 @@
 """Calibration: whether the confidence of a network equals its accuracy."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -79,7 +79,8 @@ def best_temperature(outputs: Tensor, targets: Tensor) -> float:
     def loss(log_temperature: float) -> float:
         return float(F.cross_entropy(outputs / np.exp(log_temperature), targets))
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+    found: Any = minimize_scalar(loss, bounds=(-3, 3), method="bounded")
+    return float(np.exp(found.x))
 
 
 def _outputs(run: "Run", name: str) -> tuple[Tensor, Tensor]:

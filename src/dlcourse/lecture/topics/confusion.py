@@ -64,7 +64,8 @@ def _claim(bench: Bench, result: dict, targets, predicted, score, own, area: flo
     """Claim that scikit-learn counts the same."""
     from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
-    theirs = precision_recall_fscore_support(targets, predicted, average="macro", zero_division=0)
+    options: dict[str, Any] = {"average": "macro", "zero_division": 0}
+    theirs = precision_recall_fscore_support(targets, predicted, **options)
     ours = [result["test"][name] for name in ("precision", "recall", "f1")]
     areas = [bench.numbers["hand"]["area"] - average_precision_score(EIGHTS, SCORES)]
     areas.append(area - average_precision_score(own, score))
