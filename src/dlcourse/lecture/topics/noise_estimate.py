@@ -60,7 +60,7 @@ def measure(bench: Bench) -> None:
     )
     bench.claim(
         "Divided by N - 5 it is not too small: mean over the sizes, over the true variance",
-        np.mean([row[3] for row in rows]) / variance,
+        float(np.mean([row[3] for row in rows])) / variance,
         at_least=0.85,
         at_most=1.2,
     )
