@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DATA_SETS, SET_SIZE, SET_ORDER, SET_NOISE = 100, 11, 9, 0.3
 PENALTY_GRID = np.logspace(-5, 2, 22)
 PENALTY_WORDS = ("too small", "good", "too large")
-SMOKE = ("seeds=2", "data.test_examples=50")
+SMOKE = ("seeds=1", "data.test_examples=50")
 FULL = ()
 
 

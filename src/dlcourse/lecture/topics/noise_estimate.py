@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRUE_NOISE, FITTED = 0.5, 5  # standard deviation; four weights and the bias
-SMOKE = ("seeds=2", "data.test_examples=50")
+SMOKE = ("seeds=1", "data.test_examples=50")
 FULL = ()
 
 
