@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -143,7 +144,9 @@ class Bench:
         return self.folder / "runs" / str(len(self.commands))
 
     def _show_command(self, name: str, args: Sequence[str]) -> None:
-        typed = " ".join(arg if arg == "<run>" else shlex.quote(arg) for arg in args)
+        runs = re.compile(re.escape(f"{self.folder / 'runs'}{os.sep}") + r"(\d+)")
+        named = [runs.sub(r"<run \1>", arg) for arg in args]  # the folder of the n-th command
+        typed = " ".join(arg if "<run" in arg else shlex.quote(arg) for arg in named)
         self.commands.append(f"dlcourse {name} {typed}".strip())
         self.started(self.commands[-1])
 
