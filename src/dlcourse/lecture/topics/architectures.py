@@ -19,7 +19,7 @@ SMOKE = (
     "model=linear,lenet",
 )  # fmt: skip
 FULL = ("data.examples=20000", "data.test_examples=10000")
-FAMOUS = {
+_FAMOUS = {
     "alexnet": ("AlexNet", 2012),
     "vgg11": ("VGG-11", 2014),
     "vgg16": ("VGG-16", 2014),
@@ -34,7 +34,7 @@ FAMOUS = {
 
 def measure(bench: Bench) -> None:
     """Count the famous networks; train small ones on the same images, and compare them."""
-    names = list(FAMOUS)[:1] if bench.smoke else list(FAMOUS)
+    names = list(_FAMOUS)[:1] if bench.smoke else list(_FAMOUS)
     summaries = {name: _at_224(name) for name in names}
     famous = {name: _famous_row(name, one) for name, one in summaries.items()}
     bench.number("famous", famous)
@@ -51,7 +51,7 @@ def measure(bench: Bench) -> None:
     if bench.smoke:
         for name in ("mlp", "convnet", "resnet20", "vit_tiny"):
             trained[name] = trained["lenet"]
-        for name in FAMOUS:
+        for name in _FAMOUS:
             famous[name] = famous["alexnet"]
 
     bench.claim(
@@ -88,7 +88,7 @@ def _famous_row(name: str, summary: Summary) -> dict[str, Any]:
     from torchvision.models import get_model_weights
 
     published = get_model_weights("vit_b_16" if name == "vit_base" else name)["IMAGENET1K_V1"].meta
-    label, year = FAMOUS[name]
+    label, year = _FAMOUS[name]
     return {
         "label": label,
         "year": year,
@@ -137,7 +137,8 @@ def _draw_famous(rows: "Mapping[str, dict[str, Any]]") -> "Figure":
         ylabel="ImageNet accuracy, % (published)", xlim=(0.4, 40), ylim=(50, 87),
     )  # fmt: skip
     axes.set_title(
-        "ImageNet: ResNet-50 beats VGG-16 with a fifth of its parameters (area of a circle)", size=11
+        "ImageNet: ResNet-50 beats VGG-16 with a fifth of its parameters (area of a circle)",
+        size=11,
     )
     axes.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
     axes.minorticks_off()

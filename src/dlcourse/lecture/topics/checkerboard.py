@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SMOKE = ()
 FULL = ()
-WAYS = {
+_WAYS = {
     "kernel 3, stride 2": lambda inputs, maps: nn.ConvTranspose2d(inputs, maps, 3, 2, 1, 1),
     "kernel 4, stride 2": lambda inputs, maps: nn.ConvTranspose2d(inputs, maps, 4, 2, 1),
     "resize, kernel 3": lambda inputs, maps: nn.Sequential(
@@ -26,7 +26,7 @@ WAYS = {
 }
 """Layers that double the side of a map."""
 
-SHOWN, BATCH, EXAMPLE = (10, 60), 64, 2  # steps after which outputs are drawn
+_SHOWN, _BATCH, _EXAMPLE = (10, 60), 64, 2  # steps after which outputs are drawn
 
 
 def measure(bench: Bench) -> None:
@@ -37,7 +37,7 @@ def measure(bench: Bench) -> None:
     for kernel, found in inner.items():
         bench.number(f"counts_{kernel}", sorted(set(found.flatten().tolist())))
 
-    uniform = [_uneven(_on_uniform_map(make)) for make in WAYS.values()]
+    uniform = [_uneven(_on_uniform_map(make)) for make in _WAYS.values()]
     bench.number("uniform", uniform)
     bench.figure("overlaps", _draw_overlap_counts(counts))
     bench.figure("uniform", _draw_uniform())
@@ -46,8 +46,8 @@ def measure(bench: Bench) -> None:
     bench.number("gradient", {"least": float(gradient.min()), "most": float(gradient.max())})
 
     images = _digits(100 if bench.smoke else None)
-    steps = (1, 2) if bench.smoke else SHOWN
-    made = {name: _train(make, images, steps) for name, make in WAYS.items()}
+    steps = (1, 2) if bench.smoke else _SHOWN
+    made = {name: _train(make, images, steps) for name, make in _WAYS.items()}
     target = _uneven(images[:200])
     ratios = [[_uneven(shown) / target for shown in found.values()] for found in made.values()]
     early, late = [one[0] for one in ratios], [one[-1] for one in ratios]
@@ -126,7 +126,7 @@ def _train(make, images: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
     small = F.avg_pool2d(images, 4)  # (N, 1, 7, 7)
     shown = {}
     for step in range(1, steps[-1] + 1):
-        batch = torch.randint(len(images), (BATCH,))
+        batch = torch.randint(len(images), (_BATCH,))
         loss = F.mse_loss(decoder(small[batch]), images[batch])
         optimizer.zero_grad()
         loss.backward()
@@ -151,11 +151,11 @@ def _draw_uniform() -> "Figure":
     from dlcourse.drawing.image_grid import draw_image_grid
 
     images = []
-    for make in WAYS.values():
+    for make in _WAYS.values():
         found = _on_uniform_map(make, 1)[0, 0]
         images.append((found / found.mean()).numpy())
     return draw_image_grid(
-        images, list(WAYS), columns=3, title="A uniform map, enlarged by a random layer",
+        images, list(_WAYS), columns=3, title="A uniform map, enlarged by a random layer",
         cell=2.2, limits=(0, 2),
     )  # fmt: skip
 
@@ -168,10 +168,10 @@ def _draw_learned(images: Tensor, made: dict[str, dict[int, Tensor]]) -> "Figure
     small = F.avg_pool2d(images, 4)
     cells, labels = [], []
     for number, step in enumerate(steps):
-        cells += [images[EXAMPLE, 0], *(found[step][EXAMPLE, 0] for found in made.values())]
+        cells += [images[_EXAMPLE, 0], *(found[step][_EXAMPLE, 0] for found in made.values())]
         labels += ["target", *(f"{name}\n{step} steps" for name in made)]
         if number == 0:
-            cells[0], labels[0] = small[EXAMPLE, 0], "input, 7 x 7"
+            cells[0], labels[0] = small[_EXAMPLE, 0], "input, 7 x 7"
     return draw_image_grid(
         [cell.numpy() for cell in cells], labels, columns=1 + len(made),
         title="Digits enlarged from 7 x 7 to 28 x 28", cell=2.0, limits=(0, 1),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SMOKE = ()
 FULL = ()
-SETTINGS = {
+_SETTINGS = {
     "stride 1": (3, 1, 0, 1),
     "stride 2": (3, 2, 0, 1),
     "padding 1": (3, 1, 1, 1),
@@ -26,8 +26,8 @@ SETTINGS = {
 }
 """Kernel, stride, padding and dilation of the first image."""
 
-SIDE, DRAWS = 7, 10_000
-POOLED_MAP = [[1, 3, 0, 2], [2, 6, 1, 1], [4, 0, 8, 0], [0, 4, 0, 0]]
+_SIDE, _DRAWS = 7, 10_000
+_POOLED_MAP = [[1, 3, 0, 2], [2, 6, 1, 1], [4, 0, 8, 0], [0, 4, 0, 0]]
 
 
 def measure(bench: Bench) -> None:
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> None:
     printed = bench.command("show", "what=convolution").text
     bench.number("printed", re.findall(r"Result: (.*)", printed)[0])
 
-    sizes = {name: output_size(SIDE, *settings) for name, settings in SETTINGS.items()}
+    sizes = {name: output_size(_SIDE, *settings) for name, settings in _SETTINGS.items()}
     bench.number("sizes", {name.replace(" ", "_"): size for name, size in sizes.items()})
     bench.figure("windows", _draw_settings(sizes))
     tried, wrong = _compare_sizes()
@@ -51,7 +51,7 @@ def measure(bench: Bench) -> None:
     bench.figure("matrix", _draw_matrix(matrix, values, result))
 
     bench.number("lenet", {str(side): _lenet_features(side) for side in (28, 32)})
-    pooled = _pool_all(torch.tensor(POOLED_MAP, dtype=torch.float32))
+    pooled = _pool_all(torch.tensor(_POOLED_MAP, dtype=torch.float32))
     bench.number("pooled", {name: maps.tolist() for name, maps in pooled.items()})
     bench.figure("pooling", _draw_pooling(pooled))
 
@@ -68,7 +68,7 @@ def measure(bench: Bench) -> None:
         (result - by_layer).abs().max().item(), at_most=1e-4,
     )  # fmt: skip
     bench.claim(
-        f"Over {DRAWS:,} draws stochastic pooling has the mean that it uses after training: "
+        f"Over {_DRAWS:,} draws stochastic pooling has the mean that it uses after training: "
         "largest difference",
         (pooled["mean of draws"] - pooled["stochastic"]).abs().max().item(), at_most=0.2,
     )  # fmt: skip
@@ -105,7 +105,7 @@ def _pool_all(values: torch.Tensor) -> dict[str, torch.Tensor]:
         pooled[name] = pool_layer(name, 2).eval()(maps)[0, 0]
     torch.manual_seed(0)
     drawing = pool_layer("stochastic", 2).train()
-    pooled["mean of draws"] = drawing(maps.expand(DRAWS, 1, 4, 4)).mean(0)[0]
+    pooled["mean of draws"] = drawing(maps.expand(_DRAWS, 1, 4, 4)).mean(0)[0]
     return pooled
 
 
@@ -117,11 +117,11 @@ def _draw_settings(sizes: dict[str, int]) -> "Figure":
     from dlcourse.drawing.style import COLOURS, MUTED, empty_figure
 
     figure = empty_figure(9, 3.5)
-    figure.suptitle(f"A kernel of 3 x 3 on a map of {SIDE} x {SIDE}", size=12)
+    figure.suptitle(f"A kernel of 3 x 3 on a map of {_SIDE} x {_SIDE}", size=12)
     for axes, (name, (kernel, stride, padding, dilation)) in zip(
-        figure.subplots(1, len(SETTINGS)), SETTINGS.items(), strict=True
+        figure.subplots(1, len(_SETTINGS)), _SETTINGS.items(), strict=True
     ):
-        side = SIDE + 2 * padding
+        side = _SIDE + 2 * padding
         for row, column in np.ndindex(side, side):
             outside = min(row, column, side - 1 - row, side - 1 - column) < padding
             face = "#dfe2e6" if outside else "white"

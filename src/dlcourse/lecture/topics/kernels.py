@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 SMOKE = ("data=digits", "data.examples=60", "data.test_examples=60", "max_epochs=1")
 FULL = ()
-WINDOW = (slice(20, 220), slice(180, 380))  # rows and columns of the photograph
-IMAGE = 0  # the training example whose maps are drawn
+_WINDOW = (slice(20, 220), slice(180, 380))  # rows and columns of the photograph
+_IMAGE = 0  # the training example whose maps are drawn
 
 
 def measure(bench: Bench) -> None:
@@ -38,7 +38,7 @@ def measure(bench: Bench) -> None:
     bench.number("slopes", {"mean": float(shares.mean()), "largest": float(shares.max())})
     bench.number("chance", chance)
     bench.number("edges", int((shares > 3 * chance).sum()))
-    example = run.dataset.train.inputs[IMAGE].float()
+    example = run.dataset.train.inputs[_IMAGE].float()
     bench.figure("learned", _draw_learned(learned, shares, example))
 
     bench.claim(
@@ -71,7 +71,7 @@ def _photograph() -> Tensor:
     from sklearn.datasets import load_sample_image
 
     pixels = torch.from_numpy(load_sample_image("china.jpg").astype("float32"))  # (H, W, 3)
-    return torch.nn.functional.avg_pool2d(pixels.mean(2)[WINDOW][None], 2)
+    return torch.nn.functional.avg_pool2d(pixels.mean(2)[_WINDOW][None], 2)
 
 
 def _roughness(image: Tensor) -> float:

@@ -17,20 +17,24 @@ if TYPE_CHECKING:
 
 SMOKE = ()
 FULL = ()
-DEPTHS = (1, 2, 3, 5, 7, 10, 14, 20)
-DILATIONS = {"three 3 x 3": (1, 1, 1), "dilation 2, 2, 2": (2, 2, 2), "dilation 1, 2, 4": (1, 2, 4)}
-NETWORKS = ("lenet", "vgg11", "resnet20", "resnet56")
-SIDE, MAPS = 45, 8  # of the images, and of each layer
+_DEPTHS = (1, 2, 3, 5, 7, 10, 14, 20)
+_DILATIONS = {
+    "three 3 x 3": (1, 1, 1),
+    "dilation 2, 2, 2": (2, 2, 2),
+    "dilation 1, 2, 4": (1, 2, 4),
+}
+_NETWORKS = ("lenet", "vgg11", "resnet20", "resnet56")
+_SIDE, _MAPS = 45, 8  # of the images, and of each layer
 
 
 def measure(bench: Bench) -> None:
     """Compute the field of networks layer by layer; measure it by the gradient of a centre unit."""
     bench.command("shapes", "model=lenet", "data.size=32")
-    fields = {name: _field_by_layer(name) for name in NETWORKS}
+    fields = {name: _field_by_layer(name) for name in _NETWORKS}
     for name, found in fields.items():
         bench.number(name, {"layers": len(found), "field": found[-1]})
 
-    depths, draws = (DEPTHS[:4], 1) if bench.smoke else (DEPTHS, 24)
+    depths, draws = (_DEPTHS[:4], 1) if bench.smoke else (_DEPTHS, 24)
     powers = {depth: _squared_gradient((1,) * depth, draws) for depth in depths}
     theory = {depth: receptive_field([Window(3)] * depth).size for depth in depths}
     widths = {depth: _width(power) for depth, power in powers.items()}
@@ -44,11 +48,11 @@ def measure(bench: Bench) -> None:
     bench.number("growth", float(growth))
     bench.figure("depth", _draw_depth(theory, widths, powers))
 
-    dilated = {name: _squared_gradient(rates, draws) for name, rates in DILATIONS.items()}
+    dilated = {name: _squared_gradient(rates, draws) for name, rates in _DILATIONS.items()}
     reached = {name: float((power > 0).float().sum()) for name, power in dilated.items()}
     sizes = {
         name: receptive_field([Window(3, dilation=rate) for rate in rates]).size
-        for name, rates in DILATIONS.items()
+        for name, rates in _DILATIONS.items()
     }
     bench.number("sizes", sizes)
     bench.number("reached", {name: count / sizes[name] ** 2 for name, count in reached.items()})
@@ -86,22 +90,22 @@ def _field_by_layer(name: str) -> list[int]:
 
 
 def _squared_gradient(dilations: tuple[int, ...], draws: int) -> Tensor:
-    """Return the squared gradient (SIDE, SIDE) of a centre unit by the pixels.
+    """Return the squared gradient (_SIDE, _SIDE) of a centre unit by the pixels.
 
     Its mean over random networks of 3 x 3 convolutions with these dilations, and random images.
     """
-    total = torch.zeros(SIDE, SIDE)
+    total = torch.zeros(_SIDE, _SIDE)
     for seed in range(draws):
         torch.manual_seed(seed)
         layers = []
         for number, rate in enumerate(dilations):
-            inputs = MAPS if number else 1
-            layer = nn.Conv2d(inputs, MAPS, 3, padding=rate, dilation=rate, bias=False)
+            inputs = _MAPS if number else 1
+            layer = nn.Conv2d(inputs, _MAPS, 3, padding=rate, dilation=rate, bias=False)
             nn.init.kaiming_normal_(layer.weight)
             layers += [layer, nn.ReLU()]
-        images = torch.randn(8, 1, SIDE, SIDE, requires_grad=True)
-        maps = nn.Sequential(*layers[:-1])(images)  # (8, MAPS, SIDE, SIDE)
-        maps[:, 0, SIDE // 2, SIDE // 2].sum().backward()
+        images = torch.randn(8, 1, _SIDE, _SIDE, requires_grad=True)
+        maps = nn.Sequential(*layers[:-1])(images)  # (8, _MAPS, _SIDE, _SIDE)
+        maps[:, 0, _SIDE // 2, _SIDE // 2].sum().backward()
         assert images.grad is not None
         power = images.grad.square().mean((0, 1))
         total += power / power.sum()
@@ -109,17 +113,17 @@ def _squared_gradient(dilations: tuple[int, ...], draws: int) -> Tensor:
 
 
 def _width(power: Tensor) -> float:
-    """Return four standard deviations of a distribution (SIDE, SIDE) along a side, in pixels.
+    """Return four standard deviations of a distribution (_SIDE, _SIDE) along a side, in pixels.
 
     In a Gaussian they hold 95 % of it.
     """
-    place = torch.arange(SIDE) - SIDE // 2
+    place = torch.arange(_SIDE) - _SIDE // 2
     return 4 * float(((power.sum(0) + power.sum(1)) / 2 @ place.square().float()).sqrt())
 
 
 def _share_within(power: Tensor, side: int) -> float:
     """Return the share of a distribution within a square in the middle."""
-    start = (SIDE - side) // 2
+    start = (_SIDE - side) // 2
     return float(power[start : start + side, start : start + side].sum())
 
 
@@ -157,13 +161,13 @@ def _draw_dilation(dilated: dict[str, Tensor], sizes: dict[str, int]) -> "Figure
     return figure
 
 
-def _show_field(axes, power: Tensor, size: int, around: int = SIDE) -> None:
+def _show_field(axes, power: Tensor, size: int, around: int = _SIDE) -> None:
     """Show the root of a squared gradient, and the computed field as a square around it."""
     from matplotlib.patches import Rectangle
 
     from dlcourse.drawing.style import COLOURS
 
-    start = (SIDE - around) // 2
+    start = (_SIDE - around) // 2
     shown = power[start : start + around, start : start + around].sqrt().numpy()
     axes.imshow(shown, cmap="Greys", interpolation="nearest")
     corner = (around - size) / 2 - 0.5

@@ -16,8 +16,8 @@ FULL = (
     "data=cifar10", "data.size=32", "data.examples=50000", "data.test_examples=10000",
     "max_epochs=60", "augment=[crop_flip]", "schedule=cosine",
 )  # fmt: skip
-TRAINING_IMAGES = 320  # of 400; the others are for validation
-NETWORKS = {
+_TRAINING_IMAGES = 320  # of 400; the others are for validation
+_NETWORKS = {
     "plain20": "plain, 20 layers",
     "plain56": "plain, 56 layers",
     "resnet20": "residual, 20 layers",
@@ -41,8 +41,8 @@ def measure(bench: Bench) -> None:
             "test_error": 1 - run.result["test"]["accuracy"],
         })  # fmt: skip
     bench.number("epochs", len(runs["plain56"].history))
-    bench.number("images", TRAINING_IMAGES)
-    steps = -(-TRAINING_IMAGES // runs["plain56"].config["batch_size"])  # of one epoch
+    bench.number("images", _TRAINING_IMAGES)
+    steps = -(-_TRAINING_IMAGES // runs["plain56"].config["batch_size"])  # of one epoch
     bench.number("steps", steps * len(runs["plain56"].history))
     bench.claim(
         "The plain network of 56 layers has a higher training error than that of 20: difference",
@@ -75,7 +75,7 @@ def _draw_errors(runs: "Mapping[str, Run]") -> "Figure":
         colour = COLOURS[2] if deep else COLOURS[0]
         axes.plot(epochs, errors, "--s" if deep else "-o", color=colour, markersize=4)
         place = 5 * len(epochs) // 10 if name.startswith("plain") else (1 if deep else 0)
-        label = NETWORKS[name].partition(", ")[2]
+        label = _NETWORKS[name].partition(", ")[2]
         axes.annotate(
             label, (epochs[place], errors[place]), color=colour, fontsize=10,
             xytext=(8, 6 if name != "resnet56" else -4), textcoords="offset points",
