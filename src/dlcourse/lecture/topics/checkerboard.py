@@ -57,18 +57,22 @@ def measure(bench: Bench) -> None:
     bench.figure("learned", _draw_learned(images, made))
 
     bench.claim(
-        "Kernel 3, stride 2: most inputs of a pixel over fewest",
+        "Kernel 3, stride 2: most inputs of an inner pixel over fewest",
         float(inner[3].max() / inner[3].min()), at_least=4,
     )  # fmt: skip
     bench.claim(
-        "Kernel 4, stride 2: most over fewest", float(inner[4].max() / inner[4].min()), at_most=1
+        "Kernel 4, stride 2: most inputs of an inner pixel over fewest",
+        float(inner[4].max() / inner[4].min()),
+        at_most=1,
     )
     bench.claim(
         "A uniform map stays uniform after resizing and a convolution: unevenness",
         uniform[2], at_most=1e-3,
     )  # fmt: skip
     bench.claim(
-        "... and gets a pattern from a random kernel of 3 with stride 2", uniform[0], at_least=0.3
+        "It gets a pattern from random kernels of 3 with stride 2: unevenness",
+        uniform[0],
+        at_least=0.3,
     )
     bench.claim(
         f"After {bench.numbers['steps'][0]} steps the decoder of kernel 3, stride 2 is more uneven "
@@ -76,7 +80,7 @@ def measure(bench: Bench) -> None:
         early[0] / early[2], at_least=3,
     )  # fmt: skip
     bench.claim(
-        f"After {bench.numbers['steps'][-1]} steps it still is: ratio",
+        f"After {bench.numbers['steps'][-1]} steps it is still more uneven than that: ratio",
         late[0] / late[2], at_least=1.4,
     )  # fmt: skip
 

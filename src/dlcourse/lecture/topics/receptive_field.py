@@ -68,15 +68,15 @@ def measure(bench: Bench) -> None:
         float(growth), at_least=0.35, at_most=0.65,
     )  # fmt: skip
     bench.claim(
-        f"With {last} layers it is a small part of the computed side",
+        f"With {last} layers the measured side is less than half of the computed one: ratio",
         widths[last] / theory[last], at_most=0.5,
     )  # fmt: skip
     bench.claim(
-        "Dilation 2 in every layer reaches a quarter of the pixels in its field",
+        "Dilation 2 in every layer reaches less than a third of the pixels in its field: share",
         bench.numbers["reached"]["dilation 2, 2, 2"], at_most=0.35,
     )  # fmt: skip
     bench.claim(
-        "Dilations 1, 2, 4 reach all of them",
+        "Dilations 1, 2, 4 reach all pixels in theirs: share",
         bench.numbers["reached"]["dilation 1, 2, 4"], at_least=0.999,
     )  # fmt: skip
 
