@@ -148,11 +148,11 @@ def _draw_reading(run: "Run", by_row: dict[str, np.ndarray]) -> "Figure":
     left.legend(frameon=False, loc="upper left")
     style_axes(left)
     height = len(shares)
-    middle.imshow(images[0, 0], cmap="gray", extent=(0.5, height + 0.5, height + 0.5, 0.5))
+    middle.imshow(images[0, 0].numpy(), cmap="gray", extent=(0.5, height + 0.5, height + 0.5, 0.5))
     middle.set(xticks=[], ylabel="row")
     middle.set_title("a 9, from top to bottom", size=11)
     shown = right.imshow(
-        shares, aspect="auto", cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest",
+        shares.numpy(), aspect="auto", cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest",
         extent=(-0.5, shares.shape[1] - 0.5, height + 0.5, 0.5),
     )  # fmt: skip
     right.set(xticks=range(shares.shape[1]), xlabel="class", ylabel="rows read")
