@@ -58,7 +58,7 @@ def _next_to_an_svm(run: "Run", kernel: str) -> dict[str, float]:
 
     train, test = run.dataset.train, run.dataset.test
     penalty = 2 / (len(train) * run.config["regularizer"]["l2"]["strength"])
-    svm = SVC(kernel=kernel, gamma=KERNEL_GAMMA, C=penalty)
+    svm = SVC(kernel=kernel, C=penalty).set_params(gamma=KERNEL_GAMMA)
     svm.fit(train.inputs.numpy(), train.targets.numpy())
     exact = svm.decision_function(test.inputs.numpy())
     scores = run.model(test.inputs).detach().numpy()  # (N, 2)
@@ -83,8 +83,10 @@ def _kernel_error(run: "Run") -> float:
     """Return how far the features' inner products are from exp(-gamma |x - y|^2), on average."""
     import torch
 
+    from dlcourse.model.kernel import Kernel
+
     inputs = run.dataset.train.inputs
-    machine = next(one for one in run.model.modules() if hasattr(one, "frequencies"))
+    machine = next(one for one in run.model.modules() if isinstance(one, Kernel))
     features = machine.features(inputs)  # (N, width)
     exact = torch.exp(-KERNEL_GAMMA * torch.cdist(inputs, inputs) ** 2)
     return float((features @ features.T - exact).abs().mean())

@@ -27,7 +27,8 @@ def measure(bench: Bench) -> None:
     bench.figure("curves", _draw_learning_curves(curves))
     bench.number("rows", np.column_stack([curves["linear"], curves["kernel"][:, 1:]]).tolist())
     linear, kernel = curves["linear"], curves["kernel"]
-    slope = float(np.polyfit(*np.log(kernel[:, [0, 2]].T + 1e-6), 1)[0])
+    sizes, errors = np.log(kernel[:, [0, 2]].T + 1e-6)  # an error of 0 has no logarithm
+    slope = float(np.polyfit(sizes, errors, 1)[0])
     bench.number("slope", slope)
     bench.number("halved", 2**slope)
     bench.claim(
