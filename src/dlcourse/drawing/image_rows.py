@@ -9,7 +9,7 @@ from dlcourse.drawing.image_grid import TEXT_HEIGHT, show_image
 from dlcourse.drawing.style import DPI
 from dlcourse.drawing.text import LITERAL
 
-GAP = 0.06  # inches between two images
+ROW_GAP = 0.06  # inches between two images
 
 
 def draw_image_rows(
@@ -34,7 +34,7 @@ def draw_image_rows(
     columns = max((len(images) for images in rows.values()), default=0)
     if columns == 0:
         raise ValueError("rows need at least one image")
-    step = cell + GAP
+    step = cell + ROW_GAP
     head = 0.08 + (0.24 * (title.count("\n") + 1) if title else 0) + (TEXT_HEIGHT if titles else 0)
     width, height = name_width + step * columns + 0.1, head + step * len(rows) + 0.04
     figure = Figure(figsize=(width, height), dpi=DPI)
