@@ -16,7 +16,7 @@ SMOKE = (
     "max_epochs=2",
     "seeds=1",
     "model.widths=[8]",
-    "data.random_labels=0,1",
+    "data.random_labels=0,0.4,1",
 )
 FULL = ()
 
