@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binomtest
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -24,8 +25,10 @@ from dlcourse.baseline.arguments import METHOD_OPTIONS
 from dlcourse.commands.baseline import OPTION_LINES, help_for
 from dlcourse.commands.main import run_command
 from dlcourse.core import Dataset
+from dlcourse.drawing.methods import accuracy_interval
 from dlcourse.engine.datasets import load_data, make_fold, split_training_data
 from dlcourse.engine.instantiate import build
+from dlcourse.lecture.topics.nested_cross_validation import expected_best
 from dlcourse.metric.r2 import R2
 from dlcourse.metric.rmse import RMSE
 
@@ -227,6 +230,19 @@ def test_streamed_images_are_refused(baseline, tmp_path, capsys):
     with pytest.raises(SystemExit):
         baseline("method=majority", *options, "data.memory=0")
     assert "These images are streamed from the disk" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("right", "examples"), [(0, 20), (7, 10), (353, 360), (360, 360)])
+def test_the_interval_of_an_accuracy_is_wilsons(right, examples):
+    expected = binomtest(right, examples).proportion_ci(method="wilson")
+    found = accuracy_interval(right / examples, examples)
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_the_best_of_many_guessers_is_as_good_as_simulated():
+    draws = np.random.default_rng(0).binomial(20, 0.5, (4000, 30)).max(1) / 20
+    assert expected_best(30, 20) == pytest.approx(draws.mean(), abs=0.005)
+    assert expected_best(1, 60) == pytest.approx(0.5)
 
 
 def test_the_help_explains_every_option():
