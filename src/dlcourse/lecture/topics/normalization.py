@@ -44,7 +44,7 @@ def measure(bench: Bench) -> None:
     bench.figure("rates", _draw(over_rates, _RATES, "learning rate (64 examples in a step)",
                  "Batch norm trains at rates at which the others fail"))  # fmt: skip
     bench.figure("sizes", _draw(over_sizes, sizes, "examples in a step",
-                 "Only batch norm needs large batches"))  # fmt: skip
+                 "Two examples in a step are too few for batch norm"))  # fmt: skip
 
     last, first = variances["none"][-1], variances["none"][0]
     text = "Weights of σ = 0.05, no norm: the variance of layer 10 is a fraction of that of layer 1"
