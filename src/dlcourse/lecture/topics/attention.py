@@ -1,6 +1,6 @@
 """Attention by hand, positional encodings, and where a small vision transformer looks."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -43,7 +43,8 @@ def measure(bench: Bench) -> None:
     run = bench.train("experiment=lecture/attention")
     bench.figure("attention", bench.look(run, "attention", images="0-3")[0])
     accuracy = bench.number("accuracy", run.result["test"]["accuracy"])
-    near, far = learned_similarity(run.model.network.positions[0, 1:])
+    network: Any = run.model.network
+    near, far = learned_similarity(network.positions[0, 1:])
     bench.number("near", near)
     bench.number("far", far)
     blind, difference = without_positions(run)
@@ -56,7 +57,9 @@ def measure(bench: Bench) -> None:
         at_most=0.885,
     )
     bench.claim(
-        "Without the division by 8 the second weight is practically 0", unscaled[1], at_most=1e-6
+        "Without the division by 8 the second weight is practically 0",
+        float(unscaled[1]),
+        at_most=1e-6,
     )
     bench.claim(
         "Sinusoidal encodings: the dot product of two positions depends on their distance alone; "
@@ -103,7 +106,8 @@ def without_positions(run: "Run") -> tuple[float, float]:
     The second is the largest difference of an output between the images and the same images with
     their patches in another order. The run's model is changed.
     """
-    network, test = run.model.network, run.dataset.test
+    network: Any = run.model.network
+    test = run.dataset.test
     network.positions.zero_()
     images = run.model.standardize(test.inputs)
     side = network.embedding.kernel_size[0]

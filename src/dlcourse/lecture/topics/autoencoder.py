@@ -1,6 +1,6 @@
 """The features of an autoencoder with and without dropout."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,8 @@ def measure(bench: Bench) -> None:
     rows, measured = {}, {}
     for name in NAMES.values():
         run = runs[name]
-        net, images = run.model.network, run.dataset.test.inputs
+        net: Any = run.model.network
+        images = run.dataset.test.inputs
         hidden = net.activation(net.hidden(run.model.standardize(images).flatten(1)))  # (N, 256)
         whole, partial = net.output(hidden), net.output(2 * half * hidden)  # (N, 784)
         pixels = images.flatten(1) / WHITE
@@ -102,7 +103,8 @@ def _draw_features(runs: "dict[str, Run]") -> "Figure":
 
     blocks = []
     for name in NAMES.values():
-        weight = runs[name].model.network.hidden.weight
+        net: Any = runs[name].model.network
+        weight = net.hidden.weight
         largest = weight.norm(dim=1).argsort(descending=True)[:25]
         shown = weight[largest] / weight[largest].abs().amax(1, keepdim=True)
         blocks.append(shown.unflatten(1, (28, 28)).cpu().numpy())

@@ -1,7 +1,7 @@
 """What the layers of LeNet-5 see: filters, feature maps, activation maximisation, dream."""
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,8 @@ STEPS = (0, 5, 20, 200)
 def measure(bench: Bench) -> None:
     """Train LeNet-5, draw what its layers respond to, and measure how they separate classes."""
     run = bench.train("experiment=lecture/features")
-    test, network = run.dataset.test, run.model.network
+    test = run.dataset.test
+    network: Any = run.model.network  # LeNet-5
     made, outputs = _excite_classes(run, STEPS[:2] if bench.smoke else STEPS)
     bench.figure("maps", _draw_maps(run, test))
     bench.figure("maximised", _draw_excited(made))
@@ -58,7 +59,7 @@ def measure(bench: Bench) -> None:
     )
     bench.claim(
         "Noise is turned into images that the network sees as the wanted class: of 10",
-        recognised,
+        float(recognised),
         at_least=9,
     )
     bench.claim(
@@ -69,7 +70,7 @@ def measure(bench: Bench) -> None:
 
 
 @torch.no_grad()
-def separation(network: nn.Module, inputs: Tensor, targets: Tensor) -> list[float]:
+def separation(network: Any, inputs: Tensor, targets: Tensor) -> list[float]:
     """Return the share of the variance that lies between the classes, for each of ``LAYERS``.
 
     inputs: standardised images (N, C, H, W). The outputs are taken after ReLU and pooling. 0: the
@@ -87,7 +88,7 @@ def separation(network: nn.Module, inputs: Tensor, targets: Tensor) -> list[floa
     return shares
 
 
-def _dense_stages(network: nn.Module) -> list[list[nn.Module]]:
+def _dense_stages(network: Any) -> list[list[nn.Module]]:
     """Return the modules of the three dense layers, each with its ReLU."""
     first, relu1, second, relu2, output = network.classifier
     return [[nn.Flatten(), first, relu1], [second, relu2], [output]]
@@ -130,7 +131,8 @@ def _draw_maps(run: "Run", test: "Split") -> "Figure":
     from dlcourse.drawing.image_rows import draw_image_rows
     from dlcourse.introspect.displayed import displayed
 
-    layer = run.model.network.features[0]
+    network: Any = run.model.network
+    layer = network.features[0]
     first = {str(c): int((test.targets == c).nonzero()[0]) for c in (1, 7, 0)}
     images = test.inputs[list(first.values())]
     maps = layer(run.model.standardize(images))  # (3, 6, H, W)

@@ -1,6 +1,6 @@
 """A spatial transformer in front of LeNet-5, and LeNet-5 alone, on distorted digits."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -71,9 +71,10 @@ def measure(bench: Bench) -> None:
 def transformed(run: "Run", images: Tensor) -> tuple[Tensor, Tensor]:
     """Return raw images (N, C, H, W) as LeNet-5 gets them, and the affine maps (N, 2, 3)."""
     model = run.model
+    network: Any = model.network
     inputs = model.standardize(images)
-    back = model.network.transform(inputs) / model.scale + model.mean  # grey levels again
-    return back, model.network.affine(inputs)
+    back = network.transform(inputs) / model.scale + model.mean  # grey levels again
+    return back, network.affine(inputs)
 
 
 def centre_spread(images: Tensor) -> float:
