@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 SMOKE = ("data.examples=60", "max_epochs=1", "schedule.warmup=0")
 FULL = ()
 
-SCORES, SIZE = (112.0, 96.0), 64
+DOT_PRODUCTS, KEY_SIZE = (112.0, 96.0), 64
 """The dot products of a query with two keys, and the number of components of a key."""
 
 
 @torch.no_grad()
 def measure(bench: Bench) -> None:
     """Compute the example of two words; draw the encodings; train and look into a transformer."""
-    scores = torch.tensor(SCORES)
-    scaled = scores / SIZE**0.5
+    scores = torch.tensor(DOT_PRODUCTS)
+    scaled = scores / KEY_SIZE**0.5
     weights, unscaled = scaled.softmax(0), scores.softmax(0)
-    draws = torch.randn(2, 10_000, SIZE, generator=torch.Generator().manual_seed(0))
+    draws = torch.randn(2, 10_000, KEY_SIZE, generator=torch.Generator().manual_seed(0))
     spread = float((draws[0] * draws[1]).sum(1).std())
     bench.number("scaled", scaled.tolist())
     bench.number("powers", (scaled - scaled.max()).exp().tolist())
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> None:
     bench.number("unscaled", float(unscaled[1]))
     bench.number("spread", spread)
 
-    encoding = waves_in_a_row(50, SIZE)[0]  # (50, 64)
+    encoding = waves_in_a_row(50, KEY_SIZE)[0]  # (50, 64)
     products = encoding @ encoding.T
     bench.figure("positions", _draw_encoding(encoding.numpy(), products.numpy()))
     uneven = max(float(products.diagonal(lag).std()) for lag in range(40))

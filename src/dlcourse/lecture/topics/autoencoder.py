@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 SMOKE = ("data=digits", "data.examples=60", "data.test_examples=60", "max_epochs=1")
 FULL = ("data.examples=60000", "data.test_examples=10000")
 
-NAMES = {0: "without dropout", 0.5: "with dropout"}
-BORDER = 4  # pixels at each side that are black in nearly all images: their weights stay as drawn
+AUTOENCODERS = {0: "without dropout", 0.5: "with dropout"}
+BLACK_BORDER = (
+    4  # pixels at each side that are black in nearly all images: their weights stay as drawn
+)
 
 
 @torch.no_grad()
 def measure(bench: Bench) -> None:
     """Train both autoencoders; compare their features, their active units, and a loss of half."""
     sweep = bench.sweep("experiment=lecture/autoencoder")
-    runs = {NAMES[run.config["model"]["dropout"]]: run for run in sweep.runs}
+    runs = {AUTOENCODERS[run.config["model"]["dropout"]]: run for run in sweep.runs}
     half = torch.rand(256, generator=torch.Generator().manual_seed(0)) < 0.5  # units that are kept
     rows, measured = {}, {}
-    for name in NAMES.values():
+    for name in AUTOENCODERS.values():
         run = runs[name]
         net: Any = run.model.network
         images = run.dataset.test.inputs
@@ -85,7 +87,9 @@ def neighbour_correlation(weight: Tensor) -> Tensor:
     weight: (units, 784). It is 0 for noise and near 1 for smooth spots and strokes. The black
     border of the images is left out.
     """
-    features = weight.unflatten(1, (28, 28))[:, BORDER:-BORDER, BORDER:-BORDER]
+    features = weight.unflatten(1, (28, 28))[
+        :, BLACK_BORDER:-BLACK_BORDER, BLACK_BORDER:-BLACK_BORDER
+    ]
 
     def correlation(one: Tensor, other: Tensor) -> Tensor:
         one, other = (part.flatten(1) - part.mean((1, 2))[:, None] for part in (one, other))
@@ -102,7 +106,7 @@ def _draw_features(runs: "dict[str, Run]") -> "Figure":
     from dlcourse.drawing.style import DIVERGING
 
     blocks = []
-    for name in NAMES.values():
+    for name in AUTOENCODERS.values():
         net: Any = runs[name].model.network
         weight = net.hidden.weight
         largest = weight.norm(dim=1).argsort(descending=True)[:25]

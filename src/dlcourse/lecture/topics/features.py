@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SMOKE = ("data=digits", "data.examples=60", "data.test_examples=100", "max_epochs=1")
 FULL = ()
 
-LAYERS = ("pixels", "convolution 1", "convolution 2", "dense 1", "dense 2", "output")
-STEPS = (0, 5, 20, 200)
+LENET_LAYERS = ("pixels", "convolution 1", "convolution 2", "dense 1", "dense 2", "output")
+ASCENT_STEPS = (0, 5, 20, 200)
 """Steps of gradient ascent after which the image is shown."""
 
 
@@ -28,7 +28,7 @@ def measure(bench: Bench) -> None:
     run = bench.train("experiment=lecture/features")
     test = run.dataset.test
     network: Any = run.model.network  # LeNet-5
-    made, outputs = _excite_classes(run, STEPS[:2] if bench.smoke else STEPS)
+    made, outputs = _excite_classes(run, ASCENT_STEPS[:2] if bench.smoke else ASCENT_STEPS)
     bench.figure("maps", _draw_maps(run, test))
     bench.figure("maximised", _draw_excited(made))
     bench.figure("dream", bench.look(run, "dream", images="0-5", octaves=3, rate=5)[0])
@@ -36,7 +36,7 @@ def measure(bench: Bench) -> None:
     inputs = run.model.standardize(test.inputs)
     trained = separation(network, inputs, test.targets)
     random = separation(_with_random_weights(network), inputs, test.targets)
-    bench.number("layers", list(LAYERS))
+    bench.number("layers", list(LENET_LAYERS))
     bench.number("trained", trained)
     bench.number("random", random)
     bench.number("accuracy", run.result["test"]["accuracy"])
@@ -71,7 +71,7 @@ def measure(bench: Bench) -> None:
 
 @torch.no_grad()
 def separation(network: Any, inputs: Tensor, targets: Tensor) -> list[float]:
-    """Return the share of the variance that lies between the classes, for each of ``LAYERS``.
+    """Return the share of the variance that lies between the classes, for each of ``LENET_LAYERS``.
 
     inputs: standardised images (N, C, H, W). The outputs are taken after ReLU and pooling. 0: the
     classes have the same mean; 1: all examples of a class give the same output.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SMOKE = ("data.examples=60", "max_epochs=1")
 FULL = ()
 
-NAMES = {"rnn": "vanilla", "gru": "GRU", "lstm": "LSTM"}
+CELL_NAMES = {"rnn": "vanilla", "gru": "GRU", "lstm": "LSTM"}
 
 
 def measure(bench: Bench) -> None:
@@ -26,7 +26,7 @@ def measure(bench: Bench) -> None:
     sweep = bench.sweep("experiment=lecture/recurrent")
     runs = {run.config["model"]["cell"]: run for run in sweep.runs}
     before, after, by_row = {}, {}, {}
-    for cell, name in NAMES.items():
+    for cell, name in CELL_NAMES.items():
         run = runs[cell]
         images, targets = run.model.standardize(run.dataset.test.inputs), run.dataset.test.targets
         before[name] = gradient_by_row(_restarted(run.model.network), images, targets)
@@ -46,7 +46,7 @@ def measure(bench: Bench) -> None:
     bench.figure("gradient", _draw_gradient(before, after))
     bench.figure("reading", _draw_reading(runs["gru"], by_row))
 
-    accuracy = {cell: runs[cell].result["test"]["accuracy"] for cell in NAMES}
+    accuracy = {cell: runs[cell].result["test"]["accuracy"] for cell in CELL_NAMES}
     bench.claim("The GRU reads digits: its test accuracy", accuracy["gru"], at_least=0.93)
     bench.claim("The LSTM reads digits: its test accuracy", accuracy["lstm"], at_least=0.93)
     bench.claim(

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from dlcourse.api.sweep import Sweep
 
-SMOKE = ("data=digits", "data.test_examples=100", "max_epochs=1", "data.seed=0")
+SMOKE = ("data=digits", "data.examples=60", "data.test_examples=100", "max_epochs=1", "data.seed=0")
 FULL = ()
 
-SOURCE = ("data.examples=6000", "data.test_examples=1000", "model=lenet", "optim.lr=0.002")
-START = {
+SOURCE_RUN = ("data.examples=6000", "data.test_examples=1000", "model=lenet", "optim.lr=0.002")
+KNOWN_BEFORE = {
     "from scratch": (),
     "MNIST, all weights trained": ("mnist",),
     "MNIST, convolutions frozen": ("mnist", "optim.freeze=[features.*]"),
@@ -27,20 +27,19 @@ START = {
 def measure(bench: Bench) -> None:
     """Train on two large data sets; then on few digits from each of the starts."""
     long = "max_epochs=8", "stop=never", "runtime.threads=1"
-    sources = {name: bench.train(f"data={name}", *SOURCE, *long) for name in
+    sources = {name: bench.train(f"data={name}", *SOURCE_RUN, *long) for name in
                ("mnist", "fashion_mnist")}  # fmt: skip
-    sizes = "data.examples=60" if bench.smoke else "data.examples=20,50,200"
     accuracy: dict[str, dict[int, list[float]]] = {}
-    for start, (source, *frozen) in ((key, one or ("",)) for key, one in START.items()):
+    for start, (source, *frozen) in ((key, one or ("",)) for key, one in KNOWN_BEFORE.items()):
         begin = ["init=from_run", f"init.run={sources[source].folder}"] if source else []
-        sweep = bench.sweep("experiment=lecture/transfer", sizes, *begin, *frozen)
+        sweep = bench.sweep("experiment=lecture/transfer", *begin, *frozen)
         accuracy[start] = accuracy_by_size(sweep)
     bench.figure("transfer", _draw_transfer(accuracy))
     mean = {start: [float(np.mean(one)) for one in by.values()] for start, by in accuracy.items()}
     bench.number("starts", mean)
     bench.number("sizes", list(accuracy["from scratch"]))
     bench.number("sources", {name: run.result["test"]["accuracy"] for name, run in sources.items()})
-    scratch, mnist, frozen, fashion = (np.array(mean[start]) for start in START)
+    scratch, mnist, frozen, fashion = (np.array(mean[start]) for start in KNOWN_BEFORE)
     bench.number("gain", (mnist - scratch).tolist())
     bench.number("fashion_gain", (fashion - scratch).tolist())
 
