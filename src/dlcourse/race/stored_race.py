@@ -32,6 +32,7 @@ def draw_stored_paths(stored: Mapping[str, Any], names: Mapping[str, str], title
     figure = empty_figure(7.6, 4.6)
     axes = figure.subplots()
     draw_surface(axes, surface, grid_of(surface), surface.lowest or 0.0)
+    axes.collections[0].remove()  # the filled areas; the contour lines alone need few colours
     every = marker_interval(max(len(paths[label]) for label in names) - 1)
     for number, (label, name) in enumerate(names.items()):
         axes.plot(*paths[label].T, label=name, zorder=4, markevery=every, **look_of(number))
