@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from statistics import mean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlcourse.lecture.bench import Bench
 
@@ -90,15 +90,14 @@ def _draw_features(found: Mapping, damped: Mapping, examples: int) -> "Figure":
     figure = empty_figure(7.2, 6.2)
     upper, lower = figure.subplots(2, 1, sharex=True)
     sizes = list(found)
+    curves: list[tuple[Mapping, str, dict[str, Any]]] = [
+        (found, "test", {"color": VAL, "marker": "s"}),
+        (damped, "test", {"color": COLOURS[3], "marker": "^", "linestyle": "--"}),
+        (found, "train", {"color": TRAIN, "marker": "o"}),
+    ]
     for axes, name in ((upper, "loss"), (lower, "error")):
-        for values, look in (
-            ([found[size][f"test {name}"] for size in sizes], {"color": VAL, "marker": "s"}),
-            (
-                [damped[size][f"test {name}"] for size in sizes],
-                {"color": COLOURS[3], "marker": "^", "linestyle": "--"},
-            ),
-            ([found[size][f"train {name}"] for size in sizes], {"color": TRAIN, "marker": "o"}),
-        ):
+        for table, part, look in curves:
+            values = [table[size][f"{part} {name}"] for size in sizes]
             axes.plot(sizes, values, markersize=4, **look)
         _mark_threshold(axes, examples, f"{examples} examples")
     upper.set(yscale="log", ylabel="mean squared error", ylim=(1e-4, None))
@@ -119,14 +118,12 @@ def _draw_networks(networks: Mapping, examples: int) -> "Figure":
 
     figure = empty_figure(7.2, 3.8)
     axes = figure.subplots()
-    for name, look in (
-        ("test", {"color": VAL, "marker": "s"}),
-        ("train", {"color": TRAIN, "marker": "o"}),
+    for name, label, colour, marker in (
+        ("test", "test", VAL, "s"),
+        ("train", "training", TRAIN, "o"),
     ):
         values = [one[f"{name} error"] for one in networks.values()]
-        axes.plot(
-            list(networks), values, markersize=4, label=name.replace("train", "training"), **look
-        )
+        axes.plot(list(networks), values, color=colour, marker=marker, markersize=4, label=label)
     _mark_threshold(axes, examples * _CLASSES, f"{examples} examples x {_CLASSES} classes")
     axes.set(xlabel="parameters of the MLP", ylabel="share of errors", ylim=(0, None))
     axes.legend(frameon=False)

@@ -1,6 +1,6 @@
 """The L1 penalty makes weights zero, the L2 penalty makes them small."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
@@ -103,7 +103,7 @@ def _draw_one_weight() -> "Figure":
     return figure
 
 
-def _draw_sparsity(rows: list[Mapping]) -> "Figure":
+def _draw_sparsity(rows: Sequence[Mapping]) -> "Figure":
     """Draw the share of weights near zero and the accuracy over the strength."""
     from dlcourse.drawing.style import COLOURS, empty_figure, style_axes
 
@@ -116,11 +116,12 @@ def _draw_sparsity(rows: list[Mapping]) -> "Figure":
         (f"share of weights with |w| < {_NEAR}", "test accuracy"),
         strict=True,
     ):
-        for penalty, look in (
-            ("L1", {"color": COLOURS[0], "marker": "o"}),
-            ("L2", {"color": COLOURS[1], "marker": "s", "linestyle": "--"}),
+        for penalty, colour, marker, line in (
+            ("L1", COLOURS[0], "o", "-"),
+            ("L2", COLOURS[1], "s", "--"),
         ):
-            axes.plot(strengths, [row[penalty][value] for row in rows], label=penalty, **look)
+            values = [row[penalty][value] for row in rows]
+            axes.plot(strengths, values, line, color=colour, marker=marker, label=penalty)
         axes.set(xscale="log", xlabel="strength of the penalty", ylabel=label)
         style_axes(axes)
     panels[0].set_ylim(0, 1)
