@@ -4,7 +4,13 @@ import pytest
 from planning import SMALL, planned
 
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import compose_job, keep_for_options, without_hydra
+from dlcourse.schema.compose import (
+    compose_job,
+    hydra_of_job,
+    keep_for_options,
+    without_hydra,
+)
+from dlcourse.schema.hydra_api import typed_overrides
 from dlcourse.sweep import plan as plan_module
 from dlcourse.sweep.manifest import MAY_CHANGE, values_of
 from dlcourse.sweep.settings import OnError, read_on_error
@@ -29,6 +35,16 @@ def test_the_overrides_that_hydra_records_repeat_the_job():
     plan = planned(*SMALL, "optim.lr=0.1,0.01", "seeds=2")
     job = plan.jobs[1][1]
     assert set(job.cfg.hydra.overrides.task) == {*SMALL, "optim.lr=0.01", "seed=1"}
+
+
+def test_an_option_that_refers_to_the_seed_has_that_of_its_own_repeat():
+    reference = "data.seed=${seed}"
+    assert typed_overrides(compose_job([reference], None)) == [reference]
+    (jobs,) = planned(*SMALL, reference, "seeds=3").jobs
+    assert [job.config["data"]["seed"] for job in jobs] == [0, 1, 2]
+    assert [hydra_of_job(job.cfg, job.folder).hydra.overrides.task[-2:] for job in jobs] == [
+        [f"data.seed={seed}", f"seed={seed}"] for seed in range(3)
+    ]
 
 
 def test_seeds_repeat_every_point():

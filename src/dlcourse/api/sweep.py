@@ -27,7 +27,7 @@ from dlcourse.schema.compose import (
     keep_for_options,
     without_hydra,
 )
-from dlcourse.schema.hydra_api import hydra_context
+from dlcourse.schema.hydra_api import hydra_context, typed_overrides
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.trust import foreign
 from dlcourse.sweep.run_sweep import run_sweep
@@ -218,7 +218,7 @@ def run_in_new_folder(overrides: list[str], config_dir: str | None) -> Path:
     try:
         refuse_elsewhere(master)
         params = dict(master.hydra.sweeper.get("params") or {})
-        swept = list(master.hydra.overrides.task)
+        swept = typed_overrides(master)
         outcome = run_sweep(master, params, swept, hydra_context(config_dir), lambda cfg: None)
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides, config_dir) from error

@@ -30,6 +30,14 @@ VERSION = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 arguments_parser = get_args_parser  # of Hydra's command line flags
 
 
+def typed_overrides(cfg: DictConfig) -> list[str]:
+    """Return the overrides of a composed config as they were typed.
+
+    ``data.seed=${seed}`` keeps its reference, which each job of a sweep resolves with its own seed.
+    """
+    return list(OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False))
+
+
 def register_resolver(name: str, function: Callable) -> None:
     """Register a function whose result replaces ``${name:...}`` in a config."""
     register: Any = OmegaConf.register_new_resolver if VERSION else OmegaConf.register_resolver
@@ -121,7 +129,7 @@ def run_sweeper(
     sweeper = Plugins.instance().instantiate_sweeper(
         config=cfg, hydra_context=context, task_function=task
     )
-    sweeper.sweep(arguments=list(cfg.hydra.overrides.task))
+    sweeper.sweep(arguments=typed_overrides(cfg))
     callbacks.on_multirun_end(config=cfg, config_name=CONFIG_NAME)
 
 

@@ -120,6 +120,7 @@ def make_jobs(
         for key, number in repeat.items():
             OmegaConf.update(own, key, number)
             own.hydra.overrides.task.append(f"{key}={number}")
+        own.hydra.overrides.task = list(own.hydra.overrides.task)  # its references resolved
         jobs.append(Job(overrides, Path(names.name(overrides)), own, without_hydra(own)))
     return jobs
 
