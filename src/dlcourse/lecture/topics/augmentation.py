@@ -1,6 +1,5 @@
 """Changed images in place of missing ones: which changes help, and when."""
 
-from collections.abc import Mapping
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,7 @@ def measure(bench: Bench) -> None:
         bench.claim(text, table["affine"]["few"] - table["noise"]["few"], at_least=0.03)
 
 
-def _draw_augmentations(table: Mapping[str, Mapping[str, float]], few: int, many: int) -> "Figure":
+def _draw_augmentations(table: dict[str, dict[str, float]], few: int, many: int) -> "Figure":
     """Draw the test accuracy of each augmentation for both numbers of images."""
     from dlcourse.drawing.style import COLOURS, FAINT, empty_figure, style_axes
 
