@@ -107,7 +107,11 @@ def folder(tmp_path, monkeypatch):
 
 
 def filled(text: str) -> list[str]:
-    """Return a command's arguments; FILLED replaces each ``<...>`` that the reader fills in."""
+    """Return a command's arguments; FILLED replaces each ``<...>`` that the reader fills in.
+
+    Weights are taken from a folder that has some.
+    """
+    text = re.sub(r"init\.run=<[^>]*>", "init.run=my_mnist", text)
     return [part for part in shlex.split(re.sub(r"<[^>]*>", FILLED, text)) if part != "…"]
 
 
@@ -148,7 +152,14 @@ def examine_sweep(fixed: list[str], spaces: list[Space], config_dir: str | None)
             if (CONFIGS / key).is_dir():
                 assert (CONFIGS / key / f"{value}.yaml").exists()
             else:
-                check_key(key, yaml.safe_load(value.replace("\\:", ":")))
+                check_key(key, value_of(value.replace("\\:", ":")))
+
+
+def value_of(text: str) -> object:
+    """Return a typed value as Hydra reads it: to YAML, ``1e-06`` without a point is a text."""
+    value = yaml.safe_load(text)
+    number = re.fullmatch(r"[+-]?\d+e[+-]?\d+", text)
+    return float(text) if number else value
 
 
 @pytest.mark.parametrize("command", RACES, ids=named)

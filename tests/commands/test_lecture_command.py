@@ -130,7 +130,6 @@ def test_a_wrong_argument_is_refused_with_one_message(lecture, typed, message, t
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.skip(reason="until all pages are written")
 def test_the_list_names_every_lecture_with_its_time(lecture):
     ended = lecture()
     assert ended.status == 0
