@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from dlcourse.lecture.number_text import significant
-
 
 class Claim(NamedTuple):
     """A sentence that a measured value supports or contradicts.
@@ -29,5 +27,5 @@ class Claim(NamedTuple):
         """The bounds in words."""
         parts = {"at least": self.at_least, "at most": self.at_most}
         return " and ".join(
-            f"{word} {significant(bound)}" for word, bound in parts.items() if bound is not None
+            f"{word} {bound:,.6g}" for word, bound in parts.items() if bound is not None
         )

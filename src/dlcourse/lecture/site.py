@@ -23,7 +23,8 @@ INTRODUCTION = """\
 Each idea of the course is an experiment: one command runs it in seconds to minutes, draws its
 images and compares what it claims with what it measured. `dlcourse lecture` lists all,
 `dlcourse lecture perceptron` runs one, `make lectures` runs all. The numbers and images on these
-pages come from such runs.
+pages come from such runs. Most lectures use data that come with dlcourse; those that use MNIST or
+Fashion-MNIST download it first, once.
 """
 
 

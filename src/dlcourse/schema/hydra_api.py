@@ -35,7 +35,8 @@ def typed_overrides(cfg: DictConfig) -> list[str]:
 
     ``data.seed=${seed}`` keeps its reference, which each job of a sweep resolves with its own seed.
     """
-    return list(OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False))
+    typed: Any = OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False)
+    return list(typed)
 
 
 def register_resolver(name: str, function: Callable) -> None:
