@@ -129,7 +129,8 @@ FLOAT64 = {
         "permutations.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
         "introspect/gradient_check.py", "report/", "sweep/", "commands/check_gradient.py", "race/",
         "preview/", "observe/", "look/", "engine/retest.py", "engine/same_examples.py",
-        "introspect/grid.py", "introspect/projection.py",
+        "introspect/grid.py", "introspect/projection.py", "baseline/",
+        "lecture/topics/",  # the bench opens all runs on the CPU
     ),
     "for runtime.precision=fp64": ("runtime.py", "engine/assemble.py", "schema/rules/"),
 }  # fmt: skip

@@ -43,12 +43,20 @@ if TYPE_CHECKING:
 class Sweep:
     """A sweep's runs, ranked by their validation metric; in a notebook it shows its table.
 
-    folder: of the sweep. trust: modules outside dlcourse that its runs may call.
+    folder: of the sweep. trust: modules outside dlcourse that its runs may call. device: of their
+    models, ``"cpu"``, ``"cuda"`` ...; None for the configs'.
     """
 
-    def __init__(self, folder: str | PathLike[str], *, trust: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: str | PathLike[str],
+        *,
+        trust: Iterable[str] = (),
+        device: str | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self._trust = tuple(trust)
+        self._device = device
 
     @cached_property
     def _points(self) -> "list[Point]":
@@ -126,7 +134,7 @@ class Sweep:
     def runs(self) -> list[Run]:
         """The finished runs, those of the best combination first."""
         return [
-            Run(run.folder, trust=self._trust)
+            Run(run.folder, trust=self._trust, device=self._device)
             for point in self._points
             for run in point.runs
             if run.result is not None
@@ -147,7 +155,7 @@ class Sweep:
         sign = 1 if point.mode == "max" else -1
         finished = [run for run in point.runs if run.result is not None]
         best = max(finished, key=lambda run: sign * (run.result or {})["best"])
-        return Run(best.folder, trust=self._trust)
+        return Run(best.folder, trust=self._trust, device=self._device)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -63,18 +63,23 @@ class Bench:
         return self.size == "smoke"
 
     def train(self, *overrides: str) -> "Run":
-        """Train a run as ``dlcourse train``; return it.
+        """Train a run as ``dlcourse train``; return it, with its model on the CPU.
 
         The run draws no plots (``observe=[history]``) unless an override says what observes it:
         the lecture takes its figures from ``run.curves()``, ``run.look("boundary")`` ...
         """
         folder = self._next("train", overrides)
-        return dlcourse.train(*self._sized(overrides), folder=folder, quiet=True)
+        run = dlcourse.train(*self._sized(overrides), folder=folder, quiet=True)
+        return dlcourse.load(run.folder, device="cpu")
 
     def sweep(self, *overrides: str) -> "Sweep":
-        """Run a sweep as ``dlcourse sweep``; return it. Its runs draw no plots, as in ``train``."""
+        """Run a sweep as ``dlcourse sweep``; return it.
+
+        As in ``train``, its runs draw no plots, and their models are on the CPU.
+        """
         folder = self._next("sweep", overrides)
-        return dlcourse.sweep(*self._sized(overrides), folder=folder, quiet=True)
+        found = dlcourse.sweep(*self._sized(overrides), folder=folder, quiet=True)
+        return dlcourse.Sweep(found.folder, device="cpu")
 
     def look(self, run: "Run", what: str, **options: Any) -> "list[Figure]":
         """Look into a run as ``dlcourse look``; return the figures.

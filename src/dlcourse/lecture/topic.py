@@ -41,4 +41,4 @@ def read_topic(name: str) -> Topic:
 
 def duration_text(seconds: float) -> str:
     """Return a time as a student plans it: ``20 s``, ``2 min``."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

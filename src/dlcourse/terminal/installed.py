@@ -16,6 +16,8 @@ NEEDED = {
     "torch": "torch", "torchvision": "torchvision", "hydra": "hydra-core", "omegaconf": "omegaconf",
     "tensorboard": "tensorboard", "numpy": "numpy", "sklearn": "scikit-learn", "scipy": "scipy",
     "matplotlib": "matplotlib", "PIL": "pillow", "jinja2": "jinja2",
+    "markdown_it": "markdown-it-py", "mdit_py_plugins": "mdit-py-plugins",
+    "latex2mathml": "latex2mathml",
     "rich": "rich", "filelock": "filelock",
 }  # fmt: skip
 """The dependencies in pyproject.toml: name of the module, name for pip."""

@@ -65,7 +65,7 @@ def _weights_of(run: "Run") -> np.ndarray:
     """Return all weights of the last epoch, without the biases."""
     network = subject_with(run).network
     weights = [weight for weight in network.parameters() if weight.dim() > 1]
-    return np.concatenate([weight.detach().numpy().ravel() for weight in weights])
+    return np.concatenate([weight.detach().cpu().numpy().ravel() for weight in weights])
 
 
 def _sparsity_of(runs: "list[Run]") -> dict[str, float]:

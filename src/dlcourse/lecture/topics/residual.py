@@ -16,7 +16,6 @@ FULL = (
     "data=cifar10", "data.size=32", "data.examples=50000", "data.test_examples=10000",
     "max_epochs=60", "augment=[crop_flip]", "schedule=cosine",
 )  # fmt: skip
-_TRAINING_IMAGES = 320  # of 400; the others are for validation
 _NETWORKS = {
     "plain20": "plain, 20 layers",
     "plain56": "plain, 56 layers",
@@ -41,8 +40,8 @@ def measure(bench: Bench) -> None:
             "test_error": 1 - run.result["test"]["accuracy"],
         })  # fmt: skip
     bench.number("epochs", len(runs["plain56"].history))
-    bench.number("images", _TRAINING_IMAGES)
-    steps = -(-_TRAINING_IMAGES // runs["plain56"].config["batch_size"])  # of one epoch
+    images = bench.number("images", runs["plain56"].result["examples"]["train"])
+    steps = -(-images // runs["plain56"].config["batch_size"])  # of one epoch
     bench.number("steps", steps * len(runs["plain56"].history))
     bench.claim(
         "The plain network of 56 layers has a higher training error than that of 20: difference",
