@@ -79,11 +79,11 @@ def _draw_errors(runs: "Mapping[str, Run]") -> "Figure":
             label, (epochs[place], errors[place]), color=colour, fontsize=10,
             xytext=(8, 6 if name != "resnet56" else -4), textcoords="offset points",
         )  # fmt: skip
-    for axes, title in zip(
-        panels, ("Plain: 56 layers learn worse than 20", "With skip connections they do not"), strict=True
-    ):
+    titles = ("Plain: 56 layers learn worse than 20", "With skip connections they do not")
+    for axes, title in zip(panels, titles, strict=True):
         axes.set_title(title, size=12)
         axes.set(xlabel="epoch", ylim=(-2, 100))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         style_axes(axes)
     panels[0].set_ylabel("training error, %")
     return figure
