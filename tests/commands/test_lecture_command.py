@@ -12,7 +12,7 @@ from dlcourse.lecture import run_lecture as module
 from dlcourse.lecture import site
 from dlcourse.lecture.bench import Bench
 from dlcourse.lecture.claim import Claim
-from dlcourse.lecture.html import html_of
+from dlcourse.lecture.html import formula, html_of
 from dlcourse.lecture.syllabus import TOPICS
 
 TEXT = "## Run it\n\n{{ run() }}\n\nIt is {{ n.value | fixed(1) }}.\n\n{{ claims() }}\n"
@@ -147,6 +147,11 @@ def test_overrides_of_a_size_replace_those_of_the_lecture(tmp_path):
         "optim=sgd,adam",
         "observe=[history]",
     ]
+
+
+def test_a_function_and_its_argument_are_set_apart():
+    assert formula(r"\sin a", "inline").count("<mspace") == 1
+    assert "<mspace" not in formula(r"\sin(a) + ab", "inline")
 
 
 def test_formulas_become_mathml():

@@ -1,5 +1,6 @@
 """A lecture's page as HTML, for a browser without any other program."""
 
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markdown_it.token import Token
+
+SIN_X = re.compile(r"(<mi>[a-z]{2,}</mi>)(?=<m[in]>)")
+"""The name of a function in MathML, before its argument without parentheses: sin x."""
 
 
 def html_of(markdown: str, title: str) -> str:
@@ -35,4 +39,4 @@ def formula(latex: str, display: str) -> str:
     """Return a LaTeX formula as MathML. display: ``inline`` or ``block``."""
     from latex2mathml.converter import convert
 
-    return convert(latex, display=display)
+    return SIN_X.sub(r'\1<mspace width="0.17em" />', convert(latex, display=display))
