@@ -109,8 +109,8 @@ def fold_tables(plan: BaselinePlan) -> FoldTables:
         fold = make_fold(config, dataset, parts[number], runtime)
 
         def table(split: Split) -> NumberTable:
-            inputs = fold.standardize(split.inputs).flatten(1).numpy()
-            return inputs, split.targets.numpy()
+            inputs = fold.standardize(split.inputs).flatten(1).cpu().numpy()
+            return inputs, split.targets.cpu().numpy()
 
         val = None if fold.val is None else table(fold.val)
         return Tables(table(fold.train), val, table(examples_to_test(dataset, parts[number])))
