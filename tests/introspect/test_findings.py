@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from dlcourse.introspect.history_findings import Facts, history_findings
+from dlcourse.introspect.history_findings import Facts, history_findings, nothing_learned
 from dlcourse.introspect.measurement_findings import measurement_findings
 
 FACTS = Facts(0.1, 1000, "val/accuracy", best_epoch=3, ended_by="stop")
@@ -63,6 +63,15 @@ def test_curves_that_show_it_are_reported_and_the_control_is_not(name):
     found = history_findings(history, FACTS)
     assert any(name in one and sentence in one for one in found), found
     assert not any(name in one for one in history_findings(control, FACTS))
+
+
+def test_of_four_examples_nothing_can_be_said_about_what_was_learned():
+    right = curves([0.7] * 6, accuracy=[(1.0, 1.0)] * 6)
+    facts = dataclasses.replace(FACTS, largest_class=0.5, examples=4)
+    assert nothing_learned(right, facts) == ""
+    assert nothing_learned(curves([0.7] * 6, accuracy=[(0.5, 0.5)] * 6), facts) == ""
+    many = dataclasses.replace(facts, examples=400)
+    assert nothing_learned(curves([0.7] * 6, accuracy=[(0.5, 0.5)] * 6), many)
 
 
 def test_a_gap_that_a_small_validation_part_explains_is_no_overfitting():

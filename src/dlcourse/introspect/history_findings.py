@@ -55,7 +55,7 @@ def history_findings(history: Curves, facts: Facts) -> list[str]:
 def nothing_learned(history: Curves, facts: Facts) -> str:
     """Return whether the best accuracy is no better than naming the largest class always.
 
-    Two standard errors above its share are still chance.
+    Two standard errors above its share are still chance; with a few examples, so is everything.
     """
     share = facts.largest_class
     values = [
@@ -68,7 +68,7 @@ def nothing_learned(history: Curves, facts: Facts) -> str:
         return ""
     chance = share + 2 * math.sqrt(share * (1 - share) / facts.examples)
     best = max(values)
-    if best > chance or share >= 0.9:
+    if best > chance or chance >= 1 or share >= 0.9:
         return ""
     return (
         f"nothing was learned: the best accuracy is {best:.2f}, and the largest class has "
