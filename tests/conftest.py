@@ -94,7 +94,8 @@ hypothesis.settings.load_profile("same")
 
 
 SLOW = (
-    "api", "baseline", "benchmarks", "commands", "contract", "references", "scripts", "sweep",
+    "api", "baseline", "benchmarks", "commands", "contract", "lecture", "references", "scripts",
+    "sweep",
     "data/test_files.py", "data/test_generated.py", "data/test_streamed.py",
     "data/test_transforms.py", "engine/test_fingerprint.py", "engine/test_predictions.py",
     "engine/test_resume.py", "engine/test_run.py", "look/test_every_what.py",
