@@ -84,8 +84,8 @@ def run_all(topics: Sequence[Topic], size: str, *, page: bool) -> int:
             print(f"{topic.title} (about {duration_text(topic.seconds)})")
             try:
                 with working(topic.name, plain=False):
-                    has_size = size != "full" or topic.full or len(topics) == 1
-                    form = size if has_size else "default"
+                    without = size == "full" and not topic.full and len(topics) > 1
+                    form = "default" if without else size
                     folder, record = run_lecture(topic, form, show_command)
             except UserError as error:  # for example, data that are missing here
                 if len(topics) == 1:

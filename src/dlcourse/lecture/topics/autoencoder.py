@@ -17,9 +17,8 @@ SMOKE = ("data=digits", "data.examples=60", "data.test_examples=60", "max_epochs
 FULL = ("data.examples=60000", "data.test_examples=10000")
 
 AUTOENCODERS = {0: "without dropout", 0.5: "with dropout"}
-BLACK_BORDER = (
-    4  # pixels at each side that are black in nearly all images: their weights stay as drawn
-)
+BLACK_BORDER = 4
+"""Pixels at each side that are black in nearly all images: their weights stay as drawn."""
 
 
 @torch.no_grad()
