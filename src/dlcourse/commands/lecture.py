@@ -29,12 +29,12 @@ from dlcourse.lecture.number_text import significant
 from dlcourse.lecture.record import claims_in
 from dlcourse.lecture.site import require_docs, store, write_from_stored, write_index
 from dlcourse.lecture.syllabus import SYLLABUS, TOPICS
-from dlcourse.lecture.topic import Topic, duration_text, read_topic
+from dlcourse.lecture.topic import Topic, read_topic
 from dlcourse.schema.arguments import arguments, choice_argument
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.fitted import terminal_width
 from dlcourse.terminal.installed import short_path
-from dlcourse.terminal.live_line import working
+from dlcourse.terminal.live_line import duration, working
 
 
 def main(args: list[str]) -> None:
@@ -81,7 +81,7 @@ def run_all(topics: Sequence[Topic], size: str, *, page: bool) -> int:
     width = terminal_width()
     with one_fork_server():
         for topic in topics:
-            print(f"{topic.title} (about {duration_text(topic.seconds)})")
+            print(f"{topic.title} (about {duration(topic.seconds)})")
             try:
                 with working(topic.name, plain=False):
                     without = size == "full" and not topic.full and len(topics) > 1
@@ -99,7 +99,7 @@ def run_all(topics: Sequence[Topic], size: str, *, page: bool) -> int:
                 print("\n".join(claim_lines(claim, width)))
                 failed += not claim.holds
             print(f"The page is {short_path(folder / PAGE_FILE)}")
-            print(f"It took {duration_text(record['seconds'])}\n")
+            print(f"It took {duration(max(record['seconds'], 1))}\n")
             if page:
                 store(topic, folder)
     if len(topics) > 1:
@@ -126,13 +126,13 @@ def lecture_list(width: int) -> list[str]:
     for part, names in SYLLABUS.items():
         lines += ["", part]
         for topic in map(read_topic, names):
-            time = duration_text(topic.seconds)
+            time = duration(topic.seconds)
             lines.append(f"  {topic.name:{column}}  {time:>6}  {topic.title}"[:width])
             total += topic.seconds
     return [
         *lines[1:],
         "",
-        f"All of them take {duration_text(total)} on 2 CPU cores.",
+        f"All of them take {duration(total)} on 2 CPU cores.",
         f"Type {own_name('lecture')} <topic> to run one",
     ]
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from dlcourse.lecture.number_text import FILTERS, significant
 from dlcourse.lecture.record import claims_in
-from dlcourse.lecture.topic import Topic, duration_text
+from dlcourse.lecture.topic import Topic
+from dlcourse.terminal.live_line import duration
 
 
 def page_markdown(topic: Topic, record: dict[str, Any], images: str) -> str:
@@ -39,12 +40,13 @@ def page_markdown(topic: Topic, record: dict[str, Any], images: str) -> str:
 
 def run_block(topic: Topic, record: dict[str, Any]) -> str:
     """Return the commands of a lecture, with time, date and machine."""
+    time = duration(max(record["seconds"], 1))
     lines = [
         "```",
         f"dlcourse lecture {topic.name}",
         "```",
         "",
-        f"It took {duration_text(record['seconds'])} on {record['machine']} ({record['date']}) and "
+        f"It took {time} on {record['machine']} ({record['date']}) and "
         f"ran {'this command' if len(record['commands']) == 1 else 'these commands'}, which you "
         "can also type yourself:",
         "",

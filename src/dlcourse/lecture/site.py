@@ -11,7 +11,8 @@ from dlcourse.lecture.number_text import significant
 from dlcourse.lecture.page import page_markdown
 from dlcourse.lecture.record import RECORD, claims_in
 from dlcourse.lecture.syllabus import SYLLABUS
-from dlcourse.lecture.topic import Topic, duration_text, read_topic
+from dlcourse.lecture.topic import Topic, read_topic
+from dlcourse.terminal.live_line import duration
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = DOCS / "lectures"
@@ -82,7 +83,7 @@ def index_page() -> str:
             record = stored_record(topic)
             total += record["seconds"]
             first = f"[{topic.title}]({topic.name}.md) `{topic.name}`"
-            time = duration_text(record["seconds"])
+            time = duration(max(record["seconds"], 1))
             for claim in claims_in(record):
                 fails = "" if claim.holds else " (**not shown**)"
                 cells = [
@@ -95,7 +96,7 @@ def index_page() -> str:
                 lines.append(f"| {' | '.join(cells)} |")
                 first = time = ""
         lines.append("")
-    lines.append(f"All lectures together take {duration_text(total)} on 2 CPU cores.\n")
+    lines.append(f"All lectures together take {duration(total)} on 2 CPU cores.\n")
     for part, names in SYLLABUS.items():
         lines += ["```{toctree}", f":caption: {part}", ":hidden:", "", *names, "```", ""]
     return "\n".join(lines)

@@ -37,8 +37,3 @@ def read_topic(name: str) -> Topic:
     content = (files("dlcourse.lecture") / "pages" / f"{name}.md").read_text(encoding="utf-8")
     _, head, text = content.split("---\n", 2)
     return Topic(name=name, text=text.lstrip(), **yaml.safe_load(head))
-
-
-def duration_text(seconds: float) -> str:
-    """Return a time as a student plans it: ``20 s``, ``2 min``."""
-    return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
