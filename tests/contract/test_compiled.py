@@ -13,8 +13,7 @@ from test_training import DESIGNS, narrow
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dlcourse.core import Fold, State
-from dlcourse.optim.objective import objective
+from dlcourse.core import Fold, State, objective
 
 ATEN = torch.ops.aten
 EXACT = 1e-9  # of the norm of all gradients, in float64

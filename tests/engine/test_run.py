@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dlcourse.engine import fold as fold_module
 from dlcourse.engine import run as engine
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
@@ -49,7 +50,7 @@ def test_every_fold_starts_with_a_fresh_model_and_its_own_standardisation(
 
 def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypatch):
     evaluated = []
-    true_evaluate, true_fit = engine.evaluate_split, engine.fit
+    true_evaluate, true_fit = fold_module.evaluate_split, engine.fit
 
     def watched_evaluate(model, examples, *more, **options):
         evaluated.append(len(examples))
@@ -59,7 +60,7 @@ def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypat
         assert not evaluated
         return true_fit(*arguments)
 
-    monkeypatch.setattr(engine, "evaluate_split", watched_evaluate)
+    monkeypatch.setattr(fold_module, "evaluate_split", watched_evaluate)
     monkeypatch.setattr(engine, "fit", watched_fit)
     run(tiny("model=mlp"), tmp_path / "run")
     assert evaluated == [360]

@@ -35,6 +35,7 @@ def test_a_lack_of_memory_gets_one_message(allocate, capsys):
     assert ended.value.code == 1
     message = capsys.readouterr().err
     assert message.startswith("dlcourse: There is not enough memory: ")
+    assert "accumulate=4" in message
     assert "batch_size" in message
 
 

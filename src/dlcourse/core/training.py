@@ -47,8 +47,11 @@ class Recipe:
 
     augment: (inputs, targets, index, epoch) -> (inputs, targets) each; index (batch,) are the
         examples' positions in the training data, epoch is a tensor on their device, from 0.
+    share: (inputs, targets) -> the examples of the batch that this process trains on.
     prepare: float inputs -> inputs in the model's memory order.
     step: (state, inputs, targets, recipe) -> (outputs, mean loss); updates the weights.
+    differentiate: (state, inputs, targets, recipe) -> (outputs, mean loss); computes the gradients
+        of the loss with the penalties.
     autocast: the context in which forward passes run.
     loss: (outputs, targets) -> the mean to minimise, perhaps with label smoothing.
     penalties: model -> a term of the objective each.
@@ -74,8 +77,10 @@ class Recipe:
     """
 
     augment: Sequence[Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]]
+    share: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     prepare: Callable[[Tensor], Tensor]
     step: Callable[[State, Tensor, Tensor, Recipe], tuple[Tensor, Tensor]]
+    differentiate: Callable[[State, Tensor, Tensor, Recipe], tuple[Tensor, Tensor]]
     autocast: Callable[[], AbstractContextManager]
     loss: Callable[[Tensor, Tensor], Tensor]
     penalties: Sequence[Callable[[nn.Module], Tensor]]

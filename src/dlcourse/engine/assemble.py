@@ -18,9 +18,10 @@ from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.batches import all_steps
+from dlcourse.train.differentiate import Differentiate, in_one_pass, in_pieces
 from dlcourse.train.evaluate import EVALUATION_BATCH
 from dlcourse.train.rng import INITIAL, epoch_order, reseed
-from dlcourse.train.step import gradient_step, set_train_mode
+from dlcourse.train.step import gradient_step, set_train_mode, whole_batch
 from dlcourse.view.answer import from_views
 
 
@@ -127,6 +128,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     regularizers = [build(node) for node in config["regularizer"].values()]
     metrics = make_metrics(config)
     step, prepare = step_of(config), runtime.prepare(dataset.input_shape)
+    batch_size = len(fold.train) if config["batch_size"] == "full" else config["batch_size"]
     widened = in_float64 if runtime.precision == "fp64" else same_loss
     return Recipe(
         loss=refusing_soft_targets(widened(build(config["loss"])), config),
@@ -141,7 +143,9 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         average=average_of(config, len(fold.train)),
         schedule=make_schedule(config),
         stop=build(config["stop"]),
+        share=whole_batch,
         step=step,
+        differentiate=differentiate_in(config["accumulate"], batch_size),
         metrics=list(metrics.values()),
         training_metrics=[
             metric
@@ -152,7 +156,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         predict=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
         graph=graphed if runtime.graph and step is gradient_step else eager,
-        batch_size=len(fold.train) if config["batch_size"] == "full" else config["batch_size"],
+        batch_size=batch_size,
         max_epochs=epochs_of(config),
         seed=config["seed"],
         monitor=config["monitor"],
@@ -190,6 +194,11 @@ def step_of(config: dict) -> Callable:
         if own is not None:
             return own
     return gradient_step
+
+
+def differentiate_in(pieces: int, batch_size: int) -> Differentiate:
+    """Return the function that computes a batch's gradients in ``pieces`` passes."""
+    return in_one_pass if pieces == 1 else in_pieces(pieces, batch_size)
 
 
 def same_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:

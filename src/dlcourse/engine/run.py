@@ -1,22 +1,23 @@
 """Run one experiment: train and test every fold of a config, and write the result."""
 
 import logging
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlcourse.core import AllFolds, Dataset, FinalTest, Observer, at_least_float32
+from dlcourse.core import AllFolds, Dataset, Observer
 from dlcourse.engine import fingerprint, predictions, same_data
-from dlcourse.engine.assemble import make_recipe, make_state
-from dlcourse.engine.autotune import settle
 from dlcourse.engine.cross_validation import pooled_metrics
-from dlcourse.engine.datasets import examples_to_test, load_data, make_fold, split_training_data
-from dlcourse.engine.heading import heading
+from dlcourse.engine.datasets import load_data, split_training_data
+from dlcourse.engine.fold import (
+    evaluate_test_part,
+    finish_fold,
+    prepare_fold,
+    record_divergence,
+)
 from dlcourse.engine.instantiate import build, build_all
-from dlcourse.engine.result import divergence_result, fold_result, mean_of_folds
+from dlcourse.engine.result import mean_of_folds
 from dlcourse.engine.resume import move_the_end
 from dlcourse.errors import DivergedError, UserError
 from dlcourse.guard import guarded
@@ -24,16 +25,11 @@ from dlcourse.observe.guarded import Guarded
 from dlcourse.runs import run_folder, start_record
 from dlcourse.runtime import Runtime
 from dlcourse.schema import run_files
-from dlcourse.schema.duration import seconds
-from dlcourse.schema.facts import fact
 from dlcourse.schema.overrides import is_free, key_of, leaves
 from dlcourse.split.part import Part
 from dlcourse.terminal.live_line import working
-from dlcourse.train.checkpoint import Checkpoint, has_checkpoint, history_of, read_best, restore
-from dlcourse.train.evaluate import evaluate_split
-from dlcourse.train.finite import refuse_infinite_test
+from dlcourse.train.checkpoint import has_checkpoint, history_of
 from dlcourse.train.fit import fit
-from dlcourse.train.midway import Every
 
 log = logging.getLogger(__name__)
 
@@ -124,78 +120,22 @@ def run_fold(
     extra_observers: Sequence[Observer],
     turn: tuple[int, int, bool],
 ) -> dict:
-    """Train one fold, test its best weights once, and write its result.
-
-    In cross-validation its outputs on the validation and test examples are written as well. The
-    result is written before the observers finish, so that no observer's error can prevent it.
+    """Train one fold, test its best weights once, and write its result; return the result.
 
     whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
     number of folds, and whether an earlier fold has given the observers the run's facts.
     """
-    with working(f"computing data.standardize={config['data']['standardize']}"):
-        fold = make_fold(config, dataset, part, runtime)
-    dataset = replace(dataset, test=examples_to_test(dataset, part))
-    runtime = settle(config, runtime, dataset, fold, whole)
-    state = restore(
-        make_state(config, runtime, dataset, None if has_checkpoint(folder) else fold), folder
-    )
-    recipe = make_recipe(config, runtime, dataset, fold)
-    recipe = replace(recipe, max_seconds=share_of_time(config, turn[1]))
     with ExitStack() as stack:
-        *count, introduced = turn
-        facts = {} if introduced else heading(config, whole, runtime, dataset, fold, state, recipe)
-        observers = start_observers(config, folder, facts, count, stack)
-        observers += extra_observers  # last, because they may end the run
+        prepared = prepare_fold(
+            config, runtime, dataset, part, options, folder, whole, extra_observers, turn, stack
+        )
         try:
-            fit(state, fold, recipe, observers)
-            epoch, _ = read_best(state.model, folder)
-            test = dataset.test.to(runtime.device)
-            meter = evaluate_split(state.model, test, fold.standardize, recipe, keep=True)
-            refuse_infinite_test(meter.read("test"), epoch, fold.name)
+            fit(prepared.state, prepared.fold, prepared.recipe, prepared.observers)
+            meter = evaluate_test_part(prepared)
         except DivergedError as error:
-            if state.history and error.only_val:
-                result = divergence_result(state, recipe, fold, dataset, runtime, str(error))
-                run_folder.write_result(folder, result | {"options": options})
-            for observer in observers:
-                observer.diverged(state)
+            record_divergence(prepared, error)
             raise
-        if part.name != ".":
-            val_meter = None
-            if fold.val is not None:
-                val_meter = evaluate_split(
-                    state.model, fold.val, fold.standardize, recipe, keep=True
-                )
-            with guarded(f"Writing the predictions of {part.name}"):
-                predictions.write_predictions(
-                    folder, predictions.gather(part.val, val_meter, meter)
-                )
-        result = fold_result(state, recipe, fold, dataset, runtime, meter) | {"options": options}
-        run_folder.write_result(folder, result)
-        outputs, targets = meter.kept_outputs()
-        kind = fact(config["loss"], "outputs")
-        for observer in observers:
-            observer.tested(FinalTest(dataset, at_least_float32(outputs), targets, kind))
-        for observer in observers:
-            observer.finish(state, result)
-    return result
-
-
-def start_observers(
-    config: dict, folder: Path, facts: dict[str, str], count: Sequence[int], stack: ExitStack
-) -> list[Observer]:
-    """Make a fold's checkpoints and the observers of the config; the stack closes them.
-
-    facts: the run's, from ``heading``; empty if an earlier fold has shown them. count: the fold's
-    number from 1, and the number of folds.
-    """
-    every = config.get("checkpoint_every")
-    observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
-    for name, node in config["observe"].items():
-        observer = Guarded(name, build(node), folder)
-        stack.callback(observer.close)
-        observer.introduce(facts, *count)
-        observers.append(observer)
-    return observers
+        return finish_fold(prepared, meter)
 
 
 def observe_all_folds(config: dict, folder: Path, names: Sequence[str], result: dict) -> None:
@@ -232,12 +172,6 @@ def record_fingerprint(folder: Path, dataset: Dataset, parts: Sequence[Part]) ->
                 "still the same cannot be checked"
             )
         fingerprint.write_fingerprint(folder, known)
-
-
-def share_of_time(config: dict, folds: int) -> float:
-    """Return the seconds that a fold may train: all folds have the same share of ``max_time``."""
-    limit = seconds(config.get("max_time"))
-    return math.inf if limit is None else limit / folds
 
 
 def chosen_options(

@@ -5,9 +5,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from dlcourse.core import Recipe, State
+from dlcourse.core import Recipe, State, objective
 from dlcourse.errors import UserError
-from dlcourse.optim.objective import buffers_restored, objective, rng_restored
+from dlcourse.optim.several_passes import buffers_restored, rng_restored
 
 
 class LBFGS(torch.optim.LBFGS):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Recipe, State
-from dlcourse.optim.objective import buffers_restored, objective, rng_restored
+from dlcourse.optim.several_passes import buffers_restored, rng_restored
 
 
 class SAM(torch.optim.SGD):
@@ -34,14 +34,11 @@ class SAM(torch.optim.SGD):
         the first pass's outputs (N, K) and mean loss, both without a gradient.
         """
         model, optimizer, scaler = state.model, state.optimizer, state.scaler
-        optimizer.zero_grad()
         with rng_restored(inputs.device):
-            outputs, loss, total = objective(state, inputs, targets, recipe)
-        scaler.scale(total).backward()
+            outputs, loss = recipe.differentiate(state, inputs, targets, recipe)
         weights = ascend(model, cast(SAM, optimizer).rho)
-        optimizer.zero_grad()
         with buffers_restored(model):
-            scaler.scale(objective(state, inputs, targets, recipe)[-1]).backward()
+            recipe.differentiate(state, inputs, targets, recipe)
         restore_weights(weights)
         scaler.unscale_(optimizer)
         recipe.clip(model)
@@ -49,7 +46,7 @@ class SAM(torch.optim.SGD):
         scaler.update()
         for constrain in recipe.constraints:
             constrain(model)
-        return outputs.detach(), loss.detach()
+        return outputs, loss
 
 
 @torch.no_grad()

@@ -3,7 +3,9 @@
 from copy import deepcopy
 from typing import Any
 
-EVERY = {"view": {}, "random_streams": 1, "max_time": None, "checkpoint_every": None}
+EVERY = {
+    "view": {}, "random_streams": 1, "max_time": None, "checkpoint_every": None, "accumulate": 1,
+}  # fmt: skip
 OF_A_GROUP = {
     "data": {"test_examples": None, "zca_epsilon": 1e-5},
     "optim": {"decays": [], "freeze_after": [], "freeze_until": []},

@@ -113,6 +113,13 @@ FACTS: dict[str, Fact] = {
         "has a training step of its own instead of one backward pass and one update",
         missing=False,
     ),
+    "in_pieces": Fact(
+        ("optim", "model"),
+        Flag(),
+        "its own training step takes the gradients of `recipe.differentiate`, so that a batch can "
+        "be computed in pieces",
+        missing=False,
+    ),
     "own_length": Fact(
         ("optim", "model"),
         Flag(),

@@ -98,7 +98,8 @@ def errors_as_messages() -> Iterator[None]:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             print_message(
                 f"There is not enough memory: {reason}\n"
-                "Type a smaller batch_size, data.size or model; "
+                "Type accumulate=4, which computes each batch in 4 pieces with the same update, or "
+                "a smaller batch_size, data.size or model; "
                 f"{own_name('shapes')} with the same overrides shows how much memory a model takes"
             )
         elif own:

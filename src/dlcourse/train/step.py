@@ -23,6 +23,7 @@ def make_train_step(state: State, fold: Fold, recipe: Recipe) -> Step:
     ) -> tuple[Tensor, Tensor, Tensor]:
         for augment in recipe.augment:
             inputs, targets = augment(inputs, targets, index, epoch)
+        inputs, targets = recipe.share(inputs, targets)
         inputs = recipe.prepare(fold.standardize(inputs))
         outputs, loss = recipe.step(state, inputs, targets, recipe)
         return outputs, targets, loss
@@ -38,21 +39,19 @@ def gradient_step(
     inputs (N, ...) are standardised, targets as the loss expects them. Returns the outputs (N, K)
     and the mean loss without penalties, both detached. Nothing is read back to the host.
     """
-    with recipe.autocast():
-        outputs = state.model(inputs)
-        loss = recipe.loss(at_least_float32(outputs), targets)
-    objective = loss
-    for penalty in recipe.penalties:
-        objective = objective + penalty(state.model)
-    state.optimizer.zero_grad()
-    state.scaler.scale(objective).backward()
+    outputs, loss = recipe.differentiate(state, inputs, targets, recipe)
     state.scaler.unscale_(state.optimizer)
     recipe.clip(state.model)
     state.scaler.step(state.optimizer)
     state.scaler.update()
     for constrain in recipe.constraints:
         constrain(state.model)
-    return outputs.detach(), loss.detach()
+    return outputs, loss
+
+
+def whole_batch(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Return all examples of a batch: one process trains on the whole of it."""
+    return inputs, targets
 
 
 def make_eval_step(model: nn.Module, standardize: Standardize, recipe: Recipe) -> Step:

@@ -101,6 +101,24 @@ def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
         yield (f"model={name} freezes its units itself.\nType optim.freeze=[]")
 
 
+def pieces_have_two_examples(config: dict) -> Iterator[str]:
+    """A batch is computed in pieces of two examples or more, by a step that can be divided."""
+    pieces, batch_size = config["accumulate"], config["batch_size"]
+    if pieces == 1:
+        return
+    if batch_size != "full" and pieces > batch_size // 2:
+        yield (
+            f"accumulate={pieces} leaves fewer than two examples of batch_size={batch_size} for a "
+            f"piece.\nType accumulate={max(1, batch_size // 2)} or less, or a larger batch_size"
+        )
+    for group in ("optim", "model"):
+        if fact(config[group], "own_step") and not fact(config[group], "in_pieces"):
+            yield (
+                f"accumulate={pieces} computes a batch in pieces, and {group}="
+                f"{name_of(target(config, group))} needs it as a whole.\nType accumulate=1"
+            )
+
+
 def frozen_parts_learn_in_some_epochs(config: dict) -> Iterator[str]:
     """A part frozen to the end never learns; and some methods have no learning rate."""
     optim, epochs = config["optim"], config["max_epochs"]
@@ -164,6 +182,7 @@ RULES = (
     closed_form_solves_what_is_linear,
     lbfgs_sees_one_smooth_function,
     models_with_a_step_of_their_own_keep_it,
+    pieces_have_two_examples,
     frozen_parts_learn_in_some_epochs,
     warmup_fits_the_epochs,
     three_phases_need_room,

@@ -1,25 +1,10 @@
-"""The objective for optimizers that evaluate a batch several times in one step."""
+"""Evaluate a batch several times in one step: with the same dropout, and statistics once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
-
-from dlcourse.core import Recipe, State, at_least_float32
-
-
-def objective(
-    state: State, inputs: Tensor, targets: Tensor, recipe: Recipe
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the outputs (N, K), their mean loss, and the loss with the penalties added."""
-    with recipe.autocast():
-        outputs = state.model(inputs)
-        loss = recipe.loss(at_least_float32(outputs), targets)
-    total = loss
-    for penalty in recipe.penalties:
-        total = total + penalty(state.model)
-    return outputs, loss, total
+from torch import nn
 
 
 @contextmanager

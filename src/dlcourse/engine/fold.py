@@ -1,0 +1,170 @@
+"""One fold of a run: prepare it, test it, write its result."""
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dlcourse.core import (
+    Dataset,
+    FinalTest,
+    Fold,
+    Observer,
+    Recipe,
+    State,
+    at_least_float32,
+)
+from dlcourse.engine import predictions
+from dlcourse.engine.assemble import make_recipe, make_state
+from dlcourse.engine.autotune import settle
+from dlcourse.engine.datasets import examples_to_test, make_fold
+from dlcourse.engine.heading import heading
+from dlcourse.engine.instantiate import build
+from dlcourse.engine.result import divergence_result, fold_result
+from dlcourse.errors import DivergedError
+from dlcourse.guard import guarded
+from dlcourse.observe.guarded import Guarded
+from dlcourse.runs import run_folder
+from dlcourse.runtime import Runtime
+from dlcourse.schema.duration import seconds
+from dlcourse.schema.facts import fact
+from dlcourse.split.part import Part
+from dlcourse.terminal.live_line import working
+from dlcourse.train.checkpoint import Checkpoint, has_checkpoint, read_best, restore
+from dlcourse.train.evaluate import evaluate_split
+from dlcourse.train.finite import refuse_infinite_test
+from dlcourse.train.meter import Meter
+from dlcourse.train.midway import Every
+
+
+@dataclass(frozen=True)
+class PreparedFold:
+    """A fold that is ready to be trained, in its folder.
+
+    part: the examples of the fold. options: those that identify the run, for its result.
+    """
+
+    state: State
+    fold: Fold
+    recipe: Recipe
+    observers: Sequence[Observer]
+    runtime: Runtime
+    dataset: Dataset
+    part: Part
+    options: dict
+    config: dict
+    folder: Path
+
+
+def prepare_fold(
+    config: dict,
+    runtime: Runtime,
+    dataset: Dataset,
+    part: Part,
+    options: dict,
+    folder: Path,
+    whole: Path,
+    extra_observers: Sequence[Observer],
+    turn: tuple[int, int, bool],
+    stack: ExitStack,
+) -> PreparedFold:
+    """Return a fold with its state, new or from the last checkpoint, and its observers.
+
+    The arguments are those of ``run_fold``. stack: closes the observers.
+    """
+    with working(f"computing data.standardize={config['data']['standardize']}"):
+        fold = make_fold(config, dataset, part, runtime)
+    dataset = replace(dataset, test=examples_to_test(dataset, part))
+    runtime = settle(config, runtime, dataset, fold, whole)
+    state = restore(
+        make_state(config, runtime, dataset, None if has_checkpoint(folder) else fold), folder
+    )
+    recipe = make_recipe(config, runtime, dataset, fold)
+    recipe = replace(recipe, max_seconds=share_of_time(config, turn[1]))
+    *count, introduced = turn
+    facts = {} if introduced else heading(config, whole, runtime, dataset, fold, state, recipe)
+    observers = start_observers(config, folder, facts, count, stack)
+    observers += extra_observers  # last, because they may end the run
+    return PreparedFold(
+        state, fold, recipe, observers, runtime, dataset, part, options, config, folder
+    )
+
+
+def start_observers(
+    config: dict, folder: Path, facts: dict[str, str], count: Sequence[int], stack: ExitStack
+) -> list[Observer]:
+    """Make a fold's checkpoints and the observers of the config; the stack closes them.
+
+    facts: the run's, from ``heading``; empty if an earlier fold has shown them. count: the fold's
+    number from 1, and the number of folds.
+    """
+    every = config.get("checkpoint_every")
+    observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
+    for name, node in config["observe"].items():
+        observer = Guarded(name, build(node), folder)
+        stack.callback(observer.close)
+        observer.introduce(facts, *count)
+        observers.append(observer)
+    return observers
+
+
+def share_of_time(config: dict, folds: int) -> float:
+    """Return the seconds that a fold may train: all folds have the same share of ``max_time``."""
+    limit = seconds(config.get("max_time"))
+    return math.inf if limit is None else limit / folds
+
+
+def evaluate_test_part(prepared: PreparedFold) -> Meter:
+    """Put the best weights of a trained fold into its model; evaluate it on the test examples.
+
+    Raises DivergedError if the loss is not finite.
+    """
+    epoch, _ = read_best(prepared.state.model, prepared.folder)
+    test = prepared.dataset.test.to(prepared.runtime.device)
+    meter = evaluate_split(
+        prepared.state.model, test, prepared.fold.standardize, prepared.recipe, keep=True
+    )
+    refuse_infinite_test(meter.read("test"), epoch, prepared.fold.name)
+    return meter
+
+
+def record_divergence(prepared: PreparedFold, error: DivergedError) -> None:
+    """Write a result if only the validation diverged, and inform the observers."""
+    state = prepared.state
+    if state.history and error.only_val:
+        result = divergence_result(
+            state, prepared.recipe, prepared.fold, prepared.dataset, prepared.runtime, str(error)
+        )
+        run_folder.write_result(prepared.folder, result | {"options": prepared.options})
+    for observer in prepared.observers:
+        observer.diverged(state)
+
+
+def finish_fold(prepared: PreparedFold, meter: Meter) -> dict:
+    """Write and return the result of a trained fold, then let the observers finish.
+
+    In cross-validation its outputs on the validation and test examples are written as well. The
+    result is written before the observers finish, so that no observer's error can prevent it.
+
+    meter: of the test examples, from ``evaluate_test_part``.
+    """
+    state, fold, recipe, part = prepared.state, prepared.fold, prepared.recipe, prepared.part
+    if part.name != ".":
+        val_meter = None
+        if fold.val is not None:
+            val_meter = evaluate_split(state.model, fold.val, fold.standardize, recipe, keep=True)
+        with guarded(f"Writing the predictions of {part.name}"):
+            predictions.write_predictions(
+                prepared.folder, predictions.gather(part.val, val_meter, meter)
+            )
+    result = fold_result(state, recipe, fold, prepared.dataset, prepared.runtime, meter)
+    result |= {"options": prepared.options}
+    run_folder.write_result(prepared.folder, result)
+    outputs, targets = meter.kept_outputs()
+    kind = fact(prepared.config["loss"], "outputs")
+    for observer in prepared.observers:
+        observer.tested(FinalTest(prepared.dataset, at_least_float32(outputs), targets, kind))
+    for observer in prepared.observers:
+        observer.finish(state, result)
+    return result
