@@ -8,8 +8,8 @@ from conftest import options, prepared, same
 
 from dlcourse import atomic_files
 from dlcourse.core import Record
-from dlcourse.engine.resume import end_differences
 from dlcourse.engine.fold import share_of_time
+from dlcourse.engine.resume import end_differences
 from dlcourse.runs import run_folder, start_record
 from dlcourse.schema import run_files
 from dlcourse.train.checkpoint import Checkpoint, restore

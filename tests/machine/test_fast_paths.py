@@ -21,7 +21,7 @@ import torch
 import torch.utils.data
 from torch.optim import Optimizer
 
-import dlcourse.engine.run  # all classes that a run uses exist before the first snapshot
+import dlcourse.engine.fold, dlcourse.engine.run  # all classes of a run exist before the snapshot
 import dlcourse.engine.job
 from dlcourse.machine import malloc
 
@@ -50,7 +50,7 @@ def changed(before):
 
 
 made = []
-true_state = dlcourse.engine.run.make_state
+true_state = dlcourse.engine.fold.make_state
 
 
 def keep(*arguments):
@@ -58,7 +58,7 @@ def keep(*arguments):
     return made[-1]
 
 
-dlcourse.engine.run.make_state = keep
+dlcourse.engine.fold.make_state = keep
 folder, *overrides = sys.argv[1:]
 before, frozen = snapshot(), gc.get_freeze_count()
 sys.argv = ["train.py", *overrides, f"hydra.run.dir={folder}"]

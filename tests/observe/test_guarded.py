@@ -156,7 +156,7 @@ def test_every_observer_is_guarded(tiny, tmp_path, monkeypatch):
 
     made = []
     monkeypatch.setattr(
-        "dlcourse.engine.run.Guarded", lambda name, make, folder: made.append(name) or Nothing()
+        "dlcourse.engine.fold.Guarded", lambda name, make, folder: made.append(name) or Nothing()
     )
     names = sorted(options("observe"))
     run(tiny("model=mlp", f"observe=[{','.join(names)}]", "max_epochs=1"), tmp_path / "run")

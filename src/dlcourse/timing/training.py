@@ -22,7 +22,7 @@ from dlcourse.train.rng import INITIAL, reseed
 
 
 class TimedTraining:
-    """The state, fold and recipe of a run, made as in ``engine.run.run_fold``.
+    """The state, fold and recipe of a run, made as in ``engine.fold.prepare_fold``.
 
     examples: the number of training examples to use; None for all.
     """
