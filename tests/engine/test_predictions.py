@@ -145,7 +145,7 @@ def test_a_finished_fold_without_predictions_computes_them_without_training(
     before = atomic_files.load_arrays(tmp_path / "run/out_of_fold.npz")
     for name in ("result.json", "out_of_fold.npz", "fold1/predictions.npz"):
         (tmp_path / "run" / name).unlink()
-    monkeypatch.setattr("dlcourse.train.fit.train_epoch", None)
+    monkeypatch.setattr("dlcourse.train.fit.epoch_steps", None)
     run(cfg, tmp_path / "run")
     after = atomic_files.load_arrays(tmp_path / "run/out_of_fold.npz")
     assert all(np.array_equal(before[key], after[key]) for key in before)

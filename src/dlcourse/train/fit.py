@@ -1,9 +1,10 @@
 """The training loop: epochs, and the steps of an epoch."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple, TypeVar
 
 import torch
 
@@ -23,6 +24,8 @@ from dlcourse.train.rng import epoch_order, reseed, restore_rng_states, rng_stat
 from dlcourse.train.step import make_train_step, set_train_mode
 from dlcourse.train.step_losses import StepLosses
 
+Result = TypeVar("Result")
+
 CUT = "share_of_epoch"
 """The metric of an epoch that ``max_time`` has cut: the share of its steps that was trained."""
 
@@ -33,17 +36,26 @@ class Within:
 
     observers: one of them may write checkpoints within the epoch.
     masks: names of buffers that may be infinite.
-    until: the end of the run's time, by ``perf_counter``.
+    until: the end of the run's time, by ``clock``.
+    clock: returns seconds.
     """
 
     observers: Sequence[Observer] = ()
     masks: Sequence[str] = ()
     until: float = math.inf
+    clock: Callable[[], float] = perf_counter
 
     @property
     def keeper(self) -> Observer | None:
         """The observer that writes checkpoints within an epoch, if there is one."""
         return next((observer for observer in self.observers if observer.due is not None), None)
+
+
+class Next(NamedTuple):
+    """The next step of a training: ``runner.run(*batch)``."""
+
+    runner: BatchRunner
+    batch: tuple[torch.Tensor, ...]
 
 
 def fit(
@@ -52,7 +64,38 @@ def fit(
     recipe: Recipe,
     observers: Sequence[Observer] = (),
 ) -> State:
+    """Train a state until the end; see ``training``, whose steps are run one after the other."""
+    run_steps(training(state, fold, recipe, observers, perf_counter))
+    return state
+
+
+def run_steps(steps: Generator[Next, None, Result]) -> Result:
+    """Run every step of a training and return its result.
+
+    A step's error is raised inside the training, where it waits for the step.
+    """
+    try:
+        while True:
+            step = next(steps)
+            try:
+                step.runner.run(*step.batch)
+            except Exception as error:
+                steps.throw(error)
+    except StopIteration as end:
+        return end.value
+
+
+def training(
+    state: State,
+    fold: Fold,
+    recipe: Recipe,
+    observers: Sequence[Observer],
+    clock: Callable[[], float],
+) -> Generator[Next, None, None]:
     """Train until ``max_epochs`` or the time limit is reached, or ``recipe.stop`` returns true.
+
+    Yields every training step before it is due; the caller runs it, alone or together with steps of
+    other trainings.
 
     With ``max_epochs=9.9`` the tenth epoch has 90 % of its steps. An epoch that the time limit ends
     is discarded, unless it is the first.
@@ -63,6 +106,8 @@ def fit(
     After each epoch, before anything is saved, all tensors of the state and both losses are
     checked. Raises DivergedError if one is not finite, and UserError if one was not finite before
     the first epoch.
+
+    clock: returns seconds; those of this training alone.
     """
     masks = start_finite(state)
     for observer in observers:
@@ -72,29 +117,28 @@ def fit(
     validator = None
     if fold.val is not None:
         validator = eval_runner(state.averaged, fold.val, fold.standardize, recipe)
-    started = perf_counter() - state.seconds
+    started = clock() - state.seconds
     until = started + recipe.max_seconds
     while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
-        if state.history and perf_counter() >= until:
+        if state.history and clock() >= until:
             break
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
-        within = Within(observers, masks, until)
-        metrics = train_epoch(state, fold, recipe, observers, trainer, within)
+        within = Within(observers, masks, until, clock)
+        metrics = yield from epoch_steps(state, fold, recipe, observers, trainer, within)
         if CUT in metrics and state.history:
             break
         refuse_divergence(state, epoch, fold.name, masks)
         if validator is not None:
             metrics |= run_evaluation(state.averaged, validator).read("val")
             refuse_infinite_loss(metrics, "val", state, epoch, fold.name)
-        state.seconds = perf_counter() - started
+        state.seconds = clock() - started
         state.history.append(Record(epoch + 1, metrics))
         report_losses(state, trainer, observers)
         for observer in observers:
             observer.epoch(state)
     epochs = min(len(state.history), recipe.max_epochs)
     refuse_untrained(state, all_steps(len(fold.train), recipe.batch_size, epochs), fold.name)
-    return state
 
 
 def ended_by(state: State, recipe: Recipe) -> str:
@@ -136,24 +180,37 @@ def train_epoch(
     recipe: Recipe,
     observers: Sequence[Observer] = (),
     trainer: BatchRunner | None = None,
-    within: Within | None = None,
 ) -> dict[str, float]:
+    """Train one epoch and return its metrics; see ``epoch_steps``."""
+    trainer = trainer or train_runner(state, fold, recipe)
+    return run_steps(epoch_steps(state, fold, recipe, observers, trainer, Within()))
+
+
+def epoch_steps(
+    state: State,
+    fold: Fold,
+    recipe: Recipe,
+    observers: Sequence[Observer],
+    trainer: BatchRunner,
+    within: Within,
+) -> Generator[Next, None, dict[str, float]]:
     """Train one epoch: one step for each batch of the training data, in this epoch's order.
 
-    A state from a checkpoint within the epoch resumes after the steps that were done.
+    Yields every step before it is due. A state from a checkpoint within the epoch resumes after the
+    steps that were done.
 
     Returns the mean loss and the training metrics over the epoch, computed while the weights
     changed, the first learning rate of the epoch, its seconds and its examples per second. Raises
     DivergedError if the loss is not finite or a system of equations cannot be solved any more.
     """
-    trainer, within = trainer or train_runner(state, fold, recipe), within or Within()
     epoch, history = len(state.history), past(state, recipe)
     order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
     pieces = into_batches(order, recipe.batch_size)
     steps = len(pieces)  # of a whole epoch; the last one may be a part of one
     pieces = pieces[: steps_left(steps, recipe.max_epochs - epoch)]
     first, earlier = (state.midway["step"], state.midway["seconds"]) if state.midway else (0, 0.0)
-    started = perf_counter() - earlier
+    clock = within.clock
+    started = clock() - earlier
     last = len(pieces)
     batches: Iterable[tuple[torch.Tensor, ...]] = fold.train.prefetch(pieces[first:])
     for observer in observers:
@@ -173,13 +230,13 @@ def train_epoch(
         for step, batch in enumerate(batches, first):
             now = epoch + step / steps
             rates.set(recipe.schedule(now, recipe.max_epochs, history), now)
-            trainer.run(*batch)
+            yield Next(trainer, batch)
             recipe.average.update(state.averaged, state.model, epoch * steps + step)
             done = step + 1
             if keeper is not None and due is not None and due() and done < last:
                 refuse_divergence(state, epoch, fold.name, within.masks)
-                save_within_epoch(state, keeper, done, perf_counter() - started, trainer)
-            if perf_counter() >= until:
+                save_within_epoch(state, keeper, done, clock() - started, trainer)
+            if clock() >= until:
                 break
     except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
         # from numbers that are not finite
@@ -187,7 +244,7 @@ def train_epoch(
 
     metrics = trainer.meter.read("train")
     refuse_infinite_loss(metrics, "train", state, epoch, fold.name)
-    seconds = perf_counter() - started
+    seconds = clock() - started
     speed = {"seconds": seconds, "examples_per_second": sum(map(len, pieces[:done])) / seconds}
     cut = {CUT: done / steps} if done < last else {}
     return metrics | {"lr": rate} | speed | cut
