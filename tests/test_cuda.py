@@ -1,11 +1,13 @@
 """Training on an NVIDIA GPU: precisions, determinism, CUDA graphs, no synchronisation in a step."""
 
 import dataclasses
+import gc
 import warnings
 from contextlib import contextmanager
 
 import pytest
 import torch
+from conftest import prepared
 
 from dlcourse.core import Fold, Observer
 from dlcourse.data.transforms import standardize
@@ -15,6 +17,7 @@ from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.machine.cuda_graph import GraphedFunction
 from dlcourse.runs import run_folder
+from dlcourse.train.evaluate import eval_runner, run_evaluation
 from dlcourse.train.fit import fit
 from dlcourse.train.step import gradient_step
 
@@ -145,12 +148,52 @@ def test_a_run_with_a_cuda_graph_resumes_to_the_same_result(compose, tmp_path):
     assert results[0] == results[1]
 
 
+def test_tf32_trains_and_its_switch_does_not_outlive_the_run(compose, tmp_path):
+    run(compose(*GPU, "model=lenet", "max_epochs=15", "optim.lr=0.003",
+                "runtime.precision=tf32"), tmp_path / "run")  # fmt: skip
+    assert run_folder.read_result(tmp_path / "run")["test"]["accuracy"] > 0.7
+    numbers = torch.rand(64, 64, device="cuda")
+    rounded = numbers @ numbers
+    build(compose(*GPU, "runtime.precision=fp32")["runtime"])()
+    exact = (numbers.double() @ numbers.double()).float()
+    assert (numbers @ numbers - exact).abs().max() < 1e-4
+    assert (rounded - exact).abs().max() > 1e-4, "the control: TF32 has 10 bits"
+
+
+def evaluated(compose, graph: str, monkeypatch):
+    """Return the outputs of a model with views in batches of 32, and the evaluation's replays."""
+    monkeypatch.setattr("dlcourse.train.evaluate.EVALUATION_BATCH", 32)
+    cfg = compose(*GPU, "model=lenet", "view=[shift,mirror]", "runtime.deterministic=true",
+                  f"runtime.graph={graph}")  # fmt: skip
+    state, fold, recipe = prepared(cfg)
+    runner = eval_runner(state.model, fold.train, fold.standardize, recipe, keep=True)
+    outputs, targets = run_evaluation(state.model, runner).kept_outputs()
+    assert torch.equal(targets, fold.train.targets.cpu())
+    return outputs, getattr(runner.process, "replay", None)
+
+
+def test_test_time_views_are_captured_with_their_outputs(compose, monkeypatch):
+    (one, replay), (other, none) = (evaluated(compose, g, monkeypatch) for g in ("true", "false"))
+    assert replay
+    assert not none
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_the_memory_of_a_run_is_free_for_the_next_one(compose, tmp_path):
+    used = []
+    for number in range(3):
+        run(compose(*GPU, "model=lenet", f"seed={number}"), tmp_path / str(number))
+        gc.collect()
+        used.append(torch.cuda.memory_reserved())
+    assert used[2] == used[1]
+
+
 def test_a_step_that_copies_a_value_to_the_cpu_runs_eagerly_with_a_warning(caplog):
     seen = []
     call = GraphedFunction(lambda batch: seen.append(batch.sum().item()))
     for number in range(6):
         call(torch.full((2,), float(number), device="cuda"))
-    assert seen[-1] == 10.0
+    assert seen == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
     assert "without a CUDA graph" in caplog.text
 
 

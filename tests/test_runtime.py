@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import torch
 from torch import nn
 
 import dlcourse
+from dlcourse import runtime
 from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
-from dlcourse.runtime import Runtime
+from dlcourse.runtime import Runtime, refuse_without_tf32
 from dlcourse.train import meter
 
 PLAIN, NHWC = "runtime.channels_last=false", "runtime.channels_last=true"
@@ -93,6 +95,27 @@ def test_an_apple_gpu_is_found_and_untested_fast_paths_stay_off_on_it(apple):
 def test_options_that_an_apple_gpu_does_not_support_are_refused(change, message, apple):
     with pytest.raises(UserError, match=message):
         Runtime(**MAKE | change)
+
+
+@pytest.mark.parametrize(("device", "capability", "name"), [
+    ("cpu", None, "the CPU"), ("cuda", (7, 5), "an older GPU"), ("cuda", (9, 0), None)
+])  # fmt: skip
+def test_tf32_is_refused_where_no_hardware_has_it(device, capability, name, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    expected = pytest.raises(UserError, match=f"is on {name}") if name else nullcontext()
+    with expected:
+        refuse_without_tf32(torch.device(device))
+
+
+def test_a_run_does_not_inherit_the_tf32_of_an_earlier_run(monkeypatch):
+    monkeypatch.setattr(runtime, "refuse_without_tf32", lambda device: None)
+    own = MAKE | {"device": "cpu", "precision": "tf32"}
+    try:
+        assert Runtime(**own).dtype == torch.float32
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        Runtime(**own | {"precision": "fp32"})
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_a_missing_apple_gpu_is_refused():

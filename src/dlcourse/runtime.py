@@ -1,5 +1,6 @@
 """The machine as a run uses it: device, precision, threads, compilation, determinism."""
 
+import gc
 import logging
 import os
 import shutil
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from dlcourse.core import has_float64
 from dlcourse.errors import UserError
+from dlcourse.machine.cuda_libraries import loading_libraries
 from dlcourse.machine.fused_step import use_fused_kernels
 from dlcourse.machine.linear_by_convolution import use_convolutions
 from dlcourse.machine.malloc import keep_freed_memory
@@ -32,7 +34,8 @@ class Runtime:
     device: ``auto`` (CUDA where there is one, else Apple's GPU, else the CPU), ``cpu``, ``cuda``,
         ``cuda:1`` or ``mps``.
     precision: ``fp32``, ``bf16`` or ``fp16``, the last two through autocast with weights in fp32;
-        or ``fp64``, weights included.
+        ``tf32``, fp32 whose matrix products round their factors to 10 bits on CUDA; or ``fp64``,
+        weights included.
     threads: of the CPU; None leaves PyTorch's choice.
     channels_last: keep images and filters in NHWC memory order.
     linear: how linear layers are computed on the CPU, as matrix ``products`` or ``convolution``.
@@ -71,7 +74,10 @@ class Runtime:
         self.dtype = torch.float64 if precision == "fp64" else torch.float32
         # not fp64: a graph's learning rates are float32; not fp16: its loss scaler may skip a step
         self.graph = (
-            fast_paths and graph and self.device.type == "cuda" and precision in ("fp32", "bf16")
+            fast_paths
+            and graph
+            and self.device.type == "cuda"
+            and precision in ("fp32", "tf32", "bf16")
         )
         self.compile = compile
         self.refuse_what_is_missing()
@@ -83,6 +89,8 @@ class Runtime:
             torch.set_num_threads(threads)
         if fast_paths and keep_memory and self.device.type == "cpu":
             keep_freed_memory()
+        # each run sets it, so that the next run of this process does not inherit it
+        torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
         torch.backends.cudnn.benchmark = not deterministic
         torch.backends.cudnn.deterministic = deterministic
         if deterministic:
@@ -98,6 +106,8 @@ class Runtime:
                 f"runtime.precision=fp16 needs CUDA, and this run is on {device}.\n"
                 "Type runtime.precision=bf16 or runtime.precision=fp32"
             )
+        if self.precision == "tf32":
+            refuse_without_tf32(self.device)
         if self.precision == "fp64" and not has_float64(self.device):
             raise UserError(
                 "runtime.precision=fp64 is not supported by Apple's GPUs.\n"
@@ -148,6 +158,19 @@ class Runtime:
             log.info("Compiling the model: its first batches take from seconds to minutes")
             model.compile()
         return model
+
+    def loading_libraries(self) -> AbstractContextManager:
+        """Return a context during which CUDA and its libraries are loaded in a thread."""
+        return loading_libraries(self.device) if self.device.type == "cuda" else nullcontext()
+
+    def release_memory(self) -> None:
+        """Free the memory of a finished fold on the GPU, for the next one.
+
+        Models with their optimizers form cycles, which Python frees late.
+        """
+        if self.device.type == "cuda":
+            gc.collect()
+            torch.cuda.empty_cache()
 
     def prepare_optimizers(self) -> None:
         """Switch PyTorch's compiler off or on for optimizers; called before one is created."""
@@ -214,6 +237,17 @@ def skip_pixels_first(layer: nn.Conv2d) -> None:
     rows, columns = layer.stride
     layer.stride = (1, 1)
     layer.register_forward_pre_hook(lambda _, inputs: (inputs[0][..., ::rows, ::columns],))
+
+
+def refuse_without_tf32(device: torch.device) -> None:
+    """Raise UserError if a device has no TF32: only NVIDIA GPUs have it, since 2020 (Ampere)."""
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
+        return
+    name = {"cpu": "the CPU", "mps": "an Apple GPU"}.get(device.type, "an older GPU")
+    raise UserError(
+        f"runtime.precision=tf32 needs an NVIDIA GPU since Ampere, and this run is on {name}.\n"
+        "Type runtime.precision=fp32, or runtime.precision=bf16"
+    )
 
 
 def refuse_without_compiler() -> None:

@@ -1,7 +1,9 @@
 """A step as a CUDA graph equals the eager step. Without a GPU a function replaces the graph."""
 
 import dataclasses
+import gc
 import logging
+import weakref
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -10,8 +12,9 @@ import torch
 from conftest import prepared, same
 
 from dlcourse.machine import cuda_graph
-from dlcourse.machine.cuda_graph import WARM_UP, GraphedFunction, graphed
-from dlcourse.train.fit import fit
+from dlcourse.machine.cuda_graph import SECOND_TRY, WARM_UP, GraphedFunction, graphed
+from dlcourse.train.evaluate import evaluate_split
+from dlcourse.train.fit import fit, train_runner
 
 
 @pytest.fixture
@@ -78,13 +81,76 @@ def test_a_failed_capture_continues_eagerly_and_warns_once(monkeypatch, caplog):
     seen = []
     call = GraphedFunction(lambda batch: seen.append(batch))
     with caplog.at_level(logging.WARNING):
-        for _ in range(WARM_UP + 3):
+        for _ in range(SECOND_TRY + 3):
             call(torch.zeros(2))
-    assert len(seen) == WARM_UP + 3
+    assert len(seen) == SECOND_TRY + 3
     assert [r.getMessage() for r in caplog.records] == [
         "Continuing without a CUDA graph, its capture failed: operation not permitted "
         "when stream is capturing"
     ]
+
+
+def test_a_capture_that_fails_once_is_tried_again_after_more_eager_batches(graphs, monkeypatch):
+    works, tries, seen = cuda_graph.capture_graph, [], []
+
+    def fail_first(function, batch):
+        tries.append(len(seen))
+        if len(tries) == 1:
+            raise RuntimeError("a library is loaded at the second step")
+        return works(function, batch)
+
+    monkeypatch.setattr(cuda_graph, "capture_graph", fail_first)
+    call = GraphedFunction(lambda batch: seen.append(batch.item()))
+    for number in range(SECOND_TRY + 3):
+        call(torch.tensor(float(number)))
+    assert tries == [WARM_UP, SECOND_TRY]
+    assert seen == list(range(SECOND_TRY + 3))
+    assert len(graphs) == 3
+    assert not call.impossible
+
+
+@pytest.mark.parametrize(("training", "expected"), [
+    (True, [True, True, False]), (False, [False, False, False])
+])  # fmt: skip
+def test_cudnn_times_kernels_only_for_the_size_that_is_trained(
+    training, expected, graphs, monkeypatch
+):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    found = []
+    call = GraphedFunction(lambda batch: found.append(torch.backends.cudnn.benchmark), training)
+    call(torch.zeros(2))
+    monkeypatch.setattr(cuda_graph, "capture_graph", lambda function, batch: function(*batch))
+    call(torch.zeros(2))
+    call(torch.zeros(1))
+    assert found[:2] == expected[:2]
+    assert found[-1] is False
+    assert torch.backends.cudnn.benchmark is True
+
+
+def test_a_captured_evaluation_keeps_the_outputs_of_every_batch(graphs, tiny, monkeypatch):
+    monkeypatch.setattr("dlcourse.train.evaluate.EVALUATION_BATCH", 7)
+    state, fold, recipe = prepared(tiny("model=mlp", "data.examples=100", "view=[]"))
+    kept = []
+    for how in (cuda_graph.eager, graphed):
+        own = dataclasses.replace(recipe, graph=how)
+        meter = evaluate_split(state.model, fold.train, fold.standardize, own, keep=True)
+        kept.append(meter.kept_outputs())
+    assert graphs
+    assert len(kept[0][0]) == len(fold.train)
+    assert all(torch.equal(one, other) for one, other in zip(*kept, strict=True))
+    assert torch.equal(kept[0][1], fold.train.targets)
+
+
+def test_a_graph_is_free_as_soon_as_its_runner_is(graphs, tiny):
+    state, fold, recipe = prepared(tiny("model=mlp", "data.examples=100"))
+    runner = train_runner(state, fold, dataclasses.replace(recipe, graph=graphed))
+    graph = weakref.ref(runner.process)
+    gc.disable()
+    try:
+        del runner
+        assert graph() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("optim", ["adagrad", "sam", "lbfgs"])

@@ -79,7 +79,7 @@ def run_folds(
     """
     build_all(config)
     runtime: Runtime = build(config["runtime"])()
-    with working("reading the data"):
+    with runtime.loading_libraries(), working("reading the data"):
         dataset = load_data(config)
     parts = split_training_data(config, dataset)
     record_fingerprint(folder, dataset, parts)
@@ -97,6 +97,7 @@ def run_folds(
                 config, runtime, dataset, part, options, place, folder, extra_observers, turn
             )
             introduced = True
+            runtime.release_memory()
         results.append(result)
     if parts[0].name == ".":
         return results[0]

@@ -1,15 +1,16 @@
 """CUDA graphs: all kernels of a step launched as one."""
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor
 
 from dlcourse.core import State
 
-WARM_UP = 3  # eager steps first: they choose kernels and create the optimizer's state
+WARM_UP = 1  # eager steps before the capture: they choose kernels and create the optimizer's state
+SECOND_TRY = 3  # eager steps before the second capture, if the first one failed
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def graphed(function: Callable[..., None], state: State | None) -> Callable[...,
     if problem:
         log.warning("Training without a CUDA graph: %s", problem)
         return function
-    return GraphedFunction(function)
+    return GraphedFunction(function, benchmark=state is not None)
 
 
 def prepare_optimizer(state: State) -> str | None:
@@ -55,49 +56,76 @@ def prepare_optimizer(state: State) -> str | None:
 
 
 class GraphedFunction:
-    """A function of a batch that is replayed as one CUDA graph, from its fourth batch on.
+    """A function of a batch that is replayed as one CUDA graph, from its second batch on.
 
-    The first batches, real steps like all others, run eagerly, and so do batches of another size
+    The first batch, a real step like all others, runs eagerly, and so do batches of another size
     than the first, such as the last of an epoch. The function must launch the same kernels for
-    every batch of a size and read nothing back. If PyTorch finds that it does not, a warning is
+    every batch of a size and read nothing back. If its capture fails, it is tried once more after
+    ``SECOND_TRY`` eager batches, which may load what was missing. If that fails too, a warning is
     logged and all batches run eagerly from then on.
+
+    benchmark: whether cuDNN may time its kernels for the size that is captured. It never does for
+        other sizes, which are too rare to regain that time.
     """
 
-    def __init__(self, function: Callable[..., None]) -> None:
+    def __init__(self, function: Callable[..., None], benchmark: bool = True) -> None:
         self.function = function
+        self.benchmark = benchmark
         self.sizes: list[torch.Size] | None = None
-        self.left = WARM_UP
+        self.left, self.tries = WARM_UP, 2
         self.batch: tuple[Tensor, ...] = ()
         self.replay: Callable[[], None] | None = None
-        self.impossible = False
+
+    @property
+    def impossible(self) -> bool:
+        """Whether no capture is tried any more."""
+        return self.tries == 0 and self.replay is None
 
     def __call__(self, *batch: Tensor) -> None:
         """Run the function on a batch."""
         sizes = [part.shape for part in batch]
         self.sizes = self.sizes or sizes
-        if sizes != self.sizes or self.impossible:
-            self.function(*batch)
+        if sizes != self.sizes:
+            with cudnn_benchmark(False):
+                self.function(*batch)
         elif self.left > 0:
             self.left -= 1
-            run_on_side_stream(self.function, batch)
+            with cudnn_benchmark(self.benchmark):
+                run_on_side_stream(self.function, batch)
         elif replay := self.replay or self.capture(batch):
             for fixed, part in zip(self.batch, batch, strict=True):
                 fixed.copy_(part)
             replay()
         else:
-            self.function(*batch)
+            with cudnn_benchmark(self.benchmark):
+                self.function(*batch)
 
     def capture(self, batch: tuple[Tensor, ...]) -> Callable[[], None] | None:
         """Capture the function for batches of this size; return its replay, None if it failed."""
-        log.info("Capturing a CUDA graph: the first epoch takes longer than the next ones")
+        if self.impossible:
+            return None
+        self.tries -= 1
         self.batch = tuple(part.clone() for part in batch)
         try:
-            self.replay = capture_graph(self.function, self.batch)
+            with cudnn_benchmark(self.benchmark):
+                self.replay = capture_graph(self.function, self.batch)
         except RuntimeError as error:
             reason = str(first_cause(error)).split("\n")[0]
-            log.warning("Continuing without a CUDA graph, its capture failed: %s", reason)
-            self.impossible = True
+            self.left = SECOND_TRY - WARM_UP - 1 if self.tries else 0
+            level = logging.INFO if self.tries else logging.WARNING
+            log.log(level, "Continuing without a CUDA graph, its capture failed: %s", reason)
         return self.replay
+
+
+@contextmanager
+def cudnn_benchmark(allowed: bool) -> Iterator[None]:
+    """Let cuDNN time its kernels for new sizes only if ``allowed`` and if it did before."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = before and allowed
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def run_on_side_stream(function: Callable[..., None], batch: tuple[Tensor, ...]) -> None:

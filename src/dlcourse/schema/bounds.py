@@ -294,7 +294,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     },
     "runtime": {
         "device": Device(),
-        "precision": OneOf(("fp32", "bf16", "fp16", "fp64")),
+        "precision": OneOf(("fp32", "tf32", "bf16", "fp16", "fp64")),
         "threads": whole_number(1, 4096, 2, empty=True),
         "channels_last": Flag(names=("auto",)),
         "linear": OneOf(("auto", "products", "convolution")),

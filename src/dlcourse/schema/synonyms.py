@@ -67,6 +67,7 @@ KEY_SYNONYMS = {
     "nocuda": "runtime.device=cpu", "amp": "runtime.precision=bf16",
     "autocast": "runtime.precision=bf16", "mixedprecision": "runtime.precision=bf16",
     "bf16": "runtime.precision=bf16", "bfloat16": "runtime.precision=bf16",
+    "tf32": "runtime.precision=tf32",
     "fp16": "runtime.precision=fp16", "half": "runtime.precision=fp16",
     "dtype": "runtime.precision", "precision": "runtime.precision",
     "threads": "runtime.threads", "numthreads": "runtime.threads", "compile": "runtime.compile",

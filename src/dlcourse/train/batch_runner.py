@@ -1,6 +1,7 @@
 """Apply a step to each batch of a split and accumulate metrics."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,7 +21,8 @@ class BatchRunner:
     losses: stores the loss of every batch; None for never.
 
     A batch is processed on the device and nothing is read back, so that the whole of it, from
-    indexing to the metrics, can be one CUDA graph.
+    indexing to the metrics, can be one CUDA graph. The graph's function does not refer to the
+    runner, so that the graph's memory is free as soon as the runner is.
     """
 
     def __init__(
@@ -33,10 +35,11 @@ class BatchRunner:
         keep: bool = False,
         losses: StepLosses | None = None,
     ) -> None:
-        self.examples, self.step = examples, step
-        self.meter = Meter(metrics, keep, losses)
+        self.examples = examples
+        self.meter = Meter(metrics, len(examples) if keep else 0, losses)
         self.epoch = torch.zeros((), dtype=torch.int64, device=examples.device)
-        self.process = self.process_eagerly if keep else recipe.graph(self.process_eagerly, state)
+        eager = partial(process_batch, examples, step, self.meter, self.epoch)
+        self.process = recipe.graph(eager, state)
 
     def reset(self, epoch: int) -> None:
         """Set all sums to zero, in place: a CUDA graph adds to the same memory."""
@@ -47,7 +50,10 @@ class BatchRunner:
         """Process one batch of ``examples.prefetch``, as a CUDA graph where the recipe has them."""
         self.process(index, *prefetched)
 
-    def process_eagerly(self, index: Tensor, *prefetched: Tensor) -> None:
-        """Fetch a batch, apply the step and add its outputs to the meter."""
-        inputs, targets = self.examples.fetch(index, *prefetched)
-        self.meter.add(*self.step(inputs, targets, index, self.epoch))
+
+def process_batch(
+    examples: Split, step: Step, meter: Meter, epoch: Tensor, index: Tensor, *prefetched: Tensor
+) -> None:
+    """Fetch a batch, apply the step and add its outputs to the meter."""
+    inputs, targets = examples.fetch(index, *prefetched)
+    meter.add(*step(inputs, targets, index, epoch))

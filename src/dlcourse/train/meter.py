@@ -9,6 +9,7 @@ from torch import Tensor
 from dlcourse import atomic_files
 from dlcourse.core import Metric, at_least_float32, has_float64
 from dlcourse.guard import guarded
+from dlcourse.train.kept_outputs import KeptOutputs
 from dlcourse.train.step_losses import StepLosses
 
 CPU_CHUNK = 2**17  # numbers in the outputs that the CPU measures at once: a call costs 5 us
@@ -17,25 +18,24 @@ CPU_CHUNK = 2**17  # numbers in the outputs that the CPU measures at once: a cal
 class Meter:
     """Adds up the loss and every metric's sums; only ``read`` waits for the device.
 
-    keep: keep all outputs (N, K) and targets as well, for ``full``.
+    keep: the number of examples whose outputs (N, K) and targets are kept as well, for ``full``.
     losses: stores the loss of every batch; None for never.
     """
 
     def __init__(
-        self, metrics: Sequence[Metric], keep: bool = False, losses: StepLosses | None = None
+        self, metrics: Sequence[Metric], keep: int = 0, losses: StepLosses | None = None
     ) -> None:
         self.metrics = metrics
-        self.keep = keep
+        self.kept = KeptOutputs(keep) if keep else None
         self.losses = losses
-        self.kept: list[tuple[Tensor, Tensor]] = []
         self.pending: list[tuple[Tensor, Tensor, Tensor]] = []
         self.numbers = 0  # in the outputs of the pending batches
         self.sums: list[Tensor] = []
 
     def add(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
         """Record a batch: outputs (N, K), targets and the mean loss over the N examples."""
-        if self.keep:
-            self.kept.append((outputs, targets))
+        if self.kept is not None:
+            self.kept.add(outputs, targets)
         if self.losses is not None:
             self.losses.add(loss)
         self.pending.append((outputs, targets, loss))
@@ -68,6 +68,8 @@ class Meter:
         self.pending, self.numbers = [], 0
         for total in self.sums:
             total.zero_()
+        if self.kept is not None:
+            self.kept.start()
         if self.losses is not None:
             self.losses.start()
 
@@ -111,8 +113,8 @@ class Meter:
 
     def kept_outputs(self) -> tuple[Tensor, Tensor]:
         """Return all outputs (N, K) and targets that were kept, on the CPU."""
-        outputs, targets = zip(*self.kept, strict=True)
-        return torch.cat(outputs).cpu(), torch.cat(targets).cpu()
+        assert self.kept is not None
+        return self.kept.read()
 
     def full(self) -> dict[str, Any]:
         """Return every metric's report on all kept outputs, as values that JSON can hold.

@@ -160,11 +160,19 @@ def three_phases_need_room(config: dict) -> Iterator[str]:
 
 
 def precisions_need_their_device(config: dict) -> Iterator[str]:
-    """fp16 is slow on the CPU, where bf16 replaces it; Apple's GPUs do not support float64."""
+    """fp16 is slow on the CPU, where bf16 replaces it; Apple's GPUs do not support float64.
+
+    TF32 is a format of NVIDIA's GPUs.
+    """
     runtime = config["runtime"]
     precision, device = runtime.get("precision"), runtime.get("device")
     if precision == "fp64" and device == "mps":
         yield "runtime.precision=fp64 is not supported by Apple's GPUs.\nType runtime=cpu"
+    if precision == "tf32" and device in ("cpu", "mps"):
+        yield (
+            "runtime.precision=tf32 needs an NVIDIA GPU.\n"
+            "Type runtime.precision=fp32, or runtime.precision=bf16"
+        )
     if precision != "fp16":
         return
     if device in ("cpu", "mps"):
