@@ -19,6 +19,7 @@ from dlcourse.errors import UserError
 from dlcourse.machine.cuda_libraries import loading_libraries
 from dlcourse.machine.fused_step import use_fused_kernels
 from dlcourse.machine.linear_by_convolution import use_convolutions
+from dlcourse.machine.linear_by_onednn import has_onednn, use_onednn
 from dlcourse.machine.malloc import keep_freed_memory
 from dlcourse.machine.skip_dynamo import restore_dynamo, skip_dynamo
 
@@ -38,7 +39,8 @@ class Runtime:
         weights included.
     threads: of the CPU; None leaves PyTorch's choice.
     channels_last: keep images and filters in NHWC memory order.
-    linear: how linear layers are computed on the CPU, as matrix ``products`` or ``convolution``.
+    linear: how linear layers are computed on the CPU: as matrix ``products`` as PyTorch does, as
+        products of ``onednn`` or as ``convolution``.
     fast_paths: allow the shortcuts of ``dlcourse.machine``, which use private parts of PyTorch and
         of the C library. False switches all of them off, ``keep_memory`` and ``graph`` included.
     keep_memory: on the CPU, keep the memory that a step frees for the next one.
@@ -113,10 +115,16 @@ class Runtime:
                 "runtime.precision=fp64 is not supported by Apple's GPUs.\n"
                 "Type runtime=cpu, or runtime.precision=fp32"
             )
-        if self.linear == "convolution" and not self.fast_paths:
+        if self.linear in ("convolution", "onednn") and not self.fast_paths:
             raise UserError(
-                "runtime.linear=convolution is a fast path, and runtime.fast_paths=false switches "
-                "all of them off.\nType runtime.linear=products, or runtime.fast_paths=true"
+                f"runtime.linear={self.linear} is a fast path, and runtime.fast_paths=false "
+                "switches all of them off.\n"
+                "Type runtime.linear=products, or runtime.fast_paths=true"
+            )
+        if self.linear == "onednn" and self.device.type == "cpu" and not has_onednn():
+            raise UserError(
+                "runtime.linear=onednn needs a PyTorch with oneDNN, and this one has none.\n"
+                "Type runtime.linear=products"
             )
         if self.compile and self.device.type == "mps":
             raise UserError(
@@ -154,6 +162,8 @@ class Runtime:
             model.to(self.device)
         if self.linear == "convolution" and self.device.type == "cpu":
             use_convolutions(model)
+        if self.linear == "onednn" and self.device.type == "cpu" and has_onednn():
+            use_onednn(model)
         if self.compile:
             log.info("Compiling the model: its first batches take from seconds to minutes")
             model.compile()

@@ -48,11 +48,11 @@ def test_a_long_run_keeps_the_options_measured_as_faster(small_run, tmp_path, ca
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     settle(*small_run, tmp_path)
     picks = {"channels_last": True, "linear": "products"}
-    measured = {"channels_last=true": 1.5, "linear=convolution": 0.4}
+    measured = {"channels_last=true": 1.5, "linear=onednn": 0.4}
     assert run_folder.read_picks(tmp_path) == {"picked": picks, "measured": measured}
     line = capsys.readouterr().out
     assert "channels_last=true linear=products" in line
-    assert "channels_last=true 1.50x, linear=convolution 0.40x" in line
+    assert "channels_last=true 1.50x, linear=onednn 0.40x" in line
 
 
 def test_a_resumed_run_keeps_its_picks(small_run, tmp_path, monkeypatch):
@@ -89,9 +89,9 @@ def test_only_options_that_the_model_can_use_are_measured():
     assert options_to_try(list(USUAL), (3, 8, 8), nn.Sequential(nn.Conv2d(3, 3, 1))) == [
         ("channels_last", True)
     ]
-    assert options_to_try(list(USUAL), (5,), nn.Sequential(nn.Linear(5, 2))) == [
-        ("linear", "convolution")
-    ]
+    large, small = nn.Sequential(nn.Linear(500, 200)), nn.Sequential(nn.Linear(5, 2))
+    assert options_to_try(list(USUAL), (500,), large) == [("linear", "onednn")]
+    assert options_to_try(list(USUAL), (5,), small) == []
     assert options_to_try(["linear"], (5,), nn.Sequential(nn.Conv1d(5, 2, 1))) == []
 
 
@@ -109,7 +109,7 @@ def test_a_gain_that_may_be_chance_is_not_kept(ratios, kept, small_run, tmp_path
     monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     settle(*small_run, tmp_path)
-    picked = {"channels_last": True, "linear": "convolution"} if kept else PYTORCH_DEFAULTS
+    picked = {"channels_last": True, "linear": "onednn"} if kept else PYTORCH_DEFAULTS
     assert run_folder.read_picks(tmp_path)["picked"] == picked
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.engine.assemble import make_recipe, make_state, step_of
+from dlcourse.machine.linear_by_onednn import has_onednn, is_large
 from dlcourse.runs import run_folder
 from dlcourse.runtime import OPEN, Runtime
 from dlcourse.schema.catalogue import typed_value
@@ -128,7 +129,7 @@ def options_to_try(
     kinds = {type(layer) for layer in model.modules()}
     matter = {
         "channels_last": (len(input_shape) == 3 and nn.Conv2d in kinds, True),
-        "linear": (nn.Linear in kinds, "convolution"),
+        "linear": (has_onednn() and any(map(is_large, model.modules())), "onednn"),
     }
     return [(name, matter[name][1]) for name in options if matter[name][0]]
 

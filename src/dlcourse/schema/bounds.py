@@ -297,7 +297,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "precision": OneOf(("fp32", "tf32", "bf16", "fp16", "fp64")),
         "threads": whole_number(1, 4096, 2, empty=True),
         "channels_last": Flag(names=("auto",)),
-        "linear": OneOf(("auto", "products", "convolution")),
+        "linear": OneOf(("auto", "products", "onednn", "convolution")),
         "keep_memory": Flag(),
         "fast_paths": Flag(),
         "graph": Flag(),
