@@ -15,7 +15,7 @@ from dlcourse.machine.linear_by_onednn import LinearByOneDnn, OneDnnLinear, has_
 pytestmark = pytest.mark.skipif(not has_onednn(), reason="this PyTorch has no oneDNN")
 
 
-def pair(**options) -> tuple[nn.Linear, nn.Linear]:
+def pair(**options) -> tuple[nn.Linear, nn.Module]:
     """Return a linear layer and the same one computed by oneDNN."""
     usual = nn.Linear(300, 120, **options)
     other = nn.Sequential(copy.deepcopy(usual))
