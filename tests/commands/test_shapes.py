@@ -63,6 +63,12 @@ def test_frozen_parameters_are_not_trained_and_averaged_weights_count(shapes):
     assert "averaged weights 241.0 KiB" in text
 
 
+def test_a_batch_in_pieces_keeps_the_outputs_of_one_piece(shapes):
+    text = shapes("model=lenet", "data=digits", "batch_size=100", "accumulate=3")
+    assert "memory for a batch of 100 in pieces of 34 in training: " in text
+    assert re.search(r"\+ 34 x [\d.]+ KiB kept for backward", text)
+
+
 def test_the_state_of_lbfgs_is_reported_as_unknown(shapes):
     assert "the optimizer's state is not known" in shapes("optim=lbfgs", "model=linear")
 

@@ -12,6 +12,7 @@ over the whole image there is none. The memory of a layer is the size of its out
 Every value counts 4 bytes, as in fp32.
 """
 
+import math
 import sys
 from functools import partial
 
@@ -122,9 +123,11 @@ def totals(summary, config: dict, known: tuple, batch: int, state: int | None) -
     shape, outputs = known
     name = config["model"]["_target_"].rpartition(".")[2]
     learn = summary.gradients // 4
+    piece = math.ceil(batch / config["accumulate"])
+    pieces = "" if piece == batch else f" in pieces of {piece:,}"
     averaged = summary.weights if "average.none" not in config["average"]["_target_"] else 0
     forward = summary.weights + batch * summary.forward
-    training = summary.weights + summary.gradients + (state or 0) + averaged + batch * summary.saved
+    training = summary.weights + summary.gradients + (state or 0) + averaged + piece * summary.saved
     optimizer = config["optim"]["_target_"].rpartition(".")[2]
     held = (
         "the optimizer's state is not known" if state is None else f"{optimizer} {in_bytes(state)}"
@@ -139,10 +142,10 @@ def totals(summary, config: dict, known: tuple, batch: int, state: int | None) -
         *([POOLED_FIRST] if summary.swaps else []),
         f"memory for a batch of {batch:,} in use: {in_bytes(forward)} = weights "
         f"{in_bytes(summary.weights)} + {batch:,} x {in_bytes(summary.forward)} alive at once",
-        f"memory for a batch of {batch:,} in training: {in_bytes(training)} = weights "
+        f"memory for a batch of {batch:,}{pieces} in training: {in_bytes(training)} = weights "
         f"{in_bytes(summary.weights)} + gradients {in_bytes(summary.gradients)} + {held}"
         + (f" + averaged weights {in_bytes(averaged)}" if averaged else "")
-        + f" + {batch:,} x {in_bytes(summary.saved)} kept for backward",
+        + f" + {piece:,} x {in_bytes(summary.saved)} kept for backward",
         "Workspaces of the libraries, the gradients on their way, and the data set come on top.",
     ]
 

@@ -3,16 +3,14 @@
 Names are compared as letters and digits in lower case: ``batch-size`` is ``batchsize``.
 """
 
-LARGER = "batch_size=256"  # gradients are not accumulated over steps
-
 KEY_SYNONYMS = {
     # the run
     "epochs": "max_epochs", "numepochs": "max_epochs", "nepochs": "max_epochs",
     "epoch": "max_epochs", "maxsteps": "max_epochs", "maxepoch": "max_epochs",
     "bs": "batch_size", "batch": "batch_size", "trainbatchsize": "batch_size",
-    "minibatch": "batch_size", "minibatchsize": "batch_size", "accumulate": LARGER,
-    "gradientaccumulation": LARGER, "gradientaccumulationsteps": LARGER,
-    "accumulategradbatches": LARGER,
+    "minibatch": "batch_size", "minibatchsize": "batch_size",
+    "gradientaccumulation": "accumulate", "gradientaccumulationsteps": "accumulate",
+    "accumulategradbatches": "accumulate", "accumulationsteps": "accumulate",
     "randomseed": "seed", "randomstate": "seed", "manualseed": "seed", "rngseed": "seed",
     "checkpoint": "resume", "ckpt": "resume", "resumefrom": "resume", "ckptpath": "resume",
     "outputdir": "hydra.run.dir", "outdir": "hydra.run.dir", "savedir": "hydra.run.dir",
