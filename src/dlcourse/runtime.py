@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dlcourse.core import has_float64
 from dlcourse.errors import UserError
+from dlcourse.machine.compiled import compile_for_training
 from dlcourse.machine.cuda_libraries import loading_libraries
 from dlcourse.machine.fused_step import use_fused_kernels
 from dlcourse.machine.linear_by_convolution import use_convolutions
@@ -45,7 +46,7 @@ class Runtime:
         of the C library. False switches all of them off, ``keep_memory`` and ``graph`` included.
     keep_memory: on the CPU, keep the memory that a step frees for the next one.
     graph: on CUDA, replay each training step as one graph.
-    compile: run the model through ``torch.compile``.
+    compile: run the model's training steps through ``torch.compile``.
     deterministic: only reproducible kernels, slower on CUDA.
 
     channels_last and linear can be ``auto`` until ``with_picks`` decides them; NHWC and products
@@ -165,8 +166,7 @@ class Runtime:
         if self.linear == "onednn" and self.device.type == "cpu" and has_onednn():
             use_onednn(model)
         if self.compile:
-            log.info("Compiling the model: its first batches take from seconds to minutes")
-            model.compile()
+            compile_for_training(model)
         return model
 
     def loading_libraries(self) -> AbstractContextManager:

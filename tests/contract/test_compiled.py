@@ -86,7 +86,11 @@ def compiled_by(backend: str):
     torch._dynamo.reset()
     compile_ = nn.Module.compile
     with config.patch(fallback_random=True), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nn.Module, "compile", lambda model: compile_(model, backend=backend))
+        patch.setattr(
+            nn.Module,
+            "compile",
+            lambda model, **options: compile_(model, backend=backend, **options),
+        )
         yield
 
 

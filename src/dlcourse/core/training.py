@@ -74,6 +74,8 @@ class Recipe:
     max_seconds: limit of training and validation time, in all sessions of the run together.
     graph: (function of a batch, state) -> the same function, perhaps as one CUDA graph; with a
         state, the function trains it.
+    rehearse: (state, fold, recipe) -> None: prepares the machine before the time is counted, and
+        leaves the state as it is.
     """
 
     augment: Sequence[Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]]
@@ -101,6 +103,7 @@ class Recipe:
     max_epochs: float
     seed: int
     graph: Callable[[Callable[..., None], State | None], Callable[..., None]]
+    rehearse: Callable[[State, Fold, Recipe], None]
     max_seconds: float = math.inf
 
 

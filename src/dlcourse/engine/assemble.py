@@ -20,6 +20,7 @@ from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.batches import all_steps
 from dlcourse.train.differentiate import Differentiate, in_one_pass, in_pieces
 from dlcourse.train.evaluate import EVALUATION_BATCH
+from dlcourse.train.rehearse import no_rehearsal, rehearse
 from dlcourse.train.rng import INITIAL, epoch_order, reseed
 from dlcourse.train.step import gradient_step, set_train_mode, whole_batch
 from dlcourse.view.answer import from_views
@@ -156,6 +157,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         predict=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
         graph=graphed if runtime.graph and step is gradient_step else eager,
+        rehearse=rehearse if runtime.compile and step is gradient_step else no_rehearsal,
         batch_size=batch_size,
         max_epochs=epochs_of(config),
         seed=config["seed"],

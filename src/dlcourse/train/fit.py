@@ -117,6 +117,7 @@ def training(
     validator = None
     if fold.val is not None:
         validator = eval_runner(state.averaged, fold.val, fold.standardize, recipe)
+    recipe.rehearse(state, fold, recipe)
     started = clock() - state.seconds
     until = started + recipe.max_seconds
     while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
