@@ -10,6 +10,7 @@ from typing import Any
 import hydra
 import hydra.version
 from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
@@ -66,6 +67,17 @@ def compose_with(composer: Hydra, overrides: Sequence[str], mode: RunMode) -> Di
     """Compose a config, which is done only here; raises Hydra's exceptions."""
     return composer.compose_config(
         CONFIG_NAME, list(overrides), mode, from_shell=True, with_log_configuration=False
+    )
+
+
+def overrides_dirname(cfg: DictConfig, overrides: Sequence[Override]) -> str:
+    """Return ``hydra.job.override_dirname`` of a job with these overrides, as Hydra makes it."""
+    options = cfg.hydra.job.config.override_dirname
+    return get_overrides_dirname(
+        overrides=list(overrides),
+        kv_sep=options.kv_sep,
+        item_sep=options.item_sep,
+        exclude_keys=options.exclude_keys,
     )
 
 

@@ -3,7 +3,7 @@
 Every key is compared with its bounds, then ``rules`` check keys that must fit each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dlcourse.errors import UserError, did_you_mean, meant, nearest
 from dlcourse.schema.bounds import bounds_of
@@ -57,8 +57,20 @@ RULES = (
 )  # fmt: skip
 
 
-def check(config: dict) -> None:
-    """Raise UserError for the first mistake in a plain config."""
+def check(config: dict, changed: Collection[str] | None = None) -> None:
+    """Raise UserError for the first mistake in a plain config.
+
+    changed: the keys whose values, and only these, differ from a config that has passed all checks.
+    Their bounds and the rules are checked then.
+    """
+    if changed is None:
+        check_choices(config)
+    check_bounds(config, changed)
+    check_rules(config)
+
+
+def check_choices(config: dict) -> None:
+    """Raise UserError for an unknown key, and for a group without a choice that can be called."""
     unknown = set(config) - {*GROUPS, *TOP_LEVEL}
     if unknown:
         key = min(unknown)
@@ -71,14 +83,24 @@ def check(config: dict) -> None:
             if not isinstance(target, str):
                 refuse_choice_without_target(group, key, target)
             check_facts(group, key, choice)
-    own = user_keys(config)
-    for key, value in values(config):
-        if not key.startswith(own) or key.split(".")[1] in read_here(key):
-            check_value(key, value, bounds_of(known_as(config, key)))
+
+
+def check_bounds(config: dict, changed: Collection[str] | None) -> None:
+    """Raise UserError for a value that is out of its bounds. changed: the keys; None for all."""
+    for key, value in values(config) if changed is None else values_at(config, changed):
+        kind = bounds_of(known_as(config, key))
+        if kind is None or kind.allows(value):
+            continue
+        if not key.startswith(user_keys(config)) or key.split(".")[1] in read_here(key):
+            check_value(key, value, kind)
     for group in GROUPS:
         for key, choice in choices_of(config, group):
             for name, (value, kind) in declared_bounds(key, choice).items():
                 check_value(name, value, kind)
+
+
+def check_rules(config: dict) -> None:
+    """Raise UserError for keys that do not fit each other."""
     for rule in RULES:
         try:
             problems = list(rule(config))
@@ -129,6 +151,24 @@ def values(config: dict, path: str = "") -> Iterator[tuple[str, object]]:
             yield from values(value, f"{key}.")
         else:
             yield key, value
+
+
+def values_at(config: dict, keys: Collection[str]) -> Iterator[tuple[str, object]]:
+    """Yield what ``values`` yields for some keys of a config, in the same order."""
+    found: dict[str, tuple[list[int], object]] = {}
+    for key in keys:
+        node: object = config
+        parts, places = key.split("."), []
+        for end, part in enumerate(parts, 1):
+            assert isinstance(node, dict)
+            places.append(list(node).index(part))
+            node, path = node[part], ".".join(parts[:end])
+            is_choice = path in GROUPS or (end == 2 and parts[0] in MULTIPLE)
+            if not isinstance(node, dict) or not (is_choice or bounds_of(path) is None):
+                found[path] = places, node
+                break
+    for path, (_, node) in sorted(found.items(), key=lambda one: one[1][0]):
+        yield path, node
 
 
 def known_as(config: dict, key: str) -> str:

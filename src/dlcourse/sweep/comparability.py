@@ -15,10 +15,18 @@ from dlcourse.schema.comparable import (
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.plan import Plan
 
+COMPARED = ("data", "loss", "augment")
+"""The groups that decide whether values can be compared, next to ``monitor`` and ``mode``."""
 
-def first_jobs(plan: Plan) -> list[Job]:
-    """Return the first job of every point."""
-    return [jobs[0] for jobs in plan.jobs if jobs]
+
+def different_jobs(plan: Plan) -> list[Job]:
+    """Return the first job of every point, without those that share all compared parts of it."""
+    found: dict[tuple, Job] = {}
+    for jobs in plan.jobs:
+        for job in jobs[:1]:
+            parts = [id(job.config[group]) for group in COMPARED]
+            found.setdefault((job.config["monitor"], job.config["mode"], *parts), job)
+    return list(found.values())
 
 
 def refuse_incomparable(plan: Plan) -> None:
@@ -27,7 +35,7 @@ def refuse_incomparable(plan: Plan) -> None:
     A search compares all its points, so they must have the same monitor and the same data.
     """
     losses: dict[tuple, dict[tuple, Job]] = defaultdict(dict)
-    for job in first_jobs(plan):
+    for job in different_jobs(plan):
         values = flat(job.config)
         basis = values["monitor"], values["mode"], data_of(values)
         losses[basis].setdefault(loss_of(values), job)
@@ -71,5 +79,5 @@ def refuse_search(bases: list[tuple]) -> None:
 
 def all_comparable(plan: Plan) -> bool:
     """Return whether the values of any two points can be compared."""
-    values = [flat(job.config) for job in first_jobs(plan)]
+    values = [flat(job.config) for job in different_jobs(plan)]
     return len({(one["monitor"], data_of(one), loss_of(one)) for one in values}) <= 1

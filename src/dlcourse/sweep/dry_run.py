@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.schema.facts import fact
+from dlcourse.schema.validate import OWN_TARGETS
 from dlcourse.sweep.pool import exit_text
 from dlcourse.sweep.worker import ORPHAN
 from dlcourse.terminal.command import exit_with_parent
@@ -35,16 +36,60 @@ def dry_run(
     """Check every job in another process; return a finding for each, and the names of the GPUs.
 
     The checks import and build every choice, read and split the data, and make the models without
-    weights. What several jobs share is checked once.
+    weights. What several jobs share is checked once; jobs that differ only in numbers on which no
+    check depends, as the learning rate, are one job here.
 
     earlier: for each config the folder of a run that was started on the same data, if there is
         one. Data that have changed since are a problem.
     here: whether the jobs run on this machine, so that ``runtime`` is checked as well.
     """
+    texts: dict[int, str] = {}
+    jobs = list(zip(configs, earlier or [None] * len(configs), strict=True))
+    keys = [(*checked_parts(config, texts), place) for config, place in jobs]
+    distinct = dict(zip(reversed(keys), reversed(jobs), strict=True))  # the first job of each key
+    found, gpus = check_in_process(context, list(distinct.values()), here=here)
+    findings = dict(zip(distinct, found, strict=True))
+    return [findings[key] for key in keys], gpus
+
+
+def checked_parts(config: dict, texts: dict[int, str]) -> tuple[str, ...]:
+    """Return the parts of a config on which the checks depend, as texts.
+
+    texts: the texts of the dicts that were met before, by their ``id``; jobs share most of them.
+    """
+    parts = [str(config["random_streams"])]
+    for group, node in config.items():
+        if isinstance(node, dict):
+            if id(node) not in texts:
+                whole = group in ("data", "split", "model", "runtime")
+                texts[id(node)] = atomic_files.to_json(node if whole else without_numbers(node))
+            parts.append(texts[id(node)])
+    return tuple(parts)
+
+
+def without_numbers(node: dict) -> dict:
+    """Return the config of a group without the numbers that its own choices get as they are.
+
+    Those of a user's own choice stay, and so do lists and the options of a nested choice.
+    """
+    if "_target_" not in node:  # several choices
+        return {name: without_numbers(one) if isinstance(one, dict) else one
+                for name, one in node.items()}  # fmt: skip
+    if not str(node["_target_"]).startswith(OWN_TARGETS):
+        return node
+    return {
+        key: value if isinstance(value, dict | list | str) else None for key, value in node.items()
+    }
+
+
+def check_in_process(
+    context: Any, jobs: Sequence[tuple[dict, Path | None]], *, here: bool
+) -> tuple[list[Finding], list[str]]:
+    """Check jobs in another process; return what ``dry_run`` returns."""
     findings: list[Finding] = []
     while True:
         ours, theirs = context.Pipe()
-        rest = list(zip(configs, earlier or [None] * len(configs), strict=True))[len(findings) :]
+        rest = list(jobs)[len(findings) :]
         process = context.Process(target=check_jobs, args=(theirs, rest, os.getcwd(), here))
         process.start()
         theirs.close()

@@ -2,18 +2,18 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.schema.compose import compose_job, without_hydra
+from dlcourse.schema.composer import Composer
 from dlcourse.schema.overrides import key_of
-from dlcourse.schema.validate import check
 from dlcourse.sweep.conditional_keys import Overrides
 
 MAX_NAME_LENGTH = 120  # characters of a folder's name
@@ -29,14 +29,19 @@ class Job:
     """One run of a sweep: its own overrides, its folder and its whole config.
 
     overrides: the overrides that distinguish it, ``("optim=sgd", "optim.lr=0.1", "seed=3")``.
-    folder: only its name, until the sweep has a folder. cfg: the composed config with Hydra's part.
-    config: the same as a dict without Hydra's part.
+    folder: only its name, until the sweep has a folder. compose: returns the composed config with
+    Hydra's part. config: the same as a dict without Hydra's part; jobs share parts of it.
     """
 
     overrides: Overrides
     folder: Path
-    cfg: DictConfig = field(compare=False, repr=False)
+    compose: Callable[[], DictConfig] = field(compare=False, repr=False)
     config: dict[str, Any] = field(compare=False, repr=False)
+
+    @property
+    def cfg(self) -> DictConfig:
+        """The composed config with Hydra's part, made anew: thousands of them fill the memory."""
+        return self.compose()
 
     @property
     def label(self) -> str:
@@ -100,28 +105,23 @@ def folder_text(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 
 
-def make_jobs(
-    point: Overrides, fixed: Sequence[str], seeds: int, names: FolderNames, config_dir: str | None
-) -> list[Job]:
+def make_jobs(point: Overrides, composer: Composer, seeds: int, names: FolderNames) -> list[Job]:
     """Compose and check a point; return one job for each of its repeats.
 
-    fixed: the overrides that are the same in every job. seeds: the number of seeds, counted up
-    from the point's own seed. Raises UserError for a config that cannot be run.
+    composer: with the overrides that are the same in every job. seeds: the number of seeds, counted
+    up from the point's own seed. Raises UserError for a config that cannot be run.
     """
-    cfg = compose_job([*fixed, *point], config_dir)
-    config = without_hydra(cfg)
+    composed = composer.compose(point)
+    config = composed.config()
     if config["resume"] is not None:
         raise UserError("resume= resumes one folder, a run's or a sweep's.\nLeave -m out")
-    check(config)
+    composed.check(config)
     jobs = []
     for repeat in repeats_of(config, seeds, point):
         overrides = (*point, *(f"{key}={number}" for key, number in repeat.items()))
-        own = cfg.copy() if repeat else cfg
-        for key, number in repeat.items():
-            OmegaConf.update(own, key, number)
-            own.hydra.overrides.task.append(f"{key}={number}")
-        own.hydra.overrides.task = list(own.hydra.overrides.task)  # its references resolved
-        jobs.append(Job(overrides, Path(names.name(overrides)), own, without_hydra(own)))
+        own = composed.config(repeat) if repeat else config
+        cfg = partial(composed.cfg, repeat)
+        jobs.append(Job(overrides, Path(names.name(overrides)), cfg, own))
     return jobs
 
 

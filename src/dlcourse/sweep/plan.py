@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
 from dlcourse.schema.compose import without_hydra
+from dlcourse.schema.composer import Composer
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import SWEEP_KEYS
@@ -31,14 +32,15 @@ MAX_CORNERS = 64  # combinations of options that are checked before a search sta
 class Plan:
     """The points and jobs of a command.
 
-    fixed: the overrides that are the same in every job. points, jobs: all points with their jobs;
-    for a search the corners of its space, which are checked and not run.
+    composer: composes the jobs, with the overrides that are the same in every one.
+    points, jobs: all points with their jobs; for a search the corners of its space, which are
+    checked and not run.
     read_back: whether the overrides were read from a sweep's folder, so that they may only call
     trusted code.
     """
 
     settings: Settings
-    fixed: list[str]
+    composer: Composer
     spaces: list[Space]
     conditional: ConditionalKeys
     names: FolderNames
@@ -67,7 +69,7 @@ class Plan:
 
     def jobs_of(self, point: Overrides) -> list[Job]:
         """Return a point's jobs, composed and checked; raises UserError."""
-        jobs = make_jobs(point, self.fixed, self.settings.seeds, self.names, self.config_dir)
+        jobs = make_jobs(point, self.composer, self.settings.seeds, self.names)
         if self.read_back:
             check_trust(jobs[0].config)
         return jobs
@@ -89,7 +91,7 @@ def make_plan(
     points = points_of(settings, spaces, conditional)
     bare = Plan(
         settings=settings,
-        fixed=fixed,
+        composer=Composer(fixed, config_dir),
         spaces=list(spaces),
         conditional=conditional,
         names=names,

@@ -177,7 +177,7 @@ def dry_run_points(
         return {}, []
     known = {} if started is None else folders_by_data(plan, started)
     configs = [job.config for job in firsts.values()]
-    earlier = [known.get(data_key(config)) for config in configs]
+    earlier = [known.get(data_key(config)) for config in configs] if known else None
     found, gpus = dry_run(process_context(), configs, earlier, here=here)
     findings = dict(zip(firsts, found, strict=True))
     problems: dict[str, list[str]] = {}
