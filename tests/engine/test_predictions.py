@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from dlcourse import atomic_files
 from dlcourse.core import Metric
-from dlcourse.engine import predictions
+from dlcourse.engine import folds, predictions
 from dlcourse.engine import run as engine
 from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
 from dlcourse.engine.instantiate import build
@@ -112,19 +112,19 @@ def test_a_hold_out_saves_no_predictions(tiny, tmp_path):
 def test_a_run_stopped_between_folds_ends_with_the_same_files(tiny, tmp_path, monkeypatch):
     cfg = tiny("model=mlp", *CASES["kfold"])
     run(cfg, tmp_path / "whole")
-    true_run_fold = engine.run_fold
+    true_run_fold = folds.run_fold
 
     def stopped(*arguments):
-        if arguments[3].name == "fold1":
+        if arguments[1].name == "fold1":
             raise KeyboardInterrupt
         return true_run_fold(*arguments)
 
-    monkeypatch.setattr(engine, "run_fold", stopped)
+    monkeypatch.setattr(folds, "run_fold", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(cfg, tmp_path / "halves")
     assert (tmp_path / "halves/fold0/predictions.npz").exists()
     assert not (tmp_path / "halves/out_of_fold.npz").exists()
-    monkeypatch.setattr(engine, "run_fold", true_run_fold)
+    monkeypatch.setattr(folds, "run_fold", true_run_fold)
     run(cfg, tmp_path / "halves")
     names = ["out_of_fold.npz", *(f"fold{i}/predictions.npz" for i in range(3))]
     for name in names:

@@ -113,7 +113,7 @@ def test_the_earlier_result_is_kept_until_a_new_one_is_written(here, tmp_path, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("dlcourse.engine.run.fit", killed)
+        patch.setattr("dlcourse.engine.folds.fit", killed)
         assert here("resume=run", "max_epochs=4").returncode == 130
     assert (tmp_path / "run" / run_files.PREVIOUS).read_text() == earlier
     assert run_folder.read_result(tmp_path / "run") is None

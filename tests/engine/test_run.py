@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dlcourse.engine import fold as fold_module
+from dlcourse.engine import folds
 from dlcourse.engine import run as engine
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
@@ -31,14 +32,14 @@ def test_every_fold_starts_with_a_fresh_model_and_its_own_standardisation(
     tiny, tmp_path, monkeypatch
 ):
     starts = []
-    true_fit = engine.fit
+    true_fit = folds.fit
 
     def watched_fit(state, fold, recipe, observers):
         weights = {name: value.clone() for name, value in state.model.state_dict().items()}
         starts.append((weights, len(state.history), fold))
         return true_fit(state, fold, recipe, observers)
 
-    monkeypatch.setattr(engine, "fit", watched_fit)
+    monkeypatch.setattr(folds, "fit", watched_fit)
     run(tiny("model=mlp", "split=kfold", "split.folds=3"), tmp_path / "run")
     first = starts[0][0]
     for weights, epochs, fold in starts:
@@ -50,7 +51,7 @@ def test_every_fold_starts_with_a_fresh_model_and_its_own_standardisation(
 
 def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypatch):
     evaluated = []
-    true_evaluate, true_fit = fold_module.evaluate_split, engine.fit
+    true_evaluate, true_fit = fold_module.evaluate_split, folds.fit
 
     def watched_evaluate(model, examples, *more, **options):
         evaluated.append(len(examples))
@@ -61,7 +62,7 @@ def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypat
         return true_fit(*arguments)
 
     monkeypatch.setattr(fold_module, "evaluate_split", watched_evaluate)
-    monkeypatch.setattr(engine, "fit", watched_fit)
+    monkeypatch.setattr(folds, "fit", watched_fit)
     run(tiny("model=mlp"), tmp_path / "run")
     assert evaluated == [360]
 
@@ -110,13 +111,13 @@ def test_the_same_config_gives_the_same_result_and_another_seed_a_different_one(
 
 def test_another_seed_does_not_change_the_split(tiny, tmp_path, monkeypatch):
     parts = []
-    true_fit = engine.fit
+    true_fit = folds.fit
 
     def watched_fit(state, fold, *more):
         parts.append(fold.val.inputs.clone())
         return true_fit(state, fold, *more)
 
-    monkeypatch.setattr(engine, "fit", watched_fit)
+    monkeypatch.setattr(folds, "fit", watched_fit)
     for seed in (0, 1):
         run(tiny("model=mlp", f"seed={seed}"), tmp_path / str(seed))
     run(tiny("model=mlp", "split.seed=1"), tmp_path / "other")
@@ -163,7 +164,7 @@ def test_a_finished_fold_is_not_trained_again(tiny, tmp_path, monkeypatch):
     run(cfg, tmp_path / "run")
     before = run_folder.read_result(tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
-    monkeypatch.setattr(engine, "run_fold", None)
+    monkeypatch.setattr(folds, "run_fold", None)
     run(cfg, tmp_path / "run")
     assert run_folder.read_result(tmp_path / "run") == before
 

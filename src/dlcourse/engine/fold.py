@@ -1,7 +1,7 @@
 """One fold of a run: prepare it, test it, write its result."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,13 +68,21 @@ def prepare_fold(
     extra_observers: Sequence[Observer],
     turn: tuple[int, int, bool],
     stack: ExitStack,
+    *,
+    fold: Fold | None = None,
+    make: Callable[[dict], Callable[[Path], Observer]] = build,
 ) -> PreparedFold:
     """Return a fold with its state, new or from the last checkpoint, and its observers.
 
-    The arguments are those of ``run_fold``. stack: closes the observers.
+    whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
+    number of folds, and whether an earlier fold has given the observers the run's facts.
+    stack: closes the observers.
+    fold: the fold itself where it is made already. make: returns what makes an observer of the
+    config in a folder.
     """
-    with working(f"computing data.standardize={config['data']['standardize']}"):
-        fold = make_fold(config, dataset, part, runtime)
+    if fold is None:
+        with working(f"computing data.standardize={config['data']['standardize']}"):
+            fold = make_fold(config, dataset, part, runtime)
     dataset = replace(dataset, test=examples_to_test(dataset, part))
     runtime = settle(config, runtime, dataset, fold, whole)
     state = restore(
@@ -84,7 +92,7 @@ def prepare_fold(
     recipe = replace(recipe, max_seconds=share_of_time(config, turn[1]))
     *count, introduced = turn
     facts = {} if introduced else heading(config, whole, runtime, dataset, fold, state, recipe)
-    observers = start_observers(config, folder, facts, count, stack)
+    observers = start_observers(config, folder, facts, count, stack, make)
     observers += extra_observers  # last, because they may end the run
     return PreparedFold(
         state, fold, recipe, observers, runtime, dataset, part, options, config, folder
@@ -92,17 +100,22 @@ def prepare_fold(
 
 
 def start_observers(
-    config: dict, folder: Path, facts: dict[str, str], count: Sequence[int], stack: ExitStack
+    config: dict,
+    folder: Path,
+    facts: dict[str, str],
+    count: Sequence[int],
+    stack: ExitStack,
+    make: Callable[[dict], Callable[[Path], Observer]] = build,
 ) -> list[Observer]:
     """Make a fold's checkpoints and the observers of the config; the stack closes them.
 
     facts: the run's, from ``heading``; empty if an earlier fold has shown them. count: the fold's
-    number from 1, and the number of folds.
+    number from 1, and the number of folds. make: as in ``prepare_fold``.
     """
     every = config.get("checkpoint_every")
     observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
     for name, node in config["observe"].items():
-        observer = Guarded(name, build(node), folder)
+        observer = Guarded(name, make(node), folder)
         stack.callback(observer.close)
         observer.introduce(facts, *count)
         observers.append(observer)

@@ -1,8 +1,8 @@
 """Run one experiment: train and test every fold of a config, and write the result."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,7 @@ from dlcourse.core import AllFolds, Dataset, Observer
 from dlcourse.engine import fingerprint, predictions, same_data
 from dlcourse.engine.cross_validation import pooled_metrics
 from dlcourse.engine.datasets import load_data, split_training_data
-from dlcourse.engine.fold import (
-    evaluate_test_part,
-    finish_fold,
-    prepare_fold,
-    record_divergence,
-)
+from dlcourse.engine.folds import OpenRun, train_folds
 from dlcourse.engine.instantiate import build, build_all
 from dlcourse.engine.result import mean_of_folds
 from dlcourse.engine.resume import move_the_end
@@ -29,7 +24,6 @@ from dlcourse.schema.overrides import is_free, key_of, leaves
 from dlcourse.split.part import Part
 from dlcourse.terminal.live_line import working
 from dlcourse.train.checkpoint import has_checkpoint, history_of
-from dlcourse.train.fit import fit
 
 log = logging.getLogger(__name__)
 
@@ -52,91 +46,70 @@ def run(
 
     Raises UserError for a config that cannot be run, and DivergedError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with run_folder.locked(folder):
-        moved = start_record.record(folder, config, list(overrides), hydra)
-        result = run_folder.read_result(folder)
-        if result is None or moved:
-            try:
-                moving = list(overrides) if moved else None
-                result = run_folds(config, folder, observers, hparam_keys, moving)
-            except DivergedError as error:
-                run_folder.write_divergence(folder, str(error))
-                raise
+    with ExitStack() as stack:
+        opened = open_run(config, folder, overrides, hydra, observers, hparam_keys, stack)
+        if opened is None:
+            result = run_folder.read_result(folder)
+            assert result is not None  # of a finished run
+        else:
+            result = close_run(opened, train_folds(opened))
         return result["best"]
 
 
-def run_folds(
+def open_run(
     config: dict,
     folder: Path,
-    extra_observers: Sequence[Observer],
+    overrides: Sequence[str],
+    hydra: str,
+    observers: Sequence[Observer],
     hparam_keys: Sequence[str] | None,
-    moving: list[str] | None,
-) -> dict:
-    """Train and test every fold that is not done yet; write the run's result, and return it.
+    stack: ExitStack,
+    load: Callable[[dict], Dataset] | None = None,
+) -> OpenRun | None:
+    """Lock a run's folder, record the run's start and read its data; None for a finished run.
 
-    moving: the overrides of a command that changes the run's end, else None.
+    stack: unlocks the folder; if it is closed by DivergedError, the divergence is recorded.
+    load: returns the data set of a config; None for ``load_data``. The others are those of ``run``.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(run_folder.locked(folder))
+    moved = start_record.record(folder, config, list(overrides), hydra)
+    if run_folder.read_result(folder) is not None and not moved:
+        return None
+    stack.enter_context(recording_divergence(folder))
     build_all(config)
     runtime: Runtime = build(config["runtime"])()
     with runtime.loading_libraries(), working("reading the data"):
-        dataset = load_data(config)
+        dataset = (load or load_data)(config)
     parts = split_training_data(config, dataset)
     record_fingerprint(folder, dataset, parts)
-    if moving is not None:
-        move_the_end(config, folder, moving)
+    if moved:
+        move_the_end(config, folder, list(overrides))
     options = chosen_options(config, folder, hparam_keys)
-    results, introduced = [], False
-    for number, part in enumerate(parts, 1):
-        place = folder / part.name
-        place.mkdir(exist_ok=True)
-        result = run_folder.read_result(place)
-        if result is None or not (part.name == "." or predictions.has_predictions(place)):
-            turn = (number, len(parts), introduced)
-            result = run_fold(
-                config, runtime, dataset, part, options, place, folder, extra_observers, turn
-            )
-            introduced = True
-            runtime.release_memory()
-        results.append(result)
-    if parts[0].name == ".":
+    return OpenRun(config, folder, runtime, dataset, parts, options, observers)
+
+
+@contextmanager
+def recording_divergence(folder: Path) -> Iterator[None]:
+    """Record in a run's folder that the block has raised DivergedError."""
+    try:
+        yield
+    except DivergedError as error:
+        run_folder.write_divergence(folder, str(error))
+        raise
+
+
+def close_run(run: OpenRun, results: list[dict]) -> dict:
+    """Return a run's result from those of its folds; in cross-validation it is written here."""
+    if run.parts[0].name == ".":
         return results[0]
-    names = [part.name for part in parts]
+    names = [part.name for part in run.parts]
     result = mean_of_folds(results, names)
     with guarded("What all folds predict together", UserError):
-        result |= pooled_metrics(config, dataset, parts, folder)
-    run_folder.write_result(folder, result)
-    observe_all_folds(config, folder, names, result)
+        result |= pooled_metrics(run.config, run.dataset, run.parts, run.folder)
+    run_folder.write_result(run.folder, result)
+    observe_all_folds(run.config, run.folder, names, result)
     return result
-
-
-def run_fold(
-    config: dict,
-    runtime: Runtime,
-    dataset: Dataset,
-    part: Part,
-    options: dict,
-    folder: Path,
-    whole: Path,
-    extra_observers: Sequence[Observer],
-    turn: tuple[int, int, bool],
-) -> dict:
-    """Train one fold, test its best weights once, and write its result; return the result.
-
-    whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
-    number of folds, and whether an earlier fold has given the observers the run's facts.
-    """
-    with ExitStack() as stack:
-        prepared = prepare_fold(
-            config, runtime, dataset, part, options, folder, whole, extra_observers, turn, stack
-        )
-        try:
-            fit(prepared.state, prepared.fold, prepared.recipe, prepared.observers)
-            meter = evaluate_test_part(prepared)
-        except DivergedError as error:
-            record_divergence(prepared, error)
-            raise
-        return finish_fold(prepared, meter)
 
 
 def observe_all_folds(config: dict, folder: Path, names: Sequence[str], result: dict) -> None:

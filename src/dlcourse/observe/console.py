@@ -51,6 +51,10 @@ class Console(Observer):
         self.before = self.done = float(len(state.history))  # epochs, the last one in part
         self.best = best_of(state.history, recipe)
         self.printed, self.phase = len(state.history), "first step"
+        self.show_progress()
+
+    def show_progress(self) -> None:
+        """Show the live line until ``close``."""
         self.below.enter_context(live(self.progress))
 
     def watch(self, batches: Iterable, count: int) -> Iterable:
@@ -150,8 +154,7 @@ class Console(Observer):
             )  # fmt: skip
             self.say("\n".join(lines))
 
-    @staticmethod
-    def say(text: str) -> None:
+    def say(self, text: str) -> None:
         """Print a line and write it to train.log."""
         log.info(text.strip())
         print(text, flush=True)

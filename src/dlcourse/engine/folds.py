@@ -1,0 +1,92 @@
+"""Train and test the folds of a run."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlcourse.core import Dataset, Fold, Observer
+from dlcourse.engine import predictions
+from dlcourse.engine.fold import (
+    PreparedFold,
+    evaluate_test_part,
+    finish_fold,
+    prepare_fold,
+    record_divergence,
+)
+from dlcourse.engine.instantiate import build
+from dlcourse.errors import DivergedError
+from dlcourse.runs import run_folder
+from dlcourse.runtime import Runtime
+from dlcourse.split.part import Part
+from dlcourse.train.fit import fit
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run in its locked folder, whose data are read and divided.
+
+    options: those that identify the run. observers: called after those of the config.
+    """
+
+    config: dict
+    folder: Path
+    runtime: Runtime
+    dataset: Dataset
+    parts: Sequence[Part]
+    options: dict
+    observers: Sequence[Observer]
+
+    def result_of(self, part: Part) -> dict | None:
+        """Return the result of a fold that is done, else None."""
+        place = self.folder / part.name
+        result = run_folder.read_result(place)
+        complete = part.name == "." or predictions.has_predictions(place)
+        return result if complete else None
+
+
+def train_folds(run: OpenRun) -> list[dict]:
+    """Train and test every fold that is not done yet; return the results of all folds, in order."""
+    results, introduced = [], False
+    for number, part in enumerate(run.parts, 1):
+        result = run.result_of(part)
+        if result is None:
+            result = run_fold(run, part, (number, len(run.parts), introduced))
+            introduced = True
+            run.runtime.release_memory()
+        results.append(result)
+    return results
+
+
+def run_fold(run: OpenRun, part: Part, turn: tuple[int, int, bool]) -> dict:
+    """Train one fold, test its best weights once, and write its result; return the result.
+
+    turn: as in ``prepare_fold``.
+    """
+    with ExitStack() as stack:
+        prepared = prepare(run, part, turn, stack)
+        try:
+            fit(prepared.state, prepared.fold, prepared.recipe, prepared.observers)
+            meter = evaluate_test_part(prepared)
+        except DivergedError as error:
+            record_divergence(prepared, error)
+            raise
+        return finish_fold(prepared, meter)
+
+
+def prepare(
+    run: OpenRun,
+    part: Part,
+    turn: tuple[int, int, bool],
+    stack: ExitStack,
+    *,
+    fold: Fold | None = None,
+    make: Callable[[dict], Callable[[Path], Observer]] = build,
+) -> PreparedFold:
+    """Make the folder of a fold and return the fold, prepared; as ``prepare_fold``."""
+    place = run.folder / part.name
+    place.mkdir(exist_ok=True)
+    return prepare_fold(
+        run.config, run.runtime, run.dataset, part, run.options, place, run.folder,
+        run.observers, turn, stack, fold=fold, make=make,
+    )  # fmt: skip
