@@ -16,6 +16,7 @@ from dlcourse.engine.datasets import load_data
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.machine.cuda_graph import GraphedFunction
+from dlcourse.machine.max_pool import MaxOfSlices
 from dlcourse.runs import run_folder
 from dlcourse.train.evaluate import eval_runner, run_evaluation
 from dlcourse.train.fit import fit
@@ -97,9 +98,36 @@ def test_no_step_waits_for_the_gpu(compose):
     assert len(fit(make_state(cfg, runtime, dataset), fold, watched).history) == 1
 
 
-def test_a_compiled_model_trains(compose, tmp_path):
-    run(compose(*GPU, "model=mlp", "runtime.compile=true"), tmp_path / "run")
-    assert run_folder.read_result(tmp_path / "run")["epochs"] == 4
+@pytest.mark.parametrize("overrides", [
+    ["model=mlp"],
+    ["model=lenet", "runtime.precision=bf16"],
+    ["model=airbench", "model.widths=[16]", "optim=muon", "runtime.precision=bf16",
+     "view=[mirror]"],
+    ["model=resnet20", "model.depth=8", "optim=nesterov", "model.norm=batch"],
+], ids=lambda overrides: overrides[0])  # fmt: skip
+def test_a_compiled_and_captured_model_trains_as_the_eager_one(
+    overrides, compose, tmp_path, caplog
+):
+    tests = []
+    for compiled, graph in (("true", "true"), ("false", "false")):
+        own = [*overrides, f"runtime.compile={compiled}", f"runtime.graph={graph}", "max_epochs=2"]
+        run(compose(*GPU, *own), tmp_path / compiled)
+        tests.append(run_folder.read_result(tmp_path / compiled)["test"])
+    assert "without a CUDA graph" not in caplog.text
+    tolerance = 5e-2 if "runtime.precision=bf16" in overrides else 1e-2
+    assert tests[0]["loss"] == pytest.approx(tests[1]["loss"], rel=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pooling_by_slices_on_the_gpu_equals_pytorchs(dtype):
+    draws = torch.randn(4, 8, 31, 31, device="cuda").round().to(dtype)
+    both = [draws.to(memory_format=torch.channels_last).requires_grad_() for _ in range(2)]
+    pooled = [MaxOfSlices.apply(both[0]), torch.nn.functional.max_pool2d(both[1], 2)]
+    gradient = torch.randn_like(pooled[0])
+    for one in pooled:
+        one.backward(gradient)
+    assert torch.equal(*pooled)
+    assert torch.equal(both[0].grad, both[1].grad)
 
 
 CAPTURED = [

@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import prepared, same
 
+from dlcourse.engine.assemble import graphs_of
 from dlcourse.machine import cuda_graph
 from dlcourse.machine.cuda_graph import SECOND_TRY, WARM_UP, GraphedFunction, graphed
 from dlcourse.train.evaluate import evaluate_split
@@ -125,6 +126,14 @@ def test_cudnn_times_kernels_only_for_the_size_that_is_trained(
     assert found[:2] == expected[:2]
     assert found[-1] is False
     assert torch.backends.cudnn.benchmark is True
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(2, False), (700, True)])
+def test_only_a_long_run_lets_cudnn_time_its_kernels(epochs, expected, tiny):
+    state, _, _ = prepared(tiny("model=mlp"))
+    graphs = graphs_of({"batch_size": 20, "max_epochs": epochs}, 60)
+    assert graphs(print, state).benchmark is expected
+    assert graphs(print, None).benchmark is False, "evaluation"
 
 
 def test_a_captured_evaluation_keeps_the_outputs_of_every_batch(graphs, tiny, monkeypatch):

@@ -25,6 +25,10 @@ from dlcourse.train.rng import INITIAL, epoch_order, reseed
 from dlcourse.train.step import gradient_step, set_train_mode, whole_batch
 from dlcourse.view.answer import from_views
 
+BENCHMARK_STEPS = 2000
+"""cuDNN times its kernels for runs of this many steps or more: on an H200 the first step of
+experiment=cifar10_94 took 1.24 s with that, and the run has 200 steps of 0.009 s."""
+
 
 def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | None = None) -> State:
     """Make a new model and optimizer; the seed determines the initial weights.
@@ -129,7 +133,8 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     regularizers = [build(node) for node in config["regularizer"].values()]
     metrics = make_metrics(config)
     step, prepare = step_of(config), runtime.prepare(dataset.input_shape)
-    batch_size = len(fold.train) if config["batch_size"] == "full" else config["batch_size"]
+    batch_size = batch_size_of(config, len(fold.train))
+    is_plain = step is gradient_step  # other steps may read a value back
     widened = in_float64 if runtime.precision == "fp64" else same_loss
     return Recipe(
         loss=refusing_soft_targets(widened(build(config["loss"])), config),
@@ -156,14 +161,28 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         prepare=prepare,
         predict=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
-        graph=graphed if runtime.graph and step is gradient_step else eager,
-        rehearse=rehearse if runtime.compile and step is gradient_step else no_rehearsal,
+        graph=graphs_of(config, len(fold.train)) if runtime.graph and is_plain else eager,
+        rehearse=rehearse if runtime.compile and is_plain else no_rehearsal,
         batch_size=batch_size,
         max_epochs=epochs_of(config),
         seed=config["seed"],
         monitor=config["monitor"],
         mode=config["mode"],
     )
+
+
+def graphs_of(config: dict, examples: int) -> Callable[..., Callable[..., None]]:
+    """Return the function that makes CUDA graphs, without a benchmark of cuDNN in a short run.
+
+    examples: the number of training examples.
+    """
+    steps = all_steps(examples, batch_size_of(config, examples), config["max_epochs"])
+    return partial(graphed, benchmark=steps >= BENCHMARK_STEPS)
+
+
+def batch_size_of(config: dict, examples: int) -> int:
+    """Return the number of examples of a batch, of ``examples`` training examples."""
+    return examples if config["batch_size"] == "full" else config["batch_size"]
 
 
 def plain_loss(config: dict) -> Callable[[Tensor, Tensor], Tensor]:
@@ -244,8 +263,8 @@ def average_of(config: dict, examples: int = 1) -> Average:
     average = build(config["average"])
     if "steps" not in signature(average.func).parameters:
         return average()
-    size = examples if config["batch_size"] == "full" else config["batch_size"]
-    return average(steps=all_steps(examples, size, config["max_epochs"]))
+    steps = all_steps(examples, batch_size_of(config, examples), config["max_epochs"])
+    return average(steps=steps)
 
 
 def with_keywords(augment: partial, dataset: Dataset, seed: int, mean: Tensor | None) -> Callable:

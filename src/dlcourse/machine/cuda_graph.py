@@ -20,16 +20,19 @@ def eager(function: Callable[..., None], state: State | None) -> Callable[..., N
     return function
 
 
-def graphed(function: Callable[..., None], state: State | None) -> Callable[..., None]:
+def graphed(
+    function: Callable[..., None], state: State | None, benchmark: bool = True
+) -> Callable[..., None]:
     """Return a function of a batch as one CUDA graph, or with a warning the function itself.
 
     state: the state that the function trains, whose optimizer is prepared; None for evaluation.
+    benchmark: whether cuDNN may time its kernels in training.
     """
     problem = prepare_optimizer(state) if state is not None else None
     if problem:
         log.warning("Training without a CUDA graph: %s", problem)
         return function
-    return GraphedFunction(function, benchmark=state is not None)
+    return GraphedFunction(function, benchmark and state is not None)
 
 
 def prepare_optimizer(state: State) -> str | None:
