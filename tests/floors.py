@@ -47,6 +47,7 @@ FLOORS = (
         ("train",),
         "The loop: it is given a model, an optimizer and data, and imports no group.",
     ),
+    Floor(("together",), "Several runs that share an architecture, trained as one."),
     Floor(("engine",), "From a config to objects, folds and a result."),
     Floor(
         ("baseline", "look", "preview", "race", "report", "sweep", "timing"),

@@ -1,7 +1,7 @@
 """The types that all parts of dlcourse share."""
 
 from dlcourse.core.data import WHITE, Dataset, Fold, Split, Standardize, Whiten
-from dlcourse.core.dtypes import at_least_float32, has_float64
+from dlcourse.core.dtypes import at_least_float32, has_float64, with_float64_targets
 from dlcourse.core.history import Record, best_epoch, scores
 from dlcourse.core.objective import objective
 from dlcourse.core.steps import steps_per_epoch
@@ -28,4 +28,5 @@ __all__ = [
     "objective",
     "scores",
     "steps_per_epoch",
+    "with_float64_targets",
 ]

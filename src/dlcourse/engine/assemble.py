@@ -8,7 +8,7 @@ from inspect import signature
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, State
+from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, State, with_float64_targets
 from dlcourse.engine.instantiate import build, locate
 from dlcourse.engine.soft_targets import refusing_soft_targets
 from dlcourse.errors import UserError
@@ -228,15 +228,8 @@ def same_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Ten
 
 
 def in_float64(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return a loss that converts floating-point targets to float64.
-
-    These are the values of a regression, or class probabilities.
-    """
-
-    def wide(outputs: Tensor, targets: Tensor) -> Tensor:
-        return loss(outputs, targets.double() if targets.is_floating_point() else targets)
-
-    return wide
+    """Return a loss that converts floating-point targets to float64."""
+    return partial(with_float64_targets, loss)
 
 
 def epochs_of(config: dict) -> float:

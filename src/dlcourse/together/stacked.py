@@ -1,0 +1,103 @@
+"""The engine ``stacked``: forward and backward passes of all lanes by one call of ``vmap``."""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from time import perf_counter
+
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from dlcourse.core import at_least_float32
+from dlcourse.together.batch import Batches, Fetch
+from dlcourse.together.losses import Losses
+from dlcourse.together.masks import MaskShapes, without_dropouts
+from dlcourse.together.stack import Numbers, Stack
+from dlcourse.together.turn import Turn
+from dlcourse.together.update import Update
+from dlcourse.train.step import set_train_mode
+
+
+class Stacked:
+    """Trains lanes with the same architecture on stacked weights.
+
+    The loss of every lane depends on its own weights alone, so the gradient of the sum of all
+    losses is the gradient of each.
+    """
+
+    name = "stacked"
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        skeleton = deepcopy(turns[0].lane.state.model)
+        set_train_mode(skeleton)
+        self.masks = MaskShapes(deepcopy(skeleton))
+        self.queue: list[Iterator[Tensor]] = [iter(())]
+        without_dropouts(skeleton, self.queue)
+        self.skeleton = self.prepared(skeleton)
+        self.update = Update()
+        self.arrange(turns)
+
+    def prepared(self, skeleton: nn.Module) -> nn.Module:
+        """Return the model that is called with the weights of every lane."""
+        return skeleton
+
+    def arrange(self, turns: Sequence[Turn]) -> None:
+        """Stack the weights of these lanes, the only ones from now on."""
+        self.places = {turn: place for place, turn in enumerate(turns)}
+        self.stack = Stack([turn.lane.state.model for turn in turns])
+        self.fetch = Fetch(turns, self.masks)
+        self.losses = Losses([turn.lane.recipe.loss for turn in turns])
+
+    def keep(self, turns: Sequence[Turn]) -> None:
+        """Give lanes that have ended weights of their own, and stack the others."""
+        if len(turns) < len(self.places):
+            self.stack.release()
+            if turns:
+                self.arrange(turns)
+
+    def step(self, turns: Sequence[Turn]) -> None:
+        """Run the next steps of some lanes, whose batches have the same size."""
+        places = [self.places[turn] for turn in turns]
+        recipe = turns[0].lane.recipe
+        started = perf_counter()
+        with recipe.autocast():
+            batches = self.fetch(turns, places)
+            numbers = self.stack.take(places)
+            outputs, losses = self.forward(turns, numbers, batches)
+        losses.sum().backward()
+        self.stack.put_back(places, numbers.buffers)
+        for name in self.stack.trained:
+            gradient = numbers.parameters[name].grad
+            assert gradient is not None
+            for turn, own in zip(turns, gradient.unbind(), strict=True):
+                turn.lane.state.model.get_parameter(name).grad = own
+        self.update(turns)
+        self.measure(turns, batches, outputs, losses)
+        share = (perf_counter() - started) / len(turns)
+        for turn in turns:
+            turn.clock.seconds += share
+
+    def forward(
+        self, turns: Sequence[Turn], numbers: Numbers, batches: Batches
+    ) -> tuple[Tensor, Tensor]:
+        """Return the outputs (G, N, K) and the losses (G,) of the lanes."""
+
+        def outputs_of(parameters: dict, buffers: dict, inputs: Tensor, masks: list) -> Tensor:
+            self.queue[0] = iter(masks)
+            return functional_call(self.skeleton, (parameters, buffers), (inputs,))
+
+        outputs = vmap(outputs_of, randomness="error")(
+            numbers.parameters, numbers.buffers, batches.inputs, batches.masks
+        )
+        places = [self.places[turn] for turn in turns]
+        return outputs, self.losses(places, at_least_float32(outputs), batches.targets)
+
+    def measure(
+        self, turns: Sequence[Turn], batches: Batches, outputs: Tensor, losses: Tensor
+    ) -> None:
+        """Add every lane's outputs to its meter."""
+        every = zip(
+            turns, outputs.detach().unbind(), batches.targets, losses.detach().unbind(), strict=True
+        )
+        for turn, own, targets, loss in every:
+            assert turn.next is not None
+            turn.next.runner.meter.add(own, targets, loss)
