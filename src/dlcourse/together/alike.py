@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-HIDDEN = {"_parameters", "_buffers", "_modules", "training", "_non_persistent_buffers_set"}
+NOT_COMPARED = {"_parameters", "_buffers", "_modules", "training", "_non_persistent_buffers_set"}
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -73,7 +73,7 @@ def same_layer(one: nn.Module, other: nn.Module) -> bool:
 
 def attributes(layer: nn.Module) -> dict[str, Any]:
     """Return what determines a module's output, other than tensors; hooks as a list."""
-    found = {name: value for name, value in vars(layer).items() if name not in HIDDEN}
+    found = {name: value for name, value in vars(layer).items() if name not in NOT_COMPARED}
     if isinstance(layer, _DropoutNd):
         del found["p"]
     return {

@@ -14,7 +14,7 @@ Context = Callable[[Lane], AbstractContextManager]
 
 
 @dataclass(frozen=True)
-class Choice:
+class EngineChoice:
     """Which engine trains lanes, and why.
 
     measured: the speedup of each engine over one after another, by name; empty without a trial.
@@ -34,18 +34,18 @@ def fit_together(
     *,
     engine: str = "fastest",
     context: Context = lambda lane: nullcontext(),
-) -> Choice:
+) -> EngineChoice:
     """Train every lane as ``train.fit.fit`` trains it, with joint forward and backward passes."""
     if engine == "in_turn":
         for lane in lanes:
             finish(Turn(lane, context, draws=False))
-        return Choice("in_turn", len(lanes))
+        return EngineChoice("in_turn", len(lanes))
     turns = [Turn(lane, context, draws_random_numbers(lane)) for lane in lanes]
-    run(turns, Stacked(turns))
-    return Choice("stacked", len(lanes))
+    run_rounds(turns, Stacked(turns))
+    return EngineChoice("stacked", len(lanes))
 
 
-def run(turns: Sequence[Turn], engine: Stacked) -> None:
+def run_rounds(turns: Sequence[Turn], engine: Stacked) -> None:
     """Run all lanes to their ends: at each round the next step of every lane.
 
     Lanes whose batches have the same size are one group; a lane without a group runs by itself.

@@ -9,8 +9,6 @@ from torch import Tensor
 from dlcourse.core import with_float64_targets
 from dlcourse.loss.cross_entropy import cross_entropy
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-
 
 class Losses:
     """Computes the mean loss of each of K lanes; the cross-entropies of all lanes as one.
@@ -18,7 +16,7 @@ class Losses:
     losses: (outputs, targets) -> the mean, of each lane.
     """
 
-    def __init__(self, losses: Sequence[Loss]) -> None:
+    def __init__(self, losses: Sequence[Callable[[Tensor, Tensor], Tensor]]) -> None:
         self.losses = losses
         smoothing = [smoothing_of(loss) for loss in losses]
         known = [one for one in smoothing if one is not None]
@@ -33,7 +31,7 @@ class Losses:
         return torch.stack([self.losses[place](own, wanted) for place, own, wanted in pairs])
 
 
-def smoothing_of(loss: Loss) -> float | None:
+def smoothing_of(loss: Callable[[Tensor, Tensor], Tensor]) -> float | None:
     """Return the label smoothing of a cross-entropy; None for another loss."""
     if isinstance(loss, partial) and loss.func is with_float64_targets:
         return smoothing_of(loss.args[0])

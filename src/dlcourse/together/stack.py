@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Numbers(NamedTuple):
+class Taken(NamedTuple):
     """The parameters and buffers of G models by name, each (G, ...); parameters are leaves."""
 
     parameters: dict[str, Tensor]
@@ -28,7 +28,7 @@ class Stack:
         first = dict(self.models[0].named_parameters())
         self.trained = [name for name, weight in first.items() if weight.requires_grad]
 
-    def take(self, places: Sequence[int]) -> Numbers:
+    def take(self, places: Sequence[int]) -> Taken:
         """Return the numbers of some models: of neighbours in place, of others as a copy."""
         first, last = places[0], places[-1]
         found = []
@@ -40,7 +40,7 @@ class Stack:
         parameters, buffers = found
         for name in self.trained:
             parameters[name].requires_grad_()
-        return Numbers(parameters, buffers)
+        return Taken(parameters, buffers)
 
     def put_back(self, places: Sequence[int], buffers: dict[str, Tensor]) -> None:
         """Store buffers that a forward pass has changed, if ``take`` returned a copy."""

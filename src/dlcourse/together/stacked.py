@@ -11,7 +11,7 @@ from dlcourse.core import at_least_float32
 from dlcourse.together.batch import Batches, Fetch
 from dlcourse.together.losses import Losses
 from dlcourse.together.masks import MaskShapes, without_dropouts
-from dlcourse.together.stack import Numbers, Stack
+from dlcourse.together.stack import Stack, Taken
 from dlcourse.together.turn import Turn
 from dlcourse.together.update import Update
 from dlcourse.train.step import set_train_mode
@@ -77,7 +77,7 @@ class Stacked:
             turn.clock.seconds += share
 
     def forward(
-        self, turns: Sequence[Turn], numbers: Numbers, batches: Batches
+        self, turns: Sequence[Turn], numbers: Taken, batches: Batches
     ) -> tuple[Tensor, Tensor]:
         """Return the outputs (G, N, K) and the losses (G,) of the lanes."""
 

@@ -13,7 +13,7 @@ from dlcourse.together.lane import Lane
 from dlcourse.train.fit import Next, training
 
 
-class Clock:
+class LaneClock:
     """Returns the seconds of one lane: those in which only this lane runs, and its shares."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Turn:
         self, lane: Lane, context: Callable[[Lane], AbstractContextManager], draws: bool
     ) -> None:
         self.lane, self.context, self.draws = lane, context, draws
-        self.clock, self.random = Clock(), RandomNumbers()
+        self.clock, self.random = LaneClock(), RandomNumbers()
         self.steps = training(lane.state, lane.fold, lane.recipe, lane.observers, self.clock)
         self.failed: Exception | None = None
         self.next: Next | None = None

@@ -38,7 +38,8 @@ class Update:
             if kind is None:
                 state.optimizer.step()
             else:
-                alike.setdefault(kind, []).append(state.optimizer.step)
+                step: Any = state.optimizer.step
+                alike.setdefault(kind, []).append(step)
         for steps in alike.values():
             self.fused(steps)
         for turn in turns:
