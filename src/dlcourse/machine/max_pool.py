@@ -1,11 +1,13 @@
 """Max pooling over windows that do not overlap, on CUDA in NHWC memory order."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from dlcourse.machine.observed import observed
 
 
 def use_slices(model: nn.Module) -> None:
@@ -15,19 +17,19 @@ def use_slices(model: nn.Module) -> None:
     (PyTorch 2.11).
     """
     for layer in model.modules():
-        if type(layer) is nn.MaxPool2d and fits(layer):
+        if type(layer) is nn.MaxPool2d and has_small_windows(layer):
             layer.__class__ = MaxPoolBySlices
 
 
-def fits(layer: nn.MaxPool2d) -> bool:
+def has_small_windows(layer: nn.MaxPool2d) -> bool:
     """Return whether a pooling has windows of 2 x 2 that do not overlap."""
-    both = {pair(layer.kernel_size), pair(layer.stride)}
+    both = {in_both(layer.kernel_size), in_both(layer.stride)}
     plain = layer.padding in (0, (0, 0)) and layer.dilation in (1, (1, 1))
     return both == {(2, 2)} and plain and not layer.ceil_mode and not layer.return_indices
 
 
-def pair(option: int | tuple[int, ...]) -> tuple[int, ...]:
-    """Return an option of both directions: ``2`` means ``(2, 2)``."""
+def in_both(option: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Return an option's values in both directions: ``2`` means ``(2, 2)``."""
     return (option, option) if isinstance(option, int) else tuple(option)
 
 
@@ -36,9 +38,9 @@ class MaxPoolBySlices(nn.MaxPool2d):
 
     def forward(self, input: Tensor) -> Tensor:
         # a compiler makes one kernel of a pooling and the operations around it
-        if not torch.compiler.is_compiling() and is_nhwc(input):
+        if not observed() and is_nhwc(input):
             return MaxOfSlices.apply(input)
-        return super().forward(input)
+        return cast(Tensor, super().forward(input))
 
 
 def is_nhwc(maps: Tensor) -> bool:
