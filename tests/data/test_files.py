@@ -498,10 +498,10 @@ def test_images_of_every_colour_mode_are_read(mode, folder, compose):
 
 
 def test_a_16_bit_grey_image_is_scaled_to_8_bits_and_not_clipped(tmp_path):
-    from dlcourse.data.image_file import read_image
+    from dlcourse.data.image_file import Reading, read_image
 
     Image.fromarray(np.full((8, 8), 32_896, dtype=np.uint16)).save(tmp_path / "deep.png")
-    assert read_image(tmp_path / "deep.png", 8, 1).ravel().tolist() == [128] * 64
+    assert read_image(tmp_path / "deep.png", Reading(8, 1)).ravel().tolist() == [128] * 64
 
 
 @pytest.mark.parametrize("classes", [[], ["cat"]])

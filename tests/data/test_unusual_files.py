@@ -15,7 +15,7 @@ from dlcourse.commands import predict
 from dlcourse.data import image_file, scan
 from dlcourse.data.csv import csv
 from dlcourse.data.download import ensure_files
-from dlcourse.data.image_file import NOTES, read_image
+from dlcourse.data.image_file import NOTES, Reading, read_image
 from dlcourse.data.image_folder import image_folder
 from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
@@ -172,7 +172,8 @@ def folder_with(name, write, top):
 
 def data_set(top, **options):
     given = {"root": top, "seed": 0, "folder": ".", "size": SIDE, "channels": 1, "workers": 0,
-             "test_fraction": 0.2, "damaged": "refuse", "memory": 1.0, **options}  # fmt: skip
+             "test_fraction": 0.2, "damaged": "refuse", "memory": 1.0,
+             "decoder": "pillow", "reduced_decode": False, **options}  # fmt: skip
     return image_folder(**given)
 
 
@@ -319,7 +320,7 @@ def test_an_image_with_damaged_exif_is_read_without_its_orientation(tmp_path, mo
         raise SyntaxError("not a TIFF file")
 
     monkeypatch.setattr(image_file.ImageOps, "exif_transpose", broken)
-    pixels, notes = image_file.decode_image(tmp_path / "1.png", SIDE, 1)
+    pixels, notes = image_file.decode_image(tmp_path / "1.png", Reading(SIDE, 1))
     assert np.array_equal(pixels[0], MARK)
     assert notes == ["exif"]
 
@@ -328,7 +329,7 @@ def test_an_image_is_read_the_same_after_images_of_other_formats(tmp_path):
     for name in ("alpha.png", "plain.png", "floats.tif"):
         HOLDS[name][0](tmp_path / name)
     for name in ("alpha.png", "plain.png", "floats.tif", "plain.png", "alpha.png"):
-        assert np.array_equal(read_image(tmp_path / name, SIDE, 1)[0], HOLDS[name][1])
+        assert np.array_equal(read_image(tmp_path / name, Reading(SIDE, 1))[0], HOLDS[name][1])
 
 
 def table(folder, text, **options):

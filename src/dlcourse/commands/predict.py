@@ -5,14 +5,15 @@
 Prints CSV, or writes it to a file: the image, its class, that class's probability, then the
 probability of every class. Several files: images=a.png,b.png. In cross-validation the models of the
 folds predict together, as the ensemble in result.json does. Images are read as by
-data=image_folder, with the channels and the size that the model takes.
+data=image_folder, with the channels and the size that the model takes and the run's data.decoder.
 """
 
 import csv
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from dlcourse.errors import UserError, shown
 from dlcourse.schema.arguments import arguments
@@ -55,8 +56,8 @@ def main(args: list[str]) -> None:
     views = [build(node) for node in config["view"].values()]
     predict_batch = from_views(views, runtime.prepare(tuple(result["input_shape"])))
     with working("classifying images", len(images)) as advance:
-        kind = fact(config["loss"], "outputs")
-        rows = prediction_rows(models, predict_batch, images, result, runtime, kind, advance)
+        kind, data = fact(config["loss"], "outputs"), config["data"]
+        rows = prediction_rows(models, predict_batch, images, result, runtime, kind, advance, data)
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:
@@ -97,25 +98,29 @@ def prediction_rows(
     runtime: "Runtime",
     kind: str,
     advance: Callable[[int], None] = lambda images: None,
+    data: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[list[str]]:
     """Return a header and a row for each image.
 
     predict_batch: returns a model's outputs for standardised images.
     kind: what the loss declares as its outputs: softmax, sigmoid or scores.
     advance: is called with the number of images of each batch.
+    data: the run's options of ``data``, which say how images are read.
     """
     import torch
 
-    from dlcourse.data.image_file import describe_notes, try_images
+    from dlcourse.data.image_file import describe_notes, reading_of
+    from dlcourse.data.read_many import try_images
     from dlcourse.engine.ensemble import average
 
     channels, size, _ = result["input_shape"]
+    reading = reading_of(data, size, channels)
     classes = result["classes"]
     rows = [["image", "class", "probability", *classes]]
     notes: list[list[str]] = []
     for start in range(0, len(images), BATCH):
         paths = images[start : start + BATCH]
-        pixels, problems, noted = try_images(paths, size, channels)
+        pixels, problems, noted = try_images(paths, reading)
         for problem in filter(None, problems):
             raise UserError(problem)
         notes += noted

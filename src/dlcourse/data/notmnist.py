@@ -46,4 +46,6 @@ def notmnist(
         damaged=damaged,
         memory=memory,
         workers=workers,
+        decoder="pillow",
+        reduced_decode=False,
     )

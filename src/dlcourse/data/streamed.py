@@ -10,19 +10,18 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Split
-from dlcourse.data.image_file import read_images
-from dlcourse.data.workers import map_ahead
+from dlcourse.data.image_file import Reading
+from dlcourse.data.read_ahead import read_ahead
 
 TOO_FEW_FOR_WORKERS = 500  # images; reading them takes less time than starting workers
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Images (N, channels, size, size) as a list of files."""
+    """Images (N, channels, size, size) as a list of files, and how workers read them."""
 
     paths: tuple[str, ...]
-    size: int
-    channels: int
+    reading: Reading
     workers: int
 
     dtype = torch.uint8
@@ -30,16 +29,17 @@ class ImageFiles:
     @property
     def shape(self) -> torch.Size:
         """The shape of one tensor with all images, (N, channels, size, size)."""
-        return torch.Size((len(self.paths), self.channels, self.size, self.size))
+        reading = self.reading
+        return torch.Size((len(self.paths), reading.channels, reading.size, reading.size))
 
     def __getitem__(self, index: slice | Tensor) -> ImageFiles:
         paths = self.paths[index] if isinstance(index, slice) else self.paths_at(index)
         return dataclasses.replace(self, paths=tuple(paths))
 
-    def pieces(self, length: int) -> Iterator[tuple[list[str], int, int]]:
+    def pieces(self, length: int) -> Iterator[tuple[list[str], Reading]]:
         """Yield the arguments of ``read_images`` for all paths, ``length`` paths at a time."""
         for start in range(0, len(self.paths), length):
-            yield list(self.paths[start : start + length]), self.size, self.channels
+            yield list(self.paths[start : start + length]), self.reading
 
     def workers_for_all(self) -> int:
         """Return the number of workers to read every image once: 0 for a few images."""
@@ -67,8 +67,8 @@ class StreamedSplit(Split):
         """Yield the arguments of ``fetch``: each batch's indices (batch,) and its raw inputs."""
         files, pieces = self.inputs, list(pieces)
         few = len(pieces) == 1 and len(pieces[0]) <= TOO_FEW_FOR_WORKERS  # nothing to read ahead
-        tasks = ((files.paths_at(index), files.size, files.channels) for index in pieces)
-        read = map_ahead(read_images, tasks, 0 if few else files.workers)
+        batches = [files.paths_at(index) for index in pieces]
+        read = read_ahead(batches, files.reading, 0 if few else files.workers)
         for index, pixels in zip(pieces, read, strict=True):
             yield index, torch.from_numpy(pixels).to(self.device)
 

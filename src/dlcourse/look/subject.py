@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.image_file import read_images
+from dlcourse.data.image_file import reading_of
+from dlcourse.data.read_many import read_images
 from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
 from dlcourse.engine.reopen import Opened, config_of, open_model
 from dlcourse.errors import UserError
@@ -155,7 +156,8 @@ class Subject:
             channels, height, width = self.input_shape
             if height != width:
                 raise UserError("Images from files need a model of square images")
-            pixels = torch.from_numpy(read_images(named, height, channels))
+            reading = reading_of(self.config["data"], height, channels)
+            pixels = torch.from_numpy(read_images(named, reading))
             return Examples(pixels.to(self.device), None, tuple(path.stem for path in named))
         index = torch.tensor(named, dtype=torch.int64) if named else self.mixed_order(options)
         if int(index.max()) >= len(self.test):

@@ -17,6 +17,7 @@ OF_A_CLASS = {
     "dlcourse.model.convnet.ConvNet": {"dilation": 1, "padding": "valid"},
     "dlcourse.model.rnn.RNN": {"cell": "rnn"},
     "dlcourse.augment.crop.crop": {"mode": "zeros"},
+    "dlcourse.data.image_folder.image_folder": {"decoder": "pillow", "reduced_decode": False},
     "dlcourse.data.sine.sine": {"spacing": "random"},
     "dlcourse.observe.tensorboard.TensorBoard": {"embedding": 0, "pr_classes": 0},
     "dlcourse.optim.muon.Muon": {

@@ -98,6 +98,8 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "channels": OneNumber((1, 3)),
         "part": OneOf(("balanced", "letters", "digits", "byclass", "bymerge", "mnist")),
         "damaged": OneOf(("refuse", "skip")),
+        "decoder": OneOf(("pillow", "torchvision")),
+        "reduced_decode": Flag(),
         "test_fraction": Number(0, 1, 0.2, above=True, below=True),
         "train_examples": whole_number(2, 10_000_000, 1000),
         "test_examples": whole_number(2, 10_000_000, 1000, empty=True),

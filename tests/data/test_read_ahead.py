@@ -1,0 +1,93 @@
+"""Batches are read ahead in order, into bounded memory; a dead or silent worker ends the run."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlcourse.data import read_ahead as module
+from dlcourse.data import workers
+from dlcourse.data.image_file import Reading
+from dlcourse.data.read_ahead import batches_ahead, read_ahead
+from dlcourse.data.read_many import read_images
+from dlcourse.data.shared_file import mapped, shared_file
+from dlcourse.data.workers import map_ahead
+from dlcourse.errors import UserError
+
+GREY = Reading(6, 1)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    for number in range(50):
+        Image.new("L", (6, 6), number).save(tmp_path / f"{number}.png")
+    return [str(tmp_path / f"{number}.png") for number in range(50)]
+
+
+def test_batches_come_in_order_and_are_not_overwritten_by_later_ones(paths):
+    batches = [paths[20:45], paths[:3], paths[40:], paths[3:20], paths[:40], paths[5:6]]
+    read = list(read_ahead(batches, GREY, 2))
+    for images, some in zip(read, batches, strict=True):
+        assert np.array_equal(images, read_images(some, GREY))
+
+
+def test_no_more_than_the_stated_number_of_batches_is_requested_ahead(paths, monkeypatch):
+    requested = []
+
+    def count(workers, function, *arguments):
+        requested.append(arguments)
+        return submit(workers, function, *arguments)
+
+    submit = module.submit
+    monkeypatch.setattr(module, "submit", count)
+    coming = read_ahead([[path] for path in paths], GREY, 1)
+    for taken in range(10):
+        next(coming)
+        assert len(requested) == taken + 1 + batches_ahead(1, 1)
+    assert len({file for file, *_ in requested}) == batches_ahead(1, 1)  # so is the memory
+    coming.close()
+
+
+@pytest.mark.parametrize(
+    ("batch", "processes", "ahead"),
+    [(128, 2, 2), (32, 2, 2), (32, 16, 16), (128, 16, 4), (0, 1, 2)],
+)
+def test_two_batches_are_read_ahead_or_as_many_as_occupy_all_workers(batch, processes, ahead):
+    assert batches_ahead(batch, processes) == ahead
+
+
+def test_a_damaged_image_is_named_and_the_next_batches_can_be_read(paths):
+    with open(paths[7], "wb") as file:
+        file.write(b"damaged")
+    with pytest.raises(UserError, match=r"7\.png cannot be read"):
+        list(read_ahead([paths[:5], paths[5:10], paths[10:]], GREY, 2))
+    assert len(list(read_ahead([paths[10:]], GREY, 2))) == 1
+
+
+def test_a_worker_that_dies_gives_one_message_and_the_next_request_starts_new_ones():
+    with pytest.raises(UserError, match=r"(?s)2 processes that read images was killed.*resume="):
+        list(map_ahead(os._exit, [(1,)] * 4, 2))
+    assert list(map_ahead(divmod, [(7, 2)], 2)) == [(3, 1)]
+
+
+def test_a_worker_that_hangs_gives_one_message_and_is_stopped(monkeypatch):
+    list(map_ahead(divmod, [(7, 2)], 2))  # started
+    processes = list(workers.reading_pool(2)._processes.values())
+    monkeypatch.setattr(workers, "LONGEST_WAIT", 0.2)
+    with pytest.raises(UserError, match=r"No image was read for 0\.2 seconds"):
+        list(map_ahead(time.sleep, [(600,)] * 2, 2))
+    for process in processes:
+        process.join(20)
+        assert not process.is_alive()
+
+
+def test_memory_that_was_given_back_is_not_written_to():
+    with shared_file(10) as file:
+        mapped(file, (10,))[3] = 5
+        assert mapped(file, (10,)).tolist() == [0, 0, 0, 5, 0, 0, 0, 0, 0, 0]
+    with pytest.raises(FileNotFoundError):
+        mapped(file, (10,))
+    with shared_file(10) as other, pytest.raises(FileNotFoundError):
+        mapped(file._replace(path=other.path), (10,))
