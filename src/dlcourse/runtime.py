@@ -50,8 +50,8 @@ class Runtime:
     compile: run the model's training steps through ``torch.compile``.
     deterministic: only reproducible kernels, slower on CUDA.
 
-    channels_last and linear can be ``auto`` until ``with_picks`` decides them; NHWC and products
-    are used until then.
+    channels_last, linear and compile can be ``auto`` until ``with_picks`` decides them; NHWC and
+    products are used until then, and nothing is compiled. Only on CUDA is compile ever tried.
 
     Raises UserError if the machine lacks what the options need.
     """
@@ -67,7 +67,7 @@ class Runtime:
         fast_paths: bool,
         keep_memory: bool,
         graph: bool,
-        compile: bool,
+        compile: bool | str,
         deterministic: bool,
     ) -> None:
         self.device = choose_device(device)
@@ -83,7 +83,7 @@ class Runtime:
             and self.device.type == "cuda"
             and precision in ("fp32", "tf32", "bf16")
         )
-        self.compile = compile
+        self.compile = compile if compile != OPEN or self.device.type == "cuda" else False
         self.refuse_what_is_missing()
         if self.device.type == "mps" and channels_last == OPEN:
             self.channels_last = False  # not tried there
@@ -101,6 +101,11 @@ class Runtime:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         if deterministic != torch.are_deterministic_algorithms_enabled():  # the call takes a second
             torch.use_deterministic_algorithms(deterministic)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether the model's training steps are compiled."""
+        return self.compile is True
 
     def refuse_what_is_missing(self) -> None:
         """Raise UserError for options that the device or other options do not allow."""
@@ -128,12 +133,12 @@ class Runtime:
                 "runtime.linear=onednn needs a PyTorch with oneDNN, and this one has none.\n"
                 "Type runtime.linear=products"
             )
-        if self.compile and self.device.type == "mps":
+        if self.compiles and self.device.type == "mps":
             raise UserError(
                 "runtime.compile=true is not supported on an Apple GPU.\n"
                 "Type runtime.compile=false, or runtime=cpu"
             )
-        if self.compile and self.device.type == "cpu":
+        if self.compiles and self.device.type == "cpu":
             refuse_without_compiler()
 
     def with_picks(self, picks: dict[str, Any]) -> "Runtime":
@@ -144,6 +149,7 @@ class Runtime:
         other = copy(self)
         other.channels_last = picks.get("channels_last", self.channels_last)
         other.linear = picks.get("linear", self.linear)
+        other.compile = picks.get("compile", self.compile)
         return other
 
     def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
@@ -168,13 +174,18 @@ class Runtime:
             use_convolutions(model)
         if self.linear == "onednn" and self.device.type == "cpu" and has_onednn():
             use_onednn(model)
-        if self.compile:
+        if self.compiles:
             compile_for_training(model)
         return model
 
     def loading_libraries(self) -> AbstractContextManager:
         """Return a context during which CUDA and its libraries are loaded in a thread."""
         return loading_libraries(self.device) if self.device.type == "cuda" else nullcontext()
+
+    def wait(self) -> None:
+        """Wait until the GPU, if there is one, has finished all its work."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def release_memory(self) -> None:
         """Free the memory of a finished fold on the GPU, for the next one.
@@ -187,7 +198,7 @@ class Runtime:
 
     def prepare_optimizers(self) -> None:
         """Switch PyTorch's compiler off or on for optimizers; called before one is created."""
-        if self.fast_paths and not self.compile:
+        if self.fast_paths and not self.compiles:
             skip_dynamo()
         else:
             restore_dynamo()

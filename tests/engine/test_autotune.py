@@ -1,5 +1,6 @@
 """``runtime=auto`` measures options that change only the speed, and keeps its picks."""
 
+import itertools
 import json
 
 import pytest
@@ -7,10 +8,19 @@ from conftest import prepared
 from torch import nn
 
 from dlcourse.engine import autotune
-from dlcourse.engine.autotune import PYTORCH_DEFAULTS, USUAL, options_to_try, race, settle
+from dlcourse.engine.autotune import (
+    PYTORCH_DEFAULTS,
+    USUAL,
+    decide,
+    options_to_try,
+    race,
+    settle,
+)
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
+
+ON_THE_CPU = {"channels_last": True, "linear": "products"}  # no option to compile
 
 
 @pytest.fixture
@@ -25,8 +35,9 @@ def small_run(tiny):
 
 def test_a_short_run_uses_the_usual_options_without_measuring(small_run, tmp_path, capsys):
     runtime = settle(*small_run, tmp_path)
-    assert {"channels_last": runtime.channels_last, "linear": runtime.linear} == USUAL
-    assert json.loads((tmp_path / "runtime.json").read_text()) == {"picked": USUAL, "measured": {}}
+    assert {"channels_last": runtime.channels_last, "linear": runtime.linear} == ON_THE_CPU
+    stored = json.loads((tmp_path / "runtime.json").read_text())
+    assert stored == {"picked": ON_THE_CPU, "measured": {}}
     assert capsys.readouterr().out == ""
 
 
@@ -36,7 +47,7 @@ def test_a_small_run_is_not_measured_however_slow_the_machine_is(small_run, tmp_
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)  # as on a very slow machine
     monkeypatch.setattr(autotune, "fastest_options", None)
     settle(cfg, *arguments, tmp_path)
-    assert run_folder.read_picks(tmp_path) == {"picked": USUAL, "measured": {}}
+    assert run_folder.read_picks(tmp_path) == {"picked": ON_THE_CPU, "measured": {}}
     assert autotune.MIN_EXAMPLES > 1797 * 500, "the digits are a small run"
 
 
@@ -109,7 +120,11 @@ def test_a_gain_that_may_be_chance_is_not_kept(ratios, kept, small_run, tmp_path
     monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     settle(*small_run, tmp_path)
-    picked = {"channels_last": True, "linear": "onednn"} if kept else PYTORCH_DEFAULTS
+    picked = (
+        {"channels_last": True, "linear": "onednn"}
+        if kept
+        else {"channels_last": False, "linear": "products"}
+    )
     assert run_folder.read_picks(tmp_path)["picked"] == picked
 
 
@@ -126,3 +141,54 @@ def test_the_runtime_applies_its_picks(compose):
 
 def test_every_option_has_a_usual_value_and_pytorchs():
     assert PYTORCH_DEFAULTS.keys() == USUAL.keys()
+
+
+@pytest.fixture
+def like_cuda(small_run, monkeypatch):
+    """Return the arguments of ``decide`` for a long run that may compile, as it is on CUDA.
+
+    A step is timed by a clock that the test sets for each choice of options.
+    """
+    cfg, runtime, dataset, fold = small_run
+    runtime.compile = "auto"
+    monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
+    monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
+    monkeypatch.setattr(autotune, "COMPILE_FROM", 0)
+    monkeypatch.setattr("dlcourse.runtime.compile_for_training", lambda model: None)
+    return cfg, runtime, dataset, fold
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(1000, True), (1, False)])
+def test_compiling_is_chosen_if_the_run_gains_more_than_it_costs(
+    steps, kept, like_cuda, monkeypatch, capsys
+):
+    clock = itertools.count()  # a step takes one second, and compiling one
+    monkeypatch.setattr(autotune, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(autotune, "race", lambda now, then, seconds: [1.5])
+    monkeypatch.setattr(autotune, "all_steps", lambda *_: steps)
+    found = decide(*like_cuda)
+    assert found["picked"]["compile"] is kept
+    assert "compile=true 1.50x" in capsys.readouterr().out
+
+
+def test_a_model_that_cannot_be_compiled_is_trained_without(like_cuda, monkeypatch):
+    def fail(model):
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr("dlcourse.runtime.compile_for_training", fail)
+    monkeypatch.setattr(autotune, "race", lambda now, then, seconds: [1.5])
+    found = decide(*like_cuda)
+    assert found["picked"]["compile"] is False
+    assert "compile=true" not in found["measured"]
+
+
+def test_compiling_is_tried_last_and_only_in_long_runs():
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Linear(500, 200))
+    tried = lambda seconds: options_to_try(list(USUAL), (3, 8, 8), model, "cuda", seconds)  # noqa: E731
+    assert tried(299) == [("channels_last", True)]
+    assert tried(300) == [("channels_last", True), ("compile", True)]
+
+
+def test_a_run_on_the_cpu_leaves_no_option_to_compile(compose):
+    assert build(compose("runtime=cpu")["runtime"])().compile is False
+    assert build(compose("runtime=cpu", "runtime.compile=true")["runtime"])().compiles

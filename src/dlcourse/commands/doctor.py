@@ -134,6 +134,9 @@ def changes(config: dict, facts: dict) -> list[Change]:
     runtime, batch = config["runtime"], config["batch_size"]
     if runtime["precision"] == "fp32":
         found.append(Change("", ("runtime.precision=bf16",), "weights stay fp32"))
+        if not facts["cpu"]:
+            rounded = "weights stay fp32, products are of numbers with 10 bits"
+            found.append(Change("", ("runtime.precision=tf32",), rounded))
     if isinstance(batch, int):
         learn = "it trains differently: search for another optim.lr"
         bigger = batch * 4
@@ -155,7 +158,7 @@ def changes(config: dict, facts: dict) -> list[Change]:
         found.append(Change("", ("runtime.graph=true",), "the same steps"))
     if facts["streamed"] and config["data"].get("workers") != cores():
         found.append(Change("", (f"data.workers={cores()}",), "the same images"))
-    if not runtime["compile"]:
+    if runtime["compile"] is not True:
         compiled = "the same up to rounding; each run first compiles for half a minute"
         found.append(Change("", ("runtime.compile=true",), compiled))
     if config["augment"]:

@@ -162,7 +162,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         predict=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
         graph=graphs_of(config, len(fold.train)) if runtime.graph and is_plain else eager,
-        rehearse=rehearse if runtime.compile and is_plain else no_rehearsal,
+        rehearse=rehearse if runtime.compiles and is_plain else no_rehearsal,
         batch_size=batch_size,
         max_epochs=epochs_of(config),
         seed=config["seed"],

@@ -22,9 +22,9 @@ from dlcourse.train.batches import all_steps
 from dlcourse.train.fit import train_runner
 from dlcourse.train.step import gradient_step, set_train_mode
 
-USUAL = {"channels_last": True, "linear": "products"}
+USUAL = {"channels_last": True, "linear": "products", "compile": False}
 """The options of runs that are too short for a measurement."""
-PYTORCH_DEFAULTS = {"channels_last": False, "linear": "products"}
+PYTORCH_DEFAULTS = {"channels_last": False, "linear": "products", "compile": False}
 MIN_EXAMPLES, MIN_SECONDS = 1_000_000, 30.0
 """Runs over fewer examples (epochs x training examples), or of fewer seconds, are not measured. The
 first bound does not depend on the load of the machine: a small run always ends with the same
@@ -34,6 +34,11 @@ TRIAL_SHARE, MAX_TRIAL_SECONDS = 0.01, 10.0
 GAIN = 1.03
 """An option is chosen if three quarters of the pairs of steps are faster by more than this factor:
 a smaller gain may be chance."""
+COMPILE_FROM = 300.0
+"""Compiling is tried in runs of so many seconds. It is chosen if the run gains more time by it than
+the trial took to compile."""
+UNTIMED = {"cpu": 0, "cuda": 3}
+"""The first steps of a trial: on CUDA one that chooses kernels, one that is captured, a replay."""
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +70,12 @@ def decide(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) -> dict
     """
     options = undecided(runtime)
     examples = len(fold.train) * config["max_epochs"]
-    ordinary = step_of(config) is gradient_step and not runtime.compile
-    if options and ordinary and examples >= MIN_EXAMPLES and fold.train.device.type == "cpu":
+    ordinary = step_of(config) is gradient_step and not runtime.compiles
+    if options and ordinary and examples >= MIN_EXAMPLES and runtime.device.type in UNTIMED:
         with working("runtime=auto measures what is faster"):
             found = fastest_options(config, runtime, dataset, fold, options)
         gc.collect()  # frees the models that were tried: they and their optimizers form cycles
+        runtime.release_memory()
         return found
     return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
 
@@ -87,14 +93,17 @@ def fastest_options(
         recipe = make_recipe(config, tried, dataset, fold)
         set_train_mode(state.model)
         training = train_runner(state, fold, recipe)
-        first = torch.arange(min(recipe.batch_size, len(fold.train)))
+        first = torch.arange(min(recipe.batch_size, len(fold.train)), device=fold.train.device)
         (batch,) = fold.train.prefetch([first])
 
         def step() -> float:
             start = perf_counter()
             training.run(*batch)
+            runtime.wait()
             return perf_counter() - start
 
+        for _ in range(UNTIMED[runtime.device.type]):
+            step()
         return step, state, recipe
 
     picked = {name: PYTORCH_DEFAULTS[name] for name in options}
@@ -105,13 +114,21 @@ def fastest_options(
     if seconds < MIN_SECONDS:
         return {"picked": {name: USUAL[name] for name in options}, "measured": {}}
     gains = {}
-    for name, value in options_to_try(options, dataset.input_shape, state.model):
-        changed = picked | {name: value}
-        then, *_ = ready(changed)
+    for name, value in options_to_try(
+        options, dataset.input_shape, state.model, runtime.device.type, seconds
+    ):
+        changed, begun = picked | {name: value}, perf_counter()
+        try:
+            then, *_ = ready(changed)
+        except RuntimeError as error:  # no compiler, or no memory for a second model on the GPU
+            log.info("%s=%s cannot be measured: %s", name, typed_value(value), error)
+            continue
+        price = perf_counter() - begun if name == "compile" else 0.0
         ratios = race(now, then, min(MAX_TRIAL_SECONDS, TRIAL_SHARE * seconds))
-        gains[f"{name}={typed_value(value)}"] = median(ratios)
-        if ratios[len(ratios) // 4] > GAIN:
+        gains[f"{name}={typed_value(value)}"] = gain = median(ratios)
+        if ratios[len(ratios) // 4] > GAIN and seconds * (1 - 1 / gain) > price:
             now, picked = then, changed
+            seconds /= gain
     if gains:
         compared = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
         kept = " ".join(f"{name}={typed_value(value)}" for name, value in picked.items())
@@ -123,13 +140,24 @@ def fastest_options(
 
 
 def options_to_try(
-    options: list[str], input_shape: tuple[int, ...], model: nn.Module
+    options: list[str],
+    input_shape: tuple[int, ...],
+    model: nn.Module,
+    device: str = "cpu",
+    seconds: float = 0.0,
 ) -> list[tuple[str, Any]]:
-    """Return the options that can change a model's speed, with the value to try for each."""
+    """Return the options that can change a model's speed, with the value to try for each.
+
+    device: ``cpu`` or ``cuda``. seconds: that the run is expected to take.
+    """
     kinds = {type(layer) for layer in model.modules()}
     matter = {
         "channels_last": (len(input_shape) == 3 and nn.Conv2d in kinds, True),
-        "linear": (has_onednn() and any(map(is_large, model.modules())), "onednn"),
+        "linear": (
+            device == "cpu" and has_onednn() and any(map(is_large, model.modules())),
+            "onednn",
+        ),
+        "compile": (seconds >= COMPILE_FROM, True),
     }
     return [(name, matter[name][1]) for name in options if matter[name][0]]
 

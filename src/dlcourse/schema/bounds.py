@@ -303,7 +303,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "keep_memory": Flag(),
         "fast_paths": Flag(),
         "graph": Flag(),
-        "compile": Flag(),
+        "compile": Flag(names=("auto",)),
         "deterministic": Flag(),
     },
     "observe": {
