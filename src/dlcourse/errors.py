@@ -33,6 +33,14 @@ class DivergedError(Message):
     only_val = False
 
 
+class RankError(Message):
+    """Ends a run on several devices after one of its processes has ended, with exit status 1."""
+
+
+class LostRankError(Exception):
+    """The connection to another rank of the run has ended; that rank knows the reason."""
+
+
 class PrunedError(Exception):
     """Ends a trial that the sweep has pruned."""
 

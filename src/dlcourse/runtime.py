@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import has_float64
+from dlcourse.distributed.ranks import this_rank
 from dlcourse.errors import UserError
 from dlcourse.machine.compiled import compile_for_training
 from dlcourse.machine.cuda_libraries import loading_libraries
@@ -39,7 +40,7 @@ class Runtime:
     precision: ``fp32``, ``bf16`` or ``fp16``, the last two through autocast with weights in fp32;
         ``tf32``, fp32 whose matrix products round their factors to 10 bits on CUDA; or ``fp64``,
         weights included.
-    threads: of the CPU; None leaves PyTorch's choice.
+    threads: of the CPU, divided among the ranks on this machine; None leaves PyTorch's choice.
     channels_last: keep images and filters in NHWC memory order.
     linear: how linear layers are computed on the CPU: as matrix ``products`` as PyTorch does, as
         products of ``onednn`` or as ``convolution``.
@@ -49,6 +50,8 @@ class Runtime:
     graph: on CUDA, replay each training step as one graph.
     compile: run the model's training steps through ``torch.compile``.
     deterministic: only reproducible kernels, slower on CUDA.
+    devices: the number of ranks that share each batch, each with a GPU or a part of the CPU.
+    batch_norm: whether its statistics are those of all ranks, ``synchronised``, or ``per_device``.
 
     channels_last, linear and compile can be ``auto`` until ``with_picks`` decides them; NHWC and
     products are used until then, and nothing is compiled. Only on CUDA is compile ever tried.
@@ -69,8 +72,12 @@ class Runtime:
         graph: bool,
         compile: bool | str,
         deterministic: bool,
+        devices: int = 1,
+        batch_norm: str = "synchronised",
     ) -> None:
-        self.device = choose_device(device)
+        self.device = device_of_rank(choose_device(device))
+        self.devices = devices
+        self.batch_norm = batch_norm
         self.precision = precision
         self.channels_last = channels_last
         self.linear = "products" if linear == OPEN and not fast_paths else linear
@@ -90,7 +97,7 @@ class Runtime:
         if self.device.index is not None:
             torch.cuda.set_device(self.device)  # whose streams and generator a graph uses
         if threads is not None:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(max(1, threads // this_rank().local_size))
         if fast_paths and keep_memory and self.device.type == "cpu":
             keep_freed_memory()
         # each run sets it, so that the next run of this process does not inherit it
@@ -283,6 +290,22 @@ def refuse_without_compiler() -> None:
             f"runtime.compile=true needs a C++ compiler, and {compiler} is not found.\n"
             "Install one, name it in the variable CXX, or type runtime.compile=false"
         )
+
+
+def device_of_rank(device: torch.device) -> torch.device:
+    """Return the device of this process: a GPU for each rank; raises UserError without enough."""
+    here = this_rank()
+    if not here.joined or device.type == "cpu":
+        return device
+    count = torch.cuda.device_count()
+    if device.type != "cuda" or here.local_size > count:
+        have = f"{count} CUDA devices" if device.type == "cuda" else "an Apple GPU"
+        raise UserError(
+            f"This run has {here.local_size} processes on this machine, each with a GPU of its "
+            f"own, and there are {have}.\nType runtime.devices={max(1, count)}, or runtime=cpu to "
+            "divide the CPU"
+        )
+    return torch.device("cuda", here.local_rank)
 
 
 def choose_device(name: str) -> torch.device:

@@ -9,6 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, State, with_float64_targets
+from dlcourse.distributed.gradients import SharedBatch, no_buffers
+from dlcourse.distributed.layers import (
+    refuse_own_random_numbers,
+    refuse_small_shares,
+    running_statistics,
+    share_layers,
+)
+from dlcourse.distributed.ranks import this_rank
 from dlcourse.engine.instantiate import build, locate
 from dlcourse.engine.soft_targets import refusing_soft_targets
 from dlcourse.errors import UserError
@@ -17,7 +25,7 @@ from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
 from dlcourse.schema.validate import NOT_ARGUMENTS
-from dlcourse.train.batches import all_steps
+from dlcourse.train.batches import all_steps, into_batches
 from dlcourse.train.differentiate import Differentiate, in_one_pass, in_pieces
 from dlcourse.train.evaluate import EVALUATION_BATCH
 from dlcourse.train.rehearse import no_rehearsal, rehearse
@@ -40,11 +48,26 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
     model = make_model(config["model"], dataset.input_shape, dataset.output_size)
     initialize(model, build(config["init"]), fold, config["seed"])
     runtime.place(model, dataset.input_shape)
+    if this_rank().joined:
+        share_model(model, config, runtime, dataset, fold)
     optimizer = make_optimizer(config, runtime, model)
     refuse_lonely_batch_norm(model, config["batch_size"], len(fold.train) if fold else None)
     runtime.accelerate(optimizer)
     averaged = average_of(config).start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
+
+
+def share_model(
+    model: nn.Module, config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | None
+) -> None:
+    """Prepare a model for batches that several ranks share; raises UserError if it cannot be."""
+    synchronised = runtime.batch_norm == "synchronised"
+    share_layers(model, synchronised=synchronised)
+    refuse_own_random_numbers(model, dataset.input_shape)
+    if fold is not None and not synchronised and config["batch_size"] != "full":
+        batches = into_batches(torch.arange(len(fold.train)), config["batch_size"])
+        smallest = min(math.ceil(len(batch) / config["accumulate"]) for batch in batches)
+        refuse_small_shares(model, smallest)
 
 
 def make_optimizer(config: dict, runtime: Runtime, model: nn.Module) -> torch.optim.Optimizer:
@@ -135,6 +158,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     step, prepare = step_of(config), runtime.prepare(dataset.input_shape)
     batch_size = batch_size_of(config, len(fold.train))
     is_plain = step is gradient_step  # other steps may read a value back
+    share, differentiate = differentiate_in(config["accumulate"], batch_size, runtime)
     widened = in_float64 if runtime.precision == "fp64" else same_loss
     return Recipe(
         loss=refusing_soft_targets(widened(build(config["loss"])), config),
@@ -149,9 +173,9 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         average=average_of(config, len(fold.train)),
         schedule=make_schedule(config),
         stop=build(config["stop"]),
-        share=whole_batch,
+        share=share,
         step=step,
-        differentiate=differentiate_in(config["accumulate"], batch_size),
+        differentiate=differentiate,
         metrics=list(metrics.values()),
         training_metrics=[
             metric
@@ -217,9 +241,19 @@ def step_of(config: dict) -> Callable:
     return gradient_step
 
 
-def differentiate_in(pieces: int, batch_size: int) -> Differentiate:
-    """Return the function that computes a batch's gradients in ``pieces`` passes."""
-    return in_one_pass if pieces == 1 else in_pieces(pieces, batch_size)
+def differentiate_in(
+    pieces: int, batch_size: int, runtime: Runtime
+) -> tuple[Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], Differentiate]:
+    """Return ``Recipe.share`` and ``Recipe.differentiate``, which takes ``pieces`` passes.
+
+    On several devices each pass is divided among them.
+    """
+    if this_rank().joined:
+        own = runtime.batch_norm == "per_device"
+        most = None if pieces == 1 else math.ceil(batch_size / pieces)
+        shared = SharedBatch(this_rank(), most, running_statistics if own else no_buffers)
+        return shared.share, shared.differentiate
+    return whole_batch, in_one_pass if pieces == 1 else in_pieces(pieces, batch_size)
 
 
 def same_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from dlcourse.core import Dataset, Fold, Recipe, State
+from dlcourse.distributed.collectives import once
+from dlcourse.distributed.ranks import alone
 from dlcourse.engine.assemble import make_recipe, make_state, step_of
 from dlcourse.machine.linear_by_onednn import has_onednn, is_large
 from dlcourse.runs import run_folder
@@ -51,11 +53,20 @@ def settle(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold, folder:
     """
     if not undecided(runtime):
         return runtime
+    found = once(stored_or_decided, config, runtime, dataset, fold, folder)
+    return runtime.with_picks(found["picked"])
+
+
+def stored_or_decided(
+    config: dict, runtime: Runtime, dataset: Dataset, fold: Fold, folder: Path
+) -> dict[str, dict]:
+    """Return the options that are written in a run's folder, or decide and write them."""
     found = run_folder.read_picks(folder)
     if found is None:
-        found = decide(config, runtime, dataset, fold)
+        with alone():  # the times of one rank decide for all
+            found = decide(config, runtime, dataset, fold)
         run_folder.write_picks(folder, found)
-    return runtime.with_picks(found["picked"])
+    return found
 
 
 def undecided(runtime: Runtime) -> list[str]:

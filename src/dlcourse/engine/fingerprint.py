@@ -91,6 +91,12 @@ def with_division(dataset: Dataset, parts: Sequence) -> Fingerprint:
     return dataset.fingerprint._replace(division=digest([*positions, *labels]))
 
 
+def in_short(dataset: Dataset, parts: Sequence) -> str:
+    """Return one text that differs for other data or another division into folds."""
+    known = with_division(dataset, parts)
+    return f"{known.train.digest} {known.test.digest} {known.division}"
+
+
 def write_fingerprint(folder: Path, known: Fingerprint) -> None:
     """Write a run's fingerprint into its folder."""
     about = known._asdict()

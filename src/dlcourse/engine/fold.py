@@ -15,6 +15,8 @@ from dlcourse.core import (
     State,
     at_least_float32,
 )
+from dlcourse.distributed.collectives import wait_for_all
+from dlcourse.distributed.ranks import is_first
 from dlcourse.engine import predictions
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import settle
@@ -114,7 +116,7 @@ def start_observers(
     """
     every = config.get("checkpoint_every")
     observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
-    for name, node in config["observe"].items():
+    for name, node in config["observe"].items() if is_first() else ():
         observer = Guarded(name, make(node), folder)
         stack.callback(observer.close)
         observer.introduce(facts, *count)
@@ -133,6 +135,7 @@ def evaluate_test_part(prepared: PreparedFold) -> Meter:
 
     Raises DivergedError if the loss is not finite.
     """
+    wait_for_all()  # rank 0 has written the weights
     epoch, _ = read_best(prepared.state.model, prepared.folder)
     test = prepared.dataset.test.to(prepared.runtime.device)
     meter = evaluate_split(
@@ -140,6 +143,16 @@ def evaluate_test_part(prepared: PreparedFold) -> Meter:
     )
     refuse_infinite_test(meter.read("test"), epoch, prepared.fold.name)
     return meter
+
+
+def evaluate_val_part(prepared: PreparedFold) -> Meter | None:
+    """Evaluate a fold's best weights on its validation examples; return None without any."""
+    fold = prepared.fold
+    if fold.val is None:
+        return None
+    return evaluate_split(
+        prepared.state.model, fold.val, fold.standardize, prepared.recipe, keep=True
+    )
 
 
 def record_divergence(prepared: PreparedFold, error: DivergedError) -> None:
@@ -164,9 +177,7 @@ def finish_fold(prepared: PreparedFold, meter: Meter) -> dict:
     """
     state, fold, recipe, part = prepared.state, prepared.fold, prepared.recipe, prepared.part
     if part.name != ".":
-        val_meter = None
-        if fold.val is not None:
-            val_meter = evaluate_split(state.model, fold.val, fold.standardize, recipe, keep=True)
+        val_meter = evaluate_val_part(prepared)
         with guarded(f"Writing the predictions of {part.name}"):
             predictions.write_predictions(
                 prepared.folder, predictions.gather(part.val, val_meter, meter)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlcourse.core import Dataset, Fold, Observer
+from dlcourse.distributed.collectives import from_first
 from dlcourse.engine import predictions
 from dlcourse.engine.fold import (
     PreparedFold,
@@ -46,15 +47,20 @@ class OpenRun:
 
 
 def train_folds(run: OpenRun) -> list[dict]:
-    """Train and test every fold that is not done yet; return the results of all folds, in order."""
+    """Train and test every fold that is not done yet; return the results of all folds, in order.
+
+    On several devices rank 0 announces each fold to the others: ``engine.follow_first``.
+    """
     results, introduced = [], False
     for number, part in enumerate(run.parts, 1):
         result = run.result_of(part)
         if result is None:
-            result = run_fold(run, part, (number, len(run.parts), introduced))
+            turn = from_first((number, len(run.parts), introduced))
+            result = run_fold(run, part, turn)
             introduced = True
             run.runtime.release_memory()
         results.append(result)
+    from_first(None)
     return results
 
 

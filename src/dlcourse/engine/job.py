@@ -3,12 +3,14 @@
 import logging
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
+from dlcourse.distributed.ranks import this_rank
+from dlcourse.engine.on_ranks import run_on_ranks
+from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, RankError, UserError
 from dlcourse.guard import guarded
 from dlcourse.machine.frozen_import import frozen_import
 from dlcourse.runs import run_folder
@@ -61,9 +63,7 @@ def run_job(
     PrunedError if an observer ends the run, OwnCodeError for an error in a run that calls code
     outside dlcourse, and KeyboardInterrupt or SystemExit (SIGTERM) after a message how to resume.
     """
-    with working("importing PyTorch", plain=False):
-        load = frozen_import if config["runtime"]["fast_paths"] else import_module
-        run = load("dlcourse.engine.run").run  # torch, only now that the config is valid
+    run = run_of(config)
     shown = short_path(folder)
     try:
         run(config, folder, overrides, hydra, observers, hparam_keys)
@@ -72,7 +72,11 @@ def run_job(
         print(f"\nStopped. To resume: {again}", file=sys.stderr)
         raise
     except Exception as error:
-        expected = isinstance(error, UserError | DivergedError | PrunedError)
+        expected = isinstance(error, UserError | DivergedError | PrunedError | RankError)
+        if isinstance(error, RankError):
+            error.args = (
+                f"{error}\nTo resume: {own_name()} resume={shown} {to_type(config)}".rstrip(),
+            )
         log.info("%s", error, exc_info=not expected)  # only to train.log; the caller prints it
         if new_folder and isinstance(error, UserError):
             run_folder.discard(folder)
@@ -88,6 +92,15 @@ def run_job(
     result = run_folder.read_result(folder)
     assert result is not None  # ``run`` returns only when it is written
     return result
+
+
+def run_of(config: dict) -> Callable[..., float]:
+    """Return the function that trains a run: here, or in a process for each of its devices."""
+    if config["runtime"].get("devices", 1) > 1 and not this_rank().joined:
+        return run_on_ranks
+    with working("importing PyTorch", plain=False):
+        load = frozen_import if config["runtime"]["fast_paths"] else import_module
+        return load("dlcourse.engine.run").run  # torch, only now that the config is valid
 
 
 def report(folder: Path, shown: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.core import AllFolds, Dataset, Observer
+from dlcourse.distributed.agreement import refuse_different
+from dlcourse.distributed.collectives import in_turn
 from dlcourse.engine import fingerprint, predictions, same_data
 from dlcourse.engine.cross_validation import pooled_metrics
 from dlcourse.engine.datasets import load_data, split_training_data
@@ -80,11 +82,12 @@ def open_run(
     build_all(config)
     runtime: Runtime = build(config["runtime"])()
     with runtime.loading_libraries(), working("reading the data"):
-        dataset = (load or load_data)(config)
+        dataset = in_turn(load or load_data, config)
     parts = split_training_data(config, dataset)
     record_fingerprint(folder, dataset, parts)
     if moved:
         move_the_end(config, folder, list(overrides))
+    refuse_different(config, fingerprint.in_short(dataset, parts))
     options = chosen_options(config, folder, hparam_keys)
     return OpenRun(config, folder, runtime, dataset, parts, options, observers)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.core import AllFolds, FinalTest, Fold, Observer, Recipe, State
+from dlcourse.distributed.ranks import alone
 from dlcourse.guard import warn
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ class Guarded(Observer):
         if self.observer is None:
             return None
         try:
-            return getattr(self.observer, method)(*arguments)
+            with alone():  # only rank 0 has observers
+                return getattr(self.observer, method)(*arguments)
         except Exception as error:
             self.drop(error, closed=method == "close")
             return None

@@ -11,7 +11,13 @@ OF_A_GROUP = {
     "optim": {"decays": [], "freeze_after": [], "freeze_until": []},
 }
 OF_A_CLASS = {
-    "dlcourse.runtime.Runtime": {"linear": "products", "keep_memory": True, "graph": False},
+    "dlcourse.runtime.Runtime": {
+        "linear": "products",
+        "keep_memory": True,
+        "graph": False,
+        "devices": 1,
+        "batch_norm": "synchronised",
+    },
     "dlcourse.model.lenet_caffe.LeNetCaffe": {"conv_activation": False},
     "dlcourse.model.vgg.VGG": {"head": "dense"},
     "dlcourse.model.convnet.ConvNet": {"dilation": 1, "padding": "valid"},

@@ -105,5 +105,7 @@ def resumed_config(
     for key in ("root", "download"):
         if f"data.{key}" in typed:
             stored["data"][key] = config["data"][key]
+    if "runtime.devices" in typed:
+        stored["runtime"]["devices"] = config["runtime"]["devices"]
     check_trust(stored)
     return stored

@@ -297,6 +297,8 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     "runtime": {
         "device": Device(),
         "precision": OneOf(("fp32", "tf32", "bf16", "fp16", "fp64")),
+        "devices": whole_number(1, 4096, 2),
+        "batch_norm": OneOf(("synchronised", "per_device")),
         "threads": whole_number(1, 4096, 2, empty=True),
         "channels_last": Flag(names=("auto",)),
         "linear": OneOf(("auto", "products", "onednn", "convolution")),

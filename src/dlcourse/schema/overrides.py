@@ -15,8 +15,14 @@ NEVER_STORED = ("hydra.launcher", "sweep.storage")
 They can run shell commands, or write to any file or address.
 """
 
-FREE = ("resume", "trust", "observe", "checkpoint_every", "data.root", "data.download")
-"""Keys that may differ when a run is resumed, because they do not change its result."""
+FREE = (
+    "resume", "trust", "observe", "checkpoint_every", "data.root", "data.download",
+    "runtime.devices",
+)  # fmt: skip
+"""Keys that may differ when a run is resumed, because they do not change its result.
+
+``runtime.devices`` changes the order in which gradients are added, and so the last bits.
+"""
 
 DECLARATIONS = frozenset(("_facts_", "_bounds_"))
 """Keys next to a ``_target_`` that only checks read, and that are never passed to the code."""

@@ -14,7 +14,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from dlcourse.errors import DivergedError, OwnCodeError, UserError, shown
+from dlcourse.errors import DivergedError, OwnCodeError, RankError, UserError, shown
 from dlcourse.terminal.streams import steady_streams
 from dlcourse.terminal.user_code import PACKAGE, user_code_message
 
@@ -87,7 +87,7 @@ def errors_as_messages() -> Iterator[None]:
     except UserError as error:
         print_message(error)
         sys.exit(WRONG)
-    except (DivergedError, OwnCodeError) as error:
+    except (DivergedError, OwnCodeError, RankError) as error:
         print_message(error)
         sys.exit(FAILED)
     except KeyboardInterrupt:

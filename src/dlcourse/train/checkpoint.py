@@ -6,6 +6,7 @@ from torch import nn
 
 from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, Whiten, best_epoch
+from dlcourse.distributed.ranks import is_first
 from dlcourse.errors import UserError
 from dlcourse.schema.run_files import BEST_WEIGHTS, CHECKPOINTS, LAST_CHECKPOINT
 from dlcourse.train.finite import infinite_buffers, refuse_infinite
@@ -17,6 +18,8 @@ class Checkpoint(Observer):
 
     The best weights are written first: a run that is killed between the two files is resumed one
     epoch earlier, and writes the same best weights again.
+
+    In a run on several devices every rank has this observer, and rank 0 writes.
 
     every: the interval of writing ``last.pt`` within an epoch; None for never.
     """
@@ -32,7 +35,7 @@ class Checkpoint(Observer):
 
     def epoch(self, state: State) -> None:
         epoch = state.history[-1].epoch
-        if best_epoch(state.history, self.recipe.monitor, self.recipe.mode) == epoch:
+        if best_epoch(state.history, self.recipe.monitor, self.recipe.mode) == epoch and is_first():
             best = {
                 "model": state.averaged.state_dict(),
                 "epoch": epoch,
@@ -48,7 +51,8 @@ class Checkpoint(Observer):
 
     def save(self, state: State) -> None:
         """Write ``last.pt``."""
-        atomic_files.save_checked(self.folder / LAST_CHECKPOINT, pack(state))
+        if is_first():
+            atomic_files.save_checked(self.folder / LAST_CHECKPOINT, pack(state))
         if self.every is not None:
             self.every.restart()
 

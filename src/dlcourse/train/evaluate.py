@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from dlcourse.core import Recipe, Split, Standardize
+from dlcourse.distributed.collectives import own_part
+from dlcourse.distributed.ranks import this_rank
 from dlcourse.terminal.live_line import working
 from dlcourse.train.batch_runner import BatchRunner
 from dlcourse.train.meter import Meter
@@ -58,13 +60,16 @@ def run_evaluation(
 ) -> Meter:
     """Evaluate a model on all examples of a runner; return the runner's meter.
 
+    Each rank evaluates its part of the examples.
+
     advance: is called with the number of examples of each batch.
     """
     model.eval()
     runner.reset(0)
     examples = runner.examples
-    everything = torch.arange(len(examples), device=examples.device)
-    for batch in examples.prefetch(everything.split(EVALUATION_BATCH)):
+    everything = own_part(torch.arange(len(examples), device=examples.device))
+    for batch in examples.prefetch(everything.split(EVALUATION_BATCH) if len(everything) else ()):
         runner.run(*batch)
-        advance(len(batch[0]))
+        advance(len(batch[0]) * this_rank().size)
+    runner.meter.collect()
     return runner.meter

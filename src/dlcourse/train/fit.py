@@ -9,6 +9,9 @@ from typing import NamedTuple, TypeVar
 import torch
 
 from dlcourse.core import Fold, Observer, Recipe, Record, State, scores, steps_per_epoch
+from dlcourse.distributed.agreement import refuse_drift
+from dlcourse.distributed.collectives import decided
+from dlcourse.distributed.reading import read_batches
 from dlcourse.train.batch_runner import BatchRunner
 from dlcourse.train.batches import all_steps, into_batches, steps_left
 from dlcourse.train.evaluate import eval_runner, run_evaluation
@@ -30,19 +33,24 @@ CUT = "share_of_epoch"
 """The metric of an epoch that ``max_time`` has cut: the share of its steps that was trained."""
 
 
+def no_limit() -> bool:
+    """Return that time is not up: there is no limit."""
+    return False
+
+
 @dataclass(frozen=True)
 class Within:
     """The checks between two steps of an epoch.
 
     observers: one of them may write checkpoints within the epoch.
     masks: names of buffers that may be infinite.
-    until: the end of the run's time, by ``clock``.
+    late: whether the run's time is up; all ranks of a run get the same answer.
     clock: returns seconds.
     """
 
     observers: Sequence[Observer] = ()
     masks: Sequence[str] = ()
-    until: float = math.inf
+    late: Callable[[], bool] = no_limit
     clock: Callable[[], float] = perf_counter
 
     @property
@@ -119,17 +127,18 @@ def training(
         validator = eval_runner(state.averaged, fold.val, fold.standardize, recipe)
     recipe.rehearse(state, fold, recipe)
     started = clock() - state.seconds
-    until = started + recipe.max_seconds
+    late = time_limit(clock, started, recipe.max_seconds)
     while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
-        if state.history and clock() >= until:
+        if state.history and late():
             break
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
-        within = Within(observers, masks, until, clock)
+        within = Within(observers, masks, late, clock)
         metrics = yield from epoch_steps(state, fold, recipe, observers, trainer, within)
         if CUT in metrics and state.history:
             break
         refuse_divergence(state, epoch, fold.name, masks)
+        refuse_drift(state.model, epoch + 1)
         if validator is not None:
             metrics |= run_evaluation(state.averaged, validator).read("val")
             refuse_infinite_loss(metrics, "val", state, epoch, fold.name)
@@ -140,6 +149,11 @@ def training(
             observer.epoch(state)
     epochs = min(len(state.history), recipe.max_epochs)
     refuse_untrained(state, all_steps(len(fold.train), recipe.batch_size, epochs), fold.name)
+
+
+def time_limit(clock: Callable[[], float], started: float, limit: float) -> Callable[[], bool]:
+    """Return a function that tells whether ``limit`` seconds have passed since ``started``."""
+    return no_limit if math.isinf(limit) else lambda: decided(clock() >= started + limit)
 
 
 def ended_by(state: State, recipe: Recipe) -> str:
@@ -213,7 +227,7 @@ def epoch_steps(
     clock = within.clock
     started = clock() - earlier
     last = len(pieces)
-    batches: Iterable[tuple[torch.Tensor, ...]] = fold.train.prefetch(pieces[first:])
+    batches: Iterable[tuple[torch.Tensor, ...]] = read_batches(fold.train, pieces[first:])
     for observer in observers:
         batches = observer.watch(batches, last - first)
 
@@ -225,7 +239,7 @@ def epoch_steps(
         trainer.meter.load_state_dict(state.midway["meter"], fold.train.device, first)
         restore_rng_states(state.midway["random"])
         state.midway = None
-    done, keeper, until = first, within.keeper, within.until
+    done, keeper, late = first, within.keeper, within.late
     due = keeper.due if keeper is not None else None
     try:
         for step, batch in enumerate(batches, first):
@@ -237,12 +251,13 @@ def epoch_steps(
             if keeper is not None and due is not None and due() and done < last:
                 refuse_divergence(state, epoch, fold.name, within.masks)
                 save_within_epoch(state, keeper, done, clock() - started, trainer)
-            if clock() >= until:
+            if late():
                 break
     except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
         # from numbers that are not finite
         raise diverged(state, epoch, fold.name, str(error).split("\n")[0].rstrip(".")) from error
 
+    trainer.meter.collect()
     metrics = trainer.meter.read("train")
     refuse_infinite_loss(metrics, "train", state, epoch, fold.name)
     seconds = clock() - started

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from dlcourse import atomic_files
 from dlcourse.core import Metric, at_least_float32, has_float64
+from dlcourse.distributed.collectives import joined_rows, sums_of_all
+from dlcourse.distributed.meters import of_all_ranks, of_this_rank
+from dlcourse.distributed.ranks import this_rank
 from dlcourse.guard import guarded
 from dlcourse.train.kept_outputs import KeptOutputs
 from dlcourse.train.step_losses import StepLosses
@@ -31,6 +34,8 @@ class Meter:
         self.pending: list[tuple[Tensor, Tensor, Tensor]] = []
         self.numbers = 0  # in the outputs of the pending batches
         self.sums: list[Tensor] = []
+        self.totals: list[Tensor] | None = None  # the sums of all ranks
+        self.kept_by_all: tuple[Tensor, ...] = ()  # outputs and targets, on rank 0
 
     def add(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
         """Record a batch: outputs (N, K), targets and the mean loss over the N examples."""
@@ -51,6 +56,8 @@ class Meter:
         # reset before the metrics are computed: a failed capture leaves no results
         self.pending, self.numbers = [], 0
         examples = sum(map(len, targets))
+        if not examples:  # of a rank without a share of a small batch
+            return
         loss: Any = sum(loss * len(batch) for loss, batch in zip(losses, targets, strict=True))
         if not has_float64(loss.device):  # one transfer for many batches, and metrics need float64
             outputs, targets = ([one.cpu() for one in part] for part in (outputs, targets))
@@ -66,6 +73,7 @@ class Meter:
     def reset(self) -> None:
         """Set all sums to zero, in place: a CUDA graph adds to the same memory."""
         self.pending, self.numbers = [], 0
+        self.totals, self.kept_by_all = None, ()
         for total in self.sums:
             total.zero_()
         if self.kept is not None:
@@ -78,7 +86,7 @@ class Meter:
 
         The pending batches are not added first: the sums would be rounded in another order.
         """
-        content = {"sums": self.sums, "waiting": [list(batch) for batch in self.pending]}
+        content = of_all_ranks({"sums": self.sums, "waiting": [list(b) for b in self.pending]})
         return content if self.losses is None else content | {"losses": self.losses.values}
 
     def load_state_dict(self, content: dict[str, Any], device: torch.device, steps: int) -> None:
@@ -86,13 +94,14 @@ class Meter:
 
         Sums that exist are overwritten in place.
         """
-        sums = [total.to(device) for total in content["sums"]]
+        own = of_this_rank(content)
+        sums = [total.to(device) for total in own["sums"]]
         if self.sums:
             for total, stored in zip(self.sums, sums, strict=True):
                 total.copy_(stored)
         else:
             self.sums = sums
-        self.pending = [tuple(part.to(device) for part in some) for some in content["waiting"]]
+        self.pending = [tuple(part.to(device) for part in some) for some in own["waiting"]]
         self.numbers = sum(outputs.numel() for outputs, *_ in self.pending)
         if self.losses is not None:
             self.losses.start(steps, content.get("losses"))
@@ -100,10 +109,11 @@ class Meter:
     def read(self, split: str) -> dict[str, float]:
         """Return ``{"train/loss": ..., "train/accuracy": ...}`` for the split called ``train``."""
         self.flush()
-        flat = torch.cat([total.flatten().double() for total in self.sums]).cpu()
-        pieces = flat.split([total.numel() for total in self.sums])
+        totals = self.sums if self.totals is None else self.totals
+        flat = torch.cat([total.flatten().double() for total in totals]).cpu()
+        pieces = flat.split([total.numel() for total in totals])
         examples, loss, *sums = (
-            piece.view(total.shape) for piece, total in zip(pieces, self.sums, strict=True)
+            piece.view(total.shape) for piece, total in zip(pieces, totals, strict=True)
         )
         count = int(examples)
         values = {"loss": float(loss) / count}
@@ -111,8 +121,20 @@ class Meter:
             values |= metric.report(total, count)
         return {f"{split}/{name}": float(value) for name, value in values.items()}
 
+    def collect(self) -> None:
+        """Add up the sums over all ranks, and gather what was kept on rank 0, once per pass."""
+        if this_rank().joined:
+            self.flush()
+            self.totals = sums_of_all(self.sums)
+            if self.kept is not None:
+                own = self.kept.read() if self.kept.position is not None else ()
+                self.kept_by_all = joined_rows(own)
+
     def kept_outputs(self) -> tuple[Tensor, Tensor]:
         """Return all outputs (N, K) and targets that were kept, on the CPU."""
+        if self.kept_by_all:
+            outputs, targets = self.kept_by_all
+            return outputs, targets
         assert self.kept is not None
         return self.kept.read()
 

@@ -2,6 +2,7 @@
 
 from time import monotonic
 
+from dlcourse.distributed.collectives import decided
 from dlcourse.schema.duration import seconds
 
 
@@ -21,7 +22,7 @@ class Every:
         self.done += 1
         if self.steps is not None:
             return self.done >= self.steps
-        return self.seconds is not None and monotonic() - self.since >= self.seconds
+        return self.seconds is not None and decided(monotonic() - self.since >= self.seconds)
 
     def restart(self) -> None:
         """Start the next interval, after a checkpoint was written."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcourse.distributed.ranks import this_rank
 from dlcourse.permutations import generator
 from dlcourse.random_streams import Purpose, mix
 
@@ -56,7 +57,9 @@ def restore_rng_states(found: dict[str, Any]) -> None:
     np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
     version, words, python_gauss = found["python"]
     random.setstate((version, tuple(words), python_gauss))
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and this_rank().joined and "cuda" in found:
+        torch.cuda.set_rng_state(found["cuda"][0])  # of rank 0, as those of all ranks
+    elif torch.cuda.is_available():
         for device, state in enumerate(found.get("cuda", [])[: torch.cuda.device_count()]):
             torch.cuda.set_rng_state(state, device)
     if torch.backends.mps.is_available():

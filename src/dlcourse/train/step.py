@@ -26,7 +26,7 @@ def make_train_step(state: State, fold: Fold, recipe: Recipe) -> Step:
         inputs, targets = recipe.share(inputs, targets)
         inputs = recipe.prepare(fold.standardize(inputs))
         outputs, loss = recipe.step(state, inputs, targets, recipe)
-        return outputs, targets, loss
+        return outputs, targets[: len(outputs)], loss  # without rows of weight 0
 
     return train_step
 

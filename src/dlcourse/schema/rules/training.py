@@ -184,6 +184,38 @@ def precisions_need_their_device(config: dict) -> Iterator[str]:
         )
 
 
+def several_devices_share_each_batch(config: dict) -> Iterator[str]:
+    """Several devices divide each batch, which the step and the device must allow."""
+    runtime, batch_size = config["runtime"], config["batch_size"]
+    devices = runtime.get("devices", 1)
+    if devices == 1:
+        return
+    if batch_size != "full" and batch_size < devices:
+        yield (
+            f"runtime.devices={devices} divides each batch, and batch_size={batch_size} leaves "
+            f"some devices without an example.\nType runtime.devices={batch_size}, or a larger "
+            "batch_size"
+        )
+    for group in ("optim", "model"):
+        if fact(config[group], "own_step") and not fact(config[group], "in_pieces"):
+            yield (
+                f"runtime.devices={devices} divides each batch, and {group}="
+                f"{name_of(target(config, group))} needs it as a whole.\nType runtime.devices=1"
+            )
+    device = str(runtime.get("device"))
+    if device == "mps" or device.startswith("cuda:"):
+        yield (
+            f"runtime.devices={devices} uses the first GPUs of NVIDIA or the CPU, and "
+            f"runtime.device={device} names one device.\nType runtime.device=cuda, and choose GPUs "
+            "with the variable CUDA_VISIBLE_DEVICES; or runtime.devices=1"
+        )
+    if runtime.get("compile"):
+        yield (
+            "runtime.compile=true is not supported on several devices.\n"
+            "Type runtime.compile=false, or runtime.devices=1"
+        )
+
+
 RULES = (
     some_methods_take_everything,
     nesterov_needs_momentum,
@@ -195,4 +227,5 @@ RULES = (
     warmup_fits_the_epochs,
     three_phases_need_room,
     precisions_need_their_device,
+    several_devices_share_each_batch,
 )
