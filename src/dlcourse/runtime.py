@@ -54,7 +54,8 @@ class Runtime:
     batch_norm: whether its statistics are those of all ranks, ``synchronised``, or ``per_device``.
 
     channels_last, linear and compile can be ``auto`` until ``with_picks`` decides them; NHWC and
-    products are used until then, and nothing is compiled. Only on CUDA is compile ever tried.
+    products are used until then, and nothing is compiled. Only on one CUDA device is compile
+    ever tried.
 
     Raises UserError if the machine lacks what the options need.
     """
@@ -90,7 +91,8 @@ class Runtime:
             and self.device.type == "cuda"
             and precision in ("fp32", "tf32", "bf16")
         )
-        self.compile = compile if compile != OPEN or self.device.type == "cuda" else False
+        tried = self.device.type == "cuda" and not this_rank().joined
+        self.compile = compile if compile != OPEN or tried else False
         self.refuse_what_is_missing()
         if self.device.type == "mps" and channels_last == OPEN:
             self.channels_last = False  # not tried there
