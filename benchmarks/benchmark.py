@@ -6,9 +6,9 @@
     python benchmarks/benchmark.py --gpu          the cases for CUDA, within about 7 minutes
 
 cases: start_up, overhead (dlcourse's loop and the same loop in plain PyTorch), speed (images/s of
-dlcourse, common loops, Lightning and Keras), process (whole processes), records (the recipes of the
-record tables), scaling, profile (where the time goes), memory. models: lenet, mlp, resnet20,
-resnet18, vit; by default each case has its own.
+dlcourse, common loops, Lightning and Keras), zoo (images/s of every model), process (whole
+processes), records (the recipes of the record tables), scaling, profile (where the time goes),
+memory. models: lenet, mlp, resnet20, resnet18, vit; by default each case has its own.
 
 The programs take turns of one epoch, in a changing order. Values are medians with quartiles; ratios
 are computed for each round.

@@ -4,6 +4,6 @@ GPU: whether the case is part of ``--gpu``.
 """
 
 NAMES = (
-    "start_up", "overhead", "diagnostics", "speed", "process", "records", "scaling",
+    "start_up", "overhead", "diagnostics", "speed", "zoo", "process", "records", "scaling",
     "profile", "memory",
 )  # fmt: skip
