@@ -44,3 +44,15 @@ def test_maps_in_another_order_are_pooled_by_pytorch(monkeypatch):
     assert torch.equal(model(images), F.max_pool2d(images, 2))
     with pytest.raises(TypeError):
         model(images.to(memory_format=torch.channels_last))
+
+
+def test_a_compiler_sees_one_pooling():
+    model = nn.Sequential(nn.MaxPool2d(2))
+    use_slices(model)
+    seen = []
+    backend = lambda graph, inputs: (seen.extend(graph.graph.nodes), graph.forward)[1]  # noqa: E731
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend=backend, fullgraph=True)
+    images = maps(6, 6, torch.float32).detach()
+    assert torch.equal(compiled(images), F.max_pool2d(images, 2))
+    assert [node.target for node in seen if node.op == "call_function"] == [F.max_pool2d]
