@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import platform
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,8 @@ def write(path: Path, fill: Callable[[IO[bytes]], Any], *, durable: bool = True)
     durable: whether to wait until the disk has it. Without, which is for files that can be made
         again, such as plots, the file may be lost or empty after a power failure.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # two machines that share a disk may have processes of the same number
+    temporary = path.with_name(f".{path.name}.{platform.node()[:40]}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             fill(file)

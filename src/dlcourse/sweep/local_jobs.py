@@ -8,6 +8,8 @@ from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.terminal.installed import short_path
 
+POLL_OTHERS = 1.0  # seconds between two looks at the jobs of other commands
+
 
 def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
     """Run the jobs of a sweep, until none is left or one fails with ``on_error=stop``."""
@@ -19,9 +21,9 @@ def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
                 run_folder.wait_until_free(job.folder, STOP_TIMEOUT)  # of a sweep that was killed
                 pool.start(job, pruned=prunes)
                 progress.starts(job)
-            if not pool.running:
+            if not pool.running and not scheduler.elsewhere:
                 return
-            for running, kind, content in pool.events():
+            for running, kind, content in pool.events(POLL_OTHERS):
                 if kind == "epoch":
                     progress.epoch(running.job, *content)
                     should_continue = scheduler.report(running.job, *content)
@@ -29,6 +31,10 @@ def run_locally(scheduler: Scheduler, pool: Pool, progress: Progress) -> None:
                         running.answer(should_continue)
                 else:
                     close_local_job(scheduler, running, content, progress)
+            if scheduler.sharing is not None:
+                scheduler.sharing.refuse_if_lost()
+            for job, result in scheduler.ended_elsewhere():
+                progress.elsewhere(job, result)
     finally:
         pool.stop()
 

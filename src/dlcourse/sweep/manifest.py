@@ -170,9 +170,14 @@ def write_failure(folder: Path, reason: str, status: int | None, attempts: int) 
     that are done have a ``result.json``.
     """
     (folder / run_files.RESULT).unlink(missing_ok=True)
-    note = run_folder.read_json(folder / FAILURE, "run the sweep again") or {}
+    note = read_failure(folder) or {}
     failure = {"reason": reason, "status": status, "attempts": attempts, "log": run_files.OUTPUT}
     write_note(folder, FAILURE, note | failure)
+
+
+def read_failure(folder: Path) -> dict | None:
+    """Return the content of a job's ``failure.json``; None if there is none."""
+    return run_folder.read_json(folder / FAILURE, "run the sweep again")
 
 
 def write_note(folder: Path, name: str, note: dict) -> None:

@@ -53,12 +53,17 @@ class Progress:
         jobs = f"{total} job{'s' * (total != 1)}, {workers} at a time"
         if self.scheduler.ended:
             jobs += f", {self.scheduler.ended} of them done before"
-        return {
+        facts = {
             "sweep": f"{manifest.method}{over}",
             "jobs": jobs,
             "monitor": f"{self.monitor}, {self.mode}imum",
             "folder": short_path(self.scheduler.folder),
         }
+        sharing = self.scheduler.sharing
+        if sharing is not None and sharing.others:
+            running = "; ".join(command.label for command in sharing.others)
+            facts["shared"] = f"joined a sweep that another command runs ({running})"
+        return facts
 
     def starts(self, job: Job) -> None:
         """Show that a job has started."""
@@ -73,6 +78,13 @@ class Progress:
         best = self.scheduler.best is not None and self.scheduler.best[1] == job.label
         text = f"{self.monitor} {value:.4f} {'*' if best else ' '}"
         self.ends(job, "done", text, f"{seconds:.1f} s")
+
+    def elsewhere(self, job: Job, result: dict | None) -> None:
+        """Print that another command has ended a job. result: None if it failed."""
+        if result is None:
+            self.ends(job, "failed", f"FAILED: {self.scheduler.failed[job.folder]}", shorten=False)
+        else:
+            self.done(job, result["best"], result["seconds"])
 
     def pruned(self, job: Job, epoch: int, value: float) -> None:
         """Print that a job was pruned."""

@@ -13,7 +13,7 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.guard import Droppable, guarded
 from dlcourse.random_streams import CURRENT
-from dlcourse.runs import run_folder, start_record
+from dlcourse.runs import start_record
 from dlcourse.schema import run_files
 from dlcourse.schema.overrides import is_free, key_of, leaves, must_be_typed
 from dlcourse.schema.trust import to_type
@@ -37,6 +37,7 @@ from dlcourse.sweep.pool import Pool, process_context, threads_of_each
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.sweep.search_space import read_spaces
+from dlcourse.sweep.sharing import joined
 from dlcourse.terminal.command import dashboard, own_name
 from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working
@@ -99,12 +100,13 @@ def run_sweep(
         streams=CURRENT,
     )
     folder = claim_folder(wanted, manifest, typed=typed)
-    with run_folder.locked(folder):
+    with joined(folder, alone=plan.is_search or not here) as sharing:
         stored = read_manifest(folder)
         assert stored is not None  # written by claim_folder
         manifest.threads = stored.threads  # a different number of threads changes the rounding
         search = make_search(plan, folder)
-        scheduler = Scheduler(plan, folder, manifest, search, ranks=all_comparable(plan))
+        ranks = all_comparable(plan)
+        scheduler = Scheduler(plan, folder, manifest, search, ranks=ranks, sharing=sharing)
         try:
             with Progress(scheduler) as shown:
                 progress: Any = Droppable("The sweep's screen", shown)
@@ -117,7 +119,8 @@ def run_sweep(
         except (KeyboardInterrupt, SystemExit):
             print(f"\nStopped. To resume: {resume_command(folder, plan, own)}", file=sys.stderr)
             raise
-        scheduler.write()
+        if plan.is_search:
+            scheduler.write()
         if scheduler.has_results:
             status = working("drawing the plots")
             with guarded(f"The report on {short_path(folder)}"), status:

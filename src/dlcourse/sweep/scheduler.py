@@ -1,6 +1,8 @@
 """Schedules the jobs of a sweep: which one is next, which have ended, which is the best."""
 
 from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
 from math import isnan
 from pathlib import Path
 
@@ -8,9 +10,10 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
 from dlcourse.schema.run_files import FAILURE, PRUNED
 from dlcourse.sweep.job import Job
-from dlcourse.sweep.manifest import Manifest, read_manifest, write_failure, write_note
+from dlcourse.sweep.manifest import Manifest, read_failure, read_manifest, write_failure, write_note
 from dlcourse.sweep.methods.search import JobState, Search, Trial
 from dlcourse.sweep.plan import Plan
+from dlcourse.sweep.sharing import Sharing
 from dlcourse.sweep.trials import Trials
 
 
@@ -18,16 +21,26 @@ class Scheduler:
     """Hands out jobs, records how they ended, and keeps the manifest up to date.
 
     ranks: whether there is a best point, because the values of all points can be compared.
+    sharing: with the other commands that run this sweep; None for none.
     """
 
     def __init__(
-        self, plan: Plan, folder: Path, manifest: Manifest, search: Search, *, ranks: bool = True
+        self,
+        plan: Plan,
+        folder: Path,
+        manifest: Manifest,
+        search: Search,
+        *,
+        ranks: bool = True,
+        sharing: Sharing | None = None,
     ) -> None:
         self.plan, self.folder, self.manifest, self.search = plan, folder, manifest, search
         self.ranks, self.has_results = ranks, False
         self.trials = Trials(search)
         self.attempts: Counter[Path] = Counter()
         self.failed: dict[Path, str] = {}
+        self.sharing = sharing
+        self.elsewhere: dict[Path, Job] = {}  # jobs that other commands have claimed
         self.ended = 0  # jobs, those of earlier commands included
         self.best: tuple[float, str] | None = None
         self.recalled: dict[int, int] = {}  # trial number -> its number of jobs that count as ended
@@ -36,12 +49,14 @@ class Scheduler:
             manifest.points = sorted(earlier.points, key=lambda point: point["number"])
             for point in earlier.points:
                 self.recall(point)
+        elif earlier is not None and sharing is not None and sharing.others:
+            manifest.points = earlier.points  # the other command may have drawn more of them
         for number, (point, jobs) in enumerate(zip(plan.points, plan.jobs, strict=True)):
             if not plan.is_search:
                 manifest.set_point(number, point, [job.folder.name for job in jobs])
         self.write()
 
-    @property
+    @cached_property
     def total(self) -> int:
         """The number of the sweep's jobs; of a search, the largest number that it may have."""
         if self.plan.is_search:
@@ -78,15 +93,52 @@ class Scheduler:
 
     def next_job(self) -> Job | None:
         """Return the next job to start, or None if no trial is left to start."""
-        while not self.trials.queue:
-            trial = self.search.ask()
-            if trial is None:
-                return None
-            self.begin(trial)
-        job = self.trials.queue.popleft()
-        for note in (FAILURE, PRUNED):
-            (job.folder / note).unlink(missing_ok=True)
-        return job
+        while True:
+            while not self.trials.queue:
+                trial = self.search.ask()
+                if trial is None:
+                    return None
+                self.begin(trial)
+            job = self.trials.queue.popleft()
+            if self.takes(job):
+                for note in (FAILURE, PRUNED):
+                    (job.folder / note).unlink(missing_ok=True)
+                return job
+
+    def takes(self, job: Job) -> bool:
+        """Return whether this command may start a job, and not another one that shares the sweep.
+
+        A job of another command stays in ``elsewhere`` until ``ended_elsewhere`` yields it.
+        """
+        if self.sharing is None:
+            return True
+        claimed = self.sharing.claim(job.folder.name)
+        if claimed and job.result() is None:
+            return True
+        self.elsewhere[job.folder] = job
+        return False
+
+    def ended_elsewhere(self) -> Iterator[tuple[Job, dict | None]]:
+        """Record the jobs that other commands have ended; yield each with its result if it is done.
+
+        The jobs of a command that is gone are put back into the queue.
+        """
+        for job in list(self.elsewhere.values()):
+            assert self.sharing is not None
+            gone = not self.sharing.has_owner(job.folder.name)  # read before what it has written
+            result, name = job.result(), job.folder.name
+            if result is not None:
+                del self.elsewhere[job.folder]
+                self.close(job, JobState.DONE, result["best"])
+                yield job, result
+            elif self.sharing.has_failed(name):
+                del self.elsewhere[job.folder]
+                self.failed[job.folder] = (read_failure(job.folder) or {}).get("reason", "")
+                self.close(job, JobState.FAILED)
+                yield job, None
+            elif gone:
+                del self.elsewhere[job.folder]
+                self.trials.queue.append(job)
 
     def begin(self, trial: Trial) -> None:
         """Put the jobs of a trial into the queue, except those that have ended."""
@@ -146,6 +198,8 @@ class Scheduler:
             self.trials.queue.appendleft(job)
             return True
         write_failure(job.folder, reason, status, self.attempts[job.folder])
+        if self.sharing is not None:
+            self.sharing.note_failure(job.folder.name)
         self.failed[job.folder] = reason
         self.close(job, JobState.FAILED)
         return False
