@@ -13,7 +13,7 @@ import pytest
 
 from dlcourse.errors import UserError
 from dlcourse.sweep import sharing as sharing_module
-from dlcourse.sweep.sharing import SILENT, Sharing, joined
+from dlcourse.sweep.sharing import SILENT, Sharing, joined_sweep
 
 
 def as_from_another_machine(sharing: Sharing, *, silent: float) -> None:
@@ -27,7 +27,10 @@ def as_from_another_machine(sharing: Sharing, *, silent: float) -> None:
 
 
 def test_a_job_is_claimed_by_one_command_only(tmp_path):
-    with joined(tmp_path, alone=False) as first, joined(tmp_path, alone=False) as second:
+    with (
+        joined_sweep(tmp_path, alone=False) as first,
+        joined_sweep(tmp_path, alone=False) as second,
+    ):
         assert [one.token for one in second.others] == [first.token]
         assert first.claim("a")
         assert first.claim("a"), "the command that has a job may start it again"
@@ -37,8 +40,11 @@ def test_a_job_is_claimed_by_one_command_only(tmp_path):
 
 
 def test_jobs_of_a_command_that_has_left_can_be_claimed_by_one_other(tmp_path):
-    with joined(tmp_path, alone=False) as second, joined(tmp_path, alone=False) as third:
-        with joined(tmp_path, alone=False) as first:
+    with (
+        joined_sweep(tmp_path, alone=False) as second,
+        joined_sweep(tmp_path, alone=False) as third,
+    ):
+        with joined_sweep(tmp_path, alone=False) as first:
             assert first.claim("a")
             assert second.has_owner("a")
         assert not second.has_owner("a")
@@ -46,14 +52,14 @@ def test_jobs_of_a_command_that_has_left_can_be_claimed_by_one_other(tmp_path):
 
 
 def test_a_failed_job_is_not_tried_by_the_others_but_by_the_next_command_alone(tmp_path):
-    with joined(tmp_path, alone=False) as second:
-        with joined(tmp_path, alone=False) as first:
+    with joined_sweep(tmp_path, alone=False) as second:
+        with joined_sweep(tmp_path, alone=False) as first:
             first.claim("a")
             assert not second.has_failed("a")
             first.note_failure("a")
         assert second.has_failed("a")
     assert not (tmp_path / ".shared").exists()
-    with joined(tmp_path, alone=False) as later:
+    with joined_sweep(tmp_path, alone=False) as later:
         assert not later.has_failed("a")
         assert later.claim("a")
 
@@ -61,7 +67,7 @@ def test_a_failed_job_is_not_tried_by_the_others_but_by_the_next_command_alone(t
 def test_nobody_joins_a_command_that_runs_alone_and_it_joins_nobody(tmp_path):
     for alone, other in ((True, False), (False, True)):
         refused = pytest.raises(UserError, match=f"Another process is using .*pid {os.getpid()}")
-        with joined(tmp_path, alone=alone), refused:
+        with joined_sweep(tmp_path, alone=alone), refused:
             Sharing(tmp_path, alone=other)
         assert not (tmp_path / ".shared").exists()
 
@@ -83,7 +89,7 @@ def test_a_command_on_another_machine_is_gone_after_a_time_without_a_sign(tmp_pa
 
 def test_a_command_that_cannot_reach_the_disk_stops_before_it_counts_as_gone(tmp_path, monkeypatch):
     assert sharing_module.LOST + 2 * sharing_module.BEAT < SILENT
-    with joined(tmp_path, alone=False) as sharing:
+    with joined_sweep(tmp_path, alone=False) as sharing:
         sharing.refuse_if_lost()
         later = sharing.touched + sharing_module.LOST + 1
         monkeypatch.setattr(sharing_module, "clock", lambda: later)

@@ -37,7 +37,7 @@ from dlcourse.sweep.pool import Pool, process_context, threads_of_each
 from dlcourse.sweep.progress import Progress
 from dlcourse.sweep.scheduler import Scheduler
 from dlcourse.sweep.search_space import read_spaces
-from dlcourse.sweep.sharing import joined
+from dlcourse.sweep.sharing import joined_sweep
 from dlcourse.terminal.command import dashboard, own_name
 from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working
@@ -100,7 +100,7 @@ def run_sweep(
         streams=CURRENT,
     )
     folder = claim_folder(wanted, manifest, typed=typed)
-    with joined(folder, alone=plan.is_search or not here) as sharing:
+    with joined_sweep(folder, alone=plan.is_search or not here) as sharing:
         stored = read_manifest(folder)
         assert stored is not None  # written by claim_folder
         manifest.threads = stored.threads  # a different number of threads changes the rounding

@@ -87,7 +87,7 @@ class Sharing:
         with entering(self.folder):
             self.commands.mkdir(parents=True, exist_ok=True)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-            own = (self.token, platform.node(), os.getpid(), machine(), lock(file), alone)
+            own = (self.token, platform.node(), os.getpid(), machine(), lock_file(file), alone)
             os.write(file, json.dumps(own).encode())
             os.fsync(file)
             self.others = [one for one in self.running() if one.token != self.token]
@@ -136,7 +136,7 @@ class Sharing:
             if command.token == self.token:
                 return command
             if command.machine == machine() and command.locked:
-                return None if lock(file, shared=True) else command
+                return None if lock_file(file, shared=True) else command
             self.touch()
             age = os.stat(self.path).st_mtime - os.fstat(file).st_mtime
             return command if age < SILENT else None
@@ -222,7 +222,7 @@ class Sharing:
 
 
 @contextmanager
-def joined(folder: Path, *, alone: bool) -> Iterator[Sharing]:
+def joined_sweep(folder: Path, *, alone: bool) -> Iterator[Sharing]:
     """Take part in a sweep while the block runs.
 
     alone: whether no other command may run at the same time. Raises UserError if one does.
@@ -245,7 +245,7 @@ def entering(folder: Path) -> Iterator[None]:
         raise UserError(f"Another process is using {folder}; wait for it or stop it.") from error
 
 
-def lock(file: int, *, shared: bool = False) -> bool:
+def lock_file(file: int, *, shared: bool = False) -> bool:
     """Lock an open file without waiting; return whether it is locked now.
 
     shared: several processes can have such a lock at a time, but none next to the other kind.
