@@ -8,7 +8,8 @@
 cases: start_up, overhead (dlcourse's loop and the same loop in plain PyTorch), speed (images/s of
 dlcourse, common loops, Lightning and Keras), zoo (images/s of every model), process (whole
 processes), records (the recipes of the record tables), scaling, profile (where the time goes),
-memory. models: lenet, mlp, resnet20, resnet18, vit; by default each case has its own.
+memory, images (reading JPEG files). models: lenet, mlp, resnet20, resnet18, vit; by default each
+case has its own.
 
 The programs take turns of one epoch, in a changing order. Values are medians with quartiles; ratios
 are computed for each round.
@@ -20,7 +21,7 @@ minutes: the time limit. Each case gets an equal share of the time left, and sta
     16 cores, most of it for compiling.
 data.root, cifar: the images; if empty, random images are used, which take the same time.
 write: a document in which the part of each case is replaced.
-Lightning and Keras: pip install 'dlcourse[bench]'; what is not installed is left out.
+Lightning, Keras and timm: pip install 'dlcourse[bench]'; what is not installed is left out.
 """
 
 import clone  # noqa: F401  (finds src/)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlcourse.timing.worker import cores
 
-LIBRARIES = ("torch", "numpy", "lightning", "keras")
+LIBRARIES = ("torch", "numpy", "lightning", "keras", "torchvision", "pillow", "timm")
 SHOWN_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # the processor's flags to print
 
 

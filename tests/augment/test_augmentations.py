@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import option_facts, options
+from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from dlcourse.augment import affine as affine_module
 from dlcourse.augment import cutout as cutout_module
+from dlcourse.augment import geometry
 from dlcourse.augment.resized_crop import windows
 from dlcourse.engine.assemble import with_keywords
 from dlcourse.engine.instantiate import build
@@ -149,6 +151,18 @@ def test_crop_flip_is_crop_and_flip_with_their_options(compose):
 @pytest.mark.parametrize("override", ["augment=none", "augment=[none]", "augment=[]"])
 def test_none_is_no_augmentation(override, compose):
     assert compose(override)["augment"] == {}
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_large_images_are_sampled_a_few_at_a_time_to_the_same_bits(dtype):
+    large = images(7, dtype, (3, 300, 310))
+    grid = torch.rand(7, 40, 50, 2, generator=torch.Generator().manual_seed(1)) * 2.2 - 1.1
+    values = F.grid_sample(large.float(), grid, mode="bilinear", align_corners=False)
+    expected = values.clamp(0, 255)
+    if dtype == torch.uint8:
+        expected = expected.round().to(dtype)
+    assert large[0].numel() * 2 > geometry.FLOATS_AT_A_TIME  # one at a time
+    assert torch.equal(geometry.sample(large, grid, "bilinear"), expected)
 
 
 def test_a_resized_crop_of_the_whole_image_is_the_image(compose):

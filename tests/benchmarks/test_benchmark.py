@@ -8,11 +8,13 @@ import pytest
 import torch
 from same_process import SameProcess
 
-from benchmarks import document, implementations
+from benchmarks import document, image_readers, implementations
+from benchmarks.cases import images as images_from_disk
 from benchmarks.cases import memory, overhead, process, profile, scaling, speed
 from benchmarks.implementations import obvious, tutorial
 from benchmarks.nets import NETS, count, make_net
 from benchmarks.options import Options
+from benchmarks.photographs import write_photographs
 from benchmarks.workloads import SHAPES, WORKLOADS, compose_workload, load_images
 from dlcourse.errors import UserError
 from dlcourse.timing import interleave
@@ -113,6 +115,24 @@ def test_speed_has_a_row_for_each_implementation_and_names_the_missing_ones(here
         assert (f"| {name} |" in found) == (name not in ("Lightning", "Keras"))
     assert found.count("pip install 'dlcourse[bench]'") == 2
     assert "random images" in found
+
+
+def test_every_reader_of_images_reads_all_files_of_a_folder(tmp_path):
+    folder = write_photographs(tmp_path, 60, 45, 5, 3)
+    for name in (*image_readers.OURS, image_readers.AUGMENTED, *image_readers.PEERS[:2]):
+        assert image_readers.make_reader(name).epoch(folder, 0) == 5
+
+
+def test_images_compares_the_readers_and_names_the_missing_library(here, monkeypatch):
+    monkeypatch.setattr(images_from_disk, "FOLDERS", [(60, 45, 4)])
+    monkeypatch.setattr(images_from_disk, "cores", lambda: 0)
+    monkeypatch.setattr("torch.set_num_threads", lambda number: None)
+    monkeypatch.setitem(sys.modules, "timm", None)
+    found, notes = images_from_disk.measure(FEW)
+    assert "**60x45**, 2 files" in found
+    row = next(line for line in found.splitlines() if line.startswith("| dlcourse |"))
+    assert row.split("|")[2:5] == [" 2 (2 to 2) ", " 1.00 (1.00 to 1.00) ", " 1.00 (1.00 to 1.00) "]
+    assert notes.count("pip install 'dlcourse[bench]'") == 2
 
 
 def test_speed_leaves_out_an_implementation_that_fails(here, no_peers, monkeypatch):

@@ -16,12 +16,15 @@ from dlcourse.errors import UserError
 
 
 class Worker:
-    """Calls ``maker(*arguments)`` in a new process, and times methods of the object it returns."""
+    """Calls ``maker(*arguments)`` in a new process, and times methods of the object it returns.
 
-    def __init__(self, maker: Callable, *arguments: Any) -> None:
+    daemon: whether the process is ended with this one; it can then start no processes itself.
+    """
+
+    def __init__(self, maker: Callable, *arguments: Any, daemon: bool = True) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe()
-        self.process = context.Process(target=serve, args=(other, maker, arguments), daemon=True)
+        self.process = context.Process(target=serve, args=(other, maker, arguments), daemon=daemon)
         self.process.start()
         other.close()
 
