@@ -67,7 +67,8 @@ def test_compiling_without_a_compiler_is_refused(compose, monkeypatch):
 
 MAKE = {
     "device": "auto", "precision": "fp32", "threads": None, "channels_last": "auto",
-    "linear": "auto", "fast_paths": True, "keep_memory": False, "graph": True, "compile": False,
+    "linear": "auto", "fused_layers": "auto", "fast_paths": True, "keep_memory": False,
+    "graph": True, "compile": False,
     "deterministic": False,
 }  # fmt: skip
 

@@ -18,7 +18,9 @@ from dlcourse.core import has_float64
 from dlcourse.distributed.ranks import this_rank
 from dlcourse.errors import UserError
 from dlcourse.machine.compiled import compile_for_training
+from dlcourse.machine.compiled_library import CannotCompileError
 from dlcourse.machine.cuda_libraries import loading_libraries
+from dlcourse.machine.fused_layers import use_fused_layers
 from dlcourse.machine.fused_step import use_fused_kernels
 from dlcourse.machine.linear_by_convolution import use_convolutions
 from dlcourse.machine.linear_by_onednn import has_onednn, use_onednn
@@ -44,6 +46,8 @@ class Runtime:
     channels_last: keep images and filters in NHWC memory order.
     linear: how linear layers are computed on the CPU: as matrix ``products`` as PyTorch does, as
         products of ``onednn`` or as ``convolution``.
+    fused_layers: on the CPU, compute batch norm, addition and ReLU as one layer, and max pooling of
+        few channels, by kernels that are compiled at their first use.
     fast_paths: allow the shortcuts of ``dlcourse.machine``, which use private parts of PyTorch and
         of the C library. False switches all of them off, ``keep_memory`` and ``graph`` included.
     keep_memory: on the CPU, keep the memory that a step frees for the next one.
@@ -53,9 +57,9 @@ class Runtime:
     devices: the number of ranks that share each batch, each with a GPU or a part of the CPU.
     batch_norm: whether its statistics are those of all ranks, ``synchronised``, or ``per_device``.
 
-    channels_last, linear and compile can be ``auto`` until ``with_picks`` decides them; NHWC and
-    products are used until then, and nothing is compiled. Only on one CUDA device is compile
-    ever tried.
+    channels_last, linear, fused_layers and compile can be ``auto`` until ``with_picks`` decides
+    them; NHWC, products and PyTorch's layers are used until then, and nothing is compiled. Only on
+    one CUDA device is compile ever tried.
 
     Raises UserError if the machine lacks what the options need.
     """
@@ -68,6 +72,7 @@ class Runtime:
         threads: int | None,
         channels_last: bool | str,
         linear: str,
+        fused_layers: bool | str,
         fast_paths: bool,
         keep_memory: bool,
         graph: bool,
@@ -82,6 +87,8 @@ class Runtime:
         self.precision = precision
         self.channels_last = channels_last
         self.linear = "products" if linear == OPEN and not fast_paths else linear
+        fusing = fast_paths and self.device.type == "cpu"
+        self.fused_layers = fused_layers if fused_layers != OPEN or fusing else False
         self.fast_paths = fast_paths
         self.dtype = torch.float64 if precision == "fp64" else torch.float32
         # not fp64: a graph's learning rates are float32; not fp16: its loss scaler may skip a step
@@ -137,6 +144,11 @@ class Runtime:
                 "switches all of them off.\n"
                 "Type runtime.linear=products, or runtime.fast_paths=true"
             )
+        if self.fused_layers is True and not self.fast_paths:
+            raise UserError(
+                "runtime.fused_layers=true is a fast path, and runtime.fast_paths=false switches "
+                "all of them off.\nType runtime.fused_layers=false, or runtime.fast_paths=true"
+            )
         if self.linear == "onednn" and self.device.type == "cpu" and not has_onednn():
             raise UserError(
                 "runtime.linear=onednn needs a PyTorch with oneDNN, and this one has none.\n"
@@ -159,6 +171,7 @@ class Runtime:
         other.channels_last = picks.get("channels_last", self.channels_last)
         other.linear = picks.get("linear", self.linear)
         other.compile = picks.get("compile", self.compile)
+        other.fused_layers = picks.get("fused_layers", self.fused_layers)
         return other
 
     def place(self, model: nn.Module, input_shape: tuple[int, ...]) -> nn.Module:
@@ -183,6 +196,14 @@ class Runtime:
             use_convolutions(model)
         if self.linear == "onednn" and self.device.type == "cpu" and has_onednn():
             use_onednn(model)
+        if self.fused_layers is True and self.device.type == "cpu":
+            try:
+                use_fused_layers(model)
+            except CannotCompileError as error:
+                raise UserError(
+                    f"runtime.fused_layers=true cannot be used: {error}.\n"
+                    "Type runtime.fused_layers=false"
+                ) from error
         if self.compiles:
             compile_for_training(model)
         return model

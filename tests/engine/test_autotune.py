@@ -20,7 +20,9 @@ from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
 
-ON_THE_CPU = {"channels_last": True, "linear": "products"}  # no option to compile
+ON_THE_CPU = {"channels_last": True, "linear": "products", "fused_layers": False}
+"""The options of a short run; there is none to compile."""
+NOTHING_PICKED = ON_THE_CPU | {"channels_last": False}
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def small_run(tiny):
 
 def test_a_short_run_uses_the_usual_options_without_measuring(small_run, tmp_path, capsys):
     runtime = settle(*small_run, tmp_path)
-    assert {"channels_last": runtime.channels_last, "linear": runtime.linear} == ON_THE_CPU
+    assert {name: getattr(runtime, name) for name in ON_THE_CPU} == ON_THE_CPU
     stored = json.loads((tmp_path / "runtime.json").read_text())
     assert stored == {"picked": ON_THE_CPU, "measured": {}}
     assert capsys.readouterr().out == ""
@@ -52,18 +54,19 @@ def test_a_small_run_is_not_measured_however_slow_the_machine_is(small_run, tmp_
 
 
 def test_a_long_run_keeps_the_options_measured_as_faster(small_run, tmp_path, capsys, monkeypatch):
-    gains = iter([1.5, 0.4])
+    monkeypatch.setattr(autotune.fused_layers, "can_fuse_layers", lambda model: True)
+    gains = iter([1.5, 0.4, 1.2])
     race = lambda now, then, seconds: (now(), then(), [next(gains)])[2]  # noqa: E731
     monkeypatch.setattr(autotune, "race", race)
     monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     settle(*small_run, tmp_path)
-    picks = {"channels_last": True, "linear": "products"}
-    measured = {"channels_last=true": 1.5, "linear=onednn": 0.4}
+    picks = {"channels_last": True, "linear": "products", "fused_layers": True}
+    measured = {"channels_last=true": 1.5, "linear=onednn": 0.4, "fused_layers=true": 1.2}
     assert run_folder.read_picks(tmp_path) == {"picked": picks, "measured": measured}
     line = capsys.readouterr().out
-    assert "channels_last=true linear=products" in line
-    assert "channels_last=true 1.50x, linear=onednn 0.40x" in line
+    assert "channels_last=true linear=products fused_layers=true" in line
+    assert "channels_last=true 1.50x, linear=onednn 0.40x, fused_layers=true 1.20x" in line
 
 
 def test_a_resumed_run_keeps_its_picks(small_run, tmp_path, monkeypatch):
@@ -117,14 +120,11 @@ def test_a_race_returns_the_ratios_of_the_times():
 )
 def test_a_gain_that_may_be_chance_is_not_kept(ratios, kept, small_run, tmp_path, monkeypatch):
     monkeypatch.setattr(autotune, "race", lambda now, then, seconds: ratios)
+    monkeypatch.setattr(autotune.fused_layers, "can_fuse_layers", lambda model: False)
     monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
     monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
     settle(*small_run, tmp_path)
-    picked = (
-        {"channels_last": True, "linear": "onednn"}
-        if kept
-        else {"channels_last": False, "linear": "products"}
-    )
+    picked = NOTHING_PICKED | ({"channels_last": True, "linear": "onednn"} if kept else {})
     assert run_folder.read_picks(tmp_path)["picked"] == picked
 
 

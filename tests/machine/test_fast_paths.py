@@ -135,7 +135,8 @@ def test_training_with_and_without_fast_paths_gives_equal_weights_and_history(ov
 def test_without_fast_paths_there_are_no_graphs_and_no_linear_layers_by_convolution(monkeypatch):
     options = {
         "device": "cpu", "precision": "fp32", "threads": None, "channels_last": False,
-        "linear": "auto", "keep_memory": True, "graph": True, "compile": False,
+        "linear": "auto", "fused_layers": "auto", "keep_memory": True, "graph": True,
+        "compile": False,
         "deterministic": False, "fast_paths": False,
     }  # fmt: skip
     runtime = Runtime(**options)

@@ -103,7 +103,8 @@ def test_it_is_refused_without_fast_paths_and_without_onednn(monkeypatch):
 
     options = {
         "device": "cpu", "precision": "fp32", "threads": None, "channels_last": False,
-        "linear": "onednn", "keep_memory": False, "graph": False, "compile": False,
+        "linear": "onednn", "fused_layers": False, "keep_memory": False, "graph": False,
+        "compile": False,
         "deterministic": False,
     }  # fmt: skip
     with pytest.raises(UserError, match="Type runtime"):

@@ -39,7 +39,7 @@ def nodes_of(path) -> list[dict]:
 @pytest.mark.parametrize("optim", options("optim"))
 def test_an_older_config_gets_todays_keys(optim, compose):
     overrides = [f"optim={optim}", "augment=[crop]", "random_streams=1"]
-    overrides += ["runtime.linear=products", "runtime.graph=false"]
+    overrides += ["runtime.linear=products", "runtime.fused_layers=false", "runtime.graph=false"]
     overrides += ["observe.tensorboard.embedding=0", "observe.tensorboard.pr_classes=0"]
     today = compose(*overrides)
     before = older(today)

@@ -15,6 +15,7 @@ from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.distributed.collectives import once
 from dlcourse.distributed.ranks import alone
 from dlcourse.engine.assemble import make_recipe, make_state, step_of
+from dlcourse.machine import fused_layers
 from dlcourse.machine.linear_by_onednn import has_onednn, is_large
 from dlcourse.runs import run_folder
 from dlcourse.runtime import OPEN, Runtime
@@ -24,9 +25,11 @@ from dlcourse.train.batches import all_steps
 from dlcourse.train.fit import train_runner
 from dlcourse.train.step import gradient_step, set_train_mode
 
-USUAL = {"channels_last": True, "linear": "products", "compile": False}
+USUAL = {
+    "channels_last": True, "linear": "products", "fused_layers": False, "compile": False,
+}  # fmt: skip
 """The options of runs that are too short for a measurement."""
-PYTORCH_DEFAULTS = {"channels_last": False, "linear": "products", "compile": False}
+PYTORCH_DEFAULTS = USUAL | {"channels_last": False}
 MIN_EXAMPLES, MIN_SECONDS = 1_000_000, 30.0
 """Runs over fewer examples (epochs x training examples), or of fewer seconds, are not measured. The
 first bound does not depend on the load of the machine: a small run always ends with the same
@@ -167,6 +170,10 @@ def options_to_try(
         "linear": (
             device == "cpu" and has_onednn() and any(map(is_large, model.modules())),
             "onednn",
+        ),
+        "fused_layers": (
+            device == "cpu" and len(input_shape) == 3 and fused_layers.can_fuse_layers(model),
+            True,
         ),
         "compile": (seconds >= COMPILE_FROM, True),
     }

@@ -12,8 +12,8 @@ def observed() -> bool:
     """
     private = torch._C
     return (
-        private._len_torch_function_stack() > 0
+        torch.compiler.is_compiling()  # first: a compiler then need not trace the others
+        or private._len_torch_function_stack() > 0
         or private._len_torch_dispatch_stack() > 0
         or private._are_functorch_transforms_active()
-        or torch.compiler.is_compiling()
     )

@@ -1,12 +1,14 @@
 """The residual networks of the ImageNet challenge of 2015."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
 from dlcourse.layer.activation import activation_layer
 from dlcourse.layer.image import image_shape, is_small
 from dlcourse.layer.norm import norm_layer
+from dlcourse.machine.fused_layers import has_hooks, norm_add_relu, run_layers
 
 MIN_SIZE = 9  # the last stage then sees 2 x 2
 
@@ -51,7 +53,11 @@ class Block(nn.Module):
 
     Maps (N, C, H, W) to the common shape of layers and shortcut. A block of a plain network has no
     shortcut, and the same weights under the same names.
+
+    fused_form: the class that replaces it with ``runtime.fused_layers``.
     """
+
+    fused_form: type[nn.Module]
 
     def __init__(self, layers: nn.Module, shortcut: nn.Module | None, activation: str) -> None:
         super().__init__()
@@ -64,6 +70,24 @@ class Block(nn.Module):
         if self.shortcut is not None:
             residual = residual + self.shortcut(maps)
         return self.activation(residual)
+
+
+class FusedBlock(Block):
+    """A ``Block`` that computes its last norm, the addition and the ReLU as one layer.
+
+    See ``machine.fused_layers``; without a shortcut and where a hook observes the layers, it is
+    computed as a ``Block``.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if self.shortcut is None or has_hooks(self.layers):
+            return super().forward(maps)
+        *layers, norm = cast(nn.Sequential, self.layers)
+        residual = run_layers(layers, maps)
+        return norm_add_relu(norm, self.activation, residual, self.shortcut(maps))
+
+
+Block.fused_form = FusedBlock
 
 
 class ResNet(nn.Module):

@@ -13,6 +13,7 @@ OF_A_GROUP = {
 OF_A_CLASS = {
     "dlcourse.runtime.Runtime": {
         "linear": "products",
+        "fused_layers": False,
         "keep_memory": True,
         "graph": False,
         "devices": 1,

@@ -302,6 +302,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "threads": whole_number(1, 4096, 2, empty=True),
         "channels_last": Flag(names=("auto",)),
         "linear": OneOf(("auto", "products", "onednn", "convolution")),
+        "fused_layers": Flag(names=("auto",)),
         "keep_memory": Flag(),
         "fast_paths": Flag(),
         "graph": Flag(),
