@@ -16,6 +16,8 @@ from dlcourse.machine.compiled_library import CannotCompileError, library
 from dlcourse.machine.max_pool import has_small_windows
 from dlcourse.machine.observed import observed
 
+FEW = 16  # channels, from which on PyTorch's max pooling is as fast
+
 
 class FusedSequential(nn.Sequential):
     """An ``nn.Sequential`` that computes a batch norm and the ReLU after it as one layer."""
@@ -33,13 +35,8 @@ class PoolByKernel(nn.MaxPool2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        few = input.dim() == 4 and input.shape[1] < 16 and min(input.shape[2:]) > 1
-        if (
-            few
-            and is_nhwc_on_cpu(input)
-            and not observed()
-            and input.dtype in fused_kernels.KERNEL_TYPES
-        ):
+        few = input.dim() == 4 and input.shape[1] < FEW and min(input.shape[2:]) > 1
+        if few and is_nhwc_on_cpu(input) and not observed():
             return cast(Tensor, FewChannelsPool.apply(input))
         return cast(Tensor, super().forward(input))
 
@@ -182,8 +179,12 @@ def has_hooks(*modules: nn.Module) -> bool:
 
 
 def is_nhwc_on_cpu(maps: Tensor) -> bool:
-    """Return whether maps on the CPU are in NHWC order."""
-    return maps.device.type == "cpu" and maps.is_contiguous(memory_format=torch.channels_last)
+    """Return whether maps are on the CPU, in NHWC order and of a type of the kernels."""
+    return (
+        maps.device.type == "cpu"
+        and maps.is_contiguous(memory_format=torch.channels_last)
+        and maps.dtype in fused_kernels.KERNEL_TYPES
+    )
 
 
 def use_fused_layers(model: nn.Module) -> None:
