@@ -103,7 +103,6 @@ def test_no_step_waits_for_the_gpu(compose):
     ["model=lenet", "runtime.precision=bf16"],
     ["model=airbench", "model.widths=[16]", "optim=muon", "runtime.precision=bf16",
      "view=[mirror]"],
-    ["model=resnet20", "model.depth=8", "optim=nesterov", "model.norm=batch"],
 ], ids=lambda overrides: overrides[0])  # fmt: skip
 def test_a_compiled_and_captured_model_trains_as_the_eager_one(
     overrides, compose, tmp_path, caplog
