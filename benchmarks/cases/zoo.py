@@ -25,7 +25,7 @@ BATCHES = {"cuda": 512, "cpu": 64}
 STEPS = {"cuda": 10, "cpu": 1}
 SHAPE = (3, 32, 32)
 COMMON = (
-    "data=cifar10", "augment=[crop_flip]", "optim=momentum", "optim.lr=1e-4", "max_epochs=1000",
+    "data=cifar10", "augment=[crop_flip]", "optim=momentum", "optim.lr=1e-4", "max_epochs=100",
     "runtime.channels_last=true", "runtime.linear=products", "runtime.compile=false",
     *WITHOUT_VALIDATION,
 )  # fmt: skip
@@ -57,10 +57,11 @@ def measure(options: Options) -> Iterator[str]:
 
 
 def model_names() -> list[str]:
-    """Return the names of all models that have a config."""
+    """Return the names of all models that have a config; those that vary another one are last."""
     from dlcourse.schema.catalogue import CONFIGS
 
-    return sorted(path.stem for path in (CONFIGS / "model").glob("[!_]*.yaml"))
+    names = sorted(path.stem for path in (CONFIGS / "model").glob("[!_]*.yaml"))
+    return sorted(names, key=lambda name: name.startswith("plain"))
 
 
 def row(name: str, device: str, options: Options) -> list[str]:
