@@ -82,6 +82,14 @@ def test_advice_names_the_option_of_a_phase_that_takes_much_of_an_epoch(phase, n
     assert line.startswith(named)
 
 
+def test_a_faster_decoder_is_tried_for_streamed_images_alone(compose):
+    for streamed in (False, True):
+        facts = FACTS | {"streamed": streamed}
+        config = compose("data=image_folder", "data.root=images")
+        found = [change.overrides for change in doctor.changes(config, facts)]
+        assert (("data.decoder=torchvision",) in found) is streamed
+
+
 def test_advice_on_waiting_for_images_is_given_only_for_streamed_images():
     phases = PHASES | {"data": 5.0}
     facts = FACTS | {"streamed": True, "gibibytes": 1.21}

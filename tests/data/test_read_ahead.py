@@ -27,10 +27,17 @@ def paths(tmp_path):
 
 
 def test_batches_come_in_order_and_are_not_overwritten_by_later_ones(paths):
-    batches = [paths[20:45], paths[:3], paths[40:], paths[3:20], paths[:40], paths[5:6]]
+    batches = [paths[20:45], paths[:3], [], paths[40:], paths[3:20], paths[:40], paths[5:6]]
     read = list(read_ahead(batches, GREY, 2))
+    assert [image.max() for image in read[0]] == list(range(20, 45))
     for images, some in zip(read, batches, strict=True):
         assert np.array_equal(images, read_images(some, GREY))
+
+
+def test_shares_of_a_batch_may_be_empty():
+    """With several devices, a rank may have no image of a small last batch."""
+    for processes in (0, 1):
+        assert [len(images) for images in read_ahead([[], []], GREY, processes)] == [0, 0]
 
 
 def test_no_more_than_the_stated_number_of_batches_is_requested_ahead(paths, monkeypatch):

@@ -81,6 +81,17 @@ def test_training_from_disk_with_workers_ends_with_the_weights_of_training_in_me
     assert "data.memory=0" in caplog.text
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_streamed_batches_on_the_gpu_have_the_pixels_of_images_in_memory(workers, images, compose):
+    kept = loaded(compose, images, 1).train
+    streamed = loaded(compose, images, 0, workers).train.to(torch.device("cuda"))
+    for a, b in zip(whole(kept), whole(streamed), strict=True):
+        assert b.device.type == "cuda"
+        assert torch.equal(a, b.cpu())
+
+
 def test_cross_validation_and_fewer_examples_work_with_streamed_images(images, compose, tmp_path):
     more = ["split=stratified_kfold", "split.folds=2", "data.examples=20", "max_epochs=1"]
     run(compose(*overrides(images, 0), *more), tmp_path / "run")

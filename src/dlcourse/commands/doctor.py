@@ -158,6 +158,9 @@ def changes(config: dict, facts: dict) -> list[Change]:
         found.append(Change("", ("runtime.graph=true",), "the same steps"))
     if facts["streamed"] and config["data"].get("workers") != cores():
         found.append(Change("", (f"data.workers={cores()}",), "the same images"))
+    if facts["streamed"] and config["data"].get("decoder") == "pillow":
+        slightly = "pixels differ by rounding and by half a pixel of the file"
+        found.append(Change("", ("data.decoder=torchvision",), slightly))
     if runtime["compile"] is not True:
         compiled = "the same up to rounding; each run first compiles for half a minute"
         found.append(Change("", ("runtime.compile=true",), compiled))

@@ -54,7 +54,8 @@ def read_ahead(
                 file, shape, pieces = requested.popleft()
                 for piece in pieces:
                     result_of(piece, workers)
-                images = np.array(mapped(file, shape))  # a copy: the file is used again
+                # a copy, because the file is used again; an empty file cannot be mapped
+                images = np.array(mapped(file, shape)) if pieces else np.empty(shape, np.uint8)
                 if number + ahead < len(batches):
                     requested.append(request(file, batches[number + ahead], reading, workers))
                 yield images

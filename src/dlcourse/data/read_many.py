@@ -11,8 +11,11 @@ from dlcourse.errors import UserError
 
 
 def read_images(paths: Sequence[Path | str], reading: Reading) -> np.ndarray:
-    """Read images as uint8 (N, channels, size, size)."""
-    return np.stack([read_image(path, reading) for path in paths])
+    """Read images as uint8 (N, channels, size, size); N may be 0."""
+    images = np.empty((len(paths), reading.channels, reading.size, reading.size), np.uint8)
+    for image, path in zip(images, paths, strict=True):
+        image[:] = read_image(path, reading)
+    return images
 
 
 def read_into(
