@@ -16,7 +16,7 @@ from dlcourse.machine.compiled_library import CannotCompileError, library
 from dlcourse.machine.max_pool import has_small_windows
 from dlcourse.machine.observed import observed
 
-FEW = 16  # channels, from which on PyTorch's max pooling is as fast
+FEW_CHANNELS = 16  # channels, from which on PyTorch's max pooling is as fast
 
 
 class FusedSequential(nn.Sequential):
@@ -35,7 +35,7 @@ class PoolByKernel(nn.MaxPool2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        few = input.dim() == 4 and input.shape[1] < FEW and min(input.shape[2:]) > 1
+        few = input.dim() == 4 and input.shape[1] < FEW_CHANNELS and min(input.shape[2:]) > 1
         if few and is_nhwc_on_cpu(input) and not observed():
             return cast(Tensor, FewChannelsPool.apply(input))
         return cast(Tensor, super().forward(input))
