@@ -1,13 +1,20 @@
 """Write files atomically (temporary file, flush, rename) and verify them when read."""
 
+import io
 import json
 import math
 import os
 import platform
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
+
+LARGE = 2**26  # bytes of a file that is never kept in memory to be written later
+_later: ContextVar[list[Callable[[], None]] | None] = ContextVar("later", default=None)
 
 
 class DamagedFileError(Exception):
@@ -74,10 +81,40 @@ def with_null(content: Any) -> Any:
 
 
 def save_checked(path: Path, content: dict) -> None:
-    """Save tensors, numbers, strings, lists and dicts of them with the guarantee of ``write``."""
+    """Save tensors, numbers, strings, lists and dicts of them with the guarantee of ``write``.
+
+    Within ``written_later`` a small file is not written yet.
+    """
     import torch  # here, so that writing text does not wait for it
 
-    write(path, lambda file: torch.save(content, file))
+    later = _later.get()
+    if later is None:
+        write(path, lambda file: torch.save(content, file))
+        return
+    memory = io.BytesIO()
+    torch.save(content, memory)
+    writing = partial(write, path, lambda file: file.write(memory.getbuffer()))
+    if memory.tell() < LARGE:
+        later.append(writing)
+    else:
+        for earlier in (*later, writing):
+            earlier()
+        later.clear()
+
+
+@contextmanager
+def written_later() -> Iterator[list[Callable[[], None]]]:
+    """Let ``save_checked`` keep its files in memory; yield the list of functions that write them.
+
+    The caller calls them in their order, perhaps those of several lists at the same time: most of
+    the time of a small file is waiting for the disk.
+    """
+    writings: list[Callable[[], None]] = []
+    token = _later.set(writings)
+    try:
+        yield writings
+    finally:
+        _later.reset(token)
 
 
 def save_arrays(path: Path, **arrays: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 
 from dlcourse.core import steps_per_epoch
@@ -22,6 +23,7 @@ SMALL = 10_000
 """Lanes that are not measured are stacked if they are linear layers of at most this number of
 parameters: an MLP of 2,400 was 2.9 times as fast, one of 9,600 1.6 times, one of 25,000 1.3 times
 (forward and backward pass of 32, batches of 64, one CPU core)."""
+WRITERS = 16  # threads that wait for the disk
 TRIAL_SHARE, MAX_TRIAL_SECONDS = 0.01, 5.0
 """A trial takes 1 % of the time that the training will take, and 5 seconds at most, but at least
 some steps of each engine."""
@@ -97,36 +99,57 @@ def run_rounds(turns: Sequence[Turn], engine: Stacked) -> None:
 
     Lanes whose batches have the same size are one group; a lane without a group runs by itself.
     """
-    active = [turn for turn in turns if turn.advance()]
-    while len(active) > 1:
-        engine.keep(active)
-        groups: dict[int, list[Turn]] = defaultdict(list)
-        for turn in active:
-            groups[turn.batch_size].append(turn)
-        for group in groups.values():
-            if len(group) > 1:
-                engine.step(group)
-            else:
-                group[0].step()
-        active = [turn for turn in active if turn.advance()]
+    with ThreadPoolExecutor(WRITERS) as writers:
+        active = advance_all(turns, writers)
+        while len(active) > 1:
+            engine.keep(active)
+            groups: dict[int, list[Turn]] = defaultdict(list)
+            for turn in active:
+                groups[turn.batch_size].append(turn)
+            for group in groups.values():
+                if len(group) > 1:
+                    engine.step(group)
+                else:
+                    group[0].step()
+            active = advance_all(active, writers)
     engine.keep([])
     for turn in active:
         finish(turn)
+
+
+def advance_all(turns: Sequence[Turn], writers: ThreadPoolExecutor) -> list[Turn]:
+    """Bring every lane to its next step; return the lanes that have one.
+
+    The checkpoints of all lanes are written at the same time, and are on the disk at the end. With
+    a failed step ahead, a lane is advanced once more, so that it ends.
+    """
+    active = [turn for turn in turns if turn.advance()]
+    writing = [turn for turn in turns if turn.writings]
+    if writing:
+        list(writers.map(Turn.write, writing))
+    return active
 
 
 def one_after_another(lanes: Sequence[Lane], context: Context) -> None:
     """Train each lane to its end before the next."""
     for lane in lanes:
         turn = Turn(lane, context, draws=False)
-        if turn.advance():
+        if advance_alone(turn):
             finish(turn)
 
 
 def finish(turn: Turn) -> None:
     """Train one lane, which waits for a step, to its end by itself."""
     turn.step()
-    while turn.advance():
+    while advance_alone(turn):
         turn.step()
+
+
+def advance_alone(turn: Turn) -> bool:
+    """Bring a lane to its next step and write its checkpoints; return whether it has a step."""
+    found = turn.advance()
+    turn.write()
+    return found
 
 
 def draws_random_numbers(lane: Lane) -> bool:

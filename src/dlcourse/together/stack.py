@@ -27,6 +27,8 @@ class Stack:
         self.buffers = stack_in_place([dict(m.named_buffers()) for m in models])
         first = dict(self.models[0].named_parameters())
         self.trained = [name for name, weight in first.items() if weight.requires_grad]
+        weights = [dict(model.named_parameters()) for model in self.models]
+        self.weights = [[own[name] for name in self.trained] for own in weights]
 
     def take(self, places: Sequence[int]) -> Taken:
         """Return the numbers of some models: of neighbours in place, of others as a copy."""

@@ -65,16 +65,20 @@ class Stacked:
             outputs, losses = self.forward(turns, numbers, batches)
         losses.sum().backward()
         self.stack.put_back(places, numbers.buffers)
-        for name in self.stack.trained:
-            gradient = numbers.parameters[name].grad
-            assert gradient is not None
-            for turn, own in zip(turns, gradient.unbind(), strict=True):
-                turn.lane.state.model.get_parameter(name).grad = own
+        self.distribute(places, numbers)
         self.update(turns)
         self.measure(turns, batches, outputs, losses)
         share = (perf_counter() - started) / len(turns)
         for turn in turns:
             turn.clock.seconds += share
+
+    def distribute(self, places: Sequence[int], numbers: Taken) -> None:
+        """Give every lane's parameters their gradients, which are views of the stacked ones."""
+        stacked = [numbers.parameters[name].grad for name in self.stack.trained]
+        each = [gradient.unbind() for gradient in stacked if gradient is not None]
+        for group, place in enumerate(places):
+            for weight, gradients in zip(self.stack.weights[place], each, strict=True):
+                weight.grad = gradients[group]
 
     def forward(
         self, turns: Sequence[Turn], numbers: Taken, batches: Batches

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dlcourse.atomic_files import written_later
 from dlcourse.together.lane import Lane
 from dlcourse.train.fit import Next, training
 
@@ -63,6 +64,7 @@ class Turn:
         self.clock, self.random = LaneClock(), RandomNumbers()
         self.steps = training(lane.state, lane.fold, lane.recipe, lane.observers, self.clock)
         self.failed: Exception | None = None
+        self.writings: list[Callable[[], None]] = []
         self.next: Next | None = None
 
     @contextmanager
@@ -83,10 +85,10 @@ class Turn:
         """Do everything up to the next step, or to the end; return whether there is a next step.
 
         An error of the lane's last step is raised where the training waits for it. An error that
-        ends the training is kept in ``lane.error``.
+        ends the training is kept in ``lane.error``. The checkpoints are not written yet: see ``write``.
         """
         failed, self.failed = self.failed, None
-        with self.alone():
+        with self.alone(), written_later() as self.writings:
             try:
                 self.next = next(self.steps) if failed is None else self.steps.throw(failed)
             except StopIteration:
@@ -94,6 +96,16 @@ class Turn:
             except Exception as error:
                 self.lane.error, self.next = error, None
         return self.next is not None
+
+    def write(self) -> None:
+        """Write the lane's checkpoints; an error is that of its next step, or ends the lane."""
+        try:
+            for writing in self.writings:
+                writing()
+        except Exception as error:
+            if self.next is None:
+                self.lane.error = self.lane.error or error
+            self.failed = error
 
     def step(self) -> None:
         """Run the next step by itself, as ``train.fit.fit`` does."""

@@ -1,6 +1,7 @@
 """Random number generators: seeded for each epoch, and their states for a checkpoint."""
 
 import random
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,27 @@ def reseed(seed: int, epoch: int) -> None:
 
     Nothing is carried over from the epoch before, so there is nothing to save or restore.
     """
-    torch.manual_seed(mix(seed, epoch, Purpose.LAYERS))
+    seed_torch(mix(seed, epoch, Purpose.LAYERS))
     np.random.seed(mix(seed, epoch, Purpose.NUMPY) % 2**32)
     random.seed(mix(seed, epoch, Purpose.PYTHON))
+
+
+def seed_torch(seed: int) -> None:
+    """Seed PyTorch's generators of every device.
+
+    Without an accelerator ``torch.manual_seed`` would store the seed and a stack trace for CUDA at
+    every call, which takes 0.1 ms and memory that is never freed.
+    """
+    if has_accelerator():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
+@cache
+def has_accelerator() -> bool:
+    """Return whether PyTorch finds a device besides the CPU."""
+    return torch.accelerator.is_available() or torch.cuda.is_initialized()
 
 
 def epoch_order(examples: int, seed: int, epoch: int) -> Tensor:
