@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 
 from dlcourse.core import steps_per_epoch
+from dlcourse.together.branches import Branches
 from dlcourse.together.choice import IN_TURN, EngineChoice, Part
+from dlcourse.together.engine import Engine, MakeEngine
 from dlcourse.together.families import families, only_matrices, parameters_of
 from dlcourse.together.lane import Lane
 from dlcourse.together.masks import DROPOUTS
@@ -15,7 +17,7 @@ from dlcourse.together.stacked import Stacked
 from dlcourse.together.trial import GAIN, time_engines
 from dlcourse.together.turn import Turn
 
-ENGINES = {"stacked": Stacked, "products": Products}
+ENGINES: dict[str, MakeEngine] = {"stacked": Stacked, "products": Products, "branches": Branches}
 FASTEST = "fastest"
 MIN_STEPS = 100
 """Lanes of fewer steps are not measured: the trial takes about 20 steps of each engine."""
@@ -79,13 +81,23 @@ def choose(family: Sequence[Lane], engine: str) -> Part:
         small = only_matrices(model) and parameters_of(model) <= SMALL
         reason = "too few steps for a trial"
         return Part("stacked" if small else IN_TURN, len(family), reason=reason)
-    engines = {name: ENGINES[name] for name in ENGINES if name != "products" or has_products(model)}
-    found, failed = time_engines(family, engines, 0.0)
+    found, failed = time_engines(family, engines_for(family[0]), 0.0)
     best = max(found, key=lambda name: found[name], default=IN_TURN)
     if found.get(best, 0.0) <= GAIN:
         best = IN_TURN
     reason = "; ".join(failed.values())
     return Part(best, len(family), found, reason)
+
+
+def engines_for(lane: Lane) -> dict[str, MakeEngine]:
+    """Return the engines that are worth a trial for lanes like this one.
+
+    On CUDA the branches were the fastest of all in each case that was measured (see ``branches``).
+    """
+    if lane.fold.train.device.type == "cuda":
+        return {"branches": Branches}
+    products = {"products": Products} if has_products(lane.state.model) else {}
+    return {"stacked": Stacked, **products}
 
 
 def steps_left_of(lane: Lane) -> int:
@@ -94,7 +106,7 @@ def steps_left_of(lane: Lane) -> int:
     return round(epochs * steps_per_epoch(len(lane.fold.train), lane.recipe.batch_size))
 
 
-def run_rounds(turns: Sequence[Turn], engine: Stacked) -> None:
+def run_rounds(turns: Sequence[Turn], engine: Engine) -> None:
     """Run all lanes to their ends: at each round the next step of every lane.
 
     Lanes whose batches have the same size are one group; a lane without a group runs by itself.

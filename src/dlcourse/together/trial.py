@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -13,13 +12,14 @@ import torch
 
 from dlcourse.core import State
 from dlcourse.machine.fused_step import FusedStep, use_fused_kernels
+from dlcourse.together.engine import Engine, MakeEngine
 from dlcourse.together.lane import Lane
-from dlcourse.together.stacked import Stacked
 from dlcourse.together.turn import RandomNumbers, Turn
 from dlcourse.train.fit import Next, train_runner
 from dlcourse.train.step import set_train_mode
 
 SAMPLE = 4  # lanes whose steps one after another are timed
+WARM_UP = 3  # steps that choose kernels, make the optimizer's state and capture CUDA graphs
 PAIRS = 5  # of steps that are timed, at least
 GAIN = 1.05
 """An engine is chosen only if its step is faster by more than this factor."""
@@ -27,7 +27,7 @@ GAIN = 1.05
 
 def time_engines(
     lanes: Sequence[Lane],
-    engines: Mapping[str, Callable[[Sequence[Turn]], Stacked]],
+    engines: Mapping[str, MakeEngine],
     seconds: float,
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Return the speed of each engine's step in multiples of one after another, and failures.
@@ -76,7 +76,7 @@ def copy_of(lane: Lane) -> Turn:
     return turn
 
 
-def difference(alone: Sequence[Turn], turns: Sequence[Turn], engine: Stacked) -> str | None:
+def difference(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine) -> str | None:
     """Run the first step of both; return a message if an engine's mean losses are others."""
     for turn in alone:
         if turn.next is not None and not turn.next.runner.meter.numbers:
@@ -99,8 +99,11 @@ def first_loss(turn: Turn) -> Any:
     return pending[0][2].double() if pending else None
 
 
-def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Stacked, seconds: float) -> float:
-    """Return how many times as fast a joint step is, the median of alternating steps."""
+def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine, seconds: float) -> float:
+    """Return how many times as fast a joint step is, by the fastest of alternating steps.
+
+    Other programs on the machine can only make a step slower.
+    """
 
     def timed(step: Callable[[], object]) -> float:
         start = perf_counter()
@@ -116,14 +119,15 @@ def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Stacked, secon
     def joint() -> None:
         engine.step(turns)
 
-    ratios: list[float] = []
-    for _ in range(2):
+    times: list[tuple[float, float]] = []
+    for _ in range(WARM_UP):
         in_turn()
         joint()
     until = perf_counter() + seconds
-    while len(ratios) < PAIRS or perf_counter() < until:
-        ratios.append(timed(in_turn) * len(turns) / len(alone) / timed(joint))
-    return median(ratios)
+    while len(times) < PAIRS or perf_counter() < until:
+        times.append((timed(in_turn), timed(joint)))
+    fastest_alone, fastest_joint = map(min, zip(*times, strict=True))
+    return fastest_alone * len(turns) / len(alone) / fastest_joint
 
 
 def first_line(error: Exception) -> str:

@@ -70,22 +70,29 @@ class Turn:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Enter what is this lane's own: its context, random numbers and time."""
-        with self.context(self.lane):
-            if self.draws:
-                self.random.restore()
+        with self.context(self.lane), self.random_numbers():
             self.clock.start()
             try:
                 yield
             finally:
                 self.clock.stop()
-                if self.draws:
-                    self.random.keep()
+
+    @contextmanager
+    def random_numbers(self) -> Iterator[None]:
+        """Draw random numbers as if this lane were the only one."""
+        if self.draws:
+            self.random.restore()
+        try:
+            yield
+        finally:
+            if self.draws:
+                self.random.keep()
 
     def advance(self) -> bool:
         """Do everything up to the next step, or to the end; return whether there is a next step.
 
         An error of the lane's last step is raised where the training waits for it. An error that
-        ends the training is kept in ``lane.error``. The checkpoints are not written yet: see ``write``.
+        ends the training is kept in ``lane.error``. Its checkpoints are written by ``write``.
         """
         failed, self.failed = self.failed, None
         with self.alone(), written_later() as self.writings:
