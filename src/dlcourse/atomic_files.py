@@ -87,7 +87,7 @@ def save_checked(path: Path, content: dict) -> None:
     """
     import torch  # here, so that writing text does not wait for it
 
-    later = _later.get()
+    later, content = _later.get(), compact(content, {})
     if later is None:
         write(path, lambda file: torch.save(content, file))
         return
@@ -100,6 +100,26 @@ def save_checked(path: Path, content: dict) -> None:
         for earlier in (*later, writing):
             earlier()
         later.clear()
+
+
+def compact(content: Any, copies: dict) -> Any:
+    """Return the content with a copy of every tensor that is part of a larger one.
+
+    PyTorch would save all of the larger one. Equal parts, as an average of the weights that is the
+    weights themselves, have one copy.
+    """
+    import torch
+
+    if isinstance(content, dict):
+        return {key: compact(value, copies) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)([compact(value, copies) for value in content])
+    if not isinstance(content, torch.Tensor):
+        return content
+    if content.untyped_storage().nbytes() == content.numel() * content.element_size():
+        return content
+    place = content.data_ptr(), content.shape, content.stride(), content.dtype
+    return copies.setdefault(place, content.clone())
 
 
 @contextmanager

@@ -22,8 +22,8 @@ class Part:
         ratios = [f"{name} {ratio:.2g}x" for name, ratio in self.measured.items()]
         if self.engine == IN_TURN:
             why = ", ".join([*ratios, *([self.reason] if self.reason else [])])
-            runs = "run" if self.lanes == 1 else f"{self.lanes} runs"
-            return f"{runs} one after another ({why})" if why else f"{runs} one after another"
+            text = "1 run alone" if self.lanes == 1 else f"{self.lanes} runs one after another"
+            return f"{text} ({why})" if why else text
         own = self.measured.get(self.engine)
         others = [text for text in ratios if not text.startswith(f"{self.engine} ")]
         first = [] if own is None else [f"a step {own:.2g}x as fast as one after another"]

@@ -26,9 +26,6 @@ SMALL = 10_000
 parameters: an MLP of 2,400 was 2.9 times as fast, one of 9,600 1.6 times, one of 25,000 1.3 times
 (forward and backward pass of 32, batches of 64, one CPU core)."""
 WRITERS = 16  # threads that wait for the disk
-TRIAL_SHARE, MAX_TRIAL_SECONDS = 0.01, 5.0
-"""A trial takes 1 % of the time that the training will take, and 5 seconds at most, but at least
-some steps of each engine."""
 
 Context = Callable[[Lane], AbstractContextManager]
 
@@ -73,7 +70,7 @@ def choose(family: Sequence[Lane], engine: str) -> Part:
     model = family[0].state.model
     steps = max(steps_left_of(lane) for lane in family)
     if engine != FASTEST:
-        _, failed = time_engines(family, {engine: ENGINES[engine]}, 0.0)
+        _, failed = time_engines(family, {engine: ENGINES[engine]}, timed=False)
         if failed:
             return Part(IN_TURN, len(family), reason=failed[engine])
         return Part(engine, len(family), reason=f"engine={engine}")
@@ -81,7 +78,7 @@ def choose(family: Sequence[Lane], engine: str) -> Part:
         small = only_matrices(model) and parameters_of(model) <= SMALL
         reason = "too few steps for a trial"
         return Part("stacked" if small else IN_TURN, len(family), reason=reason)
-    found, failed = time_engines(family, engines_for(family[0]), 0.0)
+    found, failed = time_engines(family, engines_for(family[0]))
     best = max(found, key=lambda name: found[name], default=IN_TURN)
     if found.get(best, 0.0) <= GAIN:
         best = IN_TURN
