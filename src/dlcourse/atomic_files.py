@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-LARGE = 2**26  # bytes of a file that is never kept in memory to be written later
+KEPT_BELOW = 2**26  # bytes of a file that is never kept in memory to be written later
 _later: ContextVar[list[Callable[[], None]] | None] = ContextVar("later", default=None)
 
 
@@ -94,7 +94,7 @@ def save_checked(path: Path, content: dict) -> None:
     memory = io.BytesIO()
     torch.save(content, memory)
     writing = partial(write, path, lambda file: file.write(memory.getbuffer()))
-    if memory.tell() < LARGE:
+    if memory.tell() < KEPT_BELOW:
         later.append(writing)
     else:
         for earlier in (*later, writing):

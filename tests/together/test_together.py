@@ -19,8 +19,8 @@ from dlcourse.engine.instantiate import build
 from dlcourse.errors import DivergedError
 from dlcourse.together.alike import alike
 from dlcourse.together.branches import Branches
-from dlcourse.together.choice import EngineChoice, Part
-from dlcourse.together.fit import choose, fit_together, run_rounds
+from dlcourse.together.choice import EngineChoice, EnginePart
+from dlcourse.together.fit import choose_engine, fit_together, run_rounds
 from dlcourse.together.lane import Lane
 from dlcourse.together.products import ConvolutionByProduct
 from dlcourse.together.turn import Turn
@@ -340,7 +340,7 @@ def test_the_trial_changes_nothing(tiny):
     common = ["model=mlp", "model.widths=[12]", "model.dropout=0.3", "augment=[crop]"]
     alone, together = (lanes_of(tiny, [*LONG, *common], RATES[:2]) for _ in range(2))
     before = copy.deepcopy(tensors_of(together[0].state)), torch.get_rng_state()
-    part = choose(together, "fastest")
+    part = choose_engine(together, "fastest")
     after = tensors_of(together[0].state), torch.get_rng_state()
     assert set(part.measured) == {"stacked"}
     assert all(map(torch.equal, before[0], after[0]))
@@ -355,15 +355,15 @@ def test_an_engine_with_other_losses_is_declined(tiny, monkeypatch):
     monkeypatch.setattr(ConvolutionByProduct, "forward", lambda self, x: 2 * F.conv2d(
         x, self.weight, self.bias, self.stride, self.padding))  # fmt: skip
     lanes = lanes_of(tiny, ["model=lenet", "max_epochs=1", "data.examples=30"], RATES[:2])
-    part = choose(lanes, "products")
+    part = choose_engine(lanes, "products")
     assert part.engine == "in_turn"
     assert part.reason.startswith("products: outputs of up to ")
 
 
 def test_the_choice_is_one_line():
-    fast = Part("stacked", 32, {"stacked": 6.1, "products": 4.0})
-    slow = Part("in_turn", 3, {"stacked": 0.7})
-    alone = Part("in_turn", 1, reason="no other run has its architecture")
+    fast = EnginePart("stacked", 32, {"stacked": 6.1, "products": 4.0})
+    slow = EnginePart("in_turn", 3, {"stacked": 0.7})
+    alone = EnginePart("in_turn", 1, reason="no other run has its architecture")
     assert str(EngineChoice((fast,))) == (
         "together: 32 runs as stacked (a step 6.1x as fast as one after another; products 4x)"
     )

@@ -6,7 +6,7 @@ IN_TURN = "in_turn"
 
 
 @dataclass(frozen=True)
-class Part:
+class EnginePart:
     """The engine of some lanes.
 
     lanes: their number. measured: the speed of a step of each engine that was tried, in multiples
@@ -39,7 +39,7 @@ class EngineChoice:
     another; products 4x)``.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[EnginePart, ...]
 
     @property
     def engine(self) -> str:

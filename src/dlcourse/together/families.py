@@ -66,7 +66,7 @@ def same_kind(one: Lane, other: Lane) -> bool:
     )
 
 
-def parameters_of(model: nn.Module) -> int:
+def number_of_parameters(model: nn.Module) -> int:
     """Return the number of a model's parameters."""
     return sum(weight.numel() for weight in model.parameters())
 

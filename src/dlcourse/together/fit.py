@@ -7,21 +7,21 @@ from contextlib import AbstractContextManager, nullcontext
 
 from dlcourse.core import steps_per_epoch
 from dlcourse.together.branches import Branches
-from dlcourse.together.choice import IN_TURN, EngineChoice, Part
+from dlcourse.together.choice import IN_TURN, EngineChoice, EnginePart
 from dlcourse.together.engine import Engine, MakeEngine
-from dlcourse.together.families import families, only_matrices, parameters_of
+from dlcourse.together.families import families, number_of_parameters, only_matrices
 from dlcourse.together.lane import Lane
 from dlcourse.together.masks import DROPOUTS
 from dlcourse.together.products import Products, has_products
 from dlcourse.together.stacked import Stacked
-from dlcourse.together.trial import GAIN, time_engines
+from dlcourse.together.trial import MIN_GAIN, time_engines
 from dlcourse.together.turn import Turn
 
 ENGINES: dict[str, MakeEngine] = {"stacked": Stacked, "products": Products, "branches": Branches}
 FASTEST = "fastest"
 MIN_STEPS = 100
 """Lanes of fewer steps are not measured: the trial takes about 20 steps of each engine."""
-SMALL = 10_000
+FEW_PARAMETERS = 10_000
 """Lanes that are not measured are stacked if they are linear layers of at most this number of
 parameters: an MLP of 2,400 was 2.9 times as fast, one of 9,600 1.6 times, one of 25,000 1.3 times
 (forward and backward pass of 32, batches of 64, one CPU core)."""
@@ -52,7 +52,7 @@ def fit_together(
     together, alone = ([], {"": list(lanes)}) if engine == IN_TURN else families(lanes)
     parts = []
     for family in together:
-        part = choose(family, engine)
+        part = choose_engine(family, engine)
         parts.append(part)
         if part.engine == IN_TURN:
             one_after_another(family, context)
@@ -60,30 +60,30 @@ def fit_together(
             turns = [Turn(lane, context, draws_random_numbers(lane)) for lane in family]
             run_rounds(turns, ENGINES[part.engine](turns))
     for reason, some in alone.items():
-        parts.append(Part(IN_TURN, len(some), reason=reason))
+        parts.append(EnginePart(IN_TURN, len(some), reason=reason))
         one_after_another(some, context)
     return EngineChoice(tuple(parts))
 
 
-def choose(family: Sequence[Lane], engine: str) -> Part:
+def choose_engine(family: Sequence[Lane], engine: str) -> EnginePart:
     """Return the engine of lanes with the same architecture."""
     model = family[0].state.model
     steps = max(steps_left_of(lane) for lane in family)
     if engine != FASTEST:
         _, failed = time_engines(family, {engine: ENGINES[engine]}, timed=False)
         if failed:
-            return Part(IN_TURN, len(family), reason=failed[engine])
-        return Part(engine, len(family), reason=f"engine={engine}")
+            return EnginePart(IN_TURN, len(family), reason=failed[engine])
+        return EnginePart(engine, len(family), reason=f"engine={engine}")
     if steps < MIN_STEPS:
-        small = only_matrices(model) and parameters_of(model) <= SMALL
+        small = only_matrices(model) and number_of_parameters(model) <= FEW_PARAMETERS
         reason = "too few steps for a trial"
-        return Part("stacked" if small else IN_TURN, len(family), reason=reason)
+        return EnginePart("stacked" if small else IN_TURN, len(family), reason=reason)
     found, failed = time_engines(family, engines_for(family[0]))
     best = max(found, key=lambda name: found[name], default=IN_TURN)
-    if found.get(best, 0.0) <= GAIN:
+    if found.get(best, 0.0) <= MIN_GAIN:
         best = IN_TURN
     reason = "; ".join(failed.values())
-    return Part(best, len(family), found, reason)
+    return EnginePart(best, len(family), found, reason)
 
 
 def engines_for(lane: Lane) -> dict[str, MakeEngine]:

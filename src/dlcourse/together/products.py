@@ -38,12 +38,12 @@ class Products(Stacked):
 
     def prepared(self, skeleton: nn.Module) -> nn.Module:
         for layer in skeleton.modules():
-            if is_plain(layer):
+            if is_plain_convolution(layer):
                 layer.__class__ = ConvolutionByProduct
         return skeleton
 
 
-def is_plain(layer: nn.Module) -> bool:
+def is_plain_convolution(layer: nn.Module) -> bool:
     """Return whether a layer is a convolution that ``ConvolutionByProduct`` can compute."""
     return (
         type(layer) is nn.Conv2d
@@ -56,4 +56,4 @@ def is_plain(layer: nn.Module) -> bool:
 
 def has_products(model: nn.Module) -> bool:
     """Return whether a model has a convolution that the engine computes in another way."""
-    return any(is_plain(layer) for layer in model.modules())
+    return any(is_plain_convolution(layer) for layer in model.modules())

@@ -11,7 +11,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from dlcourse.core import State
+from dlcourse.core import State, at_least_float32
 from dlcourse.machine.fused_step import FusedStep, use_fused_kernels
 from dlcourse.together.engine import Engine, MakeEngine
 from dlcourse.together.lane import Lane
@@ -20,11 +20,13 @@ from dlcourse.train.fit import Next, train_runner
 from dlcourse.train.step import set_train_mode
 
 SAMPLE = 4  # lanes whose steps one after another are timed
-WARM_UP = 3  # steps that choose kernels, make the optimizer's state and capture CUDA graphs
+FIRST_STEPS = 3  # steps that choose kernels, make the optimizer's state and capture CUDA graphs
 PAIRS = 5  # of steps that are timed
-TOLERANCE = 0.05  # of the largest output, for half precision; a wrong formula differs by more
+OUTPUT_TOLERANCE = (
+    0.05  # of the largest output, for half precision; a wrong formula differs by more
+)
 PATCHED = {"step", "zero_grad"}  # by ``machine.fused_step``
-GAIN = 1.05
+MIN_GAIN = 1.05
 """An engine is chosen only if its step is faster by more than this factor."""
 
 
@@ -97,7 +99,7 @@ def difference(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine) -> 
             continue
         largest = float(ours.abs().max())
         gap = float((ours - theirs).abs().max())
-        if not gap <= TOLERANCE * largest:
+        if not gap <= OUTPUT_TOLERANCE * largest:
             return f"{engine.name}: outputs of up to {largest:.3g} differ by {gap:.3g}"
     return None
 
@@ -106,7 +108,7 @@ def first_outputs(turn: Turn) -> Tensor | None:
     """Return the outputs of a lane's first step; None where they have been added up already."""
     assert turn.next is not None
     pending = turn.next.runner.meter.pending
-    return pending[0][0].double() if pending else None
+    return at_least_float32(pending[0][0]) if pending else None
 
 
 def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine) -> float:
@@ -129,7 +131,7 @@ def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine) -> flo
     def joint() -> None:
         engine.step(turns)
 
-    for _ in range(WARM_UP):
+    for _ in range(FIRST_STEPS):
         in_turn()
         joint()
     times = [(timed(in_turn), timed(joint)) for _ in range(PAIRS)]
