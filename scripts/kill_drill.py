@@ -1,17 +1,22 @@
 """Kill runs and a sweep at random moments, resume them, and compare their results bit by bit.
 
-    python scripts/kill_drill.py [runs=20] [sweep_kills=20] [folder=<new folder>] [seed=0]
+    python scripts/kill_drill.py [runs=20] [sweep_kills=20] [ranks=1] [folder=<new folder>] [seed=0]
 
 A third of the runs are cross-validations, a third write checkpoints within their epochs, and some
 are killed twice. The sweep has twelve jobs, two at a time, and is killed ``sweep_kills`` times.
 Each is compared with one that was not killed: weights, optimizer, history and the sweep's table
 must be equal to the last bit, except for times. The exit status is 1 if one differs.
+
+ranks: with 2 or more, every run is trained by so many processes on the CPU, and in each kill one of
+    them, or the process that has started them, is killed. All of them must have ended after
+    30 seconds.
 """
 
 import clone  # noqa: F401  (finds src/)
 
 import csv
 import json
+import os
 import random
 import shutil
 import signal
@@ -19,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from dlcourse.schema.arguments import arguments, whole_number_argument
@@ -43,18 +49,20 @@ SWEEP = ["-m", "model=mlp", "optim=sgd,adam", "optim.lr=0.1,0.01", "seeds=3", "m
 TIMES = ("seconds", "examples_per_second")
 STARTING = 5.0  # seconds until a sweep starts its first job, about
 WORKING = 4.0  # seconds after that in which it may be killed
+GONE = 30.0  # seconds until all ranks of a run must have ended
 
 
 def main() -> None:
     """Read the options, then kill, resume and compare the runs and the sweep."""
-    defaults = {"runs": "20", "sweep_kills": "20", "folder": "", "seed": "0"}
+    defaults = {"runs": "20", "sweep_kills": "20", "ranks": "1", "folder": "", "seed": "0"}
     settings = arguments(sys.argv[1:], defaults, __doc__)
     runs = whole_number_argument(settings, "runs", whole_number(0, 100_000, 20))
     sweep_kills = whole_number_argument(settings, "sweep_kills", whole_number(0, 100_000, 20))
+    ranks = whole_number_argument(settings, "ranks", whole_number(1, 64, 2))
     generator = random.Random(whole_number_argument(settings, "seed", SEED))
     folder = Path(settings["folder"] or tempfile.mkdtemp(prefix="kill_drill-"))
     folder.mkdir(parents=True, exist_ok=True)
-    equal = drill_runs(folder, runs, generator) if runs else True
+    equal = drill_runs(folder, runs, generator, ranks) if runs else True
     if sweep_kills:
         equal &= drill_sweep(folder, sweep_kills, generator)
     if not equal:
@@ -63,9 +71,14 @@ def main() -> None:
         shutil.rmtree(folder)
 
 
-def drill_runs(folder: Path, runs: int, generator: random.Random) -> bool:
+def drill_runs(folder: Path, runs: int, generator: random.Random, ranks: int) -> bool:
     """Kill and resume runs; return whether all of them end like a run that was not killed."""
-    kinds = {"plain": PLAIN, "folds": FOLDS, "steps": STEPS}
+    several = [f"runtime.devices={ranks}", "runtime=cpu"] if ranks > 1 else []
+    kinds = {
+        "plain": [*PLAIN, *several],
+        "folds": [*FOLDS, *several],
+        "steps": [*STEPS, *several],
+    }
     whole = {}
     for kind, choice in kinds.items():
         train(folder / kind, choice)
@@ -143,7 +156,7 @@ def disturb(run: Path, choice: list[str], generator: random.Random) -> str:
     starting = generator.random() < 0.2
     first, last = epochs_done(run), total(choice) - 3
     least = first if starting else generator.randint(min(first, last), last)
-    within = 0.6 if choice is STEPS else 0.08  # seconds, about those of an epoch
+    within = 0.6 if "checkpoint_every=100" in choice else 0.08  # seconds, about those of an epoch
     delay = generator.uniform(0, 2.5 if starting else within)
     process = start(run, choice)
     while epochs_done(run) < least and process.poll() is None:
@@ -152,9 +165,52 @@ def disturb(run: Path, choice: list[str], generator: random.Random) -> str:
         process.communicate(timeout=delay)
         return "after its end"
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    return f"after epoch {epochs_done(run)}"
+        victim = kill_one(process, generator)
+    return f"{victim}after epoch {epochs_done(run)}"
+
+
+def kill_one(process: subprocess.Popen, generator: random.Random) -> str:
+    """Kill a run's process, or one of its ranks; return which, if it has ranks.
+
+    Raises RuntimeError if one of the processes is alive 30 seconds later.
+    """
+    ranks = ranks_of(process.pid)
+    victim = generator.choice([process.pid, *ranks])
+    with suppress(ProcessLookupError):
+        os.kill(victim, signal.SIGKILL)
+    process.communicate(timeout=GONE)
+    until = time.monotonic() + GONE
+    while left := [one for one in ranks if is_running(one)]:
+        if time.monotonic() > until:
+            raise RuntimeError(f"{len(left)} processes of a run are alive after one was killed")
+        time.sleep(0.05)
+    if not ranks:
+        return ""
+    return "the parent " if victim == process.pid else f"rank {ranks.index(victim)} "
+
+
+def ranks_of(process: int) -> list[int]:
+    """Return the processes that train for a run: the children of its fork server, oldest first."""
+    own = children(process)
+    return [one for server in own for one in children(server)]
+
+
+def children(process: int) -> list[int]:
+    """Return the processes that a process has started, oldest first (Linux)."""
+    found = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, path.read_text().split())
+    return sorted(found)
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process exists and is not only waiting to be collected by its parent."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def total(choice: list[str]) -> int:

@@ -4,8 +4,12 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import cast
+from time import sleep
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -13,10 +17,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dlcourse.distributed.ranks import Ranks, in_environment
 from dlcourse.engine.job import report, run_job
 from dlcourse.errors import UserError
 from dlcourse.random_streams import CURRENT
-from dlcourse.runs.prepare import prepare_run
+from dlcourse.runs.prepare import PreparedRun, prepare_run
 from dlcourse.runs.single_process import refuse_copies
 from dlcourse.schema import hydra_api
 from dlcourse.schema.catalogue import CONFIGS, HELP, list_groups
@@ -34,8 +39,10 @@ from dlcourse.schema.overrides import is_free, key_of, must_be_typed, not_typed
 from dlcourse.schema.trust import to_type
 from dlcourse.schema.validate import SWEEP_KEYS, check, check_key
 from dlcourse.sweep import manifest as sweep_manifest
-from dlcourse.terminal.command import in_own_form, one_message, own_name
+from dlcourse.terminal.command import WRONG, in_own_form, one_message, own_name
 from dlcourse.terminal.installed import short_path
+
+SECONDS_FOR_RANK_0 = 5.0  # in which it reports a mistake that all processes of torchrun have
 
 
 def main() -> None:
@@ -45,16 +52,37 @@ def main() -> None:
     with one_message():
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())  # the user's own model may be in the current folder
-        refuse_copies(os.environ)
-        try:
-            execute(sys.argv[1:])
-        except (HydraException, OmegaConfBaseException) as error:
-            raise explain(error) from error
+        place = in_environment(os.environ)
+        if place is None:
+            refuse_copies(os.environ)
+        with silent_but_on_rank_0(place):
+            try:
+                execute(sys.argv[1:], place if place is not None and place.size > 1 else None)
+            except (HydraException, OmegaConfBaseException) as error:
+                raise explain(error) from error
 
 
-def execute(args: list[str]) -> None:
-    """Run ``train`` or ``sweep``; raises UserError for a mistake before anything is started."""
+@contextmanager
+def silent_but_on_rank_0(place: Ranks | None) -> Iterator[None]:
+    """End a process of torchrun without a message for a mistake that rank 0 reports."""
+    try:
+        yield
+    except UserError:
+        if place is not None and place.rank > 0:
+            sleep(SECONDS_FOR_RANK_0)  # torchrun stops all processes as soon as one has failed
+            sys.exit(WRONG)
+        raise
+
+
+def execute(args: list[str], place: Ranks | None = None) -> None:
+    """Run ``train`` or ``sweep``; raises UserError for a mistake before anything is started.
+
+    place: of this process among those of torchrun; None without torchrun.
+    """
     parsed, args = parse_command(args)
+    if place is not None:
+        refuse_under_torchrun(parsed, place)
+        parsed.overrides.append(f"runtime.devices={place.size}")
     if parsed.help:
         check_config_dir(parsed.config_dir)
         print(in_own_form(HELP))
@@ -79,13 +107,37 @@ def execute(args: list[str]) -> None:
             return
         if cfg.hydra.sweeper.get("params"):
             raise UserError(f"This preset is a sweep.\nType {typed_again(['-m', *args])}")
-        run_one(cfg, args, parsed.overrides, parsed.config_dir)
+        run_one(cfg, args, parsed.overrides, parsed.config_dir, place)
 
 
-def run_one(cfg: DictConfig, args: list[str], overrides: list[str], config_dir: str | None) -> None:
+def refuse_under_torchrun(parsed: Any, place: Ranks) -> None:
+    """Raise UserError for what several processes of torchrun cannot do together."""
+    devices = [text for text in parsed.overrides if key_of(text) == "runtime.devices"]
+    if parsed.multirun:
+        raise UserError(
+            f"torchrun has started {place.size} processes of one run, and a sweep starts its own "
+            "runs.\nType the command without torchrun; runtime.devices=2 gives each run 2 devices"
+        )
+    if devices and devices != [f"runtime.devices={place.size}"]:
+        raise UserError(
+            f"{devices[0]} does not fit the {place.size} processes that torchrun has started.\n"
+            "Leave it out"
+        )
+    if any(key_of(text) == "check" for text in parsed.overrides):
+        raise UserError("check=true needs one process.\nType it without torchrun")
+
+
+def run_one(
+    cfg: DictConfig,
+    args: list[str],
+    overrides: list[str],
+    config_dir: str | None,
+    place: Ranks | None = None,
+) -> None:
     """Train one run, or only check it.
 
-    cfg: composed from the overrides. args: the command's arguments, flags included.
+    cfg: composed from the overrides. args: the command's arguments, flags included. place: as in
+    ``execute``.
     """
     for override in overrides:
         key = key_of(override)
@@ -100,17 +152,27 @@ def run_one(cfg: DictConfig, args: list[str], overrides: list[str], config_dir: 
         if cfg.check:
             check_only(config)
 
-    run = prepare_run(cfg, overrides, config_dir, stop_after_check)
-    if run.finished:
-        report(run.folder, str(run.folder))
+    def prepare() -> PreparedRun:
+        return prepare_run(cfg, overrides, config_dir, stop_after_check)
+
+    def train(run: PreparedRun, noted: Callable[[], AbstractContextManager] = nullcontext) -> None:
+        if run.finished:
+            report(run.folder, str(run.folder))
+            return
+
+        def job() -> float:
+            hydra_api.set_up_logging(run.hydra.hydra)
+            with one_message(), noted():
+                return run_job(**run.arguments())["best"]
+
+        hydra_api.run_in_frame(cfg, run.hydra.hydra, config_dir, job)
+
+    if place is None:
+        train(prepare())
         return
+    from dlcourse.engine.torchrun import noted, run_as_rank
 
-    def job() -> float:
-        hydra_api.set_up_logging(run.hydra.hydra)
-        with one_message():
-            return run_job(**run.arguments())["best"]
-
-    hydra_api.run_in_frame(cfg, run.hydra.hydra, config_dir, job)
+    run_as_rank(place, cfg.runtime.device, prepare, partial(train, noted=noted))
 
 
 def run_composed_job(cfg: DictConfig) -> float:

@@ -162,6 +162,11 @@ class Runtime:
         if self.compiles and self.device.type == "cpu":
             refuse_without_compiler()
 
+    def refuse_too_few_gpus(self) -> None:
+        """Raise UserError if the ranks of a run would not get a GPU each on this machine."""
+        if self.devices > 1 and self.device.type != "cpu":
+            refuse_more_than_the_gpus(self.devices, self.device)
+
     def with_picks(self, picks: dict[str, Any]) -> "Runtime":
         """Return this runtime with values for options that were ``auto``.
 
@@ -320,15 +325,20 @@ def device_of_rank(device: torch.device) -> torch.device:
     here = this_rank()
     if not here.joined or device.type == "cpu":
         return device
-    count = torch.cuda.device_count()
-    if device.type != "cuda" or here.local_size > count:
-        have = f"{count} CUDA devices" if device.type == "cuda" else "an Apple GPU"
-        raise UserError(
-            f"This run has {here.local_size} processes on this machine, each with a GPU of its "
-            f"own, and there are {have}.\nType runtime.devices={max(1, count)}, or runtime=cpu to "
-            "divide the CPU"
-        )
+    refuse_more_than_the_gpus(here.local_size, device)
     return torch.device("cuda", here.local_rank)
+
+
+def refuse_more_than_the_gpus(devices: int, device: torch.device) -> None:
+    """Raise UserError if this machine has fewer GPUs than ``devices``."""
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and devices <= count:
+        return
+    have = f"{count} CUDA devices" if device.type == "cuda" else "an Apple GPU"
+    raise UserError(
+        f"This run has {devices} processes on this machine, each with a GPU of its own, and there "
+        f"are {have}.\nType runtime.devices={max(1, count)}, or runtime=cpu to divide the CPU"
+    )
 
 
 def choose_device(name: str) -> torch.device:

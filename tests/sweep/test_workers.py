@@ -58,12 +58,12 @@ def test_every_job_gets_the_gpu_with_the_fewest_jobs():
     pool = Pool(5, 1, ["3", "0", "GPU-7"])
     for expected in ("3", "0", "GPU-7", "3", "0"):
         assert pool.has_room
-        assert pool.free_gpu() == expected
+        assert pool.free_gpus() == expected
         pool.running.append(running_job(expected))
     assert not pool.has_room
     pool.running = [running_job(gpu) for gpu in ("3", "3", "GPU-7")]
-    assert pool.free_gpu() == "0"
-    assert Pool(2, 1).free_gpu() is None
+    assert pool.free_gpus() == "0"
+    assert Pool(2, 1).free_gpus() is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
@@ -21,6 +22,7 @@ from dlcourse.machine.fork_server import own_fork_server
 
 GRACE = 1.0  # seconds after the first failure in which the other ranks' reasons are collected
 CLOSING = 10.0  # seconds that rank 0 may take to close its files
+PRELOADED = "DLCOURSE_PRELOAD"  # a variable: the module that the fork server imports
 LAST_LINES = 5  # of a failed rank's output that are shown
 
 
@@ -72,23 +74,23 @@ class Surroundings:
 
 
 def run_ranks(
-    task: Callable[..., None],
+    task: str,
     arguments: Sequence[Any],
     size: int,
-    preload: str,
     answer: Callable[[Any], None],
 ) -> Any:
-    """Call ``task(surroundings, messages, *arguments)`` in ``size`` processes.
+    """Call ``run_rank(surroundings, messages, *arguments)`` of a module in ``size`` processes.
 
     Returns what rank 0 sends as ``("done", result)``, and raises the error that a rank sends as
     ``("failed", error)``; RankError for a rank that has ended without a message. All processes have
     ended then. They also end if this process ends.
 
-    preload: a module that the processes share. answer: is called with the content of each message
+    task: the name of the module, which the processes share and this one does not import.
+    answer: is called with the content of each message
     ``("observe", content)`` of rank 0, which then gets ``True``.
     """
     with own_fork_server(), TemporaryDirectory(prefix="dlcourse-ranks-") as own:
-        context = context_with(preload)
+        context = context_with(task)
         running: list[RankProcess] = []
         try:
             for rank in range(size):
@@ -96,6 +98,7 @@ def run_ranks(
             return watch(running, answer)
         finally:
             stop(running)
+            os.environ.pop(PRELOADED, None)
 
 
 def context_with(module: str) -> Any:
@@ -103,13 +106,19 @@ def context_with(module: str) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload([module])
+    found.set_forkserver_preload(["dlcourse.distributed.preload"])
+    os.environ[PRELOADED] = module
     return found
+
+
+def call_task(module: str, *arguments: Any) -> None:
+    """Call the function ``run_rank`` of a module; a rank's process starts here."""
+    import_module(module).run_rank(*arguments)
 
 
 def start_rank(
     context: Any,
-    task: Callable[..., None],
+    task: str,
     arguments: Sequence[Any],
     rank: int,
     size: int,
@@ -127,7 +136,7 @@ def start_rank(
             Stream(out),
             Stream(err),
         )
-        process = context.Process(target=task, args=(surroundings, theirs, *arguments))
+        process = context.Process(target=call_task, args=(task, surroundings, theirs, *arguments))
         process.start()
     theirs.close()
     return RankProcess(rank, process, ours, output)
@@ -161,12 +170,29 @@ def watch(running: Sequence[RankProcess], answer: Callable[[Any], None]) -> Any:
             wait_for_ends(running, answer)
             return running[0].reply[1]
         if failed is not None:
-            until = monotonic() + GRACE
-            reasons = [failed]
-            while monotonic() < until and not all(one.ended for one in running):
-                reasons += [one for one in listen(running, answer, 0.1) if one not in reasons]
-            raise why_failed(reasons)
+            raise why_failed(reasons_of(failed, running, answer))
     raise AssertionError("all ranks ended, and rank 0 sent no result")
+
+
+def reasons_of(
+    failed: RankProcess, running: Sequence[RankProcess], answer: Callable[[Any], None]
+) -> list[RankProcess]:
+    """Return the ranks that fail soon after the first one, which may only have lost another.
+
+    The end of a process can be reported later than the connections that it has lost.
+    """
+    started, found = monotonic(), [failed]
+    while not all(one.ended for one in running):
+        passed = monotonic() - started
+        if passed > CLOSING or (passed > GRACE and any(not has_lost_another(one) for one in found)):
+            break
+        found += [one for one in listen(running, answer, 0.1) if one not in found]
+    return found
+
+
+def has_lost_another(one: RankProcess) -> bool:
+    """Return whether a rank has failed only because its connection to another one has ended."""
+    return one.reply is not None and isinstance(one.reply[1], LostRankError)
 
 
 def listen(
@@ -227,7 +253,7 @@ def why_failed(failed: Sequence[RankProcess]) -> BaseException:
     silent = [one for one in failed if one.reply is None]
     if silent:
         return silent_end(silent[0])
-    return RankError(f"The connection between the ranks has ended: {errors[0]}")
+    return RankError(f"The connection between the ranks has ended: {str(errors[0])[:200]}")
 
 
 def silent_end(one: RankProcess) -> RankError:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from dlcourse.distributed.ranks import this_rank
 from dlcourse.engine.on_ranks import run_on_ranks
-from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, RankError, UserError
+from dlcourse.errors import (
+    DivergedError,
+    LostRankError,
+    OwnCodeError,
+    PrunedError,
+    RankError,
+    UserError,
+)
 from dlcourse.guard import guarded
 from dlcourse.machine.frozen_import import frozen_import
 from dlcourse.runs import run_folder
@@ -60,23 +67,22 @@ def run_job(
     Returns the content of ``result.json``, with NaN for an undefined metric.
 
     Raises UserError for a config that cannot be run, DivergedError if the loss is not finite,
-    PrunedError if an observer ends the run, OwnCodeError for an error in a run that calls code
-    outside dlcourse, and KeyboardInterrupt or SystemExit (SIGTERM) after a message how to resume.
+    PrunedError if an observer ends the run, RankError if one of several processes has ended,
+    OwnCodeError for an error in a run that calls code outside dlcourse, and KeyboardInterrupt or
+    SystemExit (SIGTERM) after a message how to resume.
     """
     run = run_of(config)
     shown = short_path(folder)
     try:
         run(config, folder, overrides, hydra, observers, hparam_keys)
     except (KeyboardInterrupt, SystemExit):
-        again = f"{own_name()} resume={shown} {to_type(config)}".rstrip()
-        print(f"\nStopped. To resume: {again}", file=sys.stderr)
+        print(f"\nStopped. To resume: {to_resume(shown, config)}", file=sys.stderr)
         raise
+    except (RankError, LostRankError) as error:
+        log.info("%s", error)
+        raise RankError(f"{error_of_rank(error)}\nTo resume: {to_resume(shown, config)}") from error
     except Exception as error:
-        expected = isinstance(error, UserError | DivergedError | PrunedError | RankError)
-        if isinstance(error, RankError):
-            error.args = (
-                f"{error}\nTo resume: {own_name()} resume={shown} {to_type(config)}".rstrip(),
-            )
+        expected = isinstance(error, UserError | DivergedError | PrunedError)
         log.info("%s", error, exc_info=not expected)  # only to train.log; the caller prints it
         if new_folder and isinstance(error, UserError):
             run_folder.discard(folder)
@@ -92,6 +98,21 @@ def run_job(
     result = run_folder.read_result(folder)
     assert result is not None  # ``run`` returns only when it is written
     return result
+
+
+def to_resume(shown: str, config: dict) -> str:
+    """Return the command that resumes a run; shown: its folder as the user types it."""
+    return f"{own_name()} resume={shown} {to_type(config)}".rstrip()
+
+
+def error_of_rank(error: RankError | LostRankError) -> str:
+    """Return why a run on several devices has ended, as far as this process knows."""
+    if isinstance(error, RankError):
+        return str(error)
+    return (
+        "The connection to another rank has ended: its process has failed or was killed, and "
+        "torchrun names it."
+    )
 
 
 def run_of(config: dict) -> Callable[..., float]:

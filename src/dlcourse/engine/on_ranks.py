@@ -1,6 +1,7 @@
 """Train one run on several devices of this machine: the process that starts the ranks."""
 
 import logging
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-IMPORTED = "dlcourse.engine.rank"  # imported once, by the process from which the ranks are forked
+RANK = "dlcourse.engine.rank"  # its run_rank; this process does not import PyTorch
 
 
 def run_on_ranks(
@@ -31,12 +32,12 @@ def run_on_ranks(
 
     Raises what a rank raises, and RankError for a rank that has ended without a reason of its own.
     """
-    from dlcourse.engine.rank import run_rank
-
     keys = None if hparam_keys is None else list(hparam_keys)
-    arguments = (config, folder, list(overrides), hydra, keys, bool(observers))
+    torch = sys.modules.get("torch")  # in a job of a sweep, which has its share of the cores
+    threads = torch.get_num_threads() if torch is not None else None
+    arguments = (config, folder, list(overrides), hydra, keys, bool(observers), threads)
     size = config["runtime"]["devices"]
-    return run_ranks(run_rank, arguments, size, IMPORTED, partial(observe, observers))
+    return run_ranks(RANK, arguments, size, partial(observe, observers))
 
 
 def observe(observers: "Sequence[Observer]", content: tuple[str, dict[str, Any]]) -> None:

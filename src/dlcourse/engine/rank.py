@@ -60,10 +60,12 @@ def run_rank(
     hydra: str,
     hparam_keys: Sequence[str] | None,
     relayed: bool,
+    threads: int | None,
 ) -> None:
     """Run one rank; send ``("done", value)`` or ``("failed", error)`` to the starting process.
 
-    relayed: whether observers in the starting process are called.
+    relayed: whether observers in the starting process are called. threads: of the CPU, for all
+    ranks; None for PyTorch's choice.
     """
     place = surroundings.place
     settle_in(surroundings)
@@ -76,15 +78,16 @@ def run_rank(
             steady_streams(),
             connected_ranks(place, surroundings.address, config["runtime"]["device"]),
         ):
-            share_threads(place)
+            share_threads(place, threads)
             if place.rank == 0:
                 observers = [Relay(messages)] if relayed else []
                 value = run(config, folder, overrides, hydra, observers, hparam_keys)
             else:
                 value = follow_first(config, folder)
         messages.send(("done", value))
-    except SystemExit:  # the starting process has ended this rank
-        os._exit(FAILED)
+    except SystemExit:  # SIGTERM: files are closed, now it ends the process
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
     except BaseException as error:
         messages.send(("failed", error_to_send(error)))
         sys.stdout.flush()
@@ -98,7 +101,8 @@ def settle_in(surroundings: Surroundings) -> None:
     """
     exit_with_parent(STARTER_GONE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    terminable()
+    if surroundings.place.rank == 0:
+        terminable()
     os.chdir(surroundings.folder)
     os.environ.clear()
     os.environ.update(surroundings.environment)
@@ -107,9 +111,9 @@ def settle_in(surroundings: Surroundings) -> None:
         os.close(stream.descriptor)
 
 
-def share_threads(place: Ranks) -> None:
-    """Divide the threads of PyTorch among the ranks on this machine."""
-    torch.set_num_threads(max(1, torch.get_num_threads() // place.local_size))
+def share_threads(place: Ranks, threads: int | None = None) -> None:
+    """Divide threads, by default those of PyTorch, among the ranks on this machine."""
+    torch.set_num_threads(max(1, (threads or torch.get_num_threads()) // place.local_size))
 
 
 def error_to_send(error: BaseException) -> BaseException:

@@ -87,9 +87,32 @@ def open_run(
     record_fingerprint(folder, dataset, parts)
     if moved:
         move_the_end(config, folder, list(overrides))
+    say_other_devices(config, folder, parts)
     refuse_different(config, fingerprint.in_short(dataset, parts))
     options = chosen_options(config, folder, hparam_keys)
     return OpenRun(config, folder, runtime, dataset, parts, options, observers)
+
+
+def say_other_devices(config: dict, folder: Path, parts: Sequence[Part]) -> None:
+    """Print one line if a run is resumed on another number of devices than it was started on.
+
+    Raises UserError if the result would depend on it.
+    """
+    stored, now = start_record.stored_config(folder)["runtime"], config["runtime"]
+    before, devices = stored.get("devices", 1), now.get("devices", 1)
+    if devices == before or not any(has_checkpoint(folder / part.name) for part in parts):
+        return
+    if now.get("batch_norm") == "per_device":
+        raise UserError(
+            f"With runtime.batch_norm=per_device the result depends on the number of devices: "
+            f"this run was started on {before}.\nType resume={folder} runtime.devices={before}"
+        )
+    line = (
+        f"The run was started on {before} device{'s' * (before > 1)} and is resumed on {devices}: "
+        "the same batches, sums that are rounded in another order"
+    )
+    log.info(line)
+    print(line, flush=True)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Refuse commands that were started as several copies: dlcourse trains in one process."""
+"""Refuse commands that were started as several copies which do not know of each other."""
 
 import sys
 from collections.abc import Mapping
@@ -30,7 +30,8 @@ def refuse_copies(environment: Mapping[str, str]) -> None:
         if copies > 1:
             raise UserError(
                 f"{starter} has started {copies} copies of this command ({size}={copies}), and "
-                "dlcourse trains a model in one process: each would carry out the same run.\n"
-                f"Type {own_name()} without {starter}, or start 1 copy; in a sweep (-m), "
-                "workers=2 runs two jobs at a time"
+                "they do not know of each other: each would carry out the same run.\n"
+                f"Type {own_name()} without {starter}, or start 1 copy; runtime.devices={copies} "
+                "starts processes that train one run together, and so does torchrun; in a sweep "
+                "(-m), workers=2 runs two jobs at a time"
             )

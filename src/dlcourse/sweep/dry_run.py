@@ -149,7 +149,8 @@ class CachedChecks:
         try:
             build_all(config)
             if self.here:
-                self.once(build(config["runtime"]), "runtime", config["runtime"])
+                make = build(config["runtime"])
+                self.once(lambda: make().refuse_too_few_gpus(), "runtime", config["runtime"])
             streams = config["random_streams"]
             data = self.once(partial(shape_of, config), "data", config["data"], streams)
             parts = self.once(

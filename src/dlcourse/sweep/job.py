@@ -54,6 +54,11 @@ class Job:
         return self.config["runtime"].get("device") in ("auto", "cuda")
 
     @property
+    def devices(self) -> int:
+        """The number of devices that share the job's batches."""
+        return self.config["runtime"].get("devices", 1)
+
+    @property
     def keys(self) -> list[str]:
         """The keys of its overrides, ``["optim", "optim.lr", "seed"]``."""
         return [key_of(override) for override in self.overrides]

@@ -21,7 +21,8 @@ STOP_TIMEOUT = 10.0  # seconds until a process that was terminated is killed
 class RunningJob:
     """A job in its process.
 
-    messages: the connection to the process. gpu: its name; None on the CPU.
+    messages: the connection to the process. gpu: its name, or several with commas between; None on
+    the CPU.
     started: the time of the start in seconds, by ``monotonic``.
     last: the last reported epoch and its value.
     ending: the last message, ``("failed", reason, final)``; empty without one.
@@ -53,7 +54,8 @@ class Pool:
     process imports everything itself.
 
     workers: the number of jobs at a time. threads: CPU threads of each job. gpus: their names in
-    ``CUDA_VISIBLE_DEVICES``; each job gets the GPU with the fewest jobs, and sees only this one.
+    ``CUDA_VISIBLE_DEVICES``; each job gets the ``runtime.devices`` GPUs with the fewest jobs, and
+    sees only these.
     """
 
     def __init__(self, workers: int, threads: int, gpus: Sequence[str] = ()) -> None:
@@ -69,7 +71,7 @@ class Pool:
     def start(self, job: Job, *, pruned: bool = False) -> None:
         """Start a job; pruned: after every epoch it waits for ``answer``."""
         ours, theirs = self.context.Pipe()
-        gpu = self.free_gpu() if job.takes_any_gpu else None
+        gpu = self.free_gpus(job.devices) if job.takes_any_gpu else None
         options = (self.threads, gpu, pruned, os.getcwd())
         arguments = (theirs, job.cfg, job.config, job.folder, job.keys, *options)
         process = self.context.Process(target=run_job_process, args=arguments)
@@ -77,10 +79,10 @@ class Pool:
         theirs.close()
         self.running.append(RunningJob(job, process, ours, gpu, monotonic()))
 
-    def free_gpu(self) -> str | None:
-        """Return the GPU with the fewest jobs; None where there are no GPUs."""
-        taken = [running.gpu for running in self.running]
-        return min(self.gpus, key=taken.count, default=None)
+    def free_gpus(self, count: int = 1) -> str | None:
+        """Return the ``count`` GPUs with the fewest jobs, ``"0,1"``; None where there are none."""
+        taken = [gpu for running in self.running for gpu in (running.gpu or "").split(",")]
+        return ",".join(sorted(self.gpus, key=taken.count)[:count]) or None
 
     def events(self, timeout: float | None = None) -> Iterator[tuple[RunningJob, str, Any]]:
         """Wait for events of the running jobs, at most ``timeout`` seconds, and yield them.

@@ -44,7 +44,8 @@ def run_job_process(
     epoch, and at the end ``("done",)``, ``("pruned",)`` or ``("failed", reason, final)``. The exit
     status is that of a single run.
 
-    threads: its CPU threads. gpu: the only GPU that it sees; None to leave the choice as it is.
+    threads: its CPU threads. gpu: the only GPUs that it sees, ``"0"`` or ``"0,1"``; None to leave
+        the choice as it is.
     pruned: wait after every epoch whether to continue. cwd: the sweep's working directory.
     """
     exit_with_parent(ORPHAN)

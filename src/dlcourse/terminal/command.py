@@ -157,6 +157,22 @@ def own_name(command: str = "train") -> str:
     typed ``python train.py`` in a clone. command: a subcommand of ``dlcourse``, or the path of a
     program in the clone, ``benchmarks/benchmark.py``.
     """
+    return started_by_torchrun(_own_name(command)) if command == "train" else _own_name(command)
+
+
+def started_by_torchrun(command: str) -> str:
+    """Return a command of Python with torchrun in front, in a process that torchrun has started."""
+    processes = os.environ.get("LOCAL_WORLD_SIZE", "1")
+    if "TORCHELASTIC_RUN_ID" not in os.environ or processes == "1":
+        return command
+    program, *rest = command.split(" ")
+    own = rest if "python" in Path(program).name else ["--no-python", program, *rest]
+    nodes = int(os.environ.get("WORLD_SIZE", processes)) // int(processes)
+    several = [f"--nnodes={nodes}", "..."] if nodes > 1 else []
+    return " ".join(["torchrun", *several, f"--nproc-per-node={processes}", *own])
+
+
+def _own_name(command: str) -> str:
     program, _ = program_and_command()
     running = Path(sys.argv[0])
     of_clone = "/" in command
