@@ -94,7 +94,8 @@ hypothesis.settings.load_profile("same")
 
 
 SLOW = (
-    "api", "baseline", "benchmarks", "commands", "contract", "distributed", "lecture", "references", "scripts",
+    "api", "baseline", "benchmarks", "commands", "contract", "distributed", "lecture",
+    "references", "scripts",
     "sweep",
     "data/test_files.py", "data/test_generated.py", "data/test_streamed.py",
     "data/test_transforms.py", "engine/test_fingerprint.py", "engine/test_predictions.py",

@@ -5,5 +5,5 @@ GPU: whether the case is part of ``--gpu``.
 
 NAMES = (
     "start_up", "overhead", "diagnostics", "speed", "zoo", "process", "records", "scaling",
-    "profile", "memory", "images",
+    "devices", "profile", "memory", "images",
 )  # fmt: skip

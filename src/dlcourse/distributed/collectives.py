@@ -18,6 +18,8 @@ def connected() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # of gloo; torch.distributed's own errors derive from it
+        if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
+            raise  # the capture of a graph has failed, and the step is tried without one
         raise LostRankError(str(error).split("\n")[0]) from error
 
 
