@@ -8,8 +8,8 @@
 cases: start_up, overhead (dlcourse's loop and the same loop in plain PyTorch), speed (images/s of
 dlcourse, common loops, Lightning and Keras), zoo (images/s of every model), process (whole
 processes), records (the recipes of the record tables), scaling, devices (one run on several),
-profile (where the time goes), memory, images (reading JPEG files). models: lenet, mlp, resnet20,
-resnet18, vit; by default each case has its own.
+profile (where the time goes), memory, images (reading JPEG files), together (several runs as one).
+models: lenet, mlp, resnet20, resnet18, vit; by default each case has its own.
 
 The programs take turns of one epoch, in a changing order. Values are medians with quartiles; ratios
 are computed for each round.

@@ -5,5 +5,5 @@ GPU: whether the case is part of ``--gpu``.
 
 NAMES = (
     "start_up", "overhead", "diagnostics", "speed", "zoo", "process", "records", "scaling",
-    "devices", "profile", "memory", "images",
+    "devices", "profile", "memory", "images", "together",
 )  # fmt: skip

@@ -21,10 +21,8 @@ from dlcourse.train.step import set_train_mode
 
 SAMPLE = 4  # lanes whose steps one after another are timed
 FIRST_STEPS = 3  # steps that choose kernels, make the optimizer's state and capture CUDA graphs
-PAIRS = 5  # of steps that are timed
-OUTPUT_TOLERANCE = (
-    0.05  # of the largest output, for half precision; a wrong formula differs by more
-)
+PAIRS = 12  # of steps that are timed
+OUTPUT_TOLERANCE = 0.05  # of the largest output: for half precision
 PATCHED = {"step", "zero_grad"}  # by ``machine.fused_step``
 MIN_GAIN = 1.05
 """An engine is chosen only if its step is faster by more than this factor."""
