@@ -16,6 +16,11 @@ from dlcourse.sweep import sharing as sharing_module
 from dlcourse.sweep.sharing import SILENT, Sharing, joined_sweep
 
 
+def join(folder: Path):
+    """Take part in a sweep that others may join."""
+    return joined_sweep(folder, alone=False)
+
+
 def as_from_another_machine(sharing: Sharing, *, silent: float) -> None:
     """Make a command look like one on another machine that was last heard of some time ago."""
     sharing.stopped.set()
@@ -28,8 +33,8 @@ def as_from_another_machine(sharing: Sharing, *, silent: float) -> None:
 
 def test_a_job_is_claimed_by_one_command_only(tmp_path):
     with (
-        joined_sweep(tmp_path, alone=False) as first,
-        joined_sweep(tmp_path, alone=False) as second,
+        join(tmp_path) as first,
+        join(tmp_path) as second,
     ):
         assert [one.token for one in second.others] == [first.token]
         assert first.claim("a")
@@ -41,10 +46,10 @@ def test_a_job_is_claimed_by_one_command_only(tmp_path):
 
 def test_jobs_of_a_command_that_has_left_can_be_claimed_by_one_other(tmp_path):
     with (
-        joined_sweep(tmp_path, alone=False) as second,
-        joined_sweep(tmp_path, alone=False) as third,
+        join(tmp_path) as second,
+        join(tmp_path) as third,
     ):
-        with joined_sweep(tmp_path, alone=False) as first:
+        with join(tmp_path) as first:
             assert first.claim("a")
             assert second.has_owner("a")
         assert not second.has_owner("a")
@@ -52,14 +57,14 @@ def test_jobs_of_a_command_that_has_left_can_be_claimed_by_one_other(tmp_path):
 
 
 def test_a_failed_job_is_not_tried_by_the_others_but_by_the_next_command_alone(tmp_path):
-    with joined_sweep(tmp_path, alone=False) as second:
-        with joined_sweep(tmp_path, alone=False) as first:
+    with join(tmp_path) as second:
+        with join(tmp_path) as first:
             first.claim("a")
             assert not second.has_failed("a")
             first.note_failure("a")
         assert second.has_failed("a")
     assert not (tmp_path / ".shared").exists()
-    with joined_sweep(tmp_path, alone=False) as later:
+    with join(tmp_path) as later:
         assert not later.has_failed("a")
         assert later.claim("a")
 
@@ -89,7 +94,7 @@ def test_a_command_on_another_machine_is_gone_after_a_time_without_a_sign(tmp_pa
 
 def test_a_command_that_cannot_reach_the_disk_stops_before_it_counts_as_gone(tmp_path, monkeypatch):
     assert sharing_module.LOST + 2 * sharing_module.BEAT < SILENT
-    with joined_sweep(tmp_path, alone=False) as sharing:
+    with join(tmp_path) as sharing:
         sharing.refuse_if_lost()
         later = sharing.touched + sharing_module.LOST + 1
         monkeypatch.setattr(sharing_module, "clock", lambda: later)

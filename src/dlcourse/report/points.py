@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,13 @@ class Point:
         """Whether all of its runs are finished."""
         return self.done == len(self.runs)
 
-    @property
+    @cached_property
     def val(self) -> Estimate:
         """The monitored metric over the repeats."""
         values = [repeat.val for repeat in self.repeats]
         return estimate(values, overlap(self.repeats), range_of(self.monitor))
 
-    @property
+    @cached_property
     def test(self) -> Estimate | None:
         """The test metric over the repeats, or None if a repeat has none."""
         values = [repeat.test for repeat in self.repeats if repeat.test is not None]

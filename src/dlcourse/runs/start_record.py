@@ -8,8 +8,8 @@ import yaml
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs.migrate import migrated
+from dlcourse.runs.yaml_blocks import load_yaml
 from dlcourse.schema.overrides import END_KEYS, check_overrides, is_among, is_free, key_of, leaves
-from dlcourse.schema.packaged import LOADER
 from dlcourse.schema.run_files import CONFIG, HYDRA, OVERRIDES
 
 
@@ -109,7 +109,7 @@ def stored_choices(folder: Path) -> dict[str, str]:
 def read_yaml(path: Path) -> Any:
     """Return the content of a YAML file as plain values; raises UserError if it cannot be read."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+        return load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
 

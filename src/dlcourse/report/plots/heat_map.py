@@ -37,13 +37,16 @@ def draw_heat_map(
     if all(scale.drawn for scale in two):
         return draw_scatter(points, *two)
     down, across = sorted(two, key=lambda scale: len(scale.levels))
+    if len(across.levels) > MAX_CELLS:
+        return None
+    columns = [set(map(id, column.points)) for column in across.levels]
     table = [
-        [cell([p for p in row.points if p in column.points]) for column in across.levels]
+        [cell([p for p in row.points if id(p) in inside]) for inside in columns]
         for row in down.levels
     ]
     filled = [mean for row in table for mean in row if not math.isnan(mean)]
     sparse = 2 * len(filled) < len(down.levels) * len(across.levels)
-    if sparse or len(across.levels) > MAX_CELLS:
+    if sparse:
         return None
     return draw_cells(points[0], table, down, across, lost, best=len(by_data(list(points))) == 1)
 
