@@ -25,7 +25,7 @@ class Speaks(nn.Sequential):
 
 
 def running_job(gpu=None, ending=()):
-    return SimpleNamespace(gpu=gpu, ending=ending)
+    return SimpleNamespace(gpu=gpu, ending=ending, process=object())
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,16 @@ def stored_or_decided(
     return found
 
 
+def picks_without_trial(runtime: Runtime, folder: Path) -> dict[str, dict]:
+    """Return the values of the open options that a run's folder stores, else the usual ones.
+
+    Nothing is written. Returns ``{"picked": {option: value}, "measured": {option: speedup}}``.
+    """
+    options = undecided(runtime)
+    found = run_folder.read_picks(folder) if options else None
+    return found or {"picked": {name: USUAL[name] for name in options}, "measured": {}}
+
+
 def undecided(runtime: Runtime) -> list[str]:
     """Return the options that are left open (``auto``)."""
     return [name for name in USUAL if getattr(runtime, name) == OPEN]

@@ -67,20 +67,13 @@ def prepare_fold(
     options: dict,
     folder: Path,
     whole: Path,
-    extra_observers: Sequence[Observer],
-    turn: tuple[int, int, bool],
-    stack: ExitStack,
-    *,
+    folds: int,
     fold: Fold | None = None,
-    make: Callable[[dict], Callable[[Path], Observer]] = build,
 ) -> PreparedFold:
-    """Return a fold with its state, new or from the last checkpoint, and its observers.
+    """Return a fold with its state, new or from the last checkpoint, and without observers.
 
-    whole: the folder of the run that the fold belongs to. turn: the fold's number from 1, the
-    number of folds, and whether an earlier fold has given the observers the run's facts.
-    stack: closes the observers.
-    fold: the fold itself where it is made already. make: returns what makes an observer of the
-    config in a folder.
+    whole: the folder of the run that the fold belongs to. folds: their number in the run.
+    fold: the fold itself where it is made already.
     """
     if fold is None:
         with working(f"computing data.standardize={config['data']['standardize']}"):
@@ -91,14 +84,33 @@ def prepare_fold(
         make_state(config, runtime, dataset, None if has_checkpoint(folder) else fold), folder
     )
     recipe = make_recipe(config, runtime, dataset, fold)
-    recipe = replace(recipe, max_seconds=share_of_time(config, turn[1]))
+    recipe = replace(recipe, max_seconds=share_of_time(config, folds))
+    return PreparedFold(state, fold, recipe, [], runtime, dataset, part, options, config, folder)
+
+
+def with_observers(
+    prepared: PreparedFold,
+    whole: Path,
+    more: Sequence[Observer],
+    turn: tuple[int, int, bool],
+    stack: ExitStack,
+    make: Callable[[dict], Callable[[Path], Observer]] = build,
+) -> PreparedFold:
+    """Return a prepared fold with the observers of its config, and ``more`` after them.
+
+    turn: the fold's number from 1, the number of folds, and whether an earlier fold has given the
+    observers the run's facts. stack: closes the observers. make: returns what makes an observer in
+    a folder, from its config.
+    """
     *count, introduced = turn
-    facts = {} if introduced else heading(config, whole, runtime, dataset, fold, state, recipe)
-    observers = start_observers(config, folder, facts, count, stack, make)
-    observers += extra_observers  # last, because they may end the run
-    return PreparedFold(
-        state, fold, recipe, observers, runtime, dataset, part, options, config, folder
-    )
+    one = prepared
+    facts = {}
+    if not introduced:
+        parts = (one.runtime, one.dataset, one.fold, one.state, one.recipe)
+        facts = heading(one.config, whole, *parts)
+    observers = start_observers(one.config, one.folder, facts, count, stack, make)
+    observers += more  # last, because they may end the run
+    return replace(prepared, observers=observers)
 
 
 def start_observers(
@@ -112,7 +124,7 @@ def start_observers(
     """Make a fold's checkpoints and the observers of the config; the stack closes them.
 
     facts: the run's, from ``heading``; empty if an earlier fold has shown them. count: the fold's
-    number from 1, and the number of folds. make: as in ``prepare_fold``.
+    number from 1, and the number of folds. make: as in ``with_observers``.
     """
     every = config.get("checkpoint_every")
     observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]

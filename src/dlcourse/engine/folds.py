@@ -1,6 +1,6 @@
-"""Train and test the folds of a run."""
+"""Train and test the folds of a run, one after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from dlcourse.engine.fold import (
     finish_fold,
     prepare_fold,
     record_divergence,
+    with_observers,
 )
-from dlcourse.engine.instantiate import build
 from dlcourse.errors import DivergedError
 from dlcourse.runs import run_folder
 from dlcourse.runtime import Runtime
@@ -46,7 +46,7 @@ class OpenRun:
         return result if complete else None
 
 
-def train_folds(run: OpenRun) -> list[dict]:
+def folds_in_turn(run: OpenRun) -> list[dict]:
     """Train and test every fold that is not done yet; return the results of all folds, in order.
 
     On several devices rank 0 announces each fold to the others: ``engine.follow_first``.
@@ -67,10 +67,10 @@ def train_folds(run: OpenRun) -> list[dict]:
 def run_fold(run: OpenRun, part: Part, turn: tuple[int, int, bool]) -> dict:
     """Train one fold, test its best weights once, and write its result; return the result.
 
-    turn: as in ``prepare_fold``.
+    turn: as in ``with_observers``.
     """
     with ExitStack() as stack:
-        prepared = prepare(run, part, turn, stack)
+        prepared = with_observers(prepare(run, part), run.folder, run.observers, turn, stack)
         try:
             fit(prepared.state, prepared.fold, prepared.recipe, prepared.observers)
             meter = evaluate_test_part(prepared)
@@ -80,19 +80,11 @@ def run_fold(run: OpenRun, part: Part, turn: tuple[int, int, bool]) -> dict:
         return finish_fold(prepared, meter)
 
 
-def prepare(
-    run: OpenRun,
-    part: Part,
-    turn: tuple[int, int, bool],
-    stack: ExitStack,
-    *,
-    fold: Fold | None = None,
-    make: Callable[[dict], Callable[[Path], Observer]] = build,
-) -> PreparedFold:
-    """Make the folder of a fold and return the fold, prepared; as ``prepare_fold``."""
+def prepare(run: OpenRun, part: Part, fold: Fold | None = None) -> PreparedFold:
+    """Make the folder of a fold and return the fold, prepared; fold: where it is made already."""
     place = run.folder / part.name
     place.mkdir(exist_ok=True)
     return prepare_fold(
         run.config, run.runtime, run.dataset, part, run.options, place, run.folder,
-        run.observers, turn, stack, fold=fold, make=make,
+        len(run.parts), fold,
     )  # fmt: skip

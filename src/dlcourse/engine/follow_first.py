@@ -7,7 +7,12 @@ from dlcourse.distributed.agreement import refuse_different
 from dlcourse.distributed.collectives import from_first, in_turn
 from dlcourse.engine import fingerprint
 from dlcourse.engine.datasets import load_data, split_training_data
-from dlcourse.engine.fold import evaluate_test_part, evaluate_val_part, prepare_fold
+from dlcourse.engine.fold import (
+    evaluate_test_part,
+    evaluate_val_part,
+    prepare_fold,
+    with_observers,
+)
 from dlcourse.engine.instantiate import build, build_all
 from dlcourse.runtime import Runtime
 from dlcourse.train.fit import fit
@@ -28,9 +33,8 @@ def follow_first(config: dict, folder: Path) -> None:
         part = parts[number - 1]
         place = folder / part.name
         with ExitStack() as stack:
-            prepared = prepare_fold(
-                config, runtime, dataset, part, {}, place, folder, (), (number, count, True), stack
-            )
+            prepared = prepare_fold(config, runtime, dataset, part, {}, place, folder, count)
+            prepared = with_observers(prepared, folder, (), (number, count, True), stack)
             fit(prepared.state, prepared.fold, prepared.recipe, prepared.observers)
             evaluate_test_part(prepared)
             if part.name != ".":

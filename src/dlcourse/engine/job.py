@@ -3,7 +3,8 @@
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,9 +73,24 @@ def run_job(
     SystemExit (SIGTERM) after a message how to resume.
     """
     run = run_of(config)
+    with explaining(config, folder, new_folder=new_folder):
+        run(config, folder, overrides, hydra, observers, hparam_keys)
+    report(folder, short_path(folder))
+    result = run_folder.read_result(folder)
+    assert result is not None  # ``run`` returns only when it is written
+    return result
+
+
+@contextmanager
+def explaining(config: dict, folder: Path, *, new_folder: bool = False) -> Iterator[None]:
+    """Write an error of the block to train.log, and say how to resume an interrupted run.
+
+    The arguments are those of ``run_job``. Raises what the block raises, and OwnCodeError for an
+    unexpected error in a run that calls code outside dlcourse.
+    """
     shown = short_path(folder)
     try:
-        run(config, folder, overrides, hydra, observers, hparam_keys)
+        yield
     except (KeyboardInterrupt, SystemExit):
         print(f"\nStopped. To resume: {to_resume(shown, config)}", file=sys.stderr)
         raise
@@ -94,10 +110,6 @@ def run_job(
                 f"it takes and returns.\nThe traceback is in {shown}/{LOG}"
             ) from error
         raise
-    report(folder, shown)
-    result = run_folder.read_result(folder)
-    assert result is not None  # ``run`` returns only when it is written
-    return result
 
 
 def to_resume(shown: str, config: dict) -> str:

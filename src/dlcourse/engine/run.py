@@ -12,8 +12,9 @@ from dlcourse.distributed.collectives import in_turn
 from dlcourse.engine import fingerprint, predictions, same_data
 from dlcourse.engine.cross_validation import pooled_metrics
 from dlcourse.engine.datasets import load_data, split_training_data
-from dlcourse.engine.folds import OpenRun, train_folds
+from dlcourse.engine.folds import OpenRun
 from dlcourse.engine.instantiate import build, build_all
+from dlcourse.engine.lanes import train_folds
 from dlcourse.engine.result import mean_of_folds
 from dlcourse.engine.resume import move_the_end
 from dlcourse.errors import DivergedError, UserError
@@ -48,7 +49,7 @@ def run(
 
     Raises UserError for a config that cannot be run, and DivergedError.
     """
-    with ExitStack() as stack:
+    with ExitStack() as stack, recording_divergence(folder):
         opened = open_run(config, folder, overrides, hydra, observers, hparam_keys, stack)
         if opened is None:
             result = run_folder.read_result(folder)
@@ -70,7 +71,7 @@ def open_run(
 ) -> OpenRun | None:
     """Lock a run's folder, record the run's start and read its data; None for a finished run.
 
-    stack: unlocks the folder; if it is closed by DivergedError, the divergence is recorded.
+    stack: unlocks the folder.
     load: returns the data set of a config; None for ``load_data``. The others are those of ``run``.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +79,6 @@ def open_run(
     moved = start_record.record(folder, config, list(overrides), hydra)
     if run_folder.read_result(folder) is not None and not moved:
         return None
-    stack.enter_context(recording_divergence(folder))
     build_all(config)
     runtime: Runtime = build(config["runtime"])()
     with runtime.loading_libraries(), working("reading the data"):

@@ -100,7 +100,7 @@ def resumed_config(
         stored |= {key: wanted[key] for key in ends}
     stored |= {"resume": config["resume"], "trust": config["trust"]}
     typed = {key_of(override) for override in overrides}
-    for key in {key.split(".")[0] for key in typed} & {"observe", "checkpoint_every"}:
+    for key in {key.split(".")[0] for key in typed} & {"observe", "checkpoint_every", "engine"}:
         stored[key] = config[key]
     for key in ("root", "download"):
         if f"data.{key}" in typed:

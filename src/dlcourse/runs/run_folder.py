@@ -17,7 +17,7 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs.start_record import stored_overrides
 from dlcourse.schema.overrides import key_of
-from dlcourse.schema.run_files import CONFIG, DATA, FAILURE, LOG, PICKS, PREVIOUS, RESULT
+from dlcourse.schema.run_files import CONFIG, DATA, FAILURE, LOG, PICKS, PREVIOUS, RESULT, TOGETHER
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
 
@@ -151,6 +151,17 @@ def refuse_diverged(folder: Path) -> None:
 def read_picks(folder: Path) -> dict | None:
     """Return the options that ``runtime=auto`` has chosen for a run; None if it has not yet."""
     return read_json(folder / PICKS, "it is chosen again")
+
+
+def read_engine(folder: Path) -> str | None:
+    """Return the engine that trains a run together with others; None if none is chosen yet."""
+    found = read_json(folder / TOGETHER, "it is chosen again")
+    return found["engine"] if isinstance(found, dict) else None
+
+
+def write_engine(folder: Path, engine: str) -> None:
+    """Store the engine that trains a run together with others, for when the run is resumed."""
+    atomic_files.write_json(folder / TOGETHER, {"engine": engine}, indent=2)
 
 
 def read_json(path: Path, then: str) -> dict | None:

@@ -72,6 +72,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "max_time": Duration("30m"),
         "checkpoint_every": Duration("10m", steps=True),
         "batch_size": whole_number(1, LARGE_COUNT, 64, names=("full",)),
+        "engine": OneOf(("separate", "together")),
         "accumulate": whole_number(1, LARGE_COUNT, 4),
         "monitor": Text("val/accuracy"),
         "mode": OneOf(("max", "min")),

@@ -16,12 +16,13 @@ They can run shell commands, or write to any file or address.
 """
 
 FREE = (
-    "resume", "trust", "observe", "checkpoint_every", "data.root", "data.download",
+    "resume", "trust", "observe", "checkpoint_every", "engine", "data.root", "data.download",
     "runtime.devices",
 )  # fmt: skip
 """Keys that may differ when a run is resumed, because they do not change its result.
 
-``runtime.devices`` changes the order in which gradients are added, and so the last bits.
+``runtime.devices`` and ``engine`` change the order in which numbers are added, and so the last
+bits.
 """
 
 DECLARATIONS = frozenset(("_facts_", "_bounds_"))

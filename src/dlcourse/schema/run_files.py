@@ -8,6 +8,7 @@ PREVIOUS = "result.previous.json"  # the result of a finished run that is resume
 FAILURE, PRUNED = "failure.json", "pruned.json"  # in place of the result of a sweep's job
 DATA = "data.npz"  # the fingerprint of the run's data
 PICKS = "runtime.json"  # the options that ``runtime=auto`` has chosen
+TOGETHER = "together.json"  # the engine that trains a run together with others
 LOG = "train.log"
 OUTPUT = "output.txt"  # what a job of a sweep prints
 HISTORY = "history.jsonl"  # the metrics of each epoch

@@ -24,6 +24,7 @@ TOP_LEVEL = (
     "max_epochs",
     "max_time",
     "batch_size",
+    "engine",
     "accumulate",
     "monitor",
     "mode",

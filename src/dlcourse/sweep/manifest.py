@@ -19,7 +19,9 @@ from dlcourse.schema import run_files
 from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
 from dlcourse.schema.run_files import FAILURE, MANIFEST
 
-MAY_CHANGE = ("workers", "on_error", "check", "sweep.trials", "sweep.draws", "data.root", "trust")
+MAY_CHANGE = (
+    "workers", "on_error", "check", "engine", "sweep.trials", "sweep.draws", "data.root", "trust",
+)  # fmt: skip
 """Keys whose overrides may be typed with ``resume=<sweep folder>``."""
 
 

@@ -11,6 +11,7 @@ from signal import Signals
 from time import monotonic
 from typing import Any
 
+from dlcourse.sweep.group_worker import Order, run_group_process
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.worker import run_job_process
 
@@ -26,6 +27,8 @@ class RunningJob:
     started: the time of the start in seconds, by ``monotonic``.
     last: the last reported epoch and its value.
     ending: the last message, ``("failed", reason, final)``; empty without one.
+    group: the number of jobs that share the process.
+    status: the exit status that a job of a group has reported; None before its end.
     """
 
     job: Job
@@ -35,6 +38,8 @@ class RunningJob:
     started: float
     last: tuple[int, float] | None = None
     ending: tuple = ()
+    group: int = 1
+    status: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -66,7 +71,7 @@ class Pool:
     @property
     def has_room(self) -> bool:
         """Whether one more job may start."""
-        return len(self.running) < self.workers
+        return len({id(running.process) for running in self.running}) < self.workers
 
     def start(self, job: Job, *, pruned: bool = False) -> None:
         """Start a job; pruned: after every epoch it waits for ``answer``."""
@@ -78,6 +83,22 @@ class Pool:
         process.start()
         theirs.close()
         self.running.append(RunningJob(job, process, ours, gpu, monotonic()))
+
+    def start_group(self, jobs: Sequence[Job]) -> None:
+        """Start several jobs in one process, which trains their models together."""
+        pipes = [self.context.Pipe() for _ in jobs]
+        gpu = self.free_gpus() if jobs[0].takes_any_gpu else None
+        orders = [
+            Order(theirs, job.cfg, job.config, job.folder, job.keys)
+            for job, (_, theirs) in zip(jobs, pipes, strict=True)
+        ]
+        arguments = (orders, self.threads, gpu, os.getcwd())
+        process = self.context.Process(target=run_group_process, args=arguments)
+        process.start()
+        for job, (ours, theirs) in zip(jobs, pipes, strict=True):
+            theirs.close()
+            running = RunningJob(job, process, ours, gpu, monotonic(), group=len(jobs))
+            self.running.append(running)
 
     def free_gpus(self, count: int = 1) -> str | None:
         """Return the ``count`` GPUs with the fewest jobs, ``"0,1"``; None where there are none."""
@@ -91,15 +112,17 @@ class Pool:
         in the second case ``running.ending`` is the job's last message.
         """
         sources = [one for job in self.running for one in (job.messages, job.process.sentinel)]
-        wait(sources, timeout)
+        wait(list(dict.fromkeys(sources)), timeout)  # the jobs of a group have one process
         for running in list(self.running):
             yield from self.receive(running)
-            if not running.process.is_alive():
+            if running.status is None and not running.process.is_alive():
                 running.process.join()
                 yield from self.receive(running)
+                running.status = running.process.exitcode
+            if running.status is not None:
                 self.running.remove(running)
                 running.messages.close()
-                yield running, "ended", running.process.exitcode
+                yield running, "ended", running.status
 
     def receive(self, running: RunningJob) -> Iterator[tuple[RunningJob, str, Any]]:
         """Yield the epochs that a job has reported, and keep its last message in ``ending``."""
@@ -110,6 +133,8 @@ class Pool:
                     number, value = content
                     running.last = number, value
                     yield running, kind, (number, value)
+                elif kind == "exit":
+                    (running.status,) = content
                 else:
                     running.ending = (kind, *content)
         except (EOFError, ConnectionError):

@@ -14,6 +14,7 @@ from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import cells, clipped, columns, duration, fitting, on_terminal
 
 WIDTH_WITHOUT_TERMINAL = 10_000  # columns
+MOST_LINES = 8  # of running jobs; a group may have 64
 MIN_LABEL_WIDTH = 12  # columns of a job's label that are always shown
 
 
@@ -28,6 +29,7 @@ class Progress:
         self.monitor, self.mode = scheduler.manifest.monitor, scheduler.manifest.mode
         self.running: dict[str, str] = {}
         self.ended = Counter()
+        self.reasons: set[str] = set()  # of groups that failed
         self.started = monotonic()
         self.terminal = on_terminal()
         self.screen = Console(highlight=False, soft_wrap=True, force_jupyter=False)
@@ -96,6 +98,13 @@ class Progress:
         self.ends(job, state, f"FAILED: {reason}", shorten=False)
         self.say(f"  log: {log}")
 
+    def ungrouped(self, job: Job, reason: str) -> None:
+        """Print once that the process of a group has failed, whose jobs are run one by one."""
+        self.running.pop(job.label, None)
+        if reason not in self.reasons:
+            self.reasons.add(reason)
+            self.say(f"A group of jobs {reason}: each of them is run by itself")
+
     def ends(self, job: Job, state: str, how: str, *more: str, shorten: bool = True) -> None:
         """Print a job's line: the number of ended jobs, its label, how it ended, the time left.
 
@@ -137,7 +146,9 @@ class Progress:
             value, label = self.scheduler.best
             parts.append(f"best {self.monitor} {value:.4f}: {label}")
         width = columns() if self.terminal else WIDTH_WITHOUT_TERMINAL
-        lines = [f"  {label}  {at}" for label, at in self.running.items()]
+        lines = [f"  {label}  {at}" for label, at in list(self.running.items())[:MOST_LINES]]
+        if len(self.running) > MOST_LINES:
+            lines.append(f"  … and {len(self.running) - MOST_LINES} more")
         lines.append("  " + fitting([part for part in parts if part], width - 2))
         shown = "\n".join(clipped(line, width - 1).rstrip() for line in lines)
         return Text(shown, no_wrap=True, overflow="ellipsis")

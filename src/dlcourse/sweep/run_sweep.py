@@ -20,6 +20,7 @@ from dlcourse.schema.trust import to_type
 from dlcourse.sweep.comparability import all_comparable, refuse_incomparable
 from dlcourse.sweep.dry_run import Finding, dry_run
 from dlcourse.sweep.dry_run_table import print_dry_run
+from dlcourse.sweep.groups import Groups, group_line, why_not
 from dlcourse.sweep.hydra_launcher import run_on_launcher
 from dlcourse.sweep.job import folder_text, short_keys
 from dlcourse.sweep.local_jobs import run_locally
@@ -85,6 +86,9 @@ def run_sweep(
     here = master.hydra.launcher._target_.endswith(IN_PROCESSES)
     with working("checking the jobs with PyTorch and the data", plain=False):
         findings, gpus = dry_run_points(plan, started, here)
+    groups = groups_of(
+        plan, findings, "" if here else master.hydra.runtime.choices["hydra/launcher"]
+    )
     if plan.settings.check:
         print_dry_run(plan, findings, started)
         return None
@@ -111,9 +115,8 @@ def run_sweep(
             with Progress(scheduler) as shown:
                 progress: Any = Droppable("The sweep's screen", shown)
                 if here:
-                    run_locally(
-                        scheduler, Pool(plan.settings.workers, manifest.threads, gpus), progress
-                    )
+                    pool = Pool(plan.settings.workers, manifest.threads, gpus)
+                    run_locally(scheduler, pool, progress, groups)
                 else:
                     run_on_launcher(scheduler, progress, master, hydra, task)
         except (KeyboardInterrupt, SystemExit):
@@ -132,6 +135,25 @@ def run_sweep(
             file=sys.stderr,
         )
     return Outcome(folder, len(scheduler.failed))
+
+
+def groups_of(plan: Plan, findings: dict[Path, Finding], launcher: str) -> Groups | None:
+    """Return which jobs are trained together, and print it; None if none is.
+
+    findings: by the name of the first job of each point. launcher: as in ``why_not``.
+    """
+    if plan.config["engine"] != "together":
+        return None
+    if reason := why_not(plan, launcher):
+        print(reason)
+        return None
+    found = {
+        job.folder.name: findings[jobs[0].folder].parameters
+        for jobs in plan.jobs for job in jobs if jobs[0].folder in findings
+    }  # fmt: skip
+    groups = Groups(plan, found)
+    print(group_line(groups, plan))
+    return groups
 
 
 def folder_of(master: DictConfig, plan: Plan) -> tuple[Path, bool]:

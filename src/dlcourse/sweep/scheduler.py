@@ -140,6 +140,11 @@ class Scheduler:
                 del self.elsewhere[job.folder]
                 self.trials.queue.append(job)
 
+    def ask_for_all(self) -> None:
+        """Put the jobs of all trials that are left into the queue; not for a search."""
+        while (trial := self.search.ask()) is not None:
+            self.begin(trial)
+
     def begin(self, trial: Trial) -> None:
         """Put the jobs of a trial into the queue, except those that have ended."""
         try:

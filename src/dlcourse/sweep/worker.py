@@ -62,6 +62,7 @@ def run_job_process(
     from dlcourse.sweep.reporter import Reporter
 
     torch.set_num_threads(threads)
+    failed: Exception | None = None
     try:
         run_job(
             config,
@@ -71,24 +72,35 @@ def run_job_process(
             observers=[Reporter(sweep, pruned=pruned)],
             hparam_keys=hparam_keys,
         )
-        sweep.send(("done",))
-    except PrunedError:
-        sweep.send(("pruned",))
-    except (UserError, DivergedError, OwnCodeError) as error:
-        print(f"dlcourse: {error}", file=sys.stderr)
-        sweep.send(("failed", str(error).splitlines()[0], True))  # it would fail again
-        sys.exit(WRONG if isinstance(error, UserError) else FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        traceback.print_exc()
-        message = str(error).strip().splitlines()
-        short = "there is not enough memory: " if is_out_of_memory(error) else ""
-        where = user_code_message(error).partition("\n")[0].rpartition(" in ")[2]
-        place = f" in {where.rstrip('.')}" if where else ""
-        reason = f"{short}{type(error).__name__}{place}: {message[0] if message else ''}"
-        sweep.send(("failed", reason, False))
-        sys.exit(FAILED)
+        failed = error
+    status = send_ending(sweep, failed)
+    if status:
+        sys.exit(status)
+
+
+def send_ending(sweep: Connection, error: Exception | None) -> int:
+    """Print a job's error, send the sweep how the job has ended, and return its exit status."""
+    if error is None:
+        sweep.send(("done",))
+        return 0
+    if isinstance(error, PrunedError):
+        sweep.send(("pruned",))
+        return 0
+    if isinstance(error, UserError | DivergedError | OwnCodeError):
+        print(f"dlcourse: {error}", file=sys.stderr)
+        sweep.send(("failed", str(error).splitlines()[0], True))  # it would fail again
+        return WRONG if isinstance(error, UserError) else FAILED
+    traceback.print_exception(error)
+    message = str(error).strip().splitlines()
+    short = "there is not enough memory: " if is_out_of_memory(error) else ""
+    where = user_code_message(error).partition("\n")[0].rpartition(" in ")[2]
+    place = f" in {where.rstrip('.')}" if where else ""
+    reason = f"{short}{type(error).__name__}{place}: {message[0] if message else ''}"
+    sweep.send(("failed", reason, False))
+    return FAILED
 
 
 def redirect_output(folder: Path) -> None:

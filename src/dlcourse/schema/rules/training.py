@@ -119,6 +119,16 @@ def pieces_have_two_examples(config: dict) -> Iterator[str]:
             )
 
 
+def together_needs_one_device(config: dict) -> Iterator[str]:
+    """Models that are trained together are on one device."""
+    devices = config["runtime"].get("devices", 1)
+    if config["engine"] == "together" and devices != 1:
+        yield (
+            f"engine=together trains several models on one device, got runtime.devices={devices}.\n"
+            "Type runtime.devices=1, or engine=separate"
+        )
+
+
 def frozen_parts_learn_in_some_epochs(config: dict) -> Iterator[str]:
     """A part frozen to the end never learns; and some methods have no learning rate."""
     optim, epochs = config["optim"], config["max_epochs"]
@@ -223,6 +233,7 @@ RULES = (
     lbfgs_sees_one_smooth_function,
     models_with_a_step_of_their_own_keep_it,
     pieces_have_two_examples,
+    together_needs_one_device,
     frozen_parts_learn_in_some_epochs,
     warmup_fits_the_epochs,
     three_phases_need_room,
