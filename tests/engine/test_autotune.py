@@ -70,12 +70,13 @@ def test_a_long_run_keeps_the_options_measured_as_faster(small_run, tmp_path, ca
 
 
 def test_a_resumed_run_keeps_its_picks(small_run, tmp_path, monkeypatch):
-    picks = {"channels_last": False, "linear": "convolution"}
+    picks = {"channels_last": False, "linear": "convolution", "fused_layers": True}
     run_folder.write_picks(tmp_path, {"picked": picks, "measured": {}})
     monkeypatch.setattr(autotune, "fastest_options", None)
     runtime = settle(*small_run, tmp_path)
     assert runtime.channels_last is False
     assert runtime.linear == "convolution"
+    assert runtime.fused_layers is True
     assert small_run[1].linear == "auto", "the runtime that was passed has changed"
 
 

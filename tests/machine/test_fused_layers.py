@@ -1,6 +1,7 @@
 """Fused layers give the values, gradients and running statistics of PyTorch's own layers."""
 
 import copy
+import shutil
 
 import pytest
 import torch
@@ -250,6 +251,33 @@ def test_without_a_compiler_it_is_refused_and_not_tried(monkeypatch, compose):
     monkeypatch.delenv("CXX")
     assert can_fuse_layers(nn.Sequential(nn.BatchNorm2d(3)))
     assert not can_fuse_layers(nn.Sequential(nn.Linear(3, 3)))
+
+
+def test_the_kernels_are_compiled_once_for_a_user(monkeypatch, tmp_path):
+    compiled = []
+
+    def copy_instead(compiler, source, target):
+        compiled.append(source.name)
+        shutil.copy(library_file, target)
+
+    library_file = library("fused_layers")._name
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiled_library, "compile_file", copy_instead)
+    try:
+        for _ in range(2):
+            compiled_library.library.cache_clear()
+            library("fused_layers")
+        (kept,) = tmp_path.glob("dlcourse/*")
+        assert compiled == ["fused_layers.cpp"]
+        damaged = tmp_path / "other/dlcourse" / kept.name
+        damaged.parent.mkdir(parents=True)
+        damaged.write_bytes(b"damaged")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+        compiled_library.library.cache_clear()
+        with pytest.raises(CannotCompileError, match="cannot be used"):
+            library("fused_layers")
+    finally:
+        compiled_library.library.cache_clear()
 
 
 def test_a_compiler_that_fails_is_reported_in_one_line(monkeypatch, tmp_path):
