@@ -23,6 +23,7 @@ from dlcourse.together.choice import EngineChoice, EnginePart
 from dlcourse.together.fit import choose_engine, fit_together, run_rounds
 from dlcourse.together.lane import Lane
 from dlcourse.together.products import ConvolutionByProduct
+from dlcourse.together.stacked_optimizer import StackedOptimizer
 from dlcourse.together.turn import Turn
 from dlcourse.train.checkpoint import Checkpoint, history_of, restore
 from dlcourse.train.fit import fit
@@ -116,6 +117,25 @@ def test_folds_of_unequal_size_equal_folds_alone(common, tiny):
     assert choice.engine == "stacked"
     assert len({len(lane.fold.train) for lane in together}) == 2
     assert max(map(distance, alone, together)) < 1e-10
+    assert distance(alone[0], together[1]) > 1e-6
+
+
+@pytest.mark.parametrize("optim", ["sgd", "nesterov", "adam", "adamw"])
+def test_one_kernel_for_all_lanes_updates_as_one_for_each(optim, tiny, monkeypatch):
+    """The third lane ends first, within an epoch."""
+    common = [*LONG[:2], "model=mlp", "model.widths=[12]", f"optim={optim}", "split.fraction=0.3"]
+    each = [["max_epochs=4"], ["max_epochs=4"], ["max_epochs=2.5"]]
+    together, alone = lanes_of(tiny, common, each), lanes_of(tiny, common, each)
+    used = []
+    call = StackedOptimizer.__call__
+    monkeypatch.setattr(
+        StackedOptimizer, "__call__", lambda *given: used.append(call(*given)) or used[-1]
+    )
+    fit_together(together, engine="stacked")
+    assert used.count(True) > 30
+    monkeypatch.setattr(StackedOptimizer, "__call__", lambda *given: False)
+    fit_together(alone, engine="stacked")
+    assert max(map(distance, alone, together)) < 1e-14
     assert distance(alone[0], together[1]) > 1e-6
 
 

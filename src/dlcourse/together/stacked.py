@@ -12,6 +12,7 @@ from dlcourse.together.batch import Batches, Fetch
 from dlcourse.together.losses import Losses
 from dlcourse.together.masks import MaskShapes, without_dropouts
 from dlcourse.together.stack import Stack, Taken
+from dlcourse.together.stacked_optimizer import StackedOptimizer
 from dlcourse.together.turn import Turn
 from dlcourse.together.update import Update
 from dlcourse.train.step import set_train_mode
@@ -44,6 +45,7 @@ class Stacked:
         """Stack the weights of these lanes, the only ones from now on."""
         self.places = {turn: place for place, turn in enumerate(turns)}
         self.stack = Stack([turn.lane.state.model for turn in turns])
+        self.optimizer = StackedOptimizer(turns, self.stack)
         self.fetch = Fetch(turns, self.masks)
         self.losses = Losses([turn.lane.recipe.loss for turn in turns])
 
@@ -65,8 +67,10 @@ class Stacked:
             outputs, losses = self.forward(turns, numbers, batches)
         losses.sum().backward()
         self.stack.put_back(places, numbers.buffers)
-        self.distribute(places, numbers)
-        self.update(turns)
+        everyone = len(turns) == len(self.places)
+        if not (everyone and self.optimizer(turns, numbers)):
+            self.distribute(places, numbers)
+            self.update(turns)
         self.measure(turns, batches, outputs, losses)
         share = (perf_counter() - started) / len(turns)
         for turn in turns:

@@ -19,7 +19,7 @@ OPTIONS = (
 class Update:
     """Updates lanes: penalties, clipping, the optimizers' steps, constraints, each lane its own.
 
-    Fused optimizers with the same options are one call of their kernel. It updates every tensor
+    Fused optimizers with the same options are one call of their kernel. It updates every number
     by itself, so that the result is that of separate calls.
     """
 
@@ -42,9 +42,7 @@ class Update:
                 alike.setdefault(kind, []).append(step)
         for steps in alike.values():
             self.fused(steps)
-        for turn in turns:
-            for constrain in turn.lane.recipe.constraints:
-                constrain(turn.lane.state.model)
+        constrain_all(turns)
 
     @torch.no_grad()
     def fused(self, steps: Sequence[FusedStep]) -> None:
@@ -72,15 +70,29 @@ def joined(steps: Sequence[FusedStep]) -> tuple[list, list, list]:
     return groups, lists, [step.lists for step in steps]
 
 
-def kind_of_step(state: State) -> tuple | None:
-    """Return the kernel and options of an optimizer's step; None if it has to run by itself."""
-    step = state.optimizer.step
+def kind_of_step(state: State, with_gradients: bool = True) -> tuple | None:
+    """Return the kernel and the options of a fused optimizer, as pairs of a name and a value.
+
+    None if it has to do its step by itself. with_gradients: whether a missing gradient is such a
+    reason.
+    """
+    step: Any = state.optimizer.step
     if not isinstance(step, FusedStep) or not step.gather():
         return None
-    if any(p.grad is None for group in state.optimizer.param_groups for p in group["params"]):
+    groups = state.optimizer.param_groups
+    if with_gradients and any(p.grad is None for group in groups for p in group["params"]):
         return None
-    values = [group.get(name) for group in state.optimizer.param_groups for name in OPTIONS]
-    return step.kernel, *(tuple(v) if isinstance(v, list) else v for v in values)
+    values = [(name, group.get(name)) for group in groups for name in OPTIONS]
+    return ("kernel", step.kernel), *(
+        (k, tuple(v) if isinstance(v, list) else v) for k, v in values
+    )
+
+
+def constrain_all(turns: Sequence[Turn]) -> None:
+    """Apply every lane's constraints to its weights."""
+    for turn in turns:
+        for constrain in turn.lane.recipe.constraints:
+            constrain(turn.lane.state.model)
 
 
 def add_penalties(turns: Sequence[Turn]) -> None:
