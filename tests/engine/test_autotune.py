@@ -69,6 +69,17 @@ def test_a_long_run_keeps_the_options_measured_as_faster(small_run, tmp_path, ca
     assert "channels_last=true 1.50x, linear=onednn 0.40x, fused_layers=true 1.20x" in line
 
 
+def test_fused_layers_are_not_tried_in_another_memory_order(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(autotune.fused_layers, "can_fuse_layers", lambda model: True)
+    monkeypatch.setattr(autotune, "race", lambda now, then, seconds: [0.9])
+    monkeypatch.setattr(autotune, "MIN_EXAMPLES", 0)
+    monkeypatch.setattr(autotune, "MIN_SECONDS", 0)
+    settle(*small_run, tmp_path)
+    found = run_folder.read_picks(tmp_path)
+    assert found["picked"] == NOTHING_PICKED
+    assert found["measured"].keys() == {"channels_last=true", "linear=onednn"}
+
+
 def test_a_resumed_run_keeps_its_picks(small_run, tmp_path, monkeypatch):
     picks = {"channels_last": False, "linear": "convolution", "fused_layers": True}
     run_folder.write_picks(tmp_path, {"picked": picks, "measured": {}})

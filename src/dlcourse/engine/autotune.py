@@ -141,6 +141,9 @@ def fastest_options(
     for name, value in options_to_try(
         options, dataset.input_shape, state.model, runtime.device.type, seconds
     ):
+        nhwc = picked.get("channels_last", runtime.channels_last)
+        if name == "fused_layers" and not nhwc:
+            continue  # they are for that order alone
         changed, begun = picked | {name: value}, perf_counter()
         try:
             then, *_ = ready(changed)
@@ -154,13 +157,17 @@ def fastest_options(
             now, picked = then, changed
             seconds /= gain
     if gains:
-        compared = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
-        kept = " ".join(f"{name}={typed_value(value)}" for name, value in picked.items())
-        took = perf_counter() - started
-        line = f"runtime: {kept} (a training step with {compared}; {took:.1f} s of trial)"
-        log.info(line)
-        print(line, flush=True)
+        print_choice(picked, gains, perf_counter() - started)
     return {"picked": picked, "measured": gains}
+
+
+def print_choice(picked: dict[str, Any], gains: dict[str, float], seconds: float) -> None:
+    """Print and log in one line what was chosen, what was measured and how long that took."""
+    compared = ", ".join(f"{name} {gain:.2f}x" for name, gain in gains.items())
+    kept = " ".join(f"{name}={typed_value(value)}" for name, value in picked.items())
+    line = f"runtime: {kept} (a training step with {compared}; {seconds:.1f} s of trial)"
+    log.info(line)
+    print(line, flush=True)
 
 
 def options_to_try(

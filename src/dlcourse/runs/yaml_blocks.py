@@ -14,7 +14,9 @@ import yaml
 from dlcourse.schema.packaged import LOADER
 
 BLOCK = re.compile(r"^(?=\w)", re.MULTILINE)  # a line that is not indented begins a new block
-INNER_BLOCKS = re.compile(r"[\w.-]+:\n(?:  .*\n)+")  # a key alone in its line, and what is indented below
+INNER_BLOCKS = re.compile(
+    r"[\w.-]+:\n(?:  .*\n)+"
+)  # a key alone in its line, and what is indented below
 SHORT = 200  # characters of a nested block that is parsed as a whole
 
 
