@@ -1,9 +1,15 @@
 """Two and three ranks train to the weights of one device, in float64 to 1e-10."""
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 from several import on_ranks, trained
 
+from dlcourse.data.streamed import ImageFiles, StreamedSplit
 from dlcourse.distributed import gradients
+from dlcourse.distributed.reading import read_batches
+from dlcourse.engine.datasets import load_data
 from dlcourse.train import fit
 
 CASES = {
@@ -74,3 +80,37 @@ def test_ranks_with_other_weights_are_reported_after_the_epoch(compose):
     cfg = compose(*FP64, *CASES["few examples"])
     with pytest.raises(RuntimeError, match="In epoch 1 rank 1 has other weights than rank 0"):
         on_ranks(2, drifting, cfg)
+
+
+def batches_read(split, pieces):
+    """Return the batches that a rank gets of a folder of images, and how many images it reads."""
+    read, paths_at = [], ImageFiles.paths_at
+
+    def counted(files, index):
+        read.append(len(index))
+        return paths_at(files, index)
+
+    ImageFiles.paths_at = counted
+    try:
+        batches = [[part.tolist() for part in batch] for batch in read_batches(split, pieces)]
+    finally:
+        ImageFiles.paths_at = paths_at
+    return batches, read
+
+
+def test_ranks_read_their_shares_of_a_folder_on_the_disk_and_get_whole_batches(tmp_path, compose):
+    generator = np.random.default_rng(0)
+    for number in range(10):
+        place = tmp_path / "images" / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(place / f"{number}.png")
+    options = ["data.size=8", "data.memory=0", "data.workers=0"]
+    split = load_data(compose("data=image_folder", f"data.root={tmp_path}/images", *options)).train
+    assert isinstance(split, StreamedSplit)
+    pieces = list(torch.randperm(len(split)).split(3))  # 3, 3 and 2 of 8 images
+    one, read = batches_read(split, pieces)
+    assert read == [3, 3, 2]
+    first, second = on_ranks(2, batches_read, split, pieces)
+    assert first == (one, [2, 2, 1])
+    assert second == (one, [1, 1, 1])

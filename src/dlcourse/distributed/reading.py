@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dlcourse.core import Split
 from dlcourse.distributed.collectives import rows_of_all
-from dlcourse.distributed.piece import divided
+from dlcourse.distributed.piece import divided, own_rows
 from dlcourse.distributed.ranks import this_rank
 
 
@@ -21,6 +21,10 @@ def read_batches(split: Split, pieces: Sequence[Tensor]) -> Iterator[tuple[Tenso
     if not this_rank().joined:
         yield from split.prefetch(pieces)
         return
-    shares = [piece.tensor_split(size)[rank] for piece in pieces]
+    own = (own_rows(len(piece), rank, size) for piece in pieces)
+    shares = [
+        piece[rows.start : rows.stop] if rows.count else piece[:1]  # a reader needs one image
+        for piece, rows in zip(pieces, own, strict=True)
+    ]
     for piece, (_, *parts) in zip(pieces, split.prefetch(shares), strict=True):
         yield piece, *(rows_of_all(part, divided(len(piece), size)) for part in parts)

@@ -219,6 +219,11 @@ def several_devices_share_each_batch(config: dict) -> Iterator[str]:
             f"runtime.device={device} names one device.\nType runtime.device=cuda, and choose GPUs "
             "with the variable CUDA_VISIBLE_DEVICES; or runtime.devices=1"
         )
+    if config.get("engine") == "together":
+        yield (
+            f"engine=together trains several runs on one device, and runtime.devices={devices} one "
+            "run on several.\nType engine=separate, or runtime.devices=1"
+        )
     if runtime.get("compile") is True:
         yield (
             "runtime.compile=true is not supported on several devices.\n"
