@@ -281,8 +281,9 @@ def last_output(one: RankProcess) -> str:
 def stop(running: Sequence[RankProcess]) -> None:
     """End all ranks: rank 0 closes its files, the others are killed."""
     for one in running[:1]:
-        one.process.terminate()
-        one.process.join(CLOSING)
+        if one.process.is_alive():
+            one.process.terminate()
+            one.process.join(CLOSING)
     for one in running:
         if one.process.is_alive():
             one.process.kill()

@@ -84,6 +84,7 @@ def run_rank(
                 value = run(config, folder, overrides, hydra, observers, hparam_keys)
             else:
                 value = follow_first(config, folder)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # there is nothing left to close
         messages.send(("done", value))
     except SystemExit:  # SIGTERM: files are closed, now it ends the process
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
