@@ -8,6 +8,8 @@ import signal
 import struct
 import subprocess
 import sys
+import warnings
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache, partial
 from pathlib import Path
@@ -87,6 +89,19 @@ def same(first, second) -> bool:
     return all(
         torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
     )
+
+
+@contextmanager
+def no_waiting():
+    """Let PyTorch raise where the CPU waits for the GPU; restore its mode afterwards."""
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():  # each call says that the mode is a prototype
+        warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
 
 
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)

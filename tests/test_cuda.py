@@ -2,12 +2,10 @@
 
 import dataclasses
 import gc
-import warnings
-from contextlib import contextmanager
 
 import pytest
 import torch
-from conftest import prepared
+from conftest import no_waiting, prepared
 
 from dlcourse.core import Fold, Observer
 from dlcourse.data.transforms import standardize
@@ -16,7 +14,6 @@ from dlcourse.engine.datasets import load_data
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.machine.cuda_graph import GraphedFunction
-from dlcourse.machine.max_pool import MaxOfSlices
 from dlcourse.runs import run_folder
 from dlcourse.train.evaluate import eval_runner, run_evaluation
 from dlcourse.train.fit import fit
@@ -27,19 +24,6 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU"),
 ]
 GPU = ["runtime=cuda", "observe=[history]", "data.examples=300", "max_epochs=4"]
-
-
-@contextmanager
-def no_waiting():
-    """Let PyTorch raise where the CPU waits for the GPU; restore its mode afterwards."""
-    before = torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings():  # each call says that the mode is a prototype
-        warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            yield
-        finally:
-            torch.cuda.set_sync_debug_mode(before)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
@@ -117,18 +101,6 @@ def test_a_compiled_and_captured_model_trains_as_the_eager_one(
     assert tests[0]["loss"] == pytest.approx(tests[1]["loss"], rel=tolerance)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_pooling_by_slices_on_the_gpu_equals_pytorchs(dtype):
-    draws = torch.randn(4, 8, 31, 31, device="cuda").round().to(dtype)
-    both = [draws.to(memory_format=torch.channels_last).requires_grad_() for _ in range(2)]
-    pooled = [MaxOfSlices.apply(both[0]), torch.nn.functional.max_pool2d(both[1], 2)]
-    gradient = torch.randn_like(pooled[0])
-    for one in pooled:
-        one.backward(gradient)
-    assert torch.equal(*pooled)
-    assert torch.equal(both[0].grad, both[1].grad)
-
-
 CAPTURED = [
     ["optim=adam", "schedule=cosine"],
     ["optim=nesterov", "optim.weight_decay=0.001", "clip=norm"],
@@ -169,7 +141,7 @@ def test_a_run_with_a_cuda_graph_resumes_to_the_same_result(compose, tmp_path):
                 raise Stopped
 
     with pytest.raises(Stopped):
-        run(compose(*overrides), tmp_path / "stopped", [Stop()])
+        run(compose(*overrides), tmp_path / "stopped", observers=[Stop()])
     run(compose(*overrides), tmp_path / "stopped")
     results = [run_folder.read_result(tmp_path / name)["test"] for name in ("whole", "stopped")]
     assert results[0] == results[1]
@@ -211,6 +183,7 @@ def test_the_memory_of_a_run_is_free_for_the_next_one(compose, tmp_path):
     for number in range(3):
         run(compose(*GPU, "model=lenet", f"seed={number}"), tmp_path / str(number))
         gc.collect()
+        torch.cuda.empty_cache()
         used.append(torch.cuda.memory_reserved())
     assert used[2] == used[1]
 

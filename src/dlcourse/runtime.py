@@ -25,7 +25,6 @@ from dlcourse.machine.fused_step import use_fused_kernels
 from dlcourse.machine.linear_by_convolution import use_convolutions
 from dlcourse.machine.linear_by_onednn import has_onednn, use_onednn
 from dlcourse.machine.malloc import keep_freed_memory
-from dlcourse.machine.max_pool import use_slices
 from dlcourse.machine.skip_dynamo import restore_dynamo, skip_dynamo
 
 OPEN = "auto"  # the value of an option that is not decided yet
@@ -193,8 +192,6 @@ class Runtime:
                 for layer in model.modules():
                     if isinstance(layer, nn.Conv2d) and overruns(layer):
                         skip_pixels_first(layer)
-            if self.device.type == "cuda" and self.fast_paths:
-                use_slices(model)
         else:
             model.to(self.device)
         if self.linear == "convolution" and self.device.type == "cpu":

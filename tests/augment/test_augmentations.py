@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import option_facts, options
+from conftest import no_waiting, option_facts, options
 from torch.nn import functional as F
 from torchvision.transforms import v2
 
@@ -80,11 +80,8 @@ def test_no_augmentation_waits_for_the_gpu(name, compose):
     augment = augmentation(compose, name)
     batch = images().cuda(), (torch.arange(64) % CLASSES).cuda()
     augment(*batch)  # loading libraries may wait
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         after, _ = augment(*batch)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     assert after.device.type == "cuda"
 
 

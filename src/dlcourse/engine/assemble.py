@@ -34,8 +34,8 @@ from dlcourse.train.step import gradient_step, set_train_mode, whole_batch
 from dlcourse.view.answer import from_views
 
 BENCHMARK_STEPS = 2000
-"""cuDNN times its kernels for runs of this many steps or more: on an H200 the first step of
-experiment=cifar10_94 took 1.24 s with that, and the run has 200 steps of 0.009 s."""
+"""cuDNN times its kernels for runs of this many steps or more. On an H200 that took about a second,
+and a step of model=resnet18 gained 4 %, one of model=airbench 3 %."""
 
 
 def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | None = None) -> State:

@@ -13,7 +13,6 @@ from torch.nn.modules import module as torch_module
 
 from dlcourse.machine import fused_kernels
 from dlcourse.machine.compiled_library import CannotCompileError, library
-from dlcourse.machine.max_pool import has_small_windows
 from dlcourse.machine.observed import observed
 
 FEW_CHANNELS = 16  # channels, from which on PyTorch's max pooling is as fast
@@ -213,3 +212,15 @@ def can_fuse_layers(model: nn.Module) -> bool:
     except CannotCompileError:
         return False
     return True
+
+
+def has_small_windows(layer: nn.MaxPool2d) -> bool:
+    """Return whether a pooling has windows of 2 x 2 that do not overlap."""
+    both = {in_both(layer.kernel_size), in_both(layer.stride)}
+    plain = layer.padding in (0, (0, 0)) and layer.dilation in (1, (1, 1))
+    return both == {(2, 2)} and plain and not layer.ceil_mode and not layer.return_indices
+
+
+def in_both(option: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Return an option's values in both directions: ``2`` means ``(2, 2)``."""
+    return (option, option) if isinstance(option, int) else tuple(option)
