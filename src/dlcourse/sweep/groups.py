@@ -79,6 +79,9 @@ class Groups:
         queue.extend([*alike, *others])
         group = [first]
         while queue and queue[0] in alike and (job := scheduler.next_job()) is not None:
+            if job not in alike:  # another command has claimed the jobs before it
+                queue.appendleft(job)
+                break
             group.append(job)
         return group
 
