@@ -22,11 +22,11 @@ TITLE = "Many models as one"
 GPU = True
 COMMON = ["stop=never", "optim=adam", "observe=[history]"]
 DIGITS = ["data=digits", "data.size=8", "model=mlp", "model.widths=[32]", "max_epochs=20"]
-MNIST = ["data=mnist", "batch_size=128", "max_epochs=8"]
+MNIST = ["data=mnist", "batch_size=128", "max_epochs=4"]
 ON_CPU = {
     "32 seeds of an MLP 64-32-10 on digits": (32, DIGITS),
     "10 folds of it": (1, [*DIGITS, "split=kfold", "split.folds=10"]),
-    "4 seeds of a LeNet on digits": (4, ["data=digits", "model=lenet", "max_epochs=4"]),
+    "4 seeds of a LeNet on digits": (4, ["data=digits", "model=lenet", "max_epochs=8"]),
 }
 ON_GPU = {
     "32 seeds of a LeNet on MNIST": (32, [*MNIST, "model=lenet"]),
@@ -38,54 +38,45 @@ ON_GPU = {
 
 
 def measure(options: Options) -> Iterator[str]:
-    """Yield a table with a row for each group of runs, and the engine of each."""
+    """Yield a table of one row for each group of runs, as soon as it is measured."""
     import torch
 
     on_gpu = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
-    rows: list[list[str]] = []
-    lines: list[str] = []
+    rounds = 1 if on_gpu else options.rounds
     for name, (seeds, overrides) in (ON_GPU if on_gpu else ON_CPU).items():
         if options.late():
-            lines.append(f"The time limit was reached before {name}.")
-            break
+            yield f"The time limit was reached before {name}."
+            return
         say(f"together: {name}")
-        row, line = compared(name, seeds, [*overrides, *COMMON], options)
-        rows.append(row)
-        lines.append(f"{name}: {line}")
-    columns = ("runs", "in turn, s", "together, s", "ratio (quartiles)", "together without disk, s")
-    yield "\n\n".join([table(columns, rows), *lines])
+        yield compared(name, seeds, [*overrides, *COMMON], options, rounds)
 
 
-def compared(
-    name: str, seeds: int, overrides: Sequence[str], options: Options
-) -> tuple[list[str], str]:
-    """Return a row of the table and the line that says which engine was chosen."""
+def compared(name: str, seeds: int, overrides: Sequence[str], options: Options, rounds: int) -> str:
+    """Return a row as a table, and the line that says which engine was chosen."""
     times: dict[str, list[float]] = {"in turn": [], "together": []}
     line = ""
-    for turn in range(options.rounds + 1):
+    for engine in ("in_turn", "fastest"):  # loads what they need
+        trained(engine, min(seeds, 2), [*overrides, "max_epochs=1"], options)
+    for turn in range(rounds):
         for engine in ("in_turn", "fastest")[:: 1 if turn % 2 else -1]:
             seconds, chosen = trained(engine, seeds, overrides, options)
-            if turn > 0:  # the first of each loads what it needs
-                times["in turn" if engine == "in_turn" else "together"].append(seconds)
+            times["in turn" if engine == "in_turn" else "together"].append(seconds)
             line = chosen if engine == "fastest" else line
-    bare, _ = trained("fastest", seeds, overrides, options, observed=False)
     pairs = ratios(times["in turn"], times["together"])
     values = [f"{median(times[side]):.2f}" for side in times]
-    return [name, *values, f"{median_and_quartiles(pairs, '.2f')}", f"{bare:.2f}"], line
+    columns = ("runs", "in turn, s", "together, s", "ratio (quartiles)")
+    return f"{table(columns, [[name, *values, median_and_quartiles(pairs, '.2f')]])}\n\n{line}"
 
 
 def trained(
-    engine: str, seeds: int, overrides: Sequence[str], options: Options, observed: bool = True
+    engine: str, seeds: int, overrides: Sequence[str], options: Options
 ) -> tuple[float, str]:
-    """Train new runs to their ends; return the seconds, and what says which engine did it.
-
-    observed: whether checkpoints and histories are written.
-    """
+    """Train new runs to their ends; return the seconds, and what says which engine did it."""
     from dlcourse.together.fit import fit_together
 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        lanes = lanes_in(folder, seeds, overrides, options, stack, observed)
+        lanes = lanes_in(folder, seeds, overrides, options, stack)
         wait_for_device()
         started = perf_counter()
         choice = fit_together(lanes, engine=engine)
@@ -99,7 +90,6 @@ def lanes_in(
     overrides: Sequence[str],
     options: Options,
     stack: ExitStack,
-    observed: bool,
 ) -> list:
     """Return new lanes: every fold of every seed, on the same data."""
     from dlcourse.engine.assemble import make_recipe, make_state
@@ -110,9 +100,10 @@ def lanes_in(
 
     threads = [f"runtime.threads={options.threads}"] if options.threads else []
     usual = [*overrides, f"runtime.device={options.device}", *threads]
+    common = compose_overrides(usual, options.root)
     lanes, folds, dataset = [], {}, None
     for seed in range(seeds):
-        config = compose_overrides([*usual, f"seed={seed}"], options.root)
+        config = {**common, "seed": seed}
         runtime = build(config["runtime"])()
         runtime = runtime.with_picks({"channels_last": False, "linear": "products"})
         if dataset is None:
@@ -127,7 +118,7 @@ def lanes_in(
                     make_state(config, runtime, dataset, fold),
                     fold,
                     make_recipe(config, runtime, dataset, fold),
-                    observers_of(config, place, stack) if observed else [],
+                    observers_of(config, place, stack),
                     f"seed {seed} {part.name}",
                 )
             )
