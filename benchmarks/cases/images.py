@@ -26,7 +26,7 @@ TITLE = "Images from disk"
 GPU = False
 FOLDERS = ((500, 375, 320), (1024, 768, 192))
 """Width and height of the files, and their number."""
-DIFFERENT = 40  # files of a folder that are not copies
+DIFFERENT = 20  # files of a folder that are not copies
 NOTE = (
     "dlcourse's batches are bytes: they become floats, are cropped and mirrored on the device. "
     "`augmented`: on this CPU. MiB: of all processes with their workers, PyTorch included; what "
@@ -57,14 +57,14 @@ def started(
 
     readers, out = {}, []
     for name in names:
-        if name in options.without:
-            continue
-        reader = Worker(reader_with_one_thread, name, daemon=False)
-        stack.callback(reader.close)
+        if name.split(",")[0] not in options.without:
+            readers[name] = Worker(reader_with_one_thread, name, daemon=False)
+            stack.callback(readers[name].close)
+    for name in list(readers):
         try:
-            reader.wait()
-            readers[name] = reader
+            readers[name].wait()
         except MissingError as error:
+            del readers[name]
             out.append(f"{name} is left out: {error}.")
     return readers, out
 
