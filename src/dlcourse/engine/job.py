@@ -102,7 +102,10 @@ def explaining(config: dict, folder: Path, *, new_folder: bool = False) -> Itera
         log.info("%s", error, exc_info=not expected)  # only to train.log; the caller prints it
         if new_folder and isinstance(error, UserError):
             run_folder.discard(folder)
-        has_own_message = expected or is_out_of_memory(error) or user_code_message(error)
+        described = isinstance(error, OwnCodeError)  # by the rank in which it was raised
+        has_own_message = (
+            expected or described or is_out_of_memory(error) or user_code_message(error)
+        )
         if not has_own_message and (own := foreign(config)):
             raise OwnCodeError(
                 f"{type(error).__name__}: {error}\n"

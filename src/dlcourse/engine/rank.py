@@ -25,6 +25,8 @@ from dlcourse.terminal.command import FAILED, exit_with_parent, is_out_of_memory
 from dlcourse.terminal.streams import steady_streams
 from dlcourse.terminal.user_code import user_code_message
 
+log = logging.getLogger(__name__)
+
 STARTER_GONE = 3  # exit status of a rank whose starting process has ended
 
 
@@ -126,5 +128,6 @@ def error_to_send(error: BaseException) -> BaseException:
         return error
     if is_out_of_memory(error):  # type: ignore[arg-type]
         return MemoryError(str(error))
+    log.info("This rank has failed", exc_info=error)  # the other ranks have no log
     own = user_code_message(error)
     return OwnCodeError(own) if own else RuntimeError("".join(traceback.format_exception(error)))
