@@ -1,12 +1,13 @@
 """Jobs of a sweep that are trained together: which they are, and that each is as if alone."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 from planning import planned
 
-from dlcourse.sweep.groups import Groups, group_line, kind_of
+from dlcourse.sweep.groups import Groups, group_line, kind_of, why_not
 from dlcourse.sweep.local_jobs import next_jobs
 from dlcourse.sweep.manifest import Manifest
 from dlcourse.sweep.methods.search import ListedPoints
@@ -78,6 +79,20 @@ def test_the_line_says_how_jobs_are_grouped():
     line = group_line(groups_of("seeds=2", parameters=15_000_000), planned(*TINY, "seeds=2"))
     reason = "models of 15,000,000 parameters keep a processor busy alone"
     assert line == f"engine=together: 2 jobs alone ({reason})"
+
+
+@pytest.mark.parametrize(
+    ("is_search", "launcher", "said"),
+    [
+        (False, "", ""),
+        (True, "", "sweep=optuna proposes its points one after another"),
+        (False, "joblib", "hydra/launcher=joblib starts every job by itself"),
+    ],
+)
+def test_searches_and_launchers_train_only_folds_together(is_search, launcher, said):
+    line = why_not(SimpleNamespace(is_search=is_search), launcher)
+    assert said in line
+    assert bool(line) == bool(said)
 
 
 def test_a_group_holds_the_next_jobs_of_one_kind(tmp_path):
