@@ -26,7 +26,7 @@ MNIST = ["data=mnist", "batch_size=128", "max_epochs=4"]
 ON_CPU = {
     "32 seeds of an MLP 64-32-10 on digits": (32, DIGITS),
     "10 folds of it": (1, [*DIGITS, "split=kfold", "split.folds=10"]),
-    "4 seeds of a LeNet on digits": (4, ["data=digits", "model=lenet", "max_epochs=8"]),
+    "4 seeds of a LeNet on digits": (4, ["data=digits", "model=lenet", "max_epochs=20"]),
 }
 ON_GPU = {
     "32 seeds of a LeNet on MNIST": (32, [*MNIST, "model=lenet"]),

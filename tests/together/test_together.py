@@ -355,8 +355,9 @@ def test_lanes_of_other_architectures_are_parts_of_their_own(tiny):
     assert max(map(distance, alone, together)) < 1e-10
 
 
-def test_the_trial_changes_nothing(tiny):
+def test_the_trial_changes_nothing(tiny, monkeypatch):
     """Also the random numbers: the lanes draw masks and shifts."""
+    monkeypatch.setattr("dlcourse.together.fit.MIN_STEPS", 100)
     common = ["model=mlp", "model.widths=[12]", "model.dropout=0.3", "augment=[crop]"]
     alone, together = (lanes_of(tiny, [*LONG, *common], RATES[:2]) for _ in range(2))
     before = copy.deepcopy(tensors_of(together[0].state)), torch.get_rng_state()

@@ -12,19 +12,21 @@ from dlcourse.together.engine import Engine, MakeEngine
 from dlcourse.together.families import families, number_of_parameters, only_matrices
 from dlcourse.together.lane import Lane
 from dlcourse.together.masks import DROPOUTS
-from dlcourse.together.products import Products, has_products
+from dlcourse.together.products import Products
 from dlcourse.together.stacked import Stacked
 from dlcourse.together.trial import MIN_GAIN, time_engines
 from dlcourse.together.turn import Turn
 
 ENGINES: dict[str, MakeEngine] = {"stacked": Stacked, "products": Products, "branches": Branches}
 FASTEST = "fastest"
-MIN_STEPS = 100
-"""Lanes of fewer steps are not measured: the trial takes about 20 steps of each engine."""
+MIN_STEPS = 300
+"""Lanes of fewer steps are not measured: a trial takes as long as about 10 steps of all."""
+FEW_LANES = 8
 FEW_PARAMETERS = 10_000
-"""Lanes that are not measured are stacked if they are linear layers of at most this number of
-parameters: an MLP of 2,400 was 2.9 times as fast, one of 9,600 1.6 times, one of 25,000 1.3 times
-(forward and backward pass of 32, batches of 64, one CPU core)."""
+"""Lanes that are not measured are stacked if there are ``FEW_LANES`` or more, and if they are
+linear layers of at most this number of parameters; on CUDA they are branches. An MLP of 2,400 was
+2.9 times as fast, one of 9,600 1.6 times, one of 25,000 1.3 times (forward and backward pass of
+32, batches of 64, one CPU core)."""
 WRITERS = 16  # threads that wait for the disk
 
 Context = Callable[[Lane], AbstractContextManager]
@@ -67,18 +69,15 @@ def fit_together(
 
 def choose_engine(family: Sequence[Lane], engine: str) -> EnginePart:
     """Return the engine of lanes with the same architecture."""
-    model = family[0].state.model
     steps = max(steps_left_of(lane) for lane in family)
     if engine != FASTEST:
-        _, failed = time_engines(family, {engine: ENGINES[engine]}, timed=False)
+        _, failed = time_engines(family, {engine: ENGINES[engine]})
         if failed:
             return EnginePart(IN_TURN, len(family), reason=failed[engine])
         return EnginePart(engine, len(family), reason=f"engine={engine}")
     if steps < MIN_STEPS:
-        small = only_matrices(model) and number_of_parameters(model) <= FEW_PARAMETERS
-        reason = "too few steps for a trial"
-        return EnginePart("stacked" if small else IN_TURN, len(family), reason=reason)
-    found, failed = time_engines(family, engines_for(family[0]))
+        return EnginePart(usual(family), len(family), reason="too few steps for a trial")
+    found, failed = time_engines(family, engines_for(family[0]), steps)
     best = max(found, key=lambda name: found[name], default=IN_TURN)
     if found.get(best, 0.0) <= MIN_GAIN:
         best = IN_TURN
@@ -86,15 +85,24 @@ def choose_engine(family: Sequence[Lane], engine: str) -> EnginePart:
     return EnginePart(best, len(family), found, reason)
 
 
+def usual(family: Sequence[Lane]) -> str:
+    """Return the engine of lanes that are too short for a trial."""
+    model = family[0].state.model
+    if family[0].fold.train.device.type == "cuda":
+        return "branches"
+    small = only_matrices(model) and number_of_parameters(model) <= FEW_PARAMETERS
+    return "stacked" if small and len(family) >= FEW_LANES else IN_TURN
+
+
 def engines_for(lane: Lane) -> dict[str, MakeEngine]:
     """Return the engines that are worth a trial for lanes like this one.
 
-    On CUDA the branches were the fastest of all in each case that was measured (see ``branches``).
+    On CUDA the branches were the fastest in each case that was measured (see ``branches``), and
+    ``products`` was slower than ``stacked`` in each, on the CPU as well.
     """
     if lane.fold.train.device.type == "cuda":
         return {"branches": Branches}
-    products = {"products": Products} if has_products(lane.state.model) else {}
-    return {"stacked": Stacked, **products}
+    return {"stacked": Stacked}
 
 
 def steps_left_of(lane: Lane) -> int:

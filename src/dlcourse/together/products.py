@@ -52,8 +52,3 @@ def is_plain_convolution(layer: nn.Module) -> bool:
         and layer.padding_mode == "zeros"
         and not isinstance(layer.padding, str)
     )
-
-
-def has_products(model: nn.Module) -> bool:
-    """Return whether a model has a convolution that the engine computes in another way."""
-    return any(is_plain_convolution(layer) for layer in model.modules())

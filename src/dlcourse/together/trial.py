@@ -20,8 +20,9 @@ from dlcourse.train.fit import Next, train_runner
 from dlcourse.train.step import set_train_mode
 
 SAMPLE = 4  # lanes whose steps one after another are timed
-FIRST_STEPS = 3  # steps that choose kernels, make the optimizer's state and capture CUDA graphs
-PAIRS = 12  # of steps that are timed
+FIRST_STEPS = 3  # on CUDA: they choose kernels and capture graphs
+MIN_PAIRS, MAX_PAIRS = 3, 12  # of steps that are timed
+SHARE_OF_TRIAL = 0.03  # of the time that the training takes; more pairs are not timed
 OUTPUT_TOLERANCE = 0.05  # of the largest output: for half precision
 PATCHED = {"step", "zero_grad"}  # by ``machine.fused_step``
 MIN_GAIN = 1.05
@@ -31,14 +32,15 @@ MIN_GAIN = 1.05
 def time_engines(
     lanes: Sequence[Lane],
     engines: Mapping[str, MakeEngine],
-    timed: bool = True,
+    steps: int = 0,
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Return the speed of each engine's step in multiples of one after another, and failures.
 
     The failures are reasons by the engine's name. Nothing of the lanes and of the random numbers is
     changed.
 
-    timed: whether to measure; without, every engine that works has a speed of NaN.
+    steps: of the training, which bounds the time of the trial; with 0 nothing is measured, and
+        every engine that works has a speed of NaN.
     """
     kept = RandomNumbers()
     kept.keep()
@@ -52,7 +54,7 @@ def time_engines(
                 if (problem := difference(alone, turns, engine)) is not None:
                     failed[name] = problem
                     continue
-                found[name] = speedup(alone, turns, engine) if timed else math.nan
+                found[name] = speedup(alone, turns, engine, steps) if steps else math.nan
             except Exception as error:  # a model may do anything
                 failed[name] = f"{name}: {first_line(error)}"
     finally:
@@ -109,7 +111,7 @@ def first_outputs(turn: Turn) -> Tensor | None:
     return at_least_float32(pending[0][0]) if pending else None
 
 
-def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine) -> float:
+def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine, steps: int) -> float:
     """Return how many times as fast a joint step is, by the fastest of alternating steps.
 
     Other programs on the machine can only make a step slower.
@@ -118,7 +120,7 @@ def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine) -> flo
     def timed(step: Callable[[], object]) -> float:
         start = perf_counter()
         step()
-        if turns[0].lane.fold.train.device.type == "cuda":
+        if on_cuda:
             torch.cuda.synchronize()
         return perf_counter() - start
 
@@ -129,10 +131,16 @@ def speedup(alone: Sequence[Turn], turns: Sequence[Turn], engine: Engine) -> flo
     def joint() -> None:
         engine.step(turns)
 
-    for _ in range(FIRST_STEPS):
+    on_cuda = turns[0].lane.fold.train.device.type == "cuda"
+    for _ in range(FIRST_STEPS if on_cuda else 1):
         in_turn()
         joint()
-    times = [(timed(in_turn), timed(joint)) for _ in range(PAIRS)]
+    times = []
+    while len(times) < MAX_PAIRS:
+        times.append((timed(in_turn), timed(joint)))
+        one = times[0][0] * len(turns) / len(alone)
+        if len(times) >= MIN_PAIRS and sum(map(sum, times)) > SHARE_OF_TRIAL * steps * one:
+            break
     fastest_alone, fastest_joint = map(min, zip(*times, strict=True))
     return fastest_alone * len(turns) / len(alone) / fastest_joint
 
