@@ -13,7 +13,13 @@ import torch
 from conftest import ROOT, SMALL
 
 from dlcourse.distributed.ranks import Ranks, in_environment
-from dlcourse.distributed.start import RankProcess, has_lost_another, silent_end, why_failed
+from dlcourse.distributed.start import (
+    RankProcess,
+    has_lost_another,
+    reasons_of,
+    silent_end,
+    why_failed,
+)
 from dlcourse.errors import DivergedError, LostRankError, RankError
 from dlcourse.terminal.command import started_by_torchrun
 
@@ -103,6 +109,8 @@ def test_the_reason_of_a_failure_is_the_first_cause_and_not_what_follows_from_it
     wrong = DivergedError("it diverged")
     assert why_failed([ended(2, status=1), ended(1, wrong), lost]) is wrong
     assert isinstance(why_failed([lost]), RankError)
+    both = [lost, ended(2, status=-9)]  # found at the same moment
+    assert reasons_of(both, both, print) == both
     assert "has ended with status 3" in str(silent_end(ended(1, status=3)))
 
 

@@ -39,7 +39,16 @@ def numbers(found):
     return [*weights, history[-1]["train/loss"], history[-1]["val/loss"]]
 
 
-@pytest.mark.parametrize(("name", "sizes"), [(name, (2, 3)) for name in CASES])
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("lenet", (2, 3)),
+        ("batch norm", (3,)),
+        ("attention", (2,)),
+        ("sam", (2,)),
+        ("few examples", (3,)),
+    ],
+)
 def test_ranks_train_to_the_weights_of_one_device(name, sizes, compose):
     cfg = compose(*FP64, *CASES[name])
     one = numbers(trained(cfg))

@@ -165,23 +165,23 @@ def streams_of(output: Path | None) -> Iterator[tuple[int, int]]:
 def watch(running: Sequence[RankProcess], answer: Callable[[Any], None]) -> Any:
     """Wait until all ranks are done, or one has failed; return the result or raise the error."""
     while not all(one.ended for one in running):
-        failed = first_failure(listen(running, answer))
-        if failed is None and running[0].reply is not None and running[0].reply[0] == "done":
+        failed = listen(running, answer)
+        if not failed and running[0].reply is not None and running[0].reply[0] == "done":
             wait_for_ends(running, answer)
             return running[0].reply[1]
-        if failed is not None:
+        if failed:
             raise why_failed(reasons_of(failed, running, answer))
     raise AssertionError("all ranks ended, and rank 0 sent no result")
 
 
 def reasons_of(
-    failed: RankProcess, running: Sequence[RankProcess], answer: Callable[[Any], None]
+    failed: list[RankProcess], running: Sequence[RankProcess], answer: Callable[[Any], None]
 ) -> list[RankProcess]:
-    """Return the ranks that fail soon after the first one, which may only have lost another.
+    """Return these ranks and those that fail soon after: they may only have lost another.
 
     The end of a process can be reported later than the connections that it has lost.
     """
-    started, found = monotonic(), [failed]
+    started, found = monotonic(), list(failed)
     while not all(one.ended for one in running):
         passed = monotonic() - started
         if passed > CLOSING or (passed > GRACE and any(not has_lost_another(one) for one in found)):
@@ -225,11 +225,6 @@ def receive(one: RankProcess, answer: Callable[[Any], None]) -> None:
                 one.reply = (kind, content)
     except (EOFError, ConnectionError):
         return
-
-
-def first_failure(failed: Sequence[RankProcess]) -> RankProcess | None:
-    """Return one of the ranks that have failed, or None without any."""
-    return failed[0] if failed else None
 
 
 def wait_for_ends(running: Sequence[RankProcess], answer: Callable[[Any], None]) -> None:
