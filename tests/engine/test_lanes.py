@@ -27,6 +27,13 @@ class Interrupts(Observer):
             raise KeyboardInterrupt
 
 
+def run_stacked(cfg, folder, **more) -> None:
+    """Run with the engine that needs no trial because it is stored in the folder."""
+    folder.mkdir(exist_ok=True)
+    run_folder.write_engine(folder, "stacked")
+    run(cfg, folder, **more)
+
+
 def histories(folder) -> list[dict]:
     """Return the metrics of every epoch of every fold, without times."""
     lines = [
@@ -46,7 +53,7 @@ def weights(folder) -> list[torch.Tensor]:
 
 def test_folds_trained_together_have_the_values_of_folds_trained_alone(tiny, tmp_path):
     options = (*FOLDS, "runtime.precision=fp64", "max_epochs=4")
-    run(tiny(*options, "engine=together"), tmp_path / "together")
+    run_stacked(tiny(*options, "engine=together"), tmp_path / "together")
     run(tiny(*options), tmp_path / "alone")
     run(tiny(*options, "seed=1"), tmp_path / "other")
     assert run_folder.read_engine(tmp_path / "together") == "stacked"
@@ -72,9 +79,9 @@ def test_folds_trained_together_have_the_values_of_folds_trained_alone(tiny, tmp
 @pytest.mark.parametrize("after", [4, 8])
 def test_folds_interrupted_together_resume_and_end_with_the_same_bits(tiny, tmp_path, after):
     cfg = tiny(*FOLDS, "max_epochs=4", "engine=together")
-    run(cfg, tmp_path / "whole")
+    run_stacked(cfg, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        run(cfg, tmp_path / "halves", observers=[Interrupts(after)])
+        run_stacked(cfg, tmp_path / "halves", observers=[Interrupts(after)])
     assert not list((tmp_path / "halves").glob("fold*/result.json"))
     run(cfg, tmp_path / "halves")
     assert histories(tmp_path / "halves") == histories(tmp_path / "whole")
@@ -114,7 +121,7 @@ def test_a_fold_that_diverges_ends_the_run_after_the_folds_before_it(tiny, tmp_p
 
     monkeypatch.setattr(lanes, "train_joint", spoiled)
     with pytest.raises(DivergedError, match="fold1"):
-        run(tiny(*FOLDS, "engine=together"), tmp_path / "run")
+        run_stacked(tiny(*FOLDS, "engine=together"), tmp_path / "run")
     assert run_folder.read_result(tmp_path / "run/fold0") is not None
     assert run_folder.read_result(tmp_path / "run/fold1") is None
     with pytest.raises(UserError, match="diverged"):
@@ -123,7 +130,7 @@ def test_a_fold_that_diverges_ends_the_run_after_the_folds_before_it(tiny, tmp_p
 
 def test_one_line_per_epoch_shows_the_mean_over_all_folds(tiny, tmp_path, capsys):
     cfg = tiny(*FOLDS, "engine=together", "observe=[console,history]")
-    run(cfg, tmp_path / "run")
+    run_stacked(cfg, tmp_path / "run")
     printed = capsys.readouterr().out
     assert "3 folds together: 40 train, 20 val" in printed
     lines = [line for line in printed.splitlines() if line.startswith("epoch ")]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from planning import planned
 
+from dlcourse.runs import run_folder
 from dlcourse.sweep.groups import Groups, group_line, kind_of, why_not
 from dlcourse.sweep.local_jobs import next_jobs
 from dlcourse.sweep.manifest import Manifest
@@ -121,6 +122,8 @@ def stored(folder) -> tuple[dict, list[torch.Tensor]]:
 
 def test_jobs_trained_together_leave_what_jobs_trained_alone_leave(sweep, tmp_path):
     overrides = (*TINY, "runtime.precision=fp64", "optim.lr=0.1,0.01", "optim=sgd")
+    (tmp_path / "together/lr-0.1").mkdir(parents=True)
+    run_folder.write_engine(tmp_path / "together/lr-0.1", "stacked")
     ended = sweep("-m", *overrides, "hydra.sweep.dir=together")
     assert ended.returncode == 0, ended.stderr
     assert "engine=together: 1 group of 2 jobs" in ended.stdout
