@@ -43,18 +43,20 @@ def trained(cfg):
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["model=lenet", "model.dropout=0.3", "augment=[crop,noise]", "clip=norm"],
-        ["model=convnet", "optim=momentum", "average=ema", "runtime.graph=false"],
-        ["model=convnet", "optim=momentum", "average=ema", "accumulate=2"],
+        ["model=lenet", "model.dropout=0.3", "augment=[crop,noise]", "runtime.precision=fp32"],
+        ["model=convnet", "optim=momentum", "average=ema", "runtime.precision=fp64"],
+        ["accumulate=2", "model=convnet", "optim=momentum", "runtime.precision=fp64"],
     ],
     ids=lambda overrides: " ".join(overrides[:1] + overrides[-1:]),
 )
 def test_a_group_of_one_rank_trains_as_a_single_process(overrides, compose, nccl):
-    cfg = compose(*GPU, *overrides, "runtime.precision=fp32", "runtime.deterministic=true")
+    """Convolutions in fp32 are TF32 on a GPU, whose rounding batch norm makes larger."""
+    cfg = compose(*GPU, *overrides, "clip=norm", "runtime.deterministic=true")
     alone, loss = trained(cfg)
     with nccl():
         shared, loss_shared = trained(cfg)
-    assert torch.allclose(shared, alone, rtol=1e-3, atol=1e-4)
+    atol = 1e-9 if shared.dtype == torch.float64 else 1e-4
+    assert torch.allclose(shared, alone, rtol=10 * atol, atol=atol)
     assert loss_shared == pytest.approx(loss, rel=1e-3)
 
 

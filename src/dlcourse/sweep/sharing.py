@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 import filelock
 
+from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.terminal.installed import short_path
 
@@ -88,7 +89,7 @@ class Sharing:
             self.commands.mkdir(parents=True, exist_ok=True)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
             own = (self.token, platform.node(), os.getpid(), machine(), lock_file(file), alone)
-            os.write(file, json.dumps(own).encode())
+            os.write(file, atomic_files.to_json(own).encode())
             os.fsync(file)
             self.others = [one for one in self.running() if one.token != self.token]
             if self.others and (alone or self.others[0].alone):
