@@ -19,6 +19,7 @@ from dlcourse.distributed.ranks import this_rank
 from dlcourse.errors import UserError
 from dlcourse.machine.compiled import compile_for_training
 from dlcourse.machine.compiled_library import CannotCompileError
+from dlcourse.machine.cuda_graph import free_workspaces
 from dlcourse.machine.cuda_libraries import loading_libraries
 from dlcourse.machine.fused_layers import use_fused_layers
 from dlcourse.machine.fused_step import use_fused_kernels
@@ -226,6 +227,7 @@ class Runtime:
         """
         if self.device.type == "cuda":
             gc.collect()
+            free_workspaces()
             torch.cuda.empty_cache()
 
     def prepare_optimizers(self) -> None:

@@ -41,7 +41,7 @@ def loaded(compose, *some):
 
 
 def whole(split):
-    index = torch.arange(len(split))
+    index = torch.arange(len(split), device=split.device)
     inputs, targets = zip(*split.batches(index.split(5)), strict=True)
     return torch.cat(inputs), torch.cat(targets)
 

@@ -39,7 +39,7 @@ def lanes_on_gpu(compose, common, each):
 def gap(one, other):
     """Return the largest difference of two lanes' weights."""
     pairs = zip(one.state.model.parameters(), other.state.model.parameters(), strict=True)
-    return max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
+    return max(float((ours - theirs).detach().abs().max()) for ours, theirs in pairs)
 
 
 @pytest.mark.parametrize("model", [["model=mlp"], ["model=lenet", "model.norm=batch"]])
