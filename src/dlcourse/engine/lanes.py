@@ -36,12 +36,9 @@ from dlcourse.together.fit import (
     FASTEST,
     Context,
     choose_engine,
-    draws_random_numbers,
-    one_after_another,
-    run_rounds,
+    train_lanes,
 )
 from dlcourse.together.lane import Lane
-from dlcourse.together.turn import Turn
 
 NOTHING_TO_COMBINE = (
     "engine=together has nothing to combine here: this run trains one model. It is trained alone"
@@ -181,11 +178,7 @@ def divide(lanes: Mapping[Path, Sequence[Lane]]) -> list[Joint]:
 
 def train_joint(joint: Joint, context: Context = lambda lane: nullcontext()) -> None:
     """Train lanes with the engine that was chosen for them; context: as in ``fit_together``."""
-    if joint.in_turn:
-        one_after_another(joint.lanes, context)
-    else:
-        turns = [Turn(lane, context, draws_random_numbers(lane)) for lane in joint.lanes]
-        run_rounds(turns, ENGINES[joint.part.engine](turns))
+    train_lanes(joint.lanes, joint.part.engine, context)
 
 
 def observe_lanes(opened: OpenLanes, lanes: Sequence[Lane], stack: ExitStack) -> None:

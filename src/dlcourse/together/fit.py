@@ -56,15 +56,20 @@ def fit_together(
     for family in together:
         part = choose_engine(family, engine)
         parts.append(part)
-        if part.engine == IN_TURN:
-            one_after_another(family, context)
-        else:
-            turns = [Turn(lane, context, draws_random_numbers(lane)) for lane in family]
-            run_rounds(turns, ENGINES[part.engine](turns))
+        train_lanes(family, part.engine, context)
     for reason, some in alone.items():
         parts.append(EnginePart(IN_TURN, len(some), reason=reason))
-        one_after_another(some, context)
+        train_lanes(some, IN_TURN, context)
     return EngineChoice(tuple(parts))
+
+
+def train_lanes(lanes: Sequence[Lane], engine: str, context: Context) -> None:
+    """Train lanes to their ends by one engine; context: as in ``fit_together``."""
+    if engine == IN_TURN:
+        one_after_another(lanes, context)
+    else:
+        turns = [Turn(lane, context, draws_random_numbers(lane)) for lane in lanes]
+        run_rounds(turns, ENGINES[engine](turns))
 
 
 def choose_engine(family: Sequence[Lane], engine: str) -> EnginePart:
