@@ -78,8 +78,8 @@ class Runtime:
         graph: bool,
         compile: bool | str,
         deterministic: bool,
-        devices: int = 1,
-        batch_norm: str = "synchronised",
+        devices: int,
+        batch_norm: str,
     ) -> None:
         self.device = device_of_rank(choose_device(device))
         self.devices = devices

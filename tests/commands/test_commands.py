@@ -143,7 +143,10 @@ def test_a_wrong_option_gets_one_message(script, arguments, named, command):
 
 
 PROGRAMS = [path for folder in ("scripts", "benchmarks") for path in (ROOT / folder).glob("*.py")]
-MODULES = ("__init__", "clone", "document", "machine", "markdown", "nets", "options", "workloads")
+MODULES = (
+    "__init__", "clone", "document", "finished_sweep", "image_readers", "machine", "markdown",
+    "nets", "options", "photographs", "workloads",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from dlcourse.engine.instantiate import build
 from dlcourse.schema.validate import NOT_ARGUMENTS
+from dlcourse.train.differentiate import in_one_pass
 
 STEPS = 6
 CURVATURE = np.array([1.0, 4.0, 0.3])
@@ -148,7 +149,7 @@ def take_steps(optimizer, model, inputs, targets, loss, penalties=(), steps=STEP
     state = SimpleNamespace(model=model, optimizer=optimizer, scaler=scaler, history=[])
     recipe = SimpleNamespace(
         loss=loss, penalties=penalties, constraints=[], clip=lambda model: None,
-        autocast=nullcontext,
+        autocast=nullcontext, differentiate=in_one_pass,
     )  # fmt: skip
     for _ in range(steps):
         if hasattr(optimizer, "training_step"):
