@@ -4,10 +4,10 @@ from copy import deepcopy
 
 import pytest
 import yaml
-from conftest import CONFIGS, options
+from conftest import CONFIGS, composed, options
 
-from dlcourse.runs.migrate import EVERY, OF_A_CLASS, OF_A_GROUP, migrated
-from dlcourse.sweep.manifest import identity_of
+from dlcourse.runs.migrate import EVERY, OF_A_CLASS, OF_A_GROUP, migrated, without_later_keys
+from dlcourse.sweep.manifest import DEFAULTS_VERSION, Manifest, identity_of, read_manifest
 
 
 def older(config: dict) -> dict:
@@ -70,3 +70,27 @@ def test_the_default_of_fast_paths_keeps_the_identity_of_an_older_sweep(compose,
     assert identity_of(config, ["seeds=2"]) == identity_of(before, ["seeds=2"])
     other = config | {"runtime": config["runtime"] | {"fast_paths": runtime == "plain"}}
     assert identity_of(other, ["seeds=2"]) != identity_of(before, ["seeds=2"])
+
+
+def test_the_keys_of_later_versions_are_no_part_of_an_older_sweeps_identity():
+    config = composed("runtime.fused_layers=false", "data=image_folder")
+    before = without_later_keys(config)
+    assert {"accumulate", "engine"}.isdisjoint(before)
+    assert {"fused_layers", "devices", "batch_norm"}.isdisjoint(before["runtime"])
+    assert {"decoder", "reduced_decode"}.isdisjoint(before["data"])
+    assert without_later_keys(before) == before
+    assert without_later_keys(composed())["runtime"]["fused_layers"] == "auto"
+    assert without_later_keys(composed("accumulate=2"))["accumulate"] == 2
+
+
+def test_an_older_sweep_keeps_the_defaults_that_it_was_started_with(tmp_path):
+    manifest = Manifest(["runtime.compile=true"], None, "", "grid", [], "val/accuracy", "max", 1)
+    manifest.write(tmp_path)
+    stored = read_manifest(tmp_path)
+    assert stored is not None
+    assert stored.words == ["runtime.compile=true", "runtime.fused_layers=false"]
+    manifest.defaults = DEFAULTS_VERSION
+    manifest.write(tmp_path)
+    today = read_manifest(tmp_path)
+    assert today is not None
+    assert today.words == ["runtime.compile=true"]

@@ -1,5 +1,6 @@
 """Complete configs that an older dlcourse has written with the keys that came later."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -69,13 +70,41 @@ def with_its_class(node: Any) -> Any:
     return made
 
 
+LATER_KEYS = {
+    "": ("accumulate", "engine"),
+    "runtime": ("fused_layers", "devices", "batch_norm"),
+    "data": ("decoder", "reduced_decode"),
+}
+"""Keys that were added after sweeps stored their identity."""
+EARLIER_DEFAULTS = {"runtime.fused_layers": "false", "runtime.compile": "false"}
+"""The values of keys whose default in ``runtime=auto`` has changed since then, as overrides."""
+
+
 def without_later_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """Remove ``runtime.fast_paths`` from a config if an older config would imply its value.
+    """Remove keys from a config whose values an older config would imply.
 
     So a sweep that an older version started counts as the same sweep today.
     """
-    node = config.get("runtime")
+    kept = without_implied(config, LATER_KEYS[""], EVERY)
+    for group in ("runtime", "data"):
+        node = kept.get(group)
+        if isinstance(node, dict):
+            implied = OF_A_CLASS.get(str(node.get("_target_")), {})
+            kept = kept | {group: without_implied(node, LATER_KEYS[group], implied)}
+    node = kept.get("runtime")
     if not isinstance(node, dict):
-        return config
+        return kept
     earlier = {key: value for key, value in node.items() if key != "fast_paths"}
-    return config | {"runtime": earlier} if with_its_class(earlier) == node else config
+    implies = with_its_class(earlier).get("fast_paths") == node.get("fast_paths")
+    return kept | {"runtime": earlier} if implies else kept
+
+
+def without_implied(
+    node: dict[str, Any], keys: Sequence[str], implied: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a part of a config without those of ``keys`` that have the implied value."""
+    return {
+        key: value
+        for key, value in node.items()
+        if key not in keys or key not in implied or value != implied[key]
+    }

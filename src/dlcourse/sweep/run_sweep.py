@@ -25,6 +25,7 @@ from dlcourse.sweep.hydra_launcher import run_on_launcher
 from dlcourse.sweep.job import folder_text, short_keys
 from dlcourse.sweep.local_jobs import run_locally
 from dlcourse.sweep.manifest import (
+    DEFAULTS_VERSION,
     Manifest,
     claim_folder,
     find_folder,
@@ -102,6 +103,7 @@ def run_sweep(
         mode=plan.config["mode"],
         threads=threads_of_each(plan.settings.workers),
         streams=CURRENT,
+        defaults=DEFAULTS_VERSION,
     )
     folder = claim_folder(wanted, manifest, typed=typed)
     with joined_sweep(folder, alone=plan.is_search or not here) as sharing:
