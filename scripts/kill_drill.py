@@ -7,9 +7,8 @@ are killed twice. The sweep has twelve jobs, two at a time, and is killed ``swee
 Each is compared with one that was not killed: weights, optimizer, history and the sweep's table
 must be equal to the last bit, except for times. The exit status is 1 if one differs.
 
-ranks: with 2 or more, every run is trained by so many processes on the CPU, and in each kill one of
-    them, or the process that has started them, is killed. All of them must have ended after
-    30 seconds.
+ranks: the number of processes that train every run on the CPU. With 2 or more, each kill ends one
+    of them, or the process that started them; all must have ended after 30 seconds.
 """
 
 import clone  # noqa: F401  (finds src/)

@@ -68,6 +68,7 @@ def compared(config, data):
     """Compare a config and data that only one rank has."""
     own = this_rank().rank == 1
     refuse_different({"seed": config if own else 0}, data if own else "the same data")
+    return "accepted"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_the_rank_with_another_config_or_other_data_is_named(config, data, diffe
 
 
 def test_the_same_config_and_data_are_accepted():
-    on_ranks(2, compared, 0, "the same data")
+    assert on_ranks(2, compared, 0, "the same data") == ["accepted", "accepted"]
 
 
 def test_sums_of_a_checkpoint_go_to_rank_0_if_the_number_of_ranks_has_changed():

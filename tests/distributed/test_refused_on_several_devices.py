@@ -26,5 +26,6 @@ def test_zero_devices_are_refused(refused):
 
 
 def test_sam_and_the_whole_training_part_can_be_shared(compose):
-    compose("optim=sam", "runtime.devices=2")
-    compose("optim=gd", "batch_size=full", "runtime.devices=3")
+    assert compose("optim=sam", "runtime.devices=2")["runtime"]["devices"] == 2
+    whole = compose("optim=gd", "batch_size=full", "runtime.devices=3")
+    assert (whole["batch_size"], whole["runtime"]["devices"]) == ("full", 3)

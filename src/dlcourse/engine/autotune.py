@@ -40,8 +40,8 @@ GAIN = 1.03
 """An option is chosen if three quarters of the pairs of steps are faster by more than this factor:
 a smaller gain may be chance."""
 COMPILE_FROM = 300.0
-"""Compiling is tried in runs of so many seconds. It is chosen if the run gains more time by it than
-the trial took to compile."""
+"""Compiling is tried in runs of at least this number of seconds. It is chosen if it saves more time
+than the trial took to compile."""
 UNTIMED = {"cpu": 0, "cuda": 3}
 """The first steps of a trial: on CUDA one that chooses kernels, one that is captured, a replay."""
 

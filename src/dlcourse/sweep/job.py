@@ -40,7 +40,7 @@ class Job:
 
     @property
     def cfg(self) -> DictConfig:
-        """The composed config with Hydra's part, made anew: thousands of them fill the memory."""
+        """The composed config with Hydra's part, not kept: thousands would fill the memory."""
         return self.compose()
 
     @property

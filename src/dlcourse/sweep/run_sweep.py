@@ -93,18 +93,7 @@ def run_sweep(
     if plan.settings.check:
         print_dry_run(plan, findings, started)
         return None
-    manifest = Manifest(
-        words=storable_overrides([*arguments, *own]),
-        config_dir=config_dir,
-        identity=plan.identity,
-        method=plan.settings.method,
-        keys=plan.keys,
-        monitor=plan.config["monitor"],
-        mode=plan.config["mode"],
-        threads=threads_of_each(plan.settings.workers),
-        streams=CURRENT,
-        defaults=DEFAULTS_VERSION,
-    )
+    manifest = manifest_of(plan, [*arguments, *own])
     folder = claim_folder(wanted, manifest, typed=typed)
     with joined_sweep(folder, alone=plan.is_search or not here) as sharing:
         stored = read_manifest(folder)
@@ -130,13 +119,28 @@ def run_sweep(
             status = working("drawing the plots")
             with guarded(f"The report on {short_path(folder)}"), status:
                 report_results(folder, search)
-    if scheduler.failed:
-        many = "1 job has" if len(scheduler.failed) == 1 else f"{len(scheduler.failed)} jobs have"
-        print(
-            f"{many} failed. To run the missing jobs: {resume_command(folder, plan, own)}",
-            file=sys.stderr,
-        )
-    return Outcome(folder, len(scheduler.failed))
+    failed = len(scheduler.failed)
+    if failed:
+        many = "1 job has" if failed == 1 else f"{failed} jobs have"
+        again = resume_command(folder, plan, own)
+        print(f"{many} failed. To run the missing jobs: {again}", file=sys.stderr)
+    return Outcome(folder, failed)
+
+
+def manifest_of(plan: Plan, typed: Sequence[str]) -> Manifest:
+    """Return the manifest of a new sweep; typed: the command's overrides."""
+    return Manifest(
+        words=storable_overrides(typed),
+        config_dir=plan.config_dir,
+        identity=plan.identity,
+        method=plan.settings.method,
+        keys=plan.keys,
+        monitor=plan.config["monitor"],
+        mode=plan.config["mode"],
+        threads=threads_of_each(plan.settings.workers),
+        streams=CURRENT,
+        defaults=DEFAULTS_VERSION,
+    )
 
 
 def groups_of(plan: Plan, findings: dict[Path, Finding], launcher: str) -> Groups | None:

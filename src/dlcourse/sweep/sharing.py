@@ -129,7 +129,7 @@ class Sharing:
     def read(self, path: Path) -> Command | None:
         """Return the command whose file this is; None if it is gone."""
         try:
-            file = os.open(path, os.O_RDONLY)  # on NFS, opening a file reads its state anew
+            file = os.open(path, os.O_RDONLY)  # on NFS, opening a file reads its state again
         except OSError:
             return None
         try:
