@@ -260,10 +260,13 @@ def epoch_steps(
     trainer.meter.collect()
     metrics = trainer.meter.read("train")
     refuse_infinite_loss(metrics, "train", state, epoch, fold.name)
-    seconds = clock() - started
-    speed = {"seconds": seconds, "examples_per_second": sum(map(len, pieces[:done])) / seconds}
     cut = {CUT: done / steps} if done < last else {}
-    return metrics | {"lr": rate} | speed | cut
+    return metrics | {"lr": rate} | speed_of(sum(map(len, pieces[:done])), clock() - started) | cut
+
+
+def speed_of(examples: int, seconds: float) -> dict[str, float]:
+    """Return the seconds of an epoch and its examples per second, as metrics."""
+    return {"seconds": seconds, "examples_per_second": examples / seconds}
 
 
 def save_within_epoch(
