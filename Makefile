@@ -8,9 +8,10 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 ARGS ?= model=lenet optim=adam
 LOGDIR ?= outputs
 VENV := .venv
+INSTALLED := $(VENV)/installed
 READY := $(VENV)/ready
 
-train: $(READY)
+train: $(INSTALLED)
 	$(VENV)/bin/python train.py $(ARGS)
 
 test: $(READY)
@@ -21,7 +22,7 @@ quick: $(READY)
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m "not compiled and not slow"
 
 # All lectures for real; fails if one of their claims does not hold
-lectures: $(READY)
+lectures: $(INSTALLED)
 	$(VENV)/bin/python -m dlcourse lecture all
 
 lint: $(READY)
@@ -35,7 +36,7 @@ docs: $(READY)
 	|| $(VENV)/bin/python -m pip install --quiet --editable ".[docs]"
 	$(VENV)/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
-dashboard: $(READY)
+dashboard: $(INSTALLED)
 	$(VENV)/bin/tensorboard --logdir $(LOGDIR)
 
 # outputs/ and data/ are yours: clean leaves them alone.
@@ -43,9 +44,14 @@ clean:
 	rm -rf $(VENV) build dist docs/_build .ruff_cache .hypothesis
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml
+$(INSTALLED): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "dlcourse needs Python 3.11 or newer; none was found. \
 	Install one, or name it: make train PYTHON=/path/to/python3"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --editable .
+	@touch $(INSTALLED)
+
+# The tests need every optional part as well
+$(READY): $(INSTALLED)
 	$(VENV)/bin/python -m pip install --quiet --editable ".[dev]"
 	@touch $(READY)

@@ -13,6 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.schema import run_files
 from dlcourse.schema.run_files import HISTORY
+from dlcourse.terminal.extras import require
 from dlcourse.terminal.installed import short_path
 
 if TYPE_CHECKING:
@@ -270,12 +271,7 @@ class Run:
 
 def as_frame(rows: list[dict[str, Any]]) -> "pandas.DataFrame":
     """Return rows as a pandas DataFrame; raises UserError if pandas is not installed."""
-    try:
-        import pandas  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise UserError(
-            "A frame needs pandas, which is not installed.\nType pip install pandas"
-        ) from error
+    pandas = require("pandas", "A frame")
     return pandas.DataFrame(rows)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,14 +18,21 @@ class Split:
     """The examples of one part of a data set.
 
     inputs: (N, C, H, W) uint8 images or (N, D) float features.
-    targets: (N,) int64 classes, or (N, K) float values of a regression.
+    targets: (N,) int64 classes; (N, K) float32, 1 for each class that an example has and 0 for the
+        others, if an example can have several; or (N, K) float values of a regression.
     contents: (N,) int64 on the CPU, a digest of the file that each example was read from; None
         where the inputs themselves are compared.
+    weights: (N,) float32 on the CPU, the weight of each example in the training loss; None where
+        all are equal.
+    ids: (N,) text, the name of each example in tables of predictions, such as its file or the
+        value of a column; None where its number is the name.
     """
 
     inputs: Tensor
     targets: Tensor
     contents: Tensor | None = None
+    weights: Tensor | None = None
+    ids: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -36,21 +44,24 @@ class Split:
 
     def subset(self, index: Tensor) -> Split:
         """Return the examples at the given positions (M,), in that order."""
-        contents = None if self.contents is None else self.contents[index.cpu()]
+        of_each = self.of_each(index.cpu())
         index = index.to(self.device)
-        return replace(
-            self, inputs=self.inputs[index], targets=self.targets[index], contents=contents
-        )
+        return replace(self, inputs=self.inputs[index], targets=self.targets[index], **of_each)
 
     def stretch(self, start: int, stop: int) -> Split:
         """Return the examples from ``start`` to before ``stop``, without a copy."""
-        contents = None if self.contents is None else self.contents[start:stop]
-        return replace(
-            self,
-            inputs=self.inputs[start:stop],
-            targets=self.targets[start:stop],
-            contents=contents,
-        )
+        chosen = slice(start, stop)
+        inputs, targets = self.inputs[chosen], self.targets[chosen]
+        return replace(self, inputs=inputs, targets=targets, **self.of_each(chosen))
+
+    def of_each(self, chosen: slice | Tensor) -> dict[str, Any]:
+        """Return what is known of the chosen examples besides inputs and targets."""
+        places = chosen.numpy() if isinstance(chosen, Tensor) else chosen
+        return {
+            "contents": None if self.contents is None else self.contents[chosen],
+            "weights": None if self.weights is None else self.weights[chosen],
+            "ids": None if self.ids is None else self.ids[places],
+        }
 
     def to(self, device: torch.device) -> Split:
         """Return the same examples on the given device."""
@@ -80,6 +91,7 @@ class Dataset:
     groups: (N,) int64, the group of every training example, such as the patient an image shows;
         None where examples are independent.
     features: the names of a table's columns (D,); empty where the inputs have none.
+    target_names: the names of a regression's values (K,); empty where they have none.
     verified: whether the config alone determines the examples: they are generated, or read from
         files with known checksums.
     truth: the function without noise that the targets were generated from, raw inputs (N, D) ->
@@ -94,14 +106,17 @@ class Dataset:
     ready_val: int = 0
     groups: Tensor | None = None
     features: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
     verified: bool = False
     truth: Callable[[Tensor], Tensor] | None = None
     fingerprint: Any = None
 
     @property
     def task(self) -> str:
-        """``classification``, or ``regression`` where there are no classes."""
-        return "classification" if self.classes else "regression"
+        """``classification``, ``multilabel`` (several classes per example) or ``regression``."""
+        if not self.classes:
+            return "regression"
+        return "multilabel" if self.train.targets.dim() == 2 else "classification"
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from dlcourse.sweep.conditional_keys import ConditionalKeys
 from dlcourse.sweep.manifest import read_manifest, without_password
 from dlcourse.sweep.methods.search import JobState, Trial
 from dlcourse.sweep.search_space import Space
+from dlcourse.terminal.extras import require
 
 JOURNAL = "study.journal"
 FOLDER_ATTRIBUTE = "sweep"  # the attribute of a trial that names the sweep's folder
@@ -228,17 +229,11 @@ def machine_and_folder(folder: Path) -> bytes:
 
 def import_optuna() -> Any:
     """Import Optuna without its log lines; raises UserError if it is missing or too old."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise UserError(
-            "sweep=optuna needs the library Optuna, which is not installed.\n"
-            "Type pip install 'optuna>=4', or sweep=random"
-        ) from error
+    optuna: Any = require("optuna", "sweep=optuna")
     if int(optuna.__version__.split(".")[0]) < 4:
         raise UserError(
             f"sweep=optuna needs Optuna 4 or newer, and {optuna.__version__} is installed.\n"
-            "Type pip install 'optuna>=4'"
+            "Type pip install --upgrade 'dlcourse[search]'"
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

@@ -1,0 +1,43 @@
+"""Optional packages: each belongs to an extra of dlcourse, and is imported where it is used."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+from dlcourse.errors import UserError
+
+EXTRAS = {
+    "optuna": "search",
+    "pyarrow": "parquet",
+    "datasets": "huggingface",
+    "schedulefree": "optim",
+    "timm": "timm",
+    "safetensors": "safetensors",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
+    "onnxruntime": "onnx",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+    "aim": "aim",
+}
+"""The extra in pyproject.toml of each optional package, by the name of its module."""
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """Return an optional module, ``require("timm", "model=timm")``.
+
+    purpose: what needs it, as the start of a sentence.
+    Raises UserError with what to type to install it.
+    """
+    refuse_missing(module, purpose)
+    return import_module(module)
+
+
+def refuse_missing(module: str, purpose: str) -> None:
+    """Raise UserError if an optional module is not installed, without importing it."""
+    if find_spec(module.partition(".")[0]) is None:
+        name = module.partition(".")[0]
+        package = f"'dlcourse[{EXTRAS[name]}]'" if name in EXTRAS else name
+        raise UserError(
+            f"{purpose} needs {name}, which is not installed.\nType pip install {package}"
+        )
