@@ -1,5 +1,6 @@
 """Optional packages: each belongs to an extra of dlcourse, and is imported where it is used."""
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -22,6 +23,8 @@ EXTRAS = {
 }
 """The extra in pyproject.toml of each optional package, by the name of its module."""
 
+MISSING = object()
+
 
 def require(module: str, purpose: str) -> ModuleType:
     """Return an optional module, ``require("timm", "model=timm")``.
@@ -35,8 +38,9 @@ def require(module: str, purpose: str) -> ModuleType:
 
 def refuse_missing(module: str, purpose: str) -> None:
     """Raise UserError if an optional module is not installed, without importing it."""
-    if find_spec(module.partition(".")[0]) is None:
-        name = module.partition(".")[0]
+    name = module.partition(".")[0]
+    loaded = sys.modules.get(name, MISSING)
+    if loaded is None or (loaded is MISSING and find_spec(name) is None):
         package = f"'dlcourse[{EXTRAS[name]}]'" if name in EXTRAS else name
         raise UserError(
             f"{purpose} needs {name}, which is not installed.\nType pip install {package}"
