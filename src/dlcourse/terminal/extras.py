@@ -23,7 +23,7 @@ EXTRAS = {
 }
 """The extra in pyproject.toml of each optional package, by the name of its module."""
 
-MISSING = object()
+NOT_LOADED = object()
 
 
 def require(module: str, purpose: str) -> ModuleType:
@@ -39,8 +39,8 @@ def require(module: str, purpose: str) -> ModuleType:
 def refuse_missing(module: str, purpose: str) -> None:
     """Raise UserError if an optional module is not installed, without importing it."""
     name = module.partition(".")[0]
-    loaded = sys.modules.get(name, MISSING)
-    if loaded is None or (loaded is MISSING and find_spec(name) is None):
+    loaded = sys.modules.get(name, NOT_LOADED)
+    if loaded is None or (loaded is NOT_LOADED and find_spec(name) is None):
         package = f"'dlcourse[{EXTRAS[name]}]'" if name in EXTRAS else name
         raise UserError(
             f"{purpose} needs {name}, which is not installed.\nType pip install {package}"
