@@ -1,5 +1,7 @@
 """The facts and bounds of a user's YAML are checked; those of dlcourse are not in the config."""
 
+import sys
+
 import pytest
 
 from dlcourse.errors import UserError
@@ -76,3 +78,21 @@ def test_a_wrong_declaration_or_combination_is_refused(own_loss, declared, overr
 @pytest.mark.parametrize("declared", ["", "_facts_: {task: classification, soft_targets: true}"])
 def test_a_loss_that_takes_soft_targets_is_allowed_with_mixup(own_loss, declared):
     assert own_loss(declared, "augment=[mixup]")["loss"]["gamma"] == 2.0
+
+
+def test_a_choice_whose_optional_package_is_missing_is_refused(own_loss):
+    with pytest.raises(UserError) as refused:
+        own_loss("_facts_: {needs: no_such_package.losses}")
+    assert str(refused.value) == (
+        "loss=my_loss needs no_such_package, which is not installed.\n"
+        "Type pip install no_such_package"
+    )
+    assert own_loss("_facts_: {needs: json}")["loss"]["gamma"] == 2.0  # the control
+
+
+def test_a_package_that_only_training_needs_is_not_demanded_of_an_evaluation(own_loss, monkeypatch):
+    config = own_loss("_facts_: {needs: tomllib}")
+    monkeypatch.setitem(sys.modules, "tomllib", None)
+    check(config, used=("model", "data"))
+    with pytest.raises(UserError, match="needs tomllib"):
+        check(config, used=("model", "loss"))

@@ -48,7 +48,7 @@ def config_of(folder: Path, trust: str) -> dict:
     config = start_record.stored_config(folder.resolve().parent if fold else folder)
     config["trust"] = [name for name in trust.strip("[]").split(",") if name]
     check_trust(config)
-    check(config)
+    check(config, used=("model", "data", "loss", "metric", "view"))
     return config
 
 

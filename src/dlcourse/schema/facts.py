@@ -33,10 +33,21 @@ class Fact:
     missing: Any = None
 
 
+GROUPS = (
+    "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "average",
+    "split", "metric", "view", "stop", "observe", "runtime", "data",
+)  # fmt: skip
+"""The groups of choices in a run's config."""
+
 COUNT = Number(0, 1_000_000_000, 1000, whole=True)
 LIMIT = Number(-math.inf, math.inf, 0, empty=True)
 
 FACTS: dict[str, Fact] = {
+    "needs": Fact(
+        GROUPS,
+        Text("pandas"),
+        "the module of an optional package that it imports; refused early where it is missing",
+    ),
     "task": Fact(
         ("loss", "metric", "data", "model", "split"),
         OneOf(("classification", "regression", "any")),
@@ -216,6 +227,7 @@ def fact_rows() -> Iterator[tuple[str, str, str, str]]:
     """Yield a row of the docs' table for each fact: name, groups, possible values, meaning."""
     for name, one in FACTS.items():
         groups = ", ".join(f"`{g}`" if g in one.demanded else g for g in one.groups)
+        groups = "all" if one.groups == GROUPS else groups
         yield f"`{name}`", groups, str(one.kind), one.what
 
 

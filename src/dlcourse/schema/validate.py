@@ -7,16 +7,13 @@ from collections.abc import Collection, Iterator
 
 from dlcourse.errors import UserError, did_you_mean, meant, nearest
 from dlcourse.schema.bounds import bounds_of
-from dlcourse.schema.facts import check_facts, name_of
+from dlcourse.schema.facts import GROUPS, check_facts, fact, name_of
 from dlcourse.schema.kinds import Function, Kind
 from dlcourse.schema.overrides import DECLARATIONS, nodes
 from dlcourse.schema.own_bounds import declared_bounds
 from dlcourse.schema.rules import inputs, metrics, splitting, task, training
+from dlcourse.terminal.extras import refuse_missing
 
-GROUPS = (
-    "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "average",
-    "split", "metric", "view", "stop", "observe", "runtime", "data",
-)  # fmt: skip
 MULTIPLE = ("regularizer", "augment", "metric", "view", "observe")  # of which several may be chosen
 SWEEP_KEYS = ("sweep", "seeds", "workers", "on_error", "check")  # read by a sweep and by no job
 TOP_LEVEL = (
@@ -58,16 +55,20 @@ RULES = (
 )  # fmt: skip
 
 
-def check(config: dict, changed: Collection[str] | None = None) -> None:
+def check(
+    config: dict, changed: Collection[str] | None = None, used: Collection[str] = GROUPS
+) -> None:
     """Raise UserError for the first mistake in a plain config.
 
     changed: the keys whose values, and only these, differ from a config that has passed all checks.
     Their bounds and the rules are checked then.
+    used: the groups whose optional packages have to be installed.
     """
     if changed is None:
         check_choices(config)
     check_bounds(config, changed)
     check_rules(config)
+    check_packages(config, used)
 
 
 def check_choices(config: dict) -> None:
@@ -113,6 +114,17 @@ def check_rules(config: dict) -> None:
             ) from error
         for problem in problems:
             raise UserError(problem)
+
+
+def check_packages(config: dict, groups: Collection[str]) -> None:
+    """Raise UserError for a choice whose optional package is not installed; imports none."""
+    for group in groups:
+        for key, choice in choices_of(config, group):
+            module = fact(choice, "needs")
+            if module is not None:
+                name = key.partition(".")[2]
+                purpose = f"[{name}]" if name else name_of(choice["_target_"])
+                refuse_missing(module, f"{group}={purpose}")
 
 
 def choices_of(config: dict, group: str) -> Iterator[tuple[str, dict]]:
