@@ -45,6 +45,10 @@ WRONG = [  # the overrides, and what the message must name
     (["metric=[accuracy,noise]"], ["metric=noise", "accuracy"]),
     (["augment=[mixup]", "loss=hinge"], ["augment=mixup", "loss=cross_entropy"]),
     (["model=autoencoder", "data.reconstruct=false"], ["data.reconstruct=true", "model=mlp"]),
+    (
+        ["model=conv_autoencoder", "data.reconstruct=false"],
+        ["data.reconstruct=true", "model=mlp"],
+    ),
     (["model=autoencoder", "data.random_labels=0.5"], ["data.random_labels=0"]),
     (["model=resnet20", "data=moons"], ["ResNetCifar", "model=mlp"]),
     (["model=vgg16", "data.size=16"], ["VGG", "data.size=17"]),

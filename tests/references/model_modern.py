@@ -129,6 +129,48 @@ def autoencoder(compose) -> float:
     return gap(model(inputs), hidden @ weights["output.weight"].T + weights["output.bias"])
 
 
+def conv_autoencoder(compose) -> float:
+    """Compute both convolutions pixel by pixel, for an odd size, and their transposes likewise."""
+    options = ["model.widths=[3,2]", "model.kernel=3", "model.code=4"]
+    model = make(compose, "conv_autoencoder", (2, 9, 6), 2 * 9 * 6, *options)
+    weights, images = arrays(model), torch.randn(2, 2, 9, 6)
+    maps = images.double().numpy()
+    for layer in (0, 2):
+        maps = np.maximum(reduced(maps, *both(weights, f"encoder.{layer}")), 0)
+    code = maps.reshape(2, -1) @ weights["code.1.weight"].T + weights["code.1.bias"]
+    maps = np.maximum(code @ weights["expand.0.weight"].T + weights["expand.0.bias"], 0)
+    maps = np.maximum(enlarged(maps.reshape(2, 2, 3, 2), *both(weights, "decoder.0"), (5, 3)), 0)
+    return gap(model(images), enlarged(maps, *both(weights, "decoder.2"), (9, 6)).reshape(2, -1))
+
+
+def both(weights: dict[str, np.ndarray], layer: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the filters and the biases of a layer."""
+    return weights[f"{layer}.weight"], weights[f"{layer}.bias"]
+
+
+def reduced(maps: np.ndarray, filters: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Apply 3 x 3 filters (out, in, 3, 3) at every second pixel of maps (N, in, H, W)."""
+    padded = np.pad(maps, [(0, 0), (0, 0), (1, 1), (1, 1)])
+    rows, columns = ((side + 1) // 2 for side in maps.shape[2:])
+    result = np.empty((len(maps), len(filters), rows, columns))
+    for row, column in np.ndindex(rows, columns):
+        patch = padded[:, :, 2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
+        result[:, :, row, column] = np.einsum("ncij,ocij->no", patch, filters) + bias
+    return result
+
+
+def enlarged(
+    maps: np.ndarray, filters: np.ndarray, bias: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """Add a filter (in, out, 3, 3), times a pixel, around every second pixel of an image."""
+    rows, columns = size
+    result = np.zeros((len(maps), filters.shape[1], rows + 3, columns + 3))
+    for row, column in np.ndindex(*maps.shape[2:]):
+        written = np.einsum("nc,coij->noij", maps[:, :, row, column], filters)
+        result[:, :, 2 * row : 2 * row + 3, 2 * column : 2 * column + 3] += written
+    return result[:, :, 1 : rows + 1, 1 : columns + 1] + bias[:, None, None]
+
+
 def perceptron(compose) -> float:
     """Train on AND; compare the weights after every step with Rosenblatt's rule by hand."""
     cfg = compose("model=perceptron")
@@ -284,6 +326,9 @@ MODERN = {
     "rnn": Row("torch.nn.RNN, GRU and LSTM with the same weights, row by row", rnn, 1e-6),
     "stn": Row("identity at the start; a turn sampled by hand in numpy", stn, 5e-5),
     "autoencoder": Row("numpy, 402,448 parameters", autoencoder, 1e-5),
+    "conv_autoencoder": Row(
+        "numpy: filters added pixel by pixel, for 9 x 6 pixels", conv_autoencoder, 1e-5
+    ),
     "perceptron": Row("Rosenblatt's rule by hand, eight epochs of AND", perceptron, 1e-7),
     "polynomial": Row("numpy.polyval, order 9", polynomial, 1e-5),
     "kernel": Row("scikit-learn RBFSampler and rbf_kernel", kernel, 1e-6),

@@ -124,6 +124,9 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     "model": {
         "widths": Numbers(whole_number(1, 1_000_000, 128), 0, 1000, "[256,128]"),
         "hidden": whole_number(1, 1_000_000, 256),
+        "kernel": whole_number(1, 100, 4),
+        "code": whole_number(1, 1_000_000, 32, empty=True),
+        "upsampling": OneOf(("transposed", "resize")),
         "head": OneOf(("dense", "average")),
         "cell": OneOf(("rnn", "gru", "lstm")),
         "dilation": whole_number(1, 1000, 2),

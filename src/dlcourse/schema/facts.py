@@ -149,6 +149,12 @@ FACTS: dict[str, Fact] = {
         "its option `weights` names published weights, which may be a long download",
         missing=False,
     ),
+    "reconstructs": Fact(
+        ("model",),
+        Flag(),
+        "reconstructs its inputs: needs `data.reconstruct=true`",
+        missing=False,
+    ),
     "grouping": Fact(
         ("split",),
         OneOf(("kept", "divided", "needed")),

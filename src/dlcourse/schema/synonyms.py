@@ -83,6 +83,7 @@ OPTION_SYNONYMS = {
         "dense": "mlp", "fcn": "mlp", "ffn": "mlp", "feedforward": "mlp", "fullyconnected": "mlp",
         "multilayerperceptron": "mlp", "inception": "googlenet", "inceptionv1": "googlenet",
         "visiontransformer": "vit", "transformer": "vit", "ae": "autoencoder",
+        "cae": "conv_autoencoder",
         "recurrent": "rnn", "elman": "rnn", "spatialtransformer": "stn", "resnet": "resnet18",
         "vgg": "vgg16", "cascadecorrelation": "cascade", "nfresnet": "nfnet",
         "svm": "kernel", "rbf": "kernel", "krr": "kernel", "timm": "torchvision",

@@ -59,10 +59,10 @@ def mixed_targets_need_a_loss_that_takes_them(config: dict) -> Iterator[str]:
 
 def an_autoencoder_has_its_inputs_as_targets(config: dict) -> Iterator[str]:
     """An autoencoder needs its inputs as targets."""
-    model = target(config, "model")
-    if model == "dlcourse.model.autoencoder.Autoencoder" and not config["data"]["reconstruct"]:
+    if fact(config["model"], "reconstructs") and not config["data"]["reconstruct"]:
         yield (
-            "model=autoencoder reconstructs its inputs, got data.reconstruct=false.\n"
+            f"model={name_of(target(config, 'model'))} reconstructs its inputs, got "
+            "data.reconstruct=false.\n"
             "Type data.reconstruct=true, or model=mlp"
         )
     if config["data"]["reconstruct"] and config["data"]["random_labels"]:
