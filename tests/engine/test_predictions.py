@@ -18,7 +18,6 @@ from dlcourse.engine.result import measure_outputs
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder
-from dlcourse.schema import run_files
 
 CASES = {
     "kfold": ["split=kfold", "split.folds=3"],
@@ -100,13 +99,6 @@ def test_a_nested_run_tests_on_its_outer_fold_and_not_on_the_test_part_of_the_da
     run(cfg, tmp_path / "run")
     fold = run_folder.read_result(tmp_path / "run/fold0")
     assert fold["examples"] == {"train": 20, "val": 20, "test": 20}
-
-
-def test_a_hold_out_saves_no_predictions(tiny, tmp_path):
-    run(tiny("model=mlp"), tmp_path / "run")
-    arrays = [path.name for path in (tmp_path / "run").rglob("*.npz")]
-    assert arrays == [run_files.DATA]
-    assert "ensemble" not in run_folder.read_result(tmp_path / "run")
 
 
 def test_a_run_stopped_between_folds_ends_with_the_same_files(tiny, tmp_path, monkeypatch):

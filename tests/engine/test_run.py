@@ -64,7 +64,7 @@ def test_the_test_part_is_read_once_and_after_training(tiny, tmp_path, monkeypat
     monkeypatch.setattr(fold_module, "evaluate_split", watched_evaluate)
     monkeypatch.setattr(folds, "fit", watched_fit)
     run(tiny("model=mlp"), tmp_path / "run")
-    assert evaluated == [360]
+    assert evaluated == [360, 12]  # the test part, then the validation part for predictions.npz
 
 
 def test_other_test_data_change_only_the_test_metrics(tiny, tmp_path, monkeypatch):

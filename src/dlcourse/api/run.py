@@ -17,6 +17,7 @@ from dlcourse.terminal.extras import require
 from dlcourse.terminal.installed import short_path
 
 if TYPE_CHECKING:
+    import numpy
     import pandas  # pyright: ignore[reportMissingImports]
     from matplotlib.figure import Figure
     from torch import Tensor
@@ -210,20 +211,49 @@ class Run:
         with isolated(), isolated_torch():
             return ReportPage(write_page([self.folder]))
 
-    def evaluate(self) -> dict[str, Any]:
-        """Test the best weights again, as ``dlcourse evaluate``; return the metrics.
+    def evaluate(
+        self, part: str = "test", data: str | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Evaluate the best weights again, as ``dlcourse evaluate``; return the metrics.
 
-        They are equal to ``run.result["test"]``. In a cross-validation they are returned for each
-        fold: ``{"fold0": {"loss": ..., "accuracy": ...}, ...}``.
+        part: ``"test"``, whose metrics are equal to ``run.result["test"]``; ``"val"``, ``"train"``,
+        or ``"all"`` of other data. data, options: other data, as in training. In a
+        cross-validation the metrics are returned for each fold:
+        ``{"fold0": {"loss": ..., "accuracy": ...}, ...}``.
 
         >>> run.evaluate()["accuracy"]
         0.9778
+        >>> run.evaluate(part="all", data="image_folder", **{"data.root": "my_digits"})
         """
+        from dlcourse.api.overrides import overrides_of
         from dlcourse.engine.retest import retest
 
+        named = {} if data is None else {"data": data}
         with isolated(), isolated_torch():
-            tested = retest(self.folder, trust=self._trust, device=self._device)
+            overrides = overrides_of((), named | options, None)
+            tested = retest(
+                self.folder, trust=self._trust, device=self._device, part=part, data=overrides
+            )
         return tested.metrics if self.folds else tested.metrics["."]
+
+    def predictions(self, part: str = "test") -> "dict[str, numpy.ndarray]":
+        """Return what the best weights predict for the test or the validation part.
+
+        part: ``"test"`` or ``"val"``. The arrays are ``id`` (N,), the names of the examples;
+        ``target`` (N,) or (N, K); ``outputs`` (N, K) of the network; ``predicted`` (N, K), class
+        probabilities or the values of a regression. They are read from the run's folder; nothing
+        is evaluated again.
+
+        Raises UserError for a cross-validation, whose folds have predictions each.
+        """
+        from dlcourse.engine.predictions import stored_part
+
+        if self.folds:
+            raise UserError(
+                f"{short_path(self.folder)} is a cross-validation.\n"
+                "Type run.folds[0].predictions() for one fold"
+            )
+        return stored_part(self.folder, part, self.result["task"])
 
     def compare(self, other: "Run | str | PathLike[str]") -> "Comparison":
         """Compare with another finished run, as ``dlcourse compare``; this run is A.

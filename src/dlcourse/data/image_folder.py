@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,10 +62,11 @@ def image_folder(
     number = {name: position for position, name in enumerate(classes)}
     whole = [position for position, problem in enumerate(problems) if not problem]
     targets = torch.tensor([number[class_of(paths[position])] for position in whole])
+    ids = np.array([shown(paths[position].relative_to(top)) for position in whole], dtype=object)
     if isinstance(images, Tensor):
-        split = Split(images, targets, contents[whole])
+        split = Split(images, targets, contents[whole], ids=ids)
     else:
-        split = StreamedSplit(images, targets, contents[whole])
+        split = StreamedSplit(images, targets, contents[whole], ids=ids)
     counts, start = {}, 0
     for part, some in listing.items():
         counts[part] = sum(start <= position < start + len(some) for position in whole)

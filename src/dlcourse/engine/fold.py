@@ -179,21 +179,34 @@ def record_divergence(prepared: PreparedFold, error: DivergedError) -> None:
         observer.diverged(state)
 
 
+def store_predictions(prepared: PreparedFold, meter: Meter) -> None:
+    """Write a fold's outputs on its validation and test examples.
+
+    Outputs of a run without folds are left out if they are very many, as reconstructed images are.
+
+    meter: of the test examples.
+    """
+    dataset, part, val = prepared.dataset, prepared.part, prepared.fold.val
+    examples = len(dataset.test) + (0 if val is None else len(val))
+    if part.name == "." and not predictions.few_enough(examples, dataset.output_size):
+        return
+    with guarded(f"Writing the predictions of {prepared.folder}"):
+        val_meter = evaluate_val_part(prepared)
+        made = predictions.gather(part.val, val_meter, meter)
+        ids = predictions.ids_of(val, dataset.test)
+        predictions.write_predictions(prepared.folder, made, ids)
+
+
 def finish_fold(prepared: PreparedFold, meter: Meter) -> dict:
     """Write and return the result of a trained fold, then let the observers finish.
 
-    In cross-validation its outputs on the validation and test examples are written as well. The
-    result is written before the observers finish, so that no observer's error can prevent it.
+    Its outputs on the validation and test examples are written as well. The result is written
+    before the observers finish, so that no observer's error can prevent it.
 
     meter: of the test examples, from ``evaluate_test_part``.
     """
-    state, fold, recipe, part = prepared.state, prepared.fold, prepared.recipe, prepared.part
-    if part.name != ".":
-        val_meter = evaluate_val_part(prepared)
-        with guarded(f"Writing the predictions of {part.name}"):
-            predictions.write_predictions(
-                prepared.folder, predictions.gather(part.val, val_meter, meter)
-            )
+    state, fold, recipe = prepared.state, prepared.fold, prepared.recipe
+    store_predictions(prepared, meter)
     result = fold_result(state, recipe, fold, prepared.dataset, prepared.runtime, meter)
     result |= {"options": prepared.options}
     run_folder.write_result(prepared.folder, result)

@@ -1,16 +1,22 @@
-"""The stored outputs of a cross-validation's models, so that no model is evaluated again."""
+"""The stored outputs of a run's models, so that no model is evaluated again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dlcourse import atomic_files
+from dlcourse.core import Split
+from dlcourse.engine.prediction_table import as_probabilities
 from dlcourse.errors import UserError
 from dlcourse.schema.run_files import OUT_OF_FOLD, PREDICTIONS
 from dlcourse.train.meter import Meter
+
+MOST_STORED = 4_000_000
+"""The most outputs that a run without folds stores, 16 MB: reconstructed images are many more."""
 
 
 class Predictions(NamedTuple):
@@ -33,10 +39,23 @@ def gather(position: Tensor, val: Meter | None, test: Meter) -> Predictions:
     return Predictions(position.cpu(), outputs.float(), targets, test_outputs.float(), test_targets)
 
 
-def write_predictions(folder: Path, made: Predictions) -> None:
-    """Write a fold's predictions into its folder."""
+def few_enough(examples: int, output_size: int) -> bool:
+    """Return whether the outputs of so many examples are stored for a run without folds."""
+    return examples * output_size <= MOST_STORED
+
+
+def ids_of(val: Split | None, test: Split) -> dict[str, np.ndarray]:
+    """Return the names of the validation and the test examples, as far as they have any."""
+    found = {"ids": None if val is None else val.ids, "test_ids": test.ids}
+    return {key: names.astype(np.str_) for key, names in found.items() if names is not None}
+
+
+def write_predictions(
+    folder: Path, made: Predictions, ids: Mapping[str, np.ndarray] | None = None
+) -> None:
+    """Write a fold's predictions into its folder. ids: from ``ids_of``."""
     arrays = {name: values.numpy() for name, values in made._asdict().items()}
-    atomic_files.save_arrays(folder / PREDICTIONS, **arrays)
+    atomic_files.save_arrays(folder / PREDICTIONS, **arrays, **(ids or {}))
 
 
 def has_predictions(folder: Path) -> bool:
@@ -48,8 +67,8 @@ def read_predictions(folder: Path) -> Predictions:
     """Return a fold's predictions; raises UserError if the file is damaged."""
     try:
         arrays = atomic_files.load_arrays(folder / PREDICTIONS)
-        return Predictions(**{name: torch.from_numpy(values) for name, values in arrays.items()})
-    except (atomic_files.DamagedFileError, TypeError) as error:
+        return Predictions(*(torch.from_numpy(arrays[name]) for name in Predictions._fields))
+    except (atomic_files.DamagedFileError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder / PREDICTIONS} cannot be read: {error}.\nDelete it, and resume the run"
         ) from error
@@ -83,3 +102,32 @@ def read_pooled(folder: Path) -> tuple[Tensor, Tensor]:
     except FileNotFoundError:
         return torch.zeros(0, 0), torch.zeros(0)
     return torch.from_numpy(arrays["outputs"]), torch.from_numpy(arrays["targets"])
+
+
+def stored_part(folder: Path, part: str, task: str) -> dict[str, np.ndarray]:
+    """Return the predictions for one part as the arrays ``id``, ``target`` ... of ``Run``.
+
+    Raises UserError if none are stored.
+    """
+    if part not in ("test", "val"):
+        raise UserError(f"part={part} is not stored.\nType part='test' or part='val'")
+    if not has_predictions(folder):
+        raise UserError(
+            f"{folder / PREDICTIONS} does not exist: an older dlcourse wrote none, and very many "
+            f"outputs are not stored.\nType dlcourse evaluate {folder} part={part} csv=<file>"
+        )
+    made = read_predictions(folder)
+    arrays = atomic_files.load_arrays(folder / PREDICTIONS)
+    if part == "test":
+        outputs, targets, ids = made.test_outputs, made.test_targets, arrays.get("test_ids")
+        names = np.arange(len(outputs)) if ids is None else ids
+    else:
+        outputs, targets, ids = made.outputs, made.targets, arrays.get("ids")
+        names = made.position.numpy() if ids is None else ids
+    predicted = as_probabilities(outputs.double(), task)
+    return {
+        "id": names,
+        "target": targets.numpy(),
+        "outputs": outputs.numpy(),
+        "predicted": predicted.numpy(),
+    }

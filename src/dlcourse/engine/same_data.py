@@ -29,12 +29,13 @@ def refuse_other_data(folder: Path, now: Fingerprint) -> None:
         )
 
 
-def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
+def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool, other: bool = False) -> None:
     """Raise UserError if a run must not be tested on these data.
 
     The classes and their order must be the same, and no test example may be in the training data.
     A test part that differs otherwise is allowed, with a warning.
-    nested: whether the test part is a fold of the training part.
+    nested: whether the test part is a fold of the training part. other: whether the data are named
+    as other data, for which a difference is no surprise.
     """
     then = read_fingerprint(folder)
     if then is None:
@@ -56,6 +57,9 @@ def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
         reason = f"its inputs are {', '.join(then.features) or shape}, in this order"
     elif nested:
         reason = "its test part is a fold of these data"
+    elif other and not (len(then.train.contents) and len(now.test.contents)):
+        log.warning("Whether %s was trained on some of these examples cannot be checked", folder)
+        return
     elif not len(then.train.contents):
         reason = "its test part was another one"
     else:
@@ -72,6 +76,8 @@ def refuse_learned(folder: Path, now: Fingerprint, *, nested: bool) -> None:
             "Put the data back as they were, or type data.root=<folder of other examples of the "
             "same classes>"
         )
+    if other:
+        return
     log.warning(
         "the test part is not the one of result.json%s",
         f":\n{as_lines(found)}" if len(found) <= MAX_IN_NOTE else "",

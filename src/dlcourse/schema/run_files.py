@@ -17,10 +17,16 @@ DIAGNOSIS = "diagnostics.json"  # what they mean in words, and the last of them
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = f"{CHECKPOINTS}/last.pt"  # from which the run is resumed
 BEST_WEIGHTS = f"{CHECKPOINTS}/best.pt"
-PREDICTIONS = "predictions.npz"  # of a fold of a cross-validation
+PREDICTIONS = "predictions.npz"  # of a run, or of a fold, on its validation and test part
 OUT_OF_FOLD = "out_of_fold.npz"  # the predictions of all folds on their validation parts
 MANIFEST = "sweep.json"  # of a sweep, in the folder above its jobs
 PLOTS = "plots"  # the folder of a run's and of a sweep's plots
 TRAJECTORY = "trajectory"  # the folder of the weights over the epochs, a file each
 LOOKS = "look"  # the folder of what ``dlcourse look`` draws
 REPORT = "report.html"  # of a run or of a sweep; ``report.md`` next to it
+EVALUATED_PARTS = (
+    "test",
+    "val",
+    "train",
+    "all",
+)  # what a run can be evaluated on; all: of other data
