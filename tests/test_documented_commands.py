@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from conftest import CONFIGS, ROOT
+from conftest import CONFIGS, ROOT, composed
 
 from dlcourse.baseline.arguments import read_baseline
 from dlcourse.commands import find_lr
