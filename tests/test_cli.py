@@ -221,7 +221,7 @@ def test_two_runs_never_share_a_folder(here, finished):
 
 @pytest.mark.parametrize("name", ["a b é=1,2", "it's [x] $y"])
 def test_a_run_folder_may_have_any_name(name, here, tmp_path):
-    from dlcourse.schema.compose import quoted
+    from dlcourse.schema.overrides import quoted
 
     folder = tmp_path / name
     arguments = [*FAST, f"hydra.run.dir={quoted(str(folder))}"]

@@ -14,7 +14,7 @@ from dlcourse.engine.run import run
 from dlcourse.errors import UserError, meant
 from dlcourse.schema.bounds import BOUNDS, bounds_of
 from dlcourse.schema.facts import FACTS, check_facts, missing_facts, sizes_of
-from dlcourse.schema.kinds import Flag, Number, Numbers, OneOf, Texts
+from dlcourse.schema.kinds import Flag, Number, Numbers, OneLine, OneOf, Tags, Texts
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.validate import GROUPS, MULTIPLE, NOT_ARGUMENTS, check
 
@@ -258,6 +258,12 @@ def outside(bounds) -> list:
         wrong += [[bounds.each.low - 1] * max(bounds.shortest, 1)]
     if isinstance(bounds, Texts) and bounds.numbers:
         wrong[1] = [1.5]
+    if isinstance(bounds, OneLine):
+        wrong[0] = "two\nlines"
+        wrong += ["x" * 501, ""]
+    if isinstance(bounds, Tags):
+        wrong[1] = ["two words"]
+        wrong += [["a", "a"], [str(number) for number in range(21)], [None], [""]]
     if isinstance(bounds, OneOf):
         wrong += [bounds.names[0] + "x", 3]
     return [value for value in wrong if not (isinstance(bounds, Flag) and value is True)]

@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from dlcourse.errors import UserError
 from dlcourse.schema.command_line import in_grammar
-from dlcourse.schema.compose import quoted
+from dlcourse.schema.overrides import quoted
 
 UNQUOTED = re.compile(
     r"[A-Za-z_][\w.*/:-]*"

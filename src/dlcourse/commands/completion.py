@@ -36,6 +36,7 @@ OPTIONS = {
     "predict": ("run=", "images=", "csv=", "trust="),
     "collect": ("csv=", "markdown=", "latex=", "plots="),
     "report": ("run=", "html=", "markdown="),
+    "note": ("note=", "tags="),
     "compare": ("folder=", "data.root=", "trust="),
     "lecture": (*TOPICS, "all", "size="),
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),

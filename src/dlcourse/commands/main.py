@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "classify images with a finished run",
     "collect": "write a ranked table and plots of finished runs",
     "compare": "compare two finished runs, with a test on the same test examples",
+    "note": "show or change the note and the tags of a run",
     "report": "write a page on runs: answer, tables, curves, plots, how to reproduce",
     "show": "draw what can be seen before training: data, schedules, initial weights",
     "race": "draw the paths of optimizers on a surface: surface=ravine",

@@ -28,6 +28,7 @@ from dlcourse.errors import DivergedError
 from dlcourse.guard import guarded
 from dlcourse.observe.guarded import Guarded
 from dlcourse.runs import run_folder
+from dlcourse.runs.labels import run_labels
 from dlcourse.runtime import Runtime
 from dlcourse.schema.duration import seconds
 from dlcourse.schema.facts import fact
@@ -174,7 +175,8 @@ def record_divergence(prepared: PreparedFold, error: DivergedError) -> None:
         result = divergence_result(
             state, prepared.recipe, prepared.fold, prepared.dataset, prepared.runtime, str(error)
         )
-        run_folder.write_result(prepared.folder, result | {"options": prepared.options})
+        known = {"options": prepared.options, **run_labels(prepared.config)}
+        run_folder.write_result(prepared.folder, result | known)
     for observer in prepared.observers:
         observer.diverged(state)
 
@@ -208,7 +210,7 @@ def finish_fold(prepared: PreparedFold, meter: Meter) -> dict:
     state, fold, recipe = prepared.state, prepared.fold, prepared.recipe
     store_predictions(prepared, meter)
     result = fold_result(state, recipe, fold, prepared.dataset, prepared.runtime, meter)
-    result |= {"options": prepared.options}
+    result |= {"options": prepared.options, **run_labels(prepared.config)}
     run_folder.write_result(prepared.folder, result)
     outputs, targets = meter.kept_outputs()
     kind = fact(prepared.config["loss"], "outputs")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dlcourse.core import Dataset, Fold, Recipe, State
 from dlcourse.runs import start_record
+from dlcourse.runs.labels import shown_labels
 from dlcourse.runtime import Runtime
 from dlcourse.terminal.installed import short_path
 
@@ -34,5 +35,6 @@ def heading(
             [*optim, f"batch size {config['batch_size']}", f"up to {recipe.max_epochs:g} epochs"]
         ),
         "device": f"{runtime.describe()}, {runtime.precision}, seed {config['seed']}",
+        **shown_labels(config),
         "folder": short_path(folder),
     }

@@ -21,6 +21,7 @@ from dlcourse.errors import DivergedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.observe.guarded import Guarded
 from dlcourse.runs import run_folder, start_record
+from dlcourse.runs.labels import change_labels, run_labels
 from dlcourse.runtime import Runtime
 from dlcourse.schema import run_files
 from dlcourse.schema.overrides import is_free, key_of, leaves
@@ -77,6 +78,7 @@ def open_run(
     folder.mkdir(parents=True, exist_ok=True)
     stack.enter_context(run_folder.locked(folder))
     moved = start_record.record(folder, config, list(overrides), hydra)
+    change_labels(folder, config)
     if run_folder.read_result(folder) is not None and not moved:
         return None
     build_all(config)
@@ -133,6 +135,7 @@ def close_run(run: OpenRun, results: list[dict]) -> dict:
     result = mean_of_folds(results, names)
     with guarded("What all folds predict together", UserError):
         result |= pooled_metrics(run.config, run.dataset, run.parts, run.folder)
+    result |= run_labels(run.config)
     run_folder.write_result(run.folder, result)
     observe_all_folds(run.config, run.folder, names, result)
     return result

@@ -3,7 +3,8 @@
 import shlex
 from pathlib import Path
 
-from dlcourse.runs.start_record import stored_overrides
+from dlcourse.runs.labels import shown_labels
+from dlcourse.runs.start_record import stored_config, stored_overrides
 from dlcourse.schema.run_files import CONFIG
 
 
@@ -18,7 +19,9 @@ def run_texts(folder: Path) -> dict[str, str]:
     overrides = stored_overrides(whole)
     command = " \\\n    ".join(["dlcourse train", *map(shlex.quote, overrides)])
     listed = [indented(one) for one in overrides] or ["none: all options have their defaults"]
+    labels = shown_labels(stored_config(whole))
     return {
+        **({"run/0 note and tags": "\n\n".join(labels.values())} if labels else {}),
         "run/1 command": indented(command),
         "run/2 overrides": "\n\n".join(listed),
         "run/3 config": indented((whole / CONFIG).read_text(encoding="utf-8")),

@@ -14,6 +14,7 @@ from dlcourse.report.table_rows import (
     OPTIONS_COLUMN,
     column_names,
     interval_name,
+    labels_in,
     omitted_text,
     ranking_rows,
     typed_words,
@@ -35,7 +36,10 @@ def console_table(points: list[Point], keys: list[str]) -> str:
     main = [key for key in keys if key in MAIN]
     others = [key for key in keys if key not in MAIN]
     ways = [split_keys(points, keys), (main, others)]
-    for left_out in ((), OPTIONAL_COLUMNS, (interval_name(points), *OPTIONAL_COLUMNS)):
+    labels = tuple(reversed(labels_in(points)))
+    less = [labels[: number + 1] for number in range(len(labels))]
+    few = (*labels, *OPTIONAL_COLUMNS)
+    for left_out in ((), *less, few, (interval_name(points), *few)):
         for own, shared in ways:
             table = rich_table(points, own, shared, left_out)
             if min_width(table) <= width:
@@ -56,7 +60,7 @@ def rich_table(
     names = column_names(points, keys, shared)
     shown = [name in keys or name not in left_out for name in names]
     for name in compress(names, shown):
-        options = name == OPTIONS_COLUMN and bool(shared)
+        options = (name == OPTIONS_COLUMN and bool(shared)) or name in labels_in(points)
         justify = "left" if name in keys or options else "right"
         table.add_column(
             Text(name),

@@ -5,6 +5,7 @@ import io
 import math
 import os
 import re
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from dlcourse.report.formatting import option_text
 from dlcourse.report.points import Point, column_keys, split_keys
 from dlcourse.report.ranking import by_measure, rank_by_data, ranks_of
 from dlcourse.report.table_rows import (
+    LABEL_COLUMNS,
     OPTIONS_COLUMN,
     column_names,
+    label_text,
+    labels_in,
     mean_epochs,
     omitted_text,
     ranking_rows,
@@ -63,6 +67,7 @@ def csv_row(point: Point, keys: list[str], folder: Path, place: int | None) -> d
         "seconds": csv_value(total_seconds(point) if val else None),
         "parameters": csv_value(parameters[0] if parameters else None),
         "folder": "; ".join(os.path.relpath(run.folder, folder) for run in point.runs),
+        **{key: label_text(point, key) for key in LABEL_COLUMNS},
         "reason": "; ".join(run.reason for run in point.runs if run.reason),
     }
 
@@ -94,7 +99,7 @@ def markdown_table(points: list[Point], keys: list[str]) -> str:
         for row in (names, *ranking_rows(points, keys, shared))
     ]
     widths = [max(3, *map(len, column)) for column in zip(*table, strict=True)]
-    is_text = [name in (*keys, OPTIONS_COLUMN) for name in names]
+    is_text = [name in (*keys, OPTIONS_COLUMN, *labels_in(points)) for name in names]
     rule = [
         "-" * width if text else "-" * (width - 1) + ":"
         for width, text in zip(widths, is_text, strict=True)
@@ -124,11 +129,17 @@ SPECIAL = {
 
 
 def latex_table(points: list[Point], keys: list[str]) -> str:
-    """Return a ``tabular`` with booktabs rules; the best row of every data set is bold."""
+    """Return a ``tabular`` with booktabs rules; the best row of every data set is bold.
+
+    Notes and tags are left out.
+    """
     keys, shared = split_keys(points, keys)
-    names = column_names(points, keys, shared)
+    every = column_names(points, keys, shared)
+    shown = [name in keys or name not in labels_in(points) for name in every]
+    names = [*compress(every, shown)]
     columns = "".join("l" if name in (*keys, OPTIONS_COLUMN) else "r" for name in names)
-    cells = [[latex_text(cell) for cell in row] for row in ranking_rows(points, keys, shared)]
+    rows = ranking_rows(points, keys, shared)
+    cells = [[latex_text(cell) for cell in compress(row, shown)] for row in rows]
     lines = [
         r"% \usepackage{booktabs}",
         rf"\begin{{tabular}}{{{columns}}}",

@@ -34,6 +34,7 @@ from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import StoredRun, find_runs
 from dlcourse.report.table_rows import (
     repeated,
+    shared_labels,
     test_name,
 )
 from dlcourse.report.write_report import shown_keys
@@ -56,6 +57,7 @@ class PageContent:
 
     title: str
     question: str
+    labels: str
     sections: list[PageSection]
     commands: list[str]
     options: OptionRows
@@ -87,6 +89,7 @@ def gather_content(folders: Sequence[Path]) -> PageContent:
     return PageContent(
         title=title_text(points),
         question=question_text(points, column_keys(points)),
+        labels=shared_labels(points),
         sections=sections,
         commands=commands_of(folders, once),
         options=options_by_use(once),

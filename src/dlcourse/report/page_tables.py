@@ -11,6 +11,7 @@ from dlcourse.report.table_rows import (
     MAX_ROWS,
     OPTIONS_COLUMN,
     column_names,
+    labels_in,
     ranking_rows,
     repeated,
 )
@@ -45,7 +46,7 @@ def ranking_table(ranked: list[Point], keys: list[str]) -> DataTable:
     """Return the ranking, as ``dlcourse collect`` writes it."""
     own, shared = split_keys(ranked, keys)
     names = column_names(ranked, own, shared)
-    texts = 1 + len(own) + (OPTIONS_COLUMN in names)
+    texts = 1 + len(own) + (OPTIONS_COLUMN in names) + len(labels_in(ranked))
     note = "Ranked by the validation metric; the test metric has no say in it."
     if repeated(ranked):
         note += " sd: standard deviation."

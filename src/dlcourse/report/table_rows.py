@@ -4,6 +4,7 @@ from dlcourse.report.confidence import estimate
 from dlcourse.report.formatting import NOTHING, interval, mean_and_deviation, option_text
 from dlcourse.report.points import Point
 from dlcourse.report.ranking import ranks_of
+from dlcourse.runs.labels import shown_labels
 
 MAX_ROWS = 40
 """The number of rows in a text table; the CSV has all."""
@@ -17,10 +18,34 @@ def column_names(points: list[Point], keys: list[str], shared: list[str]) -> lis
     """Return the names of the columns. shared: keys that share one column."""
     monitor = points[0].monitor
     deviation = " ± sd" if repeated(points) else ""
-    names = ["rank", *keys, *([OPTIONS_COLUMN] if shared else []), f"{monitor}{deviation}"]
+    names = ["rank", *keys, *([OPTIONS_COLUMN] if shared else []), *labels_in(points)]
+    names += [f"{monitor}{deviation}"]
     names += [interval_name(points), "n"] if repeated(points) else []
     names += [f"{test_name(monitor)}{deviation}"] if tested(points) else []
     return [*names, "epochs", "seconds"]
+
+
+LABEL_COLUMNS = ("tags", "note")
+"""The columns of the labels, which a table has if points differ in them."""
+
+
+def labels_in(points: list[Point]) -> list[str]:
+    """Return the columns of the labels in which points differ."""
+    return [key for key in LABEL_COLUMNS if len({label_text(p, key) for p in points}) > 1]
+
+
+def shared_labels(points: list[Point]) -> str:
+    """Return the labels that all points share in one line; empty without any."""
+    shared = {key: label_text(points[0], key) for key in LABEL_COLUMNS}
+    return "; ".join(
+        f"{key}: {text}" for key, text in shared.items() if text and key not in labels_in(points)
+    )
+
+
+def label_text(point: Point, key: str) -> str:
+    """Return the tags or the notes of a point's runs, each once."""
+    texts = [shown_labels(run.values).get(key, "") for run in point.runs]
+    return "; ".join(filter(None, dict.fromkeys(texts)))
 
 
 def interval_name(points: list[Point]) -> str:
@@ -46,6 +71,7 @@ def ranking_row(
     cells = [NOTHING if place is None else str(place)]
     cells += [option_text(point, key) for key in keys]
     cells += [typed_words(point, shared)] if shared else []
+    cells += [label_text(point, key) for key in labels_in(points)]
     cells.append(mean_and_deviation(point.val))
     cells += [interval(point.val), repeats_text(point)] if repeated(points) else []
     cells += [mean_and_deviation(point.test)] if tested(points) else []

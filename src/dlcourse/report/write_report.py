@@ -14,6 +14,7 @@ from dlcourse.report.output_files import OutputFiles
 from dlcourse.report.points import MAIN, Point, column_keys, group_points, swept_keys
 from dlcourse.report.ranking import by_data, by_measure, rank_by_data
 from dlcourse.report.runs import find_runs
+from dlcourse.report.table_rows import shared_labels
 from dlcourse.terminal.fitted import wrap_to_terminal
 from dlcourse.terminal.installed import short_path
 
@@ -50,6 +51,8 @@ def write_report(
     with guarded("The table on the screen"):
         for part, keys, text in sections:
             say(console_table(part, keys))
+            if labels := shared_labels(part):
+                say(labels)
             say(wrap_to_terminal(text))
         if left:
             say(left)

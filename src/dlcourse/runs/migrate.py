@@ -6,7 +6,7 @@ from typing import Any
 
 EVERY = {
     "view": {}, "random_streams": 1, "max_time": None, "checkpoint_every": None, "accumulate": 1,
-    "engine": "separate",
+    "engine": "separate", "note": None, "tags": [],
 }  # fmt: skip
 OF_A_GROUP = {
     "data": {"test_examples": None, "zca_epsilon": 1e-5},

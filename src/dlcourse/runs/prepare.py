@@ -9,9 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
+from dlcourse.runs.labels import change_labels
 from dlcourse.schema import run_files
 from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
-from dlcourse.schema.overrides import END_KEYS, is_free, key_of
+from dlcourse.schema.overrides import END_KEYS, LABELS, is_free, key_of
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import check, check_key
 
@@ -70,6 +71,10 @@ def prepare_run(
         if not finished:
             run_folder.refuse_diverged(folder)
             check(config)
+        else:
+            for key in LABELS:
+                check_key(key, config[key])
+            change_labels(folder, config)
     else:
         check(config)
         before_folder(config)
@@ -100,7 +105,8 @@ def resumed_config(
         stored |= {key: wanted[key] for key in ends}
     stored |= {"resume": config["resume"], "trust": config["trust"]}
     typed = {key_of(override) for override in overrides}
-    for key in {key.split(".")[0] for key in typed} & {"observe", "checkpoint_every", "engine"}:
+    resumable = {"observe", "checkpoint_every", "engine", *LABELS}
+    for key in {key.split(".")[0] for key in typed} & resumable:
         stored[key] = config[key]
     for key in ("root", "download"):
         if f"data.{key}" in typed:

@@ -9,7 +9,7 @@ import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -20,15 +20,16 @@ from dlcourse import __version__
 from dlcourse.errors import UserError, meant, nearest
 from dlcourse.schema.arguments import corrected
 from dlcourse.schema.bounds import bounds_of
-from dlcourse.schema.compose import options_of, quoted
-from dlcourse.schema.kinds import Factors, Numbers, Text, Texts
-from dlcourse.schema.overrides import key_of
+from dlcourse.schema.compose import options_of
+from dlcourse.schema.kinds import Factors, Numbers, Tags, Text, Texts
+from dlcourse.schema.overrides import LABELS, key_of, quoted
 from dlcourse.schema.suggest import keys_meant
-from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, TOP_LEVEL
+from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, TOP_LEVEL, check_key
 from dlcourse.terminal.command import MULTIRUN, current_command, own_name
 
 SYNTAX = re.compile(r"[\[\]{}()'\"$,\\\n=]")  # characters that have a meaning in Hydra's grammar
 HYDRA_ONLY = ("config_name", "config_path", "experimental_rerun")  # Hydra's flags, refused here
+NEVER_SWEPT = (*SWEEP_KEYS, *LABELS, "observe", "resume", "trust")
 WHOLE = ("run", "multirun", "cfg", "info", "shell_completion")  # flags of which one can be typed
 
 
@@ -166,6 +167,8 @@ def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
         key, equals, value = override.partition("=")
         if equals and not key:
             raise UserError(f"{override} has no key.\nType <key>{override}")
+        if key == "note":
+            override = quoted_note(value)
         try:
             parsed = parser.parse_override(override)
         except (HydraException, ValueError) as error:
@@ -178,6 +181,27 @@ def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
         refuse_override(parsed, config_dir)
         result.append(override)
     return result
+
+
+def quoted_note(value: str) -> str:
+    """Return the override of a note, quoted unless it is already: a note is text of any kind."""
+    if value in ("", "null") or re.fullmatch(r"'.*'|\".*\"", value, re.DOTALL):
+        return f"note={value or 'null'}"
+    return f"note={quoted(value)}"
+
+
+def values_of_labels(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the values of overrides of the labels; raises UserError for one out of bounds."""
+    parser = OverridesParser.create()
+    values: dict[str, Any] = {}
+    for text in overrides:
+        one = parser.parse_override(text)
+        key, value = one.key_or_group, text.partition("=")[2]
+        if key == "tags" and not value.startswith("["):  # tags=a,b
+            one = parser.parse_override(f"tags=[{value}]")
+        values[key] = one.value()
+        check_key(key, values[key])
+    return values
 
 
 def can_parse(override: str) -> bool:
@@ -269,9 +293,9 @@ def refuse_lists(overrides: list[str], flags: list[str]) -> None:
         value = typed.partition("=")[2]
         kind = bounds_of(key)
         ways = []
-        if key not in (*SWEEP_KEYS, "observe", "resume", "trust") and not key.startswith("hydra"):
+        if key not in NEVER_SWEPT and not key.startswith("hydra"):
             ways.append(typed_again(["-m", *flags, *overrides]))
-        if key in MULTIPLE or isinstance(kind, Numbers | Texts | Factors):
+        if key in MULTIPLE or isinstance(kind, Numbers | Texts | Tags | Factors):
             ways.append(f"{in_shell(f'{key}=[{value}]')} for one list")
         elif takes_text(key):
             ways.append(f"{in_shell(f'{key}={quoted(value)}')} for one text")

@@ -17,7 +17,7 @@ from yaml import YAMLError
 from dlcourse.errors import UserError
 from dlcourse.schema import hydra_source
 from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid
-from dlcourse.schema.overrides import key_of, leaves
+from dlcourse.schema.overrides import key_of, leaves, quoted
 from dlcourse.schema.packaged import CONFIGS, choice_files
 from dlcourse.schema.suggest import unknown_key, unknown_option
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, check
@@ -263,14 +263,6 @@ def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
     keys = [key for part in (without_hydra(cfg), own) for key, _ in leaves(part, private=False)]
     groups = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
     return [*groups, *keys]
-
-
-def quoted(text: str) -> str:
-    """Quote a text so that Hydra's grammar reads it as one value, whatever it contains."""
-    # in this grammar a backslash stands for itself, except in front of a quote
-    doubled = re.sub(r"\\+(?='|$)", lambda found: 2 * found[0], text)
-    escaped = doubled.replace("'", "\\'").replace("${", "\\${")
-    return f"'{escaped}'"
 
 
 def keep_for_options(args: list[str], overrides: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The kinds of values that a key of a config can have, each with its bounds."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -288,6 +289,49 @@ class Texts:
         return f"a list of names{' or null' if self.empty else ''} ({QUOTED})"
 
 
+LONGEST_NOTE = 500
+LONGEST_TAG = 40
+MOST_TAGS = 20
+TAG = re.compile(r"\w[\w.+/:-]*")
+
+
+@dataclass(frozen=True)
+class OneLine:
+    """A text of one line, up to 500 characters; or ``null``."""
+
+    example: str
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is one line of text that can be printed."""
+        if value is None:
+            return True
+        return isinstance(value, str) and 0 < len(value) <= LONGEST_NOTE and value.isprintable()
+
+    def __str__(self) -> str:
+        return f"one line of text of at most {LONGEST_NOTE} characters, or null"
+
+
+@dataclass(frozen=True)
+class Tags:
+    """A list of up to 20 different tags; each is a word without spaces, or a whole number."""
+
+    example: str
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is a list of tags, each at most once."""
+        if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
+            return False
+        texts = [str(tag) for tag in value if isinstance(tag, str) or type(tag) is int]
+        fits = all(TAG.fullmatch(text) and len(text) <= LONGEST_TAG for text in texts)
+        return fits and len(set(texts)) == len(value)
+
+    def __str__(self) -> str:
+        return (
+            f"a list of at most {MOST_TAGS} different tags, each of at most {LONGEST_TAG} letters, "
+            "digits and the characters . + - _ / :, the first a letter or a digit"
+        )
+
+
 @dataclass(frozen=True)
 class OneNumber:
     """One of a few whole numbers."""
@@ -364,6 +408,8 @@ Kind = (
     | Flag
     | Text
     | Texts
+    | OneLine
+    | Tags
     | OneNumber
     | Factors
     | NamedValues

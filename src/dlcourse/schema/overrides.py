@@ -15,9 +15,12 @@ NEVER_STORED = ("hydra.launcher", "sweep.storage")
 They can run shell commands, or write to any file or address.
 """
 
+LABELS = ("note", "tags")
+"""Keys that only describe a run: they can be changed at any time."""
+
 FREE = (
     "resume", "trust", "observe", "checkpoint_every", "engine", "data.root", "data.download",
-    "runtime.devices",
+    "runtime.devices", *LABELS,
 )  # fmt: skip
 """Keys that may differ when a run is resumed, because they do not change its result.
 
@@ -35,6 +38,14 @@ END_KEYS = ("max_epochs", "max_time", "stop")
 def key_of(override: str) -> str:
     """Return the key of an override: ``optim.lr`` of ``+optim.lr=0.1``."""
     return override.split("=")[0].lstrip("+~")
+
+
+def quoted(text: str) -> str:
+    """Quote a text so that Hydra's grammar reads it as one value, whatever it contains."""
+    # in this grammar a backslash stands for itself, except in front of a quote
+    doubled = re.sub(r"\\+(?='|$)", lambda found: 2 * found[0], text)
+    escaped = doubled.replace("'", "\\'").replace("${", "\\${")
+    return f"'{escaped}'"
 
 
 def check_overrides(overrides: object, path: Path) -> list[str]:

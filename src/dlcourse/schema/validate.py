@@ -28,6 +28,8 @@ TOP_LEVEL = (
     "checkpoint_every",
     "resume",
     "trust",
+    "note",
+    "tags",
     "random_streams",
 )
 OWN_TARGETS = (

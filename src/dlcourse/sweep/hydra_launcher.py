@@ -16,7 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import quoted
+from dlcourse.schema.overrides import quoted
 from dlcourse.schema.run_files import OUTPUT
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.methods.search import JobState

@@ -14,6 +14,7 @@ from dlcourse.report.comparison.paired_tests import McNemar, PairedErrors
 from dlcourse.report.comparison.sides import Side
 from dlcourse.report.conclusions import SIGNIFICANCE_LEVEL
 from dlcourse.report.formatting import interval, number_text
+from dlcourse.runs.labels import shown_labels
 from dlcourse.terminal.installed import short_path
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ SEEDS_NOTE = (
 
 
 def both_runs(first: Side, second: Side) -> str:
-    """Return a line for each run: its letter, what it is, and its folder."""
-    return "\n".join(f"{one.letter}  {described(one)}: {short_path(one.folder)}"
-                     for one in (first, second))  # fmt: skip
+    """Return each run's letter, what it is and its folder, then its note and tags."""
+    lines = []
+    for one in (first, second):
+        lines.append(f"{one.letter}  {described(one)}: {short_path(one.folder)}")
+        lines += [f"   {key}: {text}" for key, text in shown_labels(one.config).items()]
+    return "\n".join(lines)
 
 
 def described(side: Side) -> str:
