@@ -15,7 +15,7 @@ from dlcourse.observe.tensorboard import TensorBoard
 
 
 def test_every_observer_is_tested():
-    known = {"console", "diagnostics", "history", "plots", "tensorboard", "trajectory"}
+    known = {"console", "csv", "diagnostics", "history", "plots", "tensorboard", "trajectory"}
     assert set(options("observe")) == known
 
 

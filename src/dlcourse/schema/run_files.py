@@ -12,6 +12,7 @@ TOGETHER = "together.json"  # the engine that trains a run together with others
 LOG = "train.log"
 OUTPUT = "output.txt"  # what a job of a sweep prints
 HISTORY = "history.jsonl"  # the metrics of each epoch
+METRICS_TABLE = "metrics.csv"  # the same as a table, by the observer csv
 DIAGNOSTICS = "diagnostics.jsonl"  # the measurements of the observer diagnostics
 DIAGNOSIS = "diagnostics.json"  # what they mean in words, and the last of them
 CHECKPOINTS = "checkpoints"

@@ -139,7 +139,10 @@ OPTION_SYNONYMS = {
         "r2score": "r2", "f1": "confusion", "precision": "confusion", "recall": "confusion",
     },
     "view": {"tta": "mirror", "flip": "mirror"},
-    "observe": {"tb": "tensorboard", "progress": "console", "json": "history"},
+    "observe": {
+        "tb": "tensorboard", "progress": "console", "json": "history", "csvlogger": "csv",
+        "weightsandbiases": "wandb", "wb": "wandb",
+    },
     "runtime": {"gpu": "cuda", "default": "auto"},
     "sweep": {
         "gridsearch": "grid", "randomsearch": "random", "bayes": "optuna", "bayesian": "optuna",
