@@ -35,19 +35,19 @@ class Csv(Observer):
             self.rewrite(state.history)
             return
         with open(self.path, "a", encoding="utf-8", newline="") as file:
-            file.write(as_rows([record], self.columns))
+            file.write(epoch_rows([record], self.columns))
 
     def rewrite(self, history: Iterable[Record]) -> None:
         """Write the whole table, with the columns of all its metrics."""
         history = list(history)
         self.columns = list(dict.fromkeys(name for record in history for name in record.metrics))
-        header = as_lines([["epoch", *self.columns]])
-        atomic_files.write_text(self.path, header + as_rows(history, self.columns))
+        header = table_text([["epoch", *self.columns]])
+        atomic_files.write_text(self.path, header + epoch_rows(history, self.columns))
 
 
-def as_rows(history: Iterable[Record], columns: list[str]) -> str:
+def epoch_rows(history: Iterable[Record], columns: list[str]) -> str:
     """Return records as lines of CSV with these columns after the epoch."""
-    return as_lines(
+    return table_text(
         [record.epoch, *(as_cell(record.metrics.get(name)) for name in columns)]
         for record in history
     )
@@ -58,7 +58,7 @@ def as_cell(value: float | None) -> float | str:
     return "" if value is None or math.isnan(value) else value
 
 
-def as_lines(table: Iterable[list]) -> str:
+def table_text(table: Iterable[list]) -> str:
     """Return rows of cells as CSV, each with a line feed."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(table)

@@ -141,7 +141,6 @@ OPTION_SYNONYMS = {
     "view": {"tta": "mirror", "flip": "mirror"},
     "observe": {
         "tb": "tensorboard", "progress": "console", "json": "history", "csvlogger": "csv",
-        "weightsandbiases": "wandb", "wb": "wandb",
     },
     "runtime": {"gpu": "cuda", "default": "auto"},
     "sweep": {
