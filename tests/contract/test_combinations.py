@@ -80,6 +80,7 @@ WRONG = [  # the overrides, and what the message must name
     (["model=mlp", "model.norm=layer", "model.widths=[1]"], ["norm=layer", "1 unit.", "[16]"]),
     (["model=resnet20", "model.activation=maxout:3"], ["maxout:3", "ResNetCifar", "model=mlp"]),
     (["data=image_folder", "data.root=no/such"], ["no/such", "data.root"]),
+    (["data=function"], ["data=function", "data.function=my_module.load"]),
     (["init=uniform", "init.low=0.1"], ["init.low=0.1", "init.high=0.05", "init.low=-0.05"]),
     (["init=from_run"], ["init=from_run", "init.run="]),
     (["init=from_run", "init.run=no/such"], ["init.run=no/such", "best.pt"]),

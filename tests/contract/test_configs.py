@@ -22,7 +22,7 @@ FILES = sorted(CONFIGS.glob("*/*.yaml"))
 CHOICES = [(group, option) for group in GROUPS for option in options(group)]
 NEED_FILES = (
     "mnist", "fashion_mnist", "kmnist", "emnist", "notmnist", "cifar10", "cifar100",
-    "image_folder", "csv",
+    "image_folder", "csv", "npz", "function",
 )  # fmt: skip
 KEYS = [
     f"{group}.{name}".lstrip(".").replace("*", "accuracy")
@@ -30,7 +30,8 @@ KEYS = [
     for name in table
 ]
 ANY_TEXT = (
-    "monitor", "data.root", "data.folder", "data.file", "data.target", "data.group", "model.name",
+    "monitor", "data.root", "data.folder", "data.file", "data.target", "data.group", "data.inputs",
+    "data.targets", "model.name",
     "model.weights", "init.run", "sweep.storage", "sweep.study",
 )  # fmt: skip
 
@@ -53,6 +54,8 @@ def needs(group: str, option: str) -> list[str]:
         return ["data=sine"]
     if option == "group_kfold":
         return ["data=csv", "data.file=groups.csv", "data.target=kind", "data.group=patient"]
+    if option == "function":
+        return ["data.function=my_module.load"]
     models = {"closed_form": "linear", "whitening": "lenet"}
     return [f"model={models[option]}"] if option in models else []
 

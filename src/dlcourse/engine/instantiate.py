@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.bounds import bounds_of_argument
-from dlcourse.schema.kinds import Numbers
+from dlcourse.schema.kinds import Code, Numbers
 from dlcourse.schema.overrides import DECLARATIONS
 from dlcourse.schema.validate import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.terminal import user_code
@@ -69,7 +69,7 @@ def filled(settings: dict) -> partial:
     target = settings["_target_"]
     keywords = {key: value_of(value) for key, value in settings.items() if key not in NOT_KEYWORDS}
     if target.startswith(OWN_TARGETS):
-        keywords = {key: as_floats(target, key, value) for key, value in keywords.items()}
+        keywords = {key: as_declared(target, key, value) for key, value in keywords.items()}
     return partial(locate(target), **keywords)
 
 
@@ -84,15 +84,22 @@ def value_of(value: Any) -> Any:
     return filled(value) if value.get("_partial_") else filled(value)()
 
 
-def as_floats(target: str, key: str, value: Any) -> Any:
-    """Convert a list of real numbers to floats: Adam refuses an integer 0 as a beta."""
+def as_declared(target: str, key: str, value: Any) -> Any:
+    """Convert a value as the bounds of its key declare it: the name of code to the code itself.
+
+    A list of real numbers becomes floats: Adam refuses an integer 0 as a beta.
+    """
     kind = bounds_of_argument(target, key)
+    if isinstance(kind, Code):
+        return None if value is None else locate(value, f"{target.split('.')[1]}.{key}")
     fractions = isinstance(kind, Numbers) and not kind.each.whole
     return [float(number) for number in value] if fractions else value
 
 
-def locate(target: str) -> Callable:
+def locate(target: str, key: str = "_target_") -> Callable:
     """Import the function or class ``package.module.name``; raises UserError if that fails.
+
+    key: where the config names it, for messages.
 
     A target in dlcourse or torch must also be defined there: through a module's imports
     (``dlcourse.data.cache.log.manager``) a config could otherwise reach any code.
@@ -105,13 +112,13 @@ def locate(target: str) -> Callable:
             raise UserError(own) from error
         if not isinstance(error, ImportError | ValueError):
             raise
-        raise UserError(user_code.not_found(target, error)) from error
+        raise UserError(user_code.not_found(target, error, key)) from error
     found = getattr(imported, name, None)
     if found is None:
         names = [known for known in vars(imported) if not known.startswith("_")]
         raise UserError(
             f"{target} does not exist: {module} has no {name}; {nearest(name, names)}.\n"
-            "Look at _target_ in the config"
+            f"Look at {key} in the config"
         )
     home = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', name)}"
     if not callable(found) or (target.startswith(OWN_TARGETS) and not home.startswith(OWN_TARGETS)):
@@ -119,14 +126,23 @@ def locate(target: str) -> Callable:
     return found
 
 
+def no_check(**options: Any) -> None:
+    """Accept any options: the check of a choice without a function ``check_options``."""
+
+
 def build_all(config: dict) -> None:
-    """Build every choice once, to find wrong targets and keywords before any data are read."""
+    """Build every choice once, to find wrong targets and keywords before any data are read.
+
+    A choice that is a function with an attribute ``check_options`` is given its options there; it
+    raises UserError for wrong ones.
+    """
     for group, node in config.items():
         if isinstance(node, dict):
             choices = [node] if "_target_" in node else node.values()
             for choice in choices:
                 kept = of_data(choice) if group == "data" else NOT_ARGUMENTS.get(group, ())
                 made = build(choice, *kept)
+                getattr(made.func, "check_options", no_check)(**made.keywords)
                 if not choice["_target_"].startswith(OWN_TARGETS):
                     user_code.check_call(group, choice["_target_"], made.func, made.keywords)
 

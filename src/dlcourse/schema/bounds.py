@@ -7,6 +7,8 @@ the missing lines. A user's own YAML declares its own bounds: see ``own_bounds``
 from typing import Any
 
 from dlcourse.schema.kinds import (
+    AnyOptions,
+    Code,
     Device,
     Duration,
     Factors,
@@ -119,6 +121,11 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "weights": Numbers(Number(-1_000_000, 1_000_000, 2.0), 1, 1000, "[2,-3,0.5]"),
         "bias": Number(-1_000_000, 1_000_000, 1.0),
         "file": Text("table.csv"),
+        "inputs": Text("x", empty=True),
+        "targets": Text("y", empty=True),
+        "layout": OneOf(("auto", "nhwc", "nchw")),
+        "function": Code("my_module.load"),
+        "options": AnyOptions("{noise: 0.1}"),
         "target": Text("species", numbers=True),
         "features": Texts("[age,height]", empty=True, numbers=True),
         "group": Text("patient", empty=True, numbers=True),

@@ -12,7 +12,7 @@ SMOOTHING = "loss.label_smoothing"
 SAME_DATA = (
     "root", "download", "seed", "examples", "train_examples", "test_examples", "test_fraction",
     "standardize", "size", "channels", "features", "group", "memory", "workers", "damaged",
-    "decoder", "reduced_decode",
+    "decoder", "reduced_decode", "layout",
 )  # fmt: skip
 """Keys of ``data`` that do not change the task, such as the number of training examples."""
 

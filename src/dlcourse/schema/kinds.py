@@ -237,6 +237,42 @@ class Flag:
         return " or ".join(["true", "false", *self.names])
 
 
+@dataclass(frozen=True)
+class Code:
+    """The name of a function or class in Python, ``my_module.load``; or ``null``.
+
+    It is imported before data are read, and has to be trusted where it comes from a stored config.
+    """
+
+    example: str
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is a dotted name."""
+        if value is None:
+            return True
+        parts = value.split(".") if isinstance(value, str) else []
+        return len(parts) > 1 and all(part.isidentifier() for part in parts)
+
+    def __str__(self) -> str:
+        return "the name of a function with its module, or null"
+
+
+@dataclass(frozen=True)
+class AnyOptions:
+    """A mapping of any names to any values, ``{noise: 0.1}``; or ``null``."""
+
+    example: str
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is a mapping of names."""
+        return value is None or (
+            isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
+        )
+
+    def __str__(self) -> str:
+        return "names with values, in braces, or null"
+
+
 QUOTED = """one that looks like a number or like true goes in quotes, '"2.5"'"""
 
 
@@ -413,4 +449,6 @@ Kind = (
     | OneNumber
     | Factors
     | NamedValues
+    | Code
+    | AnyOptions
 )

@@ -8,8 +8,12 @@ as they are.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from dlcourse.errors import UserError
+from dlcourse.schema.bounds import bounds_of_argument
+from dlcourse.schema.kinds import Code
 from dlcourse.schema.overrides import nodes
 from dlcourse.schema.packaged import own_targets
 
@@ -36,11 +40,27 @@ def check_trust(config: dict) -> None:
 
 def foreign(config: dict) -> list[str]:
     """Return the names that a config calls and that have to be trusted, each once."""
-    names = dict.fromkeys(str(n["_target_"]) for _, n in nodes(config) if "_target_" in n)
+    called = [node for _, node in nodes(config) if "_target_" in node]
+    names = dict.fromkeys(
+        [
+            *(str(node["_target_"]) for node in called),
+            *(name for n in called for name in code_in(n)),
+        ]
+    )
     return [
         name
         for name in names
         if name not in own_targets() and not TRUSTED_LIBRARIES.fullmatch(name)
+    ]
+
+
+def code_in(node: Mapping[str, Any]) -> list[str]:
+    """Return the code that the options of a choice name, such as ``data.function``."""
+    target = str(node["_target_"])
+    return [
+        str(value)
+        for key, value in node.items()
+        if value is not None and isinstance(bounds_of_argument(target, key), Code)
     ]
 
 

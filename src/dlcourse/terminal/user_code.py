@@ -59,13 +59,13 @@ def is_own(file: str) -> bool:
     return bool(file) and not foreign and not real.startswith(LIBRARIES + DLCOURSE)
 
 
-def not_found(target: str, error: ImportError | ValueError) -> str:
-    """Return the message for a ``_target_`` of a config that cannot be imported."""
+def not_found(target: str, error: ImportError | ValueError, key: str = "_target_") -> str:
+    """Return the message for code that a config names at ``key`` and that cannot be imported."""
     module = target.rpartition(".")[0]
     reason = str(error) if module else "it names no module, as in my_module.MyClass"
     return (
         f"{target} cannot be imported: {reason}.\n"
-        "Look at _target_ in the config; your own module must be where Python finds it, for "
+        f"Look at {key} in the config; your own module must be where Python finds it, for "
         f"example in the folder you start from, {os.getcwd()}"
     )
 

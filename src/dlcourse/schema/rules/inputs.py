@@ -202,6 +202,16 @@ def image_folder_exists(config: dict) -> Iterator[str]:
             )
 
 
+def a_function_is_named(config: dict) -> Iterator[str]:
+    """A data set of the user's own function needs its name."""
+    data = config["data"]
+    if target(config, "data") == "dlcourse.data.function.function" and data["function"] is None:
+        yield (
+            "data=function needs the function that returns the data.\n"
+            "Type data.function=my_module.load, the name of a function with its module"
+        )
+
+
 def a_range_goes_upwards(config: dict) -> Iterator[str]:
     """The lower end of a range of initial weights is below its upper end."""
     low, high = config["init"].get("low"), config["init"].get("high")
@@ -240,6 +250,7 @@ RULES = (
     norm_fits_the_model,
     maxout_has_its_pieces,
     image_folder_exists,
+    a_function_is_named,
     a_range_goes_upwards,
     the_run_to_start_from_is_there,
 )
