@@ -41,13 +41,13 @@ class Csv(Observer):
         """Write the whole table, with the columns of all its metrics."""
         history = list(history)
         self.columns = list(dict.fromkeys(name for record in history for name in record.metrics))
-        header = table_text([["epoch", *self.columns]])
+        header = comma_separated([["epoch", *self.columns]])
         atomic_files.write_text(self.path, header + epoch_rows(history, self.columns))
 
 
 def epoch_rows(history: Iterable[Record], columns: list[str]) -> str:
     """Return records as lines of CSV with these columns after the epoch."""
-    return table_text(
+    return comma_separated(
         [record.epoch, *(as_cell(record.metrics.get(name)) for name in columns)]
         for record in history
     )
@@ -58,7 +58,7 @@ def as_cell(value: float | None) -> float | str:
     return "" if value is None or math.isnan(value) else value
 
 
-def table_text(table: Iterable[list]) -> str:
+def comma_separated(table: Iterable[list]) -> str:
     """Return rows of cells as CSV, each with a line feed."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(table)
