@@ -50,10 +50,10 @@ FLOORS = (
     Floor(("together",), "Several runs that share an architecture, trained as one."),
     Floor(("engine",), "From a config to objects, folds and a result."),
     Floor(
-        ("baseline", "look", "preview", "race", "report", "sweep", "timing"),
-        "Methods without a network, what trained networks look like inside, what is seen before "
-        "training, and many runs: their tables, plots and pages, how they are started, and how "
-        "fast they train.",
+        ("baseline", "export", "look", "preview", "race", "report", "sweep", "timing"),
+        "Methods without a network, models for use without dlcourse, what trained networks look "
+        "like inside, what is seen before training, and many runs: their tables, plots and pages, "
+        "how they are started, and how fast they train.",
     ),
     Floor(("cli", "api", "lecture", "commands", "__main__"), "What a user types or imports."),
 )

@@ -24,6 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DivergedError",
+    "ExportedModel",
     "OwnCodeError",
     "Run",
     "Sweep",
@@ -38,6 +39,7 @@ __all__ = [
 if TYPE_CHECKING:
     from dlcourse.api.configs import choices as choices
     from dlcourse.api.configs import compose as compose
+    from dlcourse.api.exported import ExportedModel as ExportedModel
     from dlcourse.api.load import load as load
     from dlcourse.api.run import Run as Run
     from dlcourse.api.sweep import Sweep as Sweep
@@ -47,6 +49,7 @@ else:
     from dlcourse import sweep, train
 
 MODULES = {
+    "ExportedModel": "exported",
     "Run": "run",
     "Sweep": "sweep",
     "choices": "configs",

@@ -184,6 +184,27 @@ class Run:
         """
         return stored_plot(self.folder, name)
 
+    def export(self, format: str, *, to: "str | PathLike[str]" = "", **options: Any) -> Path:
+        """Export the model for use without dlcourse, as ``dlcourse export``; return its folder.
+
+        format: ``"onnx"``, ``"torch_export"``, ``"torchscript"``, ``"safetensors"`` or
+        ``"state_dict"``. to: the folder to make; by default in the run's own. options: as on the
+        command line, ``fold=2``, ``opset=18``, ``tolerance=1e-4``, ``views=False`` ...
+
+        >>> dlcourse.load(run.export("onnx")).predict(images)
+
+        Raises UserError for a model that the format cannot hold, and for one that predicts
+        differently once it is exported.
+        """
+        from dlcourse.export.request import request_of
+        from dlcourse.export.write_export import export_run
+
+        options = {"trust": ",".join(self._trust), **options}
+        request = request_of(self.folder, format, str(to), options)
+        with isolated(), isolated_torch():
+            export_run(request)
+        return request.to
+
     def look(self, what: str, **options: Any) -> "Figure | Figures":
         """Look into the run's model as ``dlcourse look`` does.
 

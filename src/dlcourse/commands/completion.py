@@ -19,6 +19,8 @@ from omegaconf import OmegaConf
 from dlcourse.baseline.arguments import METHOD_OPTIONS, OF_RUNS
 from dlcourse.commands import find_lr
 from dlcourse.commands.main import COMMANDS
+from dlcourse.export.formats import EXPORT_FORMATS
+from dlcourse.export.request import EXPORT_DEFAULTS
 from dlcourse.lecture.syllabus import TOPICS
 from dlcourse.preview.kinds import KINDS
 from dlcourse.schema import catalogue
@@ -34,6 +36,7 @@ complete -o default -F _dlcourse dlcourse"""
 OPTIONS = {
     "evaluate": ("run=", "data.root=", "trust="),
     "predict": ("run=", "images=", "csv=", "trust="),
+    "export": ("run=", "format=", "to=", *(f"{key}=" for key in EXPORT_DEFAULTS)),
     "collect": ("csv=", "markdown=", "latex=", "plots="),
     "report": ("run=", "html=", "markdown="),
     "note": ("note=", "tags="),
@@ -87,6 +90,8 @@ def proposals(before: list[str], word: str) -> list[str]:
         group, equals, _ = word.partition("=")
         named = [f"{group}={name}" for name in names_of_choices(group, before)]
         return starting(word, named if equals else catalogue.ORDER)
+    if command == "export" and word.startswith("format="):
+        return starting(word, [f"format={name}" for name in EXPORT_FORMATS])
     if command not in OF_A_RUN:
         return starting(word, OPTIONS.get(command, ()))
     key, equals, value = word.partition("=")

@@ -17,6 +17,7 @@ COMMANDS = {
     "sweep": "run every combination of values: optim=sgd,adam seeds=3",
     "evaluate": "measure a finished run's best weights on the test part",
     "predict": "classify images with a finished run",
+    "export": "write a model for use without dlcourse: format=onnx",
     "collect": "write a ranked table and plots of finished runs",
     "compare": "compare two finished runs, with a test on the same test examples",
     "note": "show or change the note and the tags of a run",

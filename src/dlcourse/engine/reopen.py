@@ -62,6 +62,18 @@ def load_model(config: dict, runtime: Runtime, folder: Path) -> tuple[nn.Module,
     return model.eval(), standardize.to(runtime.device)
 
 
+def plain_network(config: dict, folder: Path) -> tuple[nn.Module, Standardize]:
+    """Return a fold's network with its best weights, in evaluation mode, and its standardisation.
+
+    It is on the CPU, in PyTorch's own memory order, and uses none of the runtime's fast paths.
+    """
+    result = run_folder.read_result(folder)
+    assert result is not None  # ``folds_of`` has refused a folder without one
+    network = build(config["model"])(tuple(result["input_shape"]), result["output_size"])
+    _, standardize = read_best(network, folder)
+    return network.eval(), standardize
+
+
 class Opened(NamedTuple):
     """A finished run's model, and how it is evaluated.
 
@@ -78,16 +90,25 @@ class Opened(NamedTuple):
     outputs: str
 
 
-def open_model(folder: Path, *, trust: Sequence[str] = (), device: str | None = None) -> Opened:
+def open_model(
+    folder: Path,
+    *,
+    trust: Sequence[str] = (),
+    device: str | None = None,
+    precision: str | None = None,
+) -> Opened:
     """Return the model of a finished run, or of one fold, in evaluation mode.
 
-    trust: modules outside dlcourse that the config may call. device: replaces the config's.
+    trust: modules outside dlcourse that the config may call. device, precision: replace the
+        config's.
     Raises UserError for a config that calls any other code, and for a damaged checkpoint.
     """
     config = config_of(folder, ",".join(trust))
     config["runtime"]["compile"] = False  # compiling takes longer than it saves
     if device is not None:
         config["runtime"]["device"] = device
+    if precision is not None:
+        config["runtime"]["precision"] = precision
     runtime: Runtime = build(config["runtime"])()
     result = run_folder.read_result(folder)
     assert result is not None

@@ -1,7 +1,8 @@
 """Cascade-correlation: a network that grows during training."""
 
 import math
-from typing import cast
+from copy import deepcopy
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -68,6 +69,14 @@ class Cascade(nn.Module):
             value = self.activation(F.linear(values, weights, self.biases[unit : unit + 1]))
             values = torch.cat([values, value], 1)  # (N, D + unit + 1)
         return F.pad(values, [0, self.inputs + self.units - values.shape[1]])
+
+    def for_export(self) -> "Cascade":
+        """Return a copy whose number of units is a plain number, so that its loop can be traced."""
+        model = deepcopy(self)
+        installed: Any = int(model.installed)
+        del model.installed
+        model.installed = installed
+        return model
 
     @staticmethod
     def training_step(

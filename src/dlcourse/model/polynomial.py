@@ -1,6 +1,7 @@
 """Polynomial regression, a model that is linear in its coefficients."""
 
 import math
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,12 @@ class Polynomial(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         return self.output(self.features(inputs))  # (N, output_size)
 
+    def for_export(self) -> "Polynomial":
+        """Return a copy that multiplies one power after the other: ONNX has no ``cumprod``."""
+        model = deepcopy(self)
+        model.__class__ = PolynomialByProducts
+        return model
+
     def coefficients(self, mean: Tensor, scale: Tensor) -> Tensor:
         """Return the coefficients (output_size, 1 + D M) for the raw input x, in float64.
 
@@ -58,6 +65,16 @@ class Polynomial(nn.Module):
         return torch.cat([constant[:, None], *rows], 1)
 
 
+class PolynomialByProducts(Polynomial):
+    """The same polynomial, whose powers are products of the power before and the input."""
+
+    def features(self, inputs: Tensor) -> Tensor:
+        powers = [inputs.flatten(1)]
+        for _ in range(1, self.order):
+            powers.append(powers[-1] * powers[0])
+        return torch.stack(powers, 2).flatten(1)  # (N, D M)
+
+
 class Constant(nn.Linear):
     """Maps no features (N, 0) to its bias (N, out_features); it has no weights."""
 
@@ -71,4 +88,4 @@ class Constant(nn.Linear):
         nn.init.zeros_(self.bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return inputs.new_zeros(len(inputs), 1) + self.bias
+        return inputs.new_zeros(inputs.shape[0], 1) + self.bias

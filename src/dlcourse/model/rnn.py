@@ -73,7 +73,7 @@ class RNN(nn.Module):
 
     def gated(self, seen: Sequence[Tensor]) -> Tensor:
         """Return the last hidden state (N, hidden); seen: W x_t + b (N, 3 hidden) of each row."""
-        memory = seen[0].new_zeros(len(seen[0]), self.recurrent.in_features)
+        memory = seen[0].new_zeros(seen[0].shape[0], self.recurrent.in_features)
         for row in seen:
             seen_reset, seen_update, seen_new = row.chunk(3, dim=1)
             reset, update, new = self.recurrent(memory).chunk(3, dim=1)
@@ -84,7 +84,7 @@ class RNN(nn.Module):
 
     def long_short_term(self, seen: Sequence[Tensor]) -> Tensor:
         """Return the last hidden state (N, hidden); seen: W x_t + b (N, 4 hidden) of each row."""
-        memory = content = seen[0].new_zeros(len(seen[0]), self.recurrent.in_features)
+        memory = content = seen[0].new_zeros(seen[0].shape[0], self.recurrent.in_features)
         for row in seen:
             entry, forget, new, exit_ = (row + self.recurrent(memory)).chunk(4, dim=1)
             content = forget.sigmoid() * content + entry.sigmoid() * self.activation(new)

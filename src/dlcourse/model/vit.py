@@ -85,7 +85,7 @@ class ViT(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         patches = self.embedding(images).flatten(2).transpose(1, 2)  # (N, patches, width)
-        first = self.class_token.expand(len(patches), -1, -1)
+        first = self.class_token.expand(patches.shape[0], -1, -1)
         tokens = torch.cat([first, patches], dim=1) + self.positions  # (N, 1 + patches, width)
         tokens = self.norm(self.blocks(self.dropout(tokens)))
         return self.output(tokens[:, 0])  # (N, output_size)
