@@ -29,7 +29,7 @@ OVERRIDES = {"train", "sweep", "show", "find-lr", "shapes", "doctor"}
 """Subcommands that take the options of a run."""
 OTHERS = {
     "lecture", "look", "evaluate", "predict", "collect", "compare", "report", "check-gradient",
-    "catalogue",
+    "catalogue", "export",
 }  # fmt: skip
 NOT_CHECKED = (
     "resume=",

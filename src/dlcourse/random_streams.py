@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     SAMPLER = "sampler"  # Optuna's proposals (known trials, shifted by machine and folder)
     DIAGNOSTICS = "diagnostics"  # dropout while a network is measured, sharpness (step)
     SHOWN = "shown"  # the examples of dlcourse show
+    EXPORT = "export"  # the inputs of dlcourse export verify=random
 
 
 ONCE_BARE = frozenset(

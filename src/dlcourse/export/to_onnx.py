@@ -1,6 +1,5 @@
 """Export to ONNX, and predict with ONNX Runtime."""
 
-import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dlcourse.atomic_files import to_json
 from dlcourse.export.program import batch_of_any_size, quiet
 from dlcourse.terminal.extras import require
 
@@ -35,8 +35,8 @@ def write_format(
             verbose=False,
         )
     assert program is not None
-    program.model.metadata_props["classes"] = json.dumps(facts["classes"])
-    program.model.metadata_props["dlcourse"] = json.dumps(facts)
+    program.model.metadata_props["classes"] = to_json(facts["classes"])
+    program.model.metadata_props["dlcourse"] = to_json(facts)
     size = sum(tensor.nbytes for tensor in model.state_dict().values())
     program.save(str(path), external_data=size > ONE_FILE)
 

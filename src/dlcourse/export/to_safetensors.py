@@ -1,11 +1,11 @@
 """Export the weights in the format of safetensors, and predict with them."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor
 
+from dlcourse.atomic_files import to_json
 from dlcourse.export.rebuild import rebuilt_model
 from dlcourse.export.whole_model import WholeModel, named_weights
 from dlcourse.terminal.extras import require
@@ -17,8 +17,8 @@ def write_format(
     """Write the weights; the facts are in the file's metadata, as JSON under ``dlcourse``."""
     save = require("safetensors.torch", "format=safetensors").save_file
     weights = {name: tensor.contiguous().clone() for name, tensor in named_weights(model).items()}
-    classes = json.dumps(facts["classes"])
-    save(weights, path, metadata={"dlcourse": json.dumps(facts), "classes": classes})
+    classes = to_json(facts["classes"])
+    save(weights, path, metadata={"dlcourse": to_json(facts), "classes": classes})
 
 
 def read_format(path: Path, facts: dict) -> Callable[[Tensor], Tensor]:

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from dlcourse.core import Split
 from dlcourse.errors import UserError
+from dlcourse.permutations import generator
+from dlcourse.random_streams import Purpose
 
 VERIFIED_EXAMPLES = 256  # inputs that are compared
 BATCHES = (1, 7, 64)  # sizes of the first batches; the last one has the rest
@@ -86,7 +88,7 @@ def random_inputs(shape: tuple[int, ...], mean: Tensor, scale: Tensor) -> Tensor
 
     mean, scale: of the standardisation, (D,) or one number.
     """
-    draw = torch.Generator().manual_seed(0)
+    draw = generator(0, Purpose.EXPORT)
     if len(shape) == 3:
         return torch.randint(0, 256, (VERIFIED_EXAMPLES, *shape), generator=draw, dtype=torch.uint8)
     noise = torch.randn(VERIFIED_EXAMPLES, *shape, generator=draw)
