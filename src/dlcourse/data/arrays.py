@@ -108,7 +108,7 @@ def dataset_of_arrays(
     Raises UserError for arrays that are missing, or do not fit each other.
     """
     for part, arrays in parts.items():
-        check_part(part, arrays)
+        check_arrays(part, arrays)
     order = [part for part in ("train", "val", "test") if part in parts]
     inputs = all_inputs({parts[part]["inputs"][0]: parts[part]["inputs"][1] for part in order},
                         layout)  # fmt: skip
@@ -116,7 +116,7 @@ def dataset_of_arrays(
         {parts[part]["targets"][0]: parts[part]["targets"][1] for part in order}, task, classes
     )
     splits = {
-        part: Split(x, y, weights=example_weights(parts[part]), ids=ids_of(parts[part]))
+        part: Split(x, y, weights=example_weights(parts[part]), ids=example_ids(parts[part]))
         for part, x, y in zip(order, inputs, targets, strict=True)
     }
     train = splits["train"]
@@ -146,7 +146,7 @@ def dataset_of_arrays(
     )
 
 
-def check_part(part: str, arrays: Mapping[str, tuple[str, Any]]) -> None:
+def check_arrays(part: str, arrays: Mapping[str, tuple[str, Any]]) -> None:
     """Raise UserError if a part has no inputs or no targets, or arrays of different lengths."""
     if missing := [role for role in ("inputs", "targets") if role not in arrays]:
         have = ", ".join(key for key, _ in arrays.values())
@@ -178,7 +178,7 @@ def example_weights(arrays: Mapping[str, tuple[str, Any]]) -> Tensor | None:
     return torch.from_numpy(array.astype(np.float32))
 
 
-def ids_of(arrays: Mapping[str, tuple[str, Any]]) -> np.ndarray | None:
+def example_ids(arrays: Mapping[str, tuple[str, Any]]) -> np.ndarray | None:
     """Return the name (N,) of each example."""
     return as_array(arrays["ids"][1]).astype(str) if "ids" in arrays else None
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -37,34 +38,51 @@ class Reading(NamedTuple):
     decoder: ``pillow``, or ``torchvision``: faster, see ``torch_image``.
     reduced: decode JPEG files at 1/2, 1/4 or 1/8 of their size where that leaves at least
         REDUCED_SIDE times ``size``. It is faster, and the pixels differ a little.
+    fit: how an image becomes square: ``crop`` keeps the square in the middle, ``letterbox`` the
+        whole image with margins on two sides, ``stretch`` the whole image, distorted.
+    fill: the grey level of the margins, 0 to 255.
     """
 
     size: int
     channels: int
     decoder: str = "pillow"
     reduced: bool = False
+    fit: str = "crop"
+    fill: int = 0
+
+
+class ImageBytes(NamedTuple):
+    """The content of an image file that is stored elsewhere. name: for messages."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def reading_of(data: Mapping[str, Any], size: int, channels: int) -> Reading:
     """Return how a run with these options of ``data`` reads images of its size and channels."""
     decoder = data.get("decoder", "pillow")  # other data sets lack it, and earlier versions
-    return Reading(size, channels, decoder, data.get("reduced_decode", False))
+    reduced, fit = data.get("reduced_decode", False), data.get("fit", "crop")
+    return Reading(size, channels, decoder, reduced, fit, data.get("fill", 0))
 
 
 def read_image(path: Path | str, reading: Reading) -> np.ndarray:
-    """Read one image as uint8 (channels, size, size), centre-cropped to a square and resized.
+    """Read one image as uint8 (channels, size, size), made square and resized.
 
     Raises UserError for a damaged file and for an image whose range of values is unknown.
     """
     return decode_image(path, reading)[0]
 
 
-def decode_image(path: Path | str, reading: Reading) -> tuple[np.ndarray, list[str]]:
+def decode_image(path: Path | str | ImageBytes, reading: Reading) -> tuple[np.ndarray, list[str]]:
     """Read one image as ``read_image`` does; also return the keys of the NOTES that apply to it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's; the notes report the same
-            with Image.open(path, formats=formats()) as image:
+            source = BytesIO(path.content) if isinstance(path, ImageBytes) else path
+            with Image.open(source, formats=formats()) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise ValueError(
                         f"it has {image.width:,} x {image.height:,} pixels, and at most "
@@ -95,8 +113,33 @@ def by_pillow(image: Image.Image, reading: Reading) -> tuple[np.ndarray, list[st
     reduce_decoding(image, reading)
     image, notes = flatten(image)
     image = image.convert("L" if reading.channels == 1 else "RGB")
-    image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+    if reading.fit == "crop":
+        image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+    elif reading.fit == "stretch":
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    else:
+        image = with_margins(image, size, reading.fill)
     return np.array(image).reshape(size, size, reading.channels).transpose(2, 0, 1), notes
+
+
+def with_margins(image: Image.Image, size: int, fill: int) -> Image.Image:
+    """Resize an image of mode L or RGB to fit into a square, with margins of one grey level."""
+    (width, height), (left, top) = place_in_square(*image.size, size)
+    square = Image.new(image.mode, (size, size), fill if image.mode == "L" else (fill,) * 3)
+    square.paste(image.resize((width, height), Image.Resampling.BILINEAR), (left, top))
+    return square
+
+
+def place_in_square(width: int, height: int, size: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the size (width, height) that fits into a square, and its place (left, top) there.
+
+    They are rounded as by Pillow's ``ImageOps.pad``, but no side becomes 0.
+    """
+    if width > height:
+        inner = size, max(round(height / width * size), 1)
+    else:
+        inner = max(round(width / height * size), 1), size
+    return inner, (round((size - inner[0]) * 0.5), round((size - inner[1]) * 0.5))
 
 
 @cache

@@ -31,28 +31,30 @@ def image_folder(
     workers: int,
     decoder: str,
     reduced_decode: bool,
+    fit: str,
+    fill: int,
 ) -> Dataset:
     """Return the images (N, channels, size, size) in a folder that has one folder per class.
 
     ``root / folder`` holds the class folders, or the folders ``train``, ``test`` and optionally
     ``val`` with the class folders in each. Without a ``test`` folder, ``test_fraction`` of every
     class becomes the test part, the same images in every run. Images are rotated by their EXIF
-    orientation, composited on white, centre-cropped to a square and resized. A warning counts the
-    files that are left out and the images that hold more than 8 bits of red, green and blue.
+    orientation, composited on white, made square and resized. A warning counts the files that are
+    left out and the images that hold more than 8 bits of red, green and blue.
 
     damaged: what to do with an image that cannot be read: ``refuse`` raises UserError, ``skip``
         leaves it out with a warning.
     memory: the most memory, in GiB, for all images; if they need more, they stay on the disk and
         are read batch by batch, which gives the same pixels.
     workers: number of processes that read images; 0 reads them in the training process.
-    decoder, reduced_decode: see ``image_file.Reading``.
+    decoder, reduced_decode, fit, fill: see ``image_file.Reading``.
 
     Raises UserError also for a folder with fewer than two classes of images.
     """
     top = root / folder
     listing, left_out = list_images(top)
     paths = [path for part in listing.values() for path in part]
-    reading = Reading(size, channels, decoder, reduced_decode)
+    reading = Reading(size, channels, decoder, reduced_decode, fit, fill)
     files = ImageFiles(tuple(map(str, paths)), reading, workers)
     images, problems, notes, contents = load_images(files, memory, top, fingerprint(listing))
     report_damage(problems, paths, damaged)

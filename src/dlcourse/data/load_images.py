@@ -61,6 +61,9 @@ def kind_and_versions(reading: Reading) -> tuple[str, str]:
     kind = f"{reading.channels}x{reading.size}"
     if reading.reduced:
         kind = f"reduced-{kind}"
+    if reading.fit != "crop":
+        margins = reading.fill if reading.fit == "letterbox" else ""
+        kind = f"{reading.fit}{margins}-{kind}"
     if reading.decoder != "torchvision":
         return kind, ""
     return f"torchvision-{kind}", f"{version('torchvision')}-{version('torch')}-"

@@ -48,4 +48,6 @@ def notmnist(
         workers=workers,
         decoder="pillow",
         reduced_decode=False,
+        fit="crop",
+        fill=0,
     )

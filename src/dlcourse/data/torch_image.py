@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from dlcourse.data.image import luma
-from dlcourse.data.image_file import Reading, flatten, reduce_decoding
+from dlcourse.data.image_file import Reading, flatten, place_in_square, reduce_decoding
 
 ORIENTATION, UPRIGHT = 0x0112, 1  # EXIF 2.3, section 4.6.4
 
@@ -29,7 +29,7 @@ def by_torchvision(image: Image.Image, reading: Reading) -> tuple[np.ndarray, li
     if pixels is None:
         image, notes = flatten(image)
         pixels = from_pillow(image if image.mode == "L" else image.convert("RGB"))
-    return middle_square(pixels, reading.size, reading.channels).numpy(), notes
+    return made_square(pixels, reading).numpy(), notes
 
 
 def plain_jpeg(image: Image.Image) -> Tensor | None:
@@ -57,14 +57,24 @@ def from_pillow(image: Image.Image) -> Tensor:
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)
 
 
-def middle_square(image: Tensor, size: int, channels: int) -> Tensor:
-    """Cut the square in the middle of an image (C, H, W) and resize it: (channels, size, size)."""
+def made_square(image: Tensor, reading: Reading) -> Tensor:
+    """Make an image (C, H, W) square: (channels, size, size), see ``Reading``."""
     height, width = image.shape[1:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = image[None, :, top : top + side, left : left + side]
-    if side != size:
-        square = F.interpolate(square, (size, size), mode="bilinear", antialias=True)
-    if channels < len(image):
-        square = luma(square)
-    return square[0].expand(channels, size, size)
+    inner = size = reading.size, reading.size  # (height, width)
+    top, left = 0, 0
+    if reading.fit == "crop":
+        side = min(height, width)
+        y, x = (height - side) // 2, (width - side) // 2
+        image = image[:, y : y + side, x : x + side]
+    elif reading.fit == "letterbox":
+        (right, down), (left, top) = place_in_square(width, height, reading.size)
+        inner = down, right
+    pixels = image[None]
+    if image.shape[1:] != inner:
+        pixels = F.interpolate(pixels, inner, mode="bilinear", antialias=True)
+    if inner != size:
+        margins = (left, size[1] - inner[1] - left, top, size[0] - inner[0] - top)
+        pixels = F.pad(pixels, margins, value=reading.fill)
+    if reading.channels < len(image):
+        pixels = luma(pixels)
+    return pixels[0].expand(reading.channels, *size)

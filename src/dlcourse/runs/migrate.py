@@ -26,7 +26,12 @@ OF_A_CLASS = {
     "dlcourse.model.convnet.ConvNet": {"dilation": 1, "padding": "valid"},
     "dlcourse.model.rnn.RNN": {"cell": "rnn"},
     "dlcourse.augment.crop.crop": {"mode": "zeros"},
-    "dlcourse.data.image_folder.image_folder": {"decoder": "pillow", "reduced_decode": False},
+    "dlcourse.data.image_folder.image_folder": {
+        "decoder": "pillow",
+        "reduced_decode": False,
+        "fit": "crop",
+        "fill": 0,
+    },
     "dlcourse.data.sine.sine": {"spacing": "random"},
     "dlcourse.observe.tensorboard.TensorBoard": {"embedding": 0, "pr_classes": 0},
     "dlcourse.optim.muon.Muon": {
@@ -73,7 +78,7 @@ def with_its_class(node: Any) -> Any:
 LATER_KEYS = {
     "": ("accumulate", "engine"),
     "runtime": ("fused_layers", "devices", "batch_norm"),
-    "data": ("decoder", "reduced_decode"),
+    "data": ("decoder", "reduced_decode", "fit", "fill"),
 }
 """Keys that were added after sweeps stored their identity."""
 EARLIER_DEFAULTS = {"runtime.fused_layers": "false", "runtime.compile": "false"}

@@ -107,6 +107,8 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "damaged": OneOf(("refuse", "skip")),
         "decoder": OneOf(("pillow", "torchvision")),
         "reduced_decode": Flag(),
+        "fit": OneOf(("crop", "letterbox", "stretch")),
+        "fill": whole_number(0, 255, 128),
         "test_fraction": Number(0, 1, 0.2, above=True, below=True),
         "train_examples": whole_number(2, 10_000_000, 1000),
         "test_examples": whole_number(2, 10_000_000, 1000, empty=True),

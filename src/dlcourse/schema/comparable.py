@@ -12,13 +12,13 @@ SMOOTHING = "loss.label_smoothing"
 SAME_DATA = (
     "root", "download", "seed", "examples", "train_examples", "test_examples", "test_fraction",
     "standardize", "size", "channels", "features", "group", "memory", "workers", "damaged",
-    "decoder", "reduced_decode", "layout",
+    "decoder", "reduced_decode", "layout", "fit", "fill",
 )  # fmt: skip
 """Keys of ``data`` that do not change the task, such as the number of training examples."""
 
 SAME_RECONSTRUCTION = (
     "root", "download", "seed", "examples", "memory", "workers", "damaged", "standardize",
-    "decoder", "reduced_decode",
+    "decoder", "reduced_decode", "fit", "fill",
 )  # fmt: skip
 """The same keys for ``data.reconstruct=true``, where the targets are the inputs."""
 
