@@ -29,6 +29,7 @@ FLOORS = (
             "atomic_files",
             "random_streams",
             "permutations",
+            "multilabel_division",
             "guard",
             "drawing",
             "terminal",

@@ -8,6 +8,7 @@ from dlcourse.layer import image
 from dlcourse.schema import facts
 from dlcourse.schema.validate import RULES, check
 
+MULTILABEL = "metric=[multilabel]"
 WRONG = [  # the overrides, and what the message must name
     (["optim=gd", "batch_size=32"], ["optim=gd", "batch_size=full"]),
     (["optim=lbfgs", "batch_size=32"], ["optim=lbfgs", "batch_size=full"]),
@@ -81,6 +82,27 @@ WRONG = [  # the overrides, and what the message must name
     (["model=resnet20", "model.activation=maxout:3"], ["maxout:3", "ResNetCifar", "model=mlp"]),
     (["data=image_folder", "data.root=no/such"], ["no/such", "data.root"]),
     (["data=function"], ["data=function", "data.function=my_module.load"]),
+    (
+        ["data=csv", "data.task=multilabel"],
+        ["loss=cross_entropy", "loss=bce", "'metric=[multilabel]'", "monitor=val/f1_macro"],
+    ),
+    (["data=csv", "data.task=multilabel", "loss=bce"], ["metric=accuracy", "metric=[multilabel]"]),
+    (["data=digits", "metric=[multilabel]"], ["metric=multilabel", "metric=[accuracy]"]),
+    (
+        ["model=perceptron", "data=csv", "data.task=multilabel", "loss=bce", "metric=[multilabel]"],
+        ["model=perceptron", "model=mlp"],
+    ),
+    (
+        [
+            "data=image_folder",
+            "data.root=.",
+            "data.labels=no.csv",
+            "loss=bce",
+            MULTILABEL,
+            "monitor=val/f1_macro",
+        ],
+        ["no.csv", "data.labels="],
+    ),
     (["init=uniform", "init.low=0.1"], ["init.low=0.1", "init.high=0.05", "init.low=-0.05"]),
     (["init=from_run"], ["init=from_run", "init.run="]),
     (["init=from_run", "init.run=no/such"], ["init.run=no/such", "best.pt"]),

@@ -115,6 +115,7 @@ def test_a_config_starts_with_a_description_and_a_command_that_works(path, compo
     overrides = shlex.split(command.split("python train.py")[1].split("   ")[0])
     images = tmp_path / "my_images"
     images.mkdir()
+    (images / "labels.csv").write_text("file,cat,dog\n")
     a_run(tmp_path / "my_run")
     for name in ("my_images", "my_run"):
         overrides = [w.replace(name, str(tmp_path / name)) for w in overrides if w != "-m"]

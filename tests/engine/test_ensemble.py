@@ -13,40 +13,44 @@ logits = st.integers(0, 2**31).map(
 
 @given(logits)
 def test_softmax_of_the_outputs_is_the_mean_probability(outputs):
-    mean = average(outputs, "softmax", classes=True)
+    mean = average(outputs, "softmax", task="classification")
     torch.testing.assert_close(mean.softmax(1), outputs.double().softmax(2).mean(0))
     torch.testing.assert_close(mean.exp().sum(1), torch.ones(5).double())
 
 
 @given(logits)
 def test_sigmoid_of_the_outputs_is_the_mean_probability(outputs):
-    mean = average(outputs, "sigmoid", classes=True)
+    mean = average(outputs, "sigmoid", task="classification")
     torch.testing.assert_close(mean.sigmoid(), outputs.double().sigmoid().mean(0))
 
 
 def test_scores_are_averaged_directly():
     outputs = torch.randn(4, 5, 3)
-    torch.testing.assert_close(average(outputs, "scores", classes=True), outputs.double().mean(0))
+    torch.testing.assert_close(
+        average(outputs, "scores", task="classification"), outputs.double().mean(0)
+    )
 
 
 def test_outputs_of_a_regression_are_averaged_directly_for_every_loss():
     outputs = torch.randn(4, 5, 1)
-    torch.testing.assert_close(average(outputs, "softmax", classes=False), outputs.double().mean(0))
+    torch.testing.assert_close(
+        average(outputs, "softmax", task="regression"), outputs.double().mean(0)
+    )
 
 
 def test_the_mean_of_probabilities_is_not_that_of_logits():
     outputs = torch.tensor([[[8.0, 0.0]], [[-2.0, 0.0]], [[-2.0, 0.0]]])
-    assert average(outputs, "softmax", classes=True).argmax() == 1
-    assert average(outputs, "scores", classes=True).argmax() == 0
+    assert average(outputs, "softmax", task="classification").argmax() == 1
+    assert average(outputs, "scores", task="classification").argmax() == 0
 
 
 def test_outputs_of_very_certain_models_do_not_overflow():
     outputs = torch.tensor([[[1000.0, -1000.0]], [[1000.0, -1000.0]]])
     for kind in ("softmax", "sigmoid"):
-        assert average(outputs, kind, classes=True).isfinite().all()
+        assert average(outputs, kind, task="classification").isfinite().all()
 
 
 def test_models_that_agree_keep_their_probabilities():
     one = torch.randn(5, 3).double()
-    mean = average(one.expand(3, 5, 3), "softmax", classes=True)
+    mean = average(one.expand(3, 5, 3), "softmax", task="classification")
     torch.testing.assert_close(mean, one.log_softmax(1))

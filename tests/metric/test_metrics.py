@@ -30,7 +30,8 @@ def read(metric, outputs, targets, batch=7):
 
 def test_every_metric_is_tested_here():
     assert set(options("metric")) == {
-        "accuracy", "average_precision", "calibration", "confusion", "noise", "r2", "rmse", "top_k",
+        "accuracy", "average_precision", "calibration", "confusion", "multilabel",
+        "multilabel_average_precision", "noise", "r2", "rmse", "top_k",
     }  # fmt: skip
 
 

@@ -144,7 +144,8 @@ class Run:
 
         inputs: uint8 images (N, C, H, W), or float features (N, D) in the data set's units, as a
         tensor, an array or nested lists. Columns are in the order of ``run.classes``. A regression
-        returns its values (N, K). The run's views and precision are used as in its test; the
+        returns its values (N, K). Where an example can have several classes, each probability is
+        for itself. The run's views and precision are used as in its test; the
         folds of a cross-validation are averaged. For losses without probabilities (``hinge``,
         ``mse`` ...) the softmax of the scores is returned, which only ranks the classes.
 

@@ -102,6 +102,11 @@ def fold_tables(plan: BaselinePlan) -> FoldTables:
             "These images are streamed from the disk, and baseline needs all of them in memory.\n"
             "Type a larger data.memory, a smaller data.size, or fewer images by data.examples"
         )
+    if dataset.task == "multilabel":
+        raise UserError(
+            "baseline fits methods for one class or for values, and in these data an example can "
+            "have several classes.\nType a data set with one class for each example"
+        )
     parts = split_training_data(config, dataset)
 
     @lru_cache(maxsize=1)  # one fold at a time: all of them may not fit into memory

@@ -63,13 +63,13 @@ def evaluation_rows(tested: "Retest") -> list[list[str]]:
     row for each fold, with the name of the fold.
     """
     from dlcourse.engine.prediction_table import (
-        as_probabilities,
         prediction_cells,
         prediction_header,
         target_cells,
         target_header,
         value_names,
     )
+    from dlcourse.introspect.classification import as_probabilities
 
     task, classes = tested.dataset.task, tested.dataset.classes
     names = value_names(tested.dataset.target_names, tested.dataset.output_size)

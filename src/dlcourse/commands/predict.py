@@ -3,9 +3,11 @@
     dlcourse predict run=<folder> images=<file or folder> [csv=<file>] [trust=<module>]
 
 Prints CSV, or writes it to a file: the image, its class, that class's probability, then the
-probability of every class. Several files: images=a.png,b.png. In cross-validation the models of the
-folds predict together, as the ensemble in result.json does. Images are read as by
-data=image_folder, with the channels and the size that the model takes and the run's data.decoder.
+probability of every class. Where an image can have several classes, they are written as cat|dog:
+those of a probability of at least metric.multilabel.threshold, and the third column is missing.
+Several files: images=a.png,b.png. In cross-validation the models of the folds predict together, as
+the ensemble in result.json does. Images are read as by data=image_folder, with the channels and the
+size that the model takes and the run's data.decoder.
 """
 
 import csv
@@ -57,7 +59,10 @@ def main(args: list[str]) -> None:
     predict_batch = from_views(views, runtime.prepare(tuple(result["input_shape"])))
     with working("classifying images", len(images)) as advance:
         kind, data = fact(config["loss"], "outputs"), config["data"]
-        rows = prediction_rows(models, predict_batch, images, result, runtime, kind, advance, data)
+        threshold = config["metric"].get("multilabel", {}).get("threshold", 0.5)
+        rows = prediction_rows(
+            models, predict_batch, images, result, runtime, kind, advance, data, threshold
+        )
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:
@@ -99,6 +104,7 @@ def prediction_rows(
     kind: str,
     advance: Callable[[int], None] = lambda images: None,
     data: Mapping[str, Any] = MappingProxyType({}),
+    threshold: float = 0.5,
 ) -> list[list[str]]:
     """Return a header and a row for each image.
 
@@ -106,17 +112,20 @@ def prediction_rows(
     kind: what the loss declares as its outputs: softmax, sigmoid or scores.
     advance: is called with the number of images of each batch.
     data: the run's options of ``data``, which say how images are read.
+    threshold: of the probabilities of an image's classes, where it can have several.
     """
     import torch
 
     from dlcourse.data.image_file import describe_notes, reading_of
     from dlcourse.data.read_many import try_images
     from dlcourse.engine.ensemble import average
+    from dlcourse.introspect.classification import as_probabilities
 
     channels, size, _ = result["input_shape"]
     reading = reading_of(data, size, channels)
-    classes = result["classes"]
-    rows = [["image", "class", "probability", *classes]]
+    classes, task = result["classes"], result["task"]
+    several = task == "multilabel"
+    rows = [["image", *(["classes"] if several else ["class", "probability"]), *classes]]
     notes: list[list[str]] = []
     for start in range(0, len(images), BATCH):
         paths = images[start : start + BATCH]
@@ -130,12 +139,19 @@ def prediction_rows(
                 predict_batch(model, standardize(batch)).float()  # (N, classes)
                 for model, standardize in models
             ]
-        mean = average(torch.stack(outputs), kind, classes=True).softmax(1).cpu()  # (N, classes)
+        mean = average(torch.stack(outputs), kind, task=task)
+        mean = as_probabilities(mean, task).cpu()  # (N, classes)
         advance(len(paths))
         for path, share in zip(paths, mean, strict=True):
             best = int(share.argmax())
             numbers = [f"{value:.6f}" for value in share.tolist()]
-            rows.append([shown(path), classes[best], numbers[best], *numbers])
+            found = [classes[best], numbers[best]]
+            if several:
+                above = (share >= threshold).tolist()
+                found = [
+                    "|".join(name for name, is_in in zip(classes, above, strict=True) if is_in)
+                ]
+            rows.append([shown(path), *found, *numbers])
     text = describe_notes(images, notes)
     if text:
         print(text, file=sys.stderr)

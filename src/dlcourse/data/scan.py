@@ -47,10 +47,10 @@ def list_images(top: Path) -> tuple[Listing, str]:
     return listing, left_out_text
 
 
-def images_below(top: Path) -> tuple[list[Path], str]:
+def images_below(top: Path, known: Path | None = None) -> tuple[list[Path], str]:
     """Return the sorted images in a folder and its subfolders, and a line that counts other files.
 
-    Hidden files and folders are skipped.
+    Hidden files and folders are skipped. known: a file that is not counted.
 
     Raises UserError for a folder that cannot be read.
     """
@@ -63,7 +63,7 @@ def images_below(top: Path) -> tuple[list[Path], str]:
                 left_out["links to folders"] += 1
             elif entry.is_dir():
                 yield from below(path)
-            elif _is_accepted(entry, path, left_out):
+            elif path != known and _is_accepted(entry, path, left_out):
                 yield path
 
     try:

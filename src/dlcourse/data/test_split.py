@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from dlcourse.core import Split
+from dlcourse.multilabel_division import multilabel_order
 from dlcourse.permutations import random_order, stratified_order, whole_groups
 from dlcourse.random_streams import Purpose, seed_of_version, version_of
 
@@ -14,11 +15,13 @@ def seed_of_test(seed: int) -> int:
     return seed_of_version(TEST_SEED, version_of(seed))
 
 
-def test_order(targets: Tensor, seed: int, *, classes: bool) -> Tensor:
-    """Return a permutation (N,) of the positions, whose first n are a test part of n examples.
+def test_order(targets: Tensor, held: int, seed: int, *, classes: bool) -> Tensor:
+    """Return a permutation (N,) of the positions, whose first ``held`` are the test part.
 
     seed: of the data set; the order is the same for all seeds of a version.
     """
+    if classes and targets.dim() == 2:
+        return multilabel_order(targets, held, seed_of_test(seed), Purpose.TEST_PART)
     if classes:
         return stratified_order(targets, seed_of_test(seed), Purpose.TEST_PART)
     return random_order(len(targets), seed_of_test(seed), Purpose.TEST_PART)
@@ -32,7 +35,7 @@ def split_off_test(
     examples: the size of the test part. seed: as for ``test_order``. classes: whether the targets
     are classes; both parts then have the same share of each class.
     """
-    order = test_order(everything.targets, seed, classes=classes)
+    order = test_order(everything.targets, examples, seed, classes=classes)
     return everything.subset(order[examples:]), everything.subset(order[:examples])
 
 

@@ -3,11 +3,13 @@
 import dataclasses
 
 import torch
+from torch import Tensor
 
 from dlcourse.core import WHITE, Dataset, Split, Standardize, has_float64
 from dlcourse.data.image import CHUNK
 from dlcourse.data.whitening import whiten
 from dlcourse.errors import UserError
+from dlcourse.multilabel_division import multilabel_order
 from dlcourse.permutations import generator, random_order, stratified_order
 from dlcourse.random_streams import Purpose
 
@@ -29,10 +31,7 @@ def keep_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
             f"Type a number from {max(len(dataset.classes), 1)} to {available}"
         )
     targets = dataset.train.targets[:available]
-    if dataset.classes:
-        order = stratified_order(targets, seed, Purpose.KEPT)
-    else:
-        order = random_order(available, seed, Purpose.KEPT)
+    order = order_to_keep(targets, examples, seed, Purpose.KEPT, dataset.task)
     ready = torch.arange(available, len(dataset.train))
     kept = torch.cat([order[:examples].sort().values, ready])
     groups = None if dataset.groups is None else dataset.groups[kept]
@@ -53,19 +52,29 @@ def keep_test_examples(dataset: Dataset, examples: int, seed: int) -> Dataset:
             f"{len(dataset.classes)} classes.\n"
             f"Type a number from {least} to {available}, or null for all"
         )
-    if dataset.classes:
-        order = stratified_order(dataset.test.targets, seed, Purpose.KEPT_TEST)
-    else:
-        order = random_order(available, seed, Purpose.KEPT_TEST)
+    order = order_to_keep(dataset.test.targets, examples, seed, Purpose.KEPT_TEST, dataset.task)
     return dataclasses.replace(dataset, test=dataset.test.subset(order[:examples].sort().values))
+
+
+def order_to_keep(targets: Tensor, examples: int, seed: int, purpose: Purpose, task: str) -> Tensor:
+    """Return a permutation (N,) whose first ``examples`` have the shares of all classes.
+
+    The values of a regression are in random order.
+    """
+    if task == "multilabel":
+        return multilabel_order(targets, examples, seed, purpose)
+    if task == "classification":
+        return stratified_order(targets, seed, purpose)
+    return random_order(len(targets), seed, purpose)
 
 
 def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     """Replace the labels of a random fraction of the training examples; the test part is unchanged.
 
     A class becomes any class with equal probability, the true one included; the values of a
-    regression become those of other examples. This is done before the validation part is split off
-    and does not depend on the split, so that both parts have about the same share of wrong labels.
+    regression, and the classes of an example that can have several, become those of other examples.
+    This is done before the validation part is split off and does not depend on the split, so that
+    both parts have about the same share of wrong labels.
 
     Reference: Zhang, Bengio, Hardt, Recht, Vinyals, "Understanding deep learning requires
     rethinking generalization", ICLR 2017.
@@ -73,7 +82,7 @@ def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     train = dataset.train
     draw = generator(seed, Purpose.LABELS)
     chosen = torch.randperm(len(train), generator=draw)[: round(len(train) * fraction)]
-    if dataset.classes:
+    if dataset.task == "classification":
         drawn = torch.randint(len(dataset.classes), (len(chosen),), generator=draw)
     else:
         drawn = train.targets[torch.randint(len(train), (len(chosen),), generator=draw)]

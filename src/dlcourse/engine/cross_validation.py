@@ -35,8 +35,6 @@ def pooled_metrics(
     ensemble = {}
     if tested_alike(parts):
         outputs = torch.stack([fold.test_outputs for fold in folds])  # (folds, N, K)
-        mean = average(
-            outputs, fact(config["loss"], "outputs"), classes=bool(dataset.classes)
-        ).float()
+        mean = average(outputs, fact(config["loss"], "outputs"), task=dataset.task).float()
         ensemble = measure_outputs(mean, folds[0].test_targets, loss, metrics)
     return {"out_of_fold": out_of_fold, "ensemble": ensemble}

@@ -49,22 +49,26 @@ class Fingerprint(NamedTuple):
 def fingerprint_of(dataset: Dataset) -> Fingerprint:
     """Return the fingerprint of a data set before options such as ``data.examples`` are applied."""
     train, test = (
-        part_fingerprint(part, len(dataset.classes), dataset.verified)
+        part_fingerprint(part, dataset.task, len(dataset.classes), dataset.verified)
         for part in (dataset.train, dataset.test)
     )
     kind = (dataset.task, dataset.classes, dataset.features, dataset.input_shape)
     return Fingerprint(*kind, train, test)
 
 
-def part_fingerprint(part: Split, classes: int, verified: bool) -> Known:
+def part_fingerprint(part: Split, task: str, classes: int, verified: bool) -> Known:
     """Return the fingerprint of a part. classes: their number, 0 in a regression."""
     targets = part.targets.cpu()
-    counts = targets.bincount(minlength=classes).tolist() if classes else [len(targets)]
+    counts = [len(targets)]
+    if task == "multilabel":
+        counts = targets.sum(0).long().tolist()
+    elif classes:
+        counts = targets.bincount(minlength=classes).tolist()
     none = np.zeros(0, np.int64)
     if verified or (part.contents is None and not isinstance(part.inputs, Tensor)):
         return Known(counts, digest([targets.numpy()] if classes else []), none, none)
     contents = row_digests(part.inputs) if part.contents is None else part.contents.numpy()
-    labels = targets.numpy() if classes else row_digests(targets)
+    labels = targets.numpy() if task == "classification" else row_digests(targets)
     return Known(counts, digest([contents, labels]), contents, labels)
 
 

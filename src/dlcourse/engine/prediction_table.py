@@ -10,16 +10,6 @@ SHARE_FORMAT = "{:.6f}"  # of a probability
 VALUE_FORMAT = "{:.9g}"  # of a regression: the digits of a 32-bit float
 
 
-def as_probabilities(outputs: Tensor, task: str) -> Tensor:
-    """Return what outputs (N, K) mean: class probabilities, or the values of a regression.
-
-    task: ``classification`` (softmax), ``multilabel`` (a sigmoid each) or ``regression``.
-    """
-    if task == "regression":
-        return outputs
-    return outputs.sigmoid() if task == "multilabel" else outputs.softmax(1)
-
-
 def prediction_header(task: str, classes: Sequence[str], values: Sequence[str]) -> list[str]:
     """Return the names of the columns that ``prediction_cells`` fills.
 

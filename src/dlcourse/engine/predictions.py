@@ -10,8 +10,8 @@ from torch import Tensor
 
 from dlcourse import atomic_files
 from dlcourse.core import Split
-from dlcourse.engine.prediction_table import as_probabilities
 from dlcourse.errors import UserError
+from dlcourse.introspect.classification import as_probabilities
 from dlcourse.schema.run_files import OUT_OF_FOLD, PREDICTIONS
 from dlcourse.train.meter import Meter
 

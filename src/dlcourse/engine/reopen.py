@@ -78,7 +78,7 @@ class Opened(NamedTuple):
     """A finished run's model, and how it is evaluated.
 
     evaluate: model, standardised inputs -> outputs (N, K), averaged over the run's views.
-    autocast: makes the context of its precision. classes: whether it is a classifier.
+    autocast: makes the context of its precision. task: that of its data, as ``Dataset.task``.
     outputs: the kind of its outputs, as its loss declares them: softmax, sigmoid or scores.
     """
 
@@ -86,7 +86,7 @@ class Opened(NamedTuple):
     evaluate: Callable[[nn.Module, Tensor], Tensor]
     autocast: Callable[[], AbstractContextManager]
     input_shape: tuple[int, ...]
-    classes: bool
+    task: str
     outputs: str
 
 
@@ -120,7 +120,7 @@ def open_model(
         evaluate=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
         input_shape=shape,
-        classes=bool(result["classes"]),
+        task=result["task"],
         outputs=fact(config["loss"], "outputs"),
     )
 
@@ -134,5 +134,5 @@ def predict_with(opened: Sequence[Opened], inputs: Any) -> Tensor:
         first.evaluate,
         first.autocast,
         first.outputs,
-        classes=first.classes,
+        task=first.task,
     )

@@ -15,10 +15,10 @@ from dlcourse.engine.ensemble import average
 from dlcourse.engine.fingerprint import read_fingerprint, with_division
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.other_data import with_data, with_examples_of
-from dlcourse.engine.prediction_table import as_probabilities
 from dlcourse.engine.reopen import config_of, folds_of, load_model
 from dlcourse.engine.same_data import as_lines, data_differences, refuse_learned
 from dlcourse.errors import UserError, nearest
+from dlcourse.introspect.classification import as_probabilities
 from dlcourse.runs.run_folder import read_result
 from dlcourse.runtime import Runtime
 from dlcourse.schema.facts import fact
@@ -177,6 +177,6 @@ def evaluate_models(
         return Retest(config, dataset, metrics, None, None, evaluated)
     stacked = torch.stack([one.outputs for one in evaluated.values()])
     kind = fact(config["loss"], "outputs")
-    mean = average(stacked, kind, classes=bool(dataset.classes))
+    mean = average(stacked, kind, task=dataset.task)
     examples = next(iter(evaluated.values())).examples
     return Retest(config, dataset, metrics, examples, mean, evaluated)

@@ -181,7 +181,8 @@ def targets_of(known: Fingerprint, names: dict[str, str]) -> dict[int, str | int
 
     names: the new names of renamed classes.
     """
-    classes = [names.get(name, name) for name in known.classes]
+    single = known.task == "classification"
+    classes = [names.get(name, name) for name in known.classes] if single else []
     return {
         content: classes[target] if classes else target
         for part in (known.train, known.test)
@@ -190,7 +191,7 @@ def targets_of(known: Fingerprint, names: dict[str, str]) -> dict[int, str | int
 
 
 def by_class(contents: Counter[int], targets: dict[int, str | int]) -> Counter[str]:
-    """Return the number of examples in each class; in a regression all of them under ""."""
+    """Return the number of examples in each class; under "" where a target is no single class."""
     counts: Counter[str] = Counter()
     for content, count in contents.items():
         target = targets[content]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dlcourse.core import Split
 from dlcourse.engine.retest import Retest
-from dlcourse.introspect.classification import true_class
+from dlcourse.introspect.several_classes import HALF
 
 DECIDES_EXAMPLES = ("data.seed", "data.test_examples", "data.test_fraction", "split.seed")
 """Options that choose the test examples, for inputs that cannot be compared directly."""
@@ -40,12 +40,18 @@ class SameExamples:
 
     @cached_property
     def targets(self) -> Tensor:
-        """The classes (N,), or the values (N, K) of a regression, on the CPU."""
-        targets = self.examples.targets.cpu()
-        return true_class(targets) if self.classes else targets
+        """The classes (N,), several of them (N, K), or the values (N, K), on the CPU."""
+        return self.examples.targets.cpu()
+
+    @property
+    def several(self) -> bool:
+        """Whether an example can have several classes."""
+        return bool(self.classes) and self.targets.dim() == 2
 
     def right(self, predictions: Tensor) -> np.ndarray:
-        """Return for each example whether its class is predicted: (N,) bool."""
+        """Return for each example whether exactly its classes are predicted: (N,) bool."""
+        if self.several:
+            return ((predictions > HALF) == (self.targets > HALF)).all(1).numpy()
         return (predictions.argmax(1) == self.targets).numpy()
 
     def error(self, predictions: Tensor) -> np.ndarray:
@@ -55,11 +61,16 @@ class SameExamples:
     @cached_property
     def by_class(self) -> list[ClassDifference]:
         """The recall of each class, those by which B gains most first; without absent classes."""
-        targets = self.targets.numpy()
-        counts, right_a, right_b = (
-            np.bincount(targets, weights, len(self.classes))
-            for weights in (None, self.right(self.a), self.right(self.b))
-        )
+        if self.several:
+            own = (self.targets > HALF).numpy()
+            hits = ((some > HALF).numpy() & own for some in (self.a, self.b))
+            counts, right_a, right_b = (some.sum(0) for some in (own, *hits))
+        else:
+            targets = self.targets.numpy()
+            counts, right_a, right_b = (
+                np.bincount(targets, weights, len(self.classes))
+                for weights in (None, self.right(self.a), self.right(self.b))
+            )
         rows = [
             ClassDifference(name, int(n), a / n, b / n)
             for name, n, a, b in zip(self.classes, counts, right_a, right_b, strict=True)
@@ -70,8 +81,11 @@ class SameExamples:
     def disagreements(self, most: int) -> Tensor:
         """Return the positions of examples that the two classify differently.
 
-        Those come first for which the probabilities of the true class differ most.
+        Those come first for which the probabilities of the true class differ most. Examples with
+        several classes have none.
         """
+        if self.several:
+            return torch.zeros(0, dtype=torch.int64)
         own = self.targets[:, None]
         apart = (self.a.gather(1, own) - self.b.gather(1, own)).abs().squeeze(1)
         apart[self.a.argmax(1) == self.b.argmax(1)] = -1.0

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dlcourse.core import Standardize, Whiten
 from dlcourse.engine.ensemble import average
 from dlcourse.errors import UserError
+from dlcourse.introspect.classification import as_probabilities
 from dlcourse.train.evaluate import EVALUATION_BATCH
 
 
@@ -57,9 +58,11 @@ def predict(
     autocast: Callable[[], Any],
     kind: str,
     *,
-    classes: bool,
+    task: str,
 ) -> Tensor:
     """Return the class probabilities (N, K) of raw inputs, or the values of a regression (N, K).
+
+    Where examples can have several classes, each probability is for itself.
 
     The result is float32 (float64 for a run in float64), on the CPU. The predictions of several
     models are averaged by ``engine.ensemble``. For losses whose outputs are scores, the result is
@@ -67,7 +70,7 @@ def predict(
 
     evaluate: model, standardised inputs -> outputs (N, K), averaged over the run's views.
     kind: softmax, sigmoid or scores, as the loss declares its outputs.
-    classes: whether the models are classifiers.
+    task: that of the data set, as ``Dataset.task``.
     """
     device = models[0].mean.device
     found = []
@@ -76,8 +79,8 @@ def predict(
         with autocast():
             outputs = [evaluate(model.network, model.standardize(batch)) for model in models]
         made = torch.stack([one if one.dtype == torch.float64 else one.float() for one in outputs])
-        mean = average(made, kind, classes=classes)  # (N, K), float64
-        found.append((mean.softmax(1) if classes else mean).to(made.dtype).cpu())
+        mean = average(made, kind, task=task)  # (N, K), float64
+        found.append(as_probabilities(mean, task).to(made.dtype).cpu())
     return torch.cat(found)
 
 

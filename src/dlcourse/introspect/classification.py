@@ -11,6 +11,17 @@ RELIABILITY_BINS = 15  # of equal width, for the confidence
 MOST_MISTAKES = 25
 
 
+def as_probabilities(outputs: Tensor, task: str) -> Tensor:
+    """Return what a model predicts from its outputs (N, K).
+
+    classification: the softmax, a share for each class. multilabel: the sigmoid, the probability of
+    each class by itself. regression: the outputs.
+    """
+    if task == "multilabel":
+        return outputs.sigmoid()
+    return outputs.softmax(1) if task == "classification" else outputs
+
+
 def true_class(targets: Tensor) -> Tensor:
     """Return the classes (N,): as given, or the most probable ones of mixed targets (N, K)."""
     return targets if targets.dim() == 1 else targets.argmax(1)

@@ -53,7 +53,7 @@ def linear_weights(
         return None
     (weights, bias), terms = found
     rows = list(dataset.classes) or [f"t{number}" for number in range(1, len(bias) + 1)]
-    if len(dataset.classes) == 2:
+    if len(dataset.classes) == 2 and dataset.task == "classification":
         rows = [f"{dataset.classes[1]} against {dataset.classes[0]}"]
         weights, bias = weights[1:] - weights[:1], bias[1:] - bias[:1]
     return LinearWeights(terms, rows, weights, bias, true_weights(dataset))

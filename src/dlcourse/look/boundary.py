@@ -29,6 +29,8 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
     """
     if not subject.classes:
         raise NotApplicableError("what=boundary needs classes, and this run is a regression")
+    if subject.opened.task == "multilabel":
+        raise NotApplicableError("what=boundary needs one class for each example")
     if len(subject.input_shape) != 1 or subject.input_shape[0] < 2:
         shape = " x ".join(map(str, subject.input_shape))
         raise NotApplicableError(f"what=boundary needs two features, and an input here is {shape}")

@@ -33,6 +33,11 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
     """
     if not subject.classes:
         raise NotApplicableError("what=mistakes needs classes, and this run is a regression")
+    if subject.opened.task == "multilabel":
+        raise NotApplicableError(
+            "what=mistakes needs one class for each example, and here an example can have several; "
+            "the plot mistakes in the run's folder shows those with a wrong class"
+        )
     parts, by = run_parts(subject), options["by"]
     part = options["part"] or ("train" if by == "loss" else "test")
     split = parts.part(part)

@@ -17,6 +17,7 @@ from dlcourse.data.read_many import read_images
 from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
 from dlcourse.engine.reopen import Opened, config_of, open_model
 from dlcourse.errors import UserError
+from dlcourse.introspect.classification import as_probabilities
 from dlcourse.introspect.undisturbed import undisturbed
 from dlcourse.look.layers import LookLayer, layers_that_ran
 from dlcourse.look.registry import NotApplicableError
@@ -113,8 +114,8 @@ class Subject:
 
     @torch.no_grad()
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """Return the softmax (N, K) of a classifier's outputs for raw inputs, on the CPU."""
-        return self.outputs(inputs).float().softmax(1).cpu()
+        """Return a classifier's probabilities (N, K) for raw inputs, on the CPU."""
+        return as_probabilities(self.outputs(inputs).float(), self.opened.task).cpu()
 
     @cached_property
     def layers(self) -> list[LookLayer]:

@@ -32,12 +32,20 @@ class AveragePrecision(Metric):
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the histograms (2, K, bins) of other examples and of each class's own examples."""
         classes = outputs.shape[1]
-        own = F.one_hot(true_class(targets), classes)  # (N, K)
+        own = self.own(targets, classes).long()  # (N, K)
         row = own * classes + torch.arange(classes, device=outputs.device)  # (N, K)
         cell = (row * self.bins + self.bin_of(outputs)).flatten()
         counts = torch.zeros(2 * classes * self.bins, dtype=torch.int64, device=outputs.device)
         counts.scatter_add_(0, cell, torch.ones_like(cell))
         return counts.view(2, classes, self.bins)
+
+    def own(self, targets: Tensor, classes: int) -> Tensor:
+        """Return which classes each example has: (N, K), 0 or 1."""
+        return F.one_hot(true_class(targets), classes)
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the probability of each class (N, K), float64."""
+        return outputs.double().softmax(1)
 
     def bin_of(self, outputs: Tensor) -> Tensor:
         """Return the bins (N, K) of the probabilities, in ascending order.
@@ -45,7 +53,7 @@ class AveragePrecision(Metric):
         The bins have equal widths in p^(1/4) / (p^(1/4) + (1 - p)^(1/4)), which increases with p
         and is finer near 0 and 1, where most probabilities are.
         """
-        log_odds = outputs.double().softmax(1).logit()
+        log_odds = self.probabilities(outputs).logit()
         height = torch.sigmoid(log_odds / TEMPERATURE).nan_to_num(0)
         return (height * self.bins).long().clamp(max=self.bins - 1)
 
@@ -59,27 +67,33 @@ class AveragePrecision(Metric):
         return {"average_precision": float(areas.mean())}
 
     def full(self, outputs: Tensor, targets: Tensor) -> dict:
-        """Return the exact average precision of every class, their mean and the curves.
+        """Return the exact average precision of every class; see ``exact_average_precision``."""
+        own = self.own(targets, outputs.shape[1]).bool()
+        return exact_average_precision(self.probabilities(outputs), own)
 
-        ``curves`` holds recall and precision of each class at up to 200 descending thresholds,
-        rounded to four digits. A class without examples has None.
-        """
-        probabilities, classes = outputs.double().softmax(1), true_class(targets)
-        areas: list[float | None] = []
-        curves: list[dict[str, list[float]] | None] = []
-        for number, score in enumerate(probabilities.T):
-            own = classes == number
-            if not own.any():
-                areas.append(None)
-                curves.append(None)
-                continue
-            recall, precision = precision_recall(score, own)
-            gained = recall.diff(prepend=recall.new_zeros(1))
-            areas.append(float((gained * precision).sum()))
-            curves.append({"recall": thinned(recall), "precision": thinned(precision)})
-        present = [area for area in areas if area is not None]
-        macro = sum(present) / len(present)
-        return {"average_precision": {"macro": macro, "per_class": areas, "curves": curves}}
+
+def exact_average_precision(probabilities: Tensor, own: Tensor) -> dict:
+    """Return the average precision of every class, their mean and the curves.
+
+    ``curves`` holds recall and precision of each class at up to 200 descending thresholds, rounded
+    to four digits. A class without examples has None.
+
+    probabilities: (N, K). own: (N, K) bool, which classes each example has.
+    """
+    areas: list[float | None] = []
+    curves: list[dict[str, list[float]] | None] = []
+    for score, of_class in zip(probabilities.T, own.T, strict=True):
+        if not of_class.any():
+            areas.append(None)
+            curves.append(None)
+            continue
+        recall, precision = precision_recall(score, of_class)
+        gained = recall.diff(prepend=recall.new_zeros(1))
+        areas.append(float((gained * precision).sum()))
+        curves.append({"recall": thinned(recall), "precision": thinned(precision)})
+    present = [area for area in areas if area is not None]
+    macro = sum(present) / len(present) if present else None
+    return {"average_precision": {"macro": macro, "per_class": areas, "curves": curves}}
 
 
 def precision_recall(score: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:

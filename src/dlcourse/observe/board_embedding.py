@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from dlcourse import atomic_files
 from dlcourse.core import WHITE, FinalTest, Fold, Recipe, State, at_least_float32
 from dlcourse.drawing.text import visible
+from dlcourse.introspect.several_classes import HALF, class_list, predicted_classes
 from dlcourse.introspect.undisturbed import undisturbed
 from dlcourse.introspect.weighted_layers import weighted_layers
 
@@ -103,6 +104,13 @@ def metadata(test: FinalTest, chosen: Tensor) -> str:
         lines = ["target\toutput\terror"]
         first = (outputs.flatten(1)[:, 0].tolist(), targets.flatten(1)[:, 0].tolist())
         lines += [f"{t:.5g}\t{o:.5g}\t{o - t:.5g}" for o, t in zip(*first, strict=True)]
+    elif test.dataset.task == "multilabel":
+        own, predicted = targets > HALF, predicted_classes(outputs, HALF)
+        lines = ["classes\tpredicted\tcorrect"]
+        lines += [
+            "\t".join((class_list(o, names), class_list(p, names), "yes" if o.equal(p) else "no"))
+            for o, p in zip(own, predicted, strict=True)
+        ]
     else:
         classes = targets if targets.dim() == 1 else targets.argmax(1)
         predicted = outputs.argmax(1).tolist()

@@ -8,7 +8,8 @@ from torch import Tensor
 from dlcourse.core import AllFolds, State
 from dlcourse.introspect.classification import confusion_report, reliability_table
 from dlcourse.introspect.linear_map import linear_weights
-from dlcourse.observe import example_plots
+from dlcourse.introspect.several_classes import HALF, several_classes_report
+from dlcourse.observe import example_plots, several_classes_mistakes
 from dlcourse.observe.example_plots import Finished
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ def plots_of_run(run: Finished) -> dict[str, Draw]:
     """Return functions that draw the plots of a run, by name; none has been called yet."""
     dataset, shape = run.test.dataset, run.test.dataset.input_shape
     plots: dict[str, Draw] = {"curves": lambda: curves(run)}
-    if dataset.classes:
-        plots |= classifier_plots(
-            run.test.outputs, run.test.targets, list(dataset.classes), run.result, "test"
-        )
+    tested = run.test.outputs, run.test.targets, list(dataset.classes), run.result
+    if dataset.task == "multilabel":
+        plots |= several_classes_plots(*tested)
+        plots["mistakes"] = lambda: several_classes_mistakes.mistakes_of_several(run)
+    elif dataset.classes:
+        plots |= classifier_plots(*tested, "test")
         plots["mistakes"] = lambda: example_plots.mistakes(run)
     else:
         plots["mistakes"] = lambda: example_plots.residuals(run)
-    if shape == (2,) and dataset.classes:
+    if shape == (2,) and dataset.task == "classification":
         plots["boundary"] = lambda: example_plots.boundary(run)
     if shape == (1,) and not dataset.classes and run.test.outputs.shape[1] == 1:
         plots["fit"] = lambda: example_plots.fitted_curve(run)
@@ -74,11 +77,33 @@ def classifier_plots(
     return plots
 
 
+def several_classes_plots(
+    outputs: Tensor, targets: Tensor, classes: list[str], full: dict[str, Any]
+) -> dict[str, Draw]:
+    """Return functions that draw what a classifier of several classes per example got right.
+
+    The arguments are those of ``classifier_plots``. A confusion matrix would need one class for
+    each example.
+    """
+    from dlcourse.drawing.per_class import draw_per_class  # matplotlib, after the training
+    from dlcourse.drawing.precision_recall import draw_precision_recall
+
+    counted = full if "confusion_2x2" in full else several_classes_report(outputs, targets, HALF)
+    plots: dict[str, Draw] = {}
+    plots["per_class"] = lambda: draw_per_class(counted["per_class"], classes)
+    if (full.get("average_precision") or {}).get("macro") is not None:
+        plots["precision_recall"] = lambda: draw_precision_recall(full, classes)
+    return plots
+
+
 def plots_of_folds(folds: AllFolds) -> dict[str, Draw]:
     """Return functions that draw a cross-validation: curves of all folds, pooled confusion."""
     plots: dict[str, Draw] = {"curves": lambda: fold_curves(folds)}
     classes = list(folds.result["classes"])
-    if classes and len(folds.targets):
+    if folds.result["task"] == "multilabel" and len(folds.targets):
+        pooled = several_classes_plots(folds.outputs, folds.targets, classes, {})
+        plots["per_class"] = pooled["per_class"]
+    elif classes and len(folds.targets):
         what = "out-of-fold validation"
         pooled = classifier_plots(folds.outputs, folds.targets, classes, {}, what)
         plots |= {name: pooled[name] for name in ("confusion", "per_class") if name in pooled}

@@ -31,6 +31,7 @@ OF_A_CLASS = {
         "reduced_decode": False,
         "fit": "crop",
         "fill": 0,
+        "labels": None,
     },
     "dlcourse.data.sine.sine": {"spacing": "random"},
     "dlcourse.observe.tensorboard.TensorBoard": {"embedding": 0, "pr_classes": 0},
@@ -78,7 +79,7 @@ def with_its_class(node: Any) -> Any:
 LATER_KEYS = {
     "": ("accumulate", "engine"),
     "runtime": ("fused_layers", "devices", "batch_norm"),
-    "data": ("decoder", "reduced_decode", "fit", "fill"),
+    "data": ("decoder", "reduced_decode", "fit", "fill", "labels"),
 }
 """Keys that were added after sweeps stored their identity."""
 EARLIER_DEFAULTS = {"runtime.fused_layers": "false", "runtime.compile": "false"}

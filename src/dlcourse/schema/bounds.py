@@ -131,7 +131,8 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "target": Text("species", numbers=True),
         "features": Texts("[age,height]", empty=True, numbers=True),
         "group": Text("patient", empty=True, numbers=True),
-        "task": OneOf(("classification", "regression")),
+        "task": OneOf(("classification", "multilabel", "regression")),
+        "labels": Text("labels.csv", empty=True),
         "separator": OneOf(("comma", "semicolon", "tab", "space")),
     },
     "model": {
@@ -301,6 +302,8 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     "metric": {
         "top_k.k": whole_number(1, 1_000_000, 5),
         "average_precision.bins": whole_number(2, 100_000, 15),
+        "multilabel.threshold": Number(0, 1, 0.5, above=True, below=True),
+        "multilabel_average_precision.bins": whole_number(2, 100_000, 1000),
         "calibration.bins": whole_number(2, 100_000, 15),
         "*.training": Flag(),
     },

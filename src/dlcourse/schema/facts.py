@@ -50,14 +50,20 @@ FACTS: dict[str, Fact] = {
     ),
     "task": Fact(
         ("loss", "metric", "data", "model", "split"),
-        OneOf(("classification", "regression", "any")),
-        "the targets that it has or needs: classes, values, or either",
+        OneOf(("classification", "multilabel", "regression", "any")),
+        "the targets that it has or needs: one class, several classes, values, or any of them",
         demanded=("loss", "metric", "data"),
     ),
     "soft_targets": Fact(
         ("loss",),
         Flag(),
         "takes classes as probabilities (N, K) as well, as `augment=mixup` makes them",
+        demanded=("loss",),
+    ),
+    "multilabel": Fact(
+        ("loss",),
+        Flag(),
+        "takes the targets (N, K) of examples that can have several classes, 1 for each of them",
         demanded=("loss",),
     ),
     "outputs": Fact(
@@ -167,6 +173,7 @@ FACTS: dict[str, Fact] = {
 OF_THE_LOSS: dict[str, dict[str, Any]] = {"reports": {"loss": "min"}, "ranges": {"loss": [0, None]}}
 """The facts of the loss as a metric, which every run reports."""
 
+IMAGE_FOLDER = "dlcourse.data.image_folder.image_folder"
 MOST_WHITENED = 4096  # inputs of an example; their covariance matrix then takes 64 MiB
 SMALL_IMAGE = 64  # pixels; below it, a model's first layers keep the size, and patches are small
 
@@ -282,10 +289,12 @@ def smallest_image(config: Mapping[str, Any]) -> int | None:
 
 
 def task_of(config: Mapping[str, Any]) -> str | None:
-    """Return the task, ``classification`` or ``regression``; None if it is not known."""
+    """Return the task, ``classification``, ``multilabel`` or ``regression``; None if not known."""
     data = config["data"]
     if data["reconstruct"] or data.get("task") == "regression":
         return "regression"
+    if target(config, "data") == IMAGE_FOLDER and data.get("labels") is not None:
+        return "multilabel"
     known = fact(data, "task")
     return data.get("task") if known == "any" else known
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
+from dlcourse.multilabel_division import iterative_stratification
 from dlcourse.permutations import random_order
 from dlcourse.random_streams import Purpose
 
@@ -44,10 +45,17 @@ def stratified_folds(
     The examples are shuffled, sorted by class and assigned to the folds in turn: the sizes of the
     parts, and the counts of each class in them, differ by one at most.
 
-    targets: (N,) classes. key: the config key of the number of folds, for the message.
+    Examples with several classes are divided by ``iterative_stratification``.
 
-    Raises UserError if a class has fewer examples than there are folds.
+    targets: (N,) classes, or (N, K) of 0 and 1. key: the config key of the number of folds, for the
+    message.
+
+    Raises UserError if a class has fewer examples than there are folds, and for more folds than
+    examples.
     """
+    if targets.dim() == 2:
+        sizes = [len(part) for part in random_folds(len(targets), folds, seed, key=key)]
+        return iterative_stratification(targets, sizes, seed, Purpose.DIVISION)
     counts = torch.bincount(targets)
     fewest = int(counts[counts > 0].min())
     if folds > fewest:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
+from dlcourse.multilabel_division import multilabel_order
 from dlcourse.permutations import random_order, stratified_order, whole_groups
 from dlcourse.random_streams import Purpose
 from dlcourse.split.part import Part
@@ -20,7 +21,8 @@ def holdout(
 ) -> list[Part]:
     """Use a fraction of the examples, or the ready-made validation part, for validation.
 
-    The fraction is the same in every class. With groups, whole groups of about that many examples
+    The fraction is the same in every class; where examples have several classes, as nearly as
+    ``iterative_stratification`` finds it. With groups, whole groups of about that many examples
     are used, regardless of class.
 
     fraction: in [0, 1); 0 trains on all examples, without validation.
@@ -46,7 +48,9 @@ def holdout(
             )
         val, train = whole_groups(groups, held, seed, Purpose.DIVISION)
         return [Part(".", train, val)]
-    if classes:
+    if classes and targets.dim() == 2:
+        order = multilabel_order(targets, held, seed, Purpose.DIVISION)
+    elif classes:
         order = stratified_order(targets, seed, Purpose.DIVISION)
     else:
         order = random_order(examples, seed, Purpose.DIVISION)

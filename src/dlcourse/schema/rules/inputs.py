@@ -200,6 +200,12 @@ def image_folder_exists(config: dict) -> Iterator[str]:
                 f"The image folder {folder} does not exist or cannot be read.\n"
                 "Type data.root=<folder>, a folder with one folder of images per class"
             )
+        elif data["labels"] is not None and not os.path.isfile(folder / data["labels"]):
+            yield (
+                f"The labels {folder / data['labels']} do not exist or cannot be read.\n"
+                f"Type data.labels=<a CSV file inside {folder}>, or data.labels=null for a folder "
+                "per class"
+            )
 
 
 def a_function_is_named(config: dict) -> Iterator[str]:

@@ -1,43 +1,78 @@
-"""Rules about the task: losses, metrics and models for classes, and those for values."""
+"""Rules about the task: one class, several classes or values, and what fits each of them."""
 
 from collections.abc import Iterator
 
-from dlcourse.schema.facts import fact, is_regression, name_of, target, task_of
+from dlcourse.schema.facts import fact, name_of, target, task_of
+
+FOR = {
+    "classification": "one class for each example",
+    "multilabel": "examples with several classes",
+    "regression": "a regression",
+}
+"""What a choice of each task is for."""
+HAS = {
+    "classification": "this data set has one class for each",
+    "multilabel": "in this data set an example can have several",
+    "regression": "this data set is a regression",
+}
+FITTING_METRICS = {
+    "classification": "'metric=[accuracy]'",
+    "multilabel": "'metric=[multilabel]' monitor=val/f1_macro mode=max",
+    "regression": "'metric=[rmse,r2]'",
+}
+"""What to type for metrics that fit each task."""
 
 
-def losses_and_models_fit_the_task(config: dict) -> Iterator[str]:
-    """A regression has no classes."""
-    if not is_regression(config):
-        return
-    if fact(config["loss"], "task") == "classification":
-        name = name_of(target(config, "loss"))
+def losses_fit_the_task(config: dict) -> Iterator[str]:
+    """A regression has no classes, and not every loss takes several classes of one example."""
+    task, loss = task_of(config), config["loss"]
+    name, own = name_of(target(config, "loss")), fact(loss, "task")
+    if task == "regression" and own not in ("regression", "any", None):
         yield f"loss={name} is for classes, and this data set is a regression.\nType loss=mse"
-    if fact(config["model"], "task") == "classification":
-        name = name_of(target(config, "model"))
+    if task in ("classification", "multilabel") and own == "regression":
+        to_type = "cross_entropy" if task == "classification" else "bce"
+        yield f"loss={name} is for values, and this data set has classes.\nType loss={to_type}"
+    several = fact(loss, "multilabel")
+    if task == "multilabel" and (several is False or (several is None and own == "classification")):
+        more = "" if metrics_fit(config) else f" {FITTING_METRICS['multilabel']}"
         yield (
-            f"model={name} is for classes, and this data set is a regression.\n"
-            "Type model=linear or model=mlp"
+            f"loss={name} takes one class for each example, and {HAS['multilabel']}.\n"
+            f"Type loss=bce{more}"
         )
+
+
+def models_fit_the_task(config: dict) -> Iterator[str]:
+    """A threshold neuron decides between classes, of which each example has one."""
+    task = task_of(config)
+    if fact(config["model"], "task") != "classification" or task in ("classification", None):
+        return
+    name = name_of(target(config, "model"))
+    yield (
+        f"model={name} is for {FOR['classification']}, and {HAS[task]}.\n"
+        "Type model=linear or model=mlp"
+        if task == "multilabel"
+        else f"model={name} is for classes, and this data set is a regression.\n"
+        "Type model=linear or model=mlp"
+    )
+
+
+def metrics_fit(config: dict) -> bool:
+    """Return whether no metric is for another task."""
+    return not list(metrics_fit_the_task(config))
 
 
 def metrics_fit_the_task(config: dict) -> Iterator[str]:
     """Classes have no RMSE, and values no accuracy."""
     task = task_of(config)
     tasks = {name: fact(metric, "task") for name, metric in config["metric"].items()}
-    if task == "regression":
-        wrong = [name for name, one in tasks.items() if one == "classification"]
-        if wrong:
-            yield (
-                f"metric={wrong[0]} is for classes, and this data set is a regression.\n"
-                "Type 'metric=[rmse,r2]'"
-            )
-    elif task == "classification":
-        wrong = [name for name, one in tasks.items() if one == "regression"]
-        if wrong:
-            yield (
-                f"metric={wrong[0]} is for a regression, and this data set has classes.\n"
-                "Type 'metric=[accuracy]'"
-            )
+    wrong = [(name, one) for name, one in tasks.items() if one not in (task, "any", None)]
+    if task is None or not wrong:
+        return
+    name, own = wrong[0]
+    several = "multilabel" in (task, own)
+    what = FOR[own] if several or own == "regression" else "classes"
+    data = HAS[task] if several or task == "regression" else "this data set has classes"
+    yield f"metric={name} is for {what}, and {data}.\nType {FITTING_METRICS[task]}"
 
 
 def mixed_targets_need_a_loss_that_takes_them(config: dict) -> Iterator[str]:
@@ -71,7 +106,8 @@ def an_autoencoder_has_its_inputs_as_targets(config: dict) -> Iterator[str]:
 
 RULES = (
     an_autoencoder_has_its_inputs_as_targets,
-    losses_and_models_fit_the_task,
+    losses_fit_the_task,
+    models_fit_the_task,
     metrics_fit_the_task,
     mixed_targets_need_a_loss_that_takes_them,
 )
