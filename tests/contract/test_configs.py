@@ -1,13 +1,19 @@
 """Every file in ``configs/`` follows the rules for configs; files are found by listing folders."""
 
+import atexit
 import inspect
 import shlex
+from functools import cache
 from importlib import import_module
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import pytest
 import yaml
 from conftest import CONFIGS, option_facts, options
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from PIL import Image
 
 from dlcourse.engine.instantiate import locate
 from dlcourse.engine.run import run
@@ -31,7 +37,7 @@ KEYS = [
 ]
 ANY_TEXT = (
     "monitor", "data.root", "data.folder", "data.file", "data.target", "data.group", "data.inputs",
-    "data.targets", "model.name",
+    "data.targets", "data.labels", "model.name",
     "model.weights", "init.run", "sweep.storage", "sweep.study",
 )  # fmt: skip
 
@@ -41,9 +47,30 @@ def of_values(metric: str) -> bool:
     return option_facts("metric", metric)["task"] == "regression"
 
 
+def of_several_classes(metric: str) -> bool:
+    """Return whether a metric is for examples that can have several classes."""
+    return option_facts("metric", metric)["task"] == "multilabel"
+
+
+@cache
+def images_with_labels() -> str:
+    """Return a folder of 100 small images and labels.csv, a column for each of two classes."""
+    folder = Path(mkdtemp())
+    atexit.register(rmtree, folder)
+    for number in range(100):
+        Image.new("L", (8, 8), 2 * number).save(folder / f"{number}.png")
+    lines = [f"{number}.png,{number % 2},{int(number % 3 == 0)}" for number in range(100)]
+    (folder / "labels.csv").write_text("\n".join(["file,odd,third", *lines]))
+    return str(folder)
+
+
 def override_for(group: str, option: str) -> str:
     """Return the override that chooses an option."""
-    if group == "metric" and option != "accuracy" and not of_values(option):
+    if (
+        group == "metric"
+        and option != "accuracy"
+        and not (of_values(option) or of_several_classes(option))
+    ):
         return f"metric=[accuracy,{option}]"  # accuracy is the default monitor
     return f"{group}=[{option}]" if group in MULTIPLE else f"{group}={option}"
 
@@ -52,6 +79,9 @@ def needs(group: str, option: str) -> list[str]:
     """Return the other overrides that a choice needs because it does not fit every run."""
     if group == "metric" and of_values(option):
         return ["data=sine"]
+    if group == "metric" and of_several_classes(option):
+        data = ["data=image_folder", f"data.root={images_with_labels()}", "data.labels=labels.csv"]
+        return [*data, "loss=bce", "monitor=val/loss", "mode=min"]
     if option == "group_kfold":
         return ["data=csv", "data.file=groups.csv", "data.target=kind", "data.group=patient"]
     if option == "function":
@@ -344,6 +374,8 @@ def test_a_metric_reports_the_values_that_it_declares(name, compose):
     metric = build(cfg["metric"][name], *NOT_ARGUMENTS["metric"])()
     outputs = torch.randn(6, 1 if regression else 3)
     targets = torch.randn(6, 1) if regression else torch.tensor([0, 1, 2, 0, 1, 2])
+    if of_several_classes(name):
+        targets = torch.nn.functional.one_hot(targets)
     values = metric.report(metric.measure(outputs, targets).double(), 6)
     declared = option_facts("metric", name)
     assert values.keys() == declared.get("reports", {}).keys() == declared.get("ranges", {}).keys()
