@@ -103,7 +103,7 @@ def use(from_python, tmp_path):
     repr(run), run._repr_html_(), run.model
     dlcourse.compose("model=mlp")
     with pytest.raises(dlcourse.UserError):
-        from_python("model=LeNet5")
+        from_python("model=cnn")
     with pytest.raises(dlcourse.DivergedError):
         from_python("model=mlp", "optim=sgd", "optim.lr=1000", "data=diabetes")
 
@@ -154,7 +154,7 @@ def test_epochs_are_printed_unless_quiet_is_set(from_python, capsys):
 
 
 @pytest.mark.parametrize(
-    "overrides", [["model=LeNet5"], ["optim.lr=-1"], ["epochs=3"], ["model=lenet", "data=moons"]]
+    "overrides", [["model=cnn"], ["optim.lr=-1"], ["hidden=3"], ["model=lenet", "data=moons"]]
 )
 def test_a_mistake_raises_an_error_with_the_message_of_the_command(here, from_python, overrides):
     ended = here(*SMALL, *overrides)

@@ -19,12 +19,11 @@ from dlcourse.schema.suggest import keys_meant, option_meant, unknown_key, unkno
 from dlcourse.schema.synonyms import KEY_SYNONYMS, OPTION_SYNONYMS
 from dlcourse.schema.validate import GROUPS, MULTIPLE, check
 
-RIGHT = {"optim.lr=0.1": ["--lr 0.1", "--lr=0.1", "-lr=0.1", "lr = 0.1", "lr= 0.1", "lr =0.1",
-                          "lr:0.1", "--optim.lr 0.1", "--optim.lr=0.1", "optim.lr 0.1",
-                          "optim.lr = 0.1", "--learning-rate 0.1"],
-         "model=lenet": ["lenet", "model lenet", "--model lenet", "model = lenet", "model:lenet"],
-         "optim=adam": ["adam", "--optimizer adam"],
-         "max_epochs=5": ["--epochs 5", "max_epochs 5"],
+RIGHT = {"optim.lr=0.1": ["-lr=0.1", "lr = 0.1", "lr= 0.1", "lr =0.1", "lr:0.1", "optim.lr 0.1",
+                          "optim.lr = 0.1"],
+         "model=lenet": ["lenet", "model lenet", "model = lenet", "model:lenet"],
+         "optim=adam": ["adam"],
+         "max_epochs=5": ["max_epochs 5"],
          "runtime.device=cuda": ["--cuda"]}  # fmt: skip
 
 

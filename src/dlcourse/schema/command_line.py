@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 
 from dlcourse import __version__
 from dlcourse.errors import UserError, meant, nearest
+from dlcourse.schema.aliases import with_real_names
 from dlcourse.schema.arguments import corrected
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.compose import options_of
@@ -151,8 +152,10 @@ def refuse_flag(message: str) -> NoReturn:
 def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
     """Return overrides in Hydra's grammar; raises UserError with what to type instead.
 
-    A value with a character that Hydra's grammar does not know, ``data.root=~/bücher``, is quoted.
+    Exact synonyms are replaced (``with_real_names``). A value with a character that Hydra's grammar
+    does not know, ``data.root=~/bücher``, is quoted.
     """
+    overrides = with_real_names(overrides, config_dir)
     right = [with_group(arg, config_dir) for arg in corrected(overrides, (*GROUPS, *TOP_LEVEL))]
     if right != overrides:
         wrong = next((one for one in overrides if one not in right), overrides[0])

@@ -76,6 +76,25 @@ KEY_SYNONYMS = {
 }  # fmt: skip
 """Other names of keys: a key or a group here, or an override as a whole."""
 
+EXACT_KEYS = {
+    name: KEY_SYNONYMS[name]
+    for name in (
+        "epochs", "numepochs", "nepochs", "maxepoch", "bs", "trainbatchsize", "minibatchsize",
+        "gradientaccumulationsteps", "accumulategradbatches", "accumulationsteps",
+        "gradientaccumulation", "randomseed", "randomstate", "manualseed", "rngseed",
+        "resumefrom", "ckptpath", "njobs", "nseeds",
+        "optimizer", "optimiser", "opt", "solver", "dataset", "network", "net", "arch",
+        "architecture", "scheduler", "lrscheduler", "lrschedule", "criterion", "lossfn",
+        "lossfunction", "augmentation", "augmentations", "dataaugmentation", "regularization",
+        "regularisation", "metrics", "initialization", "initialisation", "initializer",
+        "lr", "learningrate", "baselr", "initiallr", "wd", "weightdecay", "momentum", "betas",
+        "dropout", "activation", "nfolds", "nsplits", "labelsmoothing", "datadir", "dataroot",
+        "device", "precision", "numworkers", "nworkers", "numthreads", "threads",
+        "deterministic",
+    )
+}  # fmt: skip
+"""Those of ``KEY_SYNONYMS`` that mean exactly the key: they are replaced, with a note."""
+
 OPTION_SYNONYMS = {
     "model": {
         "lenet5": "lenet", "logisticregression": "linear", "logistic": "linear",
@@ -149,3 +168,24 @@ OPTION_SYNONYMS = {
     },
 }  # fmt: skip
 """Other names of a group's options."""
+
+EXACT_OPTIONS = {
+    "model": ("lenet5", "multilayerperceptron", "visiontransformer", "logisticregression"),
+    "data": ("fmnist", "fashion"),
+    "optim": ("stochasticgradientdescent", "gradientdescent", "nag"),
+    "schedule": (
+        "none", "steplr", "cosineannealing", "cosineannealinglr", "onecyclelr",
+        "reducelronplateau", "exponentiallr",
+    ),
+    "init": ("kaimingnormal", "kaiminguniform", "glorotnormal", "glorotuniform", "zero"),
+    "loss": (
+        "ce", "crossentropyloss", "categoricalcrossentropy", "nllloss", "bceloss",
+        "binarycrossentropy", "mseloss", "meansquarederror",
+    ),
+    "augment": ("randomerasing", "horizontalflip", "hflip", "randomresizedcrop"),
+    "split": ("crossvalidation", "cv"),
+    "stop": ("earlystopping", "none"),
+    "metric": ("acc", "confusionmatrix", "ece", "r2score"),
+    "observe": ("tb",),
+}  # fmt: skip
+"""Those of ``OPTION_SYNONYMS`` that mean exactly the option: they are replaced, with a note."""
