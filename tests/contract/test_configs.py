@@ -28,7 +28,7 @@ FILES = sorted(CONFIGS.glob("*/*.yaml"))
 CHOICES = [(group, option) for group in GROUPS for option in options(group)]
 NEED_FILES = (
     "mnist", "fashion_mnist", "kmnist", "emnist", "notmnist", "cifar10", "cifar100",
-    "image_folder", "csv", "npz", "function",
+    "image_folder", "csv", "parquet", "npz", "function",
 )  # fmt: skip
 KEYS = [
     f"{group}.{name}".lstrip(".").replace("*", "accuracy")
@@ -37,7 +37,8 @@ KEYS = [
 ]
 ANY_TEXT = (
     "monitor", "data.root", "data.folder", "data.file", "data.target", "data.group", "data.inputs",
-    "data.targets", "data.labels", "model.name",
+    "data.targets", "data.labels", "data.test_file", "data.weight", "data.id", "data.date_format",
+    "model.name",
     "model.weights", "init.run", "sweep.storage", "sweep.study",
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ import csv
 from copy import deepcopy
 
 import conftest
+import pandas
 import pytest
 import torch
 from conftest import CONFIGS, option_facts, options
@@ -66,6 +67,8 @@ def all_data(tmp_path_factory, data_root):
         rows = csv.writer(file)
         rows.writerow(["a", "b", "target"])
         rows.writerows([n % 7, n % 5, "yes" if n % 2 else "no"] for n in range(40))
+    table = {"a": [n % 7 for n in range(40)], "target": [n % 2 for n in range(40)]}
+    pandas.DataFrame(table).to_parquet(root / "table.parquet")
     return root
 
 

@@ -4,11 +4,14 @@ import csv
 
 import pytest
 import torch
+import yaml
+from conftest import CONFIGS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlcourse.data.cells import is_number
 from dlcourse.data.csv import csv as load_table
-from dlcourse.data.table import SEPARATORS, is_number, read_table
+from dlcourse.data.table import SEPARATORS, read_table
 from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 
@@ -20,6 +23,11 @@ PEOPLE = """age,height,city,smokes
 38,1.91,Bern,no
 29,1.60,Ulm,yes
 """
+DEFAULTS = {
+    key: value
+    for key, value in yaml.safe_load((CONFIGS / "data/csv.yaml").read_text())["data"].items()
+    if not key.startswith("_")
+}
 ROWS = sorted((float(a), float(h)) for a, h, *_ in csv.reader(PEOPLE.splitlines()[1:]))
 
 
@@ -27,16 +35,13 @@ def load(folder, text=PEOPLE, **options):
     """Return the data set of a table with this text."""
     content = text if isinstance(text, bytes) else text.encode()
     (folder / "people.csv").write_bytes(content)
-    defaults = {
+    own = {
         "file": "people.csv",
         "target": "smokes",
         "features": ["age", "height"],
-        "group": None,
-        "task": "classification",
-        "separator": "comma",
         "test_fraction": 0.34,
     }
-    return load_table(root=folder, seed=0, **{**defaults, **options})
+    return load_table(root=folder, seed=0, **{**DEFAULTS, **own, **options})
 
 
 def rows(dataset):
@@ -128,7 +133,8 @@ WRONG = {
     "text for a number": (PEOPLE.replace("25", "abc"), {}, "line 3, column age: 'abc' is not a "
                           "number"),
     "comma for a point": (PEOPLE.replace("1.65", '"1,65"'), {}, "line 4, column height: '1,65' is"),
-    "not finite": (PEOPLE.replace("1.65", "nan"), {}, "line 4, column height: 'nan' is not"),
+    "not finite": (PEOPLE.replace("1.65", "nan"), {}, "line 4, column height: 'nan' counts as a "
+                   "missing cell"),
     "too large": (PEOPLE.replace("1.65", "1e39"), {}, "line 4, column height: '1e39' is not"),
     "text to regress": (PEOPLE, {"target": "city", "task": "regression"}, "line 2, column city: "
                         "'Ulm' is not a number.*data.target"),

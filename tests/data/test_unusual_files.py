@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_tables import DEFAULTS
 
 from dlcourse.commands import predict
 from dlcourse.data import image_file, scan
@@ -334,9 +335,7 @@ def test_an_image_is_read_the_same_after_images_of_other_formats(tmp_path):
 
 def table(folder, text, **options):
     (folder / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    given = {"target": "y", "features": None, "group": None, "task": "classification",
-             "separator": "comma", "test_fraction": 0.2, **options}  # fmt: skip
-    return csv(root=folder, seed=0, file="t.csv", **given)
+    return csv(root=folder, seed=0, **{**DEFAULTS, "target": "y", "file": "t.csv", **options})
 
 
 def rows(*cells, header="x,y"):
@@ -390,11 +389,19 @@ KEEPS = {
 @pytest.mark.parametrize("name", [*LOSES, *KEEPS])
 def test_a_column_that_loses_digits_in_32_bits_is_named_with_a_line(name, tmp_path, caplog):
     cells = LOSES.get(name) or KEEPS[name]
-    for options in ({}, {"task": "regression", "target": "x"}):
+    for options in ({"numbers": "float32"}, {"task": "regression", "target": "x"}):
         caplog.clear()
         table(tmp_path, rows(*cells), **options)
         reported = "columns lose digits as 32-bit floats: x (line " in caplog.text
         assert reported == (name in LOSES)
+
+
+@pytest.mark.parametrize("name", [*LOSES, *KEEPS])
+def test_features_that_lose_digits_in_32_bits_have_64(name, tmp_path, caplog):
+    dataset = table(tmp_path, rows(*(LOSES.get(name) or KEEPS[name])))
+    assert dataset.train.inputs.dtype == (torch.float64 if name in LOSES else torch.float32)
+    reported = "columns lose digits as 64-bit floats: x (line " in caplog.text
+    assert reported == ("2^53" in name)
 
 
 def test_missing_value_codes_and_numeric_headers_are_reported(tmp_path, caplog):

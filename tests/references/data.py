@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pandas
 import torch
 import torchvision.datasets
 from conftest import cifar_files, idx_files
@@ -205,6 +206,16 @@ def csv(compose):
     return furthest(examples(dataset), in_order(theirs.astype(np.float32)))
 
 
+def parquet(compose):
+    random = np.random.default_rng(0)
+    table = pandas.DataFrame(random.normal(0, 100, (50, 3)), columns=["a", "b", "c"])
+    table["target"] = random.integers(0, 3, 50)
+    with tempfile.TemporaryDirectory() as root:
+        table.to_parquet(Path(root, "table.parquet"))
+        dataset = load_data(compose("data=parquet", f"data.root={root}"))
+    return furthest(examples(dataset), in_order(table.to_numpy().astype(np.float32)))
+
+
 ROWS = {
     "digits": Row("scikit-learn load_digits, all 1,797", digits, 0.0),
     "mnist": Row("the bytes of IDX files, by numpy", from_idx("mnist", "MNIST"), 0.0),
@@ -260,4 +271,5 @@ ROWS = {
     "linear": Row("least squares on 200,000 examples finds w, bias and noise", linear, 5e-3),
     "diabetes": Row("scikit-learn load_diabetes, not scaled, all 442", diabetes, 0.0),
     "csv": Row("numpy.genfromtxt", csv, 0.0),
+    "parquet": Row("the pandas DataFrame that was written", parquet, 0.0),
 }

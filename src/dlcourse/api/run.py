@@ -1,6 +1,7 @@
 """A finished run, opened from its folder."""
 
 import json
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from os import PathLike
@@ -149,16 +150,26 @@ class Run:
         folds of a cross-validation are averaged. For losses without probabilities (``hinge``,
         ``mse`` ...) the softmax of the scores is returned, which only ranks the classes.
 
+        A run on a table (``data=csv``, ``data=parquet``) takes a table as well: the path of a CSV
+        or Parquet file, a pandas DataFrame, or a list of dicts. Columns are found by their names;
+        text, dates and missing cells become numbers as in training. A row with a missing cell that
+        the run cannot fill gets NaN.
+
         Raises UserError for inputs of another shape or type.
 
         >>> run.predict(images).argmax(1)
         tensor([7, 2, 1, 0])
         """
+        from dlcourse.engine.new_table import is_new_table, new_rows
         from dlcourse.engine.reopen import predict_with
 
         runs = self.folds or [self]
         with isolated(), isolated_torch():
-            return predict_with([run._opened for run in runs], inputs)
+            if not is_new_table(inputs):
+                return predict_with([run._opened for run in runs], inputs)
+            rows = new_rows(self.folder, self.config["data"], inputs)
+            predicted = predict_with([run._opened for run in runs], rows.inputs)
+            return predicted.masked_fill(rows.incomplete[:, None], math.nan)
 
     def curves(self) -> "Figure":
         """Draw loss, monitored metric and learning rate over the epochs, as ``plots/curves.png``.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dlcourse.core import WHITE
+from dlcourse.core import WHITE, at_least_float32
 
 
 def noise(inputs: Tensor, targets: Tensor, *, std: float) -> tuple[Tensor, Tensor]:
@@ -16,5 +16,5 @@ def noise(inputs: Tensor, targets: Tensor, *, std: float) -> tuple[Tensor, Tenso
     Neural Computation 7, 1995.
     """
     images = inputs.dim() == 4
-    floats = inputs.float()
+    floats = at_least_float32(inputs)
     return floats + torch.randn_like(floats) * (std * WHITE if images else std), targets

@@ -1,13 +1,20 @@
-"""Classify images with a finished run's best weights.
+"""Predict with a finished run's best weights: classes of images, or of the rows of a table.
 
     dlcourse predict run=<folder> images=<file or folder> [csv=<file>] [trust=<module>]
+    dlcourse predict run=<folder> table=<CSV or Parquet file> [csv=<file>]
 
-Prints CSV, or writes it to a file: the image, its class, that class's probability, then the
-probability of every class. Where an image can have several classes, they are written as cat|dog:
-those of a probability of at least metric.multilabel.threshold, and the third column is missing.
-Several files: images=a.png,b.png. In cross-validation the models of the folds predict together, as
-the ensemble in result.json does. Images are read as by data=image_folder, with the channels and the
-size that the model takes and the run's data.decoder.
+Prints CSV, or writes it to a file: the image or row, its class, that class's probability, then the
+probability of every class; of a regression the predicted values. Where an example can have several
+classes, they are written as cat|dog: those of a probability of at least
+metric.multilabel.threshold, and the third column is missing.
+
+Several images: images=a.png,b.png. A table has the columns of the run's own, in any order; others
+are ignored. Its text, dates and missing cells become numbers as in training, and nothing of it is
+learned.
+
+In cross-validation the models of the folds predict together, as the ensemble in result.json does.
+Images are read as by data=image_folder, with the channels and the size that the model takes and the
+run's data.decoder.
 """
 
 import csv
@@ -31,8 +38,14 @@ BATCH = 256
 
 def main(args: list[str]) -> None:
     """Open the run, predict, and print or write the table."""
-    defaults = {"run": None, "images": None, "csv": "", "trust": ""}
+    defaults = {"run": None, "images": "", "table": "", "csv": "", "trust": ""}
     options = arguments(with_run(args), defaults, __doc__)
+    if bool(options["images"]) == bool(options["table"]):
+        many = "are both typed" if options["images"] else "are both missing"
+        raise UserError(
+            f"images= and table= {many}.\nType images=<file or folder> for a run on images, or "
+            "table=<file> for a run on a table"
+        )
     output = Path(options["csv"]) if options["csv"] else None
     if output is not None and output.exists():
         raise UserError(f"{output} is already there.\nType csv=<a new file>")
@@ -44,12 +57,16 @@ def main(args: list[str]) -> None:
         from dlcourse.view.answer import from_views
 
     folder = Path(options["run"])
+    if options["table"]:
+        write_rows(table_rows(folder, options["table"], options["trust"]), output)
+        return
     folds = folds_of(folder)
     result = read_result(folder)
     assert result is not None  # folds_of refuses a run that has not finished
     if len(result["input_shape"]) != 3 or not result["classes"]:
         raise UserError(
-            f"{folder} is not a classifier of images: it was trained on {result['data']}"
+            f"{folder} is not a classifier of images: it was trained on {result['data']}.\n"
+            "Type table=<file> for a run on a table"
         )
     images = find_images(options["images"])
     config = config_of(folder, options["trust"])
@@ -63,6 +80,46 @@ def main(args: list[str]) -> None:
         rows = prediction_rows(
             models, predict_batch, images, result, runtime, kind, advance, data, threshold
         )
+    write_rows(rows, output)
+
+
+def table_rows(folder: Path, table: str, trust: str) -> list[list[str]]:
+    """Return a header and a row for each row of a table, with its name; see ``new_rows``.
+
+    A row that has a missing cell and cannot be predicted has empty cells.
+    """
+    from dlcourse.engine.new_table import new_rows
+    from dlcourse.engine.prediction_table import prediction_cells, prediction_header, value_names
+    from dlcourse.engine.reopen import config_of, folds_of, open_model, predict_with
+    from dlcourse.engine.stored_encoding import read_encoding
+    from dlcourse.runs.run_folder import read_result
+
+    places = folds_of(folder)
+    result, config = read_result(folder), config_of(folder, trust)
+    assert result is not None  # folds_of refuses a run that has not finished
+    rows = new_rows(folder, config["data"], table)
+    trusted = [name for name in trust.strip("[]").split(",") if name]
+    with working("predicting", plain=False):
+        predicted = predict_with([open_model(one, trust=trusted) for one in places], rows.inputs)
+    encoding = read_encoding(folder)
+    assert encoding is not None  # new_rows refuses a run without one
+    task, classes = result["task"], result["classes"]
+    names = value_names(encoding.targets, result["output_size"])
+    threshold = config["metric"].get("multilabel", {}).get("threshold", 0.5)
+    head = prediction_header(task, classes, names)
+    cells = [
+        [""] * len(head) if empty else own
+        for own, empty in zip(
+            prediction_cells(predicted, task, classes, threshold),
+            rows.incomplete.tolist(),
+            strict=True,
+        )
+    ]
+    return [[rows.called, *head], *([i, *own] for i, own in zip(rows.ids, cells, strict=True))]
+
+
+def write_rows(rows: list[list[str]], output: Path | None) -> None:
+    """Print rows as CSV, or write them into a new file."""
     if output is None:
         csv.writer(sys.stdout).writerows(rows)
     else:

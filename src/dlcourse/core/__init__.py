@@ -1,6 +1,6 @@
 """The types that all parts of dlcourse share."""
 
-from dlcourse.core.data import WHITE, Dataset, Fold, Split, Standardize, Whiten
+from dlcourse.core.data import WHITE, Dataset, Fold, Impute, Split, Standardize, Whiten
 from dlcourse.core.dtypes import at_least_float32, has_float64, with_float64_targets
 from dlcourse.core.history import Record, best_epoch, scores
 from dlcourse.core.objective import objective
@@ -14,6 +14,7 @@ __all__ = [
     "Dataset",
     "FinalTest",
     "Fold",
+    "Impute",
     "Metric",
     "Observer",
     "Recipe",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from dlcourse.core.dtypes import has_float64
 
 WHITE = 255.0  # the largest value of a uint8 image
 
@@ -17,7 +19,8 @@ WHITE = 255.0  # the largest value of a uint8 image
 class Split:
     """The examples of one part of a data set.
 
-    inputs: (N, C, H, W) uint8 images or (N, D) float features.
+    inputs: (N, C, H, W) uint8 images or (N, D) float features; NaN is a missing value, which the
+        fold's standardisation fills.
     targets: (N,) int64 classes; (N, K) float32, 1 for each class that an example has and 0 for the
         others, if an example can have several; or (N, K) float values of a regression.
     contents: (N,) int64 on the CPU, a digest of the file that each example was read from; None
@@ -64,8 +67,10 @@ class Split:
         }
 
     def to(self, device: torch.device) -> Split:
-        """Return the same examples on the given device."""
-        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+        """Return the same examples on the given device; without float64 there, in float32."""
+        kept = self.inputs.dtype != torch.float64 or has_float64(device)
+        inputs = self.inputs if kept else self.inputs.float()
+        return replace(self, inputs=inputs.to(device), targets=self.targets.to(device))
 
     def batches(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the raw inputs and targets at each piece of indices (batch,), on the device."""
@@ -91,6 +96,8 @@ class Dataset:
     groups: (N,) int64, the group of every training example, such as the patient an image shows;
         None where examples are independent.
     features: the names of a table's columns (D,); empty where the inputs have none.
+    encoding: the ``dlcourse.data.encoding.Encoding`` that made the features of a user's own table;
+        None for other data.
     target_names: the names of a regression's values (K,); empty where they have none.
     verified: whether the config alone determines the examples: they are generated, or read from
         files with known checksums.
@@ -106,6 +113,7 @@ class Dataset:
     ready_val: int = 0
     groups: Tensor | None = None
     features: tuple[str, ...] = ()
+    encoding: Any = None
     target_names: tuple[str, ...] = ()
     verified: bool = False
     truth: Callable[[Tensor], Tensor] | None = None
@@ -144,7 +152,11 @@ class Standardize:
 
     def to(self, device: torch.device) -> Standardize:
         """Return the same map on the given device."""
-        return replace(self, mean=self.mean.to(device), scale=self.scale.to(device))
+        return replace(self, **{name: part.to(device) for name, part in self.tensors().items()})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all that the map consists of, by name; ``type(self)(**tensors)`` is the map."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -155,9 +167,26 @@ class Whiten(Standardize):
     """
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        flat = torch.sub(inputs, self.mean).flatten(1)  # (N, D)
+        flat = torch.sub(inputs, self.mean).flatten(1).to(self.scale.dtype)  # (N, D)
         with torch.autocast(flat.device.type, enabled=False):  # sums of D numbers, in float32
             return (flat @ self.scale).view(inputs.shape)
+
+
+@dataclass(frozen=True)
+class Impute(Standardize):
+    """Maps features (N, D) with NaN for missing values to floats: fill, subtract, scale.
+
+    The difference from the mean is computed in the precision of the inputs and the mean, so that
+    float64 columns such as times in seconds keep their digits; then it gets the type of ``scale``.
+
+    fill: (D,), the values that replace NaN; NaN where missing values are not allowed.
+    """
+
+    fill: Tensor
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        filled = torch.where(inputs.isnan(), self.fill, inputs)
+        return torch.sub(filled, self.mean).to(self.scale.dtype).mul_(self.scale)
 
 
 @dataclass(frozen=True)

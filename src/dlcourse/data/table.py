@@ -2,20 +2,16 @@
 
 import csv
 import logging
-import math
 import os
-from decimal import Decimal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
+from dlcourse.data.cells import is_number
 from dlcourse.errors import UserError, did_you_mean, nearest, shown
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
-LARGEST = float(np.finfo(np.float32).max)
-MISSING = {"?", "-", "na", "n/a", "<na>", "nan", "null", "none", "missing"}  # in lower case
-VISIBLE = 1e-3  # share of a column's standard deviation: smaller rounding errors do not matter
+FILE_KEY = "data.root=<its folder> data.file"
 
 log = logging.getLogger(__name__)
 
@@ -23,29 +19,53 @@ log = logging.getLogger(__name__)
 class Table(NamedTuple):
     """The cells of a table as text, without surrounding spaces.
 
-    lines: the line of the file at which each row starts, counted from 1.
+    path: of its file; a table from memory has the path ``<table>``.
+    lines: the line of the file at which each row starts, counted from 1, or the number of the row.
+    decimal: of its numbers, ``point`` or ``comma``. unit: what ``lines`` counts, line or row.
     """
 
     path: Path
     header: list[str]
     rows: list[list[str]]
     lines: list[int]
+    decimal: str = "point"
+    unit: str = "line"
+
+    def cells(self, name: str) -> list[str]:
+        """Return the cells of a column."""
+        position = self.header.index(name)
+        return [row[position] for row in self.rows]
+
+    def place(self, row: int, name: str) -> str:
+        """Return the place of a cell for messages, ``people.csv, line 3, column age``."""
+        return f"{shown(self.path)}, {self.unit} {self.lines[row]}, column {name}"
+
+    def take(self, rows: Sequence[int]) -> "Table":
+        """Return a table of some rows."""
+        chosen, lines = [self.rows[row] for row in rows], [self.lines[row] for row in rows]
+        return self._replace(rows=chosen, lines=lines)
 
 
-def read_table(path: Path, separator: str) -> Table:
-    """Read the header and the rows of a CSV file; empty lines are skipped.
-
-    Cells may be quoted as in RFC 4180; the text is UTF-8, with or without a byte order mark.
-
-    Raises UserError, with the line, for a missing file and for one that is not such a table.
-    """
+def refuse_missing_file(path: Path, key: str = FILE_KEY) -> None:
+    """Raise UserError if a table's file does not exist. key: what to type, before its name."""
     if not os.path.isfile(path):  # also false if its folder cannot be read
         files = [file.name for file in path.parent.glob("*") if file.is_file()]
         meant = did_you_mean(path.name, files)
         raise UserError(
             f"The table {shown(path)} does not exist{f'; {meant}' if meant else '.'}\n"
-            "Type data.root=<its folder> data.file=<its name>"
+            f"Type {key}=<its name>"
         )
+
+
+def read_table(path: Path, separator: str, decimal: str = "point", key: str = FILE_KEY) -> Table:
+    """Read the header and the rows of a CSV file; empty lines are skipped.
+
+    Cells may be quoted as in RFC 4180; the text is UTF-8, with or without a byte order mark.
+    decimal: ``point`` or ``comma``, of its numbers. key: what a user types before the file's name.
+
+    Raises UserError, with the line, for a missing file and for one that is not such a table.
+    """
+    refuse_missing_file(path, key)
     rows, lines, line = [], [], 1
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -69,7 +89,7 @@ def read_table(path: Path, separator: str) -> Table:
             f"{shown(path)} has no rows.\n"
             "Its first line names the columns, and every other is an example"
         )
-    table = Table(path, rows[0], rows[1:], lines[1:])
+    table = Table(path, rows[0], rows[1:], lines[1:], decimal)
     check_header(table, lines[0], separator)
     check_lengths(table)
     if looks_like_an_example(table.header):
@@ -101,11 +121,16 @@ def check_header(table: Table, line: int, separator: str) -> None:
             f"{where}: there is one column only, {table.header[0]!r}, with data.separator="
             f"{separator}.\nType data.separator={others[0]}"
         )
-    for number, name in enumerate(table.header, start=1):
+    check_names(where, table.header)
+
+
+def check_names(where: str, header: Sequence[str]) -> None:
+    """Raise UserError for columns without a name, and for equal names. where: for the message."""
+    for number, name in enumerate(header, start=1):
         if not name:
             raise UserError(f"{where}: column {number} has no name.\nGive it one")
-        if table.header.index(name) != number - 1:
-            first = table.header.index(name) + 1
+        if header.index(name) != number - 1:
+            first = header.index(name) + 1
             raise UserError(
                 f"{where}: columns {first} and {number} are both called {name}.\nRename one"
             )
@@ -122,66 +147,26 @@ def check_lengths(table: Table) -> None:
             )
 
 
-def column(table: Table, name: str, key: str) -> list[str]:
-    """Return a column's cells; raises UserError for an unknown column and for empty cells.
-
-    key: the config key that names the column, for the message.
-    """
+def refuse_unknown_column(table: Table, name: str, key: str) -> None:
+    """Raise UserError if a table has no column of a name. key: the config key that names it."""
     if name not in table.header:
         raise UserError(
             f"{key}: {shown(table.path)} has no column {name}; {nearest(name, table.header)}.\n"
             f"Type {key} with the name of a column"
         )
-    position = table.header.index(name)
-    for row, line in zip(table.rows, table.lines, strict=True):
-        if not row[position]:
+
+
+def column(table: Table, name: str, key: str) -> list[str]:
+    """Return a column's cells; raises UserError for an unknown column and for empty cells.
+
+    key: the config key that names the column, for the message.
+    """
+    refuse_unknown_column(table, name, key)
+    cells = table.cells(name)
+    for row, cell in enumerate(cells):
+        if not cell:
             raise UserError(
-                f"{shown(table.path)}, line {line}, column {name}: the cell is empty.\n"
+                f"{table.place(row, name)}: the cell is empty.\n"
                 f"Fill it, remove the row, or name other columns in {key}"
             )
-    return [row[position] for row in table.rows]
-
-
-def number_column(table: Table, name: str, key: str) -> list[float]:
-    """Return a column's cells as numbers; raises UserError for the first that is not a number."""
-    cells = column(table, name, key)
-    for cell, line in zip(cells, table.lines, strict=True):
-        if not is_number(cell):
-            raise UserError(
-                f"{shown(table.path)}, line {line}, column {name}: {cell!r} is not a number.\n"
-                f"Correct the cell, or name other columns in {key}"
-            )
-    return [float(cell) for cell in cells]
-
-
-def lost_digits(table: Table, name: str) -> str:
-    """Return an example of a cell that loses digits as a 32-bit float, or "".
-
-    A rounding error counts if it exceeds 0.001 of the column's standard deviation, as with whole
-    numbers above 16,777,216 that differ by one.
-    """
-    position = table.header.index(name)
-    cells = [row[position] for row in table.rows]
-    values = np.array(cells, dtype=np.float64)
-    rounded = values.astype(np.float32).astype(np.float64)
-    if np.abs(values).max() > 2**53:  # float64 has rounded them as well
-        exact = list(map(Decimal, cells))
-        error = np.array([abs(float(a - Decimal(b))) for a, b in zip(exact, rounded, strict=True)])
-        spread = np.array([float(number - exact[0]) for number in exact]).std()
-    else:
-        error, spread = np.abs(values - rounded), values.std()
-    worst = int(error.argmax())
-    if not error[worst] > VISIBLE * spread:
-        return ""
-    becomes = float(rounded[worst])
-    written = f"{becomes:.0f}" if becomes.is_integer() else f"{becomes:.17g}"
-    return f"line {table.lines[worst]}: {cells[worst]} is read as {written}"
-
-
-def is_number(cell: str) -> bool:
-    """Return whether a cell is a number in the range of float32, such as 3, -0.5 or 1e6."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return False
-    return math.isfinite(value) and abs(value) <= LARGEST and "_" not in cell
+    return cells

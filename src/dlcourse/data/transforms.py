@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import WHITE, Dataset, Split, Standardize, has_float64
+from dlcourse.data.encoding import Encoding
 from dlcourse.data.image import CHUNK
+from dlcourse.data.impute import needs_own_map, standardize_table
 from dlcourse.data.whitening import whiten
 from dlcourse.errors import UserError
 from dlcourse.multilabel_division import multilabel_order
@@ -109,14 +111,19 @@ def reconstruct(dataset: Dataset) -> Dataset:
                 "Type a larger data.memory, or a smaller data.size"
             )
         targets = part.inputs.flatten(1).float()
-        return Split(part.inputs, targets / WHITE if part.inputs.dtype == torch.uint8 else targets)
+        white = WHITE if part.inputs.dtype == torch.uint8 else 1.0
+        return dataclasses.replace(part, targets=targets / white, contents=None)
 
     train, test = with_itself(dataset.train), with_itself(dataset.test)
     return dataclasses.replace(dataset, train=train, test=test, classes=(), truth=None)
 
 
 def standardize(
-    train: Split, how: str, epsilon: float = 0.0, dtype: torch.dtype = torch.float32
+    train: Split,
+    how: str,
+    epsilon: float = 0.0,
+    dtype: torch.dtype = torch.float32,
+    encoding: Encoding | None = None,
 ) -> Standardize:
     """Compute the map to mean 0 and standard deviation 1 over the given training part.
 
@@ -126,10 +133,13 @@ def standardize(
         ImageNet's channels, with which torchvision's weights were trained.
     epsilon: of ``zca`` alone.
     dtype: of the standardised inputs.
+    encoding: of a user's own table, see ``standardize_table``.
 
     Inputs that never vary are centred and not scaled.
     """
     device = train.device
+    if encoding is not None and how != "zca" and needs_own_map(train.inputs, encoding):
+        return standardize_table(train, how, encoding, dtype)
     if how == "none":
         scale = 1 / WHITE if train.inputs.dtype == torch.uint8 else 1.0
         # a 0-d float64 tensor would leave float32 features in float32

@@ -45,7 +45,8 @@ def whiten(train: Split, epsilon: float, dtype: torch.dtype = torch.float32) -> 
     factors = (values + epsilon * values.mean()).rsqrt()
     factors = torch.where(values > NEGLIGIBLE * values[-1], factors, 0.0)
     matrix = (vectors * factors) @ vectors.T / std.cpu()[:, None]  # (D, D)
-    mean, matrix = mean.to(dtype).view(shape), matrix.to(dtype)
+    kept = torch.float64 if train.inputs.dtype == torch.float64 else dtype
+    mean, matrix = mean.to(kept).view(shape), matrix.to(dtype)
     return Whiten(mean.to(train.device), matrix.to(train.device))
 
 

@@ -44,7 +44,8 @@ def augmented_batches(
     index = order[: max(size, examples)]
     ((inputs, targets),) = train.batches([index])
     yield inputs[:examples], targets[:examples]
-    mean = standardize(train, config["data"]["standardize"]).mean if config["augment"] else None
+    how = config["data"]["standardize"]
+    mean = standardize(train, how, encoding=dataset.encoding).mean if config["augment"] else None
     augmentations = [
         with_keywords(build(node), dataset, config["seed"], mean)
         for node in config["augment"].values()

@@ -1,9 +1,11 @@
 """Load a run's data set, and divide it into folds."""
 
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 from dlcourse.core import Dataset, Fold, Split
+from dlcourse.data.encoding import Encoding
 from dlcourse.data.transforms import (
     keep_examples,
     keep_test_examples,
@@ -18,12 +20,18 @@ from dlcourse.runtime import Runtime
 from dlcourse.split.part import Part
 
 
-def load_data(config: dict) -> Dataset:
-    """Read or make the data set, and apply the options that all data sets have in common."""
+def load_data(config: dict, encoding: Encoding | None = None) -> Dataset:
+    """Read or make the data set, and apply the options that all data sets have in common.
+
+    encoding: of the run that is evaluated on these data, if they are a user's own table; None
+    learns one from the table.
+    """
     options = config["data"]
     seed = seed_of_version(options["seed"], config["random_streams"])
     make = build(options, *of_data(options))
-    dataset = make(root=Path(options["root"]).expanduser(), seed=seed)
+    of_tables = encoding is not None and "encoding" in signature(make.func).parameters
+    own = {"encoding": encoding} if of_tables else {}
+    dataset = make(root=Path(options["root"]).expanduser(), seed=seed, **own)
     dataset = replace(dataset, fingerprint=fingerprint.fingerprint_of(dataset))
     if options["examples"] is not None:
         dataset = keep_examples(dataset, options["examples"], seed)
@@ -58,5 +66,7 @@ def make_fold(config: dict, dataset: Dataset, part: Part, runtime: Runtime) -> F
     train = dataset.train.subset(part.train).to(runtime.device)
     val = dataset.train.subset(part.val).to(runtime.device) if len(part.val) else None
     data = config["data"]
-    own = standardize(train, data["standardize"], data["zca_epsilon"], runtime.dtype)
+    own = standardize(
+        train, data["standardize"], data["zca_epsilon"], runtime.dtype, dataset.encoding
+    )
     return Fold(part.name, train, val, own)

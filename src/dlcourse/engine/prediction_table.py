@@ -20,11 +20,13 @@ def prediction_header(task: str, classes: Sequence[str], values: Sequence[str]) 
     return ["class", "probability", *classes] if task == "classification" else ["classes", *classes]
 
 
-def prediction_cells(predicted: Tensor, task: str, classes: Sequence[str]) -> list[list[str]]:
+def prediction_cells(
+    predicted: Tensor, task: str, classes: Sequence[str], threshold: float = THRESHOLD
+) -> list[list[str]]:
     """Return the cells of each example.
 
     They are the most probable class, its probability and those of all classes; of several classes
-    those with a probability of at least 0.5, and all probabilities; of a regression its values.
+    those with a probability of at least ``threshold``, and all probabilities; of a regression its values.
 
     predicted: (N, K) probabilities or values.
     """
@@ -33,7 +35,7 @@ def prediction_cells(predicted: Tensor, task: str, classes: Sequence[str]) -> li
         return [[VALUE_FORMAT.format(value) for value in row] for row in rows]
     cells = [[SHARE_FORMAT.format(share) for share in row] for row in rows]
     if task == "multilabel":
-        found = [[name for name, p in zip(classes, row, strict=True) if p >= THRESHOLD]
+        found = [[name for name, p in zip(classes, row, strict=True) if p >= threshold]
                  for row in rows]  # fmt: skip
         return [[BETWEEN.join(names), *one] for names, one in zip(found, cells, strict=True)]
     best: list[int] = predicted.argmax(1).tolist()

@@ -128,9 +128,12 @@ def open_model(
 def predict_with(opened: Sequence[Opened], inputs: Any) -> Tensor:
     """Return the predictions (N, K) of one model, or of several averaged; see ``predict``."""
     first = opened[0]
+    tensor = as_inputs(inputs, first.input_shape)
+    if tensor.is_floating_point():  # features: as the map of their standardisation computes
+        tensor = tensor.to(first.model.mean.dtype)
     return predict(
         [one.model for one in opened],
-        as_inputs(inputs, first.input_shape),
+        tensor,
         first.evaluate,
         first.autocast,
         first.outputs,

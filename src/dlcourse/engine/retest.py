@@ -17,6 +17,7 @@ from dlcourse.engine.instantiate import build
 from dlcourse.engine.other_data import with_data, with_examples_of
 from dlcourse.engine.reopen import config_of, folds_of, load_model
 from dlcourse.engine.same_data import as_lines, data_differences, refuse_learned
+from dlcourse.engine.stored_encoding import read_encoding
 from dlcourse.errors import UserError, nearest
 from dlcourse.introspect.classification import as_probabilities
 from dlcourse.runs.run_folder import read_result
@@ -95,7 +96,7 @@ def retest(
     other = with_data(config, data) if data else config
     runtime: Runtime = build(config["runtime"])()
     with working("reading the data"):
-        dataset = load_data(other)
+        dataset = load_data(other, read_encoding(folder) if data else None)
         if data:
             result = read_result(places[0])
             assert result is not None  # folds_of has refused an unfinished run

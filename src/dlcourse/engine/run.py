@@ -17,6 +17,7 @@ from dlcourse.engine.instantiate import build, build_all
 from dlcourse.engine.lanes import train_folds
 from dlcourse.engine.result import mean_of_folds
 from dlcourse.engine.resume import move_the_end
+from dlcourse.engine.stored_encoding import write_encoding
 from dlcourse.errors import DivergedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.observe.guarded import Guarded
@@ -175,6 +176,8 @@ def record_fingerprint(folder: Path, dataset: Dataset, parts: Sequence[Part]) ->
                 "still the same cannot be checked"
             )
         fingerprint.write_fingerprint(folder, known)
+    if dataset.encoding is not None:
+        write_encoding(folder, dataset.encoding)
 
 
 def chosen_options(

@@ -33,14 +33,15 @@ class TrainedModel(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", standardize.mean)
-        self.register_buffer("scale", standardize.scale)
+        self.parts = tuple(standardize.tensors())
+        for name, part in standardize.tensors().items():
+            self.register_buffer(name, part)
         self.kind = type(standardize)
         self.prepare = prepare
 
     def standardize(self, inputs: Tensor) -> Tensor:
         """Standardise raw inputs (N, ...) as in training."""
-        return self.kind(self.mean, self.scale)(inputs)
+        return self.kind(**{name: getattr(self, name) for name in self.parts})(inputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.network(self.prepare(self.standardize(inputs)))

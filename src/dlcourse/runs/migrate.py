@@ -33,6 +33,22 @@ OF_A_CLASS = {
         "fill": 0,
         "labels": None,
     },
+    "dlcourse.data.csv.csv": {
+        "test_file": None,
+        "exclude": [],
+        "weight": None,
+        "id": None,
+        "decimal": "point",
+        "text": "refuse",
+        "one_hot": [],
+        "ordinal": {},
+        "most_values": 50,
+        "date_format": None,
+        "date_parts": ["days", "month", "weekday"],
+        "missing": "refuse",
+        "missing_values": ["?", "-", "NA", "N/A", "<NA>", "NaN", "null", "none", "missing"],
+        "numbers": "float32",
+    },
     "dlcourse.data.sine.sine": {"spacing": "random"},
     "dlcourse.observe.tensorboard.TensorBoard": {"embedding": 0, "pr_classes": 0},
     "dlcourse.optim.muon.Muon": {
@@ -79,11 +95,46 @@ def with_its_class(node: Any) -> Any:
 LATER_KEYS = {
     "": ("accumulate", "engine"),
     "runtime": ("fused_layers", "devices", "batch_norm"),
-    "data": ("decoder", "reduced_decode", "fit", "fill", "labels"),
+    "data": (
+        "decoder",
+        "reduced_decode",
+        "fit",
+        "fill",
+        "labels",
+        "test_file",
+        "exclude",
+        "weight",
+        "id",
+        "decimal",
+        "text",
+        "one_hot",
+        "ordinal",
+        "most_values",
+        "date_format",
+        "date_parts",
+        "missing",
+        "missing_values",
+        "numbers",
+    ),
 }
 """Keys that were added after sweeps stored their identity."""
 EARLIER_DEFAULTS = {"runtime.fused_layers": "false", "runtime.compile": "false"}
 """The values of keys whose default in ``runtime=auto`` has changed since then, as overrides."""
+EARLIER_OF_A_CHOICE = {"data=csv": {"data.text": "refuse", "data.numbers": "float32"}}
+"""The same for keys that ``data=csv`` got later, whose defaults change what a run does."""
+
+
+def earlier_defaults(words: Sequence[str], version: int) -> list[str]:
+    """Return the overrides that keep the defaults with which a sweep was started.
+
+    words: its overrides. version: of the defaults, as the sweep's manifest stores it.
+    """
+    typed = {word.partition("=")[0].lstrip("+~") for word in words}
+    found = dict(EARLIER_DEFAULTS) if version < 2 else {}
+    if version < 3:
+        for choice, keys in EARLIER_OF_A_CHOICE.items():
+            found |= keys if choice in words else {}
+    return [f"{key}={value}" for key, value in found.items() if key not in typed]
 
 
 def without_later_keys(config: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ SAME_DATA = (
     "root", "download", "seed", "examples", "train_examples", "test_examples", "test_fraction",
     "standardize", "size", "channels", "features", "group", "memory", "workers", "damaged",
     "decoder", "reduced_decode", "layout", "fit", "fill",
+    "exclude", "weight", "id", "text", "one_hot", "ordinal",
+    "most_values", "date_format", "date_parts", "numbers",
 )  # fmt: skip
 """Keys of ``data`` that do not change the task, such as the number of training examples."""
 

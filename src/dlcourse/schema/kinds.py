@@ -306,23 +306,27 @@ class Text:
 class Texts:
     """A list of texts; or ``null`` if it may be ``empty``.
 
-    numbers: whole numbers are allowed as well.
+    numbers: whole numbers are allowed as well. single: so is one text without a list.
     """
 
     example: str
     empty: bool = False
     numbers: bool = False
+    single: bool = False
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is a list of texts, which may be empty ones."""
         if value is None:
             return self.empty
+        if self.single and is_text(value, self.numbers):
+            return True
         if not isinstance(value, list | tuple):
             return False
         return all(is_text(text, self.numbers) or text == "" for text in value)
 
     def __str__(self) -> str:
-        return f"a list of names{' or null' if self.empty else ''} ({QUOTED})"
+        start = "a name or a list of names" if self.single else "a list of names"
+        return f"{start}{' or null' if self.empty else ''} ({QUOTED})"
 
 
 LONGEST_NOTE = 500
@@ -419,7 +423,7 @@ class Factors:
 class NamedValues:
     """A mapping of names to values of one kind, ``{precision: max, recall: max}``."""
 
-    each: "Number | Numbers | OneOf"
+    each: "Number | Numbers | OneOf | Texts"
     example: str
 
     def allows(self, value: Any) -> bool:

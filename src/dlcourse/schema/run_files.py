@@ -7,6 +7,7 @@ RESULT = "result.json"
 PREVIOUS = "result.previous.json"  # the result of a finished run that is resumed with a later end
 FAILURE, PRUNED = "failure.json", "pruned.json"  # in place of the result of a sweep's job
 DATA = "data.npz"  # the fingerprint of the run's data
+TABLE = "table.json"  # how the columns of a user's own table become features
 PICKS = "runtime.json"  # the options that ``runtime=auto`` has chosen
 TOGETHER = "together.json"  # the engine that trains a run together with others
 LOG = "train.log"

@@ -14,7 +14,7 @@ import filelock
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
-from dlcourse.runs.migrate import EARLIER_DEFAULTS, without_later_keys
+from dlcourse.runs.migrate import earlier_defaults, without_later_keys
 from dlcourse.schema import run_files
 from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
 from dlcourse.schema.run_files import FAILURE, MANIFEST
@@ -25,8 +25,8 @@ MAY_CHANGE = (
 """Keys whose overrides may be typed with ``resume=<sweep folder>``."""
 
 
-DEFAULTS_VERSION = 2
-"""The version of the options' defaults; 1: before ``runtime.fused_layers`` (EARLIER_DEFAULTS)."""
+DEFAULTS_VERSION = 3
+"""The version of the options' defaults; see ``earlier_defaults``."""
 
 
 @dataclass
@@ -84,10 +84,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
         check_overrides(manifest.words, path)
-        if manifest.defaults < DEFAULTS_VERSION:
-            typed = {key_of(word) for word in manifest.words}
-            earlier = EARLIER_DEFAULTS.items()
-            manifest.words += [f"{key}={value}" for key, value in earlier if key not in typed]
+        manifest.words += earlier_defaults(manifest.words, manifest.defaults)
         if not isinstance(manifest.config_dir, str | None) or type(manifest.threads) is not int:
             raise TypeError("config_dir is a text or null, threads a whole number")
         for point in manifest.points:

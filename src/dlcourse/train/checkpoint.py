@@ -5,7 +5,17 @@ from pathlib import Path
 from torch import nn
 
 from dlcourse import atomic_files
-from dlcourse.core import Fold, Observer, Recipe, Record, Standardize, State, Whiten, best_epoch
+from dlcourse.core import (
+    Fold,
+    Impute,
+    Observer,
+    Recipe,
+    Record,
+    Standardize,
+    State,
+    Whiten,
+    best_epoch,
+)
 from dlcourse.distributed.ranks import is_first
 from dlcourse.errors import UserError
 from dlcourse.schema.run_files import BEST_WEIGHTS, CHECKPOINTS, LAST_CHECKPOINT
@@ -39,9 +49,8 @@ class Checkpoint(Observer):
             best = {
                 "model": state.averaged.state_dict(),
                 "epoch": epoch,
-                "mean": self.fold.standardize.mean,
-                "scale": self.fold.standardize.scale,
                 "whitened": isinstance(self.fold.standardize, Whiten),
+                **self.fold.standardize.tensors(),
             }
             atomic_files.save_checked(self.folder / BEST_WEIGHTS, best)
         self.save(state)
@@ -119,12 +128,19 @@ def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
     masks = infinite_buffers(model)
     try:
         model.load_state_dict(content["model"])
-        kind = Whiten if content.get("whitened") else Standardize
-        found = content["epoch"], kind(content["mean"], content["scale"])
+        found = content["epoch"], stored_map(content)
     except (KeyError, RuntimeError) as error:
         raise _misfit(path, error) from error
     refuse_infinite(model, masks, path)
     return found
+
+
+def stored_map(content: dict) -> Standardize:
+    """Return the standardisation in the content of ``best.pt``."""
+    mean, scale = content["mean"], content["scale"]
+    if "fill" in content:
+        return Impute(mean, scale, content["fill"])
+    return (Whiten if content.get("whitened") else Standardize)(mean, scale)
 
 
 def read_checkpoint(path: Path) -> dict:

@@ -63,6 +63,26 @@ def whitening_is_small_enough(config: dict) -> Iterator[str]:
             )
 
 
+def tables_have_their_own_statistics(config: dict) -> Iterator[str]:
+    """Missing cells are filled by each fold; columns have no published statistics."""
+    data = config["data"]
+    if data["standardize"] == "imagenet" and is_table(config):
+        yield (
+            "data.standardize=imagenet has the statistics of images in colour, and this data set "
+            "is a table.\nType data.standardize=channel"
+        )
+    missing = data.get("missing")
+    if missing not in ("mean", "median", "most_frequent") or not is_table(config):
+        return
+    for key, value in (("standardize", "zca"), ("reconstruct", True)):
+        if data[key] == value:
+            yield (
+                f"data.{key}={str(value).lower()} needs tables without missing cells, and "
+                f"data.missing={missing} fills them later, in each fold.\n"
+                f"Type data.missing=drop, or another data.{key}"
+            )
+
+
 def published_weights_stay(config: dict) -> Iterator[str]:
     """An initializer would overwrite published weights."""
     published = fact(config["model"], "published_weights") and config["model"].get("weights")
@@ -247,6 +267,7 @@ RULES = (
     model_fits_the_inputs,
     patches_fill_the_image,
     whitening_is_small_enough,
+    tables_have_their_own_statistics,
     published_weights_stay,
     augmentation_fits_the_inputs,
     augmentation_options_fit,
