@@ -95,12 +95,12 @@ def table_of_values(path: Path, header: list[str], columns: list[list]) -> Table
     if not columns or not columns[0]:
         raise UserError(f"{shown(path)} has no rows.\nAdd rows, one for each example")
     check_names(f"{shown(path)}", header)
-    cells = [[as_cell(value) for value in values] for values in columns]
+    cells = [[cell_of(value) for value in values] for values in columns]
     rows = [list(row) for row in zip(*cells, strict=True)]
     return Table(path, header, rows, list(range(1, len(rows) + 1)), unit="row")
 
 
-def as_cell(value: Any) -> str:
+def cell_of(value: Any) -> str:
     """Return a Python value, or one of NumPy or pandas, as the text of a cell, "" if missing."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):  # of pandas
         return ""

@@ -16,8 +16,8 @@ from dlcourse.data.lost_digits import loses_digits, report_lost_digits
 from dlcourse.data.table import Table, refuse_unknown_column
 from dlcourse.data.table_options import TableOptions
 from dlcourse.data.table_targets import (
-    classes_of,
     names_of_rows,
+    row_classes,
     row_groups,
     row_labels,
     row_weights,
@@ -184,7 +184,7 @@ def row_targets(
         return [row_labels(one, options.targets) for one in tables], options.targets
     words = {word.casefold() for word in options.words}
     test = tables[1] if len(tables) > 1 else None
-    first, second, classes = classes_of(tables[0], options.targets[0], words, test)
+    first, second, classes = row_classes(tables[0], options.targets[0], words, test)
     return [first, second][: len(tables)], classes
 
 

@@ -83,7 +83,7 @@ def cell_values(table: Table, name: str, cells: list[str]) -> list:
     return values
 
 
-def classes_of(
+def row_classes(
     table: Table, target: str, words: set[str], test: Table | None
 ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Return the class (N,) of every row, the same of the test rows, and the names of the classes.

@@ -99,12 +99,12 @@ def refuse_missing_columns(table: Table, encoding: Encoding) -> None:
         question = f"; did you mean {' or '.join(close)}?" if close else "."
         raise UserError(
             f"{shown(table.path)} has no column {', '.join(missing)}, which the run was trained "
-            f"on{question}\nIts columns are {listed(table.header)}; the run needs "
-            f"{listed([column.name for column in encoding.columns])}"
+            f"on{question}\nIts columns are {listed_columns(table.header)}; the run needs "
+            f"{listed_columns([column.name for column in encoding.columns])}"
         )
 
 
-def listed(names: Sequence[str]) -> str:
+def listed_columns(names: Sequence[str]) -> str:
     """Return names as text, at most twenty of them."""
     return ", ".join(map(shown, names[:20])) + " ..." * (len(names) > 20)
 
