@@ -26,7 +26,8 @@ def prediction_cells(
     """Return the cells of each example.
 
     They are the most probable class, its probability and those of all classes; of several classes
-    those with a probability of at least ``threshold``, and all probabilities; of a regression its values.
+    those with a probability of at least ``threshold``, and all probabilities; of a regression its
+    values.
 
     predicted: (N, K) probabilities or values.
     """
