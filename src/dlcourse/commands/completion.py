@@ -39,6 +39,7 @@ OPTIONS = {
     "export": ("run=", "format=", "to=", *(f"{key}=" for key in EXPORT_DEFAULTS)),
     "collect": ("csv=", "markdown=", "latex=", "plots="),
     "report": ("run=", "html=", "markdown="),
+    "runs": ("sort=", "last=", "csv=", "model=", "tag=", "state=", "since="),
     "note": ("note=", "tags="),
     "compare": ("folder=", "data.root=", "trust="),
     "lecture": (*TOPICS, "all", "size="),

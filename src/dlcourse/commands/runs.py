@@ -10,7 +10,7 @@ of any metric or option: 'test/accuracy>0.9', 'epochs<10'. sort=best, test, when
 option; sort=-best reverses it. last=all lists all. csv= also writes all that match into a file.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from dlcourse import atomic_files
@@ -31,7 +31,7 @@ LAST = Number(1, 1_000_000, 20, whole=True)
 
 def main(args: list[str]) -> None:
     """Read the runs, print the list and write the file."""
-    folders, texts, options = read_arguments(args)
+    folders, texts, options = folders_and_conditions(args)
     conditions = [read_condition(text) for text in texts]
     entries = [entry for folder in folders for entry in list_runs(folder)]
     runs = list(runs_of(entries))
@@ -45,7 +45,7 @@ def main(args: list[str]) -> None:
     )
     key = sort_key(options["sort"], runs)
     shown: list[ListedRun | ListedSweep] = [
-        *(sorted(found, key=key) if expanded else in_order(entries, key))
+        *(sorted(found, key=key) if expanded else entries_in_order(entries, key))
     ]
     if options["csv"]:
         atomic_files.write_text(Path(options["csv"]), runs_csv(sorted(found, key=key)))
@@ -64,7 +64,7 @@ def main(args: list[str]) -> None:
         print(f"{len(found):,} runs are in {options['csv']}")
 
 
-def read_arguments(args: Sequence[str]) -> tuple[list[Path], list[str], dict[str, str]]:
+def folders_and_conditions(args: Sequence[str]) -> tuple[list[Path], list[str], dict[str, str]]:
     """Return the folders, the conditions and the options; raises UserError for wrong ones."""
     named = [arg for arg in args if Path(arg).is_dir()]
     bare = [arg for arg in args if arg not in named and not set("=<>") & set(arg)]
@@ -92,10 +92,12 @@ def runs_of(entries: Iterable[ListedRun | ListedSweep]) -> Iterable[ListedRun]:
             yield entry
 
 
-def in_order(entries, key):
+def entries_in_order(
+    entries: Sequence[ListedRun | ListedSweep], key: Callable[[ListedRun], tuple]
+) -> list[ListedRun | ListedSweep]:
     """Return runs and sweeps in the order of a key; a sweep has the place of its best job."""
 
-    def key_of_entry(entry):
+    def key_of_entry(entry: ListedRun | ListedSweep) -> tuple:
         if isinstance(entry, ListedRun):
             return key(entry)
         return min(map(key, entry.runs), default=(3, 0, ""))

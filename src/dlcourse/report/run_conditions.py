@@ -109,15 +109,13 @@ def value_in(run: ListedRun, key: str) -> Any:
 def selected(runs: Sequence[ListedRun], conditions: Sequence[Condition]) -> list[ListedRun]:
     """Return the runs that fulfil all conditions; raises UserError for a key that no run has."""
     for one in conditions:
-        if (
-            one.key not in KEYS_OF_EVERY_RUN
-            and runs
-            and all(value_in(r, one.key) is None for r in runs)
-        ):
+        lacking = all(value_in(run, one.key) is None for run in runs)
+        if one.key not in KEYS_OF_EVERY_RUN and runs and lacking:
             known = {key for run in runs for key in (*run.metrics, *run.every_option)}
             known = {key for key in known if "._" not in key and not key.startswith("hydra")}
             raise UserError(
-                f"{one}: none of these runs has {one.key}; {nearest(one.key, (*known, *KEYS_OF_EVERY_RUN))}."
+                f"{one}: none of these runs has {one.key}; "
+                f"{nearest(one.key, (*known, *KEYS_OF_EVERY_RUN))}."
             )
     return [run for run in runs if all(matches(run, one) for one in conditions)]
 

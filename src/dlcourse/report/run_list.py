@@ -172,18 +172,16 @@ def list_run(folder: Path, names: Any) -> ListedRun:
         return ListedRun(folder, when, RunState.FINISHED, result=result)
     progress = progress_of(folder, names)
     if result:
-        return ListedRun(
-            folder, when, RunState.FAILED, progress, str(result.get("reason", "")), result
-        )
+        reason = str(result.get("reason", ""))
+        return ListedRun(folder, when, RunState.FAILED, progress, reason, result)
     if run_files.FAILURE in names:
         failure = read_note(folder / run_files.FAILURE) or {}
         return ListedRun(folder, when, RunState.FAILED, progress, failure_text(folder, failure))
     if run_files.PRUNED in names:
         pruned = read_note(folder / run_files.PRUNED) or {}
         return ListedRun(folder, when, RunState.PRUNED, progress, pruning_text(pruned))
-    return ListedRun(
-        folder, when, RunState.RUNNING if is_locked(folder) else RunState.STOPPED, progress
-    )
+    state = RunState.RUNNING if is_locked(folder) else RunState.STOPPED
+    return ListedRun(folder, when, state, progress)
 
 
 def progress_of(folder: Path, names: Any) -> str:

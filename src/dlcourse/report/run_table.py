@@ -57,7 +57,7 @@ def texts_of(entry: Entry, named: bool) -> list[str]:
         *(several(runs, lambda run, key=key: run.options.get(key)) for key in CHOICE_COLUMNS),
         *values,
         entry.state_text,
-        *(shortened(", ".join(filter(None, dict.fromkeys(one.get(key, "") for one in labels))))
+        *(at_most(", ".join(filter(None, dict.fromkeys(one.get(key, "") for one in labels))))
           for key in ("tags", "note")),
     ]  # fmt: skip
 
@@ -72,10 +72,10 @@ def best_of_entry(entry: Entry) -> ListedRun | None:
 def several(runs: Sequence[ListedRun], value: Callable[[ListedRun], Any]) -> str:
     """Return the different values of some runs in one text."""
     found = dict.fromkeys(str(value(run)) for run in runs if value(run) is not None)
-    return shortened(", ".join(found))
+    return at_most(", ".join(found))
 
 
-def shortened(text: str) -> str:
+def at_most(text: str) -> str:
     """Return a text that is not longer than ``LONGEST_TEXT``."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
@@ -105,8 +105,8 @@ def runs_csv(runs: Sequence[ListedRun]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(
-        ["when", "folder", *CHOICE_COLUMNS, "monitor", "best", "test", "state", "progress", "epochs",
-         "seconds", "tags", "note", "reason"]
+        ["when", "folder", *CHOICE_COLUMNS, "monitor", "best", "test", "state", "progress",
+         "epochs", "seconds", "tags", "note", "reason"]
     )  # fmt: skip
     for run in runs:
         labels = shown_labels(run.options)
