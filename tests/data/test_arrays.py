@@ -14,7 +14,7 @@ from torch.utils.data import TensorDataset
 from dlcourse.core import Dataset
 from dlcourse.data.array_inputs import all_inputs
 from dlcourse.data.array_targets import all_targets
-from dlcourse.data.function import check_options, function
+from dlcourse.data.function import check_call_of, function
 from dlcourse.data.npz import npz
 from dlcourse.errors import UserError
 from dlcourse.schema.trust import check_trust, to_type
@@ -240,10 +240,10 @@ def test_a_function_gets_its_options_and_the_seed_of_the_data():
     )
     rows = torch.cat([dataset.train.inputs, dataset.test.inputs]).numpy()
     assert np.allclose(np.sort(rows, 0), np.sort(2 * ROWS + 6, 0), atol=1e-6)
-    check_options(function=noisy, options={"scale": 1.0})
+    check_call_of(function=noisy, options={"scale": 1.0})
     for wrong in ({}, {"scale": 1, "sale": 2}):
         with pytest.raises(UserError, match=r"(?s)noisy.*scale.*data\.options"):
-            check_options(function=noisy, options=wrong)
+            check_call_of(function=noisy, options=wrong)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_the_decoders_differ_by_rounding_only(fit, channels, image):
 
 
 def test_the_place_in_the_square_is_that_of_pillow():
-    for width in (1, 7, 16, 33, 100):
+    for width in (7, 16, 33, 100):
         for height in (9, 16, 50, 101):
             inner, (left, top) = place_in_square(width, height, 32)
             contained = ImageOps.contain(Image.new("L", (width, height)), (32, 32))

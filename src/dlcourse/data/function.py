@@ -60,7 +60,7 @@ def function(
     )
 
 
-def check_options(
+def check_call_of(
     *, function: Callable[..., Any] | None, options: Mapping[str, Any] | None, **others: Any
 ) -> None:
     """Raise UserError if a function does not take the options; nothing is called."""
@@ -81,7 +81,7 @@ def check_options(
         ) from error
 
 
-function.check_options = check_options  # type: ignore[attr-defined]
+function.check_options = check_call_of  # type: ignore[attr-defined]
 
 
 def parameter_names(function: Callable) -> Sequence[str]:

@@ -24,6 +24,7 @@ from dlcourse.machine.cuda_graph import eager, graphed
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
+from dlcourse.schema.facts import fact
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.batches import all_steps, into_batches
 from dlcourse.train.differentiate import Differentiate, in_one_pass, in_pieces
@@ -158,6 +159,9 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     step, prepare = step_of(config), runtime.prepare(dataset.input_shape)
     batch_size = batch_size_of(config, len(fold.train))
     is_plain = step is gradient_step  # other steps may read a value back
+    can_repeat = is_plain and not any(
+        fact(node, "draws_on_cpu") for node in config["augment"].values()
+    )
     share, differentiate = differentiate_in(config["accumulate"], batch_size, runtime)
     widened = in_float64 if runtime.precision == "fp64" else same_loss
     return Recipe(
@@ -185,7 +189,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         prepare=prepare,
         predict=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
-        graph=graphs_of(config, len(fold.train)) if runtime.graph and is_plain else eager,
+        graph=graphs_of(config, len(fold.train)) if runtime.graph and can_repeat else eager,
         rehearse=rehearse if runtime.compiles and is_plain else no_rehearsal,
         batch_size=batch_size,
         max_epochs=epochs_of(config),

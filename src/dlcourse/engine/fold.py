@@ -24,6 +24,7 @@ from dlcourse.engine.datasets import examples_to_test, make_fold
 from dlcourse.engine.heading import heading
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.result import divergence_result, fold_result
+from dlcourse.engine.shared_draws import warn_of_shared_draws
 from dlcourse.errors import DivergedError
 from dlcourse.guard import guarded
 from dlcourse.observe.guarded import Guarded
@@ -109,6 +110,8 @@ def with_observers(
     if not introduced:
         parts = (one.runtime, one.dataset, one.fold, one.state, one.recipe)
         facts = heading(one.config, whole, *parts)
+        if is_first():
+            warn_of_shared_draws(one.config, one.fold, one.recipe)
     observers = start_observers(one.config, one.folder, facts, count, stack, make)
     observers += more  # last, because they may end the run
     return replace(prepared, observers=observers)

@@ -26,6 +26,7 @@ from dlcourse.schema.kinds import (
     Tags,
     Text,
     Texts,
+    Transforms,
 )
 
 ACTIVATION_NAMES = (
@@ -243,6 +244,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "rand_augment.num_magnitude_bins": whole_number(2, 1000, 31),
         "trivial_augment.num_magnitude_bins": whole_number(2, 1000, 31),
         "rand_augment.num_ops": whole_number(1, 100, 2),
+        "torchvision.transforms": Transforms("[{name: RandomPerspective, p: 0.5}]"),
         "rand_augment.magnitude": whole_number(0, 999, 9),
     },
     "optim": {

@@ -112,6 +112,12 @@ FACTS: dict[str, Fact] = {
         "turns classes into probabilities (N, K), so that the loss has to take soft targets",
         missing=False,
     ),
+    "draws_on_cpu": Fact(
+        ("augment",),
+        Flag(),
+        "draws random numbers on the CPU, which a CUDA graph would repeat: steps run without one",
+        missing=False,
+    ),
     "smallest_image": Fact(
         ("model",),
         Number(1, 4096, 28, whole=True, empty=True),

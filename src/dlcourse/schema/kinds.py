@@ -273,6 +273,28 @@ class AnyOptions:
         return "names with values, in braces, or null"
 
 
+@dataclass(frozen=True)
+class Transforms:
+    """Names of classes, each alone or with options: ``[{name: RandomRotation, degrees: 10}]``."""
+
+    example: str
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value is a class's name, a mapping with a name, or a list of these."""
+        items = value if isinstance(value, list | tuple) else [value]
+        return bool(items) and all(
+            is_class_name(item.get("name") if isinstance(item, Mapping) else item) for item in items
+        )
+
+    def __str__(self) -> str:
+        return "a list of names of transforms, or of {name: <name>, <option>: <value>}"
+
+
+def is_class_name(value: Any) -> bool:
+    """Return whether a value is a name that begins with a capital letter, as those of classes."""
+    return isinstance(value, str) and value.isidentifier() and value[0].isupper()
+
+
 QUOTED = """one that looks like a number or like true goes in quotes, '"2.5"'"""
 
 
@@ -455,4 +477,5 @@ Kind = (
     | NamedValues
     | Code
     | AnyOptions
+    | Transforms
 )
