@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     DRAWS = "draws"  # the points of sweep=random
     SAMPLER = "sampler"  # Optuna's proposals (known trials, shifted by machine and folder)
     DIAGNOSTICS = "diagnostics"  # dropout while a network is measured, sharpness (step)
+    GRADIENT_NOISE = "gradient noise"  # optim.noise (step)
     SHOWN = "shown"  # the examples of dlcourse show
     EXPORT = "export"  # the inputs of dlcourse export verify=random
 

@@ -20,7 +20,7 @@ def average(compose, *overrides):
 
 
 def test_every_average_is_tested_here():
-    assert set(options("average")) == {"none", "ema", "lookahead"}
+    assert set(options("average")) == {"none", "ema", "lookahead", "swa"}
 
 
 def test_with_average_none_the_trained_model_is_evaluated(compose):

@@ -189,7 +189,7 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
         "data": {"root", "seed"},
         "split": {"classes", "ready_val", "groups"},
         "augment": {"classes", "index", "epoch", "seed", "mean"},
-        "average": {"steps"},
+        "average": {"steps", "steps_per_epoch"},
         "init": {"inputs"},
     }
     assert keys == {p.name for p in keyword_only} - given_by_the_run.get(group, set())

@@ -1,10 +1,14 @@
 """The reference of every average of the weights."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import torch
 from references.row import Row
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
+from dlcourse.core import Fold, Split, Standardize
 from dlcourse.engine.instantiate import build
 
 
@@ -67,7 +71,40 @@ def lookahead(compose):
     return worst
 
 
+def swa(compose):
+    """Compare the weights and the norm statistics with torch's AveragedModel and update_bn."""
+    average = build(compose("average=swa", "average.start=2", "average.every=2")["average"])(
+        steps=21, steps_per_epoch=3
+    )
+    model = net()
+    averaged, theirs = average.start(model), AveragedModel(model)
+    inputs = torch.randn(30, 4).double()
+    train = Split(inputs, torch.zeros(30, 2).double())
+    nothing = Standardize(torch.zeros(()).double(), torch.ones(()).double())
+    recipe = SimpleNamespace(batch_size=8, prepare=lambda x: x, autocast=nullcontext)
+    state = SimpleNamespace(model=model, averaged=averaged, history=[])
+    worst = 0.0
+    for step in range(21):
+        moved(model)
+        average.update(averaged, model, step)
+        if step in (5, 11, 17):  # after the epochs 2, 4 and 6
+            theirs.update_parameters(model)
+        if step % 3 < 2:
+            continue
+        average.settle(state, Fold(".", train, None, nothing), recipe)
+        state.history.append(None)
+        if step >= 5:
+            update_bn(inputs.split(8), theirs)
+            reference = theirs.module.state_dict()
+            ours = averaged.state_dict()
+            worst = max(worst, *(float((ours[k] - reference[k]).abs().max()) for k in ours))
+        else:
+            assert torch.equal(averaged[0].weight, model[0].weight), "the weights themselves"
+    return worst
+
+
 ROWS = {
+    "swa": Row("torch.optim.swa_utils.AveragedModel and update_bn, 7 epochs", swa, 1e-12),
     "none": Row("the weights themselves", none, 0),
     "lookahead": Row("algorithm 1 by hand, 10 steps", lookahead, 1e-12),
     "ema": Row("torch.optim.swa_utils.AveragedModel, 10 steps", ema, 1e-12),

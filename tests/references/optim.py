@@ -5,22 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from references import optim_rules as rules
+from references.optim_rules import CURVATURE, START, STEPS, gradient
 from references.row import Row
 from torch import nn
 from torch.nn import functional as F
 
+from dlcourse.engine.assemble import average_of
 from dlcourse.engine.instantiate import build
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.differentiate import in_one_pass
-
-STEPS = 6
-CURVATURE = np.array([1.0, 4.0, 0.3])
-START = np.array([1.0, -2.0, 0.5])
-
-
-def gradient(w):
-    """Return the gradient of the sum of CURVATURE w^2 / 2."""
-    return CURVATURE * w
 
 
 def descent(o):
@@ -165,6 +159,35 @@ def follow(cfg, start=START, steps=STEPS):
     model, nothing = Quadratic(start), torch.zeros(1)
     take_steps(made(cfg, model), model, nothing, nothing, lambda o, t: o.sum(), steps=steps)
     return model.weight.detach().numpy()
+
+
+def evaluated(cfg):
+    """Return the weights that are evaluated after some steps of an optimizer with its average."""
+    model, nothing = Quadratic(), torch.zeros(1)
+    optimizer, average = made(cfg, model), average_of(cfg)
+    take_steps(optimizer, model, nothing, nothing, lambda o, t: o.sum())
+    state = SimpleNamespace(model=model, optimizer=optimizer, averaged=average.start(model))
+    average.settle(state, None, None)
+    return state.averaged.weight.numpy()
+
+
+def means_on_the_quadratic(name, rule, *choices):
+    """Return a deviation of the evaluated weights, the largest of several lists of overrides."""
+
+    def deviation(compose):
+        configs = [compose(f"optim={name}", *overrides) for overrides in choices]
+        return max(np.abs(evaluated(cfg) - rule(cfg["optim"])).max() for cfg in configs)
+
+    return deviation
+
+
+def adafactor(compose):
+    """Compare a vector and a matrix, whose second moments are factored."""
+    cfg = compose("optim=adafactor", "optim.lr=0.1", "optim.weight_decay=0.1")
+    starts = START, np.random.default_rng(0).normal(size=(3, 4))
+    return max(
+        np.abs(follow(cfg, one) - rules.adafactor(cfg["optim"], one)).max() for one in starts
+    )
 
 
 def on_the_quadratic(name, rule, *overrides):
@@ -314,8 +337,26 @@ ROWS = {
     "amsgrad": Row(HAND, on_the_quadratic("amsgrad", strict, *FALLING), 1e-9),
     "adamw": Row(HAND, on_the_quadratic("adamw", decayed), 1e-9),
     "nadam": Row(HAND, on_the_quadratic("nadam", nadam), 1e-9),
+    "radam": Row(HAND, on_the_quadratic("radam", rules.radam, "optim.betas=[0.9,0.99]"), 1e-9),
+    "adamax": Row(HAND, on_the_quadratic("adamax", rules.adamax), 1e-9),
+    "adafactor": Row(HAND + ", a vector and a matrix", adafactor, 1e-9),
+    "rprop": Row(HAND, on_the_quadratic("rprop", rules.rprop, "optim.lr=0.5"), 1e-9),
+    "asgd": Row(
+        HAND + ", the mean of the weights",
+        means_on_the_quadratic("asgd", rules.asgd, ["optim.t0=2"], ["optim.t0=0"]),
+        1e-9,
+    ),
+    "lion": Row(HAND, on_the_quadratic("lion", rules.lion, "optim.weight_decay=0.1"), 1e-9),
+    "schedule_free": Row(
+        HAND + ", the mean of the weights",
+        means_on_the_quadratic(
+            "schedule_free", rules.schedule_free, ["optim.weight_decay=0.1"],
+            ["optim.variant=sgd", "optim.lr=0.1", "optim.r=1"],
+        ),
+        1e-9,
+    ),
     "sam": Row(HAND, on_the_quadratic("sam", sharpness_aware, "optim.weight_decay=0.1"), 1e-9),
     "muon": Row(HAND + ", singular value by singular value", muon, 1e-9),
     "lbfgs": Row("torch.optim.LBFGS to the last bit, SciPy's optimum", lbfgs, 1e-3),
     "closed_form": Row("numpy lstsq, scikit-learn Ridge", closed_form, 1e-9),
-}
+}  # fmt: skip

@@ -115,6 +115,40 @@ def plateau(compose):
     return max(differences)
 
 
+def cyclic(*more):
+    """Compare with CyclicLR, whose cycle is counted in steps; behind a warm-up, with its delay."""
+
+    def theirs(o, s, n):
+        gamma = s["gamma"] ** (1 / STEPS)
+        return torchs.CyclicLR(
+            o, s["low"], 1.0, round(s["up"] * STEPS), round(s["down"] * STEPS), mode=s["cycle"],
+            gamma=gamma, cycle_momentum=False,
+        )  # fmt: skip
+
+    def deviation(compose):
+        schedule, settings = make(compose, "cyclic", *more)
+        descent = optimizer()
+        expected = rates(descent, theirs(descent, settings, None), EPOCHS * STEPS)
+        return max(
+            abs(schedule(step / STEPS, EPOCHS, []) - rate) for step, rate in enumerate(expected)
+        )
+
+    return deviation
+
+
+def swa(compose):
+    """Compare with the formula of the authors' code, epoch by epoch."""
+    schedule, s = make(compose, "swa", "schedule.start=0.7", "schedule.final=0.1")
+
+    def theirs(epoch):
+        share = epoch / (s["start"] * EPOCHS)
+        if share <= 0.5:
+            return 1.0
+        return 1 - (1 - s["final"]) * (share - 0.5) / 0.4 if share <= 0.9 else s["final"]
+
+    return max(abs(schedule(epoch, EPOCHS, []) - theirs(epoch)) for epoch in range(EPOCHS))
+
+
 ROWS = {
     "constant": Row(
         "torch ConstantLR of factor 1",
@@ -166,5 +200,41 @@ ROWS = {
         ),
         1e-12,
     ),
+    "cyclic": Row(
+        "torch CyclicLR, three kinds of cycles",
+        either(
+            cyclic("schedule.up=3", "schedule.down=2"),
+            cyclic("schedule.cycle=triangular2", "schedule.up=1", "schedule.down=1.5"),
+            cyclic("schedule.cycle=exp_range", "schedule.gamma=0.8"),
+        ),
+        1e-12,
+    ),
+    "cosine_restarts": Row(
+        "torch CosineAnnealingWarmRestarts, two lengths",
+        either(
+            stepwise(
+                "cosine_restarts",
+                lambda o, s, n: torchs.CosineAnnealingWarmRestarts(
+                    o, round(s["t_0"] * STEPS), int(s["t_mult"]), eta_min=s["final"]
+                ),
+                "schedule.t_0=2", "schedule.final=0.1",
+            ),
+            stepwise(
+                "cosine_restarts",
+                lambda o, s, n: torchs.CosineAnnealingWarmRestarts(o, round(s["t_0"] * STEPS)),
+                "schedule.t_0=3", "schedule.t_mult=1",
+            ),
+        ),
+        1e-9,
+    ),
+    "polynomial": Row(
+        "torch PolynomialLR",
+        stepwise(
+            "polynomial", lambda o, s, n: torchs.PolynomialLR(o, n, s["power"]),
+            "schedule.power=1.7",
+        ),
+        1e-9,
+    ),
+    "swa": Row("the formula of the authors' code", swa, 1e-12),
     "plateau": Row("torch ReduceLROnPlateau on random scores", plateau, 1e-12),
 }  # fmt: skip

@@ -10,6 +10,8 @@ depends on, along rows and columns; the jump is the distance between the fields 
 units. Where paths join, the field covers all of them. After a linear layer, attention or a gate
 over the whole image there is none. The memory of a layer is the size of its output for one example.
 Every value counts 4 bytes, as in fp32.
+
+With optim.layer_decay below 1 the rate of a layer is its factor of optim.lr.
 """
 
 import math
@@ -42,7 +44,8 @@ def main(args: list[str]) -> None:
     with working("importing PyTorch", plain=False):
         from dlcourse.engine.datasets import load_data
         from dlcourse.engine.instantiate import build
-        from dlcourse.introspect.summary import state_bytes, summarize_model
+        from dlcourse.introspect.summary import made_without_values, state_bytes, summarize_model
+        from dlcourse.optim.layer_decay import layer_factors
 
     known, examples = example_shape(config), examples_of(config)
     if known is None or (examples is None and config["batch_size"] == "full"):
@@ -56,7 +59,9 @@ def main(args: list[str]) -> None:
         assert examples is not None
         batch = training_share(config, examples)
     console = Console(width=None if sys.stdout.isatty() else 130)
-    console.print(table_of(summary.layers))
+    decay = config["optim"]["layer_decay"]
+    factors = layer_factors(made_without_values(make), decay) if decay != 1 else {}
+    console.print(table_of(summary.layers, factors))
     for line in totals(summary, config, known, batch, state):
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -76,8 +81,11 @@ def frozen(model, config: dict):
     return model
 
 
-def table_of(layers: list) -> Table:
-    """Return a table with a row for each layer, and the sums below."""
+def table_of(layers: list, factors: dict[str, float]) -> Table:
+    """Return a table with a row for each layer, and the sums below.
+
+    factors: of the learning rate, of every parameter by name; empty for no such column.
+    """
     table = Table(show_footer=True)
     sums = {
         "parameters": sum(layer.parameters for layer in layers),
@@ -92,6 +100,8 @@ def table_of(layers: list) -> Table:
     table.add_column("field", justify="right")
     table.add_column("jump", justify="right")
     table.add_column("memory", in_bytes(sums["memory"]), justify="right")
+    if factors:
+        table.add_column("rate", justify="right")
     for layer in layers:
         table.add_row(
             layer.name or "(itself)",
@@ -102,8 +112,15 @@ def table_of(layers: list) -> Table:
             along_sides(layer.seen, "size"),
             along_sides(layer.seen, "jump"),
             in_bytes(layer.activation) if layer.activation else "",
+            *([rate_of(layer.name, factors)] if factors else []),
         )
     return table
+
+
+def rate_of(layer: str, factors: dict[str, float]) -> str:
+    """Return the factor of the rate of a layer's own parameters; empty if it has none."""
+    own = [rate for name, rate in factors.items() if name.rpartition(".")[0] == layer]
+    return f"{own[0]:.3g}" if own else ""
 
 
 def along_sides(seen: tuple | None, what: str) -> str:
@@ -125,7 +142,8 @@ def totals(summary, config: dict, known: tuple, batch: int, state: int | None) -
     learn = summary.gradients // 4
     piece = math.ceil(batch / config["accumulate"])
     pieces = "" if piece == batch else f" in pieces of {piece:,}"
-    averaged = summary.weights if "average.none" not in config["average"]["_target_"] else 0
+    copies = "average.none" not in config["average"]["_target_"]
+    averaged = summary.weights if copies or fact(config["optim"], "own_average") else 0
     forward = summary.weights + batch * summary.forward
     training = summary.weights + summary.gradients + (state or 0) + averaged + piece * summary.saved
     optimizer = config["optim"]["_target_"].rpartition(".")[2]

@@ -39,6 +39,10 @@ class State:
     midway: dict | None = None
 
 
+def leave_as_is(state: State, fold: Fold, recipe: Recipe) -> None:
+    """Do nothing: the averaged weights are ready after every step."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How to train: functions and numbers, all chosen before the first step.
@@ -58,6 +62,8 @@ class Recipe:
     clip: model -> None, bounds its gradients in place.
     constraints: model -> None each, applied in place after every update.
     average: updates ``State.averaged`` after every step.
+    settle: (state, fold, recipe) -> None: prepares ``State.averaged`` for being evaluated and
+        saved after an epoch.
     training_metrics: the metrics that are computed during training.
 
     Of evaluation:
@@ -105,10 +111,14 @@ class Recipe:
     graph: Callable[[Callable[..., None], State | None], Callable[..., None]]
     rehearse: Callable[[State, Fold, Recipe], None]
     max_seconds: float = math.inf
+    settle: Callable[[State, Fold, Recipe], None] = leave_as_is
 
 
 class Average(Protocol):
-    """An average of the weights over the steps, which is evaluated and saved."""
+    """An average of the weights over the steps, which is evaluated and saved.
+
+    It may have a method ``settle(state, fold, recipe)``, called after every epoch: see ``Recipe``.
+    """
 
     def start(self, model: nn.Module) -> nn.Module:
         """Return the model to evaluate and save: a copy, or the model itself."""

@@ -8,7 +8,17 @@ from inspect import signature
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core import Average, Dataset, Fold, Metric, Recipe, State, with_float64_targets
+from dlcourse.core import (
+    Average,
+    Dataset,
+    Fold,
+    Metric,
+    Recipe,
+    State,
+    steps_per_epoch,
+    with_float64_targets,
+)
+from dlcourse.core.training import leave_as_is
 from dlcourse.distributed.gradients import SharedBatch, no_buffers
 from dlcourse.distributed.layers import (
     refuse_own_random_numbers,
@@ -21,6 +31,7 @@ from dlcourse.engine.instantiate import build, locate
 from dlcourse.engine.soft_targets import refusing_soft_targets
 from dlcourse.errors import UserError
 from dlcourse.machine.cuda_graph import eager, graphed
+from dlcourse.optim.gradient_noise import use_gradient_noise
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
@@ -54,6 +65,7 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
     optimizer = make_optimizer(config, runtime, model)
     refuse_lonely_batch_norm(model, config["batch_size"], len(fold.train) if fold else None)
     runtime.accelerate(optimizer)
+    add_gradient_noise(optimizer, config)
     averaged = average_of(config).start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
 
@@ -86,6 +98,7 @@ def make_optimizer(config: dict, runtime: Runtime, model: nn.Module) -> torch.op
         freeze_after=pattern_numbers(config["optim"]["freeze_after"]),
         freeze_until=pattern_numbers(config["optim"]["freeze_until"]),
         apart=config["optim"].get("apart", []),
+        layer_decay=config["optim"]["layer_decay"],
     )
     make_optimizer = build(config["optim"], *NOT_ARGUMENTS["optim"])
     runtime.prepare_optimizers()
@@ -95,6 +108,13 @@ def make_optimizer(config: dict, runtime: Runtime, model: nn.Module) -> torch.op
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"] * group.pop("rate", 1.0)
     return optimizer
+
+
+def add_gradient_noise(optimizer: torch.optim.Optimizer, config: dict) -> None:
+    """Let an optimizer add ``optim.noise`` to its gradients; 0 leaves it as it is."""
+    node = config["optim"]
+    if node["noise"]:
+        use_gradient_noise(optimizer, node["noise"], node["noise_decay"], config["seed"])
 
 
 def make_model(node: dict, input_shape: tuple[int, ...], output_size: int) -> nn.Module:
@@ -157,11 +177,12 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     regularizers = [build(node) for node in config["regularizer"].values()]
     metrics = make_metrics(config)
     step, prepare = step_of(config), runtime.prepare(dataset.input_shape)
+    average = average_of(config, len(fold.train))
     batch_size = batch_size_of(config, len(fold.train))
     is_plain = step is gradient_step  # other steps may read a value back
-    can_repeat = is_plain and not any(
-        fact(node, "draws_on_cpu") for node in config["augment"].values()
-    )
+    draws_on_cpu = any(fact(node, "draws_on_cpu") for node in config["augment"].values())
+    counts_steps = config["optim"]["noise"] > 0
+    can_repeat = is_plain and not draws_on_cpu and not counts_steps
     share, differentiate = differentiate_in(config["accumulate"], batch_size, runtime)
     widened = in_float64 if runtime.precision == "fp64" else same_loss
     return Recipe(
@@ -174,7 +195,8 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
             for node in config["augment"].values()
         ],
         clip=build(config["clip"]),
-        average=average_of(config, len(fold.train)),
+        average=average,
+        settle=getattr(average, "settle", leave_as_is),
         schedule=make_schedule(config),
         stop=build(config["stop"]),
         share=share,
@@ -287,15 +309,23 @@ def works_after_the_step(regularizer: partial) -> bool:
 
 
 def average_of(config: dict, examples: int = 1) -> Average:
-    """Make the average of the weights; a keyword ``steps`` gets the number of training steps.
+    """Make the average of the weights: the optimizer's own if it has one, else the config's.
+
+    A keyword ``steps`` gets the number of training steps, ``steps_per_epoch`` that of an epoch.
+    An optimizer has an average of its own as an attribute ``average``.
 
     examples: the number of training examples.
     """
+    own = getattr(locate(config["optim"]["_target_"]), "average", None)
+    if own is not None:
+        return own
     average = build(config["average"])
-    if "steps" not in signature(average.func).parameters:
-        return average()
-    steps = all_steps(examples, batch_size_of(config, examples), config["max_epochs"])
-    return average(steps=steps)
+    size = batch_size_of(config, examples)
+    known = {
+        "steps": all_steps(examples, size, config["max_epochs"]),
+        "steps_per_epoch": steps_per_epoch(examples, size),
+    }
+    return average(**{k: known[k] for k in known.keys() & signature(average.func).parameters})
 
 
 def with_keywords(augment: partial, dataset: Dataset, seed: int, mean: Tensor | None) -> Callable:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from torch import Tensor, nn
 
 from dlcourse.errors import UserError, nearest
+from dlcourse.optim.layer_decay import layer_factors
 
 
 def parameter_groups(
@@ -20,6 +21,7 @@ def parameter_groups(
     freeze_after: Mapping[str, float] | None = None,
     freeze_until: Mapping[str, float] | None = None,
     apart: Sequence[str] = (),
+    layer_decay: float = 1.0,
 ) -> list[dict]:
     """Divide a model's parameters into groups with equal options.
 
@@ -36,6 +38,7 @@ def parameter_groups(
         trained.
     apart: patterns; the groups of matching parameters hold ``apart=True``. ``optim=muon`` updates
         them like vectors.
+    layer_decay: factor of the rate from each layer to the one below it; see ``layer_factors``.
 
     Raises UserError for a pattern that matches no parameter, if no parameter is left to train, and
     for parameters that would never be trained.
@@ -50,6 +53,7 @@ def parameter_groups(
         for parameter in matching(model, pattern, "freeze").values():
             parameter.requires_grad_(False)
     factors = by_name(model, rates, "rates", 1.0)
+    depth_factors = layer_factors(model, layer_decay)
     decay_factors = by_name(model, decays or {}, "decays", 1.0)
     first = by_name(model, freeze_until or {}, "freeze_until", 0.0)
     last = by_name(model, freeze_after or {}, "freeze_after", math.inf)
@@ -66,7 +70,8 @@ def parameter_groups(
             )
         decays_at_all = decay_all or parameter.dim() > 1
         decay = weight_decay * decay_factors[name] if decays_at_all else 0.0
-        key = (decay, factors[name], first[name], last[name], set_apart[name])
+        rate = factors[name] * depth_factors.get(name, 1.0)
+        key = (decay, rate, first[name], last[name], set_apart[name])
         groups.setdefault(key, []).append(parameter)
     if not groups:
         raise UserError(

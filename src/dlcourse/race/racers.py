@@ -61,9 +61,7 @@ def chosen_names(text: str, config_dir: str | None) -> list[str]:
     """Return the optimizers of ``optim=``, a list with commas or ``all``; raises UserError."""
     known = sorted(set(options_of("optim", config_dir)))
     if text == "all":
-        able = [name for name in known if name not in NOT_RACED]
-        first = [name for name in OPTIMIZER_ORDER if name in able]
-        return [*first, *(name for name in able if name not in first)]
+        return [*OPTIMIZER_ORDER, *sorted({*known} - {*options_of("optim", None)})]
     names = list(dict.fromkeys(text.strip("[]").replace(" ", "").split(",")))
     for name in names:
         if name not in known:

@@ -9,7 +9,7 @@ OPTIMIZER_ORDER = (
     "gd", "sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad",
     "adamw", "nadam", "sam", "lbfgs",
 )  # fmt: skip
-"""The order of ``optim=all``, that of a course; others come after them."""
+"""The optimizers of ``optim=all``, in the order of a course; a user's own come after them."""
 
 RATES: dict[str, dict[str, float]] = {
     "ravine": {

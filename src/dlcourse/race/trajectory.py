@@ -90,7 +90,8 @@ def follow(
     for step, tilt in enumerate(noise.split(1)):
         rates.set(recipe.schedule(step, steps, scores), step)
         recipe.step(state, one.inputs, tilt, recipe)
-        x, y = next(state.model.parameters()).detach()[0].tolist()
+        recipe.settle(state, fold, recipe)
+        x, y = next(state.averaged.parameters()).detach()[0].tolist()
         value = value_at(function, (x, y))
         if not math.isfinite(value) or is_far((x, y), window):
             return Trajectory(positions, values, gradients, diverged=True)

@@ -10,8 +10,11 @@ EVERY = {
 }  # fmt: skip
 OF_A_GROUP = {
     "data": {"test_examples": None, "zca_epsilon": 1e-5},
-    "optim": {"decays": [], "freeze_after": [], "freeze_until": []},
-}
+    "optim": {
+        "decays": [], "freeze_after": [], "freeze_until": [],
+        "layer_decay": 1.0, "noise": 0.0, "noise_decay": 0.55,
+    },
+}  # fmt: skip
 OF_A_CLASS = {
     "dlcourse.runtime.Runtime": {
         "linear": "products",
@@ -116,6 +119,7 @@ LATER_KEYS = {
         "missing_values",
         "numbers",
     ),
+    "optim": ("layer_decay", "noise", "noise_decay"),
 }
 """Keys that were added after sweeps stored their identity."""
 EARLIER_DEFAULTS = {"runtime.fused_layers": "false", "runtime.compile": "false"}
@@ -143,10 +147,11 @@ def without_later_keys(config: dict[str, Any]) -> dict[str, Any]:
     So a sweep that an older version started counts as the same sweep today.
     """
     kept = without_implied(config, LATER_KEYS[""], EVERY)
-    for group in ("runtime", "data"):
+    for group in ("runtime", "data", "optim"):
         node = kept.get(group)
         if isinstance(node, dict):
-            implied = OF_A_CLASS.get(str(node.get("_target_")), {})
+            own = OF_A_CLASS.get(str(node.get("_target_")), {})
+            implied = OF_A_GROUP.get(group, {}) | own
             kept = kept | {group: without_implied(node, LATER_KEYS[group], implied)}
     node = kept.get("runtime")
     if not isinstance(node, dict):

@@ -149,6 +149,13 @@ FACTS: dict[str, Fact] = {
         "finds the length of its steps itself instead of taking it from the learning rate",
         missing=False,
     ),
+    "own_average": Fact(
+        ("optim",),
+        Flag(),
+        "evaluates other weights than it trains with, by a class attribute `average`: needs "
+        "`average=none`",
+        missing=False,
+    ),
     "linear_in_weights": Fact(
         ("model",), Flag(), "is linear in its weights: `optim=closed_form` can solve it"
     ),

@@ -45,7 +45,7 @@ NOT_ARGUMENTS = {
     ),
     "optim": (
         "weight_decay", "decay_all", "rates", "decays", "freeze", "freeze_after", "freeze_until",
-        "apart",
+        "apart", "layer_decay", "noise", "noise_decay",
     ),
     "schedule": ("warmup",),
     "metric": ("training",),

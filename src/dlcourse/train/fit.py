@@ -139,6 +139,7 @@ def training(
             break
         refuse_divergence(state, epoch, fold.name, masks)
         refuse_drift(state.model, epoch + 1)
+        recipe.settle(state, fold, recipe)
         if validator is not None:
             metrics |= run_evaluation(state.averaged, validator).read("val")
             refuse_infinite_loss(metrics, "val", state, epoch, fold.name)

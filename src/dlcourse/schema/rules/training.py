@@ -82,6 +82,97 @@ def lbfgs_sees_one_smooth_function(config: dict) -> Iterator[str]:
         )
 
 
+def one_average_is_evaluated(config: dict) -> Iterator[str]:
+    """An optimizer that evaluates a mean of its weights excludes another average."""
+    if fact(config["optim"], "own_average") and target(config, "average") != IDLE["average"]:
+        yield (
+            f"optim={name_of(target(config, 'optim'))} evaluates a mean of its weights itself.\n"
+            "Type average=none, or another optim"
+        )
+    if fact(config["optim"], "own_average") and fact(config["model"], "own_step"):
+        yield (
+            f"model={name_of(target(config, 'model'))} adds units during training, so its weights "
+            "cannot be averaged.\nType optim=adam"
+        )
+
+
+def a_rate_that_has_no_effect(config: dict) -> Iterator[str]:
+    """Some optimizers replace the schedule, or find the length of their steps themselves."""
+    optim = target(config, "optim")
+    if target(config, "schedule") == IDLE["schedule"]:
+        return
+    if optim == "dlcourse.optim.schedule_free.schedule_free":
+        yield (
+            "optim=schedule_free averages the weights instead of lowering the rate.\n"
+            "Type schedule=constant, perhaps with schedule.warmup=2; or optim=adamw"
+        )
+    if optim == "torch.optim.Rprop":
+        yield (
+            "optim=rprop finds the length of its steps itself, and schedule would have no effect.\n"
+            "Type schedule=constant"
+        )
+
+
+def bounds_of_a_step_are_in_order(config: dict) -> Iterator[str]:
+    """Rprop shortens steps by a factor below 1 and lengthens them by one above 1."""
+    optim = config["optim"]
+    if target(config, "optim") != "torch.optim.Rprop":
+        return
+    shorter, longer = optim["etas"]
+    if not shorter < 1 < longer:
+        yield (
+            f"optim.etas=[{shorter},{longer}] needs a factor below 1 and one above 1.\n"
+            "Type optim.etas=[0.5,1.2]"
+        )
+    low, high = optim["step_sizes"]
+    if low > high:
+        yield (
+            f"optim.step_sizes=[{low},{high}] has the largest size first.\n"
+            f"Type optim.step_sizes=[{high},{low}]"
+        )
+
+
+def the_mean_has_a_share(config: dict) -> Iterator[str]:
+    """Schedule-free training computes gradients between the mean and the fast weights."""
+    optim = config["optim"]
+    schedule_free = target(config, "optim") == "dlcourse.optim.schedule_free.schedule_free"
+    if schedule_free and optim["betas"][0] == 0:
+        yield (
+            f"optim=schedule_free needs a first beta above 0, got optim.betas={optim['betas']}.\n"
+            "Type optim.betas=[0.9,0.999]"
+        )
+
+
+def rates_by_depth_need_a_rate(config: dict) -> Iterator[str]:
+    """Noise and rates by depth need steps that follow the gradient and the rate."""
+    optim = config["optim"]
+    name = name_of(target(config, "optim"))
+    if optim["layer_decay"] != 1 and fact(optim, "own_length"):
+        yield (
+            f"optim={name} finds the length of its steps itself, and optim.layer_decay="
+            f"{optim['layer_decay']} changes rates.\nType optim.layer_decay=1, or optim=adam"
+        )
+    if not optim["noise"]:
+        return
+    for group in ("optim", "model"):
+        if fact(config[group], "own_step") and not fact(config[group], "in_pieces"):
+            yield (
+                f"optim.noise={optim['noise']} is added to the gradient of a step, and {group}="
+                f"{name_of(target(config, group))} has a training step of its own.\n"
+                f"Type optim.noise=0, or another {group}"
+            )
+
+
+def averaging_starts_within_the_run(config: dict) -> Iterator[str]:
+    """The weights of at least one epoch are averaged."""
+    start = config["average"].get("start")
+    if target(config, "average") == "dlcourse.average.swa.SWA" and start > config["max_epochs"]:
+        yield (
+            f"average.start={start} is after the end of max_epochs={config['max_epochs']}.\n"
+            "Type average.start=0.75 for the last quarter of the epochs"
+        )
+
+
 def models_with_a_step_of_their_own_keep_it(config: dict) -> Iterator[str]:
     """A model with its own training step excludes an optimizer with one, averaging and freezing."""
     if not fact(config["model"], "own_step"):
@@ -236,6 +327,12 @@ RULES = (
     nesterov_needs_momentum,
     closed_form_solves_what_is_linear,
     lbfgs_sees_one_smooth_function,
+    one_average_is_evaluated,
+    a_rate_that_has_no_effect,
+    bounds_of_a_step_are_in_order,
+    the_mean_has_a_share,
+    rates_by_depth_need_a_rate,
+    averaging_starts_within_the_run,
     models_with_a_step_of_their_own_keep_it,
     pieces_have_two_examples,
     together_needs_one_device,
