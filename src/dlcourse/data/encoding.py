@@ -147,16 +147,20 @@ def encode(encoding: Encoding, table: Table, unknown: Unknown) -> np.ndarray:
     Raises UserError, with line and column, for a cell that does not fit its column, and for a
     missing one with ``data.missing=refuse``.
     """
-    found = np.empty((len(table.rows), len(encoding.features)))
+    found, words = np.empty((len(table.rows), len(encoding.features))), encoding.words
     for column, place in encoding.slices():
         cells = table.cells(column.name)
+        known: dict[str, float | list[float]] = {}  # equal cells are converted once
         for row, cell in enumerate(cells):
-            if is_missing(cell, encoding.words):
+            if cell not in known and is_missing(cell, words):
                 if encoding.missing == "refuse":
                     raise UserError(missing_cell(table, row, column.name))
-                found[row, place] = math.nan
-            else:
-                found[row, place] = cell_features(column, cell, table, row, encoding, unknown)
+                known[cell] = math.nan
+            elif cell not in known:
+                known[cell] = cell_features(column, cell, table, row, encoding, unknown)
+            found[row, place] = known[cell]
+        for cell in unknown.found.get(column.name, ()):
+            unknown.found[column.name][cell] = cells.count(cell)
     return found
 
 

@@ -38,7 +38,10 @@ def standardize_table(
         mean, scale = np.zeros_like(fill), np.where(constant & (filled[0] == 0), 0.0, 1.0)
     else:
         scaler = StandardScaler().fit(filled)
-        mean, scale = np.asarray(scaler.mean_), np.where(constant, 0.0, 1 / scaler.scale_)
+        mean, scale = (
+            np.asarray(scaler.mean_),
+            np.where(constant, 0.0, 1 / np.asarray(scaler.scale_)),
+        )
     scale = np.where(np.isnan(features).all(0), 0.0, scale)
     kept = torch.float64 if train.inputs.dtype == torch.float64 else dtype
     device = train.device
@@ -69,5 +72,5 @@ def fills_of(features: np.ndarray, encoding: Encoding) -> np.ndarray:
         numeric = column.kind in ("number", "date")
         how = encoding.missing if numeric else "most_frequent"
         imputer = SimpleImputer(strategy=how, keep_empty_features=True).fit(own)
-        fill[place] = np.nan_to_num(imputer.statistics_)
+        fill[place] = np.nan_to_num(np.asarray(imputer.statistics_, dtype=np.float64))
     return fill

@@ -131,7 +131,7 @@ def refuse_wrong_targets(options: TableOptions) -> None:
         )
     if options.task == "multilabel" and len(targets) < 2:
         raise UserError(
-            f"data.task=multilabel needs a column for each class, got data.target={targets[0]}.\n"
+            f"data.task=multilabel needs a column for each class, got one, {', '.join(targets)}.\n"
             "Type 'data.target=[first,second]', or data.task=classification"
         )
 
@@ -154,8 +154,9 @@ def kept_rows(table: Table, chosen: Sequence[str], options: TableOptions) -> Tab
     needed = [*options.targets, *(() if options.missing in FILLS else chosen)]
     dropped: Counter[str] = Counter()
     keep = []
+    places = [(name, table.header.index(name)) for name in needed]
     for row, cells in enumerate(table.rows):
-        missing = [name for name in needed if is_missing(cells[table.header.index(name)], words)]
+        missing = [name for name, place in places if is_missing(cells[place], words)]
         dropped.update(missing)
         if not missing:
             keep.append(row)

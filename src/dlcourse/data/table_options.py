@@ -57,7 +57,7 @@ def table_options(
     group: Name | None,
     weight: Name | None,
     id: Name | None,
-    ordinal: Mapping[Name, Sequence[Name]],
+    ordinal: Mapping[str, Sequence[Name]],
     one_hot: Sequence[Name],
     date_parts: Sequence[str],
     missing_values: Sequence[Name],

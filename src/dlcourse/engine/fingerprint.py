@@ -69,7 +69,8 @@ def part_fingerprint(part: Split, task: str, classes: int, verified: bool) -> Kn
         return Known(counts, digest([targets.numpy()] if classes else []), none, none)
     contents = row_digests(part.inputs) if part.contents is None else part.contents.numpy()
     labels = targets.numpy() if task == "classification" else row_digests(targets)
-    return Known(counts, digest([contents, labels]), contents, labels)
+    weights = [] if part.weights is None else [part.weights.numpy()]
+    return Known(counts, digest([contents, labels, *weights]), contents, labels)
 
 
 def row_digests(tensor: Tensor) -> np.ndarray:

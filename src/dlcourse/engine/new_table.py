@@ -62,11 +62,11 @@ def new_rows(folder: Path, data: Mapping[str, Any], inputs: Any) -> NewRows:
     features = new_features(table, encoding)
     name = data.get("id")
     name = None if name is None or str(name) not in table.header else str(name)
-    empty = np.isnan(features).any(1) & (not encoding.fills)
+    empty = np.zeros(len(features), bool) if encoding.fills else np.isnan(features).any(axis=1)
     if empty.any():
         log.warning(
             "%s: %s of %s rows have missing cells and get no prediction: the run was trained with "
-            "data.missing=%s", shown(table.path), f"{int(empty.sum()):,}", f"{len(empty):,}",
+            "data.missing=%s", shown(table.path), f"{int(empty.sum()):,}", f"{len(features):,}",
             encoding.missing,
         )  # fmt: skip
     return NewRows(

@@ -69,7 +69,11 @@ def outputs_on_a_line(
 
 
 def side_of(values: Tensor, points: int) -> Tensor:
-    """Return evenly spaced points over the range of values (N,) and a margin, as float64."""
+    """Return evenly spaced points over the range of values (N,) and a margin, as float64.
+
+    Missing values, NaN, are left out.
+    """
+    values = values[~values.isnan()]
     low, high = float(values.min()), float(values.max())
     margin = GRID_MARGIN * (high - low) or 1.0
     return torch.linspace(low - margin, high + margin, points, dtype=torch.float64)

@@ -38,7 +38,7 @@ def look_at(subject: Subject, options: Mapping[str, Any]) -> list[Drawing]:
     chosen = chosen_features(names, options["features"])
     parts = run_parts(subject)
     predict = predictor(subject.network, parts.fold.standardize, parts.recipe)
-    center = parts.fold.train.inputs.cpu().double().mean(0)  # (D,)
+    center = parts.fold.train.inputs.cpu().double().nanmean(0)  # (D,)
     pair = torch.tensor(chosen)
     on_slice = slice_of(predict, center, pair)
     examples = {"train": parts.fold.train, "test": parts.test}
