@@ -155,24 +155,35 @@ def run_one(
     def prepare() -> PreparedRun:
         return prepare_run(cfg, overrides, config_dir, stop_after_check)
 
-    def train(run: PreparedRun, noted: Callable[[], AbstractContextManager] = nullcontext) -> None:
-        if run.finished:
-            report(run.folder, str(run.folder))
-            return
-
-        def job() -> float:
-            hydra_api.set_up_logging(run.hydra.hydra)
-            with one_message(), noted():
-                return run_job(**run.arguments())["best"]
-
-        hydra_api.run_in_frame(cfg, run.hydra.hydra, config_dir, job)
-
     if place is None:
-        train(prepare())
+        train_prepared(prepare(), cfg, config_dir)
         return
     from dlcourse.engine.torchrun import noted, run_as_rank
 
-    run_as_rank(place, cfg.runtime.device, prepare, partial(train, noted=noted))
+    train = partial(train_prepared, cfg=cfg, config_dir=config_dir, noted=noted)
+    run_as_rank(place, cfg.runtime.device, prepare, train)
+
+
+def train_prepared(
+    run: PreparedRun,
+    cfg: DictConfig,
+    config_dir: str | None,
+    noted: Callable[[], AbstractContextManager] = nullcontext,
+) -> None:
+    """Train a prepared run, with its log and what Hydra does around a job.
+
+    cfg: composed, with Hydra's part. noted: the context in which the run is trained.
+    """
+    if run.finished:
+        report(run.folder, str(run.folder))
+        return
+
+    def job() -> float:
+        hydra_api.set_up_logging(run.hydra.hydra)
+        with one_message(), noted():
+            return run_job(**run.arguments())["best"]
+
+    hydra_api.run_in_frame(cfg, run.hydra.hydra, config_dir, job)
 
 
 def run_composed_job(cfg: DictConfig) -> float:

@@ -46,7 +46,7 @@ OPTIONS = {
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),
 }
 """The options of commands that do not take those of a run."""
-OF_A_RUN = ("train", "sweep", "show", "find-lr", "shapes", "doctor", "baseline")
+OF_A_RUN = ("train", "rerun", "sweep", "show", "find-lr", "shapes", "doctor", "baseline")
 OF_A_SWEEP = ("seeds=", "workers=", "on_error=", "check=")
 FLAGS = ("--help", "--config-dir", "--cfg", "--version")
 CONFIG_DIR_FLAGS = ("--config-dir", "-cd")

@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "write a model for use without dlcourse: format=onnx",
     "collect": "write a ranked table and plots of finished runs",
     "compare": "compare two finished runs, with a test on the same test examples",
+    "rerun": "train a run again from its stored config, perhaps with other options",
     "runs": "list runs: what, how good, finished or how to resume",
     "note": "show or change the note and the tags of a run",
     "report": "write a page on runs: answer, tables, curves, plots, how to reproduce",

@@ -207,6 +207,19 @@ def values_of_labels(overrides: Sequence[str]) -> dict[str, Any]:
     return values
 
 
+def plain_values(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the values of overrides by their keys; raises UserError for several values of one."""
+    parser, values = OverridesParser.create(), {}
+    for text in overrides:
+        one = parser.parse_override(text)
+        if one.is_sweep_override():
+            raise UserError(f"{text} has several values, and this is one run.\nType one of them")
+        if "${" in text:
+            raise UserError(f"{text} refers to another key.\nType its value")
+        values[one.key_or_group] = one.value()
+    return values
+
+
 def can_parse(override: str) -> bool:
     """Return whether Hydra's grammar can parse an override."""
     try:
@@ -296,14 +309,17 @@ def refuse_lists(overrides: list[str], flags: list[str]) -> None:
         value = typed.partition("=")[2]
         kind = bounds_of(key)
         ways = []
-        if key not in NEVER_SWEPT and not key.startswith("hydra"):
+        sweeps = current_command() != "rerun"
+        if sweeps and key not in NEVER_SWEPT and not key.startswith("hydra"):
             ways.append(typed_again(["-m", *flags, *overrides]))
         if key in MULTIPLE or isinstance(kind, Numbers | Texts | Tags | Factors):
             ways.append(f"{in_shell(f'{key}=[{value}]')} for one list")
         elif takes_text(key):
             ways.append(f"{in_shell(f'{key}={quoted(value)}')} for one text")
         raise UserError(
-            f"{typed} has several values, and this is one run; for a sweep type -m.\nType "
+            f"{typed} has several values, and this is one run"
+            + ("; for a sweep type -m" if sweeps else "")
+            + ".\nType "
             + ("\n  or ".join(ways) or f"{key}=<one value>")
         )
 
