@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[1] / "docs/floors.md"
 
 GROUPS = (
     "augment", "average", "clip", "data", "init", "loss", "metric", "model", "observe", "optim",
-    "regularizer", "schedule", "split", "stop", "view",
+    "regularizer", "sampler", "schedule", "split", "stop", "view",
 )  # fmt: skip
 """The groups of choices: none imports another."""
 

@@ -88,6 +88,13 @@ WRONG = [  # the overrides, and what the message must name
     ),
     (["model=autoencoder", "augment=[affine]"], ["augment=affine", "augment=[noise]"]),
     (["model=mlp", "model.norm=instance"], ["instance", "model.norm=layer"]),
+    (["data=diabetes", "loss.class_weight=balanced"], ["class_weight=balanced", "regression"]),
+    (["data=diabetes", "sampler=balanced"], ["sampler=balanced", "sampler=shuffle"]),
+    (["optim=gd", "batch_size=full", "sampler=balanced"], ["optim=gd", "sampler=shuffle"]),
+    (
+        ["optim=closed_form", "model=linear", "loss=mse", "loss.class_weight=[1,2]"],
+        ["closed_form", "class_weight=null"],
+    ),
     (["model.norm=batch", "batch_size=1"], ["batch_size=1", "model.norm=layer"]),
     (["model=mlp", "model.norm=group", "model.widths=[16,8]"], ["norm=group", "8 units", "[16]"]),
     (["model=mlp", "model.norm=layer", "model.widths=[1]"], ["norm=layer", "1 unit.", "[16]"]),

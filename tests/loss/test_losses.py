@@ -9,12 +9,12 @@ from torch.nn import functional as F
 
 from dlcourse.engine.instantiate import build
 
-NAMES = options("loss")
+NAMES = [name for name in options("loss") if option_facts("loss", name)["task"] != "regression"]
 RIGHT, WRONG = torch.tensor([[2.0, 0.5, -1.0]]), torch.tensor([[0.5, 2.0, -1.0]])
 
 
 def loss_of(compose, name, outputs, targets, *more):
-    return build(compose(f"loss={name}", *more)["loss"])(outputs, targets).item()
+    return build(compose(f"loss={name}", *more)["loss"], "class_weight")(outputs, targets).item()
 
 
 def soft(name):
@@ -55,14 +55,15 @@ def test_a_wrong_prediction_has_a_larger_loss_than_a_right_one(name, compose):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gradient_equals_finite_differences(name, compose):
     outputs = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
-    targets, loss = torch.tensor([0, 3, 1, 1, 2, 0]), build(compose(f"loss={name}")["loss"])
+    targets = torch.tensor([0, 3, 1, 1, 2, 0])
+    loss = build(compose(f"loss={name}")["loss"], "class_weight")
     torch.autograd.gradcheck(lambda f: loss(f, targets), outputs)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_large_outputs_give_a_finite_loss_and_gradient(name, compose):
     outputs = torch.tensor([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]], requires_grad=True)
-    loss = build(compose(f"loss={name}")["loss"])(outputs, torch.tensor([1, 1]))
+    loss = build(compose(f"loss={name}")["loss"], "class_weight")(outputs, torch.tensor([1, 1]))
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(outputs.grad).all()
@@ -92,7 +93,7 @@ def test_a_loss_that_declares_no_soft_targets_takes_no_mixed_targets(name, compo
 
 
 def test_the_perceptron_loss_is_0_for_correct_examples_and_a_tie_counts_as_class_0(compose):
-    perceptron = build(compose("loss=perceptron")["loss"])
+    perceptron = build(compose("loss=perceptron")["loss"], "class_weight")
     outputs = torch.tensor([[0.0, 2.0], [0.0, -1.0], [0.0, 0.0], [0.0, 0.0]], requires_grad=True)
     loss = perceptron(outputs, torch.tensor([1, 0, 0, 1]))
     loss.backward()
@@ -108,15 +109,34 @@ def test_a_hinge_loss_is_0_beyond_the_margin(name, compose):
     assert loss_of(compose, name, outputs, target, "loss.margin=2.5") == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", options("loss"))
+@pytest.mark.parametrize("name", NAMES)
 def test_evaluation_uses_no_label_smoothing(compose, name):
     from dlcourse.engine.assemble import plain_loss
     from dlcourse.engine.instantiate import build
 
     outputs, targets = torch.randn(7, 5), torch.randint(5, (7,))
     cfg = compose(f"loss={name}", "model=linear")
-    plain = build(cfg["loss"])(outputs, targets)
+    plain = build(cfg["loss"], "class_weight")(outputs, targets)
     if "label_smoothing" in cfg["loss"]:
         cfg["loss"]["label_smoothing"] = 0.3
-        assert build(cfg["loss"])(outputs, targets) != plain  # the control
+        assert build(cfg["loss"], "class_weight")(outputs, targets) != plain  # the control
     assert plain_loss(cfg)(outputs, targets) == plain
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_the_focal_loss_has_a_finite_gradient_where_the_model_is_certain(gamma, compose):
+    for name in ("focal", "focal_softmax"):
+        outputs = torch.tensor([[200.0, -200.0]], requires_grad=True)
+        loss = build(compose(f"loss={name}", f"loss.gamma={gamma}")["loss"], "class_weight")
+        loss(outputs, torch.tensor([0])).backward()
+        assert outputs.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("name", "middle"), [("mse", 4.0), ("mae", 2.0), ("quantile", 9.0)])
+def test_the_best_constant_is_the_mean_the_median_or_the_quantile(name, middle, compose):
+    targets = torch.tensor([0.0, 1.0, 2.0, 8.0, 9.0])[:, None]
+    more = ["loss.q=0.99"] if name == "quantile" else []
+    loss = build(compose("data=diabetes", f"loss={name}", *more)["loss"], "class_weight")
+    constants = torch.linspace(0, 9, 91)
+    values = [float(loss(value.expand(5, 1), targets)) for value in constants]
+    assert float(constants[values.index(min(values))]) == pytest.approx(middle)

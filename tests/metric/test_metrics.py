@@ -1,6 +1,8 @@
 """Metrics from sums over batches equal scikit-learn's over all examples."""
 
 import json
+import math
+import warnings
 
 import numpy as np
 import pytest
@@ -12,13 +14,19 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from dlcourse.metric.accuracy import Accuracy
+from dlcourse.metric.auroc import AUROC
 from dlcourse.metric.average_precision import CURVE_POINTS, AveragePrecision
+from dlcourse.metric.balanced_accuracy import BalancedAccuracy
 from dlcourse.metric.calibration import Calibration
 from dlcourse.metric.confusion import Confusion
+from dlcourse.metric.kappa import Kappa
+from dlcourse.metric.mae import MeanAbsoluteError
+from dlcourse.metric.mape import MAPE
+from dlcourse.metric.matthews import Matthews
 from dlcourse.metric.r2 import R2
 from dlcourse.metric.rmse import RMSE
 from dlcourse.metric.top_k import TopK
-from dlcourse.train.meter import Meter
+from dlcourse.train.meter import Meter, joined_reports
 
 
 def read(metric, outputs, targets, batch=7):
@@ -30,8 +38,9 @@ def read(metric, outputs, targets, batch=7):
 
 def test_every_metric_is_tested_here():
     assert set(options("metric")) == {
-        "accuracy", "average_precision", "calibration", "confusion", "multilabel",
-        "multilabel_average_precision", "noise", "r2", "rmse", "top_k",
+        "accuracy", "auroc", "average_precision", "balanced_accuracy", "calibration", "confusion",
+        "kappa", "mae", "mape", "matthews", "multilabel", "multilabel_average_precision", "noise",
+        "r2", "rmse", "top_k",
     }  # fmt: skip
 
 
@@ -262,3 +271,79 @@ def test_the_loss_is_the_mean_over_examples():
     meter.add(torch.zeros(3, 2), torch.zeros(3), torch.tensor(1.0))
     meter.add(torch.zeros(1, 2), torch.zeros(1), torch.tensor(5.0))
     assert meter.read("train") == {"train/loss": 2.0}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 5), st.integers(2, 60))
+def test_balanced_accuracy_kappa_and_matthews_equal_scikit_learns(seed, classes, examples):
+    generator = torch.Generator().manual_seed(seed)
+    outputs = torch.randn(examples, classes, generator=generator)
+    targets = torch.randint(classes, (examples,), generator=generator)
+    guesses = outputs.argmax(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that do not occur
+        balanced = reference.balanced_accuracy_score(targets, guesses)
+        kappa = reference.cohen_kappa_score(targets, guesses)
+        matthews = reference.matthews_corrcoef(targets, guesses)
+    found = read(BalancedAccuracy(), outputs, targets)["balanced_accuracy"]
+    assert found == pytest.approx(balanced)
+    expected = 0.0 if math.isnan(kappa) else kappa  # a single class: undefined
+    assert read(Kappa(), outputs, targets)["kappa"] == pytest.approx(expected)
+    assert read(Matthews(), outputs, targets)["matthews"] == pytest.approx(matthews)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 5), st.booleans())
+def test_the_final_auroc_is_scikit_learns_and_that_of_an_epoch_is_nearly(seed, classes, ties):
+    generator = torch.Generator().manual_seed(seed)
+    outputs = torch.randn(120, classes, generator=generator)
+    outputs = outputs.round() if ties else outputs
+    targets = torch.cat([torch.arange(classes), torch.randint(classes, (120 - classes,))])
+    probabilities = outputs.double().softmax(1).numpy()
+    exact = (
+        reference.roc_auc_score(targets, probabilities[:, 1])
+        if classes == 2
+        else reference.roc_auc_score(targets, probabilities, multi_class="ovr")
+    )
+    metric = AUROC(bins=1000)
+    report = metric.full(outputs, targets)["auroc"]
+    assert report["macro"] == pytest.approx(exact)
+    assert read(metric, outputs, targets)["auroc"] == pytest.approx(exact, abs=5e-3)
+    assert len(report["per_class"]) == classes
+
+
+def test_a_single_class_has_no_auroc_and_guessing_is_one_half():
+    outputs, targets = torch.randn(6, 2), torch.zeros(6, dtype=torch.int64)
+    assert AUROC(bins=10).full(outputs, targets) == {
+        "auroc": {"macro": None, "per_class": [None, None]}
+    }
+    assert read(AUROC(bins=10), outputs, targets)["auroc"] == 0.5
+    assert read(AUROC(bins=10), torch.zeros(6, 2), torch.arange(6) % 2)["auroc"] == 0.5
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(2, 40))
+def test_metrics_of_values_equal_scikit_learns_for_each_output_too(seed, size, examples):
+    generator = torch.Generator().manual_seed(seed)
+    outputs, targets = torch.randn(2, examples, size, generator=generator).double()
+    assert read(MeanAbsoluteError(), outputs, targets)["mae"] == pytest.approx(
+        reference.mean_absolute_error(targets, outputs)
+    )
+    assert read(MAPE(), outputs, targets)["mape"] == pytest.approx(
+        reference.mean_absolute_percentage_error(targets, outputs)
+    )
+    full: dict = {}
+    for metric in (RMSE(), R2(), MeanAbsoluteError()):
+        full = joined_reports(full, metric.full(outputs, targets))
+    if size == 1:
+        assert full == {}
+        return
+    raw = {"multioutput": "raw_values"}
+    for name, function in (
+        ("rmse", reference.root_mean_squared_error),
+        ("r2", reference.r2_score),
+        ("mae", reference.mean_absolute_error),
+        ("median_absolute_error", reference.median_absolute_error),
+    ):
+        expected = function(targets, outputs, **raw)
+        assert full["per_output"][name] == pytest.approx(expected.tolist()), name

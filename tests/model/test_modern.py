@@ -262,7 +262,7 @@ def test_an_autoencoder_refuses_class_targets(compose):
 def rosenblatt(compose, targets, epochs):
     """Train a perceptron on the four points of a gate; return the last epoch's errors."""
     cfg = compose("model=perceptron")
-    model, loss = build(cfg["model"])((2,), 2), build(cfg["loss"])
+    model, loss = build(cfg["model"])((2,), 2), build(cfg["loss"], "class_weight")
     build(cfg["init"])(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=cfg["optim"]["lr"])
     points = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])

@@ -175,7 +175,7 @@ def perceptron(compose) -> float:
     """Train on AND; compare the weights after every step with Rosenblatt's rule by hand."""
     cfg = compose("model=perceptron")
     assert (cfg["batch_size"], cfg["init"]["_target_"]) == (1, "dlcourse.init.zeros.zeros")
-    model, loss = build(cfg["model"])((2,), 2), build(cfg["loss"])
+    model, loss = build(cfg["model"])((2,), 2), build(cfg["loss"], "class_weight")
     build(cfg["init"])(model)
     optimizer = build(cfg["optim"], *NOT_ARGUMENTS["optim"])(model.parameters())
     points = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core.data import Dataset, Fold
+from dlcourse.core.data import Dataset, Fold, Split
 from dlcourse.core.history import Record
 
 
@@ -49,6 +49,7 @@ class Recipe:
 
     Of a training step, in the order of their use:
 
+    sample: (training part, seed, epoch) -> the positions (N,) of an epoch's examples, in order.
     augment: (inputs, targets, index, epoch) -> (inputs, targets) each; index (batch,) are the
         examples' positions in the training data, epoch is a tensor on their device, from 0.
     share: (inputs, targets) -> the examples of the batch that this process trains on.
@@ -84,6 +85,7 @@ class Recipe:
         leaves the state as it is.
     """
 
+    sample: Callable[[Split, int, int], Tensor]
     augment: Sequence[Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]]
     share: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     prepare: Callable[[Tensor], Tensor]

@@ -47,6 +47,7 @@ def notmnist(
         memory=memory,
         workers=workers,
         decoder="pillow",
+        labels=None,
         reduced_decode=False,
         fit="crop",
         fill=0,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from dlcourse.core import (
     Fold,
     Metric,
     Recipe,
+    Split,
     State,
     steps_per_epoch,
     with_float64_targets,
@@ -29,6 +31,7 @@ from dlcourse.distributed.layers import (
 from dlcourse.distributed.ranks import this_rank
 from dlcourse.engine.instantiate import build, locate
 from dlcourse.engine.soft_targets import refusing_soft_targets
+from dlcourse.engine.weights import weighted_recipe, with_positive_weights
 from dlcourse.errors import UserError
 from dlcourse.machine.cuda_graph import eager, graphed
 from dlcourse.optim.gradient_noise import use_gradient_noise
@@ -185,8 +188,10 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     can_repeat = is_plain and not draws_on_cpu and not counts_steps
     share, differentiate = differentiate_in(config["accumulate"], batch_size, runtime)
     widened = in_float64 if runtime.precision == "fp64" else same_loss
-    return Recipe(
-        loss=refusing_soft_targets(widened(build(config["loss"])), config),
+    loss = with_positive_weights(make_loss(config), config, dataset, fold.train)
+    recipe = Recipe(
+        sample=sampler_of(config),
+        loss=refusing_soft_targets(widened(loss), config),
         plain_loss=widened(plain_loss(config)),
         penalties=[made for made in regularizers if not works_after_the_step(made)],
         constraints=[made for made in regularizers if works_after_the_step(made)],
@@ -219,6 +224,18 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         monitor=config["monitor"],
         mode=config["mode"],
     )
+    return weighted_recipe(recipe, config, dataset, fold)
+
+
+def make_loss(config: dict) -> Any:
+    """Make the training loss, without weights."""
+    return build(config["loss"], *NOT_ARGUMENTS["loss"])
+
+
+def sampler_of(config: dict) -> Callable[[Split, int, int], Tensor]:
+    """Return the function (training part, seed, epoch) -> the order of its examples."""
+    sampler = build(config["sampler"])
+    return lambda train, seed, epoch: sampler(train, seed=seed, epoch=epoch)
 
 
 def graphs_of(config: dict, examples: int) -> Callable[..., Callable[..., None]]:
@@ -236,11 +253,11 @@ def batch_size_of(config: dict, examples: int) -> int:
 
 
 def plain_loss(config: dict) -> Callable[[Tensor, Tensor], Tensor]:
-    """Make the loss for evaluation, which has no label smoothing.
+    """Make the loss for evaluation, which has no label smoothing and no weights.
 
     So the values of models that were trained with different smoothing can be compared.
     """
-    loss = build(config["loss"])
+    loss = make_loss(config)
     plain = {"label_smoothing": 0.0} if "label_smoothing" in loss.keywords else {}
     return partial(loss.func, *loss.args, **loss.keywords | plain)
 

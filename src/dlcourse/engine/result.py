@@ -34,10 +34,22 @@ def fold_result(
     return (
         untested_result(state, recipe, fold, dataset, runtime)
         | {"test": test}
-        | tested.full()
+        | with_names(tested.full(), dataset)
         | polynomial_coefficients(state.model, fold.standardize, dataset.input_shape)
         | learned_weights(state.model, fold.standardize, dataset)
     )
+
+
+def with_names(report: dict, dataset: Dataset) -> dict:
+    """Return a report whose ``per_output`` has the ``names`` of the outputs, t1, t2 ... by default.
+
+    A report without it is returned unchanged.
+    """
+    if "per_output" not in report:
+        return report
+    numbered = [f"t{number}" for number in range(1, dataset.output_size + 1)]
+    names = list(dataset.target_names) or numbered
+    return report | {"per_output": {"names": names} | report["per_output"]}
 
 
 def divergence_result(

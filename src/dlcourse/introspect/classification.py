@@ -48,6 +48,24 @@ def class_rates(counts: Tensor) -> dict[str, Tensor]:
     }
 
 
+def chance_corrected(counts: Tensor) -> dict[str, float]:
+    """Return Cohen's kappa and the Matthews correlation from the counts (K, K).
+
+    Both are 0 for guessing and 1 for no mistake. Where one of them is undefined, because there is
+    or is predicted a single class only, it is 0.
+    """
+    total, hits = float(counts.sum()), float(counts.diagonal().sum())
+    true, predicted = counts.sum(1).double(), counts.sum(0).double()
+    by_chance = float(true @ predicted)  # hits of guessing, times the total
+    spread = (total**2 - float(true @ true)) * (total**2 - float(predicted @ predicted))
+    above = hits * total - by_chance
+    room = total**2 - by_chance
+    return {
+        "kappa": above / room if room > 0 else 0.0,
+        "matthews": above / spread**0.5 if spread > 0 else 0.0,
+    }
+
+
 def confusion_report(outputs: Tensor, targets: Tensor) -> dict[str, Any]:
     """Return the counts as ``confusion`` and the rates of every class as ``per_class``.
 

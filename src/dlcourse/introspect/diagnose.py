@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core import Fold, Recipe, State, at_least_float32
+from dlcourse.core.weighted import unweighted
 from dlcourse.introspect.activations import output_statistics
 from dlcourse.introspect.gradients import mean_gradient, signal_and_noise, squared_norm
 from dlcourse.introspect.histogram import histogram
@@ -90,7 +91,7 @@ def objective_of(model: nn.Module, recipe: Recipe):
 
     def objective(inputs: Tensor, targets: Tensor) -> Tensor:
         with recipe.autocast():
-            return recipe.loss(at_least_float32(model(inputs)), targets)
+            return unweighted(recipe.loss)(at_least_float32(model(inputs)), targets)
 
     return objective
 

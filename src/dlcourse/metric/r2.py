@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Metric
+from dlcourse.introspect.of_each_output import by_output
 
 
 class R2(Metric):
@@ -23,8 +24,16 @@ class R2(Metric):
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"r2": value}``."""
+        return {"r2": float(self.of_each(sums, examples).mean())}
+
+    def full(self, outputs: Tensor, targets: Tensor) -> dict:
+        """Return the value of each of several outputs."""
+        return by_output(r2=self.of_each(self.measure(outputs, targets), len(targets)))
+
+    def of_each(self, sums: Tensor, examples: int) -> Tensor:
+        """Return the value (K,) of each output."""
         error, total, squares = sums
         variation = squares - total.square() / examples
         constant = variation <= 1e-12 * squares
         explained = 1 - error / variation.where(~constant, 1)
-        return {"r2": float(explained.where(~constant, (error == 0).double()).mean())}
+        return explained.where(~constant, (error == 0).double())

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from dlcourse.core import Metric
+from dlcourse.introspect.of_each_output import by_output
 
 
 class RMSE(Metric):
@@ -15,3 +16,8 @@ class RMSE(Metric):
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"rmse": value}``."""
         return {"rmse": (float(sums) / examples) ** 0.5}
+
+    def full(self, outputs: Tensor, targets: Tensor) -> dict:
+        """Return the value of each of several outputs."""
+        errors = outputs.double() - targets.double()
+        return by_output(rmse=errors.square().mean(0).sqrt())

@@ -92,6 +92,7 @@ def signals_of(config: dict, examples: int, *, normal: bool) -> list["LayerSigna
     import torch
 
     from dlcourse.core import at_least_float32
+    from dlcourse.core.weighted import unweighted
     from dlcourse.engine.assemble import make_recipe, make_state
     from dlcourse.engine.datasets import load_data, make_fold, split_training_data
     from dlcourse.engine.instantiate import build
@@ -114,7 +115,7 @@ def signals_of(config: dict, examples: int, *, normal: bool) -> list["LayerSigna
     inputs = recipe.prepare(inputs)
 
     def loss_of() -> torch.Tensor:
-        return recipe.loss(at_least_float32(state.model(inputs)), targets)
+        return unweighted(recipe.loss)(at_least_float32(state.model(inputs)), targets)
 
     return measure_signals(state.model, loss_of)
 

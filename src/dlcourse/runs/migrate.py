@@ -6,9 +6,12 @@ from typing import Any
 
 EVERY = {
     "view": {}, "random_streams": 1, "max_time": None, "checkpoint_every": None, "accumulate": 1,
-    "engine": "separate", "note": None, "tags": [],
+    "engine": "separate",
+    "note": None, "tags": [],
+    "sampler": {"_target_": "dlcourse.sampler.shuffle.shuffle", "_partial_": True},
 }  # fmt: skip
 OF_A_GROUP = {
+    "loss": {"class_weight": None},
     "data": {"test_examples": None, "zca_epsilon": 1e-5},
     "optim": {
         "decays": [], "freeze_after": [], "freeze_until": [],
@@ -96,7 +99,8 @@ def with_its_class(node: Any) -> Any:
 
 
 LATER_KEYS = {
-    "": ("accumulate", "engine"),
+    "": ("accumulate", "engine", "sampler"),
+    "loss": ("class_weight",),
     "runtime": ("fused_layers", "devices", "batch_norm"),
     "data": (
         "decoder",
@@ -147,11 +151,10 @@ def without_later_keys(config: dict[str, Any]) -> dict[str, Any]:
     So a sweep that an older version started counts as the same sweep today.
     """
     kept = without_implied(config, LATER_KEYS[""], EVERY)
-    for group in ("runtime", "data", "optim"):
+    for group in LATER_KEYS.keys() - {""}:
         node = kept.get(group)
         if isinstance(node, dict):
-            own = OF_A_CLASS.get(str(node.get("_target_")), {})
-            implied = OF_A_GROUP.get(group, {}) | own
+            implied = OF_A_GROUP.get(group, {}) | OF_A_CLASS.get(str(node.get("_target_")), {})
             kept = kept | {group: without_implied(node, LATER_KEYS[group], implied)}
     node = kept.get("runtime")
     if not isinstance(node, dict):

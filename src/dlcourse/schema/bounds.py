@@ -205,8 +205,15 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "high": Number(-1000, 1000, 0.05),
     },
     "loss": {
+        "class_weight": Numbers(
+            Number(0, 1_000_000, 1.0), 1, 100_000, "balanced", names=("balanced",), empty=True
+        ),
         "label_smoothing": share(0.1, below=True),
         "margin": positive(1.0),
+        "gamma": Number(0, 100, 2.0),
+        "alpha": Number(0, 1, 0.25, empty=True),
+        "delta": positive(1.0, 1_000_000_000),
+        "q": Number(0, 1, 0.9, above=True, below=True),
     },
     "regularizer": {
         "elastic_net.strength": Number(0, 1_000_000, 0.0001),
@@ -342,6 +349,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     "metric": {
         "top_k.k": whole_number(1, 1_000_000, 5),
         "average_precision.bins": whole_number(2, 100_000, 15),
+        "auroc.bins": whole_number(2, 100_000, 1000),
         "multilabel.threshold": Number(0, 1, 0.5, above=True, below=True),
         "multilabel_average_precision.bins": whole_number(2, 100_000, 1000),
         "calibration.bins": whole_number(2, 100_000, 15),

@@ -35,7 +35,7 @@ class Fact:
 
 GROUPS = (
     "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "average",
-    "split", "metric", "view", "stop", "observe", "runtime", "data",
+    "split", "sampler", "metric", "view", "stop", "observe", "runtime", "data",
 )  # fmt: skip
 """The groups of choices in a run's config."""
 
@@ -49,10 +49,10 @@ FACTS: dict[str, Fact] = {
         "the module of an optional package that it imports; refused early where it is missing",
     ),
     "task": Fact(
-        ("loss", "metric", "data", "model", "split"),
+        ("loss", "metric", "data", "model", "split", "sampler"),
         OneOf(("classification", "multilabel", "regression", "any")),
         "the targets that it has or needs: one class, several classes, values, or any of them",
-        demanded=("loss", "metric", "data"),
+        demanded=("loss", "metric", "data", "sampler"),
     ),
     "soft_targets": Fact(
         ("loss",),

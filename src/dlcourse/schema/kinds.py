@@ -50,22 +50,30 @@ class Number:
 
 @dataclass(frozen=True)
 class Numbers:
-    """A list of numbers, each within the same bounds."""
+    """A list of numbers, each within the same bounds.
+
+    names: names that are allowed as well. empty: ``null`` is allowed as well.
+    """
 
     each: Number
     shortest: int
     longest: int
     example: str
+    names: tuple[str, ...] = ()
+    empty: bool = False
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is a list of an allowed length, with allowed numbers."""
+        if value is None or isinstance(value, str):
+            return self.empty if value is None else value in self.names
         fits = isinstance(value, list | tuple) and self.shortest <= len(value) <= self.longest
         return fits and all(self.each.allows(number) for number in value)
 
     def __str__(self) -> str:
         lengths = {self.shortest, self.longest}
         count = " to ".join(f"{length:,}" for length in sorted(lengths))
-        return f"a list of {count} numbers, each {self.each}"
+        others = [*self.names, *(["null"] if self.empty else [])]
+        return " or ".join([f"a list of {count} numbers, each {self.each}", *others])
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,8 @@ OPTION_SYNONYMS = {
     "metric": {
         "acc": "accuracy", "top5": "top_k", "confusionmatrix": "confusion",
         "map": "average_precision", "ap": "average_precision", "ece": "calibration",
+        "auc": "auroc", "rocauc": "auroc", "mcc": "matthews", "cohenkappa": "kappa",
+        "hamming": "multilabel", "f1macro": "multilabel", "mean_absolute_error": "mae",
         "r2score": "r2", "f1": "confusion", "precision": "confusion", "recall": "confusion",
     },
     "view": {"tta": "mirror", "flip": "mirror"},

@@ -47,6 +47,7 @@ NOT_ARGUMENTS = {
         "weight_decay", "decay_all", "rates", "decays", "freeze", "freeze_after", "freeze_until",
         "apart", "layer_decay", "noise", "noise_decay",
     ),
+    "loss": ("class_weight",),
     "schedule": ("warmup",),
     "metric": ("training",),
 }  # fmt: skip

@@ -23,7 +23,7 @@ from dlcourse.train.finite import (
     start_finite,
 )
 from dlcourse.train.learning_rate import LearningRates
-from dlcourse.train.rng import epoch_order, reseed, restore_rng_states, rng_states
+from dlcourse.train.rng import reseed, restore_rng_states, rng_states
 from dlcourse.train.step import make_train_step, set_train_mode
 from dlcourse.train.step_losses import StepLosses
 
@@ -220,7 +220,7 @@ def epoch_steps(
     DivergedError if the loss is not finite or a system of equations cannot be solved any more.
     """
     epoch, history = len(state.history), past(state, recipe)
-    order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
+    order = recipe.sample(fold.train, recipe.seed, epoch).to(fold.train.device)
     pieces = into_batches(order, recipe.batch_size)
     steps = len(pieces)  # of a whole epoch; the last one may be a part of one
     pieces = pieces[: steps_left(steps, recipe.max_epochs - epoch)]

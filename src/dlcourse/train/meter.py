@@ -149,8 +149,14 @@ class Meter:
             with guarded(f"The report of {type(metric).__name__} on all test examples"):
                 report = metric.full(at_least_float32(outputs), targets)
                 atomic_files.to_json(report)
-                found |= report
+                found = joined_reports(found, report)
         return found
+
+
+def joined_reports(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return both reports; ``per_output`` of both is one."""
+    both = [report["per_output"] for report in (first, second) if "per_output" in report]
+    return first | second | ({"per_output": both[0] | both[-1]} if both else {})
 
 
 def _zero(summand: Tensor) -> Tensor:

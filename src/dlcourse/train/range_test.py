@@ -8,7 +8,7 @@ import torch
 from dlcourse.core import Fold, Recipe, State
 from dlcourse.train.batches import into_batches
 from dlcourse.train.learning_rate import LearningRates
-from dlcourse.train.rng import epoch_order, reseed
+from dlcourse.train.rng import reseed
 from dlcourse.train.step import make_train_step, set_train_mode
 
 LAG = 0.8  # the weight of the past in the running mean that decides whether training diverges
@@ -43,7 +43,7 @@ def range_test(
     while len(losses) < len(factors):
         epoch = len(losses) // per_epoch
         reseed(recipe.seed, epoch)
-        order = epoch_order(len(fold.train), recipe.seed, epoch).to(fold.train.device)
+        order = recipe.sample(fold.train, recipe.seed, epoch).to(fold.train.device)
         number = torch.tensor(epoch, device=fold.train.device)
         pieces = into_batches(order, recipe.batch_size)[: len(factors) - len(losses)]
         for index, *prefetched in fold.train.prefetch(pieces):

@@ -41,6 +41,23 @@ def losses_fit_the_task(config: dict) -> Iterator[str]:
         )
 
 
+def classes_are_there_to_be_balanced(config: dict) -> Iterator[str]:
+    """Weights of classes, and a sampler that draws classes equally often, need classes."""
+    task, weight = task_of(config), config["loss"].get("class_weight")
+    if task == "regression" and weight is not None:
+        yield (
+            f"loss.class_weight={weight} weighs classes, and {HAS[task]}.\n"
+            "Type loss.class_weight=null"
+        )
+    if task in ("regression", "multilabel") and fact(config["sampler"], "task") == "classification":
+        name = name_of(target(config, "sampler"))
+        other = " loss.class_weight=balanced" if task == "multilabel" else ""
+        yield (
+            f"sampler={name} needs one class for each example, and {HAS[task]}.\n"
+            f"Type sampler=shuffle{other}"
+        )
+
+
 def models_fit_the_task(config: dict) -> Iterator[str]:
     """A threshold neuron decides between classes, of which each example has one."""
     task = task_of(config)
@@ -107,6 +124,7 @@ def an_autoencoder_has_its_inputs_as_targets(config: dict) -> Iterator[str]:
 RULES = (
     an_autoencoder_has_its_inputs_as_targets,
     losses_fit_the_task,
+    classes_are_there_to_be_balanced,
     models_fit_the_task,
     metrics_fit_the_task,
     mixed_targets_need_a_loss_that_takes_them,

@@ -23,6 +23,20 @@ def some_methods_take_everything(config: dict) -> Iterator[str]:
             )
 
 
+def full_batches_are_not_sampled(config: dict) -> Iterator[str]:
+    """A step on the whole training part takes every example once."""
+    sampler = config["sampler"]
+    if target(config, "sampler") == "dlcourse.sampler.shuffle.shuffle":
+        return
+    for group in ("optim", "model"):
+        if fact(config[group], "full_batch"):
+            yield (
+                f"{group}={name_of(target(config, group))} takes every example once in a step, and "
+                f"sampler={name_of(sampler['_target_'])} repeats some.\n"
+                f"Type sampler=shuffle loss.class_weight=balanced, or another {group}"
+            )
+
+
 def nesterov_needs_momentum(config: dict) -> Iterator[str]:
     """Nesterov's method looks ahead along the momentum."""
     optim = config["optim"]
@@ -49,6 +63,11 @@ def closed_form_solves_what_is_linear(config: dict) -> Iterator[str]:
         )
     if target(config, "loss") != "dlcourse.loss.mse.mse":
         yield "optim=closed_form minimises squared errors.\nType loss=mse"
+    if config["loss"].get("class_weight") is not None:
+        yield (
+            "optim=closed_form minimises squared errors without weights of classes.\n"
+            "Type loss.class_weight=null, or another optim"
+        )
     if config["augment"] or config["regularizer"]:
         yield (
             "optim=closed_form supports no regularizer and no augment.\n"
@@ -324,6 +343,7 @@ def several_devices_share_each_batch(config: dict) -> Iterator[str]:
 
 RULES = (
     some_methods_take_everything,
+    full_batches_are_not_sampled,
     nesterov_needs_momentum,
     closed_form_solves_what_is_linear,
     lbfgs_sees_one_smooth_function,
