@@ -174,7 +174,8 @@ def folder_with(name, write, top):
 def data_set(top, **options):
     given = {"root": top, "seed": 0, "folder": ".", "size": SIDE, "channels": 1, "workers": 0,
              "test_fraction": 0.2, "damaged": "refuse", "memory": 1.0,
-             "decoder": "pillow", "reduced_decode": False, **options}  # fmt: skip
+             "decoder": "pillow", "reduced_decode": False, "labels": None,
+             "fit": "crop", "fill": 0, **options}  # fmt: skip
     return image_folder(**given)
 
 

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
 from dlcourse.core import Fold, Split
-from dlcourse.core.weighted import AppendWeights, WeightedLoss, each_loss_of, split_weights
+from dlcourse.core.weighted import AppendWeights, WeightedLoss, each_loss_of, without_weights
 from dlcourse.engine.assemble import make_loss, make_recipe, make_state
 from dlcourse.engine.datasets import load_data, make_fold, split_training_data
 from dlcourse.engine.instantiate import build
@@ -109,7 +109,7 @@ def test_the_weight_of_a_mixed_example_is_the_mean_of_those_of_its_classes():
     append = AppendWeights(None, torch.tensor([1.0, 3.0, 5.0]))
     targets = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8]])
     _, packed = append(torch.zeros(2, 1), targets, torch.arange(2), torch.tensor(0))
-    own, weights = split_weights(packed, classes=True)
+    own, weights = without_weights(packed, classes=True)
     assert own.equal(targets)
     torch.testing.assert_close(weights, torch.tensor([2.0, 4.6]))
 
@@ -117,7 +117,7 @@ def test_the_weight_of_a_mixed_example_is_the_mean_of_those_of_its_classes():
 def test_values_keep_their_single_column():
     append = AppendWeights(torch.tensor([2.0, 4.0]), None)
     _, packed = append(torch.zeros(2, 1), torch.tensor([[0.5], [1.5]]), torch.arange(2), None)
-    own, weights = split_weights(packed, classes=False)
+    own, weights = without_weights(packed, classes=False)
     assert (own.tolist(), weights.tolist()) == ([[0.5], [1.5]], [2.0, 4.0])
 
 

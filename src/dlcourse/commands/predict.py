@@ -103,7 +103,7 @@ def table_rows(folder: Path, table: str, trust: str) -> list[list[str]]:
         predicted = predict_with([open_model(one, trust=trusted) for one in places], rows.inputs)
     encoding = read_encoding(folder)
     assert encoding is not None  # new_rows refuses a run without one
-    task, classes = result["task"], result["classes"]
+    task, classes = result.get("task", "classification"), result["classes"]
     names = value_names(encoding.targets, result["output_size"])
     threshold = config["metric"].get("multilabel", {}).get("threshold", 0.5)
     head = prediction_header(task, classes, names)
@@ -180,7 +180,7 @@ def prediction_rows(
 
     channels, size, _ = result["input_shape"]
     reading = reading_of(data, size, channels)
-    classes, task = result["classes"], result["task"]
+    classes, task = result["classes"], result.get("task", "classification")
     several = task == "multilabel"
     rows = [["image", *(["classes"] if several else ["class", "probability"]), *classes]]
     notes: list[list[str]] = []

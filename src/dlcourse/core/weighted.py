@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dlcourse.core.training import Metric
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+MeanLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class AppendWeights:
         return inputs, torch.cat([columns, weights.unsqueeze(1)], 1)
 
 
-def split_weights(targets: Tensor, classes: bool) -> tuple[Tensor, Tensor]:
+def without_weights(targets: Tensor, classes: bool) -> tuple[Tensor, Tensor]:
     """Return what ``AppendWeights`` has joined: the targets and the weights (N,).
 
     classes: whether a single column holds classes, which are then int64.
@@ -59,19 +59,19 @@ class WeightedLoss:
     devices. ``torch.nn.CrossEntropyLoss(weight=...)`` divides by the sum of the weights instead.
 
     loss: (outputs, targets) -> the mean, of any number of examples. It is vectorised over batches
-    of one example. classes: as in ``split_weights``.
+    of one example. classes: as in ``without_weights``.
     """
 
-    loss: Loss
+    loss: MeanLoss
     classes: bool
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean; targets (N, 2) or (N, K + 1) have the weights in the last column."""
-        own, weights = split_weights(targets, self.classes)
+        own, weights = without_weights(targets, self.classes)
         return (weights * each_loss_of(self.loss, outputs, own)).mean()
 
 
-def each_loss_of(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
+def each_loss_of(loss: MeanLoss, outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the loss of each example (N,), from a loss that returns the mean of a batch."""
 
     def of_one(output: Tensor, target: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def each_loss_of(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
     return torch.vmap(of_one)(outputs, targets)
 
 
-def unweighted(loss: Loss) -> Loss:
+def unweighted(loss: MeanLoss) -> MeanLoss:
     """Return the loss of targets without weights; a loss without weights is returned itself."""
     return loss.loss if isinstance(loss, WeightedLoss) else loss
 
@@ -93,7 +93,7 @@ class WithoutWeights(Metric):
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the metric's sums over the batch."""
-        return self.metric.measure(outputs, split_weights(targets, self.classes)[0])
+        return self.metric.measure(outputs, without_weights(targets, self.classes)[0])
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return the metric's values."""

@@ -36,7 +36,7 @@ def with_positive_weights(loss: partial, config: dict, dataset: Dataset, train: 
         )
     positive = train.targets.sum(0)
     ratio = (len(train) - positive) / positive.clamp(min=1)
-    weights = ratio if given == BALANCED else listed(given, dataset, train.device)
+    weights = ratio if given == BALANCED else listed_weights(given, dataset, train.device)
     return partial(loss, pos_weight=weights.float())
 
 
@@ -51,12 +51,12 @@ def class_weights(config: dict, dataset: Dataset, train: Split) -> Tensor | None
     if given is None or dataset.task != "classification":
         return None
     if given != BALANCED:
-        return listed(given, dataset, train.device)
+        return listed_weights(given, dataset, train.device)
     counts = torch.bincount(train.targets, minlength=len(dataset.classes))
     return len(train) / (len(counts) * counts.clamp(min=1).float())
 
 
-def listed(given: list[float], dataset: Dataset, device: torch.device) -> Tensor:
+def listed_weights(given: list[float], dataset: Dataset, device: torch.device) -> Tensor:
     """Return the weights of a list (K,); raises UserError unless each class has one."""
     if len(given) != len(dataset.classes):
         raise UserError(

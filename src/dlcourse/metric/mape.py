@@ -4,7 +4,7 @@ from torch import Tensor
 
 from dlcourse.core import Metric
 
-SMALLEST = 2.0**-52  # of a target that is divided by, as in scikit-learn
+SMALLEST_TARGET = 2.0**-52  # of a target that is divided by, as in scikit-learn
 
 
 class MAPE(Metric):
@@ -16,7 +16,7 @@ class MAPE(Metric):
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the sum over examples of the relative errors, averaged over the K outputs."""
         errors = (outputs.double() - targets.double()).abs()
-        return (errors / targets.double().abs().clamp(min=SMALLEST)).mean(1).sum()
+        return (errors / targets.double().abs().clamp(min=SMALLEST_TARGET)).mean(1).sum()
 
     def report(self, sums: Tensor, examples: int) -> dict[str, float]:
         """Return ``{"mape": share}``."""

@@ -7,7 +7,7 @@ from dlcourse.core import Split
 from dlcourse.errors import UserError
 from dlcourse.permutations import generator
 from dlcourse.random_streams import Purpose
-from dlcourse.sampler.repeats import shuffled, spread
+from dlcourse.sampler.repeats import evenly_repeated, shuffled
 
 
 def balanced(train: Split, *, seed: int, epoch: int) -> Tensor:
@@ -31,7 +31,7 @@ def balanced(train: Split, *, seed: int, epoch: int) -> Tensor:
     present = targets.unique()
     extra = torch.randperm(len(present), generator=draw)[: len(targets) % len(present)].tolist()
     chosen = [
-        spread(
+        evenly_repeated(
             (targets == number).nonzero().flatten(),
             len(targets) // len(present) + (place in extra),
             draw,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def spread(positions: Tensor, draws: int, draw: torch.Generator) -> Tensor:
+def evenly_repeated(positions: Tensor, draws: int, draw: torch.Generator) -> Tensor:
     """Return ``draws`` of some positions (n,), each of them equally often up to one.
 
     All are taken ``draws // n`` times, and a random choice of them once more.
