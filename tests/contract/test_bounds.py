@@ -19,7 +19,13 @@ from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import train_epoch
 
 MANY = 5000  # larger whole numbers only take time and memory
-ELSEWHERE = (*NEED_FILES, "torchvision", "from_run")  # need files or a download
+ELSEWHERE = (
+    *NEED_FILES,
+    "torchvision",
+    "timm",
+    "from_run",
+    "from_file",
+)  # need files or a download
 CHOICES = [
     (group, option)
     for group in GROUPS

@@ -81,6 +81,19 @@ WRONG = [  # the overrides, and what the message must name
     ),
     (["view=[shift]", "view.shift.pixels=30"], ["view.shift.pixels=30", "data.size=28"]),
     (["view=[mirror]", "data=moons", "model=mlp"], ["view=mirror", "view=[]"]),
+    (["init=from_file"], ["takes its weights from a file", "init.file="]),
+    (["init=from_file", "init.file=none.pth"], ["init.file=none.pth does not exist"]),
+    (
+        ["init=from_file", "init.file=.", "init.rename={a.*: b}"],
+        ["init.file=. is a folder"],
+    ),
+    (
+        ["model=torchvision", "model.weights=none.pth"],
+        ["model.weights=none.pth does not exist", "model.weights=null"],
+    ),
+    (["model=timm", "model.weights=none.pth"], ["model.weights=none.pth does not exist"]),
+    (["model=timm", "model.pretrained=true", "init=he_normal"], ["model.pretrained=false"]),
+    (["model=timm", "model.pretrained=true", "model.weights=."], ["two sources of weights"]),
     (["view=[mirror]", "model=autoencoder"], ["view=mirror", "data.reconstruct=true"]),
     (
         ["augment=[rand_augment]", "augment.rand_augment.magnitude=31"],

@@ -39,7 +39,7 @@ ANY_TEXT = (
     "monitor", "data.root", "data.folder", "data.file", "data.target", "data.group", "data.inputs",
     "data.targets", "data.labels", "data.test_file", "data.weight", "data.id", "data.date_format",
     "model.name",
-    "model.weights", "init.run", "sweep.storage", "sweep.study",
+    "model.weights", "init.run", "init.file", "sweep.storage", "sweep.study",
 )  # fmt: skip
 
 
@@ -148,7 +148,8 @@ def test_a_config_starts_with_a_description_and_a_command_that_works(path, compo
     images.mkdir()
     (images / "labels.csv").write_text("file,cat,dog\n")
     a_run(tmp_path / "my_run")
-    for name in ("my_images", "my_run"):
+    (tmp_path / "weights.pth").write_bytes(b"not read")
+    for name in ("my_images", "my_run", "weights.pth"):
         overrides = [w.replace(name, str(tmp_path / name)) for w in overrides if w != "-m"]
     if path.parent.name == "sweep":
         assert planned(overrides).jobs
@@ -171,6 +172,9 @@ def test_every_choice_passes_the_checks_with_the_defaults(group, option, compose
     more = [f"data.root={tmp_path}"] if option == "image_folder" else []
     if option == "from_run":
         more = [f"init.run={a_run(tmp_path)}"]
+    if option == "from_file":
+        more = [f"init.file={a_run(tmp_path) / 'checkpoints/best.pt'}"]
+        (tmp_path / "checkpoints/best.pt").write_bytes(b"not read")
     if option == "never":
         more = ["stop=never"]
     check(compose(*needs(group, option), override_for(group, option), *more))
@@ -348,9 +352,11 @@ def test_every_choice_trains(group, option, tiny, tmp_path):
         override_for(group, option),
         "max_epochs=1",
     ]
-    if option == "from_run":
+    if option in ("from_run", "from_file"):
         run(tiny("model=mlp", "max_epochs=1"), tmp_path / "first")
-        overrides.append(f"init.run={tmp_path / 'first'}")
+        file = tmp_path / "first/checkpoints/best.pt"
+        run_or_file = {"from_run": f"run={tmp_path / 'first'}", "from_file": f"file={file}"}
+        overrides.append(f"init.{run_or_file[option]}")
     if option == "group_kfold":
         overrides.append(f"data.root={a_table_with_groups(tmp_path)}")
     cfg = tiny(*overrides)

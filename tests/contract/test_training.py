@@ -100,6 +100,8 @@ def narrow(cfg: dict) -> dict:
     for key, value in (VIT if "heads" in cfg["model"] else NARROW).items():
         if key in cfg["model"]:
             cfg["model"][key] = value
+    if cfg["model"]["_target_"] == "dlcourse.model.timm.Timm":
+        cfg["model"]["name"] = "test_efficientnet"
     return cfg
 
 

@@ -4,9 +4,8 @@ import dataclasses
 
 import pytest
 import torch
+from conftest import prepared
 
-from dlcourse.engine.assemble import make_state
-from dlcourse.engine.datasets import load_data
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
@@ -25,7 +24,7 @@ def best(folder):
 
 def test_the_weights_of_the_best_epoch_are_copied(trained, tiny):
     cfg = tiny("model=lenet", "init=from_run", f"init.run={trained}")
-    state = make_state(cfg, build(cfg["runtime"])(), load_data(cfg))
+    state, *_ = prepared(cfg)
     for name, value in state.model.state_dict().items():
         assert torch.equal(value, best(trained)[name])
 
@@ -61,8 +60,6 @@ def test_frozen_parameters_stay_and_the_others_are_trained(trained, tiny, tmp_pa
 
 
 def test_a_frozen_norm_keeps_its_statistics_and_frozen_dropout_is_off(tiny):
-    from conftest import prepared
-
     from dlcourse.train.fit import fit
 
     overrides = [

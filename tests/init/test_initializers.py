@@ -13,7 +13,7 @@ from dlcourse.layer.activation import gain
 
 FAN_IN, FAN_OUT = 300, 200
 OTHERS = (  # initializers that do not set the biases of linear layers to 0
-    "default", "from_run", "dirac", "whitening",
+    "default", "from_run", "from_file", "dirac", "whitening",
 )  # fmt: skip
 
 

@@ -203,3 +203,51 @@ def test_the_blocks_inside_a_container_are_counted_individually(compose):
     model = build(compose(*overrides)["model"])((1, 28, 28), 10)
     frozen = [n for n, w in model.backbone.named_parameters() if not w.requires_grad]
     assert {name.split(".")[1] for name in frozen} == {"0", "3", "4", "6"}  # a convolution, 3 fires
+
+
+def saved(net, tmp_path, name="weights.pth"):
+    torch.save(net.state_dict(), tmp_path / name)
+    return f"model.weights={tmp_path / name}"
+
+
+def test_a_file_of_weights_is_read_and_keeps_its_output_layer(compose, tmp_path):
+    from torchvision import models
+
+    net = models.get_model(NAME, num_classes=10).eval()
+    model = make(compose, saved(net, tmp_path), shape=(3, 64, 64)).eval()
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(model(images), net(images))
+    assert model.origin == "338 of 338 tensors from weights.pth"
+
+
+def test_a_file_with_other_classes_gets_a_new_output_layer(compose, tmp_path):
+    from torchvision import models
+
+    net = models.get_model(NAME, num_classes=7)
+    model = make(compose, saved(net, tmp_path), shape=(3, 64, 64))
+    assert torch.equal(model.backbone.conv1[0].weight, net.conv1[0].weight)
+    assert "a new output layer (output.bias, output.weight)" in model.origin
+    assert model.output.weight.shape[0] == 10
+    overrides = ["model=torchvision", "model.name=squeezenet1_1", saved(net, tmp_path)]
+    other = build(compose(*overrides)["model"])
+    with pytest.raises(UserError, match="0 of its tensors do"):
+        other((3, 64, 64), 10)
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "googlenet"])
+def test_unusual_output_layers_are_read_from_a_file(name, compose, tmp_path):
+    from torchvision import models
+
+    net = (
+        models.get_model(name, num_classes=10, init_weights=False)
+        if name == "googlenet"
+        else (models.get_model(name, num_classes=10))
+    )
+    overrides = ["model=torchvision", f"model.name={name}", saved(net, tmp_path)]
+    model = build(compose(*overrides)["model"])((3, 64, 64), 10).eval()
+    images = torch.randn(2, 3, 64, 64)
+    expected = net.eval()(images)
+    if name == "squeezenet1_1":  # its own output layer is followed by a ReLU
+        assert torch.equal(model.output.weight, net.classifier[1].weight.flatten(1))
+    else:
+        torch.testing.assert_close(model(images), expected)

@@ -124,6 +124,24 @@ def from_run(compose):
     return max(float((other.state_dict()[name] - stored[name]).abs().max()) for name in stored)
 
 
+def from_file(compose):
+    """Save a net as DataParallel does, and in safetensors; compare what another net then has."""
+    from safetensors.torch import save_file
+
+    saved = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    worst = 0.0
+    with TemporaryDirectory() as folder:
+        pickled, plain = Path(folder) / "weights.pth", Path(folder) / "weights.safetensors"
+        torch.save({"state_dict": nn.DataParallel(saved).state_dict()}, pickled)
+        save_file(saved.state_dict(), plain)
+        for file in (pickled, plain):
+            other = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+            build(compose("init=from_file", f"init.file={file}")["init"])(other)
+            gaps = (other.state_dict()[name] - one for name, one in saved.state_dict().items())
+            worst = max([worst, *(float(one.abs().max()) for one in gaps)])
+    return worst
+
+
 def dirac(compose):
     """Compare the first outputs with the input maps and the others with torch's own layer."""
     worst, maps = 0.0, torch.randn(2, 4, 7, 7)
@@ -182,4 +200,5 @@ ROWS = {
     "dirac": Row("the maps themselves; torch's draws for the rest", dirac, 1e-6),
     "whitening": Row("numpy eigvalsh, second moments of all answers", whitening, 1e-5),
     "from_run": Row("the checkpoint of a run, read with torch.load", from_run, 0),
+    "from_file": Row("files of DataParallel and of safetensors", from_file, 0),
 }

@@ -313,6 +313,21 @@ def torchvision(compose) -> float:
     return gap(ours.features(images), theirs(torch.cat([images] * 3, dim=1)).detach())
 
 
+def timm(compose) -> float:
+    """Compare with timm's own networks of the same seed, one of them for another image size."""
+    from timm import create_model
+
+    worst = 0.0
+    for name, given in (("test_resnet", {}), ("test_vit", {"img_size": 64})):
+        torch.manual_seed(0)
+        theirs = create_model(name, in_chans=1, num_classes=10, **given).eval()
+        torch.manual_seed(0)
+        config = compose("model=timm", f"model.name={name}")["model"]
+        ours, images = build(config)((1, 64, 64), 10).eval(), torch.randn(2, 1, 64, 64)
+        worst = max(worst, gap(ours(images), theirs(images).detach()))
+    return worst
+
+
 def vit_row(name: str, pixels: int, patch: int, size: tuple[int, ...], parameters: int) -> Row:
     text = f"torchvision VisionTransformer, {parameters:,} parameters, outputs at {pixels}"
     return Row(text, partial(vit, name, pixels, patch, size, parameters), 1e-5)
@@ -335,4 +350,5 @@ MODERN = {
     "nfnet": Row("standardised filters and scaled signals by numpy", nfnet, 1e-7),
     "airbench": Row("both nets written out in numpy, 2 and 12.7 million", airbench, 1e-9),
     "torchvision": Row("torchvision resnet18 of the same seed, before its head", torchvision, 1e-6),
+    "timm": Row("timm test_resnet and test_vit of the same seed", timm, 1e-7),
 }

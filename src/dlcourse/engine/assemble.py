@@ -38,7 +38,7 @@ from dlcourse.optim.gradient_noise import use_gradient_noise
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
-from dlcourse.schema.facts import fact
+from dlcourse.schema.facts import fact, without_weights
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.batches import all_steps, into_batches
 from dlcourse.train.differentiate import Differentiate, in_one_pass, in_pieces
@@ -56,12 +56,15 @@ and a step of model=resnet18 gained 4 %, one of model=airbench 3 %."""
 def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | None = None) -> State:
     """Make a new model and optimizer; the seed determines the initial weights.
 
-    fold: provides training inputs for an initializer with a keyword ``inputs``. None skips such an
-        initializer, for weights that are read from a checkpoint.
+    fold: provides training inputs for an initializer with a keyword ``inputs``. None is for weights
+        that are read from a checkpoint: it skips such an initializer, and files of weights.
     """
     reseed(config["seed"], INITIAL)
-    model = make_model(config["model"], dataset.input_shape, dataset.output_size)
-    initialize(model, build(config["init"]), fold, config["seed"])
+    node = config["model"] if fold is not None else without_weights(config["model"])
+    model = make_model(node, dataset.input_shape, dataset.output_size)
+    init = build(config["init"])
+    if fold is not None or not getattr(init.func, "reads_file", False):
+        initialize(model, init, fold, config["seed"])
     runtime.place(model, dataset.input_shape)
     if this_rank().joined:
         share_model(model, config, runtime, dataset, fold)

@@ -28,8 +28,10 @@ def heading(
     optim = [choices.get("optim") or type(state.optimizer).__name__]
     if "lr" in config["optim"]:
         optim.append(f"learning rate {config['optim']['lr']:g}")
+    origin = getattr(state.model, "origin", "")  # of weights that were loaded from a file
     return {
         "model": f"{choices.get('model') or type(state.model).__name__}, {parameters:,} parameters",
+        **({"weights": origin} if origin else {}),
         "data": f"{dataset.name}: {len(fold.train):,} train{val}, {len(dataset.test):,} test",
         "optim": ", ".join(
             [*optim, f"batch size {config['batch_size']}", f"up to {recipe.max_epochs:g} epochs"]

@@ -40,6 +40,9 @@ def from_run(model: nn.Module, *, run: str) -> None:
     model.load_state_dict({**own, **fitting})
 
 
+from_run.reads_file = True
+
+
 def read_best_weights(run: Path) -> dict:
     """Return the best weights in a run's folder; raises UserError if there are none."""
     try:

@@ -39,7 +39,8 @@ def published(name: str, weights: str | None) -> nn.Module:
     if weights not in known:
         raise UserError(
             f"model.weights={weights} does not exist for {name}; {nearest(weights, known)}\n"
-            "Type one of them, or model.weights=null for random weights"
+            "Type one of them, a file such as model.weights=weights.pth, or model.weights=null for "
+            "random weights"
         )
     url = known[weights].url
     file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name

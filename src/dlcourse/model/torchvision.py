@@ -7,9 +7,12 @@ from torch.nn import functional as F
 from dlcourse.errors import UserError
 from dlcourse.layer.image import image_shape
 from dlcourse.model.published import published, weights_of
+from dlcourse.schema.weight_files import names_a_file
+from dlcourse.weights.fit import load_file
 
 IMAGENET_CLASSES = 1000  # the outputs of every network with published weights
-CONTAINERS = ("features", "encoder", "layers", "blocks", "trunk_output")  # names of block lists
+CONTAINERS = ("features", "encoder", "layers", "blocks", "trunk_output", "stages")  # block lists
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 
 
 class Torchvision(nn.Module):
@@ -21,8 +24,9 @@ class Torchvision(nn.Module):
     ``output`` follows the pooling after it.
 
     name: as in ``torchvision.models.list_models()``.
-    weights: None for random ones, ``DEFAULT`` for the best published ones, or the name of an older
-        set such as ``IMAGENET1K_V1``.
+    weights: None for random ones, ``DEFAULT`` for the best published ones, the name of an older
+        set such as ``IMAGENET1K_V1``, or a file of weights; if it has another number of classes,
+        the output layer stays random.
     freeze: ``none``; ``backbone`` to train the output layer only; or a number N to freeze the first
         N blocks.
     size: side in pixels to which images are resized first; None does not resize.
@@ -51,9 +55,15 @@ class Torchvision(nn.Module):
                 "Type data.channels=3"
             )
         self.size = size
-        self.backbone = published(name, weights)
-        self.output = nn.Linear(cut_head(self.backbone), output_size)
-        for block in first_blocks(self.backbone, name, freeze):
+        file = weights if weights is not None and names_a_file(weights) else None
+        self.backbone = published(name, None if file else weights)
+        head, features = cut_head(self.backbone)
+        self.output = nn.Linear(features, output_size)
+        if file is not None:
+            self.origin = load_file(
+                self, file, "model.weights", layers={head: "output"}, adapt=without_auxiliary
+            )
+        for block in first_blocks(self.backbone, f"torchvision's {name}", freeze):
             block.requires_grad_(False)
         self.try_out(name, torch.zeros(1, channels, height, width))
 
@@ -85,8 +95,13 @@ class Torchvision(nn.Module):
         return self.output(self.features(images))  # (N, output_size)
 
 
-def cut_head(net: nn.Module) -> int:
-    """Replace the last layer by the identity and return its number of inputs."""
+def without_auxiliary(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors without those of the auxiliary classifiers of GoogLeNet and Inception v3."""
+    return {name: one for name, one in tensors.items() if not name.startswith(AUXILIARY)}
+
+
+def cut_head(net: nn.Module) -> tuple[str, int]:
+    """Replace the last layer by the identity; return its name and its number of inputs."""
     heads = {
         place: layer
         for place, layer in net.named_modules()
@@ -95,11 +110,13 @@ def cut_head(net: nn.Module) -> int:
     place, head = list(heads.items())[-1]
     parent, _, name = place.rpartition(".")
     setattr(net.get_submodule(parent), name, nn.Identity())
-    return head.weight.shape[1]
+    return place, head.weight.shape[1]
 
 
-def first_blocks(net: nn.Module, name: str, freeze: str | int) -> list[nn.Module]:
+def first_blocks(net: nn.Module, called: str, freeze: str | int) -> list[nn.Module]:
     """Return the modules to freeze; raises UserError for more blocks than there are.
+
+    called: the network's name, for messages.
 
     A block is a module with weights at the top level of the network, or in its list of blocks if it
     has one, such as ``features`` or ``encoder.layers``. A ViT's class token and position embedding
@@ -110,7 +127,7 @@ def first_blocks(net: nn.Module, name: str, freeze: str | int) -> list[nn.Module
     blocks = list(blocks_of(net))
     if freeze > len(blocks):
         raise UserError(
-            f"torchvision's {name} has {len(blocks)} blocks, got model.freeze={freeze}.\n"
+            f"{called} has {len(blocks)} blocks, got model.freeze={freeze}.\n"
             f"Type model.freeze={len(blocks)} or less, or model.freeze=backbone"
         )
     return blocks[:freeze]

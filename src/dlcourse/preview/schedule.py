@@ -21,7 +21,14 @@ from dlcourse.errors import UserError
 from dlcourse.preview.output import new_folder, save_shown
 from dlcourse.preview.variants import Variant, variants_of
 from dlcourse.schema.arguments import choice_argument, numbers_argument
-from dlcourse.schema.facts import example_shape, examples_of, fact, name_of, training_share
+from dlcourse.schema.facts import (
+    example_shape,
+    examples_of,
+    fact,
+    name_of,
+    training_share,
+    without_weights,
+)
 from dlcourse.terminal.fitted import print_table, wrap_to_terminal
 from dlcourse.terminal.live_line import working
 
@@ -147,10 +154,7 @@ def optimizer_of_run(config: dict) -> tuple:
         trained = len(split_training_data(config, dataset)[0].train)
     else:
         trained = training_share(config, examples)
-    node = config["model"]
-    if fact(node, "published_weights"):
-        node = node | {"weights": None}  # their values change nothing here
-    model = make_model(node, *known)
+    model = make_model(without_weights(config["model"]), *known)
     optimizer = make_optimizer(config, build(config["runtime"])(), model)
     names = {parameter: name for name, parameter in model.named_parameters()}
     return trained, optimizer, [[names[p] for p in g["params"]] for g in optimizer.param_groups]

@@ -14,7 +14,7 @@ from dlcourse.schema import run_files
 from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
 from dlcourse.schema.overrides import END_KEYS, LABELS, is_free, key_of
 from dlcourse.schema.trust import check_trust
-from dlcourse.schema.validate import check, check_key
+from dlcourse.schema.validate import GROUPS, check, check_key
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def prepare_run(
         finished = run_folder.read_result(folder) is not None and not moved
         if not finished:
             run_folder.refuse_diverged(folder)
-            check(config)
+            check(config, used=set(GROUPS) - {"init"})
         else:
             for key in LABELS:
                 check_key(key, config[key])

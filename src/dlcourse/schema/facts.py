@@ -165,7 +165,7 @@ FACTS: dict[str, Fact] = {
     "published_weights": Fact(
         ("model",),
         Flag(),
-        "its option `weights` names published weights, which may be a long download",
+        "its option `weights` names a file or published weights, which may be a long download",
         missing=False,
     ),
     "reconstructs": Fact(
@@ -255,6 +255,14 @@ def fact_rows() -> Iterator[tuple[str, str, str, str]]:
         groups = ", ".join(f"`{g}`" if g in one.demanded else g for g in one.groups)
         groups = "all" if one.groups == GROUPS else groups
         yield f"`{name}`", groups, str(one.kind), one.what
+
+
+def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of a model that starts with random weights: no file, no download."""
+    if not fact(model, "published_weights"):
+        return dict(model)
+    random = {"weights": None, "pretrained": False}
+    return {key: random.get(key, value) for key, value in model.items()}
 
 
 def name_of(target: str) -> str:

@@ -451,19 +451,27 @@ class Factors:
 
 @dataclass(frozen=True)
 class NamedValues:
-    """A mapping of names to values of one kind, ``{precision: max, recall: max}``."""
+    """A mapping of names to values of one kind, ``{precision: max, recall: max}``.
 
-    each: "Number | Numbers | OneOf | Texts"
+    each: None for any value. empty: ``null`` is allowed as well.
+    """
+
+    each: "Number | Numbers | OneOf | Text | Texts | None"
     example: str
+    empty: bool = False
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is a mapping of names to allowed values."""
+        if value is None:
+            return self.empty
         return isinstance(value, Mapping) and all(
-            isinstance(name, str) and self.each.allows(one) for name, one in value.items()
+            isinstance(name, str) and (self.each is None or self.each.allows(one))
+            for name, one in value.items()
         )
 
     def __str__(self) -> str:
-        return f"names, each with {self.each}"
+        each = "a value" if self.each is None else str(self.each)
+        return f"names, each with {each}{' or null' if self.empty else ''}"
 
 
 Kind = (

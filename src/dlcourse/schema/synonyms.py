@@ -108,7 +108,7 @@ OPTION_SYNONYMS = {
         "cae": "conv_autoencoder",
         "recurrent": "rnn", "elman": "rnn", "spatialtransformer": "stn", "resnet": "resnet18",
         "vgg": "vgg16", "cascadecorrelation": "cascade", "nfresnet": "nfnet",
-        "svm": "kernel", "rbf": "kernel", "krr": "kernel", "timm": "torchvision",
+        "svm": "kernel", "rbf": "kernel", "krr": "kernel",
     },
     "data": {
         "cifar": "cifar10", "fashion": "fashion_mnist", "fmnist": "fashion_mnist",

@@ -3,7 +3,7 @@
 Every key is compared with its bounds, then ``rules`` check keys that must fit each other.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from dlcourse.errors import UserError, did_you_mean, meant, nearest
 from dlcourse.schema.bounds import bounds_of
@@ -11,7 +11,7 @@ from dlcourse.schema.facts import GROUPS, check_facts, fact, name_of
 from dlcourse.schema.kinds import Function, Kind
 from dlcourse.schema.overrides import DECLARATIONS, nodes
 from dlcourse.schema.own_bounds import declared_bounds
-from dlcourse.schema.rules import inputs, metrics, splitting, task, training
+from dlcourse.schema.rules import inputs, metrics, splitting, starting, task, training
 from dlcourse.terminal.extras import refuse_missing
 
 MULTIPLE = ("regularizer", "augment", "metric", "view", "observe")  # of which several may be chosen
@@ -54,8 +54,10 @@ NOT_ARGUMENTS = {
 """Keys of a group that dlcourse reads itself and does not pass to the choice."""
 
 RULES = (
-    *training.RULES, *task.RULES, *inputs.RULES, *metrics.RULES, *splitting.RULES,
+    *training.RULES, *task.RULES, *inputs.RULES, *metrics.RULES, *splitting.RULES, *starting.RULES,
 )  # fmt: skip
+LATER_RULES = tuple(rule for rule in RULES if rule not in starting.RULES)
+"""The rules for a run whose weights are in a checkpoint."""
 
 
 def check(
@@ -65,12 +67,13 @@ def check(
 
     changed: the keys whose values, and only these, differ from a config that has passed all checks.
     Their bounds and the rules are checked then.
-    used: the groups whose optional packages have to be installed.
+    used: the groups whose optional packages have to be installed. Without ``init`` the files that
+    only a new run reads may be gone.
     """
     if changed is None:
         check_choices(config)
     check_bounds(config, changed)
-    check_rules(config)
+    check_rules(config, RULES if "init" in used else LATER_RULES)
     check_packages(config, used)
 
 
@@ -104,9 +107,9 @@ def check_bounds(config: dict, changed: Collection[str] | None) -> None:
                 check_value(name, value, kind)
 
 
-def check_rules(config: dict) -> None:
+def check_rules(config: dict, rules: Iterable[Callable[[dict], Iterator[str]]] = RULES) -> None:
     """Raise UserError for keys that do not fit each other."""
-    for rule in RULES:
+    for rule in rules:
         try:
             problems = list(rule(config))
         except KeyError as error:  # a user's YAML names a class of dlcourse without all its keys

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlcourse.schema.facts import MOST_WHITENED, SMALL_IMAGE, fact, smallest_image, target
-from dlcourse.schema.run_files import BEST_WEIGHTS
 
 
 def model_fits_the_inputs(config: dict) -> Iterator[str]:
@@ -84,14 +83,22 @@ def tables_have_their_own_statistics(config: dict) -> Iterator[str]:
 
 
 def published_weights_stay(config: dict) -> Iterator[str]:
-    """An initializer would overwrite published weights."""
-    published = fact(config["model"], "published_weights") and config["model"].get("weights")
+    """An initializer would overwrite published weights, and a model has one source of them."""
+    model = config["model"]
+    given = fact(model, "published_weights") and (model.get("weights") or model.get("pretrained"))
     default = target(config, "init") == "dlcourse.init.default.default"
-    if published and not default:
+    if given and not default:
         name = target(config, "init").split(".")[-1]
+        key = "weights" if model.get("weights") else "pretrained"
+        shown, none = (given, "null") if key == "weights" else ("true", "false")
         yield (
-            f"init={name} would overwrite the published weights of model.weights={published}.\n"
-            "Type init=default, or model.weights=null"
+            f"init={name} would overwrite the weights of model.{key}={shown}.\n"
+            f"Type init=default, or model.{key}={none}"
+        )
+    if model.get("weights") and model.get("pretrained") is True:
+        yield (
+            f"model.pretrained=true and model.weights={given} are two sources of weights.\n"
+            "Type model.pretrained=false, or model.weights=null"
         )
 
 
@@ -249,20 +256,6 @@ def a_range_goes_upwards(config: dict) -> Iterator[str]:
         )
 
 
-def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
-    """The run whose weights ``init=from_run`` reads must exist."""
-    if target(config, "init") != "dlcourse.init.from_run.from_run":
-        return
-    run = config["init"].get("run")
-    if run is None:
-        yield "init=from_run takes its weights from a finished run.\nType init.run=<its folder>"
-    elif not (Path(run) / BEST_WEIGHTS).exists():
-        yield (
-            f"init.run={run} holds no weights: {BEST_WEIGHTS} is not in it.\n"
-            "Type init.run=<folder of a run>, in cross-validation <folder>/fold0"
-        )
-
-
 RULES = (
     model_fits_the_inputs,
     patches_fill_the_image,
@@ -279,5 +272,4 @@ RULES = (
     image_folder_exists,
     a_function_is_named,
     a_range_goes_upwards,
-    the_run_to_start_from_is_there,
 )
