@@ -11,7 +11,7 @@ from dlcourse.schema.weight_files import names_a_file
 from dlcourse.weights.fit import load_file
 
 IMAGENET_CLASSES = 1000  # the outputs of every network with published weights
-CONTAINERS = ("features", "encoder", "layers", "blocks", "trunk_output", "stages")  # block lists
+BLOCK_LISTS = ("features", "encoder", "layers", "blocks", "trunk_output", "stages")  # block lists
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 
 
@@ -138,5 +138,5 @@ def blocks_of(net: nn.Module) -> list[nn.Module]:
     parts = []
     for name, part in net.named_children():
         if any(True for _ in part.parameters()):
-            parts += blocks_of(part) if name in CONTAINERS else [part]
+            parts += blocks_of(part) if name in BLOCK_LISTS else [part]
     return parts

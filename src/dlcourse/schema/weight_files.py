@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-SUFFIXES = (".pth", ".pt", ".tar", ".bin", ".ckpt", ".safetensors")
+WEIGHT_SUFFIXES = (".pth", ".pt", ".tar", ".bin", ".ckpt", ".safetensors")
 
 
 def names_a_file(text: str) -> bool:
     """Return whether a text is the name of a file of weights, and not of published ones."""
-    return text.endswith(SUFFIXES) or "/" in text or os.sep in text
+    return text.endswith(WEIGHT_SUFFIXES) or "/" in text or os.sep in text
 
 
 def problem_with(file: str) -> str:

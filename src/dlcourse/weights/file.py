@@ -41,7 +41,7 @@ def read_tensors(file: str, key: str) -> tuple[dict[str, Tensor], str]:
     path = Path(file).expanduser()
     if path.suffix == ".safetensors":
         return read_safetensors(path, key), ""
-    return tensors_in(read_pickled(path, key), path, key)
+    return weights_in(read_pickled(path, key), path, key)
 
 
 def read_safetensors(path: Path, key: str) -> dict[str, Tensor]:
@@ -98,7 +98,7 @@ def damaged_weights(path: Path, key: str, error: Exception) -> UserError:
     )
 
 
-def tensors_in(content: Any, path: Path, key: str) -> tuple[dict[str, Tensor], str]:
+def weights_in(content: Any, path: Path, key: str) -> tuple[dict[str, Tensor], str]:
     """Return the weights in a file's content, and the keys that lead to them, joined by dots."""
     place, inner = [], content
     while isinstance(inner, Mapping):

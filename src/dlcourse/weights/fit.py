@@ -21,7 +21,7 @@ from dlcourse.weights.positions import resized_positions
 
 log = logging.getLogger(__name__)
 
-MOST_LINES = 6  # of each kind in a message
+MOST_MISMATCHES = 6  # of each kind in a message
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ def load_file(
     tensors, removed = without_prefixes(renamed(tensors, rename or {}, f"{group}.rename"), own)
     tensors = as_named_here(adapt(tensors), own, layers or {})
     tensors = without_excluded(tensors, exclude, own, f"{group}.exclude")
-    fit = fit_of(tensors, own, heads or [output_layer(model)], exclude)
+    fit = fit_of(tensors, own, heads or [last_weighted_layer(model)], exclude)
     if not fit.fitting or (strict and not fit.complete):
         raise UserError(refusal(fit, file, key))
     model.load_state_dict({**own, **fit.fitting})
     line = said(fit, len(own), file, place, removed)
     log.info("%s: %s", key, line)
     if not fit.complete:
-        log.warning("%s=%s does not fit everywhere:\n%s", key, file, "\n".join(listed(fit)))
+        log.warning("%s=%s does not fit everywhere:\n%s", key, file, "\n".join(mismatch_lines(fit)))
     return line
 
 
@@ -129,7 +129,7 @@ def fit_of(
     return Fit(fitting, new, missing, unexpected, sorted(shapes), sorted(resized))
 
 
-def output_layer(model: nn.Module) -> str:
+def last_weighted_layer(model: nn.Module) -> str:
     """Return the name of the output layer: the last one with weights."""
     names = [name for name, layer in model.named_modules() if list(layer.parameters(False))]
     return names[-1] if names else ""
@@ -166,13 +166,13 @@ def refusal(fit: Fit, file: str, key: str) -> str:
     group = key.partition(".")[0]
     first = f"{key}={file} does not fit this model: {len(fit.fitting)} of its tensors do."
     remedy = REMEDIES[group] if fit.fitting or group == "model" else ANOTHER_MODEL
-    return "\n".join([first, *listed(fit), remedy])
+    return "\n".join([first, *mismatch_lines(fit), remedy])
 
 
-def listed(fit: Fit) -> list[str]:
-    """Return lines that list the mismatches, at most ``MOST_LINES`` of each kind."""
+def mismatch_lines(fit: Fit) -> list[str]:
+    """Return lines that list the mismatches, at most ``MOST_MISMATCHES`` of each kind."""
     shapes = [
-        f"{name}: {as_text(file)} in the file, {as_text(here)} here"
+        f"{name}: {sides_text(file)} in the file, {sides_text(here)} here"
         for name, file, here in fit.shapes
     ]
     kinds = {
@@ -182,12 +182,12 @@ def listed(fit: Fit) -> list[str]:
     }
     lines = []
     for kind, names in kinds.items():
-        lines += [f"  {kind}: {name}" for name in names[:MOST_LINES]]
-        if len(names) > MOST_LINES:
-            lines.append(f"  {kind}: {len(names) - MOST_LINES} more")
+        lines += [f"  {kind}: {name}" for name in names[:MOST_MISMATCHES]]
+        if len(names) > MOST_MISMATCHES:
+            lines.append(f"  {kind}: {len(names) - MOST_MISMATCHES} more")
     return lines
 
 
-def as_text(shape: tuple[int, ...]) -> str:
+def sides_text(shape: tuple[int, ...]) -> str:
     """Return a shape as text, ``64 x 3 x 7 x 7``."""
     return " x ".join(map(str, shape)) or "one number"

@@ -10,7 +10,7 @@ from torch import Tensor
 from dlcourse.errors import UserError
 
 COMPILED = "_orig_mod."  # torch.compile
-PREFIXES = ("module.", "model.", "net.", "backbone.")  # DataParallel and DDP; many own classes
+WRAPPERS = ("module.", "model.", "net.", "backbone.")  # DataParallel and DDP; many own classes
 COUNTERS = ("n_averaged",)  # of torch.optim.swa_utils.AveragedModel
 
 
@@ -26,7 +26,7 @@ def without_prefixes(
     removed = [COMPILED] if any(COMPILED in name for name in tensors) else []
     named = {n.replace(COMPILED, ""): one for n, one in tensors.items() if n not in COUNTERS}
     while named and not named.keys() & set(own):
-        prefix = next((p for p in PREFIXES if all(n.startswith(p) for n in named)), None)
+        prefix = next((p for p in WRAPPERS if all(n.startswith(p) for n in named)), None)
         if prefix is None:
             break
         removed.append(prefix)
