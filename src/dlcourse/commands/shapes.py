@@ -23,7 +23,7 @@ from rich.table import Table
 
 from dlcourse.schema.command_line import one_run
 from dlcourse.schema.compose import compose_checked
-from dlcourse.schema.facts import example_shape, examples_of, training_share, without_weights
+from dlcourse.schema.facts import example_shape, examples_of, fact, training_share, without_weights
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.terminal.live_line import working
 
