@@ -33,6 +33,7 @@ COMMANDS = {
     "doctor": "measure where a run's time goes and what makes it faster",
     "check-gradient": "compare a hand-written backward with numeric gradients",
     "look": "draw what a trained network looks like inside",
+    "new": "make a folder for a project of your own, which trains at once",
     "catalogue": "list the choices of every group and their options",
     "completion": "print the code that switches on completion with Tab in bash",
 }
