@@ -23,7 +23,13 @@ from rich.table import Table
 
 from dlcourse.schema.command_line import one_run
 from dlcourse.schema.compose import compose_checked
-from dlcourse.schema.facts import example_shape, examples_of, fact, training_share, without_weights
+from dlcourse.schema.facts import (
+    example_shape,
+    examples_of,
+    fact,
+    training_share,
+    with_random_weights,
+)
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.terminal.live_line import working
 
@@ -37,7 +43,7 @@ def main(args: list[str]) -> None:
     """Compose and check the config, run the model on a fake example, print its layers."""
     overrides, config_dir = one_run(args, "shapes")
     config = compose_checked(overrides, config_dir)
-    config["model"] = without_weights(config["model"])  # their values change nothing here
+    config["model"] = with_random_weights(config["model"])  # their values change nothing here
 
     with working("importing PyTorch", plain=False):
         from dlcourse.engine.datasets import load_data

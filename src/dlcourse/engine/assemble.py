@@ -38,7 +38,7 @@ from dlcourse.optim.gradient_noise import use_gradient_noise
 from dlcourse.optim.groups import parameter_groups
 from dlcourse.runtime import Runtime
 from dlcourse.schedule.warmup import warmup
-from dlcourse.schema.facts import fact, without_weights
+from dlcourse.schema.facts import fact, with_random_weights
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.batches import all_steps, into_batches
 from dlcourse.train.differentiate import Differentiate, in_one_pass, in_pieces
@@ -60,7 +60,7 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
         that are read from a checkpoint: it skips such an initializer, and files of weights.
     """
     reseed(config["seed"], INITIAL)
-    node = config["model"] if fold is not None else without_weights(config["model"])
+    node = config["model"] if fold is not None else with_random_weights(config["model"])
     model = make_model(node, dataset.input_shape, dataset.output_size)
     init = build(config["init"])
     if fold is not None or not getattr(init.func, "reads_file", False):

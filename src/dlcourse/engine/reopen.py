@@ -14,7 +14,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.runtime import Runtime
 from dlcourse.schema import run_files
-from dlcourse.schema.facts import fact, without_weights
+from dlcourse.schema.facts import fact, with_random_weights
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import check
 from dlcourse.terminal.command import own_name
@@ -57,7 +57,7 @@ def load_model(config: dict, runtime: Runtime, folder: Path) -> tuple[nn.Module,
     result = run_folder.read_result(folder)
     assert result is not None  # ``folds_of`` has refused a folder without one
     shape = tuple(result["input_shape"])
-    make = build(without_weights(config["model"]))
+    make = build(with_random_weights(config["model"]))
     model = runtime.place(make(shape, result["output_size"]), shape)
     _, standardize = read_best(model, folder)
     return model.eval(), standardize.to(runtime.device)

@@ -27,7 +27,7 @@ from dlcourse.schema.facts import (
     fact,
     name_of,
     training_share,
-    without_weights,
+    with_random_weights,
 )
 from dlcourse.terminal.fitted import print_table, wrap_to_terminal
 from dlcourse.terminal.live_line import working
@@ -154,7 +154,7 @@ def optimizer_of_run(config: dict) -> tuple:
         trained = len(split_training_data(config, dataset)[0].train)
     else:
         trained = training_share(config, examples)
-    model = make_model(without_weights(config["model"]), *known)
+    model = make_model(with_random_weights(config["model"]), *known)
     optimizer = make_optimizer(config, build(config["runtime"])(), model)
     names = {parameter: name for name, parameter in model.named_parameters()}
     return trained, optimizer, [[names[p] for p in g["params"]] for g in optimizer.param_groups]

@@ -257,7 +257,7 @@ def fact_rows() -> Iterator[tuple[str, str, str, str]]:
         yield f"`{name}`", groups, str(one.kind), one.what
 
 
-def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
+def with_random_weights(model: Mapping[str, Any]) -> dict[str, Any]:
     """Return the config of a model that starts with random weights: no file, no download."""
     if not fact(model, "published_weights"):
         return dict(model)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
-from dlcourse.schema.facts import without_weights
+from dlcourse.schema.facts import with_random_weights
 from dlcourse.schema.validate import OWN_TARGETS
 from dlcourse.sweep.pool import exit_text
 from dlcourse.sweep.worker import ORPHAN
@@ -211,6 +211,6 @@ def count_parameters(config: dict, inputs: tuple[int, ...], outputs: int) -> int
     from dlcourse.engine.assemble import make_model
     from dlcourse.introspect.summary import made_without_values
 
-    node = without_weights(config["model"])
+    node = with_random_weights(config["model"])
     model = made_without_values(partial(make_model, node, tuple(inputs), outputs))
     return sum(parameter.numel() for parameter in model.parameters())
