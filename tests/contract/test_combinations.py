@@ -9,6 +9,9 @@ from dlcourse.schema import facts
 from dlcourse.schema.validate import RULES, check
 
 MULTILABEL = "metric=[multilabel]"
+MULTILABEL_TABLE = [
+    "data=csv", "data.task=multilabel", "loss=bce", "metric=[multilabel]",
+]  # fmt: skip
 WRONG = [  # the overrides, and what the message must name
     (["optim=gd", "batch_size=32"], ["optim=gd", "batch_size=full"]),
     (["optim=lbfgs", "batch_size=32"], ["optim=lbfgs", "batch_size=full"]),
@@ -54,6 +57,20 @@ WRONG = [  # the overrides, and what the message must name
     (["data=diabetes", "loss=squared_hinge"], ["loss=squared_hinge", "loss=mse"]),
     (["data=linear", "model=perceptron", "loss=mse"], ["model=perceptron", "model=linear"]),
     (["data=csv", "data.task=regression"], ["loss=cross_entropy", "loss=mse"]),
+    (
+        ["data=csv", "data.target=[a,b]", "loss=cross_entropy"],
+        ["2 columns", "data.task=multilabel"],
+    ),
+    (
+        [*MULTILABEL_TABLE, "data.target=a"],
+        ["needs a column for each class", "data.target=[first,second]"],
+    ),
+    (["data=csv", "data.missing=mean", "data.standardize=zca"], ["data.standardize=zca", "drop"]),
+    (["data=moons", "data.standardize=imagenet"], ["data.standardize=imagenet", "channel"]),
+    (
+        ["data=csv", "data.missing=mean", "data.reconstruct=true", "loss=mse", "metric=[rmse]"],
+        ["data.reconstruct=true", "data.missing=drop"],
+    ),
     (["data=sine", "metric=[calibration]"], ["metric=calibration", "rmse"]),
     (["metric=[accuracy,noise]"], ["metric=noise", "accuracy"]),
     (["augment=[mixup]", "loss=hinge"], ["augment=mixup", "loss=cross_entropy"]),

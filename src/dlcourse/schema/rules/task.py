@@ -109,6 +109,26 @@ def mixed_targets_need_a_loss_that_takes_them(config: dict) -> Iterator[str]:
         )
 
 
+def columns_to_predict_fit_the_task(config: dict) -> Iterator[str]:
+    """A classification predicts one column; with several classes each is a column of its own."""
+    data = config["data"]
+    names, task = data.get("target"), data.get("task")
+    if not isinstance(names, list) and task != "multilabel":
+        return
+    several = isinstance(names, list) and len(names) > 1
+    if task == "classification" and several:
+        yield (
+            f"data.target names {len(names)} columns, and a classification predicts one.\n"
+            "Type data.task=multilabel loss=bce if each column is a class that a row has or has "
+            "not, data.task=regression if they are values, or a single data.target"
+        )
+    if task == "multilabel" and "target" in data and not several:
+        yield (
+            "data.task=multilabel needs a column for each class, got one in data.target.\n"
+            "Type 'data.target=[first,second]', or data.task=classification"
+        )
+
+
 def an_autoencoder_has_its_inputs_as_targets(config: dict) -> Iterator[str]:
     """An autoencoder needs its inputs as targets."""
     if fact(config["model"], "reconstructs") and not config["data"]["reconstruct"]:
@@ -127,5 +147,6 @@ RULES = (
     classes_are_there_to_be_balanced,
     models_fit_the_task,
     metrics_fit_the_task,
+    columns_to_predict_fit_the_task,
     mixed_targets_need_a_loss_that_takes_them,
 )
