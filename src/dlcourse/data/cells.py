@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -44,6 +44,25 @@ def number_of(cell: str, decimal: str) -> float:
     return float(with_point(cell, decimal))
 
 
+def numbers_in_cells(
+    cells: Sequence[str], gaps: Collection[str], decimal: str
+) -> np.ndarray | None:
+    """Return the numbers (N,) in cells, NaN for those in ``gaps``; None if others are no numbers.
+
+    NumPy converts all of them at once, which takes a tenth of the time of ``number_of``.
+    """
+    texts = ["nan" if cell in gaps else cell for cell in cells] if gaps else list(cells)
+    if decimal == "comma":
+        texts = [with_point(cell, decimal) for cell in texts]
+    try:
+        values = np.array(texts, dtype=np.float64)
+    except ValueError:
+        return None
+    others = len(values) - int((np.abs(values) <= LARGEST).sum())  # NaN, infinite, too large
+    known = sum(cell in gaps for cell in cells) if gaps else 0
+    return values if others == known and "_" not in "".join(texts) else None
+
+
 def date_of(cell: str, style: str) -> datetime | None:
     """Return the date in a cell without a time zone, or None if there is none.
 
@@ -70,6 +89,11 @@ def days_of(date: datetime) -> float:
 def is_missing(cell: str, words: Collection[str]) -> bool:
     """Return whether a cell is empty or one of ``words``, which are in lower case."""
     return not cell or cell.casefold() in words
+
+
+def missing_among(cells: Iterable[str], words: Collection[str]) -> set[str]:
+    """Return the different texts among cells that count as missing."""
+    return {cell for cell in set(cells) if is_missing(cell, words)}
 
 
 def why_no_number(cell: str, decimal: str) -> str:

@@ -7,8 +7,9 @@ from dlcourse.data.cells import (
     OTHER_DATE,
     cell_text,
     date_of,
-    is_missing,
     is_number,
+    missing_among,
+    numbers_in_cells,
 )
 from dlcourse.data.encoding import Column, Encoding, not_a_date, not_a_number, truth_words
 from dlcourse.data.table import Table
@@ -55,8 +56,9 @@ def learn_column(
     table: Table, train: Sequence[int], name: str, options: TableOptions, empty: Encoding
 ) -> Column:
     """Return a column with its kind and values. empty: has the words for missing cells."""
-    words, cells = empty.words, table.cells(name)
-    present = [row for row, cell in enumerate(cells) if not is_missing(cell, words)]
+    cells = table.cells(name)
+    gaps = missing_among(cells, empty.words)
+    present = [row for row, cell in enumerate(cells) if cell not in gaps]
     if not present:
         raise UserError(
             f"{shown(table.path)}, column {name}: every cell is missing.\n"
@@ -64,12 +66,11 @@ def learn_column(
         )
     if name in options.ordinal:
         return ordered_column(table, present, name, options.ordinal[name])
-    seen = {cell_text(cells[row]) for row in train if not is_missing(cells[row], words)}
     if name in options.one_hot:
-        return Column(name, "one_hot", in_order(seen))
-    distinct = {cells[row] for row in present}
-    if all(is_number(cell, table.decimal) for cell in distinct):
+        return Column(name, "one_hot", in_order(values_in(cells, gaps, train)))
+    if numbers_in_cells(cells, gaps, table.decimal) is not None:
         return Column(name, "number")
+    distinct = {cells[row] for row in present}
     if truth := truth_words(list(distinct)):
         return Column(name, "boolean", truth)
     for style in filter(None, (options.date_format, "iso")):
@@ -77,7 +78,12 @@ def learn_column(
         if all(date_of(cell, style) for cell in distinct):
             return Column(name, "date", parts=tuple(options.date_parts), style=style)
     refuse_mixed(table, present, name, options)
-    return text_column(table, present, name, seen, options)
+    return text_column(table, present, name, values_in(cells, gaps, train), options)
+
+
+def values_in(cells: Sequence[str], gaps: set[str], rows: Sequence[int]) -> set[str]:
+    """Return the different texts in some rows of a column. gaps: the texts that are missing."""
+    return {cell_text(cell) for cell in {cells[row] for row in rows} - gaps}
 
 
 def refuse_mixed(table: Table, present: Sequence[int], name: str, options: TableOptions) -> None:

@@ -18,9 +18,10 @@ from dlcourse.data.cells import (
     cell_text,
     date_of,
     days_of,
-    is_missing,
     is_number,
+    missing_among,
     number_of,
+    numbers_in_cells,
     why_no_number,
 )
 from dlcourse.data.table import Table
@@ -150,13 +151,19 @@ def encode(encoding: Encoding, table: Table, unknown: Unknown) -> np.ndarray:
     found, words = np.empty((len(table.rows), len(encoding.features))), encoding.words
     for column, place in encoding.slices():
         cells = table.cells(column.name)
-        known: dict[str, float | list[float]] = {}  # equal cells are converted once
+        gaps = missing_among(cells, words)
+        if gaps and encoding.missing == "refuse":
+            row = next(row for row, cell in enumerate(cells) if cell in gaps)
+            raise UserError(missing_cell(table, row, column.name))
+        numbers = None
+        if column.kind == "number":
+            numbers = numbers_in_cells(cells, gaps, table.decimal)
+        if numbers is not None:
+            found[:, place.start] = numbers
+            continue
+        known: dict[str, float | list[float]] = dict.fromkeys(gaps, math.nan)
         for row, cell in enumerate(cells):
-            if cell not in known and is_missing(cell, words):
-                if encoding.missing == "refuse":
-                    raise UserError(missing_cell(table, row, column.name))
-                known[cell] = math.nan
-            elif cell not in known:
+            if cell not in known:  # equal cells are converted once
                 known[cell] = cell_features(column, cell, table, row, encoding, unknown)
             found[row, place] = known[cell]
         for cell in unknown.found.get(column.name, ()):

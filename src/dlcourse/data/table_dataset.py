@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.cells import is_missing
+from dlcourse.data.cells import is_missing, missing_among
 from dlcourse.data.column_kinds import learn_encoding
 from dlcourse.data.encoding import FILLS, Encoding, Unknown, encode, missing_cell
 from dlcourse.data.lost_digits import loses_digits, report_lost_digits
@@ -147,9 +147,10 @@ def kept_rows(table: Table, chosen: Sequence[str], options: TableOptions) -> Tab
     words = {word.casefold() for word in options.words}
     if options.missing == "refuse":
         for name in chosen:
-            for row, cell in enumerate(table.cells(name)):
-                if is_missing(cell, words):
-                    raise UserError(missing_cell(table, row, name))
+            cells = table.cells(name)
+            if gaps := missing_among(cells, words):
+                row = next(row for row, cell in enumerate(cells) if cell in gaps)
+                raise UserError(missing_cell(table, row, name))
         return table
     needed = [*options.targets, *(() if options.missing in FILLS else chosen)]
     dropped: Counter[str] = Counter()
@@ -254,6 +255,7 @@ def report_digits(
 ) -> None:
     """Log warnings for columns that lose digits: features in their type, targets in float32."""
     numbers = [column.name for column in encoding.columns if column.kind == "number"]
-    report_lost_digits(table, numbers, 64 if kind == torch.float64 else 32)
+    if kind == torch.float64 or options.numbers == "float32":
+        report_lost_digits(table, numbers, 64 if kind == torch.float64 else 32)
     if not classes:
         report_lost_digits(table, options.targets, 32)
