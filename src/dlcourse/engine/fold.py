@@ -184,17 +184,24 @@ def record_divergence(prepared: PreparedFold, error: DivergedError) -> None:
         observer.diverged(state)
 
 
-def store_predictions(prepared: PreparedFold, meter: Meter) -> None:
-    """Write a fold's outputs on its validation and test examples.
+def stores_predictions(prepared: PreparedFold) -> bool:
+    """Return whether a fold's outputs on its validation and test examples are written.
 
     Outputs of a run without folds are left out if they are very many, as reconstructed images are.
+    """
+    dataset, val = prepared.dataset, prepared.fold.val
+    examples = len(dataset.test) + (0 if val is None else len(val))
+    return prepared.part.name != "." or predictions.few_enough(examples, dataset.output_size)
+
+
+def store_predictions(prepared: PreparedFold, meter: Meter) -> None:
+    """Write a fold's outputs on its validation and test examples, unless they are very many.
 
     meter: of the test examples.
     """
-    dataset, part, val = prepared.dataset, prepared.part, prepared.fold.val
-    examples = len(dataset.test) + (0 if val is None else len(val))
-    if part.name == "." and not predictions.few_enough(examples, dataset.output_size):
+    if not stores_predictions(prepared):
         return
+    dataset, part, val = prepared.dataset, prepared.part, prepared.fold.val
     with guarded(f"Writing the predictions of {prepared.folder}"):
         val_meter = evaluate_val_part(prepared)
         made = predictions.gather(part.val, val_meter, meter)

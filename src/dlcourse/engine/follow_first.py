@@ -11,6 +11,7 @@ from dlcourse.engine.fold import (
     evaluate_test_part,
     evaluate_val_part,
     prepare_fold,
+    stores_predictions,
     with_observers,
 )
 from dlcourse.engine.instantiate import build, build_all
@@ -37,5 +38,5 @@ def follow_first(config: dict, folder: Path) -> None:
             prepared = with_observers(prepared, folder, (), (number, count, True), stack)
             fit(prepared.state, prepared.fold, prepared.recipe, prepared.observers)
             evaluate_test_part(prepared)
-            if part.name != ".":
+            if stores_predictions(prepared):
                 evaluate_val_part(prepared)
