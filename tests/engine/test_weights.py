@@ -13,6 +13,7 @@ from dlcourse.core import Fold, Split
 from dlcourse.core.weighted import AppendWeights, WeightedLoss, each_loss_of, without_weights
 from dlcourse.engine.assemble import make_loss, make_recipe, make_state
 from dlcourse.engine.datasets import load_data, make_fold, split_training_data
+from dlcourse.engine.imbalance import warn_of_imbalance
 from dlcourse.engine.instantiate import build
 from dlcourse.errors import UserError
 from dlcourse.train.batches import into_batches
@@ -173,3 +174,24 @@ def test_two_runs_with_weights_end_with_the_same_model():
         train_epoch(state, fold, recipe)
         models.append(state.model)
     assert same(*models)
+
+
+def test_rare_classes_are_warned_of_once_unless_something_takes_them_into_account(caplog):
+    targets = torch.tensor([0] * 44 + [1] * 4)
+    for overrides, warned in (
+        ([], True),
+        (["loss.class_weight=balanced"], False),
+        (["sampler=balanced"], False),
+        (["monitor=val/f1"], False),
+    ):
+        cfg, dataset, _, fold, _ = parts(*overrides)
+        dataset = replace(dataset, classes=("frequent", "rare"))
+        caplog.clear()
+        warn_of_imbalance(cfg, dataset, replace(fold, train=split_of_targets(targets)))
+        assert ("4 of rare" in caplog.text) is warned
+        warn_of_imbalance(cfg, dataset, replace(fold, train=split_of_targets(targets[4:])))
+        assert caplog.text.count("of rare") == warned
+
+
+def split_of_targets(targets):
+    return Split(torch.zeros(len(targets), 2), targets)

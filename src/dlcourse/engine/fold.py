@@ -22,6 +22,7 @@ from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.autotune import settle
 from dlcourse.engine.datasets import examples_to_test, make_fold
 from dlcourse.engine.heading import heading
+from dlcourse.engine.imbalance import warn_of_imbalance
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.result import divergence_result, fold_result
 from dlcourse.engine.shared_draws import warn_of_shared_draws
@@ -111,6 +112,8 @@ def with_observers(
         parts = (one.runtime, one.dataset, one.fold, one.state, one.recipe)
         facts = heading(one.config, whole, *parts)
         if is_first():
+            with guarded("Counting the examples of each class"):
+                warn_of_imbalance(one.config, one.dataset, one.fold)
             warn_of_shared_draws(one.config, one.fold, one.recipe)
     observers = start_observers(one.config, one.folder, facts, count, stack, make)
     observers += more  # last, because they may end the run

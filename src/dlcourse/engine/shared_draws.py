@@ -22,9 +22,10 @@ def warn_of_shared_draws(config: dict, fold: Fold, recipe: Recipe) -> None:
     The random numbers of the run are unchanged, and an error is left to the training step, which
     reports it.
     """
+    chosen = zip(config["augment"].items(), recipe.augment, strict=False)  # weights come last
     own = [
         (name, augment)
-        for (name, node), augment in zip(config["augment"].items(), recipe.augment, strict=True)
+        for (name, node), augment in chosen
         if not node["_target_"].startswith(OWN_TARGETS)
     ]
     if not own:

@@ -96,7 +96,7 @@ def refuse_sampler_without_weights(train: Split, drawn: bool) -> None:
     if drawn and train.weights is None:
         raise UserError(
             "sampler=weighted draws examples by their weights, and these data have none.\n"
-            "Type sampler=balanced, or data=csv data.weights=<column>"
+            "Type sampler=balanced, or data=csv data.weight=<column>"
         )
 
 
