@@ -2,26 +2,39 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 from conftest import TINY, composed
+from torch import nn
 
 from dlcourse.api.exported import ExportedModel
 from dlcourse.api.run import Run
+from dlcourse.core import Standardize
+from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
+from dlcourse.errors import UserError
+from dlcourse.export import to_torch_export, to_torchscript
+from dlcourse.export.verify import compare_predictions
+from dlcourse.export.whole_model import (
+    FoldModel,
+    WholeModel,
+    standardizing,
+    without_data_dependence,
+)
 
 CLOSE = 1e-5  # of probability
 SMALL_VIT = ("model=vit", "model.width=16", "model.depth=1", "model.heads=2", "model.hidden=32")
 RUNS = {
     "lenet": ("model=lenet", "view=[mirror]"),
-    "resnet20": ("model=resnet20", "model.width=4"),
+    "resnet8": ("model=resnet20", "model.depth=8", "model.width=4"),
     "vit": SMALL_VIT,
     "table": ("data=csv", "data.file=table.csv"),
 }
 WITHOUT_DLCOURSE = """\
-import json, sys
+import json, os, sys
 import numpy as np
 import onnxruntime
 import torch
@@ -40,6 +53,9 @@ for folder in sys.argv[1:]:
         with torch.no_grad():
             found = model(torch.from_numpy(inputs)).numpy()
     assert classes == facts["classes"]
+    card = open(f"{folder}/README.md").read()
+    os.chdir(folder)
+    exec(card.split("```python")[1].split("```")[0])  # the program on the card
     np.save(f"{folder}/found.npy", found)
 assert not [name for name in sys.modules if name.startswith("dlcourse")]
 """
@@ -72,7 +88,9 @@ def runs(tmp_path_factory, data_root):
         if name == "table":
             root = folder.parent
             write_table(root)
-        less = [one for one in TINY if name != "table" or not one.startswith("data.")]
+        less = [*TINY, "data.test_examples=80"]
+        if name == "table":
+            less = [one for one in TINY if not one.startswith("data.")]
         run(composed(f"data.root={root}", *less, *overrides), folder)
         made[name] = Run(folder)
     return made
@@ -124,7 +142,7 @@ def test_without_its_views_an_export_predicts_something_else(runs, found, tmp_pa
 
 @pytest.mark.parametrize("format", ["safetensors", "state_dict"])
 def test_exported_weights_are_rebuilt_to_the_same_model(runs, tmp_path, format):
-    one = runs["resnet20"]
+    one = runs["resnet8"]
     exported = ExportedModel(one.export(format, to=tmp_path / "weights"))
     inputs = raw_inputs(one)
     assert (exported.predict(inputs) - one.predict(inputs)).abs().max() < CLOSE
@@ -132,3 +150,82 @@ def test_exported_weights_are_rebuilt_to_the_same_model(runs, tmp_path, format):
     assert set(exported.facts["weights"]) == names
     for name in exported.facts["weights"]:
         assert f"`{name}`" in exported.card
+
+
+def test_folds_are_exported_as_their_average_or_one_of_them(data_root, tmp_path):
+    overrides = ("model=mlp", "split=kfold", "split.folds=2", "data.test_examples=80")
+    run(composed(f"data.root={data_root}", *TINY, *overrides, "loss=bce"), tmp_path / "run")
+    whole = Run(tmp_path / "run")
+    inputs = raw_inputs(whole)
+    average = ExportedModel(whole.export("torchscript")).predict(inputs)
+    assert (average - whole.predict(inputs)).abs().max() < CLOSE
+    second = ExportedModel(whole.export("torchscript", fold=1)).predict(inputs)
+    assert (second - whole.folds[1].predict(inputs)).abs().max() < CLOSE
+    assert (second - average).abs().max() > 100 * CLOSE
+    weights = ExportedModel(whole.export("state_dict"))
+    assert (weights.predict(inputs) - average).abs().max() < CLOSE
+    with pytest.raises(UserError, match=r"fold=2: .* has the folds 0 to 1"):
+        whole.export("torchscript", fold=2)
+
+
+def test_a_regression_is_exported_with_its_values(data_root, tmp_path):
+    overrides = ("data=diabetes", "model=mlp", "runtime.precision=bf16")
+    run(composed(f"data.root={data_root}", *TINY, *overrides), tmp_path / "run")
+    one = Run(tmp_path / "run")
+    exported = ExportedModel(one.export("torch_export"))
+    inputs = raw_inputs(one)
+    plain = one.model.network.float()(one.model.standardize(torch.from_numpy(inputs)))
+    found = exported.predict(inputs)
+    assert exported.facts["output"]["name"] == "values"
+    assert (found - plain).abs().max() < CLOSE * plain.abs().max()
+    assert (found - one.predict(inputs)).abs().max() > 10 * CLOSE * plain.abs().max()  # in bf16
+
+
+HARD = {
+    "cascade": ("model=cascade", (1, 6, 6)),
+    "polynomial": ("model=polynomial", (3,)),
+    "gru": ("model=rnn model.cell=gru model.hidden=8", (1, 6, 6)),
+    "stochastic": ("model=convnet model.pool=stochastic", (1, 8, 8)),
+}
+"""Models with loops over their own tensors, and operations that ONNX has not."""
+
+
+@pytest.mark.parametrize("format", ["onnx", "torchscript"])
+@pytest.mark.parametrize("name", HARD)
+def test_models_with_unusual_operations_take_any_number_of_examples(name, format, tmp_path):
+    overrides, shape = HARD[name]
+    network = build(composed(*overrides.split())["model"])(shape, 3).eval()
+    if name == "cascade":
+        network.installed.fill_(2)
+        network.weights.normal_()
+    one = torch.tensor(1.0)
+    member = FoldModel(network, standardizing(Standardize(one, one)), [])
+    model = WholeModel({"model": member}, kind="softmax", task="classification").eval()
+    inputs = torch.randn(9, *shape)
+    with torch.no_grad():
+        expected = model(inputs)
+    member.network = without_data_dependence(network)
+    facts = {"input": {"name": "x"}, "output": {"name": "y"}, "classes": []}
+    module = import_module(f"dlcourse.export.to_{format}")
+    module.write_format(model, torch.zeros(5, *shape), tmp_path / "model", facts, None)
+    predict = module.read_format(tmp_path / "model", facts)
+    for batch in (inputs[:1], inputs):
+        assert (predict(batch) - expected[: len(batch)]).abs().max() < CLOSE
+
+
+class TwoWays(nn.Module):
+    """A model of one's own that takes the number of examples from ``len``."""
+
+    def forward(self, inputs):
+        return inputs + torch.zeros(1, 4).expand(len(inputs), -1)
+
+
+def test_a_model_that_uses_len_is_exported_by_torch_export_but_not_by_torchscript(tmp_path):
+    example, inputs = torch.zeros(5, 4), torch.randn(8, 4)
+    to_torch_export.write_format(TwoWays(), example, tmp_path / "model.pt2", {}, None)
+    predict = to_torch_export.read_format(tmp_path / "model.pt2", {})
+    assert torch.equal(predict(inputs), inputs)
+    to_torchscript.write_format(TwoWays(), example, tmp_path / "model.pt", {}, None)
+    fixed = to_torchscript.read_format(tmp_path / "model.pt", {})
+    with pytest.raises(UserError, match=r"fails for a batch of 7: .*size of tensor"):
+        compare_predictions(fixed, inputs, inputs, "regression")

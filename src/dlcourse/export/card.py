@@ -23,9 +23,7 @@ SAFETY = {
 def model_card(facts: dict, model: WholeModel) -> str:
     """Return the card as Markdown; the facts are those of ``model.json``."""
     sections = {
-        f"{facts['choices'].get('model', 'model')} on {facts['data']['name']}": about_section(
-            facts
-        ),
+        f"{facts['model']} on {facts['data']['name']}": about_section(facts),
         "How to use it": f"```python\n{snippet(facts)}\n```\n\n{SAFETY[facts['format']]}",
         "Inputs and outputs": inputs_and_outputs_section(facts),
         "Data": data_section(facts),

@@ -15,7 +15,7 @@ from dlcourse.export.request import ExportRequest
 from dlcourse.export.whole_model import WholeModel
 from dlcourse.runs import run_folder, start_record
 from dlcourse.schema.catalogue import read_choice
-from dlcourse.schema.facts import fact
+from dlcourse.schema.facts import fact, name_of
 from dlcourse.schema.packaged import CONFIGS
 
 PERSONAL = ("root",)  # keys of ``data`` that name places on this machine
@@ -37,6 +37,7 @@ def facts_of_export(
     return {
         "format_version": FORMAT_VERSION,
         "name": request.run.resolve().name,
+        "model": choices.get("model") or name_of(config["model"]["_target_"]),
         "what": header_of(choices.get("model", "")),
         "format": request.format,
         "file": EXPORT_FORMATS[request.format].file,

@@ -49,8 +49,11 @@ def compare_predictions(
             with torch.no_grad():
                 made = exported(batch)
         except Exception as error:  # each library has its own types
-            reason = " ".join(str(error).split())[-200:]
-            raise UserError(f"it fails for a batch of {len(batch)}: {reason}") from error
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise UserError(
+                f"it fails for a batch of {len(batch)}: {lines[-1]} (in a model's code, "
+                "inputs.shape[0] lets the number of examples vary, and len(inputs) may fix it)"
+            ) from error
         found.append(made)
         sizes.append(len(batch))
     made = torch.cat(found).double()
