@@ -4,7 +4,6 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -188,15 +187,14 @@ def by_a_data_set(top, caplog, capsys, memory):
 def by_predict(top, caplog, capsys):
     seen = []
 
-    def keep(model, batch):
+    def keep(batch):
         seen.append(batch)
         return batch.flatten(1)[:, :2].float()
 
     (found,) = predict.find_images(str(top / "train/a"))
-    result = {"input_shape": [1, SIDE, SIDE], "classes": ["a", "b"]}
-    runtime = SimpleNamespace(device="cpu", autocast=torch.no_grad)
-    models = [(None, lambda batch: batch)]
-    predict.prediction_rows(models, keep, [found], result, runtime, "dlcourse.loss.mse.mse")
+    shape = (1, SIDE, SIDE)
+    source = predict.Source(keep, shape, 2, "classification", ["a", "b"], "images", {}, 0.5)
+    predict.image_rows([found], source)
     return seen[0][0, 0].numpy(), capsys.readouterr().err
 
 

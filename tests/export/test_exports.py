@@ -1,5 +1,6 @@
 """Exported models predict as their run does, in programs that know nothing of dlcourse."""
 
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY, composed
+from PIL import Image
 from torch import nn
 
 from dlcourse.api.exported import ExportedModel
 from dlcourse.api.run import Run
+from dlcourse.commands import predict
 from dlcourse.core import Standardize
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
@@ -31,7 +34,7 @@ RUNS = {
     "lenet": ("model=lenet", "view=[mirror]"),
     "resnet8": ("model=resnet20", "model.depth=8", "model.width=4"),
     "vit": SMALL_VIT,
-    "table": ("data=csv", "data.file=table.csv"),
+    "table": ("data=csv", "data.file=table.csv", "data.missing=mean"),
 }
 WITHOUT_DLCOURSE = """\
 import json, os, sys
@@ -62,20 +65,19 @@ assert not [name for name in sys.modules if name.startswith("dlcourse")]
 
 
 def write_table(folder):
-    """Write a table of three columns in units of their own, and a class that they decide."""
+    """Write a table with a text, a time in seconds and missing cells, and a class they decide."""
     random = np.random.default_rng(0)
-    columns = random.normal(size=(60, 3)) * [1, 1000, 0.01] + [0, 5000, 3]
-    names = np.where(columns[:, 1] > 5000, "high", "low")
-    lines = [
-        f"{a:.3f},{b:.1f},{c:.5f},{name}" for (a, b, c), name in zip(columns, names, strict=True)
-    ]
-    (folder / "table.csv").write_text("\n".join(["a,b,c,target", *lines]) + "\n")
+    times = 1_700_000_000 + random.normal(size=60) * 100
+    heights = [f"{h:.5f}" if h > 2.99 else "" for h in random.normal(size=60) * 0.01 + 3]
+    names = np.where(times > 1_700_000_000, "late", "early")
+    rows = zip(random.choice(["red", "blue"], 60), times, heights, names, strict=True)
+    lines = [f"{colour},{time:.3f},{height},{name}" for colour, time, height, name in rows]
+    (folder / "table.csv").write_text("\n".join(["colour,time,height,target", *lines]) + "\n")
 
 
 def raw_inputs(one):
     """Return 40 examples of a run's test part, as its exports take them."""
-    inputs = one.dataset.test.inputs[:40].numpy()
-    return inputs if inputs.dtype == np.uint8 else inputs.astype(np.float32)
+    return one.dataset.test.inputs[:40].numpy()
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,7 @@ def test_an_export_predicts_the_same_in_a_process_without_dlcourse(runs, found, 
     inputs = raw_inputs(one)
     expected = one.predict(inputs)
     assert (found[name, format] - expected).abs().max() < CLOSE
-    raw = torch.from_numpy(inputs).float()
+    raw = torch.from_numpy(inputs).float().nan_to_num()
     unstandardised = one.model.network(raw).softmax(1)  # the control
     assert (unstandardised - expected).abs().max() > 100 * CLOSE
 
@@ -208,9 +210,9 @@ def test_models_with_unusual_operations_take_any_number_of_examples(name, format
     facts = {"input": {"name": "x"}, "output": {"name": "y"}, "classes": []}
     module = import_module(f"dlcourse.export.to_{format}")
     module.write_format(model, torch.zeros(5, *shape), tmp_path / "model", facts, None)
-    predict = module.read_format(tmp_path / "model", facts)
+    opened = module.read_format(tmp_path / "model", facts)
     for batch in (inputs[:1], inputs):
-        assert (predict(batch) - expected[: len(batch)]).abs().max() < CLOSE
+        assert (opened(batch) - expected[: len(batch)]).abs().max() < CLOSE
 
 
 class TwoWays(nn.Module):
@@ -223,9 +225,37 @@ class TwoWays(nn.Module):
 def test_a_model_that_uses_len_is_exported_by_torch_export_but_not_by_torchscript(tmp_path):
     example, inputs = torch.zeros(5, 4), torch.randn(8, 4)
     to_torch_export.write_format(TwoWays(), example, tmp_path / "model.pt2", {}, None)
-    predict = to_torch_export.read_format(tmp_path / "model.pt2", {})
-    assert torch.equal(predict(inputs), inputs)
+    opened = to_torch_export.read_format(tmp_path / "model.pt2", {})
+    assert torch.equal(opened(inputs), inputs)
     to_torchscript.write_format(TwoWays(), example, tmp_path / "model.pt", {}, None)
     fixed = to_torchscript.read_format(tmp_path / "model.pt", {})
     with pytest.raises(UserError, match=r"fails for a batch of 7: .*size of tensor"):
         compare_predictions(fixed, inputs, inputs, "regression")
+
+
+def test_an_export_of_a_table_predicts_its_file(runs, exports, tmp_path):
+    one, folder = runs["table"], exports["table", "onnx"]
+    file = one.folder.parent / "table.csv"
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(folder, elsewhere)
+    expected = one.predict(file)
+    assert (ExportedModel(elsewhere).predict(file) - expected).abs().max() < CLOSE
+    written = {}
+    for name, source in {"run": one.folder, "export": elsewhere}.items():
+        predict.main([f"run={source}", f"table={file}", f"csv={tmp_path / name}"])
+        written[name] = (tmp_path / name).read_text().splitlines()
+    assert written["run"][0] == written["export"][0] == "row,class,probability,early,late"
+    cells = [[line.split(",")[1] for line in lines[1:]] for lines in written.values()]
+    assert cells[0] == cells[1]
+
+
+def test_predict_classifies_images_with_an_exported_folder(runs, exports, tmp_path, capsys):
+    one, folder = runs["lenet"], exports["lenet", "torch_export"]
+    Image.fromarray(raw_inputs(one)[3, 0]).save(tmp_path / "three.png")
+    printed = []
+    for source in (one.folder, folder):
+        predict.main([f"run={source}", f"images={tmp_path / 'three.png'}"])
+        printed.append(capsys.readouterr().out.splitlines())
+    assert printed[0][0] == printed[1][0]
+    first, second = (line[1].split(",")[2:] for line in printed)
+    assert np.allclose([float(p) for p in first], [float(p) for p in second], atol=2e-6)

@@ -55,14 +55,15 @@ class ExportedModel:
         """Return the class probabilities or values (N, K) of raw inputs, as ``Run.predict`` does.
 
         inputs: uint8 images (N, C, H, W), or float features (N, D) in the data set's units, as a
-        tensor, an array or nested lists. Computed in float32 on the CPU.
+        tensor, an array or nested lists. An export of a run on a table takes a table as well, as
+        ``Run.predict`` does. Computed in float32 on the CPU.
 
         Raises UserError for inputs of another shape or type.
         """
         from dlcourse.export.open_export import predict_in_batches
 
         with isolated(), isolated_torch():
-            return predict_in_batches(self._predict, self.facts, inputs)
+            return predict_in_batches(self._predict, self.folder, self.facts, inputs)
 
     def __repr__(self) -> str:
         about = f"{self.facts['format']}, {self.facts['name']}"

@@ -14,24 +14,23 @@ learned.
 
 In cross-validation the models of the folds predict together, as the ensemble in result.json does.
 Images are read as by data=image_folder, with the channels and the size that the model takes and the
-run's data.decoder.
+run's data.decoder. The folder of an exported model takes the place of a run.
 """
 
 import csv
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcourse.errors import UserError, shown
+from dlcourse.export.formats import is_export
 from dlcourse.schema.arguments import arguments
-from dlcourse.schema.facts import fact
 from dlcourse.schema.typed_alone import with_run
 from dlcourse.terminal.live_line import working
 
 if TYPE_CHECKING:
-    from dlcourse.runtime import Runtime
+    from torch import Tensor
 
 BATCH = 256
 
@@ -51,69 +50,106 @@ def main(args: list[str]) -> None:
         raise UserError(f"{output} is already there.\nType csv=<a new file>")
 
     with working("importing PyTorch", plain=False):
-        from dlcourse.engine.instantiate import build
-        from dlcourse.engine.reopen import config_of, folds_of, load_model
-        from dlcourse.runs.run_folder import read_result
-        from dlcourse.view.answer import from_views
+        import dlcourse.engine.reopen  # noqa: F401
 
     folder = Path(options["run"])
+    trust = [name for name in options["trust"].strip("[]").split(",") if name]
+    source = exported_source(folder, trust) if is_export(folder) else run_source(folder, trust)
     if options["table"]:
-        write_rows(table_rows(folder, options["table"], options["trust"]), output)
+        write_rows(table_rows(folder, options["table"], source), output)
         return
-    folds = folds_of(folder)
-    result = read_result(folder)
-    assert result is not None  # folds_of refuses a run that has not finished
-    if len(result["input_shape"]) != 3 or not result["classes"]:
+    if len(source.input_shape) != 3 or not source.classes:
         raise UserError(
-            f"{folder} is not a classifier of images: it was trained on {result['data']}.\n"
+            f"{folder} is not a classifier of images: it was trained on {source.trained_on}.\n"
             "Type table=<file> for a run on a table"
         )
     images = find_images(options["images"])
-    config = config_of(folder, options["trust"])
-    runtime = build(config["runtime"])()
-    models = [load_model(config, runtime, place) for place in folds]
-    views = [build(node) for node in config["view"].values()]
-    predict_batch = from_views(views, runtime.prepare(tuple(result["input_shape"])))
     with working("classifying images", len(images)) as advance:
-        kind, data = fact(config["loss"], "outputs"), config["data"]
-        threshold = config["metric"].get("multilabel", {}).get("threshold", 0.5)
-        rows = prediction_rows(
-            models, predict_batch, images, result, runtime, kind, advance, data, threshold
-        )
+        rows = image_rows(images, source, advance)
     write_rows(rows, output)
 
 
-def table_rows(folder: Path, table: str, trust: str) -> list[list[str]]:
+class Source(NamedTuple):
+    """What predicts: a run, the folds of a cross-validation, or an exported model.
+
+    predict: raw inputs (N, ...) -> class probabilities or values (N, K), on the CPU.
+    data: the run's options of ``data``. threshold: of the probabilities of several classes.
+    """
+
+    predict: "Callable[[Tensor], Tensor]"
+    input_shape: tuple[int, ...]
+    output_size: int
+    task: str
+    classes: Sequence[str]
+    trained_on: str
+    data: Mapping[str, Any]
+    threshold: float
+
+
+def run_source(folder: Path, trust: Sequence[str]) -> Source:
+    """Return what predicts with the models of a finished run; raises UserError for another one."""
+    from dlcourse.engine.reopen import config_of, folds_of, open_model, predict_with
+    from dlcourse.runs.run_folder import read_result
+
+    places = folds_of(folder)
+    result, config = read_result(folder), config_of(folder, ",".join(trust))
+    assert result is not None  # folds_of refuses a run that has not finished
+    opened = [open_model(one, trust=trust) for one in places]
+    return Source(
+        lambda inputs: predict_with(opened, inputs),
+        tuple(result["input_shape"]),
+        result["output_size"],
+        result.get("task", "classification"),
+        result["classes"],
+        result["data"],
+        config["data"],
+        threshold_of(config),
+    )
+
+
+def exported_source(folder: Path, trust: Sequence[str]) -> Source:
+    """Return what predicts with an exported model; raises UserError for a damaged one."""
+    from dlcourse.export.open_export import open_predictor, predict_in_batches, read_facts
+
+    facts = read_facts(folder)
+    predict = open_predictor(folder, facts, trust=trust)
+    return Source(
+        lambda inputs: predict_in_batches(predict, folder, facts, inputs),
+        tuple(facts["input"]["shape"][1:]),
+        facts["output"]["shape"][1],
+        facts["task"],
+        facts["classes"],
+        facts["data"]["name"],
+        facts["config"]["data"],
+        threshold_of(facts["config"]),
+    )
+
+
+def threshold_of(config: Mapping[str, Any]) -> float:
+    """Return the probability from which an example is said to have a class, of several."""
+    return config["metric"].get("multilabel", {}).get("threshold", 0.5)
+
+
+def table_rows(folder: Path, table: str, source: Source) -> list[list[str]]:
     """Return a header and a row for each row of a table, with its name; see ``new_rows``.
 
     A row that has a missing cell and cannot be predicted has empty cells.
     """
     from dlcourse.engine.new_table import new_rows
     from dlcourse.engine.prediction_table import prediction_cells, prediction_header, value_names
-    from dlcourse.engine.reopen import config_of, folds_of, open_model, predict_with
     from dlcourse.engine.stored_encoding import read_encoding
-    from dlcourse.runs.run_folder import read_result
 
-    places = folds_of(folder)
-    result, config = read_result(folder), config_of(folder, trust)
-    assert result is not None  # folds_of refuses a run that has not finished
-    rows = new_rows(folder, config["data"], table)
-    trusted = [name for name in trust.strip("[]").split(",") if name]
+    rows = new_rows(folder, source.data, table)
     with working("predicting", plain=False):
-        predicted = predict_with([open_model(one, trust=trusted) for one in places], rows.inputs)
+        predicted = source.predict(rows.inputs)
     encoding = read_encoding(folder)
     assert encoding is not None  # new_rows refuses a run without one
-    task, classes = result.get("task", "classification"), result["classes"]
-    names = value_names(encoding.targets, result["output_size"])
-    threshold = config["metric"].get("multilabel", {}).get("threshold", 0.5)
-    head = prediction_header(task, classes, names)
+    names = value_names(encoding.targets, source.output_size)
+    head = prediction_header(source.task, source.classes, names)
+    found = prediction_cells(predicted, source.task, source.classes, source.threshold)
     cells = [
         [""] * len(head) if empty else own
-        for own, empty in zip(
-            prediction_cells(predicted, task, classes, threshold),
-            rows.incomplete.tolist(),
-            strict=True,
-        )
+        for own, empty in zip(found, rows.incomplete.tolist(), strict=True)
     ]
     return [[rows.called, *head], *([i, *own] for i, own in zip(rows.ids, cells, strict=True))]
 
@@ -152,37 +188,22 @@ def find_images(images: str) -> list[Path]:
     return paths
 
 
-def prediction_rows(
-    models: list,
-    predict_batch: Callable,
-    images: list[Path],
-    result: dict,
-    runtime: "Runtime",
-    kind: str,
-    advance: Callable[[int], None] = lambda images: None,
-    data: Mapping[str, Any] = MappingProxyType({}),
-    threshold: float = 0.5,
+def image_rows(
+    images: list[Path], source: Source, advance: Callable[[int], None] = lambda images: None
 ) -> list[list[str]]:
     """Return a header and a row for each image.
 
-    predict_batch: returns a model's outputs for standardised images.
-    kind: what the loss declares as its outputs: softmax, sigmoid or scores.
     advance: is called with the number of images of each batch.
-    data: the run's options of ``data``, which say how images are read.
-    threshold: of the probabilities of an image's classes, where it can have several.
     """
     import torch
 
     from dlcourse.data.image_file import describe_notes, reading_of
     from dlcourse.data.read_many import try_images
-    from dlcourse.engine.ensemble import average
-    from dlcourse.introspect.classification import as_probabilities
+    from dlcourse.engine.prediction_table import prediction_cells, prediction_header
 
-    channels, size, _ = result["input_shape"]
-    reading = reading_of(data, size, channels)
-    classes, task = result["classes"], result.get("task", "classification")
-    several = task == "multilabel"
-    rows = [["image", *(["classes"] if several else ["class", "probability"]), *classes]]
+    channels, size, _ = source.input_shape
+    reading = reading_of(source.data, size, channels)
+    rows = [["image", *prediction_header(source.task, source.classes, ())]]
     notes: list[list[str]] = []
     for start in range(0, len(images), BATCH):
         paths = images[start : start + BATCH]
@@ -190,25 +211,10 @@ def prediction_rows(
         for problem in filter(None, problems):
             raise UserError(problem)
         notes += noted
-        batch = torch.from_numpy(pixels).to(runtime.device)
-        with torch.no_grad(), runtime.autocast():
-            outputs = [
-                predict_batch(model, standardize(batch)).float()  # (N, classes)
-                for model, standardize in models
-            ]
-        mean = average(torch.stack(outputs), kind, task=task)
-        mean = as_probabilities(mean, task).cpu()  # (N, classes)
+        predicted = source.predict(torch.from_numpy(pixels))
+        cells = prediction_cells(predicted, source.task, source.classes, source.threshold)
         advance(len(paths))
-        for path, share in zip(paths, mean, strict=True):
-            best = int(share.argmax())
-            numbers = [f"{value:.6f}" for value in share.tolist()]
-            found = [classes[best], numbers[best]]
-            if several:
-                above = (share >= threshold).tolist()
-                found = [
-                    "|".join(name for name, is_in in zip(classes, above, strict=True) if is_in)
-                ]
-            rows.append([shown(path), *found, *numbers])
+        rows += [[shown(path), *own] for path, own in zip(paths, cells, strict=True)]
     text = describe_notes(images, notes)
     if text:
         print(text, file=sys.stderr)

@@ -17,12 +17,15 @@ def write_encoding(folder: Path, encoding: Encoding) -> None:
 
 
 def read_encoding(folder: Path) -> Encoding | None:
-    """Return the encoding of a run, or of the run that a fold belongs to; None without a table.
+    """Return the encoding of a run or an exported model, or of the run that a fold belongs to.
+
+    None without a table.
 
     Runs of an older dlcourse have stored none: the columns of their tables are numbers.
     Raises UserError for a damaged file.
     """
-    whole = folder if (folder / CONFIG).exists() else folder.resolve().parent
+    own = (folder / CONFIG).exists() or (folder / TABLE).exists()
+    whole = folder if own else folder.resolve().parent
     try:
         return from_dict(json.loads((whole / TABLE).read_text(encoding="utf-8")))
     except FileNotFoundError:

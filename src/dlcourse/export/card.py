@@ -76,6 +76,8 @@ def inputs_and_outputs_section(facts: dict) -> str:
     columns = facts["input"]["columns"]
     if columns:
         lines.append(f"Columns: {', '.join(columns)}.")
+    if facts["encoding"]:
+        lines.append(f"`{facts['encoding']}` says how the cells of a table become these columns.")
     lines.append(f"The {facts['output']['name']} belong to: {listed(facts['output']['columns'])}.")
     if facts["output"]["kind"] == "scores" and facts["task"] != "regression":
         lines.append("The loss has no probabilities: these only rank the classes.")

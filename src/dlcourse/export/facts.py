@@ -10,6 +10,7 @@ import torch
 from dlcourse import __version__
 from dlcourse.core import Dataset
 from dlcourse.engine.fingerprint import Known, read_fingerprint
+from dlcourse.engine.stored_encoding import read_encoding
 from dlcourse.export.formats import EXPORT_FORMATS, FORMAT_VERSION
 from dlcourse.export.request import ExportRequest
 from dlcourse.export.whole_model import WholeModel
@@ -17,6 +18,7 @@ from dlcourse.runs import run_folder, start_record
 from dlcourse.schema.catalogue import read_choice
 from dlcourse.schema.facts import fact, name_of
 from dlcourse.schema.packaged import CONFIGS
+from dlcourse.schema.run_files import TABLE
 
 PERSONAL = ("root",)  # keys of ``data`` that name places on this machine
 
@@ -33,7 +35,7 @@ def facts_of_export(
         member = run_folder.read_result(request.run / f"fold{request.fold}") or {}
     choices = start_record.stored_choices(whole)
     classes = list(member["classes"])
-    first = next(iter(model.members.values()))
+    first: Any = next(iter(model.members.values()))
     return {
         "format_version": FORMAT_VERSION,
         "name": request.run.resolve().name,
@@ -43,11 +45,12 @@ def facts_of_export(
         "file": EXPORT_FORMATS[request.format].file,
         "task": model.task,
         "classes": classes,
-        "input": input_facts(tuple(member["input_shape"]), whole),
+        "input": input_facts(tuple(member["input_shape"]), whole, first.standardize.mean.dtype),
         "output": output_facts(model, member, dataset),
         "standardize": type(first.standardize).__name__,
         "views": list(config["view"]) if request.views else [],
         "folds": list(model.members),
+        "encoding": TABLE if read_encoding(whole) is not None else None,
         "parameters": member["parameters"],
         "data": data_facts(member, whole),
         "metrics": metric_facts(member),
@@ -73,14 +76,17 @@ def header_of(model: str) -> str:
     return f"{choice.what} ({choice.paper})" if choice.paper else choice.what
 
 
-def input_facts(shape: tuple[int, ...], whole: Path) -> dict[str, Any]:
-    """Return name, shape, type and, of a table, the columns of the inputs; None is any number."""
+def input_facts(shape: tuple[int, ...], whole: Path, mean: torch.dtype) -> dict[str, Any]:
+    """Return name, shape, type and, of a table, the columns of the inputs; None is any number.
+
+    mean: the type of the standardisation's mean, which is that of the data.
+    """
     images = len(shape) == 3
     known = read_fingerprint(whole)
     return {
         "name": "images" if images else "features",
         "shape": [None, *shape],
-        "dtype": "uint8" if images else "float32",
+        "dtype": "uint8" if images else str(mean).removeprefix("torch."),
         "columns": list(known.features) if known and not images else [],
     }
 

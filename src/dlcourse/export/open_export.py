@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dlcourse.engine.new_table import is_new_table, new_rows
 from dlcourse.engine.trained_model import as_inputs
 from dlcourse.errors import UserError
 from dlcourse.export.formats import EXPORT_FORMATS, FACTS_FILE, FORMAT_VERSION
@@ -75,11 +76,15 @@ def refuse_changed(path: Path, facts: dict) -> None:
         )
 
 
-def predict_in_batches(predict: Callable[[Tensor], Tensor], facts: dict, inputs: Any) -> Tensor:
+def predict_in_batches(
+    predict: Callable[[Tensor], Tensor], folder: Path, facts: dict, inputs: Any
+) -> Tensor:
     """Return the predictions (N, K) of a user's inputs, as float32.
 
     inputs: as a run takes them. Raises UserError for another shape or type.
     """
+    if is_new_table(inputs):
+        inputs = new_rows(folder, facts["config"]["data"], inputs).inputs
     tensor = as_inputs(inputs, tuple(facts["input"]["shape"][1:]))
     tensor = tensor.cpu().to(getattr(torch, facts["input"]["dtype"]))
     with torch.no_grad():

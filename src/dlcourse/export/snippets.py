@@ -60,6 +60,12 @@ def weights_snippet(facts: dict) -> str:
             f'flat = ({taken}.float() - weights["{start}standardize.mean"]).flatten(1)\n'
             f'inputs = (flat @ weights["{start}standardize.scale"]).view({taken}.shape)'
         )
+    elif facts["standardize"] == "Imputing":
+        how = (
+            f'filled = {taken}.where(~{taken}.isnan(), weights["{start}standardize.fill"])\n'
+            f'inputs = (filled - weights["{start}standardize.mean"]).float() '
+            f'* weights["{start}standardize.scale"]'
+        )
     else:
         how = (
             f'inputs = ({taken}.float() - weights["{start}standardize.mean"]) '

@@ -1,6 +1,5 @@
 """A run's model as one plain module: raw inputs in, probabilities or values out."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.core import Standardize, Whiten
+from dlcourse.core import Impute, Standardize, Whiten
 from dlcourse.errors import UserError
 from dlcourse.view.answer import from_views
 
@@ -16,39 +15,60 @@ STANDARDIZE = "standardize."  # in front of the names of the standardisation's t
 
 
 class Standardizing(nn.Module):
-    """Maps raw inputs (N, ...) to (inputs - mean) * scale, as ``core.Standardize`` does."""
+    """Maps raw inputs (N, ...) to (inputs - mean) * scale, as ``core.Standardize`` does.
+
+    tensors: those of the run's map, by name.
+    """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+    def __init__(self, **tensors: Tensor) -> None:
         super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return (inputs.to(self.mean.dtype) - self.mean) * self.scale
+        return (inputs.to(self.mean.dtype) - self.mean).to(self.scale.dtype) * self.scale
 
 
 class Whitening(Standardizing):
     """Maps raw inputs (N, ...) of D numbers each to (inputs - mean) @ scale, with scale (D, D)."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        flat = (inputs.to(self.mean.dtype) - self.mean).flatten(1)  # (N, D)
-        return (flat @ self.scale).view(inputs.shape)
+        centred = (inputs.to(self.mean.dtype) - self.mean).to(self.scale.dtype)
+        return (centred.flatten(1) @ self.scale).view(inputs.shape)
 
 
-STANDARDIZING: dict[type, type[Standardizing]] = {Standardize: Standardizing, Whiten: Whitening}
+class Imputing(Standardizing):
+    """Replaces NaN in features (N, D) by ``fill`` (D,), then standardises."""
+
+    fill: Tensor
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        inputs = inputs.to(self.mean.dtype)
+        return super().forward(torch.where(inputs.isnan(), self.fill, inputs))
+
+
+STANDARDIZING: dict[type, type[Standardizing]] = {
+    Standardize: Standardizing,
+    Whiten: Whitening,
+    Impute: Imputing,
+}
 """The module of each kind of standardisation."""
 
 
 def standardizing(standardize: Standardize) -> Standardizing:
-    """Return a run's standardisation as a module in float32."""
+    """Return a run's standardisation as a module whose outputs are float32.
+
+    The mean of float64 columns keeps its digits, such as that of times in seconds.
+    """
     module = STANDARDIZING.get(type(standardize))
     if module is None:
         raise UserError(f"The standardisation {type(standardize).__name__} cannot be exported")
-    tensors = {one.name: getattr(standardize, one.name) for one in dataclasses.fields(standardize)}
-    return module(**{name: tensor.detach().float().cpu() for name, tensor in tensors.items()})
+    tensors = {name: part.detach().cpu() for name, part in standardize.tensors().items()}
+    short = tensors if module is Standardizing else ("scale",)
+    return module(**{n: part.float() if n in short else part for n, part in tensors.items()})
 
 
 class FoldModel(nn.Module):

@@ -17,6 +17,7 @@ from dlcourse.core import Dataset
 from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.reopen import config_of, folds_of, open_model, plain_network, predict_with
+from dlcourse.engine.stored_encoding import read_encoding, write_encoding
 from dlcourse.errors import UserError
 from dlcourse.export.card import model_card
 from dlcourse.export.facts import facts_of_export, outputs_kind
@@ -63,6 +64,9 @@ def export_run(request: ExportRequest) -> tuple[dict, Verification]:
         compared = verified(request, facts, folder, reference, inputs)
         facts |= {"verified": compared._asdict() | {"on": request.verify}}
         facts |= file_facts(folder / facts["file"])
+        encoding = read_encoding(whole)
+        if encoding is not None:
+            write_encoding(folder, encoding)
         atomic_files.write_json(folder / FACTS_FILE, facts, indent=1)
         atomic_files.write_text(folder / CARD_FILE, model_card(facts, model))
     return facts, compared
