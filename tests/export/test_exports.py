@@ -244,7 +244,7 @@ def test_an_export_of_a_table_predicts_its_file(runs, exports, tmp_path):
     for name, source in {"run": one.folder, "export": elsewhere}.items():
         predict.main([f"run={source}", f"table={file}", f"csv={tmp_path / name}"])
         written[name] = (tmp_path / name).read_text().splitlines()
-    assert written["run"][0] == written["export"][0] == "row,class,probability,early,late"
+    assert written["run"][0] == written["export"][0] == "line,class,probability,early,late"
     cells = [[line.split(",")[1] for line in lines[1:]] for lines in written.values()]
     assert cells[0] == cells[1]
 

@@ -2,6 +2,7 @@
 
 import math
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ class Polynomial(nn.Module):
 
     def for_export(self) -> "Polynomial":
         """Return a copy that multiplies one power after the other: ONNX has no ``cumprod``."""
-        model = deepcopy(self)
+        model: Any = deepcopy(self)
         model.__class__ = PolynomialByProducts
         return model
 
