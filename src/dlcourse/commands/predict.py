@@ -88,7 +88,7 @@ class Source(NamedTuple):
 
 def run_source(folder: Path, trust: Sequence[str]) -> Source:
     """Return what predicts with the models of a finished run; raises UserError for another one."""
-    from dlcourse.engine.reopen import config_of, folds_of, open_model, predict_with
+    from dlcourse.engine.reopen import config_of, folds_of, open_model, predict_with, stored_task
     from dlcourse.runs.run_folder import read_result
 
     places = folds_of(folder)
@@ -99,7 +99,7 @@ def run_source(folder: Path, trust: Sequence[str]) -> Source:
         lambda inputs: predict_with(opened, inputs),
         tuple(result["input_shape"]),
         result["output_size"],
-        result.get("task", "classification"),
+        stored_task(result),
         result["classes"],
         result["data"],
         config["data"],

@@ -63,6 +63,11 @@ def load_model(config: dict, runtime: Runtime, folder: Path) -> tuple[nn.Module,
     return model.eval(), standardize.to(runtime.device)
 
 
+def stored_task(result: dict) -> str:
+    """Return the task of a run, as ``Dataset.task``; runs of an older dlcourse lack it."""
+    return result.get("task") or ("classification" if result["classes"] else "regression")
+
+
 def plain_network(config: dict, folder: Path) -> tuple[nn.Module, Standardize]:
     """Return a fold's network with its best weights, in evaluation mode, and its standardisation.
 
@@ -121,7 +126,7 @@ def open_model(
         evaluate=from_views([build(node) for node in config["view"].values()], prepare),
         autocast=runtime.autocast,
         input_shape=shape,
-        task=result["task"],
+        task=stored_task(result),
         outputs=fact(config["loss"], "outputs"),
     )
 

@@ -16,7 +16,14 @@ from dlcourse import atomic_files
 from dlcourse.core import Dataset
 from dlcourse.engine.datasets import examples_to_test, load_data, split_training_data
 from dlcourse.engine.instantiate import build
-from dlcourse.engine.reopen import config_of, folds_of, open_model, plain_network, predict_with
+from dlcourse.engine.reopen import (
+    config_of,
+    folds_of,
+    open_model,
+    plain_network,
+    predict_with,
+    stored_task,
+)
 from dlcourse.engine.stored_encoding import read_encoding, write_encoding
 from dlcourse.errors import UserError
 from dlcourse.export.card import model_card
@@ -89,7 +96,7 @@ def whole_model(config: dict, places: dict[str, Path], *, views: bool) -> WholeM
     for name, place in places.items():
         network, standardize = plain_network(config, place)
         members[name] = FoldModel(network.float(), standardizing(standardize), seen)
-        task = (run_folder.read_result(place) or {})["task"]
+        task = stored_task(run_folder.read_result(place) or {})
     return WholeModel(members, kind=outputs_kind(config), task=task).eval().requires_grad_(False)
 
 
