@@ -14,7 +14,7 @@ from test_tables import DEFAULTS
 
 from dlcourse.core import Impute, Split, Standardize
 from dlcourse.data.csv import csv
-from dlcourse.data.encoding import as_dict, from_dict
+from dlcourse.data.encoding import Unknown, as_dict, encode, from_dict
 from dlcourse.data.parquet import parquet, table_of_rows
 from dlcourse.data.transforms import standardize
 from dlcourse.errors import UserError
@@ -240,6 +240,13 @@ def test_values_of_python_and_pandas_become_cells():
     )
     assert table.header == ["a", "b", "c", "d"]
     assert table.rows == [["1", "", "true", ""], ["0.5", "", "", ""]]
+
+
+def test_every_word_for_true_is_understood_in_a_new_table(tmp_path):
+    frame = pandas.DataFrame({"ok": ["yes", "no"] * 30, "kind": ["a", "b"] * 30})
+    encoding = load(tmp_path, frame).encoding
+    rows = table_of_rows([{"ok": value} for value in (True, "FALSE", "no", 1, "0", np.bool_(1))])
+    assert encode(encoding, rows, Unknown())[:, 0].tolist() == [1, 0, 0, 1, 0, 1]
 
 
 def test_an_encoding_is_the_same_after_it_was_stored(tmp_path):

@@ -20,6 +20,7 @@ from dlcourse.engine.same_data import refuse_other_data
 from dlcourse.errors import UserError
 from dlcourse.runs.migrate import earlier_defaults, migrated, without_later_keys
 from dlcourse.runs.run_folder import read_result
+from dlcourse.schema.comparable import data_of, flat
 from dlcourse.train.checkpoint import read_checkpoint, stored_map
 
 OWN = ("data=csv", "data.file=t.csv", "model.widths=[8]", "data.missing=mean", "max_epochs=2")
@@ -167,3 +168,24 @@ def test_an_old_run_on_a_table_keeps_its_numbers_in_32_bits_and_takes_no_text():
     assert earlier_defaults(["data=csv"], 2) == ["data.text=refuse", "data.numbers=float32"]
     assert earlier_defaults(["data=csv", "data.text=ordinal"], 2) == ["data.numbers=float32"]
     assert earlier_defaults(["data=csv"], 3) == earlier_defaults(["data=mnist"], 2) == []
+
+
+def test_runs_on_other_columns_of_a_table_are_tested_on_the_same_rows(trained):
+    from dlcourse.engine.retest import retest
+    from dlcourse.engine.same_examples import SameExamples, same_examples
+
+    more = ("data.target=kind", "data.id=who", "split=kfold", "split.folds=2")
+    run(config_for(trained, *more, "data.features=[age]"), trained / "narrow")
+    first, second = retest(trained / "run"), retest(trained / "narrow")
+    assert isinstance(same_examples(first, second), SameExamples)
+    second.config["data"]["file"] = "another.csv"
+    assert same_examples(first, second) == "A and B are tested on different data"
+
+
+def test_values_of_runs_that_fill_missing_cells_in_other_ways_can_be_compared():
+    def known(missing):
+        options = {"_target_": "dlcourse.data.csv.csv", "file": "t.csv", "missing": missing}
+        return data_of(flat({"monitor": "val/accuracy", "data": options}))
+
+    assert known("mean") == known("most_frequent") == known("refuse")
+    assert known("mean") != known("drop")

@@ -111,6 +111,14 @@ def why_no_number(cell: str, decimal: str) -> str:
     return "Correct the cell"
 
 
+def truth_in(cell: str) -> int | None:
+    """Return 1 for a cell such as 1, true or yes, 0 for one such as 0, false or no, else None."""
+    pair = TRUTH_WORDS.get(cell.lower())
+    if pair is not None:
+        return pair.index(cell.lower())
+    return int(float(cell)) if is_number(cell) and float(cell) in (0, 1) else None
+
+
 def cell_text(cell: str) -> str:
     """Return a cell as one of several texts; the whole number 2.0 is 2."""
     return WHOLE_NUMBER_END.sub("", cell) if is_number(cell) else cell

@@ -22,6 +22,7 @@ from dlcourse.data.cells import (
     missing_among,
     number_of,
     numbers_in_cells,
+    truth_in,
     why_no_number,
 )
 from dlcourse.data.table import Table
@@ -184,7 +185,11 @@ def cell_features(
         if date is None:
             raise UserError(not_a_date(table, row, column, cell))
         return date_numbers(date, column.parts)
-    value = cell.lower() if column.kind == "boolean" else cell_text(cell)
+    if column.kind == "boolean":
+        value = truth_in(cell)
+        if value is not None:
+            return float(value)
+    value = cell_text(cell)
     if column.kind == "one_hot":
         if value not in column.values:
             unknown.add(column.name, cell)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.cells import (
-    TRUTH_WORDS,
     WHOLE_NUMBER_END,
     is_missing,
     is_number,
     number_of,
+    truth_in,
     why_no_number,
     with_point,
 )
@@ -146,22 +146,14 @@ def row_labels(table: Table, targets: Sequence[str]) -> Tensor:
     for name in targets:
         cells = column(table, name, "data.target")
         for row, cell in enumerate(cells):
-            if label_in(cell) is None:
+            if truth_in(cell) is None:
                 raise UserError(
                     f"{table.place(row, name)}: {shown(cell)!r} does not say whether the row has "
                     "the class: 0 or 1, true or false, yes or no do.\nCorrect the cell, or name "
                     "other columns in data.target"
                 )
-        rows.append([float(label_in(cell) or 0) for cell in cells])
+        rows.append([float(truth_in(cell) or 0) for cell in cells])
     return torch.tensor(rows).T.contiguous()
-
-
-def label_in(cell: str) -> int | None:
-    """Return 1 for a cell such as 1, true or yes, 0 for one such as 0, false or no, else None."""
-    pair = TRUTH_WORDS.get(cell.lower())
-    if pair is not None:
-        return pair.index(cell.lower())
-    return int(float(cell)) if is_number(cell) and float(cell) in (0, 1) else None
 
 
 def row_weights(table: Table, name: str) -> Tensor:

@@ -104,7 +104,8 @@ def same_examples(first: Retest, second: Retest) -> SameExamples | str:
     counts = len(a), len(b)
     if counts[0] != counts[1]:
         return f"A is tested on {counts[0]:,} examples and B on {counts[1]:,}"
-    if first.dataset.fingerprint.test.digest != second.dataset.fingerprint.test.digest:
+    digests = [one.dataset.fingerprint.test.digest for one in (first, second)]
+    if digests[0] != digests[1] and not same_rows(first, second):
         return "A and B are tested on different data"
     if not (torch.equal(a.targets.cpu(), b.targets.cpu()) and equal_inputs(first, second)):
         return "the test examples of A and B are others, or in another order"
@@ -127,13 +128,25 @@ def equal_inputs(first: Retest, second: Retest) -> bool:
     if a.contents is not None and b.contents is not None:
         return torch.equal(a.contents, b.contents)
     in_memory = isinstance(a.inputs, Tensor) and isinstance(b.inputs, Tensor)
-    if first.dataset.encoding and second.dataset.encoding and a.ids is not None:
-        files = [[one.config["data"][key] for key in OF_TABLES] for one in (first, second)]
-        if files[0] == files[1]:  # the same rows, whatever columns a run takes
-            return b.ids is not None and np.array_equal(a.ids, b.ids)
+    if same_rows(first, second):
+        return True
     if in_memory and a.inputs.shape == b.inputs.shape:
         return np.array_equal(a.inputs.cpu().numpy(), b.inputs.cpu().numpy(), equal_nan=True)
     return decisive(first.config) == decisive(second.config)
+
+
+def same_rows(first: Retest, second: Retest) -> bool:
+    """Return whether two runs are tested on the same rows of one table, whatever columns they take.
+
+    The rows are compared by their names, and the table by the options that name its file.
+    """
+    files, names = [], []
+    for one in (first, second):
+        if one.dataset.encoding is None or one.examples is None or one.examples.ids is None:
+            return False
+        files.append([one.config["data"][key] for key in OF_TABLES])
+        names.append(one.examples.ids)
+    return files[0] == files[1] and np.array_equal(*names)
 
 
 def decisive(config: dict) -> Sequence[object]:

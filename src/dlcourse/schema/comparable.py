@@ -73,6 +73,8 @@ def data_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         if key.startswith(groups) and key not in leave_out
         if not is_private(key.removesuffix("._target_"))
     }
+    if parts.get("data.missing") not in (None, "drop"):
+        del parts["data.missing"]  # filled rows are the same rows
     return tuple(sorted(parts.items()))
 
 
