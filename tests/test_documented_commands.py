@@ -98,6 +98,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     (tmp_path / "my_mnist/checkpoints").mkdir(parents=True)
     (tmp_path / "my_mnist/checkpoints/best.pt").touch()
+    (tmp_path / "weights.pth").write_bytes(b"not read")
     for page in PAGES:
         for name, content in FILE.findall(page.read_text(encoding="utf-8")):
             path = tmp_path / name
