@@ -67,6 +67,7 @@ def evaluation_rows(tested: "Retest") -> list[list[str]]:
         prediction_header,
         target_cells,
         target_header,
+        threshold_of,
         value_names,
     )
     from dlcourse.introspect.classification import as_probabilities
@@ -80,7 +81,7 @@ def evaluation_rows(tested: "Retest") -> list[list[str]]:
         predicted = tested.predictions if together else as_probabilities(one.outputs, task)
         ids = example_names(one)
         targets = target_cells(one.examples.targets.cpu(), task, classes)
-        cells = prediction_cells(predicted, task, classes)
+        cells = prediction_cells(predicted, task, classes, threshold_of(tested.config))
         fold = [] if together else [place]
         rows += [[i, *fold, *t, *c] for i, t, c in zip(ids, targets, cells, strict=True)]
         if together:

@@ -88,6 +88,7 @@ class Source(NamedTuple):
 
 def run_source(folder: Path, trust: Sequence[str]) -> Source:
     """Return what predicts with the models of a finished run; raises UserError for another one."""
+    from dlcourse.engine.prediction_table import threshold_of
     from dlcourse.engine.reopen import config_of, folds_of, open_model, predict_with, stored_task
     from dlcourse.runs.run_folder import read_result
 
@@ -109,6 +110,7 @@ def run_source(folder: Path, trust: Sequence[str]) -> Source:
 
 def exported_source(folder: Path, trust: Sequence[str]) -> Source:
     """Return what predicts with an exported model; raises UserError for a damaged one."""
+    from dlcourse.engine.prediction_table import threshold_of
     from dlcourse.export.open_export import open_predictor, predict_in_batches, read_facts
 
     facts = read_facts(folder)
@@ -123,11 +125,6 @@ def exported_source(folder: Path, trust: Sequence[str]) -> Source:
         facts["config"]["data"],
         threshold_of(facts["config"]),
     )
-
-
-def threshold_of(config: Mapping[str, Any]) -> float:
-    """Return the probability from which an example is said to have a class, of several."""
-    return config["metric"].get("multilabel", {}).get("threshold", 0.5)
 
 
 def table_rows(folder: Path, table: str, source: Source) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """Predictions as a table: a row for each example, with its name and all probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -8,6 +9,11 @@ THRESHOLD = 0.5  # the probability from which an example is said to have a class
 BETWEEN = "|"  # between the classes of an example that has several
 SHARE_FORMAT = "{:.6f}"  # of a probability
 VALUE_FORMAT = "{:.9g}"  # of a regression: the digits of a 32-bit float
+
+
+def threshold_of(config: Mapping[str, Any]) -> float:
+    """Return the probability from which an example is said to have a class, of several."""
+    return config["metric"].get("multilabel", {}).get("threshold", THRESHOLD)
 
 
 def prediction_header(task: str, classes: Sequence[str], values: Sequence[str]) -> list[str]:
