@@ -39,9 +39,10 @@ FLOORS = (
         "What every command needs before a run is known to be right: messages, options, folders.",
     ),
     Floor(
-        ("core", "machine", "distributed", "runtime", "layer", "weights", "introspect"),
+        ("core", "machine", "distributed", "runtime", "layer", "weights", "introspect", "tracking"),
         "The nouns of training, the device and its fast paths, several devices, the layers that "
-        "models share, files of weights, and measuring inside a network.",
+        "models share, files of weights, measuring inside a network, and the processes of "
+        "experiment trackers.",
     ),
     Floor(GROUPS, "The groups: each choice of the configs; a group imports no other group."),
     Floor(

@@ -19,6 +19,7 @@ TORCH_FREE = {
     "schema",
     "runs",
     "report",
+    "tracking",
     "cli",
     "commands",
 }

@@ -13,6 +13,10 @@ MULTILABEL_TABLE = [
     "data=csv", "data.task=multilabel", "loss=bce", "metric=[multilabel]",
 ]  # fmt: skip
 WRONG = [  # the overrides, and what the message must name
+    (
+        ["observe=[mlflow]", "observe.mlflow.uri='http://me:secret@host'"],
+        ["observe.mlflow.uri", "MLFLOW_TRACKING_URI"],
+    ),
     (["optim=gd", "batch_size=32"], ["optim=gd", "batch_size=full"]),
     (["optim=lbfgs", "batch_size=32"], ["optim=lbfgs", "batch_size=full"]),
     (["model=cascade", "batch_size=32"], ["model=cascade", "batch_size=full"]),

@@ -15,7 +15,8 @@ from dlcourse.observe.tensorboard import TensorBoard
 
 
 def test_every_observer_is_tested():
-    known = {"console", "csv", "diagnostics", "history", "plots", "tensorboard", "trajectory"}
+    known = {"aim", "console", "csv", "diagnostics", "history", "mlflow", "plots"}
+    known |= {"tensorboard", "trajectory", "wandb"}
     assert set(options("observe")) == known
 
 

@@ -175,6 +175,7 @@ OPTION_SYNONYMS = {
     "view": {"tta": "mirror", "flip": "mirror"},
     "observe": {
         "tb": "tensorboard", "progress": "console", "json": "history", "csvlogger": "csv",
+        "weightsandbiases": "wandb", "wandblogger": "wandb", "mlflowlogger": "mlflow",
     },
     "runtime": {"gpu": "cuda", "default": "auto"},
     "sweep": {

@@ -11,7 +11,7 @@ from dlcourse.schema.facts import GROUPS, check_facts, fact, name_of
 from dlcourse.schema.kinds import Function, Kind
 from dlcourse.schema.overrides import DECLARATIONS, nodes
 from dlcourse.schema.own_bounds import declared_bounds
-from dlcourse.schema.rules import inputs, metrics, splitting, starting, task, training
+from dlcourse.schema.rules import inputs, metrics, observing, splitting, starting, task, training
 from dlcourse.terminal.extras import refuse_missing
 
 MULTIPLE = ("regularizer", "augment", "metric", "view", "observe")  # of which several may be chosen
@@ -55,6 +55,7 @@ NOT_ARGUMENTS = {
 
 RULES = (
     *training.RULES, *task.RULES, *inputs.RULES, *metrics.RULES, *splitting.RULES, *starting.RULES,
+    *observing.RULES,
 )  # fmt: skip
 LATER_RULES = tuple(rule for rule in RULES if rule not in starting.RULES)
 """The rules for a run whose weights are in a checkpoint."""

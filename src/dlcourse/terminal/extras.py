@@ -40,8 +40,17 @@ def refuse_missing(module: str, purpose: str) -> None:
     """Raise UserError if an optional module is not installed, without importing it."""
     name = module.partition(".")[0]
     loaded = sys.modules.get(name, NOT_LOADED)
-    if loaded is None or (loaded is NOT_LOADED and find_spec(name) is None):
+    if loaded is None or (loaded is NOT_LOADED and not importable(name)):
         package = f"'dlcourse[{EXTRAS[name]}]'" if name in EXTRAS else name
         raise UserError(
             f"{purpose} needs {name}, which is not installed.\nType pip install {package}"
         )
+
+
+def importable(name: str) -> bool:
+    """Return whether a module can be imported, without importing it.
+
+    A folder such as ``wandb/`` in the current folder is no package of an extra.
+    """
+    spec = find_spec(name)
+    return spec is not None and (name not in EXTRAS or spec.origin is not None)

@@ -1,0 +1,154 @@
+"""A run in MLflow."""
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from dlcourse.tracking.identity import (
+    existing_files,
+    one_at_a_time,
+    read_identity,
+    write_identity,
+)
+
+LIBRARY = "mlflow"
+STATUS = {"finished": "FINISHED", "diverged": "FAILED", "interrupted": "KILLED"}
+LONGEST_VALUE = 6000  # characters of a parameter
+MOST_AT_ONCE = 100  # parameters in one call
+NOT_IN_A_NAME = re.compile(r"[^\w.\-/: ]")
+NOTE, NAME, PARENT = "mlflow.note.content", "mlflow.runName", "mlflow.parentRunId"
+
+
+class MlflowRun:
+    """A run in MLflow, with the epoch as step."""
+
+    def __init__(self, client: Any, identity: str, description: dict[str, Any], last: int) -> None:
+        self.client, self.identity, self.last = client, identity, last
+        self.description, self.warnings = description, []
+
+    def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        if epoch > self.last:
+            self.log(metrics, epoch)
+            self.last = epoch
+
+    def log(self, metrics: dict[str, float], step: int) -> None:
+        """Write metrics in one transaction."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        rows = [Metric(allowed_name(name), value, now, step) for name, value in metrics.items()]
+        self.client.log_batch(self.identity, metrics=rows)
+
+    def summarize(self, values: dict[str, float]) -> None:
+        self.log(values, self.last)
+
+    def close(self, status: str, files: list[str]) -> None:
+        folder = Path(self.description["folder"])
+        for path in existing_files(str(folder), files):
+            place = path.relative_to(folder).parent.as_posix()  # plots or checkpoints
+            inside = None if place.startswith(".") else place
+            self.client.log_artifact(self.identity, str(path), inside)
+        self.client.set_terminated(self.identity, STATUS[status])
+
+
+def open_run(
+    description: dict[str, Any], options: dict[str, Any], history: list[dict[str, float]]
+) -> MlflowRun:
+    """Open a new run, or the same one again, below the run and the sweep that it belongs to.
+
+    history: the epochs so far; those that MLflow lacks are recorded.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from mlflow import MlflowClient
+
+    folder = description["folder"]
+    uri = options["uri"] or os.environ.get("MLFLOW_TRACKING_URI")
+    store = None if uri else Path(options["store"])
+    if store is not None:
+        store.mkdir(parents=True, exist_ok=True)
+        uri = f"sqlite:///{(store / 'mlflow.db').as_posix()}"
+    with one_at_a_time(store or folder, LIBRARY):  # the first one makes the tables
+        client = MlflowClient(uri)
+        experiment = experiment_of(client, options["experiment"], store)
+    parent = None
+    for above in description["above"]:
+        with one_at_a_time(above, LIBRARY):
+            parent = run_in(client, experiment, Path(above), parent, Path(above).name)
+    name = options["name"] or description["name"]
+    identity = run_in(client, experiment, Path(folder), parent, name)
+    set_tags(client, identity, description)
+    log_options(client, identity, description["config"])
+    tracked = MlflowRun(client, identity, description, last_epoch(client, identity, history))
+    for row in history:
+        tracked.epoch(int(row["epoch"]), {key: row[key] for key in row if key != "epoch"})
+    return tracked
+
+
+def experiment_of(client: Any, name: str, store: Path | None) -> str:
+    """Return the id of an experiment, made if there is none.
+
+    store: the folder for its files, where the store is dlcourse's own.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    return client.create_experiment(name, (store / "mlartifacts").as_uri() if store else None)
+
+
+def run_in(client: Any, experiment: str, folder: Path, parent: str | None, name: str) -> str:
+    """Return the id of the run that is stored in a folder, which is new if MLflow has none.
+
+    parent: the id of the run that it belongs to.
+    """
+    from mlflow.exceptions import MlflowException
+
+    known = read_identity(folder, LIBRARY).get("id")
+    if known is not None:
+        try:
+            client.update_run(known, status="RUNNING")
+            return known
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+    tags = {PARENT: parent} if parent else {}
+    identity = client.create_run(experiment, tags=tags, run_name=name).info.run_id
+    write_identity(folder, LIBRARY, id=identity)
+    return identity
+
+
+def set_tags(client: Any, identity: str, description: dict[str, Any]) -> None:
+    """Set the note, the tags, each with the value true, and the folder."""
+    from mlflow.entities import RunTag
+
+    tags = {"folder": description["folder"], "job_type": description["job_type"]}
+    tags |= {NOTE: description["note"]} if description["note"] else {}
+    tags |= {allowed_name(tag): "true" for tag in description["tags"]}
+    client.log_batch(identity, tags=[RunTag(key, value) for key, value in tags.items()])
+
+
+def log_options(client: Any, identity: str, config: dict[str, Any]) -> None:
+    """Write the options that the run does not have; MLflow never changes one."""
+    from mlflow.entities import Param
+
+    known = client.get_run(identity).data.params
+    values = {allowed_name(key): str(value)[:LONGEST_VALUE] for key, value in config.items()}
+    new = [Param(key, value) for key, value in values.items() if key not in known]
+    for start in range(0, len(new), MOST_AT_ONCE):
+        client.log_batch(identity, params=new[start : start + MOST_AT_ONCE])
+
+
+def last_epoch(client: Any, identity: str, history: list[dict[str, float]]) -> int:
+    """Return the last epoch of a run that MLflow has; 0 for a new run."""
+    names = [name for name in (history[-1] if history else ()) if name != "epoch"]
+    if not names:
+        return 0
+    known = client.get_metric_history(identity, allowed_name(names[0]))
+    return max((metric.step for metric in known), default=0)
+
+
+def allowed_name(name: str) -> str:
+    """Return a name with ``_`` for each character that MLflow does not allow."""
+    return NOT_IN_A_NAME.sub("_", name)[:250]
