@@ -16,6 +16,7 @@ SAME_CONTRACT = {
     "look_at": "the entry of a ``what`` of ``dlcourse look``",
     "help_for": "the help of a command with several parts",
     "main": "the entry of a command",
+    "open_tracked": "opens a run in one experiment tracker",
     "write_format": "writes a model in one format of ``dlcourse export``",
     "read_format": "reads a model in one format of ``dlcourse export``",
     "OPTIONS": "the own options of ``dlcourse find-lr``, and of a part of ``dlcourse show``",

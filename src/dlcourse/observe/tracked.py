@@ -14,8 +14,7 @@ from dlcourse.tracking.process import TrackerProcess, process_of
 
 log = logging.getLogger(__name__)
 
-DIVERGED, FINISHED, INTERRUPTED = "diverged", "finished", "interrupted"
-STORE = "outputs"  # the folder of the trackers' stores, unless the run is in one of this name
+STORES = "outputs"  # the folder of the trackers' stores, unless the run is in one of this name
 
 
 class Tracked(Observer):
@@ -34,7 +33,7 @@ class Tracked(Observer):
     ) -> None:
         self.folder, self.library = folder, library
         self.weights, self.patience, self.options = weights, patience, options
-        self.status = INTERRUPTED
+        self.status = "interrupted"
         self.process: TrackerProcess | None = None
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
@@ -66,11 +65,11 @@ class Tracked(Observer):
         self.send("epoch", epoch=record.epoch, metrics=record.metrics)
 
     def diverged(self, state: State) -> None:
-        self.status = DIVERGED
+        self.status = "diverged"
 
     def finish(self, state: State, result: dict) -> None:
-        self.status = FINISHED
-        self.send("summarize", values=values_of(result))
+        self.status = "finished"
+        self.send("summarize", values=result_numbers(result))
 
     def finish_folds(self, folds: AllFolds) -> None:
         self.open([])
@@ -89,14 +88,14 @@ class Tracked(Observer):
 
     def files(self) -> list[str]:
         """Return the names of the files to send, in the folder of the run."""
-        if self.status == INTERRUPTED:
+        if self.status == "interrupted":
             return []
         plots = sorted((self.folder / PLOTS).glob("*.png"))
         names = [f"{PLOTS}/{path.name}" for path in plots]
         return [*names, RESULT, CONFIG, *([BEST_WEIGHTS] if self.weights else [])]
 
 
-def values_of(result: dict) -> dict[str, float]:
+def result_numbers(result: dict) -> dict[str, float]:
     """Return the numbers of a result: ``best/<monitor>``, ``best_epoch`` and the test metrics.
 
     Of a cross-validation they are the mean and the standard deviation of every metric.
@@ -113,5 +112,5 @@ def store_of(folder: Path) -> Path:
     For a run in another place it is ``outputs`` in the current folder.
     """
     absolute = Path(os.path.abspath(folder))
-    above = [parent for parent in absolute.parents if parent.name == STORE]
-    return above[-1] if above else Path(STORE).absolute()
+    above = [parent for parent in absolute.parents if parent.name == STORES]
+    return above[-1] if above else Path(STORES).absolute()

@@ -26,7 +26,7 @@ def write_identity(folder: str | Path, library: str, **content: Any) -> None:
 
 
 @contextmanager
-def one_at_a_time(folder: str | Path, library: str) -> Iterator[None]:
+def in_turns(folder: str | Path, library: str) -> Iterator[None]:
     """Let one process at a time run the block, among those that track into the same folder."""
     with filelock.FileLock(Path(folder) / f".{library}.lock", timeout=60):
         yield

@@ -17,7 +17,7 @@ from typing import IO, Any
 from dlcourse.errors import UserError
 
 EXIT_SECONDS = 5.0  # until a tracker's process that has nothing to do is killed
-NUMBERS = count(1)
+RUN_NUMBERS = count(1)
 
 
 @dataclass
@@ -72,7 +72,7 @@ class TrackerProcess:
 
     def open(self, message: Mapping[str, Any]) -> int:
         """Open a run in the tracker; return its number here."""
-        number = next(NUMBERS)
+        number = next(RUN_NUMBERS)
         self.answers[number] = Answers()
         self.send(number, "open", **message)
         return number

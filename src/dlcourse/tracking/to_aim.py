@@ -1,17 +1,17 @@
 """A run in Aim."""
 
 import math
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from dlcourse.tracking.identity import (
     existing_files,
-    one_at_a_time,
+    in_turns,
     read_identity,
     write_identity,
 )
 
-LIBRARY = "aim"
 QUIET = {
     "system_tracking_interval": None,
     "log_system_params": False,
@@ -39,30 +39,29 @@ class AimRun:
         self.run["result"] = {key: value for key, value in values.items() if math.isfinite(value)}
 
     def close(self, status: str, files: list[str]) -> None:
-        from aim import Image
+        make_image = import_module("aim").Image
 
         for path in existing_files(self.folder, files):
             if path.suffix == ".png":
-                image = Image(str(path), optimize=False, caption=path.stem)
+                image = make_image(str(path), optimize=False, caption=path.stem)
                 self.run.track(image, name=path.stem, step=self.last, context={"subset": "plots"})
         self.run["status"] = status
         self.run.close()
 
 
-def open_run(
+def open_tracked(
     description: dict[str, Any], options: dict[str, Any], history: list[dict[str, float]]
 ) -> AimRun:
     """Open a new run, or the same one again; history: the epochs so far."""
-    import aim
-
+    aim = import_module("aim")
     store, folder = Path(options["repo"] or options["store"]), description["folder"]
     store.mkdir(parents=True, exist_ok=True)
-    with one_at_a_time(store, LIBRARY):
+    with in_turns(store, "aim"):
         repo = aim.Repo.from_path(str(store), init=True)
-        known = read_identity(folder, LIBRARY).get("id")
+        known = read_identity(folder, "aim").get("id")
         known = known if known in set(repo.list_all_runs()) else None
         run = aim.Run(run_hash=known, repo=repo, experiment=options["experiment"], **QUIET)
-        write_identity(folder, LIBRARY, id=run.hash)
+        write_identity(folder, "aim", id=run.hash)
     run.name = options["name"] or description["name"]
     run.description = description["note"]
     for tag in set(description["tags"]) - {one.name for one in run.props.tags_obj}:

@@ -3,19 +3,20 @@
 import os
 import re
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from dlcourse.tracking.identity import (
     existing_files,
-    one_at_a_time,
+    in_turns,
     read_identity,
     write_identity,
 )
 
-LIBRARY = "mlflow"
 STATUS = {"finished": "FINISHED", "diverged": "FAILED", "interrupted": "KILLED"}
-LONGEST_VALUE = 6000  # characters of a parameter
+SQLITE = "sqlite:///"
+LONGEST_PARAMETER = 6000  # characters of a parameter
 MOST_AT_ONCE = 100  # parameters in one call
 NOT_IN_A_NAME = re.compile(r"[^\w.\-/: ]")
 NOTE, NAME, PARENT = "mlflow.note.content", "mlflow.runName", "mlflow.parentRunId"
@@ -35,10 +36,10 @@ class MlflowRun:
 
     def log(self, metrics: dict[str, float], step: int) -> None:
         """Write metrics in one transaction."""
-        from mlflow.entities import Metric
+        metric = import_module("mlflow.entities").Metric
 
         now = int(time.time() * 1000)
-        rows = [Metric(allowed_name(name), value, now, step) for name, value in metrics.items()]
+        rows = [metric(allowed_name(name), value, now, step) for name, value in metrics.items()]
         self.client.log_batch(self.identity, metrics=rows)
 
     def summarize(self, values: dict[str, float]) -> None:
@@ -53,7 +54,7 @@ class MlflowRun:
         self.client.set_terminated(self.identity, STATUS[status])
 
 
-def open_run(
+def open_tracked(
     description: dict[str, Any], options: dict[str, Any], history: list[dict[str, float]]
 ) -> MlflowRun:
     """Open a new run, or the same one again, below the run and the sweep that it belongs to.
@@ -62,26 +63,26 @@ def open_run(
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    from mlflow import MlflowClient
+    mlflow = import_module("mlflow")
 
     folder = description["folder"]
     uri = options["uri"] or os.environ.get("MLFLOW_TRACKING_URI")
-    store = None if uri else Path(options["store"])
+    uri = uri or f"{SQLITE}{(Path(options['store']) / 'mlflow.db').as_posix()}"
+    store = Path(uri.removeprefix(SQLITE)).absolute().parent if uri.startswith(SQLITE) else None
     if store is not None:
         store.mkdir(parents=True, exist_ok=True)
-        uri = f"sqlite:///{(store / 'mlflow.db').as_posix()}"
-    with one_at_a_time(store or folder, LIBRARY):  # the first one makes the tables
-        client = MlflowClient(uri)
+    with in_turns(store or folder, "mlflow"):  # the first one makes the tables
+        client = mlflow.MlflowClient(uri)
         experiment = experiment_of(client, options["experiment"], store)
     parent = None
     for above in description["above"]:
-        with one_at_a_time(above, LIBRARY):
+        with in_turns(above, "mlflow"):
             parent = run_in(client, experiment, Path(above), parent, Path(above).name)
     name = options["name"] or description["name"]
     identity = run_in(client, experiment, Path(folder), parent, name)
     set_tags(client, identity, description)
     log_options(client, identity, description["config"])
-    tracked = MlflowRun(client, identity, description, last_epoch(client, identity, history))
+    tracked = MlflowRun(client, identity, description, last_recorded(client, identity, history))
     for row in history:
         tracked.epoch(int(row["epoch"]), {key: row[key] for key in row if key != "epoch"})
     return tracked
@@ -90,7 +91,7 @@ def open_run(
 def experiment_of(client: Any, name: str, store: Path | None) -> str:
     """Return the id of an experiment, made if there is none.
 
-    store: the folder for its files, where the store is dlcourse's own.
+    store: the folder of a store without a server, for the files of its runs.
     """
     found = client.get_experiment_by_name(name)
     if found is not None:
@@ -103,44 +104,44 @@ def run_in(client: Any, experiment: str, folder: Path, parent: str | None, name:
 
     parent: the id of the run that it belongs to.
     """
-    from mlflow.exceptions import MlflowException
+    refused = import_module("mlflow.exceptions").MlflowException
 
-    known = read_identity(folder, LIBRARY).get("id")
+    known = read_identity(folder, "mlflow").get("id")
     if known is not None:
         try:
             client.update_run(known, status="RUNNING")
             return known
-        except MlflowException as error:
+        except refused as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
     tags = {PARENT: parent} if parent else {}
     identity = client.create_run(experiment, tags=tags, run_name=name).info.run_id
-    write_identity(folder, LIBRARY, id=identity)
+    write_identity(folder, "mlflow", id=identity)
     return identity
 
 
 def set_tags(client: Any, identity: str, description: dict[str, Any]) -> None:
     """Set the note, the tags, each with the value true, and the folder."""
-    from mlflow.entities import RunTag
+    entry = import_module("mlflow.entities").RunTag
 
     tags = {"folder": description["folder"], "job_type": description["job_type"]}
     tags |= {NOTE: description["note"]} if description["note"] else {}
     tags |= {allowed_name(tag): "true" for tag in description["tags"]}
-    client.log_batch(identity, tags=[RunTag(key, value) for key, value in tags.items()])
+    client.log_batch(identity, tags=[entry(key, value) for key, value in tags.items()])
 
 
 def log_options(client: Any, identity: str, config: dict[str, Any]) -> None:
     """Write the options that the run does not have; MLflow never changes one."""
-    from mlflow.entities import Param
+    entry = import_module("mlflow.entities").Param
 
     known = client.get_run(identity).data.params
-    values = {allowed_name(key): str(value)[:LONGEST_VALUE] for key, value in config.items()}
-    new = [Param(key, value) for key, value in values.items() if key not in known]
+    values = {allowed_name(key): str(value)[:LONGEST_PARAMETER] for key, value in config.items()}
+    new = [entry(key, value) for key, value in values.items() if key not in known]
     for start in range(0, len(new), MOST_AT_ONCE):
         client.log_batch(identity, params=new[start : start + MOST_AT_ONCE])
 
 
-def last_epoch(client: Any, identity: str, history: list[dict[str, float]]) -> int:
+def last_recorded(client: Any, identity: str, history: list[dict[str, float]]) -> int:
     """Return the last epoch of a run that MLflow has; 0 for a new run."""
     names = [name for name in (history[-1] if history else ()) if name != "epoch"]
     if not names:

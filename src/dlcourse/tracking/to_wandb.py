@@ -2,13 +2,13 @@
 
 import os
 import secrets
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from dlcourse.tracking.identity import existing_files, read_identity, write_identity
 from dlcourse.tracking.wandb_file import written_rows
 
-LIBRARY = "wandb"
 CONNECT_SECONDS = 30.0  # until a run that cannot be sent is recorded offline
 EXIT_CODES = {"finished": 0, "diverged": 1, "interrupted": 255}
 
@@ -42,19 +42,19 @@ class WandbRun:
         self.run.summary.update(values)
 
     def close(self, status: str, files: list[str]) -> None:
-        from wandb import Image
+        image = import_module("wandb").Image
 
         paths = existing_files(self.folder, files)
         plots = {f"plots/{path.stem}": path for path in paths if path.suffix == ".png"}
         if plots:
-            self.log(self.last, {name: Image(str(path)) for name, path in plots.items()})
+            self.log(self.last, {name: image(str(path)) for name, path in plots.items()})
         for path in paths:
             if path.suffix != ".png":
                 self.run.save(str(path), base_path=self.folder, policy="now")
         self.run.finish(exit_code=EXIT_CODES[status])
 
 
-def open_run(
+def open_tracked(
     description: dict[str, Any], options: dict[str, Any], history: list[dict[str, float]]
 ) -> WandbRun:
     """Open a new run, or the same one again; history: the epochs so far.
@@ -64,9 +64,9 @@ def open_run(
     folder, mode = description["folder"], options["mode"]
     if mode == "offline":
         os.environ["WANDB_ERROR_REPORTING"] = "false"  # wandb reports its own errors otherwise
-    identity = read_identity(folder, LIBRARY).get("id") or secrets.token_hex(4)
+    identity = read_identity(folder, "wandb").get("id") or secrets.token_hex(4)
     rows = [row for path in written_files(folder, identity) for row in written_rows(path)]
-    write_identity(folder, LIBRARY, id=identity)
+    write_identity(folder, "wandb", id=identity)
     warning = ""
     try:
         run = start_run(description, options, identity, mode)
@@ -87,8 +87,7 @@ def start_run(
     description: dict[str, Any], options: dict[str, Any], identity: str, mode: str
 ) -> Any:
     """Return wandb's run. identity: its id, new or of a run that is resumed."""
-    import wandb
-
+    wandb = import_module("wandb")
     folder = description["folder"]
     settings = wandb.Settings(
         root_dir=folder, console="off", silent=True, symlink=False, init_timeout=CONNECT_SECONDS,

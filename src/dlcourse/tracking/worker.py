@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import IO, Any, Protocol
 
-LIBRARIES = {
+TRACKERS = {
     "wandb": "dlcourse.tracking.to_wandb",
     "mlflow": "dlcourse.tracking.to_mlflow",
     "aim": "dlcourse.tracking.to_aim",
 }
-INTERRUPTED = "interrupted"
-CHECK_SECONDS = 1.0  # between two looks whether the training process is alive
+ALIVE_SECONDS = 1.0  # between two looks whether the training process is alive
 
 
 class TrackedRun(Protocol):
@@ -56,7 +55,7 @@ def main() -> None:
         obey(library, message, runs, answers)
     for run in runs.values():  # the training process was killed
         try:
-            run.close(INTERRUPTED, [])
+            run.close("interrupted", [])
         except Exception:
             traceback.print_exc()
 
@@ -73,7 +72,7 @@ def messages(commands: IO[bytes], parent: int) -> Iterator[dict[str, Any]]:
     threading.Thread(target=read, daemon=True).start()
     while True:
         try:
-            line = waiting.get(timeout=CHECK_SECONDS)
+            line = waiting.get(timeout=ALIVE_SECONDS)
         except queue.Empty:
             if os.name == "posix" and os.getppid() != parent:  # its children may keep the pipe open
                 return
@@ -94,7 +93,7 @@ def obey(
 
     try:
         if do == "open":
-            runs[number] = import_module(LIBRARIES[library]).open_run(**message)
+            runs[number] = import_module(TRACKERS[library]).open_tracked(**message)
         elif number in runs:
             run = runs[number] if do != "close" else runs.pop(number)
             getattr(run, do)(**message)
@@ -102,18 +101,18 @@ def obey(
                 answer("warning", text=text)
             run.warnings.clear()
     except Exception as error:
-        answer("failed", text=one_line(error), details=traceback.format_exc())
+        answer("failed", text=in_one_line(error), details=traceback.format_exc())
         failed = runs.pop(number, None)
         if failed is not None:
             try:
-                failed.close(INTERRUPTED, [])
+                failed.close("interrupted", [])
             except Exception:
                 traceback.print_exc()
     if do == "close":
         answer("closed")
 
 
-def one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
     """Return the type and the first line of an error, ``OSError: No space left on device``."""
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
