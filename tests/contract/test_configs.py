@@ -40,6 +40,9 @@ ANY_TEXT = (
     "data.targets", "data.labels", "data.test_file", "data.weight", "data.id", "data.date_format",
     "model.name",
     "model.weights", "init.run", "init.file", "sweep.storage", "sweep.study",
+    "observe.aim.repo", "observe.aim.experiment", "observe.aim.name", "observe.mlflow.experiment",
+    "observe.mlflow.name", "observe.mlflow.uri", "observe.wandb.entity", "observe.wandb.group",
+    "observe.wandb.name", "observe.wandb.project",
 )  # fmt: skip
 
 

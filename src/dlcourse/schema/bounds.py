@@ -385,8 +385,11 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     },
     "observe": {
         "aim.repo": Text("outputs", empty=True),
-        "*.experiment": Text("dlcourse"),
-        "*.name": Text("first", empty=True),
+        "aim.experiment": Text("dlcourse"),
+        "aim.name": Text("first", empty=True),
+        "mlflow.experiment": Text("dlcourse"),
+        "mlflow.name": Text("first", empty=True),
+        "wandb.name": Text("first", empty=True),
         "*.patience": positive(60, 86_400),
         "*.weights": Flag(),
         "mlflow.uri": Text("sqlite:///outputs/mlflow.db", empty=True),

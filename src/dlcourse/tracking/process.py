@@ -79,13 +79,10 @@ class TrackerProcess:
 
     def send(self, number: int, do: str, **content: Any) -> None:
         """Send a message about a run; raises TrackerError if the tracker has failed for it."""
-        self.refuse_failed(number)
+        failure = self.answers[number].failure
+        if failure is not None:
+            raise failure
         self.outgoing.put(json.dumps({"run": number, "do": do, **content}).encode() + b"\n")
-
-    def refuse_failed(self, number: int) -> None:
-        """Raise TrackerError if the tracker has failed for a run."""
-        if self.answers[number].failure is not None:
-            raise self.answers[number].failure
 
     def warnings(self, number: int) -> list[str]:
         """Return the tracker's warnings about a run since the last call."""
