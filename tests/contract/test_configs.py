@@ -28,7 +28,8 @@ FILES = sorted(CONFIGS.glob("*/*.yaml"))
 CHOICES = [(group, option) for group in GROUPS for option in options(group)]
 NEED_FILES = (
     "mnist", "fashion_mnist", "kmnist", "emnist", "notmnist", "cifar10", "cifar100",
-    "image_folder", "csv", "parquet", "npz", "function",
+    "image_folder", "csv", "parquet", "npz", "function", "huggingface", "svhn", "stl10",
+    "tiny_imagenet",
 )  # fmt: skip
 KEYS = [
     f"{group}.{name}".lstrip(".").replace("*", "accuracy")
@@ -37,7 +38,9 @@ KEYS = [
 ]
 ANY_TEXT = (
     "monitor", "data.root", "data.folder", "data.file", "data.target", "data.group", "data.inputs",
-    "data.targets", "data.labels", "data.test_file", "data.weight", "data.id", "data.date_format",
+    "data.targets", "data.path", "data.name", "data.train_split", "data.val_split",
+    "data.test_split", "data.label_column", "data.image_column", "data.labels", "data.test_file",
+    "data.weight", "data.id", "data.date_format",
     "model.name",
     "model.weights", "init.run", "init.file", "sweep.storage", "sweep.study",
     "observe.aim.repo", "observe.aim.experiment", "observe.aim.name", "observe.mlflow.experiment",

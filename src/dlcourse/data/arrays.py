@@ -185,7 +185,9 @@ def example_ids(arrays: Mapping[str, tuple[str, Any]]) -> np.ndarray | None:
 
 def with_val_at_end(train: Split, val: Split) -> Split:
     """Return the training examples with the validation examples after them."""
-    weights, ids = None, None
+    weights, ids, contents = None, None, None
+    if train.contents is not None and val.contents is not None:
+        contents = torch.cat([train.contents, val.contents])
     if train.weights is not None:
         own = torch.ones(len(val)) if val.weights is None else val.weights
         weights = torch.cat([train.weights, own])
@@ -194,6 +196,7 @@ def with_val_at_end(train: Split, val: Split) -> Split:
     return Split(
         torch.cat([train.inputs, val.inputs]),
         torch.cat([train.targets, val.targets]),
+        contents,
         weights=weights,
         ids=ids,
     )

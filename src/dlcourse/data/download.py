@@ -5,6 +5,8 @@ import os
 import shutil
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -77,6 +79,40 @@ def ensure_files(
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def ensure_folder(name: str, folder: Path, address: str | None) -> None:
+    """Make sure that a folder exists; else download the ZIP archive that holds it.
+
+    The archive is unpacked in a temporary folder next to it, which is renamed at the end, so that
+    an interrupted download leaves nothing that looks like data.
+
+    name: of the data set, for messages. address: of the archive; None forbids a download.
+
+    Raises UserError if the folder is missing and cannot be downloaded.
+    """
+    if folder.is_dir():
+        return
+    remedy = (
+        f"Unpack the archive so that {folder} exists, type data.root=<folder> or set "
+        "DLCOURSE_DATA, or take data=digits, which needs no download"
+    )
+    if address is None:
+        raise UserError(f"{name} is not in {folder}, and data.download is false.\n{remedy}")
+    from torchvision.datasets.utils import download_and_extract_archive  # 1 s
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder.parent) as temporary:
+            print(f"Downloading {name} to {folder}", file=sys.stderr, flush=True)
+            with live(lambda columns: ""):  # torchvision shows a progress bar of its own
+                download_and_extract_archive(address, temporary)
+            os.replace(Path(temporary, folder.name), folder)
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{name} is not in {folder} and could not be downloaded: {reason}\n{remedy}"
+        ) from error
 
 
 def is_intact(path: Path, md5: str | None) -> bool:

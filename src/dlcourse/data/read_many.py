@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlcourse.data.image_file import Reading, decode_image, read_image
+from dlcourse.data.image_file import ImageBytes, Reading, decode_image, read_image
 from dlcourse.data.shared_file import SharedFile, mapped
 from dlcourse.errors import UserError
 
@@ -31,7 +31,7 @@ def read_into(
 
 
 def try_images(
-    paths: Sequence[Path | str], reading: Reading
+    paths: Sequence[Path | str | ImageBytes], reading: Reading
 ) -> tuple[np.ndarray, list[str], list[list[str]]]:
     """Read the images that can be read; return for every path its error, or "", and its notes."""
     nothing = np.empty((0, reading.channels, reading.size, reading.size), np.uint8)

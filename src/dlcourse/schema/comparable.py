@@ -13,6 +13,7 @@ SAME_DATA = (
     "root", "download", "seed", "examples", "train_examples", "test_examples", "test_fraction",
     "standardize", "size", "channels", "features", "group", "memory", "workers", "damaged",
     "decoder", "reduced_decode", "layout", "fit", "fill",
+    "train_split",
     "exclude", "weight", "id", "text", "one_hot", "ordinal",
     "most_values", "date_format", "date_parts", "numbers",
 )  # fmt: skip
