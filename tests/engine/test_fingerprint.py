@@ -288,5 +288,7 @@ def test_only_data_from_a_users_own_files_are_compared_example_by_example():
         made = [call for call in calls if ast.unparse(call.func) == "Dataset"]
         if any("verified" not in {keyword.arg for keyword in call.keywords} for call in made):
             own.add(path.stem)
-    assert own == {"arrays", "csv", "image_folder"}  # arrays: of npz and function
-    assert own - {"arrays"} < set(options("data"))
+    without_checksums = {"tiny_imagenet"}
+    shared = {"arrays": ("npz", "function"), "table_dataset": ("csv", "parquet")}
+    assert own == {"image_folder", "huggingface", *shared, *without_checksums}
+    assert {*own - shared.keys(), *sum(shared.values(), ())} < set(options("data"))

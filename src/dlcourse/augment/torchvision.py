@@ -1,7 +1,7 @@
 """Transforms of torchvision, applied to every image alone."""
 
+import ast
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -51,7 +51,7 @@ def torchvision(
 
     Raises UserError for results of another shape.
     """
-    transform, in_floats = made_once(json.dumps(transforms))
+    transform, in_floats = made_once(repr(transforms))
     in_floats = in_floats or inputs.is_floating_point()
     images = inputs / WHITE if in_floats else inputs
     changed = torch.stack([transform(image) for image in images])
@@ -66,7 +66,7 @@ def torchvision(
 
 def check_transforms(*, transforms: str | Mapping | Sequence) -> None:
     """Raise UserError for a name or an option that torchvision does not have."""
-    transform, in_floats = made_once(json.dumps(transforms))
+    transform, in_floats = made_once(repr(transforms))
     example = torch.full((3, 32, 32), 0.5 if in_floats else 127)
     with torch.random.fork_rng(devices=[]):
         try:
@@ -83,10 +83,10 @@ torchvision.check_options = check_transforms  # type: ignore[attr-defined]
 
 @cache
 def made_once(transforms: str) -> tuple[nn.Module, bool]:
-    """Return the transform of a config's list, as JSON, and whether it is only for floats."""
+    """Return the transform of a config's list, given by its repr, and whether it is only for floats."""
     from torchvision.transforms import v2  # 1 s
 
-    read = json.loads(transforms)
+    read = ast.literal_eval(transforms)
     made = made_of(read if isinstance(read, list) else [read], TRANSFORMS_KEY)
     every = v2.Compose(made)
     in_floats = any(type(part).__name__ in FOR_FLOATS for part in every.modules())
