@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from rich.console import Console
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -18,6 +19,7 @@ from dlcourse.data.encoding import Unknown, as_dict, encode, from_dict
 from dlcourse.data.parquet import parquet, table_of_rows
 from dlcourse.data.transforms import standardize
 from dlcourse.errors import UserError
+from dlcourse.preview.columns import columns_table
 
 NUMBERS, TEXTS = ["age", "fare"], ["sex", "town"]
 
@@ -211,6 +213,16 @@ def test_columns_of_0_and_1_are_classes_of_a_multilabel_task(tmp_path):
     assert (dataset.task, dataset.classes) == ("multilabel", ("cat", "dog"))
     rows = of_rows(frame, dataset.train)[["cat", "dog"]]
     assert np.array_equal(dataset.train.targets.numpy(), rows.to_numpy().astype(np.float32))
+
+
+def test_the_columns_of_a_table_are_listed_before_training(tmp_path, capsys):
+    frame = people().assign(day=pandas.date_range("2024-01-01", periods=120).strftime("%Y-%m-%d"))
+    Console(width=120).print(columns_table(load(tmp_path, frame, missing="mean")))
+    printed = capsys.readouterr().out
+    rows = {line.split()[1]: line for line in printed.splitlines() if line.startswith("│")}
+    assert "one_hot" in rows["town"] and "Bern, Rom, Ulm" in rows["town"]
+    assert "2024-01-01 to 2024-04-" in rows["day"]
+    assert "number" in rows["age"] and "a, b, c" in rows["kind"]
 
 
 def test_a_decimal_comma_is_read(tmp_path):

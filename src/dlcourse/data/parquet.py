@@ -33,7 +33,7 @@ def parquet(
     task: str,
     text: str,
     one_hot: Sequence[str | int],
-    ordinal: Mapping[str, Sequence[str | int]],
+    ordinal: Mapping[str, Sequence[str | int]] | None,
     most_values: int,
     date_format: str | None,
     date_parts: Sequence[str],

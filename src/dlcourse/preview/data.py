@@ -5,14 +5,18 @@
 All other options are those of a run, --config-dir included. A row is one example: first unchanged,
 then after each of ``draws`` independent augmentations, in a batch with others as in training. Below
 it is its class, or the shares of mixed classes. seed= chooses the examples and the draws. A table
-of one or two features is drawn as points, 500 by default, with a panel for each draw.
+of one or two features is drawn as points, 500 by default, with a panel for each draw. Of your own
+table (data=csv, data=parquet) it lists the columns: how each is read and which features it becomes.
 
 Writes contact_sheet.png and an image for TensorBoard into a new folder below outputs/show/.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from dlcourse.errors import UserError
 from dlcourse.preview.output import new_folder
@@ -43,9 +47,14 @@ def show(options: Mapping[str, str], rest: Sequence[str], command: str) -> None:
     with working("importing PyTorch and reading the data", plain=False):
         from dlcourse.engine.augmented import augmented_batches
         from dlcourse.engine.datasets import load_data
+        from dlcourse.preview.columns import columns_table
 
         dataset = load_data(config)
     shape = dataset.input_shape
+    if dataset.encoding is not None:
+        Console(width=None if sys.stdout.isatty() else 130).print(columns_table(dataset))
+        if shape[0] > 2:
+            return
     if len(shape) != 3 and shape[0] > 2:
         raise UserError(
             f"data={choices['data']} is a table of {shape[0]} features, which cannot be "

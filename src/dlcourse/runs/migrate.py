@@ -47,7 +47,7 @@ OF_A_CLASS = {
         "decimal": "point",
         "text": "refuse",
         "one_hot": [],
-        "ordinal": {},
+        "ordinal": None,
         "most_values": 50,
         "date_format": None,
         "date_parts": ["days", "month", "weekday"],

@@ -152,7 +152,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "decimal": OneOf(("point", "comma")),
         "text": OneOf(("one_hot", "ordinal", "refuse")),
         "one_hot": Texts("[city]", numbers=True),
-        "ordinal": NamedValues(Texts("[S,M,L]", numbers=True), "{size: [S,M,L]}"),
+        "ordinal": NamedValues(Texts("[S,M,L]", numbers=True), "{size: [S,M,L]}", empty=True),
         "most_values": whole_number(1, 100_000, 50),
         "date_format": Text("%d.%m.%Y", empty=True),
         "date_parts": SomeOf(("days", "month", "weekday", "hour")),
