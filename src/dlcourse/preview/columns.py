@@ -30,7 +30,7 @@ def columns_table(dataset: "Dataset") -> Table:
         gaps = int((own != own).any(1).sum())  # NaN
         table.add_row(
             shown(column.name), column.kind, str(len(column.features)), f"{gaps:,}" if gaps else "",
-            values_text(column, own),
+            range_or_values(column, own),
         )  # fmt: skip
     names = dataset.classes or dataset.target_names
     kind = {"classification": "classes", "regression": "values"}.get(dataset.task, dataset.task)
@@ -41,7 +41,7 @@ def columns_table(dataset: "Dataset") -> Table:
     return table
 
 
-def values_text(column: "Column", features: "np.ndarray") -> str:
+def range_or_values(column: "Column", features: "np.ndarray") -> str:
     """Return the values of a column: a range, or a list. features: of its training rows (N, d)."""
     if column.values:
         return names_text(column.values)
