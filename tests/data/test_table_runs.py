@@ -123,7 +123,9 @@ def test_a_resumed_run_ends_with_equal_weights_and_refuses_another_table(trained
         assert all(torch.equal(one[key], other[key]) for key in one)
     stored = json.loads((tmp_path / "whole/table.json").read_text())
     assert stored["targets"] == ["age", "fare"]
-    rows = predict.table_rows(tmp_path / "whole", str(tmp_path / "t.csv"), "")
+    rows = predict.table_rows(
+        tmp_path / "whole", str(tmp_path / "t.csv"), predict.run_source(tmp_path / "whole", ())
+    )
     assert rows[0] == ["line", "age", "fare"]
     other = people(seed=1).assign(who="x")
     other.to_csv(tmp_path / "t.csv", index=False)
@@ -145,7 +147,9 @@ def test_rows_that_cannot_be_predicted_have_no_prediction(trained, tmp_path, cap
     assert empty.any()
     assert np.array_equal(made.predict(frame).isnan().all(1).numpy(), empty)
     frame.to_csv(tmp_path / "new.csv", index=False)
-    rows = predict.table_rows(tmp_path / "run", str(tmp_path / "new.csv"), "")[1:]
+    rows = predict.table_rows(
+        tmp_path / "run", str(tmp_path / "new.csv"), predict.run_source(tmp_path / "run", ())
+    )[1:]
     assert [row[1] == "" for row in rows] == empty.tolist()
 
 
