@@ -249,6 +249,15 @@ def rand_augment(compose: Callable) -> float:
     return from_the_nearest(compose, overrides, policy(space, [9]))
 
 
+def torchvision(compose):
+    """Return the distance from calls of one image each."""
+    inputs = images()
+    ours, _ = augment(compose, ["augment=[torchvision]"], inputs, torch.arange(COUNT))
+    torch.manual_seed(5)
+    transform = v2.RandomPerspective()
+    return difference(ours, torch.stack([transform(one) for one in inputs]))
+
+
 ROWS = {
     "none": Row("the images themselves", none, 0),
     "crop": Row("torchvision pad and crop, every place", crop, 0),
@@ -264,5 +273,6 @@ ROWS = {
     "mixup": Row("torchvision v2.MixUp, pair by pair", mixup, 1e-4),
     "cutmix": Row("torchvision v2.CutMix, pair by pair", cutmix, 1e-6),
     "trivial_augment": Row("torchvision TrivialAugmentWide, all strengths", trivial_augment, 1),
+    "torchvision": Row("torchvision v2.RandomPerspective, image by image", torchvision, 0),
     "rand_augment": Row("torchvision RandAugment, one operation", rand_augment, 1),
 }

@@ -12,6 +12,7 @@ import torch
 import torchvision.datasets
 from conftest import cifar_files, idx_files
 from PIL import Image
+from references.data_files import ROWS_OF_FILES
 from references.row import Row
 from sklearn.datasets import load_diabetes, load_digits, make_blobs, make_circles, make_moons
 
@@ -272,4 +273,5 @@ ROWS = {
     "diabetes": Row("scikit-learn load_diabetes, not scaled, all 442", diabetes, 0.0),
     "csv": Row("numpy.genfromtxt", csv, 0.0),
     "parquet": Row("the pandas DataFrame that was written", parquet, 0.0),
+    **ROWS_OF_FILES,
 }

@@ -83,7 +83,7 @@ torchvision.check_options = check_transforms  # type: ignore[attr-defined]
 
 @cache
 def made_once(transforms: str) -> tuple[nn.Module, bool]:
-    """Return the transform of a config's list, given by its repr, and whether it is only for floats."""
+    """Return the transform of the repr of a config's list, and whether it is only for floats."""
     from torchvision.transforms import v2  # 1 s
 
     read = ast.literal_eval(transforms)
