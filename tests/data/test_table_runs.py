@@ -18,7 +18,12 @@ from dlcourse.core import Impute
 from dlcourse.engine.run import run
 from dlcourse.engine.same_data import refuse_other_data
 from dlcourse.errors import UserError
-from dlcourse.runs.migrate import earlier_defaults, migrated, without_later_keys
+from dlcourse.runs.migrate import (
+    changed_defaults,
+    earlier_defaults,
+    migrated,
+    without_later_keys,
+)
 from dlcourse.runs.run_folder import read_result
 from dlcourse.schema.comparable import data_of, flat
 from dlcourse.train.checkpoint import read_checkpoint, stored_map
@@ -169,6 +174,8 @@ def test_an_old_run_on_a_table_keeps_its_numbers_in_32_bits_and_takes_no_text():
     assert (data["numbers"], data["text"], data["missing"]) == ("float32", "refuse", "refuse")
     kept = without_later_keys({"data": data})["data"]
     assert kept.keys() - old["data"].keys() == {"test_examples", "zca_epsilon"}  # of every data set
+    resumed = changed_defaults({"random_streams": 1, "data": data})
+    assert resumed == ["random_streams=1", "data.text=refuse", "data.numbers=float32"]
     assert earlier_defaults(["data=csv"], 2) == ["data.text=refuse", "data.numbers=float32"]
     assert earlier_defaults(["data=csv", "data.text=ordinal"], 2) == ["data.numbers=float32"]
     assert earlier_defaults(["data=csv"], 3) == earlier_defaults(["data=mnist"], 2) == []

@@ -132,6 +132,17 @@ EARLIER_OF_A_CHOICE = {"data=csv": {"data.text": "refuse", "data.numbers": "floa
 """The same for keys that ``data=csv`` got later, whose defaults change what a run does."""
 
 
+def changed_defaults(config: dict[str, Any]) -> list[str]:
+    """Return overrides with a run's own values of keys whose defaults have changed since it began.
+
+    config: of the run, migrated.
+    """
+    streams = [f"random_streams={config['random_streams']}"]
+    target = str(config["data"].get("_target_"))
+    keys = EARLIER_OF_A_CHOICE["data=csv"] if target == "dlcourse.data.csv.csv" else {}
+    return streams + [f"{key}={config['data'][key.removeprefix('data.')]}" for key in keys]
+
+
 def earlier_defaults(words: Sequence[str], version: int) -> list[str]:
     """Return the overrides that keep the defaults with which a sweep was started.
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.runs.labels import change_labels
+from dlcourse.runs.migrate import changed_defaults
 from dlcourse.schema import run_files
 from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
 from dlcourse.schema.overrides import END_KEYS, LABELS, is_free, key_of
@@ -97,9 +98,9 @@ def resumed_config(
     stored = start_record.stored_config(folder)
     given = [override for override in overrides if not is_free(key_of(override))]
     if given:
-        same = f"random_streams={stored['random_streams']}"  # an older run has another default
+        same = changed_defaults(stored)
         earlier = start_record.without(start_record.stored_overrides(folder), overrides)
-        wanted = without_hydra(compose_job([same, *earlier, *overrides], config_dir))
+        wanted = without_hydra(compose_job([*same, *earlier, *overrides], config_dir))
         start_record.refuse_differences(folder, wanted, END_KEYS)
         ends = {key_of(override).split(".")[0] for override in given} & set(END_KEYS)
         stored |= {key: wanted[key] for key in ends}
