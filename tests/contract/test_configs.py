@@ -89,8 +89,13 @@ def needs(group: str, option: str) -> list[str]:
     if group == "metric" and of_several_classes(option):
         data = ["data=image_folder", f"data.root={images_with_labels()}", "data.labels=labels.csv"]
         return [*data, "loss=bce", "monitor=val/loss", "mode=min"]
+    if group == "loss" and option_facts("loss", option)["task"] == "regression":
+        return ["data=sine"]
+    table = ["data=csv", "data.file=groups.csv", "data.target=kind"]
     if option == "group_kfold":
-        return ["data=csv", "data.file=groups.csv", "data.target=kind", "data.group=patient"]
+        return [*table, "data.group=patient"]
+    if (group, option) == ("sampler", "weighted"):
+        return [*table, "data.weight=x"]
     if option == "function":
         return ["data.function=my_module.load"]
     models = {"closed_form": "linear", "whitening": "lenet"}
@@ -201,9 +206,13 @@ def test_the_keys_of_a_choice_are_the_arguments_of_its_target(group, name, node)
         "augment": {"classes", "index", "epoch", "seed", "mean"},
         "average": {"steps", "steps_per_epoch"},
         "init": {"inputs"},
+        "loss": {"pos_weight"},
+        "sampler": {"seed", "epoch"},
     }
-    assert keys == {p.name for p in keyword_only} - given_by_the_run.get(group, set())
-    assert all(p.default is inspect.Parameter.empty for p in keyword_only), "the YAML has defaults"
+    given = given_by_the_run.get(group, set())
+    assert keys == {p.name for p in keyword_only} - given
+    own = [p for p in keyword_only if p.name not in given]
+    assert all(p.default is inspect.Parameter.empty for p in own), "the YAML has defaults"
 
 
 def test_the_keys_of_a_users_own_choice_are_not_checked(compose):
@@ -363,7 +372,7 @@ def test_every_choice_trains(group, option, tiny, tmp_path):
         file = tmp_path / "first/checkpoints/best.pt"
         run_or_file = {"from_run": f"run={tmp_path / 'first'}", "from_file": f"file={file}"}
         overrides.append(f"init.{run_or_file[option]}")
-    if option == "group_kfold":
+    if option in ("group_kfold", "weighted"):
         overrides.append(f"data.root={a_table_with_groups(tmp_path)}")
     cfg = tiny(*overrides)
     if option == "gd":
