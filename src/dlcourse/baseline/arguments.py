@@ -63,6 +63,12 @@ def read_baseline(args: Sequence[str], usage: str | None) -> BaselinePlan:
                 f"takes data, split and seed, and its own are method, {', '.join(METHOD_OPTIONS)}."
                 f"\nLeave out {override}"
             )
+        key, _, value = override.partition("=")
+        if value == "multilabel" or (key == "data.labels" and value != "null"):
+            raise UserError(
+                f"{override} gives an example several classes, and these methods are fitted to one "
+                "class or to values.\nType a data set with one class for each example"
+            )
         if key_of(override) == "data.reconstruct" and not override.lower().endswith("=false"):
             raise UserError(
                 f"{override} makes each input a target, which these methods would learn one by "

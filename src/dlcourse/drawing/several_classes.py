@@ -49,14 +49,14 @@ def draw_row_labels(
     rows: np.ndarray, features: Sequence[str], labels: Sequence[ClassTexts], title: str
 ) -> Figure:
     """Draw rows of a table (n, D) as lines of text: their first features, and their classes."""
-    figure = empty_figure(9.5, 0.8 + 0.24 * len(rows))
+    figure = empty_figure(9.5, 0.8 + 0.22 * len(rows))
     axes = figure.add_subplot(xlim=(0, 1), ylim=(len(rows), -1))
     axes.axis("off")
     for number, (row, own) in enumerate(zip(rows, labels, strict=True)):
         pairs = list(zip(features, row, strict=False))[:FEATURES_IN_LINE]
         values = ", ".join(f"{shortened(name, 12)} {value:.4g}" for name, value in pairs)
         axes.text(0, number, values, size=8, va="center", **LITERAL)
-        for place, (text, colour) in zip((0.5, 0.68, 0.84), coloured_lines(own), strict=False):
+        for place, (text, colour) in zip((0.4, 0.6, 0.8), coloured_lines(own), strict=False):
             axes.text(place, number, text, size=8, va="center", color=colour, **LITERAL)
     figure.suptitle(title, size=10, x=0.01, ha="left", **LITERAL)
     return figure

@@ -37,7 +37,7 @@ def mistakes_of_several(run: Finished) -> "Figure":
     inputs = examples_at(dataset.test, found)
     wrong = int((predicted != own).any(1).sum())
     title = (
-        f"{len(found)} of {wrong:,} test examples with a wrong class, of {len(own):,}"
+        f"{len(found)} of {wrong:,} test examples (of {len(own):,}) with a missed or wrong class"
         if wrong
         else f"No mistakes among {len(own):,} test examples; the {len(found)} least certain"
     )
