@@ -75,7 +75,8 @@ def plain_network(config: dict, folder: Path) -> tuple[nn.Module, Standardize]:
     """
     result = run_folder.read_result(folder)
     assert result is not None  # ``folds_of`` has refused a folder without one
-    network = build(config["model"])(tuple(result["input_shape"]), result["output_size"])
+    make = build(with_random_weights(config["model"]))
+    network = make(tuple(result["input_shape"]), result["output_size"])
     _, standardize = read_best(network, folder)
     return network.eval(), standardize
 

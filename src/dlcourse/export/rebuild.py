@@ -11,7 +11,7 @@ from dlcourse.export.whole_model import (
     named_weights,
     split_weights,
 )
-from dlcourse.schema.facts import fact
+from dlcourse.schema.facts import with_random_weights
 
 
 def rebuilt_model(weights: dict[str, Tensor], facts: dict) -> WholeModel:
@@ -24,10 +24,13 @@ def rebuilt_model(weights: dict[str, Tensor], facts: dict) -> WholeModel:
     kinds = {one.__name__: one for one in STANDARDIZING.values()}
     standardizing = kinds[facts["standardize"]]
     shape = tuple(facts["input"]["shape"][1:])
+    make, outputs = build(with_random_weights(config["model"])), facts["output"]["shape"][1]
     views = [build(node) for node in config["view"].values()] if facts["views"] else []
     members = {}
     for fold, (own, before) in split_weights(weights, facts["folds"]).items():
-        network = build(without_download(config["model"]))(shape, len(facts["output"]["columns"]))
+        network = build(with_random_weights(config["model"]))(
+            shape, len(facts["output"]["columns"])
+        )
         load_weights(network, own)
         members[fold] = FoldModel(network, standardizing(**before), views)
     model = WholeModel(members, kind=facts["output"]["kind"], task=facts["task"]).eval()
@@ -42,11 +45,3 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"The exported weights do not fit their model: {reason}") from error
-
-
-def without_download(model: dict) -> dict:
-    """Return a model's config without published weights, which the exported ones replace."""
-    if not fact(model, "published_weights"):
-        return model
-    replaced = {"weights": None, "pretrained": False}
-    return model | {key: value for key, value in replaced.items() if key in model}
