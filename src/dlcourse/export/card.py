@@ -62,17 +62,16 @@ def inputs_and_outputs_section(facts: dict) -> str:
         one = facts[side]
         shape = ", ".join("N" if size is None else str(size) for size in one["shape"])
         rows.append([side, f"`{one['name']}`", f"({shape})", one["dtype"]])
-    inside = "Standardisation is part of the model" if "weights" not in facts else "Standardisation"
     views = f", and so are the views {', '.join(facts['views'])}" if facts["views"] else ""
-    lines = [rows_as_markdown(rows), ""]
-    if facts["input"]["name"] == "images":
-        lines.append(f"Images are raw, from 0 to 255, channels first. {inside}{views}.")
-    else:
-        lines.append(f"Features are raw, in the units of the data. {inside}.")
+    inside = f"Standardisation is part of the model{views}."
     if "weights" in facts:
-        lines[-1] = lines[-1].replace(
-            f"{inside}{views}.", "They are standardised as the lines above show."
-        )
+        inside = "They are standardised as the lines above show."
+    raw = "in the units of the data"
+    if facts["input"]["name"] == "images":
+        raw = "from 0 to 255, channels first"
+    elif facts["standardize"] == "Imputing":
+        raw += ", with NaN for a missing value"
+    lines = [rows_as_markdown(rows), "", f"The {facts['input']['name']} are raw, {raw}. {inside}"]
     columns = facts["input"]["columns"]
     if columns:
         lines.append(f"Columns: {', '.join(columns)}.")

@@ -28,9 +28,7 @@ def rebuilt_model(weights: dict[str, Tensor], facts: dict) -> WholeModel:
     views = [build(node) for node in config["view"].values()] if facts["views"] else []
     members = {}
     for fold, (own, before) in split_weights(weights, facts["folds"]).items():
-        network = build(with_random_weights(config["model"]))(
-            shape, len(facts["output"]["columns"])
-        )
+        network = make(shape, outputs)
         load_weights(network, own)
         members[fold] = FoldModel(network, standardizing(**before), views)
     model = WholeModel(members, kind=facts["output"]["kind"], task=facts["task"]).eval()
