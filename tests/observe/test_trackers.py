@@ -179,7 +179,13 @@ def test_mlflow_has_the_mean_of_the_folds_in_their_run(finished):
     result = json.loads((finished / "result.json").read_text())
     assert runs["run"].info.status == "FINISHED"
     assert runs["run"].data.metrics["best/val/accuracy"] == result["best"]
-    assert "result.json" in [one.path for one in client.list_artifacts(runs["run"].info.run_id)]
+    files = [one.path for one in client.list_artifacts(runs["run"].info.run_id)]
+    assert {"run_result.json", "run_config.yaml"} <= set(files)
+
+
+def test_no_file_of_a_tracker_looks_like_another_run(finished):
+    found = [str(path.relative_to(finished)) for path in finished.parent.rglob("result.json")]
+    assert sorted(found) == ["fold0/result.json", "fold1/result.json", "result.json"]
 
 
 def test_aim_has_each_epoch_of_a_resumed_run_once(finished):

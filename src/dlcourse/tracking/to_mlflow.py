@@ -23,9 +23,20 @@ NOTE, NAME, PARENT = "mlflow.note.content", "mlflow.runName", "mlflow.parentRunI
 
 
 class MlflowRun:
-    """A run in MLflow, with the epoch as step."""
+    """A run in MLflow, with the epoch as step.
 
-    def __init__(self, client: Any, identity: str, description: dict[str, Any], last: int) -> None:
+    parents: the ids of the runs that it is nested in. last: the last epoch that MLflow has.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        identity: str,
+        parents: list[str],
+        description: dict[str, Any],
+        last: int,
+    ) -> None:
+        self.parents = parents
         self.client, self.identity, self.last = client, identity, last
         self.description, self.warnings = description, []
 
@@ -48,10 +59,13 @@ class MlflowRun:
     def close(self, status: str, files: list[str]) -> None:
         folder = Path(self.description["folder"])
         for path in existing_files(str(folder), files):
-            place = path.relative_to(folder).parent.as_posix()  # plots or checkpoints
-            inside = None if place.startswith(".") else place
-            self.client.log_artifact(self.identity, str(path), inside)
-        self.client.set_terminated(self.identity, STATUS[status])
+            if path.suffix in (".json", ".yaml"):  # a report counts each result.json as a run
+                self.client.log_text(self.identity, path.read_text("utf-8"), f"run_{path.name}")
+            else:
+                place = path.relative_to(folder).parent.as_posix()  # plots or checkpoints
+                self.client.log_artifact(self.identity, str(path), place)
+        for identity in (self.identity, *self.parents):
+            self.client.set_terminated(identity, STATUS[status])
 
 
 def open_tracked(
@@ -74,15 +88,16 @@ def open_tracked(
     with in_turns(store or folder, "mlflow"):  # the first one makes the tables
         client = mlflow.MlflowClient(uri)
         experiment = experiment_of(client, options["experiment"], store)
-    parent = None
-    for above in description["above"]:
+    parents: list[str] = []
+    for above in map(Path, description["above"]):
         with in_turns(above, "mlflow"):
-            parent = run_in(client, experiment, Path(above), parent, Path(above).name)
+            parents = [run_in(client, experiment, above, parents, above.name), *parents]
     name = options["name"] or description["name"]
-    identity = run_in(client, experiment, Path(folder), parent, name)
+    identity = run_in(client, experiment, Path(folder), parents, name)
     set_tags(client, identity, description)
     log_options(client, identity, description["config"])
-    tracked = MlflowRun(client, identity, description, last_recorded(client, identity, history))
+    last = last_recorded(client, identity, history)
+    tracked = MlflowRun(client, identity, parents, description, last)
     for row in history:
         tracked.epoch(int(row["epoch"]), {key: row[key] for key in row if key != "epoch"})
     return tracked
@@ -99,10 +114,10 @@ def experiment_of(client: Any, name: str, store: Path | None) -> str:
     return client.create_experiment(name, (store / "mlartifacts").as_uri() if store else None)
 
 
-def run_in(client: Any, experiment: str, folder: Path, parent: str | None, name: str) -> str:
+def run_in(client: Any, experiment: str, folder: Path, parents: list[str], name: str) -> str:
     """Return the id of the run that is stored in a folder, which is new if MLflow has none.
 
-    parent: the id of the run that it belongs to.
+    parents: the ids of the runs that it is nested in, the innermost first.
     """
     refused = import_module("mlflow.exceptions").MlflowException
 
@@ -114,7 +129,7 @@ def run_in(client: Any, experiment: str, folder: Path, parent: str | None, name:
         except refused as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
-    tags = {PARENT: parent} if parent else {}
+    tags = {PARENT: parents[0]} if parents else {}
     identity = client.create_run(experiment, tags=tags, run_name=name).info.run_id
     write_identity(folder, "mlflow", id=identity)
     return identity

@@ -49,7 +49,7 @@ class WandbRun:
         if plots:
             self.log(self.last, {name: image(str(path)) for name, path in plots.items()})
         for path in paths:
-            if path.suffix != ".png":
+            if path.suffix == ".pt":  # the config and the result are in wandb already
                 self.run.save(str(path), base_path=self.folder, policy="now")
         self.run.finish(exit_code=EXIT_CODES[status])
 
