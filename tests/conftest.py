@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import pickle
+import runpy
 import signal
 import struct
 import subprocess
@@ -219,7 +220,7 @@ def command_in(
 
 @pytest.fixture
 def here(tmp_path, data_root, monkeypatch, capfd):
-    """Return a function that does what ``python train.py`` does, in this process.
+    """Return a function that does what ``python train.py`` or a script does, in this process.
 
     That saves the seconds of importing PyTorch. Keywords: as for ``command``.
     """
@@ -231,13 +232,19 @@ def here(tmp_path, data_root, monkeypatch, capfd):
     root = logging.getLogger()
     handlers = root.handlers[:]
 
-    def go(*arguments, cwd=None):
-        monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    def go(*arguments, script="train.py", cwd=None):
+        monkeypatch.setattr(sys, "argv", [str(ROOT / script), *arguments])
+        monkeypatch.setattr(sys, "path", sys.path[:])
         if cwd is not None:
             monkeypatch.chdir(cwd)
         status = 0
         try:
-            cli.main()
+            if script == "train.py":
+                cli.main()
+            else:
+                monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))  # is changed
+                monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+                runpy.run_path(str(ROOT / script), run_name="__main__")
         except SystemExit as ended:
             status = ended.code or 0
         finally:

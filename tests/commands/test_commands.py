@@ -26,26 +26,26 @@ def folds(tiny, tmp_path):
     return tmp_path / "run"
 
 
-def test_evaluate_prints_the_values_of_the_result(trained, command):
-    ended = command(f"run={trained}", script="scripts/evaluate.py")
+def test_evaluate_prints_the_values_of_the_result(trained, here):
+    ended = here(f"run={trained}", script="scripts/evaluate.py")
     result = json.loads((trained / "result.json").read_text())
     expected = [f"test/{name} {value}" for name, value in result["test"].items()]
     assert ended.stdout.splitlines() == expected
 
 
-def test_evaluate_measures_all_folds_or_a_single_one(folds, command):
-    ended = command(f"run={folds}", script="scripts/evaluate.py")
+def test_evaluate_measures_all_folds_or_a_single_one(folds, here):
+    ended = here(f"run={folds}", script="scripts/evaluate.py")
     results = [json.loads((folds / f"fold{i}/result.json").read_text()) for i in range(2)]
     for number, result in enumerate(results):
         assert f"fold{number} test/accuracy {result['test']['accuracy']}" in ended.stdout
-    alone = command(f"run={folds / 'fold1'}", script="scripts/evaluate.py")
+    alone = here(f"run={folds / 'fold1'}", script="scripts/evaluate.py")
     assert f"test/accuracy {results[1]['test']['accuracy']}" in alone.stdout
 
 
-def test_evaluate_measures_a_nested_run_on_its_outer_fold(tiny, command, tmp_path):
+def test_evaluate_measures_a_nested_run_on_its_outer_fold(tiny, here, tmp_path):
     arguments = ["split=nested", "split.outer=3", "split.inner=2", "split.fold=2", "model=mlp"]
     run(tiny(*arguments), tmp_path / "run")
-    ended = command(f"run={tmp_path / 'run'}", script="scripts/evaluate.py")
+    ended = here(f"run={tmp_path / 'run'}", script="scripts/evaluate.py")
     for number in range(2):
         result = json.loads((tmp_path / f"run/fold{number}/result.json").read_text())
         assert f"fold{number} test/loss {result['test']['loss']}" in ended.stdout
@@ -64,10 +64,10 @@ def digits_as_files(compose, folder, count=20):
 
 
 @pytest.mark.parametrize("kind", ["trained", "folds"])
-def test_predict_writes_the_class_and_all_probabilities(kind, request, compose, command, tmp_path):
+def test_predict_writes_the_class_and_all_probabilities(kind, request, compose, here, tmp_path):
     folder = request.getfixturevalue(kind)
     classes = digits_as_files(compose, tmp_path / "images")
-    ended = command(f"run={folder}", f"images={tmp_path / 'images'}", script="scripts/predict.py")
+    ended = here(f"run={folder}", f"images={tmp_path / 'images'}", script="scripts/predict.py")
     assert ended.returncode == 0, ended.stderr
     rows = list(csv.DictReader(ended.stdout.splitlines()))
     assert [row["image"] for row in rows] == sorted(classes)
@@ -81,27 +81,31 @@ def test_predict_writes_the_class_and_all_probabilities(kind, request, compose, 
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "hinge"])
-def test_predict_combines_the_folds_like_the_result(loss, tiny, compose, command, tmp_path):
+def test_predict_combines_the_folds_like_the_result(loss, tiny, compose, here, tmp_path):
     arguments = ["split=kfold", "split.folds=2", "model=mlp", "optim.lr=0.01", f"loss={loss}"]
     run(tiny(*arguments), tmp_path / "run")
     classes = digits_as_files(compose, tmp_path / "images", 360)
     arguments = [f"run={tmp_path / 'run'}", f"images={tmp_path / 'images'}"]
-    ended = command(*arguments, script="scripts/predict.py")
+    ended = here(*arguments, script="scripts/predict.py")
     rows = list(csv.DictReader(ended.stdout.splitlines()))
     hits = sum(row["class"] == classes[row["image"]] for row in rows)
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert result["ensemble"]["accuracy"] == hits / 360
 
 
-def test_predict_writes_a_new_file_and_never_overwrites_one(trained, compose, command, tmp_path):
+def test_predict_writes_a_new_file_and_never_overwrites_one(trained, compose, here, tmp_path):
     image = next(iter(digits_as_files(compose, tmp_path / "images", 1)))
     arguments = [f"run={trained}", f"images={image}", "csv=out.csv"]
-    assert command(*arguments, script="scripts/predict.py").returncode == 0
+    assert here(*arguments, script="scripts/predict.py").returncode == 0
     before = (tmp_path / "out.csv").read_text()
-    again = command(*arguments, script="scripts/predict.py")
+    again = here(*arguments, script="scripts/predict.py")
     assert again.returncode == 2
     assert "already there" in again.stderr
     assert (tmp_path / "out.csv").read_text() == before
+
+
+ONLY_DLCOURSE = ("evaluate", "predict", "collect", "report", "doctor")
+"""The scripts that only run a command of dlcourse, and need no process of their own."""
 
 
 @pytest.mark.parametrize(
@@ -135,8 +139,9 @@ def test_predict_writes_a_new_file_and_never_overwrites_one(trained, compose, co
         ("../benchmarks/bare_resnet", ["folder=no/such"], "no/such/train"),
     ],
 )
-def test_a_wrong_option_gets_one_message(script, arguments, named, command):
-    ended = command(*arguments, script=f"scripts/{script}.py")
+def test_a_wrong_option_gets_one_message(script, arguments, named, request):
+    own = "here" if script in ONLY_DLCOURSE else "command"
+    ended = request.getfixturevalue(own)(*arguments, script=f"scripts/{script}.py")
     assert ended.returncode == 2
     assert named in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -159,14 +164,14 @@ def test_every_script_has_help(program, command):
     assert program in ended.stdout.replace("benchmarks/benchmark.py", program)
 
 
-def test_collect_ranks_by_validation_and_shows_the_options_that_vary(tiny, command, tmp_path):
+def test_collect_ranks_by_validation_and_shows_the_options_that_vary(tiny, here, tmp_path):
     for rate in (0.0001, 0.01):
         run(tiny(*SMALL, f"optim.lr={rate}"), tmp_path / f"runs/{rate}")
     run(tiny(*SMALL, "split=kfold", "split.folds=2"), tmp_path / "runs/folds")
     run(tiny("model=mlp", "data=sine", "loss=mse"), tmp_path / "runs/sine")
     (tmp_path / "runs/0.5/.hydra").mkdir(parents=True)
     (tmp_path / "runs/0.5/.hydra/config.yaml").write_text("seed: 0\n")
-    ended = command("runs", script="scripts/collect.py")
+    ended = here("runs", script="scripts/collect.py")
     assert ended.returncode == 0, ended.stderr
     rows = list(csv.DictReader((tmp_path / "runs/results.csv").read_text().splitlines()))
     assert len(rows) == 5
@@ -185,11 +190,11 @@ def test_collect_ranks_by_validation_and_shows_the_options_that_vary(tiny, comma
         assert (tmp_path / "runs" / name).stat().st_size > 100
 
 
-def test_collect_writes_the_named_files_and_never_overwrites_one(trained, command, tmp_path):
+def test_collect_writes_the_named_files_and_never_overwrites_one(trained, here, tmp_path):
     arguments = ["run", "csv=a.csv", "markdown=a.md", "latex=a.tex", "plots=drawn"]
-    assert command(*arguments, script="scripts/collect.py").returncode == 0
+    assert here(*arguments, script="scripts/collect.py").returncode == 0
     assert {path.name for path in tmp_path.glob("a.*")} == {"a.csv", "a.md", "a.tex"}
     assert not (trained / "results.csv").exists()
-    again = command(*arguments, script="scripts/collect.py")
+    again = here(*arguments, script="scripts/collect.py")
     assert again.returncode == 2
     assert "a.csv is already there" in again.stderr
