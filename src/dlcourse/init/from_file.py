@@ -34,9 +34,8 @@ def from_file(
     networks?", NIPS 2014.
     """
     REST[rest](model)
-    model.origin = load_file(
-        model, file, "init.file", strict=strict, rename=rename, exclude=exclude
-    )
+    line = load_file(model, file, "init.file", strict=strict, rename=rename, exclude=exclude)
+    vars(model)["origin"] = line  # for the heading of the run
 
 
 from_file.reads_file = True

@@ -24,7 +24,9 @@ class ConvAutoencoder(nn.Module):
     widths: number of maps after each layer of the encoder; the decoder has them in reverse.
     kernel: height and width of all filters. A transposed convolution writes each output pixel
         kernel / 2 times per side; where that is not a whole number, neighbouring pixels get
-        different numbers of terms, which shows as a checkerboard pattern.
+        different numbers of terms, which shows as a checkerboard pattern. With an even kernel the
+        numbers are equal and the weights differ, so that a weaker pattern remains until it is
+        unlearned.
     code: number of units of a linear layer in the middle; None: the last maps are the code.
     upsampling: ``transposed`` for transposed convolutions; ``resize`` for images enlarged by
         repeating pixels, followed by a convolution, which makes no checkerboard pattern.

@@ -73,7 +73,8 @@ class Timm(nn.Module):
             )
         if freeze == "backbone":
             self.net.requires_grad_(False)
-            self.net.get_classifier().requires_grad_(True)
+            for head in heads_of(self.net):
+                self.net.get_submodule(head).requires_grad_(True)
         else:
             for block in first_blocks(self.net, f"timm's {name}", freeze):
                 block.requires_grad_(False)
