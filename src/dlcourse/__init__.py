@@ -23,9 +23,11 @@ from dlcourse.errors import DivergedError, OwnCodeError, UserError
 __version__ = "0.1.0"
 
 __all__ = [
+    "Classifier",
     "DivergedError",
     "ExportedModel",
     "OwnCodeError",
+    "Regressor",
     "Run",
     "Sweep",
     "UserError",
@@ -37,10 +39,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from dlcourse.api.classifier import Classifier as Classifier
     from dlcourse.api.configs import choices as choices
     from dlcourse.api.configs import compose as compose
     from dlcourse.api.exported import ExportedModel as ExportedModel
     from dlcourse.api.load import load as load
+    from dlcourse.api.regressor import Regressor as Regressor
     from dlcourse.api.run import Run as Run
     from dlcourse.api.sweep import Sweep as Sweep
     from dlcourse.api.sweep import sweep as sweep
@@ -49,7 +53,9 @@ else:
     from dlcourse import sweep, train
 
 MODULES = {
+    "Classifier": "classifier",
     "ExportedModel": "exported",
+    "Regressor": "regressor",
     "Run": "run",
     "Sweep": "sweep",
     "choices": "configs",

@@ -31,7 +31,13 @@ def load_data(config: dict, encoding: Encoding | None = None) -> Dataset:
     make = build(options, *of_data(options))
     of_tables = encoding is not None and "encoding" in signature(make.func).parameters
     own = {"encoding": encoding} if of_tables else {}
-    dataset = make(root=Path(options["root"]).expanduser(), seed=seed, **own)
+    return with_options(make(root=Path(options["root"]).expanduser(), seed=seed, **own), config)
+
+
+def with_options(dataset: Dataset, config: dict) -> Dataset:
+    """Return a data set with its fingerprint, and the options that all data sets have applied."""
+    options = config["data"]
+    seed = seed_of_version(options["seed"], config["random_streams"])
     dataset = replace(dataset, fingerprint=fingerprint.fingerprint_of(dataset))
     if options["examples"] is not None:
         dataset = keep_examples(dataset, options["examples"], seed)

@@ -31,7 +31,7 @@ from dlcourse.terminal.live_line import columns, on_terminal, working
 from dlcourse.terminal.user_code import user_code_message
 
 if TYPE_CHECKING:
-    from dlcourse.core import Observer
+    from dlcourse.core import Dataset, Observer
 
 WIDE = 200  # columns, without a terminal
 
@@ -47,6 +47,7 @@ def run_job(
     new_folder: bool = False,
     observers: "Sequence[Observer]" = (),
     hparam_keys: Sequence[str] | None = None,
+    load: "Callable[[dict], Dataset] | None" = None,
 ) -> dict:
     """Train and test one run in its folder, start or resume it; return its result.
 
@@ -64,6 +65,7 @@ def run_job(
     observers: called after those of the config.
     hparam_keys: keys of the config that distinguish this run, for tables and TensorBoard; None for
         ``engine.run.MAIN_OPTIONS`` and the keys of the overrides.
+    load: returns the data set of the config, for data that are only in this process.
 
     Returns the content of ``result.json``, with NaN for an undefined metric.
 
@@ -74,7 +76,8 @@ def run_job(
     """
     run = run_of(config)
     with explaining(config, folder, new_folder=new_folder):
-        run(config, folder, overrides, hydra, observers, hparam_keys)
+        own = {} if load is None else {"load": load}
+        run(config, folder, overrides, hydra, observers, hparam_keys, **own)
     report(folder, short_path(folder))
     result = run_folder.read_result(folder)
     assert result is not None  # ``run`` returns only when it is written

@@ -43,6 +43,7 @@ def run(
     hydra: str = "",
     observers: Sequence[Observer] = (),
     hparam_keys: Sequence[str] | None = None,
+    load: Callable[[dict], Dataset] | None = None,
 ) -> float:
     """Train and test one run in its folder; return the best value of ``monitor``.
 
@@ -52,7 +53,7 @@ def run(
     Raises UserError for a config that cannot be run, and DivergedError.
     """
     with ExitStack() as stack, recording_divergence(folder):
-        opened = open_run(config, folder, overrides, hydra, observers, hparam_keys, stack)
+        opened = open_run(config, folder, overrides, hydra, observers, hparam_keys, stack, load)
         if opened is None:
             result = run_folder.read_result(folder)
             assert result is not None  # of a finished run

@@ -322,6 +322,11 @@ def several_devices_share_each_batch(config: dict) -> Iterator[str]:
                 f"runtime.devices={devices} divides each batch, and {group}="
                 f"{name_of(target(config, group))} needs it as a whole.\nType runtime.devices=1"
             )
+    if target(config, "data") == "dlcourse.data.in_memory.in_memory":
+        yield (
+            f"runtime.devices={devices} starts a process for each device, and data=in_memory is in "
+            "the memory of this one.\nType runtime.devices=1"
+        )
     device = str(runtime.get("device"))
     if device == "mps" or device.startswith("cuda:"):
         yield (
