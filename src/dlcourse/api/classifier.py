@@ -58,10 +58,7 @@ class Classifier(ClassifierMixin, Estimator):
         else:
             self.classes_, numbers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
             targets, more = torch.from_numpy(numbers.astype(np.int64)), {}
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"Classifier needs at least two classes, and y has one class: {self.classes_[0]!r}"
-            )
+        refuse_one_class(targets, weights)
         names = [str(name) for name in self.classes_]
         self.run_on(data_of(inputs, targets, classes=names, weights=weights), more)
         return self
@@ -91,8 +88,23 @@ class Classifier(ClassifierMixin, Estimator):
         return tags
 
 
-SEVERAL_CLASSES = {"data.task": "multilabel", "loss": "bce"}
+SEVERAL_CLASSES = {
+    "data.task": "multilabel", "loss": "bce", "metric": "[multilabel]",
+    "monitor": "val/loss", "mode": "min",
+}  # fmt: skip
 """The options of a run whose examples can have several classes."""
+
+
+def refuse_one_class(targets: Any, weights: np.ndarray | None) -> None:
+    """Raise ValueError if all examples with a weight above 0 have one class.
+
+    targets: tensor (N,) of classes, or (N, K) of 0 and 1, of which one column is enough.
+    """
+    kept = targets if weights is None else targets[weights > 0]
+    if kept.ndim == 1 and len(kept.unique()) < 2:
+        raise ValueError(
+            "Classifier needs at least two classes, and all examples with a weight have one class"
+        )
 
 
 def weights_of(sample_weight: Any, X: Any) -> np.ndarray | None:

@@ -9,7 +9,10 @@ from dlcourse.api.classifier import weights_of
 from dlcourse.api.estimator import Estimator, data_of
 from dlcourse.api.sklearn_versions import validated
 
-VALUES = {"data.task": "regression", "loss": "mse", "metric": "[rmse,r2]"}
+VALUES = {
+    "data.task": "regression", "loss": "mse", "metric": "[rmse,r2]",
+    "monitor": "val/loss", "mode": "min",
+}  # fmt: skip
 """The options of a run on values."""
 
 
