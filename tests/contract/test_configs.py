@@ -29,7 +29,7 @@ CHOICES = [(group, option) for group in GROUPS for option in options(group)]
 NEED_FILES = (
     "mnist", "fashion_mnist", "kmnist", "emnist", "notmnist", "cifar10", "cifar100",
     "image_folder", "csv", "parquet", "npz", "function", "huggingface", "svhn", "stl10",
-    "tiny_imagenet",
+    "tiny_imagenet", "in_memory",
 )  # fmt: skip
 KEYS = [
     f"{group}.{name}".lstrip(".").replace("*", "accuracy")

@@ -217,7 +217,18 @@ def parquet(compose):
     return furthest(examples(dataset), in_order(table.to_numpy().astype(np.float32)))
 
 
+def in_memory(compose):
+    """Return how far the examples of a data set are from the arrays that ``fit`` was given."""
+    from dlcourse.api.estimator import arrays_as_dataset
+
+    x, y = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32), np.arange(7) % 2
+    made = arrays_as_dataset(torch.from_numpy(x.copy()), torch.from_numpy(y.copy()), classes="ab")
+    assert (made.train.targets.numpy() == y).all()
+    return np.abs(made.train.inputs.numpy() - x).max()
+
+
 ROWS = {
+    "in_memory": Row("the arrays themselves", in_memory, 0),
     "digits": Row("scikit-learn load_digits, all 1,797", digits, 0.0),
     "mnist": Row("the bytes of IDX files, by numpy", from_idx("mnist", "MNIST"), 0.0),
     "fashion_mnist": Row(

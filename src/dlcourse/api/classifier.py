@@ -7,7 +7,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from dlcourse.api.estimator import Estimator, data_of
+from dlcourse.api.estimator import Estimator, arrays_as_dataset
 from dlcourse.api.sklearn_versions import validated
 
 
@@ -50,7 +50,7 @@ class Classifier(ClassifierMixin, Estimator):
 
         X, y = validated(self, X, y, multi_output=True)
         check_classification_targets(y)
-        weights = weights_of(sample_weight, X)
+        weights = checked_weights(sample_weight, X)
         inputs = self.inputs_of(X)
         if type_of_target(y) == "multilabel-indicator":
             self.classes_ = np.arange(y.shape[1])
@@ -60,7 +60,7 @@ class Classifier(ClassifierMixin, Estimator):
             targets, more = torch.from_numpy(numbers.astype(np.int64)), {}
         refuse_one_class(targets, weights)
         names = [str(name) for name in self.classes_]
-        self.run_on(data_of(inputs, targets, classes=names, weights=weights), more)
+        self.run_on(arrays_as_dataset(inputs, targets, classes=names, weights=weights), more)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -107,7 +107,7 @@ def refuse_one_class(targets: Any, weights: np.ndarray | None) -> None:
         )
 
 
-def weights_of(sample_weight: Any, X: Any) -> np.ndarray | None:
+def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     """Return the checked weights (N,) of the examples; None without any."""
     from sklearn.utils.validation import _check_sample_weight
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from dlcourse.core import Dataset
 
-NAMED = (
+SIGNATURE_NAMES = (
     "model", "max_epochs", "batch_size", "random_state", "shape", "folder", "config_dir", "verbose",
 )  # fmt: skip
 """The parameters in the signature of ``__init__``; all others are options of a run."""
@@ -42,7 +42,12 @@ ALL_EXAMPLES = {"split.fraction": 0.0, "monitor": "train/loss", "mode": "min", "
 LARGEST_SEED = 2**32 - 1
 SOME_FOLDER = "run"  # for composing alone
 
-one_at_a_time = threading.RLock()
+SEVERAL_MODELS = UserError(
+    "This split trains a model for each fold, and an estimator has one model.\n"
+    "Type split=holdout, and sklearn.model_selection.cross_val_score(estimator, X, y) for folds"
+)
+
+training_lock = threading.RLock()
 """Held while a run trains: it changes settings of the process, such as random states."""
 
 
@@ -75,15 +80,15 @@ class Estimator(BaseEstimator):
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        return sorted(NAMED)
+        return sorted(SIGNATURE_NAMES)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return all parameters: those of the signature, and the options of a run that were given.
 
         deep: without effect, because no parameter is an estimator.
         """
-        others = [name for name in vars(self) if name not in NAMED and is_option(name)]
-        return {name: getattr(self, name) for name in (*NAMED, *others)}
+        others = [name for name in vars(self) if name not in SIGNATURE_NAMES and is_parameter(name)]
+        return {name: getattr(self, name) for name in (*SIGNATURE_NAMES, *others)}
 
     def set_params(self, **params: Any) -> "Estimator":
         """Set parameters, ``set_params(max_epochs=5, **{"optim.lr": 0.1})``; return the estimator.
@@ -99,7 +104,7 @@ class Estimator(BaseEstimator):
 
         defaults: options that the estimator's own parameters replace.
         """
-        with one_at_a_time, isolated(), tempfile.TemporaryDirectory(prefix="dlcourse_") as place:
+        with training_lock, isolated(), tempfile.TemporaryDirectory(prefix="dlcourse_") as place:
             folder = Path(place) / "run" if self.folder is None else Path(fspath(self.folder))
             if self.folder is not None and (folder / run_files.RESULT).exists():
                 raise UserError(
@@ -117,6 +122,8 @@ class Estimator(BaseEstimator):
         chosen = {**defaults, **self.options(), "data": "in_memory", "hydra.run.dir": SOME_FOLDER}
         typed = overrides_of((), chosen, own)
         cfg = composed_once(tuple(typed)) if own is None else compose_job(typed, own)
+        if {"folds", "outer"} & set(cfg.split):
+            raise SEVERAL_MODELS
         cfg.hydra.run.dir = str(folder)
         job = prepare_run(cfg, typed, own)
         import_module("dlcourse.engine.run")  # imports PyTorch, only now that all is checked
@@ -138,7 +145,7 @@ class Estimator(BaseEstimator):
         """Return the options of the run that were given, by their names."""
         given = self.get_params()
         named = {name: given[name] for name in OPTIONS_AMONG_THEM if given[name] is not None}
-        others = {name: value for name, value in given.items() if name not in NAMED}
+        others = {name: value for name, value in given.items() if name not in SIGNATURE_NAMES}
         held = any(name.partition(".")[0] == "split" for name in others)
         plain = {} if held else ALL_EXAMPLES
         return {"observe": "[]", "seed": self.seed(), **plain, **named, **others}
@@ -156,10 +163,7 @@ class Estimator(BaseEstimator):
         from dlcourse.train.checkpoint import history_of
 
         if not (folder / run_files.BEST_WEIGHTS).exists():
-            raise UserError(
-                "split=... trains a model for each fold, and an estimator has one model.\n"
-                "Type sklearn.model_selection.cross_val_score(estimator, X, y), or split=holdout"
-            )
+            raise SEVERAL_MODELS
         self.files_ = {name: (folder / name).read_bytes() for name in STORED}
         self.trust_ = trusted(config)
         self.history_ = [{"epoch": one.epoch, **one.metrics} for one in history_of(folder)]
@@ -177,7 +181,7 @@ class Estimator(BaseEstimator):
     def opened(self) -> Any:
         """The trained model, read from the stored files after the estimator was unpickled."""
         if self.__dict__.get("_opened") is None:
-            with one_at_a_time, isolated(), tempfile.TemporaryDirectory() as place:
+            with training_lock, isolated(), tempfile.TemporaryDirectory() as place:
                 for name, content in self.files_.items():
                     path = Path(place) / name
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,12 +191,17 @@ class Estimator(BaseEstimator):
 
     def outputs_of(self, X: Any) -> np.ndarray:
         """Return the model's predictions (N, K) of raw examples, as float64."""
-        from dlcourse.engine.reopen import predict_with
+        from dlcourse.engine.trained_model import predict
 
         check_is_fitted(self)
-        inputs = self.inputs_of(validated(self, X, reset=False))
+        inputs, one = self.inputs_of(validated(self, X, reset=False)), self.opened
+        if inputs.is_floating_point():
+            inputs = inputs.to(one.model.mean.dtype)
         with isolated_torch():
-            return predict_with([self.opened], inputs).double().numpy()
+            made = predict(
+                [one.model], inputs, one.evaluate, one.autocast, one.outputs, task=one.task
+            )
+        return made.double().numpy()
 
     def inputs_of(self, examples: np.ndarray) -> Any:
         """Return checked examples (N, ...) as a tensor, in the shape of ``shape``.
@@ -216,7 +225,8 @@ class Estimator(BaseEstimator):
         return torch.from_numpy(np.require(examples, requirements=("C", "W")))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_opened"}
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_opened"}
 
 
 @lru_cache(maxsize=32)
@@ -239,12 +249,12 @@ def as_options(overrides: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def is_option(name: str) -> bool:
-    """Return whether an attribute is a parameter: not one that fitting has set, or a private one."""
+def is_parameter(name: str) -> bool:
+    """Return whether an attribute is a parameter, neither private nor set by fitting."""
     return not name.startswith("_") and not name.endswith("_")
 
 
-def data_of(
+def arrays_as_dataset(
     inputs: Any, targets: Any, *, classes: Sequence[str] = (), weights: Any = None
 ) -> "Dataset":
     """Return a data set of tensors, whose test part are the same examples.
@@ -258,4 +268,3 @@ def data_of(
     own = None if weights is None else torch.from_numpy(np.asarray(weights, np.float32))
     split = Split(inputs, targets, weights=own)
     return Dataset("in_memory", split, split, tuple(classes))
-

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from dlcourse.api.classifier import weights_of
-from dlcourse.api.estimator import Estimator, data_of
+from dlcourse.api.classifier import checked_weights
+from dlcourse.api.estimator import Estimator, arrays_as_dataset
 from dlcourse.api.sklearn_versions import validated
 
 VALUES = {
@@ -39,14 +39,14 @@ class Regressor(RegressorMixin, Estimator):
         import torch
 
         X, y = validated(self, X, y, multi_output=True, y_numeric=True)
-        weights = weights_of(sample_weight, X)
+        weights = checked_weights(sample_weight, X)
         y = np.asarray(y, np.float64)
         self.is_single_ = y.ndim == 1
         values = y.reshape(len(y), -1)
         self.mean_, scale = values.mean(0), values.std(0)
         self.scale_ = np.where(scale > 0, scale, 1.0)
         targets = torch.from_numpy(((values - self.mean_) / self.scale_).astype(np.float32))
-        self.run_on(data_of(self.inputs_of(X), targets, weights=weights), VALUES)
+        self.run_on(arrays_as_dataset(self.inputs_of(X), targets, weights=weights), VALUES)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import sklearn.utils.validation as validation
 
-DTYPES = [np.float32, np.uint8]
+KEPT_TYPES = [np.float32, np.uint8]
 """The types of inputs that are kept; others become the first one."""
 
 
@@ -14,7 +14,7 @@ def validated(estimator: Any, X: Any, *y: Any, **more: Any) -> Any:
 
     Raises ValueError with scikit-learn's message for missing values, wrong shapes and so on.
     """
-    own = {"dtype": DTYPES, "allow_nd": True, **more}
+    own = {"dtype": KEPT_TYPES, "allow_nd": True, **more}
     if hasattr(validation, "validate_data"):
         return validation.validate_data(estimator, X, *y, **own)
     return estimator._validate_data(X, *y, **own)  # until 1.5
