@@ -27,6 +27,8 @@ from dlcourse.commands.completion import BASH, candidates
         ("dlcourse train runtime.comp", {"runtime.compile="}),
         ("dlcourse sweep see", {"seed=", "seeds="}),
         ("dlcourse evaluate r", {"run="}),
+        ("dlcourse export r1 op", {"opset="}),
+        ("dlcourse export r1 format=o", {"onnx"}),
         ("dlcourse catalogue optim=sg", {"sgd"}),
         ("dlcourse train nothing_like_it", set()),
         ("dlcourse show what=k", {"kernels"}),

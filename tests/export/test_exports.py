@@ -16,6 +16,7 @@ from dlcourse.api.exported import ExportedModel
 from dlcourse.api.run import Run
 from dlcourse.commands import predict
 from dlcourse.core import Standardize
+from dlcourse.engine.ensemble import average
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
@@ -24,9 +25,11 @@ from dlcourse.export.verify import compare_predictions
 from dlcourse.export.whole_model import (
     FoldModel,
     WholeModel,
+    predictions_of,
     standardizing,
     without_data_dependence,
 )
+from dlcourse.introspect.classification import as_probabilities
 
 CLOSE = 1e-5  # of probability
 SMALL_VIT = ("model=vit", "model.width=16", "model.depth=1", "model.heads=2", "model.hidden=32")
@@ -259,3 +262,12 @@ def test_predict_classifies_images_with_an_exported_folder(runs, exports, tmp_pa
     assert printed[0][0] == printed[1][0]
     first, second = (line[1].split(",")[2:] for line in printed)
     assert np.allclose([float(p) for p in first], [float(p) for p in second], atol=2e-6)
+
+
+@pytest.mark.parametrize("models", [1, 3])
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid", "scores"])
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
+def test_members_are_averaged_as_a_run_averages_its_folds(task, kind, models):
+    outputs = 3 * torch.randn(models, 20, 4)
+    expected = as_probabilities(average(outputs, kind, task=task), task)
+    assert (predictions_of(list(outputs), kind, task) - expected).abs().max() < 1e-6
