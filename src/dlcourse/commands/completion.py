@@ -35,7 +35,7 @@ _dlcourse() {
 complete -o default -F _dlcourse dlcourse"""
 OPTIONS = {
     "evaluate": ("run=", "data.root=", "trust="),
-    "predict": ("run=", "images=", "csv=", "trust="),
+    "predict": ("run=", "images=", "table=", "csv=", "trust="),
     "export": ("run=", "format=", "to=", *(f"{key}=" for key in EXPORT_DEFAULTS)),
     "collect": ("csv=", "markdown=", "latex=", "plots="),
     "report": ("run=", "html=", "markdown="),
