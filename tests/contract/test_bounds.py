@@ -18,6 +18,7 @@ from dlcourse.schema.validate import GROUPS, check
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import train_epoch
 
+ONE_FOR_EACH_CLASS = "loss.class_weight"  # tested in engine/test_weights.py
 MANY = 5000  # larger whole numbers only take time and memory
 ELSEWHERE = (
     *NEED_FILES,
@@ -51,6 +52,7 @@ def edges(kind: object, *, largest: bool) -> list:
 def keys_of(cfg: dict, group: str) -> list[str]:
     """Return the keys of a group that hold numbers."""
     found = [f"{group}.{key}" for key, _ in leaves(cfg[group])]
+    found = [key for key in found if key != ONE_FOR_EACH_CLASS]
     return [key for key in found if isinstance(bounds_of(key), Number | Numbers | OneNumber)]
 
 
