@@ -10,11 +10,18 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
 from dlcourse.core import Fold, Split
-from dlcourse.core.weighted import AppendWeights, WeightedLoss, each_loss_of, without_weights
+from dlcourse.core.weighted import (
+    AppendWeights,
+    WeightedLoss,
+    each_loss_in_turn,
+    each_loss_of,
+    without_weights,
+)
 from dlcourse.engine.assemble import make_loss, make_recipe, make_state
 from dlcourse.engine.datasets import load_data, make_fold, split_training_data
 from dlcourse.engine.imbalance import warn_of_imbalance
 from dlcourse.engine.instantiate import build
+from dlcourse.engine.weights import way_of_each
 from dlcourse.errors import UserError
 from dlcourse.train.batches import into_batches
 from dlcourse.train.fit import train_epoch
@@ -195,3 +202,20 @@ def test_rare_classes_are_warned_of_once_unless_something_takes_them_into_accoun
 
 def split_of_targets(targets):
     return Split(torch.zeros(len(targets), 2), targets)
+
+
+def my_loss(outputs, targets):
+    """A loss that branches on a value, as torch.vmap cannot."""
+    return outputs.logsumexp(1).mean() if float(outputs.sum()) < 1e9 else outputs.mean()
+
+
+def test_a_loss_that_cannot_be_vectorised_is_computed_example_by_example(caplog):
+    dataset = load_data(composed("data=moons", "model=mlp"))
+    assert way_of_each(my_loss, dataset, dataset.train) is each_loss_in_turn
+    assert "one after another" in caplog.text
+    outputs, targets = torch.randn(5, 2), torch.zeros(5, dtype=torch.int64)
+    found = each_loss_in_turn(my_loss, outputs, targets)
+    torch.testing.assert_close(found, outputs.logsumexp(1))
+    caplog.clear()
+    assert way_of_each(F.cross_entropy, dataset, dataset.train) is each_loss_of
+    assert not caplog.text

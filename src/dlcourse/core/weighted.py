@@ -15,6 +15,21 @@ from dlcourse.core.training import Metric
 MeanLoss = Callable[[Tensor, Tensor], Tensor]
 
 
+def each_loss_of(loss: MeanLoss, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the loss of each example (N,), from a loss that returns the mean of a batch."""
+
+    def of_one(output: Tensor, target: Tensor) -> Tensor:
+        return loss(output.unsqueeze(0), target.unsqueeze(0))
+
+    return torch.vmap(of_one)(outputs, targets)
+
+
+def each_loss_in_turn(loss: MeanLoss, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return what ``each_loss_of`` does, one example after another: for any loss, and slow."""
+    batches = zip(outputs.split(1), targets.split(1), strict=True)
+    return torch.stack([loss(output, target) for output, target in batches])
+
+
 @dataclass(frozen=True)
 class AppendWeights:
     """Appends the weight of each example to its target, as the last augmentation.
@@ -58,26 +73,18 @@ class WeightedLoss:
     its share of the examples: so the result is the same for a batch in pieces or on several
     devices. ``torch.nn.CrossEntropyLoss(weight=...)`` divides by the sum of the weights instead.
 
-    loss: (outputs, targets) -> the mean, of any number of examples. It is vectorised over batches
-    of one example. classes: as in ``without_weights``.
+    loss: (outputs, targets) -> the mean, of any number of examples. classes: as in
+    ``without_weights``. each: (loss, outputs, targets) -> the loss of each example.
     """
 
     loss: MeanLoss
     classes: bool
+    each: Callable[[MeanLoss, Tensor, Tensor], Tensor] = each_loss_of
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean; targets (N, 2) or (N, K + 1) have the weights in the last column."""
         own, weights = without_weights(targets, self.classes)
-        return (weights * each_loss_of(self.loss, outputs, own)).mean()
-
-
-def each_loss_of(loss: MeanLoss, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the loss of each example (N,), from a loss that returns the mean of a batch."""
-
-    def of_one(output: Tensor, target: Tensor) -> Tensor:
-        return loss(output.unsqueeze(0), target.unsqueeze(0))
-
-    return torch.vmap(of_one)(outputs, targets)
+        return (weights * self.each(self.loss, outputs, own)).mean()
 
 
 def unweighted(loss: MeanLoss) -> MeanLoss:

@@ -1,5 +1,6 @@
 """Choose the weights of the training loss: of examples, of classes, and of positive answers."""
 
+import logging
 from dataclasses import replace
 from functools import partial
 from inspect import signature
@@ -9,12 +10,21 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Fold, Recipe, Split
-from dlcourse.core.weighted import AppendWeights, WeightedLoss, WithoutWeights
+from dlcourse.core.weighted import (
+    AppendWeights,
+    MeanLoss,
+    WeightedLoss,
+    WithoutWeights,
+    each_loss_in_turn,
+    each_loss_of,
+)
 from dlcourse.errors import UserError
 from dlcourse.schema.facts import fact, name_of
 
 WEIGHTED_SAMPLER = "dlcourse.sampler.weighted.weighted"
 BALANCED = "balanced"
+
+log = logging.getLogger(__name__)
 
 
 def with_positive_weights(loss: partial, config: dict, dataset: Dataset, train: Split) -> Any:
@@ -86,9 +96,28 @@ def weighted_recipe(recipe: Recipe, config: dict, dataset: Dataset, fold: Fold) 
     return replace(
         recipe,
         augment=[*recipe.augment, AppendWeights(of_examples, of_classes)],
-        loss=WeightedLoss(recipe.loss, classes),
+        loss=WeightedLoss(recipe.loss, classes, way_of_each(recipe.loss, dataset, train)),
         training_metrics=[WithoutWeights(metric, classes) for metric in recipe.training_metrics],
     )
+
+
+def way_of_each(loss: MeanLoss, dataset: Dataset, train: Split) -> Any:
+    """Return the function that computes the loss of each example: vectorised where possible.
+
+    A loss of the user's own that reads a value back, or branches on one, cannot be vectorised; its
+    examples are computed one after another, with a warning.
+    """
+    targets = train.targets[:2]
+    outputs = torch.zeros(len(targets), dataset.output_size, device=train.device)
+    try:
+        each_loss_of(loss, outputs, targets)
+    except Exception as error:  # whatever a loss raises
+        log.warning(
+            "The loss cannot be computed for several examples at once (%s), as weights need it; "
+            "they are computed one after another, which is slow", str(error).split("\n")[0][:200],
+        )  # fmt: skip
+        return each_loss_in_turn
+    return each_loss_of
 
 
 def refuse_sampler_without_weights(train: Split, drawn: bool) -> None:
