@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sys
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from dlcourse.engine.instantiate import build
 from dlcourse.engine.reopen import config_of
 from dlcourse.engine.run import run
 from dlcourse.errors import UserError
+from dlcourse.schema.validate import check
 from dlcourse.weights.positions import resized_positions
 
 
@@ -93,6 +95,20 @@ def test_safetensors_are_read_and_a_damaged_file_is_refused(lenet, load, tmp_pat
     (tmp_path / "weights.safetensors").write_bytes(content[:1000])
     with pytest.raises(UserError, match="cannot be read as weights"):
         load(ours, "weights.safetensors")
+
+
+def test_a_missing_package_for_safetensors_is_refused_before_the_data_are_read(
+    compose, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    (tmp_path / "weights.safetensors").write_bytes(b"not read")
+    file = tmp_path / "weights.safetensors"
+    for overrides in (
+        ["init=from_file", f"init.file={file}"],
+        ["model=torchvision", f"model.weights={file}"],
+    ):
+        with pytest.raises(UserError, match=r"pip install 'dlcourse\[safetensors\]'"):
+            check(compose(*overrides))
 
 
 def test_code_in_a_file_is_refused_and_never_run(lenet, load, tmp_path):

@@ -7,6 +7,7 @@ from typing import Any
 from dlcourse.schema.facts import fact, target
 from dlcourse.schema.run_files import BEST_WEIGHTS
 from dlcourse.schema.weight_files import names_a_file, problem_with
+from dlcourse.terminal.extras import refuse_missing
 
 
 def the_run_to_start_from_is_there(config: dict) -> Iterator[str]:
@@ -32,12 +33,20 @@ def the_file_to_start_from_is_there(config: dict) -> Iterator[str]:
         yield "init=from_file takes its weights from a file.\nType init.file=<its name>"
     elif problem_with(file):
         yield f"init.file={file} {problem_with(file)}.\nType init.file=<a file of weights>"
+    else:
+        refuse_without_package("init.file", file)
     for old, new in rename.items():
         if old.count("*") != new.count("*"):
             yield (
                 f"init.rename has {old}: {new}, and both names must have the same number of *.\n"
                 "Type, for example, 'init.rename={encoder.*: features.*}'"
             )
+
+
+def refuse_without_package(key: str, file: str) -> None:
+    """Raise UserError for a ``.safetensors`` file if its optional package is not installed."""
+    if file.endswith(".safetensors"):
+        refuse_missing("safetensors", f"{key}={file}")
 
 
 def is_file(model: Mapping[str, Any], weights: str) -> bool:
@@ -49,11 +58,14 @@ def the_file_of_weights_is_there(config: dict) -> Iterator[str]:
     """A file named in ``model.weights`` must exist."""
     model = config["model"]
     file = model.get("weights") if fact(model, "published_weights") else None
-    if isinstance(file, str) and is_file(model, file) and problem_with(file):
+    if not isinstance(file, str) or not is_file(model, file):
+        return
+    if problem_with(file):
         yield (
             f"model.weights={file} {problem_with(file)}.\n"
             "Type the name of a file of weights, or model.weights=null for random ones"
         )
+    refuse_without_package("model.weights", file)
 
 
 RULES = (
