@@ -34,7 +34,13 @@ def learn_encoding(
     shared = (options.missing, options.words, options.targets)
     empty = Encoding((), *shared)
     columns = [learn_column(table, train, name, options, empty) for name in names]
-    return Encoding(tuple(columns), *shared)
+    encoding = Encoding(tuple(columns), *shared)
+    if not encoding.features:
+        raise UserError(
+            f"{shown(table.path)}: no column becomes a feature with data.date_parts=[].\n"
+            "Type 'data.date_parts=[days,month,weekday]'"
+        )
+    return encoding
 
 
 def refuse_unknown_names(names: Sequence[str], options: TableOptions) -> None:
