@@ -49,13 +49,13 @@ def numbers_in_cells(
 ) -> np.ndarray | None:
     """Return the numbers (N,) in cells, NaN for those in ``gaps``; None if others are no numbers.
 
-    NumPy converts all of them at once, which takes a tenth of the time of ``number_of``.
+    All of them are checked at once, which is faster than ``is_number`` for each.
     """
     texts = ["nan" if cell in gaps else cell for cell in cells] if gaps else list(cells)
     if decimal == "comma":
         texts = [with_point(cell, decimal) for cell in texts]
     try:
-        values = np.array(texts, dtype=np.float64)
+        values = np.fromiter(map(float, texts), np.float64, len(texts))
     except ValueError:
         return None
     others = len(values) - int((np.abs(values) <= LARGEST).sum())  # NaN, infinite, too large
@@ -93,7 +93,9 @@ def is_missing(cell: str, words: Collection[str]) -> bool:
 
 def missing_among(cells: Iterable[str], words: Collection[str]) -> set[str]:
     """Return the different texts among cells that count as missing."""
-    return {cell for cell in set(cells) if is_missing(cell, words)}
+    longest = max(map(len, words), default=0)
+    short = {cell for cell in cells if len(cell) <= longest}
+    return {cell for cell in short if is_missing(cell, words)}
 
 
 def why_no_number(cell: str, decimal: str) -> str:
