@@ -8,7 +8,10 @@ import torch
 from conftest import composed
 from PIL import Image
 
+from dlcourse.core import Split
 from dlcourse.engine.datasets import load_data
+from dlcourse.engine.same_data import data_differences
+from dlcourse.engine.same_examples import SameExamples
 from dlcourse.errors import UserError
 
 
@@ -103,3 +106,23 @@ def test_a_wrong_table_gets_one_message(folder, rows, message):
     write(folder, rows)
     with pytest.raises(UserError, match=message):
         loaded(folder)
+
+
+def test_a_changed_label_is_noticed_when_a_run_is_resumed(folder):
+    write(folder, [["file", "odd", "big dog"], *FLAGS])
+    before = loaded(folder).fingerprint
+    assert data_differences(before, loaded(folder).fingerprint) == []
+    write(folder, [["file", "odd", "big dog"], *FLAGS[:-1], ["19.png", 0, 0]])
+    after = loaded(folder).fingerprint
+    assert before.train.counts[0] + before.test.counts[0] == 10
+    assert "1 target differs" in data_differences(before, after)
+
+
+def test_two_runs_are_compared_by_exact_matches_and_by_the_recall_of_each_class():
+    targets = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
+    right, wrong = targets * 0.8 + 0.1, torch.full((3, 2), 0.9)
+    same = SameExamples(Split(torch.zeros(3, 1), targets), ("a", "b"), right, wrong)
+    assert same.right(same.a).tolist() == [True, True, True]
+    assert same.right(same.b).tolist() == [False, True, False]
+    rows = {row.name: (row.examples, row.a, row.b) for row in same.by_class}
+    assert rows == {"a": (2, 1.0, 1.0), "b": (1, 1.0, 1.0)}

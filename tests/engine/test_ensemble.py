@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.engine.ensemble import average
+from dlcourse.introspect.classification import as_probabilities
 
 logits = st.integers(0, 2**31).map(
     lambda seed: 3 * torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(seed))
@@ -54,3 +55,13 @@ def test_models_that_agree_keep_their_probabilities():
     one = torch.randn(5, 3).double()
     mean = average(one.expand(3, 5, 3), "softmax", task="classification")
     torch.testing.assert_close(mean, one.log_softmax(1))
+
+
+@given(logits)
+def test_several_classes_per_example_are_averaged_as_sigmoids_whatever_the_loss_declares(outputs):
+    for kind in ("softmax", "sigmoid"):
+        mean = average(outputs, kind, task="multilabel")
+        expected = outputs.double().sigmoid().mean(0)
+        torch.testing.assert_close(as_probabilities(mean, "multilabel"), expected)
+    softmax = as_probabilities(average(outputs, "softmax", task="classification"), "classification")
+    assert not torch.allclose(softmax, expected)
