@@ -335,6 +335,11 @@ def test_a_wrong_table_or_option_is_refused_with_what_to_type(name, tmp_path):
         load(tmp_path, frame, **options)
 
 
+def test_a_missing_file_of_test_rows_is_named_with_its_option(tmp_path):
+    with pytest.raises(UserError, match=r"test.csv does not exist.*\n.*data.test_file=<its name>"):
+        load(tmp_path, frame_of(x=range(60)), test_file="test.csv")
+
+
 def test_a_class_that_only_test_rows_have_is_refused(tmp_path):
     frame_of(x=range(60)).assign(kind="c").to_csv(tmp_path / "test.csv", index=False)
     with pytest.raises(UserError, match="line 2, column kind: c is no class of the"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dlcourse.core import Dataset
 from dlcourse.data.encoding import Encoding
-from dlcourse.data.table import read_table
+from dlcourse.data.table import TEST_FILE_KEY, read_table
 from dlcourse.data.table_dataset import table_dataset
 from dlcourse.data.table_options import table_options
 
@@ -55,5 +55,7 @@ def csv(
         missing_values=missing_values, numbers=numbers, test_fraction=test_fraction,
     )  # fmt: skip
     table = read_table(root / file, separator, decimal)
-    test = None if test_file is None else read_table(root / test_file, separator, decimal)
+    test = None
+    if test_file is not None:
+        test = read_table(root / test_file, separator, decimal, TEST_FILE_KEY)
     return table_dataset(table, test, options, seed, encoding)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcourse.core import Dataset
 from dlcourse.data.encoding import Encoding
-from dlcourse.data.table import FILE_KEY, Table, check_names, refuse_missing_file
+from dlcourse.data.table import FILE_KEY, TEST_FILE_KEY, Table, check_names, refuse_missing_file
 from dlcourse.data.table_dataset import table_dataset
 from dlcourse.data.table_options import table_options
 from dlcourse.errors import UserError, shown
@@ -57,7 +57,7 @@ def parquet(
         missing_values=missing_values, numbers=numbers, test_fraction=test_fraction,
     )  # fmt: skip
     table = read_parquet(root / file)
-    test = None if test_file is None else read_parquet(root / test_file)
+    test = None if test_file is None else read_parquet(root / test_file, TEST_FILE_KEY)
     return table_dataset(table, test, options, seed, encoding)
 
 

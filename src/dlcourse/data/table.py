@@ -12,6 +12,7 @@ from dlcourse.errors import UserError, did_you_mean, nearest, shown
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
 FILE_KEY = "data.root=<its folder> data.file"
+TEST_FILE_KEY = "data.root=<its folder> data.test_file"
 
 log = logging.getLogger(__name__)
 
