@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from dlcourse.core import has_float64
 from dlcourse.distributed.ranks import this_rank
 from dlcourse.errors import UserError
+from dlcourse.machine.anomaly import check_layers, detect_anomalies
 from dlcourse.machine.compiled import compile_for_training
 from dlcourse.machine.compiled_library import CannotCompileError
 from dlcourse.machine.cuda_graph import free_workspaces
@@ -57,6 +58,8 @@ class Runtime:
     devices: the number of ranks that share each batch, each with a GPU or a part of the CPU.
     batch_norm: whether its statistics are those of all ranks, ``synchronised``, or ``per_device``.
 
+    anomaly: check every layer's output, every gradient and every update; see ``machine.anomaly``.
+
     channels_last, linear, fused_layers and compile can be ``auto`` until ``with_picks`` decides
     them; NHWC, products and PyTorch's layers are used until then, and nothing is compiled. Only on
     one CUDA device is compile ever tried.
@@ -80,10 +83,12 @@ class Runtime:
         deterministic: bool,
         devices: int,
         batch_norm: str,
+        anomaly: bool = False,
     ) -> None:
         self.device = device_of_rank(choose_device(device))
         self.devices = devices
         self.batch_norm = batch_norm
+        self.anomaly = anomaly
         self.precision = precision
         self.channels_last = channels_last
         self.linear = "products" if linear == OPEN and not fast_paths else linear
@@ -115,6 +120,7 @@ class Runtime:
         torch.backends.cudnn.deterministic = deterministic
         if deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        detect_anomalies(anomaly)
         if deterministic != torch.are_deterministic_algorithms_enabled():  # the call takes a second
             torch.use_deterministic_algorithms(deterministic)
 
@@ -207,6 +213,8 @@ class Runtime:
                     f"runtime.fused_layers=true cannot be used: {error}.\n"
                     "Type runtime.fused_layers=false"
                 ) from error
+        if self.anomaly:
+            check_layers(model)
         if self.compiles:
             compile_for_training(model)
         return model

@@ -26,9 +26,9 @@ def sections() -> dict[str, list[str]]:
 
 
 def test_the_overview_lists_every_group_once_with_the_presets_last():
-    assert set(ORDER) == {*GROUPS, "sweep", "experiment"}
+    assert set(ORDER) == {*GROUPS, "sweep", "experiment", "debug"}
     assert list(sections())[:-1] == [*ORDER]
-    assert ORDER[-1] == "experiment"
+    assert ORDER[-2:] == ("experiment", "debug")
 
 
 @pytest.mark.parametrize("group", ORDER)

@@ -56,7 +56,10 @@ def isolated_torch() -> Iterator[None]:
     import torch
 
     python_state, numpy_state = random.getstate(), np.random.get_state()
+    from dlcourse.machine.anomaly import detect_anomalies
+
     restore = [
+        set_and_restore(torch.is_anomaly_enabled, detect_anomalies, False),
         set_and_restore(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
         set_and_restore(torch.get_default_device, torch.set_default_device, torch.device("cpu")),
         set_and_restore(

@@ -65,7 +65,7 @@ def choice_text(group: str, choice: Choice) -> str:
     options = [
         f"{group}.{key}={catalogue.typed_value(value)}" for key, value in choice.options.items()
     ]
-    if options and group not in ("experiment", "sweep"):
+    if options and group not in ("experiment", "debug", "sweep"):
         lines += [f"  {option}" for option in options]
     if choice.sets:
         lines += textwrap.wrap(

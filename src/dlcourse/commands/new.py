@@ -24,7 +24,7 @@ from dlcourse.terminal.installed import short_path
 PROJECT_TEMPLATE = "project_template"
 TEMPLATE_ENDING = ".template"  # so that no tool takes a template for a module or a test of dlcourse
 PLACEHOLDER = "NAME"
-RENAMED = {"gitignore": ".gitignore", "of_data": "data"}
+TEMPLATE_NAMES = {"gitignore": ".gitignore", "of_data": "data"}
 """Names of templates that Git or the build of a wheel would treat in another way as they are."""
 OWN_FOLDERS = ("configs", "tests", "outputs", "data")
 FIRST_COMMANDS = """\
@@ -88,7 +88,7 @@ def write_project(folder: Path) -> list[Path]:
     found = list(template_files(files("dlcourse.commands") / PROJECT_TEMPLATE, Path()))
     written = []
     for path, text in sorted(found):
-        renamed = RENAMED | {"package": folder.name}
+        renamed = TEMPLATE_NAMES | {"package": folder.name}
         file = folder.joinpath(*(renamed.get(part, part) for part in path.parts))
         try:
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -70,6 +70,17 @@ def order_to_keep(targets: Tensor, examples: int, seed: int, purpose: Purpose, t
     return random_order(len(targets), seed, purpose)
 
 
+def keep_at_most(dataset: Dataset, examples: int, seed: int) -> Dataset:
+    """Keep ``examples`` training and test examples each, or all where there are fewer.
+
+    No class is lost: there are at least as many examples as classes.
+    """
+    wanted = max(examples, len(dataset.classes), 1)
+    train, test = len(dataset.train) - dataset.ready_val, len(dataset.test)
+    dataset = keep_examples(dataset, wanted, seed) if train > wanted else dataset
+    return keep_test_examples(dataset, wanted, seed) if test > wanted else dataset
+
+
 def randomize_labels(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     """Replace the labels of a random fraction of the training examples; the test part is unchanged.
 

@@ -33,6 +33,7 @@ from dlcourse.engine.instantiate import build, locate
 from dlcourse.engine.soft_targets import refusing_soft_targets
 from dlcourse.engine.weights import weighted_recipe, with_positive_weights
 from dlcourse.errors import UserError
+from dlcourse.machine.anomaly import check_steps
 from dlcourse.machine.cuda_graph import eager, graphed
 from dlcourse.optim.gradient_noise import use_gradient_noise
 from dlcourse.optim.groups import parameter_groups
@@ -48,6 +49,7 @@ from dlcourse.train.rng import INITIAL, epoch_order, reseed
 from dlcourse.train.step import gradient_step, set_train_mode, whole_batch
 from dlcourse.view.answer import from_views
 
+DROPPING = ("StochasticDepth", "DropPath")  # layers of libraries that drop whole branches
 BENCHMARK_STEPS = 2000
 """cuDNN times its kernels for runs of this many steps or more. On an H200 that took about a second,
 and a step of model=resnet18 gained 4 %, one of model=airbench 3 %."""
@@ -65,6 +67,8 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
     init = build(config["init"])
     if fold is not None or not getattr(init.func, "reads_file", False):
         initialize(model, init, fold, config["seed"])
+    if config["optim"].get("dropout_off"):
+        switch_off_dropout(model)
     runtime.place(model, dataset.input_shape)
     if this_rank().joined:
         share_model(model, config, runtime, dataset, fold)
@@ -74,6 +78,15 @@ def make_state(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold | No
     add_gradient_noise(optimizer, config)
     averaged = average_of(config).start(model)
     return State(model, optimizer, runtime.scaler(), averaged)
+
+
+def switch_off_dropout(model: nn.Module) -> None:
+    """Set every probability of dropout and of stochastic depth in a model to 0."""
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.dropout._DropoutNd) or type(layer).__name__ in DROPPING:
+            vars(layer)["p"] = 0.0
+        elif isinstance(layer, nn.MultiheadAttention):
+            layer.dropout = 0.0
 
 
 def share_model(
@@ -185,7 +198,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     step, prepare = step_of(config), runtime.prepare(dataset.input_shape)
     average = average_of(config, len(fold.train))
     batch_size = batch_size_of(config, len(fold.train))
-    is_plain = step is gradient_step  # other steps may read a value back
+    is_plain = step is gradient_step and not runtime.anomaly  # other steps may read a value back
     draws_on_cpu = any(fact(node, "draws_on_cpu") for node in config["augment"].values())
     counts_steps = config["optim"]["noise"] > 0
     can_repeat = is_plain and not draws_on_cpu and not counts_steps
@@ -208,7 +221,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         schedule=make_schedule(config),
         stop=build(config["stop"]),
         share=share,
-        step=step,
+        step=check_steps(step) if runtime.anomaly else step,
         differentiate=differentiate,
         metrics=list(metrics.values()),
         training_metrics=[

@@ -7,6 +7,7 @@ from pathlib import Path
 from dlcourse.core import Dataset, Fold, Split
 from dlcourse.data.encoding import Encoding
 from dlcourse.data.transforms import (
+    keep_at_most,
     keep_examples,
     keep_test_examples,
     randomize_labels,
@@ -43,6 +44,8 @@ def with_options(dataset: Dataset, config: dict) -> Dataset:
         dataset = keep_examples(dataset, options["examples"], seed)
     if options["test_examples"] is not None and "test_examples" in of_data(options):
         dataset = keep_test_examples(dataset, options["test_examples"], seed)
+    if options.get("at_most") is not None:
+        dataset = keep_at_most(dataset, options["at_most"], seed)
     if options["random_labels"] > 0:
         dataset = randomize_labels(dataset, options["random_labels"], seed)
     return reconstruct(dataset) if options["reconstruct"] else dataset

@@ -101,9 +101,12 @@ class Console(Observer):
             self.print_line(last, result["best_epoch"] == last.epoch)
         width = columns() if self.terminal else UNLIMITED
         if last.epoch < self.recipe.max_epochs and result.get("ended_by", "stop") == "stop":
-            own = getattr(self.recipe.stop, "keywords", {}).get("patience")
-            waited = own or last.epoch - result["best_epoch"]
-            self.say(f"stopped early: no improvement for {waited} epoch{'s' * (waited != 1)}")
+            options = getattr(self.recipe.stop, "keywords", {})
+            waited = options.get("patience") or last.epoch - result["best_epoch"]
+            if "value" in options:
+                self.say(f"stopped early: {monitor} has reached {options['value']:g}")
+            else:
+                self.say(f"stopped early: no improvement for {waited} epoch{'s' * (waited != 1)}")
         if result.get("ended_by") == "max_time":
             self.say(f"ended by max_time, after epoch {last.epoch} of {self.recipe.max_epochs:g}")
         best = f"{monitor} {number(result['best']).strip()}"

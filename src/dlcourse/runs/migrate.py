@@ -26,6 +26,7 @@ OF_A_CLASS = {
         "graph": False,
         "devices": 1,
         "batch_norm": "synchronised",
+        "anomaly": False,
     },
     "dlcourse.model.lenet_caffe.LeNetCaffe": {"conv_activation": False},
     "dlcourse.model.vgg.VGG": {"head": "dense"},
@@ -101,7 +102,7 @@ def with_its_class(node: Any) -> Any:
 LATER_KEYS = {
     "": ("accumulate", "engine", "sampler"),
     "loss": ("class_weight",),
-    "runtime": ("fused_layers", "devices", "batch_norm"),
+    "runtime": ("fused_layers", "devices", "batch_norm", "anomaly"),
     "data": (
         "decoder",
         "reduced_decode",

@@ -97,6 +97,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "reconstruct": Flag(),
         "examples": whole_number(2, LARGE_COUNT, 1000, empty=True),
         "random_labels": share(0.5),
+        "at_most": whole_number(2, LARGE_COUNT, 100),
         "standardize": OneOf(("channel", "pixel", "none", "imagenet", "zca")),
         "zca_epsilon": Number(0, 1000, 1e-5),
         "size": whole_number(1, 4096, 28),
@@ -270,6 +271,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "rand_augment.magnitude": whole_number(0, 999, 9),
     },
     "optim": {
+        "dropout_off": Flag(),
         "lr": positive(0.001),
         "momentum": share(0.9, below=True),
         "dampening": share(0.0),
@@ -376,6 +378,8 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     "stop": {
         "patience": whole_number(1, 1_000_000, 10),
         "min_delta": Number(0, 1_000_000, 0.0),
+        "value": Number(-1e9, 1e9, 0.97),
+        "mode": OneOf(("max", "min")),
     },
     "runtime": {
         "device": Device(),
@@ -390,6 +394,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "fast_paths": Flag(),
         "graph": Flag(),
         "compile": Flag(names=("auto",)),
+        "anomaly": Flag(),
         "deterministic": Flag(),
     },
     "observe": {
@@ -412,6 +417,9 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "diagnostics.examples": whole_number(2, 10_000, 256),
         "diagnostics.histograms": Flag(),
         "plots.animation": Flag(),
+        "profiler.warmup": whole_number(0, 1_000_000, 10),
+        "profiler.steps": whole_number(1, 10_000, 20),
+        "profiler.rows": whole_number(1, 1000, 12),
         "tensorboard.embedding": whole_number(0, 100_000, 1000),
         "tensorboard.pr_classes": whole_number(0, 1000, 20),
         "trajectory.copies": whole_number(2, 10_000, 40),

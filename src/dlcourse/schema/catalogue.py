@@ -28,7 +28,7 @@ dlcourse trains: every idea of a deep-learning course is one option on the comma
   dlcourse train --hydra-help                              Hydra's own options
 """
 
-ORDER = ("data", *(group for group in GROUPS if group != "data"), "sweep", "experiment")
+ORDER = ("data", *(group for group in GROUPS if group != "data"), "sweep", "experiment", "debug")
 NAMED_VALUES = {  # for keys of models
     "activation": tuple(map(ACTIVATION.spelled, ACTIVATION.names)),
     "norm": NORM_NAMES,
@@ -39,6 +39,13 @@ PRESETS = (
     "Presets: cited experiments that set several groups at once.\n`experiment=lecture/<topic>`: "
     f"{LECTURES}"
 )
+PRESET_TEXTS = {
+    "experiment": PRESETS,
+    "debug": (
+        "Presets that look for a mistake, together with any model, data and experiment. Their runs "
+        "are in `outputs/debug`."
+    ),
+}
 LINE_WIDTH = 110
 PAPER = re.compile(r"\s*\(([^()]*\b(?:1[6-9]|20)\d\d\b[^()]*)\)\.?$")  # the last parenthesis
 
@@ -175,8 +182,8 @@ def typed_value(value: object) -> str:
 
 def contract(group: str) -> str:
     """Return the first paragraph of the docstring of a group's package, which is its contract."""
-    if group == "experiment":
-        return PRESETS
+    if group in PRESET_TEXTS:
+        return PRESET_TEXTS[group]
     path = PACKAGE_FOLDER / group / "__init__.py"
     source = path if path.exists() else PACKAGE_FOLDER / f"{group}.py"
     docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""

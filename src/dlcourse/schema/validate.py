@@ -42,10 +42,11 @@ OWN_TARGETS = (
 NOT_ARGUMENTS = {
     "data": (
         "root", "seed", "examples", "random_labels", "standardize", "zca_epsilon", "reconstruct",
+        "at_most",
     ),
     "optim": (
         "weight_decay", "decay_all", "rates", "decays", "freeze", "freeze_after", "freeze_until",
-        "apart", "layer_decay", "noise", "noise_decay",
+        "apart", "layer_decay", "noise", "noise_decay", "dropout_off",
     ),
     "loss": ("class_weight",),
     "schedule": ("warmup",),
