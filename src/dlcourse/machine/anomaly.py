@@ -37,7 +37,7 @@ def make_check(name: str) -> Callable[[nn.Module, object, object], None]:
     """Return a hook that checks the outputs of a layer."""
 
     def check(layer: nn.Module, inputs: object, outputs: object) -> None:
-        for output in numbers_in(outputs):
+        for output in float_tensors_in(outputs):
             wrong = int((~output.isfinite()).sum())
             if wrong:
                 kind = type(layer).__name__
@@ -54,15 +54,15 @@ def cause_in(layer: nn.Module, inputs: object) -> str:
     for name, weight in layer.named_parameters():
         if not weight.isfinite().all():
             return f"Its {name} is not finite"
-    if any(not one.isfinite().all() for one in numbers_in(inputs)):
+    if any(not one.isfinite().all() for one in float_tensors_in(inputs)):
         return "Its input is not finite: look at the data, or at what computes it"
-    largest = max((float(one.abs().max()) for one in numbers_in(inputs)), default=0.0)
+    largest = max((float(one.abs().max()) for one in float_tensors_in(inputs)), default=0.0)
     weights = [float(weight.detach().abs().max()) for weight in layer.parameters()]
     weight = f", its largest weight {max(weights):.3g}" if weights else ""
     return f"Its input is finite (largest {largest:.3g}){weight}: the layer itself overflows"
 
 
-def numbers_in(values: object) -> list[Tensor]:
+def float_tensors_in(values: object) -> list[Tensor]:
     """Return the floating-point tensors in nested values, without empty ones."""
     tensors = [leaf.detach() for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
     return [one for one in tensors if one.is_floating_point() and one.numel()]
