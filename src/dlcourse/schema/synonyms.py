@@ -172,7 +172,7 @@ OPTION_SYNONYMS = {
         "acc": "accuracy", "top5": "top_k", "confusionmatrix": "confusion",
         "map": "average_precision", "ap": "average_precision", "ece": "calibration",
         "auc": "auroc", "rocauc": "auroc", "mcc": "matthews", "cohenkappa": "kappa",
-        "hamming": "multilabel", "f1macro": "multilabel", "mean_absolute_error": "mae",
+        "hamming": "multilabel", "f1macro": "multilabel", "meanabsoluteerror": "mae",
         "r2score": "r2", "f1": "confusion", "precision": "confusion", "recall": "confusion",
     },
     "view": {"tta": "mirror", "flip": "mirror"},
