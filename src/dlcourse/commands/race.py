@@ -98,7 +98,9 @@ def notes(race: Race, outcomes: list[PathOutcome], args: list[str]) -> list[str]
     if "optim=all" in args:
         found += [f"{name} is left out: {reason}." for name, reason in NOT_RACED.items()]
     if not any(".lr=" in arg or arg.startswith("lr=") for arg in args):
-        chosen = race.surface.name in RATES
+        chosen = RATES.get(race.surface.name, {})
+        others = list(dict.fromkeys(o.racer.name for o in outcomes if o.racer.name not in chosen))
         source = "chosen for this surface" if chosen else "the defaults of the configs"
-        found.append(f"The rates are {source}; lr=0.01 sets one for all.")
+        rest = f", of {', '.join(others)} the defaults of the configs" if chosen and others else ""
+        found.append(f"The rates are {source}{rest}; lr=0.01 sets one for all.")
     return found
