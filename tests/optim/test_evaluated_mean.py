@@ -39,6 +39,16 @@ def test_a_run_resumed_within_an_epoch_ends_with_the_same_weights(overrides, tin
     assert values_of(straight) == values_of(second)
 
 
+def test_the_comparison_finds_a_lost_momentum(tiny, tmp_path):
+    cfg = tiny(*NORMED, "optim=lion", "max_epochs=3")
+    straight, fold, recipe = prepared(cfg)
+    fit(straight, fold, recipe)
+    interrupted(prepared(cfg)[0], fold, recipe, tmp_path)
+    second = restore(prepared(cfg)[0], tmp_path)
+    second.optimizer.state.clear()
+    assert not same(straight.model, fit(second, fold, recipe).model)
+
+
 def interrupted(state, fold, recipe, folder):
     """Train to a checkpoint after 2 of the 3 steps of epoch 2; full batches, to its end."""
 
