@@ -289,7 +289,7 @@ def test_missing_bounds_and_facts_of_a_new_choice_are_found(tmp_path):
         f"loss=my_loss does not declare {name}"
         for name in ("task", "soft_targets", "multilabel", "outputs")
     ]
-    assert "configs/loss/my_loss.yaml _facts_: {task: <one of classification, reg" in missing[0]
+    assert "configs/loss/my_loss.yaml _facts_: {task: <one of classification, mul" in missing[0]
     node["_facts_"] = {"task": "classification", "soft_targets": False, "outputs": "softmax"}
     node["_facts_"]["multilabel"] = False
     assert without_facts("loss", "my_loss", node) == []
