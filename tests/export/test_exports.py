@@ -189,6 +189,7 @@ def test_a_regression_is_exported_with_its_values(data_root, tmp_path):
 HARD = {
     "cascade": ("model=cascade", (1, 6, 6)),
     "polynomial": ("model=polynomial", (3,)),
+    "rrelu": ("model=mlp model.activation=rrelu model.widths=[4]", (3,)),
     "gru": ("model=rnn model.cell=gru model.hidden=8", (1, 6, 6)),
     "stochastic": ("model=convnet model.pool=stochastic", (1, 8, 8)),
 }

@@ -133,8 +133,11 @@ def mean(tensors: Sequence[Tensor]) -> Tensor:
 def without_data_dependence(network: nn.Module) -> nn.Module:
     """Return a network whose computation does not depend on the content of its tensors.
 
-    A module with a method ``for_export`` is replaced by what that returns.
+    A module with a method ``for_export`` is replaced by what that returns, and the randomised leaky
+    ReLU, which ONNX has not, by the leaky ReLU that it is outside training.
     """
+    if type(network) is nn.RReLU:
+        return nn.LeakyReLU((network.lower + network.upper) / 2)
     own = getattr(network, "for_export", None)
     if own is not None:
         return own()

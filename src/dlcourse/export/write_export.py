@@ -173,7 +173,8 @@ def verified(
 
 def refused(request: ExportRequest, reason: str) -> UserError:
     """Return the error of a model that a format cannot hold."""
-    first = next((line for line in reason.splitlines() if line.strip()), reason)
+    lines = [line for line in reason.splitlines() if line.strip()] or [reason]
+    first = next((line for line in lines if "No ONNX function" in line), lines[0])
     return UserError(
         f"This model cannot be exported as {request.format}: {first.strip()[:400]}\n"
         "Nothing was written. Type another format, or format=state_dict for the weights alone"
