@@ -26,7 +26,8 @@ from dlcourse.schema.validate import check
 
 NARROW = {"width": 8, "hidden": 16}  # the largest nets then cost milliseconds
 VIT = {"width": 24, "hidden": 16, "heads": 3, "depth": 2}
-DATA = options("data")
+ELSEWHERE = ("function", "huggingface", "in_memory", "npz", "stl10", "svhn", "tiny_imagenet")
+DATA = [data for data in options("data") if data not in ELSEWHERE]  # those are in tests/data
 MODELS = options("model")
 VALUES = {
     "activation": (*ACTIVATION_NAMES, "leaky_relu:0.2", "maxout:3"),
