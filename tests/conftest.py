@@ -116,7 +116,7 @@ SLOW = (
     "data/test_files.py", "data/test_generated.py", "data/test_streamed.py",
     "data/test_transforms.py", "engine/test_fingerprint.py", "engine/test_lanes.py",
     "engine/test_predictions.py",
-    "engine/test_resume.py", "engine/test_run.py", "look/test_every_what.py",
+    "engine/test_resume.py", "engine/test_run.py", "export/test_exports.py", "look/test_every_what.py",
     "look/test_attribution.py", "look/test_examples_and_functions.py", "look/test_surface.py",
     "data/test_decoders.py", "data/test_read_ahead.py", "machine/test_fast_paths.py",
     "machine/test_fused_layers.py",
