@@ -69,6 +69,7 @@ MAKE = {
     "device": "auto", "precision": "fp32", "threads": None, "channels_last": "auto",
     "linear": "auto", "fused_layers": "auto", "fast_paths": True, "keep_memory": False,
     "graph": True, "compile": False,
+    "anomaly": False,
     "deterministic": False, "devices": 1, "batch_norm": "synchronised",
 }  # fmt: skip
 

@@ -83,7 +83,7 @@ class Runtime:
         deterministic: bool,
         devices: int,
         batch_norm: str,
-        anomaly: bool = False,
+        anomaly: bool,
     ) -> None:
         self.device = device_of_rank(choose_device(device))
         self.devices = devices

@@ -137,6 +137,7 @@ def test_without_fast_paths_there_are_no_graphs_and_no_linear_layers_by_convolut
         "device": "cpu", "precision": "fp32", "threads": None, "channels_last": False,
         "linear": "auto", "fused_layers": "auto", "keep_memory": True, "graph": True,
         "compile": False,
+        "anomaly": False,
         "deterministic": False, "devices": 1, "batch_norm": "synchronised", "fast_paths": False,
     }  # fmt: skip
     runtime = Runtime(**options)

@@ -105,6 +105,7 @@ def test_it_is_refused_without_fast_paths_and_without_onednn(monkeypatch):
         "device": "cpu", "precision": "fp32", "threads": None, "channels_last": False,
         "linear": "onednn", "fused_layers": False, "keep_memory": False, "graph": False,
         "compile": False,
+        "anomaly": False,
         "deterministic": False, "devices": 1, "batch_norm": "synchronised",
     }  # fmt: skip
     with pytest.raises(UserError, match="Type runtime"):
