@@ -14,11 +14,13 @@ from conftest import CONFIGS, ROOT, composed
 
 from dlcourse.baseline.arguments import read_baseline
 from dlcourse.commands import find_lr
+from dlcourse.commands.runs import folders_and_conditions
 from dlcourse.commands.show import kind_in
 from dlcourse.errors import UserError
 from dlcourse.look.registry import WHATS, chosen_whats
 from dlcourse.look.request import COMMON
 from dlcourse.race.arguments import read_race
+from dlcourse.report.run_conditions import read_condition
 from dlcourse.schema.command_line import parse_command
 from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.validate import check, check_key
@@ -29,8 +31,10 @@ OVERRIDES = {"train", "sweep", "show", "find-lr", "shapes", "doctor"}
 """Subcommands that take the options of a run."""
 OTHERS = {
     "lecture", "look", "evaluate", "predict", "collect", "compare", "report", "check-gradient",
-    "catalogue", "export",
+    "catalogue", "export", "runs", "rerun", "note", "new",
 }  # fmt: skip
+TAKES_OPTIONS = {"evaluate": ("data=", "data."), "rerun": ("seed=", "max_epochs=", "optim", "note=")}
+"""Subcommands that take some options of a run after its folder."""
 NOT_CHECKED = (
     "resume=",
     "hydra/launcher=",
@@ -200,10 +204,15 @@ def test_every_other_documented_command_exists(command):
         known = file.read_text(encoding="utf-8")
         module = ROOT / "src/dlcourse/commands" / file.name
         known += module.read_text(encoding="utf-8") if module.exists() else ""
-        if first == "evaluate":  # takes any option of other data
-            data = [part for part in rest if part.startswith(("data=", "data."))]
-            composed("model=mlp", *data)
-            rest = [part for part in rest if part not in data]
+        if first == "runs":
+            typed = [part for part in rest if not part.startswith("outputs/")]
+            for text in folders_and_conditions(typed)[1]:
+                read_condition(text)  # raises for a wrong one
+            return
+        if first in TAKES_OPTIONS:
+            typed = [part for part in rest if part.startswith(TAKES_OPTIONS[first])]
+            composed(*typed)
+            rest = [part for part in rest if part not in typed]
         assert all(f"{part.partition('=')[0]}=" in known for part in rest if "=" in part)
     elif program == "make":
         assert re.search(rf"^{first}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -225,4 +234,5 @@ def test_the_readme_names_every_choice_of_the_groups_that_it_lists():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for group in ("data", "optim", "schedule", "loss", "augment", "split", "metric", "sweep"):
         names = {path.stem for path in (CONFIGS / group).glob("[!_]*.yaml")} - {"none"}
+        names -= {"in_memory"}  # of the estimators, and not typed
         assert not [name for name in names if f"`{name}`" not in text]

@@ -37,8 +37,9 @@ def refuse(constant):
 
 
 def test_only_atomic_files_writes_json():
+    messages = {"process.py", "worker.py"}  # of dlcourse.tracking: between processes, with NaN
     writers = [path.name for path in SOURCES if writes_json(path.read_text())]
-    assert writers == ["atomic_files.py"]
+    assert [name for name in writers if name not in messages] == ["atomic_files.py"]
 
 
 def test_every_way_to_write_json_is_found():

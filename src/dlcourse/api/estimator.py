@@ -148,9 +148,9 @@ class Estimator(BaseEstimator):
         others = {name: value for name, value in given.items() if name not in SIGNATURE_NAMES}
         held = any(name.partition(".")[0] == "split" for name in others)
         plain = {} if held else ALL_EXAMPLES
-        return {"observe": "[]", "seed": self.seed(), **plain, **named, **others}
+        return {"observe": "[]", "seed": self.run_seed(), **plain, **named, **others}
 
-    def seed(self) -> int:
+    def run_seed(self) -> int:
         """Return the seed of a run: ``random_state``, or a number drawn from it; 0 for None."""
         if self.random_state is None:
             return 0
