@@ -145,7 +145,7 @@ FLOAT64 = {
     "metrics, which the meter moves to the CPU": (
         "metric/", "train/meter.py", "engine/result.py", "engine/ensemble.py",
         "engine/cross_validation.py", "engine/predictions.py", "engine/trained_model.py",
-        "introspect/classification.py",
+        "introspect/classification.py", "introspect/several_classes.py",
     ),
     "moved to the CPU first": (
         "introspect/linear_map.py", "introspect/loss_surface.py", "introspect/signals.py",
@@ -154,7 +154,8 @@ FLOAT64 = {
         "permutations.py", "multilabel_division.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
         "introspect/gradient_check.py", "report/", "sweep/", "commands/check_gradient.py", "race/",
         "preview/", "observe/", "look/", "engine/retest.py", "engine/same_examples.py",
-        "introspect/grid.py", "introspect/projection.py", "baseline/",
+        "introspect/grid.py", "introspect/projection.py", "baseline/", "engine/new_table.py",
+        "export/", "api/", "sampler/",
         "lecture/topics/",  # the bench opens all runs on the CPU
     ),
     "for runtime.precision=fp64": (
