@@ -33,7 +33,10 @@ OTHERS = {
     "lecture", "look", "evaluate", "predict", "collect", "compare", "report", "check-gradient",
     "catalogue", "export", "runs", "rerun", "note", "new",
 }  # fmt: skip
-TAKES_OPTIONS = {"evaluate": ("data=", "data."), "rerun": ("seed=", "max_epochs=", "optim", "note=")}
+TAKES_OPTIONS = {
+    "evaluate": ("data=", "data."),
+    "rerun": ("seed=", "max_epochs=", "optim", "note="),
+}
 """Subcommands that take some options of a run after its folder."""
 NOT_CHECKED = (
     "resume=",

@@ -151,7 +151,8 @@ FLOAT64 = {
         "introspect/linear_map.py", "introspect/loss_surface.py", "introspect/signals.py",
     ),
     "made on the CPU": (
-        "permutations.py", "multilabel_division.py", "init/", "data/", "model/polynomial.py", "layer/activation.py",
+        "permutations.py", "multilabel_division.py", "init/", "data/", "model/polynomial.py",
+        "layer/activation.py",
         "introspect/gradient_check.py", "report/", "sweep/", "commands/check_gradient.py", "race/",
         "preview/", "observe/", "look/", "engine/retest.py", "engine/same_examples.py",
         "introspect/grid.py", "introspect/projection.py", "baseline/", "engine/new_table.py",

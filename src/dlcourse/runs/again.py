@@ -13,6 +13,7 @@ from dlcourse import __version__, atomic_files
 from dlcourse.errors import UserError, nearest
 from dlcourse.runs import run_folder, start_record
 from dlcourse.runs.prepare import PreparedRun
+from dlcourse.runs.stored_addresses import stay_local
 from dlcourse.schema.command_line import plain_values
 from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
 from dlcourse.schema.overrides import all_keys, key_of, leaves
@@ -56,6 +57,8 @@ def prepare_again(source: Path, overrides: Sequence[str], config_dir: str | None
     config = with_overrides(stored, values, earlier, typed, config_dir)
     config |= {"resume": None, "trust": values.get("trust", [])}
     check_trust(config)
+    if not any(key.split(".")[0] == "observe" for key in values):
+        stay_local(config)
     check(config)
     choices = start_record.stored_choices(source)
     choices |= {key: str(value) for key, value in values.items() if key in GROUPS}

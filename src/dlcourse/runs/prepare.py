@@ -11,6 +11,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.runs.labels import change_labels
 from dlcourse.runs.migrate import changed_defaults
+from dlcourse.runs.stored_addresses import stay_local
 from dlcourse.schema import run_files
 from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
 from dlcourse.schema.overrides import END_KEYS, LABELS, is_free, key_of
@@ -115,4 +116,6 @@ def resumed_config(
     if "runtime.devices" in typed:
         stored["runtime"]["devices"] = config["runtime"]["devices"]
     check_trust(stored)
+    if "observe" not in {key.split(".")[0] for key in typed}:
+        stay_local(stored)
     return stored
