@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from conftest import options, prepared
+from conftest import option_facts, options, prepared
 from test_training import DESIGNS, narrow
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -67,7 +67,9 @@ def test_no_gradient_of_a_model_compares_floats_for_equality(model, compose):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_no_gradient_of_a_loss_or_penalty_compares_floats_for_equality(loss, compose):
     penalties = f"regularizer=[{','.join(options('regularizer'))}]"
-    made = prepared(of_a_design(compose, "mlp", f"loss={loss}", penalties))
+    values = option_facts("loss", loss)["task"] == "regression"
+    data = ["data=sine", "metric=[rmse]", "monitor=val/loss", "mode=min"] if values else []
+    made = prepared(of_a_design(compose, "mlp", *data, f"loss={loss}", penalties))
     with NoEqualFloats():
         assert differentiate(*made)
 

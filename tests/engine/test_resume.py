@@ -15,7 +15,9 @@ from dlcourse.schema import run_files
 from dlcourse.train.checkpoint import Checkpoint, restore
 from dlcourse.train.fit import fit
 
-EXACT = {"constant", "step", "exponential", "inverse_time", "plateau"}
+EXACT = {
+    "constant", "step", "exponential", "inverse_time", "plateau", "cyclic", "cosine_restarts",
+}  # fmt: skip
 SMALL = ["model=mlp", "model.widths=[8]", "model.dropout=0.2", "data.examples=60", "batch_size=16",
          "runtime=cpu", "observe=[history]"]  # fmt: skip
 

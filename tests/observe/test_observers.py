@@ -16,7 +16,7 @@ from dlcourse.observe.tensorboard import TensorBoard
 
 def test_every_observer_is_tested():
     known = {"aim", "console", "csv", "diagnostics", "history", "mlflow", "plots"}
-    known |= {"tensorboard", "trajectory", "wandb"}
+    known |= {"overfit", "profiler", "tensorboard", "trajectory", "wandb"}
     assert set(options("observe")) == known
 
 

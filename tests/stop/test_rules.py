@@ -10,8 +10,8 @@ from dlcourse.stop.never import never
 from dlcourse.stop.patience import patience
 
 
-def test_every_rule_is_tested_here():
-    assert set(options("stop")) == {"never", "patience"}
+def test_every_rule_is_tested():
+    assert set(options("stop")) == {"never", "patience", "reached"}  # the last in test_reached.py
 
 
 @given(st.lists(st.floats(allow_nan=False)))

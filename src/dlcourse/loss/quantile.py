@@ -1,6 +1,5 @@
 """The quantile loss."""
 
-import torch
 from torch import Tensor
 
 
@@ -15,4 +14,4 @@ def quantile(outputs: Tensor, targets: Tensor, *, q: float) -> Tensor:
     Reference: Koenker, Bassett, "Regression quantiles", Econometrica 46(1), 1978.
     """
     residual = targets - outputs
-    return torch.maximum(q * residual, (q - 1) * residual).mean()
+    return (q * residual.relu() + (1 - q) * (-residual).relu()).mean()

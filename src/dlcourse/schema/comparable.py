@@ -8,6 +8,7 @@ from dlcourse.schema.overrides import is_private, leaves
 from dlcourse.schema.packaged import declared
 
 SMOOTHING = "loss.label_smoothing"
+CLASS_WEIGHT = "loss.class_weight"
 
 SAME_DATA = (
     "root", "download", "seed", "examples", "train_examples", "test_examples", "test_fraction",
@@ -34,8 +35,8 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
 def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the loss and its options, as sorted (key, value) pairs; empty if they do not matter.
 
-    They matter if ``monitor`` is a loss. Label smoothing is one of them: validation and test losses
-    are measured without it, which favours models that were trained without it.
+    They matter if ``monitor`` is a loss. Label smoothing and weights of classes are among them:
+    validation and test losses are measured without, which favours models that were trained without.
     values: every option by its dotted key; ``plain_loss`` is False for results of an older
     dlcourse, which measured these losses with label smoothing.
     """
@@ -51,6 +52,8 @@ def loss_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         parts["loss._target_"] = fact({"_target_": name}, "same_value_as") or name
     if parts.get(SMOOTHING) == "0":
         del parts[SMOOTHING]
+    if values.get(CLASS_WEIGHT) is None:
+        parts.pop(CLASS_WEIGHT, None)
     if SMOOTHING in parts and values.get("plain_loss") is False:
         parts["loss.measured"] = "smoothed"
     return tuple(sorted(parts.items()))
