@@ -13,10 +13,7 @@ from dlcourse.commands.completion import BASH, candidates
     [
         ("dlcourse ev", {"evaluate"}),
         ("dlcourse train model=resnet1", {"resnet18", "resnet110"}),
-        (
-            "dlcourse train optim=ad",
-            {"adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw"},
-        ),
+        ("dlcourse train optim=adam", {"adam", "adamax", "adamw"}),
         ("dlcourse sweep optim=sgd,adag", {"sgd,adagrad"}),
         ("dlcourse train augment=[crop,cutm", {"[crop,cutmix"}),
         ("dlcourse train 'augment=[crop,cutm", {"augment=[crop,cutmix"}),
