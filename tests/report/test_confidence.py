@@ -126,7 +126,8 @@ def test_every_metric_has_a_known_range():
     assert ranges().keys() == {
         "loss", "accuracy", "top_k", "precision", "recall", "f1", "average_precision", "ece", "mce",
         "brier", "rmse", "noise_std", "beta", "r2", "balanced_accuracy", "kappa", "matthews",
-        "auroc", "mae", "mape", "exact_match", "label_accuracy", "f1_macro", "f1_micro", "f1_samples",
+        "auroc", "mae", "mape", "exact_match", "label_accuracy", "f1_macro", "f1_micro",
+        "f1_samples",
     }  # fmt: skip
     assert range_of("val/r2") == (None, 1)
     assert range_of("val/of_my_own") == (None, None)
