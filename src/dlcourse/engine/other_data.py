@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,7 +77,8 @@ def both_parts(first: Split, second: Split) -> Split:
     if isinstance(first, StreamedSplit) and isinstance(second, StreamedSplit):
         inputs = replace(first.inputs, paths=(*first.inputs.paths, *second.inputs.paths))
     else:
-        inputs = torch.cat([first.inputs, second.inputs])
+        both: Any = [first.inputs, second.inputs]  # tensors
+        inputs = torch.cat(both)
     contents, weights = (
         None if a is None or b is None else torch.cat([a, b])
         for a, b in ((first.contents, second.contents), (first.weights, second.weights))

@@ -70,7 +70,7 @@ class Bench:
         """
         folder = self._next("train", overrides)
         run = dlcourse.train(*self._sized(overrides), folder=folder, quiet=True)
-        return dlcourse.load(run.folder, device="cpu")
+        return dlcourse.Run(run.folder, device="cpu")
 
     def sweep(self, *overrides: str) -> "Sweep":
         """Run a sweep as ``dlcourse sweep``; return it.
