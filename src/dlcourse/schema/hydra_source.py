@@ -1,5 +1,6 @@
 """Hide the facts and bounds in dlcourse's own configs from Hydra."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,12 @@ from omegaconf import DictConfig
 
 from dlcourse.schema.overrides import DECLARATIONS
 from dlcourse.schema.packaged import CONFIGS
+
+files_read: dict[tuple[Path, int | None], Any] = {}
+"""The files in ``configs/`` that this process has read, by path and time of their last change.
+
+Hydra parses each file again in every composition, 2 ms each; a copy takes 0.4 ms.
+"""
 
 
 def install() -> None:
@@ -25,10 +32,15 @@ def install() -> None:
         return
 
     def load_config(self: Any, config_path: str) -> Any:
-        result = hydras_own(self, config_path)
-        if Path(self.path) == CONFIGS:
+        if Path(self.path) != CONFIGS:
+            return hydras_own(self, config_path)
+        file = CONFIGS / f"{config_path.removesuffix('.yaml')}.yaml"
+        key = file, file.stat().st_mtime_ns if file.exists() else None
+        if key not in files_read:
+            result = hydras_own(self, config_path)
             leave_out(result.config)
-        return result
+            files_read[key] = result
+        return deepcopy(files_read[key])
 
     load_config.leaves_out = True  # pyright: ignore[reportFunctionMemberAccess]
     source.load_config = load_config
