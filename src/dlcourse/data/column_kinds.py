@@ -16,7 +16,7 @@ from dlcourse.data.table import Table
 from dlcourse.data.table_options import TableOptions
 from dlcourse.errors import UserError, nearest, shown
 
-MOSTLY = 0.5  # share of a column's cells: if so many are numbers, the others are mistakes
+MOSTLY = 0.5  # the share of a column's cells from which numbers make the others mistakes
 
 
 def learn_encoding(

@@ -40,7 +40,7 @@ def gather(position: Tensor, val: Meter | None, test: Meter) -> Predictions:
 
 
 def few_enough(examples: int, output_size: int) -> bool:
-    """Return whether the outputs of so many examples are stored for a run without folds."""
+    """Return whether a run without folds stores the outputs of this number of examples."""
     return examples * output_size <= MOST_STORED
 
 
