@@ -15,8 +15,8 @@ from dlcourse.terminal.command import MULTIRUN, in_own_form, one_message
 COMMANDS = {
     "train": "train one run: model=lenet optim=adam",
     "sweep": "run every combination of values: optim=sgd,adam seeds=3",
-    "evaluate": "measure a finished run's best weights on the test part",
-    "predict": "classify images with a finished run",
+    "evaluate": "measure a finished run's best weights on its test part or other data",
+    "predict": "predict images or the rows of a table with a finished run",
     "export": "write a model for use without dlcourse: format=onnx",
     "collect": "write a ranked table and plots of finished runs",
     "compare": "compare two finished runs, with a test on the same test examples",
