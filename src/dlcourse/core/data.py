@@ -57,6 +57,34 @@ class Split:
         inputs, targets = self.inputs[chosen], self.targets[chosen]
         return replace(self, inputs=inputs, targets=targets, **self.of_each(chosen))
 
+    def followed_by(self, other: Split) -> Split:
+        """Return these examples with those of another split of the same kind after them.
+
+        Digests and names are kept if both have them; weights if this split has some, 1 for each of
+        the others' where they have none.
+        """
+        both: Any = [self.inputs, other.inputs]
+        contents = weights = ids = None
+        if self.contents is not None and other.contents is not None:
+            contents = torch.cat([self.contents, other.contents])
+        if self.weights is not None:
+            more = torch.ones(len(other)) if other.weights is None else other.weights
+            weights = torch.cat([self.weights, more])
+        if self.ids is not None and other.ids is not None:
+            ids = np.concatenate([self.ids, other.ids])
+        return replace(
+            self,
+            inputs=self.joined_inputs(both),
+            targets=torch.cat([self.targets, other.targets]),
+            contents=contents,
+            weights=weights,
+            ids=ids,
+        )
+
+    def joined_inputs(self, parts: list[Any]) -> Any:
+        """Return the inputs of several splits as those of one."""
+        return torch.cat(parts)
+
     def of_each(self, chosen: slice | Tensor) -> dict[str, Any]:
         """Return what is known of the chosen examples besides inputs and targets."""
         places = chosen.numpy() if isinstance(chosen, Tensor) else chosen

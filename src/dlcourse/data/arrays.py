@@ -137,7 +137,7 @@ def dataset_of_arrays(
         columns = ()
     return Dataset(
         name=shown(name),
-        train=train if val is None else with_val_at_end(train, val),
+        train=train if val is None else train.followed_by(val),
         test=test,
         classes=named,
         ready_val=0 if val is None else len(val),
@@ -181,25 +181,6 @@ def example_weights(arrays: Mapping[str, tuple[str, Any]]) -> Tensor | None:
 def example_ids(arrays: Mapping[str, tuple[str, Any]]) -> np.ndarray | None:
     """Return the name (N,) of each example."""
     return as_array(arrays["ids"][1]).astype(str) if "ids" in arrays else None
-
-
-def with_val_at_end(train: Split, val: Split) -> Split:
-    """Return the training examples with the validation examples after them."""
-    weights, ids, contents = None, None, None
-    if train.contents is not None and val.contents is not None:
-        contents = torch.cat([train.contents, val.contents])
-    if train.weights is not None:
-        own = torch.ones(len(val)) if val.weights is None else val.weights
-        weights = torch.cat([train.weights, own])
-    if train.ids is not None and val.ids is not None:
-        ids = np.concatenate([train.ids, val.ids])
-    return Split(
-        torch.cat([train.inputs, val.inputs]),
-        torch.cat([train.targets, val.targets]),
-        contents,
-        weights=weights,
-        ids=ids,
-    )
 
 
 def need_train(found: Found, where: str) -> Parts:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from dlcourse.data.cache import IMAGES_KEY
 from dlcourse.data.image_file import ImageBytes, Reading
 from dlcourse.data.load_images import AT_A_TIME
 from dlcourse.data.read_many import try_images
@@ -42,7 +43,7 @@ def decoded_images(rows: Any, column: str, reading: Reading, workers: int) -> di
             done += len(pixels)
             notes += noted
             advance(len(pixels))
-    return {"pictures": images, "notes": notes, "contents": torch.tensor(digests)}
+    return {IMAGES_KEY: images, "notes": notes, "contents": torch.tensor(digests)}
 
 
 def stored_images(rows: Any, column: str, start: int, stop: int) -> list[ImageBytes]:

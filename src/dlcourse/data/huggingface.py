@@ -13,8 +13,7 @@ import torch
 from dlcourse.core import Dataset, Split
 from dlcourse.data.array_inputs import all_inputs
 from dlcourse.data.array_targets import all_targets
-from dlcourse.data.arrays import with_val_at_end
-from dlcourse.data.cache import CACHE_FOLDER, cached
+from dlcourse.data.cache import CACHE_FOLDER, IMAGES_KEY, cached
 from dlcourse.data.hub_columns import find_columns, labels_of_rows, number_rows
 from dlcourse.data.hub_images import decoded_images
 from dlcourse.data.image_file import READER_VERSION, Reading, describe_notes
@@ -100,7 +99,7 @@ def huggingface(
     val = made.get("val")
     return Dataset(
         name=shown(name or top.resolve().name),
-        train=train if val is None else with_val_at_end(train, val),
+        train=train if val is None else train.followed_by(val),
         test=test,
         classes=classes,
         ready_val=0 if val is None else len(val),
@@ -197,7 +196,7 @@ def read_images_of(
     )
     if line := describe_notes([f"row {n} of {part}" for n in range(len(rows))], content["notes"]):
         log.warning("%s", line)
-    return content["pictures"], content["contents"]
+    return content[IMAGES_KEY], content["contents"]
 
 
 def state_of(rows: Any, top: Path, column: str, part: str) -> str:

@@ -63,6 +63,11 @@ class StreamedSplit(Split):
         """Return the same examples; their batches are then put on the given device."""
         return dataclasses.replace(self, targets=self.targets.to(device))
 
+    def joined_inputs(self, parts: list[ImageFiles]) -> ImageFiles:
+        """Return the files of several splits, which are read as those of the first."""
+        paths = tuple(path for files in parts for path in files.paths)
+        return dataclasses.replace(parts[0], paths=paths)
+
     def prefetch(self, pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the arguments of ``fetch``: each batch's indices (batch,) and its raw inputs."""
         files, pieces = self.inputs, list(pieces)

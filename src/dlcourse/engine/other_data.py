@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import torch
 import yaml
 from torch import Tensor
 
-from dlcourse.core import Dataset, Split
-from dlcourse.data.streamed import StreamedSplit
+from dlcourse.core import Dataset
 from dlcourse.engine.fingerprint import fingerprint_of
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.compose import compose_job, without_hydra
@@ -48,7 +45,7 @@ def with_examples_of(dataset: Dataset, part: str, classes: Sequence[str]) -> Dat
     """
     examples = {"test": dataset.test, "train": dataset.train}.get(part)
     if examples is None:
-        examples = both_parts(dataset.train, dataset.test)
+        examples = dataset.train.followed_by(dataset.test)
     if dataset.classes and classes and tuple(dataset.classes) != tuple(classes):
         unknown = sorted(set(dataset.classes) - set(classes))
         if unknown:
@@ -70,23 +67,3 @@ def translated(targets: Tensor, dataset: Dataset, classes: Sequence[str]) -> Ten
     found = targets.new_zeros(len(targets), len(classes))
     found[:, place] = targets
     return found
-
-
-def both_parts(first: Split, second: Split) -> Split:
-    """Return the examples of both, those of the first before those of the second."""
-    if isinstance(first, StreamedSplit) and isinstance(second, StreamedSplit):
-        inputs = replace(first.inputs, paths=(*first.inputs.paths, *second.inputs.paths))
-    else:
-        both: Any = [first.inputs, second.inputs]  # tensors
-        inputs = torch.cat(both)
-    contents, weights = (
-        None if a is None or b is None else torch.cat([a, b])
-        for a, b in ((first.contents, second.contents), (first.weights, second.weights))
-    )
-    ids = None
-    if first.ids is not None and second.ids is not None:
-        ids = np.concatenate([first.ids, second.ids])
-    targets = torch.cat([first.targets, second.targets])
-    return replace(
-        first, inputs=inputs, targets=targets, contents=contents, weights=weights, ids=ids
-    )

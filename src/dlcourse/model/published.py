@@ -7,13 +7,28 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dlcourse.errors import UserError, nearest
 
 OWN_DEFAULTS = {  # networks with auxiliary classifiers and slow initialisation
     name: {"aux_logits": False, "init_weights": False} for name in ("googlenet", "inception_v3")
 }
+
+
+@torch.no_grad()
+def failure_on(net: nn.Module, image: Tensor) -> Exception | None:
+    """Return the error with which a network refuses an image (1, C, H, W), or None.
+
+    The network is evaluated, and is in training mode afterwards.
+    """
+    net.eval()
+    try:
+        net(image)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        return error
+    net.train()
+    return None
 
 
 def weights_of(name: str) -> dict:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from dlcourse.errors import UserError
 from dlcourse.layer.image import image_shape
+from dlcourse.model.published import failure_on
 from dlcourse.model.timm_network import (
     adapter_of,
     default_size,
@@ -83,16 +84,12 @@ class Timm(nn.Module):
 
     def try_out(self, name: str, image: Tensor) -> None:
         """Run one image through the network; raises UserError if it cannot take it."""
-        self.eval()
-        try:
-            with torch.no_grad():
-                self(image)
-        except (RuntimeError, ValueError, AssertionError) as error:
+        error = failure_on(self, image)
+        if error is not None:
             _, _, height, width = image.shape
             raise UserError(
                 wrong_size(name, (self.size or height, self.size or width), error)
             ) from error
-        self.train()
 
     def forward(self, images: Tensor) -> Tensor:
         if self.size is not None:

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from dlcourse.errors import UserError
 from dlcourse.layer.image import image_shape
-from dlcourse.model.published import published, weights_of
+from dlcourse.model.published import failure_on, published, weights_of
 from dlcourse.schema.weight_files import names_a_file
 from dlcourse.weights.fit import load_file
 
@@ -69,11 +69,8 @@ class Torchvision(nn.Module):
 
     def try_out(self, name: str, image: Tensor) -> None:
         """Run one image through the network; raises UserError if it cannot take it."""
-        self.eval()
-        try:
-            with torch.no_grad():
-                self(image)
-        except (RuntimeError, ValueError, AssertionError) as error:
+        error = failure_on(self, image)
+        if error is not None:
             _, _, height, width = image.shape
             trained_on = weights_of(name)["DEFAULT"].transforms().crop_size[0]
             reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -82,7 +79,6 @@ class Torchvision(nn.Module):
                 f"{self.size or width}: {reason}\n"
                 f"Type model.size={trained_on}, to which they are then resized"
             ) from error
-        self.train()
 
     def features(self, images: Tensor) -> Tensor:
         """Return the inputs of the output layer (N, features)."""

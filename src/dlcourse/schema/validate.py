@@ -76,7 +76,8 @@ def check(
         check_choices(config)
     check_bounds(config, changed)
     check_rules(config, RULES if "init" in used else LATER_RULES)
-    check_packages(config, used)
+    if changed is None:
+        check_packages(config, used)
 
 
 def check_choices(config: dict) -> None:
