@@ -1,6 +1,5 @@
 """A finished run, opened from its folder."""
 
-import json
 import math
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,6 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.schema import run_files
 from dlcourse.schema.run_files import HISTORY
+from dlcourse.schema.untrusted import json_of
 from dlcourse.terminal.extras import require
 from dlcourse.terminal.installed import short_path
 
@@ -86,7 +86,7 @@ class Run:
 
             return [{"epoch": one.epoch, **one.metrics} for one in history_of(self.folder)]
         try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            return [json_of(line) for line in path.read_text(encoding="utf-8").splitlines()]
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {error}") from error
 

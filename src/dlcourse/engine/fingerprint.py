@@ -11,7 +11,6 @@ Image files are hashed once, when they are decoded, and the cache stores the dig
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from dlcourse import atomic_files
 from dlcourse.core import Dataset, Split
 from dlcourse.errors import UserError
 from dlcourse.schema.run_files import DATA
+from dlcourse.schema.untrusted import json_of
 
 
 class Known(NamedTuple):
@@ -119,7 +119,7 @@ def read_fingerprint(folder: Path) -> Fingerprint | None:
     """Return a run's fingerprint, or None without one; raises UserError if the file is damaged."""
     try:
         arrays = atomic_files.load_arrays(folder / DATA)
-        about: dict[str, Any] = json.loads(str(arrays["about"]))
+        about: dict[str, Any] = json_of(str(arrays["about"]))
         for name in ("train", "test"):
             part = (arrays[f"{name}_{kind}"] for kind in ("contents", "targets"))
             about[name] = Known(about[name]["counts"], about[name]["digest"], *part)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import torch
 import yaml
@@ -12,6 +13,7 @@ from dlcourse.core import Dataset
 from dlcourse.engine.fingerprint import fingerprint_of
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.compose import compose_job, without_hydra
+from dlcourse.schema.untrusted import yaml_of
 from dlcourse.schema.validate import check
 
 
@@ -31,9 +33,20 @@ def with_data(config: dict, overrides: Sequence[str], config_dir: str | None = N
             if name not in changed["data"] or name.startswith("_"):
                 known = [f"data.{known}" for known in changed["data"] if known[0] != "_"]
                 raise UserError(f"{key} is not an option of this run; {nearest(key, known)}")
-            changed["data"][name] = yaml.safe_load(text)
+            changed["data"][name] = value_as_typed(override, text)
     check(changed)
     return changed
+
+
+def value_as_typed(override: str, text: str) -> Any:
+    """Return the value that is typed in an override; raises UserError if it is not one value."""
+    try:
+        return yaml_of(text, yaml.safe_load)
+    except (ValueError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{override} is not understood: {reason}.\nType a number, a text or a list"
+        ) from error
 
 
 def with_examples_of(dataset: Dataset, part: str, classes: Sequence[str]) -> Dataset:

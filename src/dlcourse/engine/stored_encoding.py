@@ -1,6 +1,5 @@
 """How the columns of a run's table become features, stored in its folder."""
 
-import json
 from pathlib import Path
 
 from dlcourse import atomic_files
@@ -8,6 +7,7 @@ from dlcourse.data.encoding import Column, Encoding, as_dict, from_dict
 from dlcourse.engine.fingerprint import read_fingerprint
 from dlcourse.errors import UserError
 from dlcourse.schema.run_files import CONFIG, TABLE
+from dlcourse.schema.untrusted import load_json
 
 
 def write_encoding(folder: Path, encoding: Encoding) -> None:
@@ -27,7 +27,7 @@ def read_encoding(folder: Path) -> Encoding | None:
     own = (folder / CONFIG).exists() or (folder / TABLE).exists()
     whole = folder if own else folder.resolve().parent
     try:
-        return from_dict(json.loads((whole / TABLE).read_text(encoding="utf-8")))
+        return from_dict(load_json(whole / TABLE))
     except FileNotFoundError:
         known = read_fingerprint(whole)
         if known is None or not known.features:

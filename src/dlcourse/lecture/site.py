@@ -1,6 +1,5 @@
 """The lectures in the docs: their pages, their images, and the list of all."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from dlcourse.lecture.page import page_markdown
 from dlcourse.lecture.record import RECORD, claims_in
 from dlcourse.lecture.syllabus import SYLLABUS
 from dlcourse.lecture.topic import Topic, read_topic
+from dlcourse.schema.untrusted import load_json
 from dlcourse.terminal.live_line import duration
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -42,7 +42,7 @@ def store(topic: Topic, folder: Path) -> None:
     """Copy what a lecture has measured from the folder of its run to the docs."""
     PAGES.mkdir(parents=True, exist_ok=True)
     IMAGES.mkdir(parents=True, exist_ok=True)
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    record = load_json(folder / RECORD)
     for old in IMAGES.glob(f"{topic.name}-*.png"):
         old.unlink()
     for name in record["images"]:
@@ -58,7 +58,7 @@ def stored_record(topic: Topic) -> dict[str, Any]:
             f"{path} is not there, so the lecture has no stored numbers.\n"
             f"Type dlcourse lecture {topic.name} --page"
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    return load_json(path)
 
 
 def site_page(topic: Topic) -> str:

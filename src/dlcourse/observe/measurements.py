@@ -1,12 +1,12 @@
 """Read the file of the observer diagnostics."""
 
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 
 from dlcourse.schema.run_files import DIAGNOSTICS
+from dlcourse.schema.untrusted import json_of
 
 
 def read_measurements(folder: Path) -> list[dict]:
@@ -26,7 +26,7 @@ def read_new_measurements(folder: Path, seen: int) -> tuple[list[dict], int]:
     except FileNotFoundError:
         return [], seen
     whole = content[: content.rfind(b"\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()], seen + len(whole)
+    return [json_of(line) for line in whole.splitlines()], seen + len(whole)
 
 
 def kept_lines(lines: list[dict], epochs: int, steps: int, within: int = 0) -> list[dict]:

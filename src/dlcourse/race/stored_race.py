@@ -1,9 +1,10 @@
 """A race as its ``race.json`` stores it, and its paths as a figure."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from dlcourse.schema.untrusted import load_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 def read_stored_race(folder: Path) -> dict[str, Any]:
     """Return the content of a race's ``race.json``, as ``write_race.as_json`` makes it."""
-    return json.loads((folder / "race.json").read_text(encoding="utf-8"))
+    return load_json(folder / "race.json")
 
 
 def draw_stored_paths(stored: Mapping[str, Any], names: Mapping[str, str], title: str) -> "Figure":

@@ -1,6 +1,5 @@
 """The metrics of each epoch, read from the folders of runs, and their mean over repeats."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from dlcourse.report.points import Point
 from dlcourse.report.runs import RunStatus, StoredRun
 from dlcourse.schema.run_files import HISTORY
+from dlcourse.schema.untrusted import json_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
         return rows
     for line in lines:
         try:
-            row = json.loads(line)
+            row = json_of(line)
         except ValueError:
             break
         if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):

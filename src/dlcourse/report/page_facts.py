@@ -1,6 +1,5 @@
 """What a report says about the runs themselves: commands, environment, warnings, failures."""
 
-import json
 import re
 import shlex
 from collections import Counter
@@ -17,6 +16,7 @@ from dlcourse.report.runs import StoredRun, files_named
 from dlcourse.runs import start_record
 from dlcourse.schema import run_files
 from dlcourse.schema.overrides import check_overrides
+from dlcourse.schema.untrusted import json_of, load_json
 
 MAX_WARNINGS = 12
 WARNING = re.compile(r"^\[[^\]]*\]\[(?:WARNING|ERROR)\] (.*)", re.MULTILINE)
@@ -27,7 +27,7 @@ def sweep_commands(folders: Iterable[Path]) -> list[str]:
     """Return the commands of the sweeps in folders; raises UserError for a changed manifest."""
     commands = []
     for path in files_named(list(folders), run_files.MANIFEST):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
         words = check_overrides(content.get("words", []), path)
         if words:
             commands.append(command_text("sweep", words, content.get("config_dir")))
@@ -102,7 +102,7 @@ def examples_text(result: dict) -> str:
 def fingerprint_text(folder: Path) -> str:
     """Return the start of the digests of a run's training and test data; empty without them."""
     try:
-        about = json.loads(str(atomic_files.load_arrays(folder / run_files.DATA)["about"]))
+        about = json_of(str(atomic_files.load_arrays(folder / run_files.DATA)["about"]))
         digests = {part: about[part]["digest"][:DIGITS_SHOWN] for part in ("train", "test")}
     except FileNotFoundError:
         return ""
@@ -115,7 +115,7 @@ def findings_in(folder: Path) -> list[str]:
     """Return what the observer diagnostics has found in a run, in sentences; none without it."""
     path = folder / run_files.DIAGNOSIS
     try:
-        findings = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        findings = load_json(path)["findings"]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError):

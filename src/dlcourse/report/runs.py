@@ -1,6 +1,5 @@
 """Read runs from their folders: their options, and how they ended."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +10,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.schema import run_files
 from dlcourse.schema.overrides import is_free, key_of, leaves
+from dlcourse.schema.untrusted import load_json
 from dlcourse.terminal.installed import short_path
 
 
@@ -92,7 +92,7 @@ def checked_result(folder: Path) -> dict | None:
 def read_note(path: Path) -> dict | None:
     """Return the content of a sweep's note; ``{}`` if it is unreadable, None if absent."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
@@ -164,7 +164,7 @@ def sweep_runs(folder: Path) -> Iterator[StoredRun]:
     """Yield the jobs of a sweep, point by point."""
     path = folder / run_files.MANIFEST
     try:
-        sweep = json.loads(path.read_text(encoding="utf-8"))
+        sweep = load_json(path)
         keys = tuple(sweep["keys"])
         aim = {key: sweep[key] for key in ("monitor", "mode")}
         points = [(point["values"], point["jobs"]) for point in sweep["points"]]

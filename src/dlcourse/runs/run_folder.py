@@ -1,6 +1,5 @@
 """A run's folder: how it is made and locked, and the result in it."""
 
-import json
 import math
 import os
 import re
@@ -18,6 +17,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs.start_record import stored_overrides
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.run_files import CONFIG, DATA, FAILURE, LOG, PICKS, PREVIOUS, RESULT, TOGETHER
+from dlcourse.schema.untrusted import load_json
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
 
@@ -171,7 +171,7 @@ def read_json(path: Path, then: str) -> dict | None:
     cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return load_json(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

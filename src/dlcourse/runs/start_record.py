@@ -9,8 +9,18 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs.migrate import migrated
 from dlcourse.runs.yaml_blocks import load_yaml
-from dlcourse.schema.overrides import END_KEYS, check_overrides, is_among, is_free, key_of, leaves
+from dlcourse.schema.overrides import (
+    END_KEYS,
+    check_overrides,
+    is_among,
+    is_free,
+    key_of,
+    leaves,
+    nodes,
+)
+from dlcourse.schema.packaged import LOADER
 from dlcourse.schema.run_files import CONFIG, HYDRA, OVERRIDES
+from dlcourse.schema.untrusted import count_values, read_text
 
 
 def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> bool:
@@ -33,6 +43,10 @@ def write_config(folder: Path, config: dict) -> None:
     """Write the config that a run is resumed with."""
     config = config | {"resume": None, "trust": []}
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    try:
+        count_values(yaml.parse(text, LOADER))
+    except ValueError as error:
+        raise UserError(f"The config of this run cannot be stored: {error}") from error
     atomic_files.write_text(folder / CONFIG, text)
 
 
@@ -83,9 +97,14 @@ def stored_config(folder: Path) -> dict:
             "Type resume=<folder>, a folder that a run has made, such as outputs/<date>/<run>"
         )
     config = read_yaml(path)
-    if not isinstance(config, dict) or "${" in str(config):
+    if not isinstance(config, dict) or not names_alone(config) or "${" in str(config):
         raise UserError(f"{path} is not a config that dlcourse has written")
     return migrated(config)
+
+
+def names_alone(config: dict) -> bool:
+    """Return whether all keys of a nested config are texts."""
+    return all(isinstance(key, str) for _, node in nodes(config) for key in node)
 
 
 def stored_overrides(folder: Path) -> list[str]:
@@ -109,8 +128,8 @@ def stored_choices(folder: Path) -> dict[str, str]:
 def read_yaml(path: Path) -> Any:
     """Return the content of a YAML file as plain values; raises UserError if it cannot be read."""
     try:
-        return load_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return load_yaml(read_text(path))
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from dlcourse.schema.packaged import LOADER
+from dlcourse.schema.untrusted import yaml_of
 
 BLOCK = re.compile(r"^(?=\w)", re.MULTILINE)  # a line that is not indented begins a new block
 INNER_BLOCKS = re.compile(
@@ -23,8 +24,13 @@ SHORT = 200  # characters of a nested block that is parsed as a whole
 def load_yaml(text: str) -> Any:
     """Return the content of a YAML text as plain values, as ``yaml.load`` does.
 
-    Raises yaml.YAMLError for a text that is not YAML.
+    Raises yaml.YAMLError for a text that is not YAML, and ValueError for one that exceeds a limit.
     """
+    return yaml_of(text, load_blocks)
+
+
+def load_blocks(text: str) -> Any:
+    """Return the content of a YAML text that is within the limits."""
     if "&" not in text and "*" not in text:  # a reference may lead from one block to another
         try:
             return copied(mapping(text))

@@ -13,6 +13,7 @@ from dlcourse.schema.arguments import corrected
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.packaged import CONFIGS, choice_files
 from dlcourse.schema.synonyms import EXACT_KEYS, EXACT_OPTIONS, OPTION_SYNONYMS
+from dlcourse.schema.untrusted import read_text, yaml_of
 from dlcourse.schema.validate import GROUPS, SWEEP_KEYS, TOP_LEVEL
 
 KNOWN = (*GROUPS, *TOP_LEVEL, *SWEEP_KEYS)
@@ -114,8 +115,8 @@ def own_names(config_dir: str | None) -> set[str]:
     found = {path.name for path in Path(config_dir).iterdir() if path.is_dir()}
     for path in Path(config_dir).rglob("*.yaml"):
         try:
-            text = path.read_text(encoding="utf-8")
-            content = yaml.safe_load(text) if "@package _global_" in text else None
+            text = read_text(path)
+            content = yaml_of(text, yaml.safe_load) if "@package _global_" in text else None
         except (OSError, ValueError, yaml.YAMLError):
             continue  # composing the config says what is wrong with it
         found |= set(map(str, content)) if isinstance(content, dict) else set()

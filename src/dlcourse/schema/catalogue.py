@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 from omegaconf import OmegaConf
 
 from dlcourse.schema.bounds import ACTIVATION, NORM_NAMES, POOL_NAMES
+from dlcourse.schema.hydra_source import refuse_large_file
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.packaged import CONFIGS as CONFIGS
 from dlcourse.schema.packaged import PACKAGE_FOLDER, choice_files
@@ -138,7 +139,8 @@ def defaults(configs: Path) -> dict[str, list[str]]:
 
 
 def content_of(path: Path) -> dict[str, Any]:
-    """Return a config file as a plain dict."""
+    """Return a config file as a plain dict; raises UserError for one that exceeds a limit."""
+    refuse_large_file(path)
     return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(path)))
 
 

@@ -20,6 +20,7 @@ from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid
 from dlcourse.schema.overrides import key_of, leaves, quoted
 from dlcourse.schema.packaged import CONFIGS, choice_files
 from dlcourse.schema.suggest import unknown_key, unknown_option
+from dlcourse.schema.untrusted import read_text, yaml_of
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, check
 from dlcourse.terminal.command import own_name
 
@@ -91,7 +92,7 @@ def broken_yaml(config_dir: str | None) -> UserError | None:
     """Return the error for the user's first YAML file that cannot be read; None if all can be."""
     for path in sorted(Path(config_dir).rglob("*.yaml")) if config_dir else ():
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = yaml_of(read_text(path), yaml.safe_load)
         except YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

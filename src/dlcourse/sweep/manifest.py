@@ -1,7 +1,6 @@
 """The files of a sweep: ``sweep.json`` in its folder, ``failure.json`` in the folder of a job."""
 
 import hashlib
-import json
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from dlcourse.runs.migrate import earlier_defaults, without_later_keys
 from dlcourse.schema import run_files
 from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
 from dlcourse.schema.run_files import FAILURE, MANIFEST
+from dlcourse.schema.untrusted import load_json
 
 MAY_CHANGE = (
     "workers", "on_error", "check", "engine", "sweep.trials", "sweep.draws", "data.root", "trust",
@@ -82,7 +82,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        manifest = Manifest(**load_json(path))
         check_overrides(manifest.words, path)
         manifest.words += earlier_defaults(manifest.words, manifest.defaults)
         if not isinstance(manifest.config_dir, str | None) or type(manifest.threads) is not int:
@@ -166,7 +166,7 @@ def find_folder(wanted: Path, identity: str, *, typed: bool) -> Path | None:
 def holds_sweep(folder: Path, identity: str) -> bool:
     """Return whether a folder holds the sweep of this identity; False for a damaged manifest."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["identity"] == identity
+        return load_json(folder / MANIFEST)["identity"] == identity
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -1,6 +1,5 @@
 """The ids of a run in the trackers, stored in its folder so that a resumed run continues them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import Any
 import filelock
 
 from dlcourse import atomic_files
+from dlcourse.schema.untrusted import load_json
 
 
 def read_identity(folder: str | Path, library: str) -> dict[str, Any]:
     """Return what ``write_identity`` has stored; {} if there is nothing that can be read."""
     try:
-        content = json.loads((Path(folder) / f"{library}.json").read_text(encoding="utf-8"))
+        content = load_json(Path(folder) / f"{library}.json")
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
