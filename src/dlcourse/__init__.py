@@ -18,7 +18,7 @@ from inspect import Signature, signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.errors import DivergedError, OwnCodeError, UserError
+from dlcourse.errors import DivergedError, FileError, OutOfMemoryError, OwnCodeError, UserError
 
 __version__ = "0.1.0"
 
@@ -26,6 +26,8 @@ __all__ = [
     "Classifier",
     "DivergedError",
     "ExportedModel",
+    "FileError",
+    "OutOfMemoryError",
     "OwnCodeError",
     "Regressor",
     "Run",

@@ -33,6 +33,19 @@ class DivergedError(Message):
     only_val = False
 
 
+class FileError(Message):
+    """Ends a run or a command that the system refuses a file, because the disk is full for example.
+
+    status: the exit status: 1 for a run that has begun, and where the disk is full or broken.
+    """
+
+    status = 1
+
+
+class OutOfMemoryError(Message):
+    """Ends a run that needs more memory than there is, with exit status 1."""
+
+
 class RankError(Message):
     """Ends a run on several devices after one of its processes has ended, with exit status 1."""
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -45,17 +46,20 @@ def test_an_error_of_the_program_is_not_hidden():
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "advice"),
+    ("number", "status", "reason", "advice"),
     [
-        (errno.EACCES, 2, "the right to read"),
-        (errno.EROFS, 2, "the right to read"),
-        (errno.ENAMETOOLONG, 2, "a shorter name"),
-        (errno.ENOSPC, 1, "Make room on the disk"),
+        (errno.EACCES, 2, "cannot be used: you have no right to use it", "Give yourself the right"),
+        (errno.EROFS, 2, "cannot be written: the disk is read-only", "Make it writable"),
+        (errno.ENAMETOOLONG, 2, "cannot be used: its name is too long", "Type a shorter name"),
+        (errno.ENOSPC, 1, "cannot be written: no space left on the disk (", "Make room"),
+        (errno.EDQUOT, 1, "cannot be written: your share of the disk is used up", "Delete files"),
+        (errno.EFBIG, 1, "cannot be written: a file may not be larger", "Type ulimit -f unlimited"),
+        (errno.EIO, 1, "cannot be used: the disk reports an error", "Copy the folder"),
     ],
 )
 @pytest.mark.parametrize("chained", [False, True], ids=["plain", "as the cause of another error"])
 def test_a_file_that_the_system_refuses_is_named_with_a_remedy(
-    number, status, advice, chained, capsys
+    number, status, reason, advice, chained, capsys
 ):
     def open_file():
         try:
@@ -69,11 +73,24 @@ def test_a_file_that_the_system_refuses_is_named_with_a_remedy(
         open_file()
     assert ended.value.code == status
     message = capsys.readouterr().err
-    assert message.startswith("dlcourse: A file or folder cannot be used: run/caf\\xe9.log: ")
-    assert advice in message
+    assert message.startswith(f"dlcourse: run/caf\\xe9.log {reason}")
+    assert f"\n  {advice}" in message
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "a slip", "x"), ValueError("a slip")])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ECHILD, "a slip", "x"), OSError("a slip"), ValueError("a slip")]
+)
 def test_other_os_errors_and_value_errors_are_not_hidden(error):
     with pytest.raises(type(error), match="a slip"), one_message():
         raise error
+
+
+def test_a_file_that_is_not_there_does_not_explain_a_later_error():
+    def slip():
+        try:
+            Path("not/there").read_text()
+        except FileNotFoundError as error:
+            raise KeyError("a slip") from error
+
+    with pytest.raises(KeyError), one_message():
+        slip()

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from dlcourse.schema import run_files
+from dlcourse.terminal.steady_logs import steady_logs
 
 LINE = "[%(asctime)s][%(levelname)s] %(message)s"  # of train.log, as in configs/train.yaml
 
@@ -114,10 +115,12 @@ def logged_into(folder: Path) -> Iterator[None]:
     screen.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     root.handlers[:] = [file, screen]
     root.setLevel(logging.INFO)
+    steady_logs()
     try:
         yield
     finally:
         root.handlers[:] = before
         root.setLevel(level)
-        file.close()
+        with suppress(OSError):  # on a full disk
+            file.close()
         screen.close()

@@ -4,16 +4,18 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcourse.distributed.ranks import this_rank
 from dlcourse.engine.on_ranks import run_on_ranks
+from dlcourse.engine.unfinished import file_error, memory_error
 from dlcourse.errors import (
-    DivergedError,
     LostRankError,
+    Message,
+    OutOfMemoryError,
     OwnCodeError,
     PrunedError,
     RankError,
@@ -23,11 +25,13 @@ from dlcourse.guard import guarded
 from dlcourse.machine.frozen_import import frozen_import
 from dlcourse.runs import run_folder
 from dlcourse.runs.messages import folds_table
-from dlcourse.schema.run_files import LOG, PLOTS
+from dlcourse.schema.run_files import CONFIG, LOG, PLOTS
 from dlcourse.schema.trust import foreign, to_type
-from dlcourse.terminal.command import dashboard, is_out_of_memory, own_name
+from dlcourse.terminal.command import dashboard, own_name
 from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import columns, on_terminal, working
+from dlcourse.terminal.out_of_memory import free_memory, is_out_of_memory
+from dlcourse.terminal.refused import refused_by_the_system
 from dlcourse.terminal.user_code import user_code_message
 
 if TYPE_CHECKING:
@@ -71,8 +75,9 @@ def run_job(
 
     Raises UserError for a config that cannot be run, DivergedError if the loss is not finite,
     PrunedError if an observer ends the run, RankError if one of several processes has ended,
-    OwnCodeError for an error in a run that calls code outside dlcourse, and KeyboardInterrupt or
-    SystemExit (SIGTERM) after a message how to resume.
+    OwnCodeError for an error in a run that calls code outside dlcourse, FileError if the system
+    refuses a file, OutOfMemoryError, and KeyboardInterrupt or SystemExit (SIGTERM) after a message
+    how to resume.
     """
     run = run_of(config)
     with explaining(config, folder, new_folder=new_folder):
@@ -88,10 +93,12 @@ def run_job(
 def explaining(config: dict, folder: Path, *, new_folder: bool = False) -> Iterator[None]:
     """Write an error of the block to train.log, and say how to resume an interrupted run.
 
-    The arguments are those of ``run_job``. Raises what the block raises, and OwnCodeError for an
-    unexpected error in a run that calls code outside dlcourse.
+    The arguments are those of ``run_job``. Raises what the block raises. An unexpected error is
+    replaced by a FileError for a file that the system refuses, by an OutOfMemoryError, and by an
+    OwnCodeError in a run that calls code outside dlcourse.
     """
     shown = short_path(folder)
+    ending: Exception | None = None
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -100,22 +107,49 @@ def explaining(config: dict, folder: Path, *, new_folder: bool = False) -> Itera
     except (RankError, LostRankError) as error:
         log.info("%s", error)
         raise RankError(f"{error_of_rank(error)}\nTo resume: {to_resume(shown, config)}") from error
-    except Exception as error:
-        expected = isinstance(error, UserError | DivergedError | PrunedError)
-        log.info("%s", error, exc_info=not expected)  # only to train.log; the caller prints it
+    except (Message, OwnCodeError, PrunedError) as error:
+        described = isinstance(error, OwnCodeError)  # by the rank in which it was raised
+        log.info("%s", error, exc_info=described)
         if new_folder and isinstance(error, UserError):
             run_folder.discard(folder)
-        described = isinstance(error, OwnCodeError)  # by the rank in which it was raised
-        has_own_message = (
-            expected or described or is_out_of_memory(error) or user_code_message(error)
-        )
-        if not has_own_message and (own := foreign(config)):
-            raise OwnCodeError(
-                f"{type(error).__name__}: {error}\n"
-                f"{', '.join(own)}, which is not dlcourse's, took part in this run: look at what "
-                f"it takes and returns.\nThe traceback is in {shown}/{LOG}"
-            ) from error
         raise
+    except Exception as error:
+        log.info("%s", error, exc_info=True)  # only to train.log; the caller prints it
+        ending = described_error(error, config, folder, new_folder)
+        if ending is None:
+            raise
+        if not isinstance(ending, OutOfMemoryError):
+            raise ending from error
+    if ending is not None:  # raised here, where the error that holds the memory is gone
+        free_memory()
+        raise ending
+
+
+def described_error(
+    error: Exception, config: dict, folder: Path, new_folder: bool
+) -> Exception | None:
+    """Return the error to raise in the place of an unexpected one; None to raise it as it is.
+
+    The arguments are those of ``explaining``.
+    """
+    if is_out_of_memory(error):
+        return memory_error(error, config)
+    refused = refused_by_the_system(error)
+    if user_code_message(error):
+        return None
+    if refused is not None:
+        found = file_error(refused, folder, to_resume(short_path(folder), config))
+        if new_folder and not (folder / CONFIG).exists():
+            with suppress(OSError):
+                run_folder.discard(folder)
+        return found
+    if own := foreign(config):
+        return OwnCodeError(
+            f"{type(error).__name__}: {error}\n"
+            f"{', '.join(own)}, which is not dlcourse's, took part in this run: look at what "
+            f"it takes and returns.\nThe traceback is in {short_path(folder)}/{LOG}"
+        )
+    return None
 
 
 def to_resume(shown: str, config: dict) -> str:

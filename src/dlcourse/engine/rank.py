@@ -21,7 +21,9 @@ from dlcourse.engine.follow_first import follow_first
 from dlcourse.engine.run import run
 from dlcourse.errors import LostRankError, Message, OwnCodeError, PrunedError
 from dlcourse.schema.hydra_api import set_up_logging
-from dlcourse.terminal.command import FAILED, exit_with_parent, is_out_of_memory, terminable
+from dlcourse.terminal.command import FAILED, exit_with_parent, terminable
+from dlcourse.terminal.out_of_memory import is_out_of_memory
+from dlcourse.terminal.refused import refused_by_the_system
 from dlcourse.terminal.streams import steady_streams
 from dlcourse.terminal.user_code import user_code_message
 
@@ -126,8 +128,11 @@ def error_to_send(error: BaseException) -> BaseException:
     """
     if isinstance(error, Message | PrunedError | OwnCodeError | LostRankError):
         return error
-    if is_out_of_memory(error):  # type: ignore[arg-type]
+    if is_out_of_memory(error):
         return MemoryError(str(error))
     log.info("This rank has failed", exc_info=error)  # the other ranks have no log
     own = user_code_message(error)
+    refused = refused_by_the_system(error)
+    if refused is not None and not own:
+        return refused
     return OwnCodeError(own) if own else RuntimeError("".join(traceback.format_exception(error)))

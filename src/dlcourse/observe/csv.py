@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlcourse import atomic_files
 from dlcourse.core import Fold, Observer, Recipe, Record, State
+from dlcourse.observe.growing_file import GrowingFile
 from dlcourse.schema.run_files import METRICS_TABLE
 
 
@@ -21,6 +21,7 @@ class Csv(Observer):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / METRICS_TABLE
+        self.file = GrowingFile(self.path)
         self.columns: list[str] = []
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
@@ -34,15 +35,17 @@ class Csv(Observer):
         if not set(record.metrics) <= set(self.columns) or not self.path.exists():
             self.rewrite(state.history)
             return
-        with open(self.path, "a", encoding="utf-8", newline="") as file:
-            file.write(epoch_rows([record], self.columns))
+        self.file.append(epoch_rows([record], self.columns).encode())
 
     def rewrite(self, history: Iterable[Record]) -> None:
         """Write the whole table, with the columns of all its metrics."""
         history = list(history)
         self.columns = list(dict.fromkeys(name for record in history for name in record.metrics))
         header = comma_separated([["epoch", *self.columns]])
-        atomic_files.write_text(self.path, header + epoch_rows(history, self.columns))
+        self.file.replace((header + epoch_rows(history, self.columns)).encode())
+
+    def close(self) -> None:
+        self.file.flush()
 
 
 def epoch_rows(history: Iterable[Record], columns: list[str]) -> str:

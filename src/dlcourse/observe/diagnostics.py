@@ -14,6 +14,7 @@ from dlcourse.guard import guarded
 from dlcourse.introspect.diagnose import Probe, diagnose, make_probe, update_ratios
 from dlcourse.introspect.weighted_layers import WeightedLayer, weighted_layers
 from dlcourse.observe.findings import findings_of
+from dlcourse.observe.growing_file import GrowingFile
 from dlcourse.observe.measurements import (
     as_tables,
     kept_lines,
@@ -50,7 +51,7 @@ class Diagnostics(Observer):
         examples: int,
         histograms: bool,
     ) -> None:
-        self.folder, self.path = folder, folder / DIAGNOSTICS
+        self.folder, self.file = folder, GrowingFile(folder / DIAGNOSTICS)
         self.every, self.groups = every, tuple(measure)
         self.examples, self.histograms = examples, histograms
 
@@ -61,7 +62,7 @@ class Diagnostics(Observer):
         within = state.midway["step"] if state.midway else 0
         lines = kept_lines(read_measurements(self.folder), len(state.history), self.steps, within)
         self.measured = {line["step"] for line in lines if "step" in line}
-        atomic_files.write_text(self.path, "".join(map(measurement_line, lines)))
+        self.file.replace("".join(map(measurement_line, lines)).encode())
 
     @cached_property
     def probe(self) -> Probe:
@@ -125,7 +126,7 @@ class Diagnostics(Observer):
 
     def finish(self, state: State, result: dict) -> None:
         lines = kept_lines(read_measurements(self.folder), len(state.history), self.steps)
-        atomic_files.write_text(self.path, "".join(map(measurement_line, lines)))
+        self.file.replace("".join(map(measurement_line, lines)).encode())
         measured = [line for line in lines if "layers" in line]
         found = findings_of(self.folder, state, self.fold, self.recipe.batch_size, result)
         content = {"findings": found, "last": without_histograms(measured[-1:])}
@@ -149,8 +150,7 @@ class Diagnostics(Observer):
 
     def write(self, line: dict) -> None:
         """Append a line to the file."""
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(measurement_line(line))
+        self.file.append(measurement_line(line).encode())
 
 
 def first_and_last(layers: list[str], series: Mapping[str, np.ndarray]) -> str:

@@ -51,9 +51,9 @@ class TensorBoard(Observer):
     @cached_property
     def writer(self) -> Any:
         """The event file, opened for the first metric."""
-        from torch.utils.tensorboard import SummaryWriter
+        from dlcourse.observe.event_file import Board
 
-        return SummaryWriter(str(self.folder), purge_step=self.again)
+        return Board(str(self.folder), purge_step=self.again)
 
     def tested(self, test: FinalTest) -> None:
         self.test = test

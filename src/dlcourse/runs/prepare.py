@@ -83,6 +83,8 @@ def prepare_run(
         wanted = Path(cfg.hydra.run.dir)
         new_folder = not any(key_of(override) == "hydra.run.dir" for override in overrides)
         folder = run_folder.claim(wanted) if new_folder else run_folder.make_folder(wanted)
+    if not finished:
+        run_folder.refuse_unwritable(folder)
     hydra = hydra_of_run(cfg, folder)
     recorded = list(hydra.hydra.overrides.task)
     return PreparedRun(config, folder, recorded, hydra, new_folder, finished)

@@ -1,5 +1,6 @@
 """A run's folder: how it is made and locked, and the result in it."""
 
+import errno
 import math
 import os
 import re
@@ -16,10 +17,21 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs.start_record import stored_overrides
 from dlcourse.schema.overrides import key_of
-from dlcourse.schema.run_files import CONFIG, DATA, FAILURE, LOG, PICKS, PREVIOUS, RESULT, TOGETHER
+from dlcourse.schema.run_files import (
+    CHECKPOINTS,
+    CONFIG,
+    DATA,
+    FAILURE,
+    LOG,
+    PICKS,
+    PREVIOUS,
+    RESULT,
+    TOGETHER,
+)
 from dlcourse.schema.untrusted import load_json
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
+from dlcourse.terminal.refused import as_shown, in_full, why_refused
 
 DIVERGED = "diverged"  # ``ended_by`` of a run that diverged, which counts as one without a result
 EARLIER = ("epochs", "ended_by", "best_epoch", "best", "val", "test", "mean", "std")
@@ -74,9 +86,26 @@ def unwritable(folder: Path, error: OSError, key: str = "hydra.run.dir") -> User
     key: the option with which the user can name another folder.
     """
     return UserError(
-        f"The output folder {folder} cannot be made: {error.strerror or error}.\n"
+        f"The output folder {as_shown(folder)} cannot be made: {why_refused(error)}.\n"
         f"Type {key}=<folder>, somewhere you may write"
     )
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise UserError if a run cannot write into its folder, before any time is spent."""
+    for place in (folder, folder / ".hydra", folder / ".hydra/lock", folder / CHECKPOINTS):
+        rights = os.W_OK | (os.X_OK if os.path.isdir(place) else os.R_OK)
+        if os.path.exists(place) and not os.access(place, rights):
+            number = errno.EROFS if is_read_only(place) else errno.EACCES
+            raise UserError(
+                f"{in_full(OSError(number, '', str(place)))}; then type the command again"
+            )
+
+
+def is_read_only(folder: Path) -> bool:
+    """Return whether a folder is on a disk that is read-only."""
+    read_only = getattr(os, "ST_RDONLY", 0)  # Windows has none
+    return bool(read_only and os.statvfs(folder).f_flag & read_only)
 
 
 @contextmanager

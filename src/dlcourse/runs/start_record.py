@@ -21,6 +21,7 @@ from dlcourse.schema.overrides import (
 from dlcourse.schema.packaged import LOADER
 from dlcourse.schema.run_files import CONFIG, HYDRA, OVERRIDES
 from dlcourse.schema.untrusted import count_values, read_text
+from dlcourse.terminal.refused import why_refused
 
 
 def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> bool:
@@ -129,7 +130,9 @@ def read_yaml(path: Path) -> Any:
     """Return the content of a YAML file as plain values; raises UserError if it cannot be read."""
     try:
         return load_yaml(read_text(path))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {why_refused(error)}") from error
+    except (ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
 
 

@@ -24,6 +24,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from dlcourse.schema.packaged import CONFIGS
+from dlcourse.terminal.steady_logs import steady_logs
 
 CONFIG_NAME = "train"  # of configs/train.yaml, and of a job in Hydra's own config
 VERSION = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
@@ -93,6 +94,7 @@ def set_up_logging(hydra_config: DictConfig) -> None:
     hydra_config: Hydra's part of the run's config.
     """
     utils.configure_log(hydra_config.job_logging, hydra_config.verbose)
+    steady_logs()
 
 
 def hydra_context(config_dir: str | None, callbacks: Callbacks | None = None) -> HydraContext:

@@ -14,6 +14,7 @@ from dlcourse.schema.compose import hydra_of_job
 from dlcourse.sweep.job_output import JobOutput, Outputs, divide_output
 from dlcourse.sweep.worker import ORPHAN, redirect_output, send_ending
 from dlcourse.terminal.command import INTERRUPTED, exit_with_parent, terminable
+from dlcourse.terminal.streams import silence_failures
 
 
 class Order(NamedTuple):
@@ -37,6 +38,7 @@ def run_group_process(orders: Sequence[Order], threads: int, gpu: str | None, cw
     exit_with_parent(ORPHAN)
     os.chdir(cwd)
     redirect_output(orders[0].folder)
+    silence_failures()
     terminable()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from omegaconf import DictConfig
 
 from dlcourse.schema.hydra_api import set_up_logging
 from dlcourse.schema.run_files import OUTPUT
+from dlcourse.terminal.streams import SafeStream
 
 
 class JobOutput:
@@ -20,7 +21,8 @@ class JobOutput:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / OUTPUT
-        self.file = path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        file = path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        self.file: Any = SafeStream(file)
         self.handlers: Sequence[logging.Handler] = ()
 
 

@@ -13,8 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
-from dlcourse.errors import DivergedError, UserError
-from dlcourse.sweep.worker import redirect_output
+from dlcourse.errors import Message, OwnCodeError
+from dlcourse.sweep.worker import may_pass, redirect_output
+from dlcourse.terminal.command import print_message
 
 
 class RemoteEnding(NamedTuple):
@@ -42,9 +43,9 @@ def run_remote_job(
     with redirected_output(Path(runtime.output_dir)):
         try:
             task(cfg)
-        except (UserError, DivergedError) as error:
-            print(f"dlcourse: {error}", file=sys.stderr)
-            return RemoteEnding(str(error).splitlines()[0], final=True)
+        except (Message, OwnCodeError) as error:
+            print_message(error)
+            return RemoteEnding(str(error).splitlines()[0], final=not may_pass(error))
         except Exception as error:
             traceback.print_exc()
             return RemoteEnding(reason_of_error(error))

@@ -10,7 +10,15 @@ from typing import cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse.errors import DivergedError, OwnCodeError, PrunedError, UserError
+from dlcourse.errors import (
+    FileError,
+    Message,
+    OutOfMemoryError,
+    OwnCodeError,
+    PrunedError,
+    RankError,
+    UserError,
+)
 from dlcourse.schema.compose import hydra_of_job
 from dlcourse.schema.hydra_api import set_up_logging
 from dlcourse.schema.run_files import OUTPUT
@@ -19,9 +27,10 @@ from dlcourse.terminal.command import (
     INTERRUPTED,
     WRONG,
     exit_with_parent,
-    is_out_of_memory,
+    print_message,
     terminable,
 )
+from dlcourse.terminal.streams import silence_failures
 from dlcourse.terminal.user_code import user_code_message
 
 ORPHAN = 3  # exit status of a job whose sweep no longer runs
@@ -51,6 +60,7 @@ def run_job_process(
     exit_with_parent(ORPHAN)
     os.chdir(cwd)
     redirect_output(folder)
+    silence_failures()
     terminable()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -89,18 +99,22 @@ def send_ending(sweep: Connection, error: Exception | None) -> int:
     if isinstance(error, PrunedError):
         sweep.send(("pruned",))
         return 0
-    if isinstance(error, UserError | DivergedError | OwnCodeError):
-        print(f"dlcourse: {error}", file=sys.stderr)
-        sweep.send(("failed", str(error).splitlines()[0], True))  # it would fail again
+    if isinstance(error, Message | OwnCodeError):
+        print_message(error)
+        sweep.send(("failed", str(error).splitlines()[0], not may_pass(error)))
         return WRONG if isinstance(error, UserError) else FAILED
     traceback.print_exception(error)
     message = str(error).strip().splitlines()
-    short = "there is not enough memory: " if is_out_of_memory(error) else ""
     where = user_code_message(error).partition("\n")[0].rpartition(" in ")[2]
     place = f" in {where.rstrip('.')}" if where else ""
-    reason = f"{short}{type(error).__name__}{place}: {message[0] if message else ''}"
+    reason = f"{type(error).__name__}{place}: {message[0] if message else ''}"
     sweep.send(("failed", reason, False))
     return FAILED
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether a job may succeed if it is run again: memory or a disk was full."""
+    return isinstance(error, FileError | OutOfMemoryError | RankError)
 
 
 def redirect_output(folder: Path) -> None:

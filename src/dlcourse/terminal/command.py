@@ -1,6 +1,5 @@
 """End every command of dlcourse with one message and an exit status, without a traceback."""
 
-import errno
 import os
 import re
 import shlex
@@ -14,23 +13,20 @@ from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from dlcourse.errors import DivergedError, OwnCodeError, RankError, UserError, shown
+from dlcourse.errors import (
+    DivergedError,
+    FileError,
+    OutOfMemoryError,
+    OwnCodeError,
+    RankError,
+    UserError,
+)
+from dlcourse.terminal.out_of_memory import is_out_of_memory, reason_for_memory
+from dlcourse.terminal.refused import in_full, is_full, refused_by_the_system
 from dlcourse.terminal.streams import steady_streams
 from dlcourse.terminal.user_code import PACKAGE, user_code_message
 
 VENV = Path(sys.prefix)
-FORBIDDEN = "Give yourself the right to read and write it, or name another one"
-ROOM = "Make room on the disk; finished epochs are kept, and resume=<folder of the run> resumes it"
-REFUSED = {
-    errno.EACCES: FORBIDDEN,
-    errno.EPERM: FORBIDDEN,
-    errno.EROFS: FORBIDDEN,
-    errno.ENAMETOOLONG: "Type a shorter name",
-    errno.ENOSPC: ROOM,
-    errno.EDQUOT: ROOM,
-}
-"""Error numbers with which the system refuses a file, and what the user can do."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
 ONLY_INSTALLED = ("catalogue", "completion")
 """Commands without a script in a clone."""
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
@@ -42,9 +38,9 @@ MAX_LINE_LENGTH = 1000  # characters of a line of a message
 def one_message() -> Iterator[None]:
     """Turn an error of the block into one message on stderr and an exit status.
 
-    2: the command cannot be executed, or a file cannot be used. 1: training diverged, or memory or
-    the disk is full. 130: Ctrl-C. 143: SIGTERM. In the block, stdout and stderr can always be
-    written to.
+    2: the command cannot be executed, or a file cannot be used. 1: training diverged, memory or the
+    disk is full, or a file cannot be written any more. 130: Ctrl-C. 143: SIGTERM. In the block,
+    stdout and stderr can always be written to.
     """
     terminable()
     tidy_environment()
@@ -87,7 +83,10 @@ def errors_as_messages() -> Iterator[None]:
     except UserError as error:
         print_message(error)
         sys.exit(WRONG)
-    except (DivergedError, OwnCodeError, RankError) as error:
+    except FileError as error:
+        print_message(error)
+        sys.exit(error.status)
+    except (DivergedError, OutOfMemoryError, OwnCodeError, RankError) as error:
         print_message(error)
         sys.exit(FAILED)
     except KeyboardInterrupt:
@@ -95,35 +94,29 @@ def errors_as_messages() -> Iterator[None]:
     except Exception as error:
         own, refused = user_code_message(error), refused_by_the_system(error)
         if is_out_of_memory(error):
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            print_message(
-                f"There is not enough memory: {reason}\n"
-                "Type accumulate=4, which computes each batch in 4 pieces with the same update, or "
-                "a smaller batch_size, data.size or model; "
-                f"{own_name('shapes')} with the same overrides shows how much memory a model takes"
-            )
+            print_message(memory_message(error))
         elif own:
             print_message(own)
         elif refused:
-            number = refused.errno or 0
-            what = f"{shown(refused.filename)}: {refused.strerror}"
-            print_message(f"A file or folder cannot be used: {what}.\n{REFUSED[number]}")
-            sys.exit(FAILED if number in FULL else WRONG)
+            print_message(in_full(refused))
+            sys.exit(FAILED if is_full(refused) else WRONG)
         else:
             raise
         sys.exit(FAILED)
 
 
-def refused_by_the_system(error: BaseException | None) -> OSError | None:
-    """Return the OSError about a refused file, from an error or its causes; None if there is none.
+def memory_message(error: BaseException, used: str = "") -> str:
+    """Return the message for an error of too little memory.
 
-    For example, Python's ``logging`` raises a ValueError for a log that cannot be opened.
+    used: the options that determine how much is used, ``batch_size=64``.
     """
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in REFUSED and error.filename is not None:
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+    known = f" with {used}" if used else ""
+    return (
+        f"There is not enough memory{known}: {reason_for_memory(error)}\n"
+        "Type accumulate=4, which computes each batch in 4 pieces with the same update, or "
+        "a smaller batch_size, data.size or model; "
+        f"{own_name('shapes')} with the same overrides shows how much memory a model takes"
+    )
 
 
 def exit_with_parent(status: int) -> None:
@@ -241,12 +234,6 @@ def dashboard(folder: str) -> str:
     if VENV.is_relative_to(Path.cwd()) and Path("Makefile").is_file() and " " not in folder:
         return f"make dashboard LOGDIR={folder}"
     return f"{shlex.quote(sys.executable)} -m tensorboard.main --logdir {shlex.quote(folder)}"
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Return whether an error of Python, NumPy or PyTorch means that memory ran out."""
-    phrases = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(phrase in str(error) for phrase in phrases)
 
 
 def print_message(error: Exception | str) -> None:

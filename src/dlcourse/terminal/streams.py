@@ -90,6 +90,11 @@ def steady_streams() -> Iterator[None]:
             sys.stdout, sys.stderr = before
 
 
+def silence_failures() -> None:
+    """Make stdout and stderr drop all text after a failed write, until this process ends."""
+    sys.stdout, sys.stderr = SafeStream(sys.stdout), SafeStream(sys.stderr)
+
+
 def opened(number: int, stream: TextIO | None) -> TextIO:
     """Return a standard stream; a closed one is opened to /dev/null.
 
