@@ -5,6 +5,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))  # it need not be installed
 
+from dlcourse.terminal.stop_signals import end_on_signals
+
+if __name__ == "__main__":
+    end_on_signals()  # imports take a second; nothing needs to be saved yet
+
 from dlcourse.terminal.installed import require_installed
 
 require_installed()

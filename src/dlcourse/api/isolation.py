@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from dlcourse.schema import run_files
 from dlcourse.terminal.steady_logs import steady_logs
+from dlcourse.terminal.stop_signals import STOPPING
 
 LINE = "[%(asctime)s][%(levelname)s] %(message)s"  # of train.log, as in configs/train.yaml
 
@@ -27,9 +28,8 @@ def isolated() -> Iterator[None]:
     Within the block, the user's own modules are also found in the current folder.
     """
     environment, path, argv = dict(os.environ), sys.path[:], sys.argv[:]
-    signals = (signal.SIGINT, signal.SIGTERM)
     in_main_thread = threading.current_thread() is threading.main_thread()
-    handlers = {number: signal.getsignal(number) for number in signals}
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
     hydra, hydra_config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 
 from dlcourse.errors import UserError
 from dlcourse.terminal.command import exit_with_parent
+from dlcourse.terminal.stop_signals import ignore_signals
 
 AHEAD = 2  # tasks that are requested ahead, per worker
 LONGEST_WAIT = 300  # seconds for one task; a disk on a network may not answer
@@ -104,10 +104,10 @@ def kill(some: ProcessPoolExecutor) -> None:
 
 
 def _serve() -> None:
-    """Ignore Ctrl-C, and end when the parent process ends, even if it is killed.
+    """Leave signals to the parent process, and end when it ends, even if it is killed.
 
     Every worker has one thread, also in the libraries that its functions import.
     """
     os.environ["OMP_NUM_THREADS"] = "1"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_signals()
     exit_with_parent(0)

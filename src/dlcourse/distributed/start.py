@@ -19,9 +19,11 @@ from typing import Any
 from dlcourse.distributed.ranks import Ranks
 from dlcourse.errors import LostRankError, RankError
 from dlcourse.machine.fork_server import own_fork_server
+from dlcourse.terminal.stop_signals import stop_requested
 
 GRACE = 1.0  # seconds after the first failure in which the other ranks' reasons are collected
 CLOSING = 10.0  # seconds that rank 0 may take to close its files
+SAVING = 30.0  # seconds that it may take to write a checkpoint if a signal stops the run
 PRELOADED = "DLCOURSE_PRELOAD"  # a variable: the module that the fork server imports
 LAST_LINES = 5  # of a failed rank's output that are shown
 
@@ -274,11 +276,15 @@ def last_output(one: RankProcess) -> str:
 
 
 def stop(running: Sequence[RankProcess]) -> None:
-    """End all ranks: rank 0 closes its files, the others are killed."""
+    """End all ranks: rank 0 writes a checkpoint and closes its files, the others are killed.
+
+    Rank 0 is terminated every second: a process that has just started ignores the signal.
+    """
+    until = monotonic() + (SAVING if stop_requested() else CLOSING)
     for one in running[:1]:
-        if one.process.is_alive():
+        while one.process.is_alive() and monotonic() < until:
             one.process.terminate()
-            one.process.join(CLOSING)
+            one.process.join(1.0)
     for one in running:
         if one.process.is_alive():
             one.process.kill()

@@ -2,9 +2,9 @@
 
 import logging
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import columns, on_terminal, working
 from dlcourse.terminal.out_of_memory import free_memory, is_out_of_memory
 from dlcourse.terminal.refused import refused_by_the_system
+from dlcourse.terminal.stop_signals import resumable_by
 from dlcourse.terminal.user_code import user_code_message
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def run_job(
     Raises UserError for a config that cannot be run, DivergedError if the loss is not finite,
     PrunedError if an observer ends the run, RankError if one of several processes has ended,
     OwnCodeError for an error in a run that calls code outside dlcourse, FileError if the system
-    refuses a file, OutOfMemoryError, and KeyboardInterrupt or SystemExit (SIGTERM) after a message
+    refuses a file, OutOfMemoryError, and KeyboardInterrupt or SystemExit (a signal) after a message
     how to resume.
     """
     run = run_of(config)
@@ -100,10 +101,8 @@ def explaining(config: dict, folder: Path, *, new_folder: bool = False) -> Itera
     shown = short_path(folder)
     ending: Exception | None = None
     try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        print(f"\nStopped. To resume: {to_resume(shown, config)}", file=sys.stderr)
-        raise
+        with resumable_by(partial(to_resume, shown, config)):
+            yield
     except (RankError, LostRankError) as error:
         log.info("%s", error)
         raise RankError(f"{error_of_rank(error)}\nTo resume: {to_resume(shown, config)}") from error

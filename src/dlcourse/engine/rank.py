@@ -21,9 +21,10 @@ from dlcourse.engine.follow_first import follow_first
 from dlcourse.engine.run import run
 from dlcourse.errors import LostRankError, Message, OwnCodeError, PrunedError
 from dlcourse.schema.hydra_api import set_up_logging
-from dlcourse.terminal.command import FAILED, exit_with_parent, terminable
+from dlcourse.terminal.command import FAILED, exit_with_parent
 from dlcourse.terminal.out_of_memory import is_out_of_memory
 from dlcourse.terminal.refused import refused_by_the_system
+from dlcourse.terminal.stop_signals import ignore_signals, stopped_by_parent
 from dlcourse.terminal.streams import steady_streams
 from dlcourse.terminal.user_code import user_code_message
 
@@ -102,12 +103,13 @@ def run_rank(
 def settle_in(surroundings: Surroundings) -> None:
     """Take over the folder, variables and streams of the starting process, and end with it.
 
-    Ctrl-C, which every process of a terminal gets, is the starting process's matter.
+    Signals are the starting process's matter, which passes them on to rank 0.
     """
     exit_with_parent(STARTER_GONE)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if surroundings.place.rank == 0:
-        terminable()
+        stopped_by_parent()
+    else:
+        ignore_signals()
     os.chdir(surroundings.folder)
     os.environ.clear()
     os.environ.update(surroundings.environment)

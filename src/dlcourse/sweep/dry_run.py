@@ -16,6 +16,7 @@ from dlcourse.schema.validate import OWN_TARGETS
 from dlcourse.sweep.pool import exit_text
 from dlcourse.sweep.worker import ORPHAN
 from dlcourse.terminal.command import exit_with_parent
+from dlcourse.terminal.stop_signals import ignore_signals
 from dlcourse.terminal.user_code import user_code_message
 
 
@@ -99,6 +100,9 @@ def check_in_process(
             for _ in rest:
                 findings.append(ours.recv())
             return findings, gpus
+        except (KeyboardInterrupt, SystemExit):
+            process.kill()  # it only reads
+            raise
         except (EOFError, ConnectionError) as error:
             process.join()
             how = exit_text(process.exitcode)
@@ -119,6 +123,7 @@ def check_jobs(
     jobs: a config and the folder of an earlier run on the same data.
     """
     exit_with_parent(ORPHAN)
+    ignore_signals()
     os.chdir(cwd)
     import torch
 

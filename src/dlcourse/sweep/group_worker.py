@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.schema.compose import hydra_of_job
 from dlcourse.sweep.job_output import JobOutput, Outputs, divide_output
 from dlcourse.sweep.worker import ORPHAN, redirect_output, send_ending
-from dlcourse.terminal.command import INTERRUPTED, exit_with_parent, terminable
+from dlcourse.terminal.command import INTERRUPTED, exit_with_parent
+from dlcourse.terminal.stop_signals import stopped_by_parent
 from dlcourse.terminal.streams import silence_failures
 
 
@@ -39,7 +40,7 @@ def run_group_process(orders: Sequence[Order], threads: int, gpu: str | None, cw
     os.chdir(cwd)
     redirect_output(orders[0].folder)
     silence_failures()
-    terminable()
+    stopped_by_parent()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     hydras = [hydra_of_job(order.cfg, order.folder) for order in orders]

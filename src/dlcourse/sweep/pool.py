@@ -15,7 +15,7 @@ from dlcourse.sweep.group_worker import Order, run_group_process
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.worker import run_job_process
 
-STOP_TIMEOUT = 10.0  # seconds until a process that was terminated is killed
+STOP_TIMEOUT = 30.0  # seconds in which a job may write its checkpoint; as a cluster allows
 
 
 @dataclass
@@ -141,16 +141,27 @@ class Pool:
             return
 
     def stop(self) -> None:
-        """Terminate every running job; each can be resumed from its last checkpoint."""
+        """Let every running job write a checkpoint and stop; those that do not stop are killed."""
+        end_processes([running.process for running in self.running], STOP_TIMEOUT)
         for running in self.running:
-            running.process.terminate()
-        for running in self.running:
-            running.process.join(STOP_TIMEOUT)
-            if running.process.is_alive():
-                running.process.kill()
-                running.process.join()
             running.messages.close()
         self.running.clear()
+
+
+def end_processes(processes: Sequence[BaseProcess], seconds: float) -> None:
+    """Terminate processes; kill those that are still running after some seconds.
+
+    They are terminated every second: one that has just started ignores the signal.
+    """
+    until = monotonic() + seconds
+    while (alive := [one for one in processes if one.is_alive()]) and monotonic() < until:
+        for process in alive:
+            process.terminate()
+        wait([process.sentinel for process in alive], 1.0)
+    for process in alive:
+        process.kill()
+    for process in processes:
+        process.join()
 
 
 def process_context() -> Any:

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ from dlcourse.sweep.sharing import joined_sweep
 from dlcourse.terminal.command import dashboard, own_name
 from dlcourse.terminal.installed import short_path
 from dlcourse.terminal.live_line import working
+from dlcourse.terminal.stop_signals import resumable_by
 
 IN_PROCESSES = "BasicLauncher"  # Hydra's default launcher; the pool runs the jobs instead
 
@@ -102,17 +104,14 @@ def run_sweep(
         search = make_search(plan, folder)
         ranks = all_comparable(plan)
         scheduler = Scheduler(plan, folder, manifest, search, ranks=ranks, sharing=sharing)
-        try:
-            with Progress(scheduler) as shown:
-                progress: Any = Droppable("The sweep's screen", shown)
-                if here:
-                    pool = Pool(plan.settings.workers, manifest.threads, gpus)
-                    run_locally(scheduler, pool, progress, groups)
-                else:
-                    run_on_launcher(scheduler, progress, master, hydra, task)
-        except (KeyboardInterrupt, SystemExit):
-            print(f"\nStopped. To resume: {resume_command(folder, plan, own)}", file=sys.stderr)
-            raise
+        to_resume = partial(resume_command, folder, plan, own)
+        with resumable_by(to_resume), Progress(scheduler) as shown:
+            progress: Any = Droppable("The sweep's screen", shown)
+            if here:
+                pool = Pool(plan.settings.workers, manifest.threads, gpus)
+                run_locally(scheduler, pool, progress, groups)
+            else:
+                run_on_launcher(scheduler, progress, master, hydra, task)
         if plan.is_search:
             scheduler.write()
         if scheduler.has_results:
@@ -122,8 +121,7 @@ def run_sweep(
     failed = len(scheduler.failed)
     if failed:
         many = "1 job has" if failed == 1 else f"{failed} jobs have"
-        again = resume_command(folder, plan, own)
-        print(f"{many} failed. To run the missing jobs: {again}", file=sys.stderr)
+        print(f"{many} failed. To run the missing jobs: {to_resume()}", file=sys.stderr)
     return Outcome(folder, failed)
 
 

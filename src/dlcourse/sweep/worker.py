@@ -28,8 +28,8 @@ from dlcourse.terminal.command import (
     WRONG,
     exit_with_parent,
     print_message,
-    terminable,
 )
+from dlcourse.terminal.stop_signals import stopped_by_parent
 from dlcourse.terminal.streams import silence_failures
 from dlcourse.terminal.user_code import user_code_message
 
@@ -61,7 +61,7 @@ def run_job_process(
     os.chdir(cwd)
     redirect_output(folder)
     silence_failures()
-    terminable()
+    stopped_by_parent()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     hydra = hydra_of_job(cfg, folder)

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from dlcourse.errors import (
 )
 from dlcourse.terminal.out_of_memory import is_out_of_memory, reason_for_memory
 from dlcourse.terminal.refused import in_full, is_full, refused_by_the_system
+from dlcourse.terminal.stop_signals import stopped_by_signals
 from dlcourse.terminal.streams import steady_streams
 from dlcourse.terminal.user_code import PACKAGE, user_code_message
 
@@ -39,12 +39,11 @@ def one_message() -> Iterator[None]:
     """Turn an error of the block into one message on stderr and an exit status.
 
     2: the command cannot be executed, or a file cannot be used. 1: training diverged, memory or the
-    disk is full, or a file cannot be written any more. 130: Ctrl-C. 143: SIGTERM. In the block,
-    stdout and stderr can always be written to.
+    disk is full, or a file cannot be written any more. 130: Ctrl-C. 143: SIGTERM. 129: SIGHUP.
+    138: SIGUSR1. In the block, stdout and stderr can always be written to.
     """
-    terminable()
     tidy_environment()
-    with steady_streams(), errors_as_messages():
+    with steady_streams(), errors_as_messages(), stopped_by_signals():
         refuse_deleted_folder()
         yield
 
@@ -132,15 +131,6 @@ def exit_with_parent(status: int) -> None:
         os._exit(status)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def terminable() -> None:
-    """Let SIGTERM end this process as Ctrl-C does: files are closed, and the status is 143."""
-
-    def terminate(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, terminate)
 
 
 def own_name(command: str = "train") -> str:

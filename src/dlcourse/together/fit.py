@@ -43,7 +43,7 @@ def fit_together(
     Each lane has the results, the checkpoints and the calls of its observers of a run alone, up to
     rounding; on CUDA, random numbers within a step are others. ``seconds`` of a lane are those in
     which only this lane runs, and its share of the joint steps. What ends a lane early is stored in
-    ``lane.error``, and the others continue; KeyboardInterrupt is raised.
+    ``lane.error``, and the others continue; what a signal raises is raised.
 
     Lanes are divided by architecture, and each part is trained to its end by the fastest engine.
 
@@ -137,6 +137,14 @@ def run_rounds(turns: Sequence[Turn], engine: Engine) -> None:
     engine.keep([])
     for turn in active:
         finish(turn)
+    raise_stopped(turns)
+
+
+def raise_stopped(turns: Sequence[Turn]) -> None:
+    """Raise what a signal has raised in lanes, after all of them have written a checkpoint."""
+    for turn in turns:
+        if turn.stopped is not None:
+            raise turn.stopped
 
 
 def advance_all(turns: Sequence[Turn], writers: ThreadPoolExecutor) -> list[Turn]:
@@ -158,6 +166,7 @@ def one_after_another(lanes: Sequence[Lane], context: Context) -> None:
         turn = Turn(lane, context, draws=False)
         if advance_alone(turn):
             finish(turn)
+        raise_stopped([turn])
 
 
 def finish(turn: Turn) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from dlcourse.atomic_files import written_later
+from dlcourse.terminal.stop_signals import stop_requested
 from dlcourse.together.lane import Lane
 from dlcourse.train.fit import Next, training
 
@@ -64,6 +65,7 @@ class Turn:
         self.clock, self.random = LaneClock(), RandomNumbers()
         self.steps = training(lane.state, lane.fold, lane.recipe, lane.observers, self.clock)
         self.failed: Exception | None = None
+        self.stopped: BaseException | None = None
         self.writings: list[Callable[[], None]] = []
         self.next: Next | None = None
 
@@ -92,7 +94,8 @@ class Turn:
         """Do everything up to the next step, or to the end; return whether there is a next step.
 
         An error of the lane's last step is raised where the training waits for it. An error that
-        ends the training is kept in ``lane.error``. Its checkpoints are written by ``write``.
+        ends the training is kept in ``lane.error``. Its checkpoints are written by ``write``. What
+        a signal has raised is kept in ``stopped`` until the other lanes have stopped too.
         """
         failed, self.failed = self.failed, None
         with self.alone(), written_later() as self.writings:
@@ -102,6 +105,10 @@ class Turn:
                 self.next = None
             except Exception as error:
                 self.lane.error, self.next = error, None
+            except (KeyboardInterrupt, SystemExit) as stopped:
+                if not stop_requested():
+                    raise
+                self.stopped, self.next = stopped, None
         return self.next is not None
 
     def write(self) -> None:

@@ -6,13 +6,14 @@
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from importlib import import_module
 from typing import IO, Any, Protocol
+
+from dlcourse.terminal.stop_signals import ignore_signals
 
 TRACKERS = {
     "wandb": "dlcourse.tracking.to_wandb",
@@ -47,9 +48,7 @@ def main() -> None:
     commands = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)  # what the library prints must not mix with the answers
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the training process decides when to end
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    ignore_signals()  # the training process decides when to end
     runs: dict[int, TrackedRun] = {}
     for message in messages(commands, parent):
         obey(library, message, runs, answers)

@@ -19,6 +19,7 @@ class BatchRunner:
     state: what the step trains; None for evaluation.
     keep: keep all outputs and targets as well.
     losses: stores the loss of every batch; None for never.
+    done: the number of steps of the last epoch that were trained, set at its end.
 
     A batch is processed on the device and nothing is read back, so that the whole of it, from
     indexing to the metrics, can be one CUDA graph. The graph's function does not refer to the
@@ -40,6 +41,7 @@ class BatchRunner:
         self.epoch = torch.zeros((), dtype=torch.int64, device=examples.device)
         eager = partial(process_batch, examples, step, self.meter, self.epoch)
         self.process = recipe.graph(eager, state)
+        self.done = 0
 
     def reset(self, epoch: int) -> None:
         """Set all sums to zero, in place: a CUDA graph adds to the same memory."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple, TypeVar
 
@@ -12,6 +13,7 @@ from dlcourse.core import Fold, Observer, Recipe, Record, State, scores, steps_p
 from dlcourse.distributed.agreement import refuse_drift
 from dlcourse.distributed.collectives import decided
 from dlcourse.distributed.reading import read_batches
+from dlcourse.terminal.stop_signals import leave, postponed, stop_requested
 from dlcourse.train.batch_runner import BatchRunner
 from dlcourse.train.batches import all_steps, into_batches, steps_left
 from dlcourse.train.evaluate import eval_runner, run_evaluation
@@ -23,6 +25,7 @@ from dlcourse.train.finite import (
     start_finite,
 )
 from dlcourse.train.learning_rate import LearningRates
+from dlcourse.train.midway import agreed_to_stop, interruptible_alone, stop_after_step
 from dlcourse.train.rng import reseed, restore_rng_states, rng_states
 from dlcourse.train.step import make_train_step, set_train_mode
 from dlcourse.train.step_losses import StepLosses
@@ -45,18 +48,21 @@ class Within:
     observers: one of them may write checkpoints within the epoch.
     masks: names of buffers that may be infinite.
     late: whether the run's time is up; all ranks of a run get the same answer.
+    stop: whether a signal has asked to stop; all ranks of a run get the same answer.
     clock: returns seconds.
     """
 
     observers: Sequence[Observer] = ()
     masks: Sequence[str] = ()
     late: Callable[[], bool] = no_limit
+    stop: Callable[[], bool] = stop_requested
     clock: Callable[[], float] = perf_counter
 
     @property
     def keeper(self) -> Observer | None:
         """The observer that writes checkpoints within an epoch, if there is one."""
-        return next((observer for observer in self.observers if observer.due is not None), None)
+        found = (one for one in self.observers if type(one).midway is not Observer.midway)
+        return next(found, None)
 
 
 class Next(NamedTuple):
@@ -111,6 +117,9 @@ def training(
     A new, a restored and a finished state are treated alike: the epoch is ``len(history)``, which
     determines everything else.
 
+    A signal that asks to stop ends the training after the current step or within the validation,
+    with a checkpoint there, or after the checkpoint of an epoch.
+
     After each epoch, before anything is saved, all tensors of the state and both losses are
     checked. Raises DivergedError if one is not finite, and UserError if one was not finite before
     the first epoch.
@@ -127,27 +136,32 @@ def training(
         validator = eval_runner(state.averaged, fold.val, fold.standardize, recipe)
     recipe.rehearse(state, fold, recipe)
     started = clock() - state.seconds
-    late = time_limit(clock, started, recipe.max_seconds)
+    late, stop = time_limit(clock, started, recipe.max_seconds), stop_after_step()
     while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
         if state.history and late():
             break
         epoch = len(state.history)
         reseed(recipe.seed, epoch)
-        within = Within(observers, masks, late, clock)
-        metrics = yield from epoch_steps(state, fold, recipe, observers, trainer, within)
-        if CUT in metrics and state.history:
-            break
-        refuse_divergence(state, epoch, fold.name, masks)
-        refuse_drift(state.model, epoch + 1)
-        recipe.settle(state, fold, recipe)
-        if validator is not None:
-            metrics |= run_evaluation(state.averaged, validator).read("val")
+        within = Within(observers, masks, late, stop, clock)
+        with postponed():
+            metrics = yield from epoch_steps(state, fold, recipe, observers, trainer, within)
+            if CUT in metrics and state.history:
+                break
+            refuse_divergence(state, epoch, fold.name, masks)
+            refuse_drift(state.model, epoch + 1)
+            keep = partial(save_within_epoch, state, within.keeper, metrics["seconds"], trainer)
+            with interruptible_alone(keep):
+                recipe.settle(state, fold, recipe)
+                if validator is not None:
+                    metrics |= run_evaluation(state.averaged, validator).read("val")
             refuse_infinite_loss(metrics, "val", state, epoch, fold.name)
-        state.seconds = clock() - started
-        state.history.append(Record(epoch + 1, metrics))
-        report_losses(state, trainer, observers)
-        for observer in observers:
-            observer.epoch(state)
+            state.seconds = clock() - started
+            state.history.append(Record(epoch + 1, metrics))
+            report_losses(state, trainer, observers)
+            for observer in observers:
+                observer.epoch(state)
+        if agreed_to_stop():
+            leave()
     epochs = min(len(state.history), recipe.max_epochs)
     refuse_untrained(state, all_steps(len(fold.train), recipe.batch_size, epochs), fold.name)
 
@@ -240,7 +254,7 @@ def epoch_steps(
         trainer.meter.load_state_dict(state.midway["meter"], fold.train.device, first)
         restore_rng_states(state.midway["random"])
         state.midway = None
-    done, keeper, late = first, within.keeper, within.late
+    trainer.done, keeper, late, stop = first, within.keeper, within.late, within.stop
     due = keeper.due if keeper is not None else None
     try:
         for step, batch in enumerate(batches, first):
@@ -248,10 +262,13 @@ def epoch_steps(
             rates.set(recipe.schedule(now, recipe.max_epochs, history), now)
             yield Next(trainer, batch)
             recipe.average.update(state.averaged, state.model, epoch * steps + step)
-            done = step + 1
-            if keeper is not None and due is not None and due() and done < last:
+            trainer.done = step + 1
+            asked = stop()
+            if asked or (due is not None and due() and trainer.done < last):
                 refuse_divergence(state, epoch, fold.name, within.masks)
-                save_within_epoch(state, keeper, done, clock() - started, trainer)
+                save_within_epoch(state, keeper, clock() - started, trainer)
+            if asked:
+                leave()
             if late():
                 break
     except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
@@ -259,7 +276,7 @@ def epoch_steps(
         raise diverged(state, epoch, fold.name, str(error).split("\n")[0].rstrip(".")) from error
 
     trainer.meter.collect()
-    metrics = trainer.meter.read("train")
+    metrics, done = trainer.meter.read("train"), trainer.done
     refuse_infinite_loss(metrics, "train", state, epoch, fold.name)
     cut = {CUT: done / steps} if done < last else {}
     return metrics | {"lr": rate} | speed_of(sum(map(len, pieces[:done])), clock() - started) | cut
@@ -271,11 +288,16 @@ def speed_of(examples: int, seconds: float) -> dict[str, float]:
 
 
 def save_within_epoch(
-    state: State, keeper: Observer, step: int, seconds: float, trainer: BatchRunner
+    state: State, keeper: Observer | None, seconds: float, trainer: BatchRunner
 ) -> None:
-    """Let an observer write a checkpoint within an epoch, after ``step`` steps and ``seconds``."""
+    """Let an observer, if there is one, write a checkpoint after the trainer's steps so far.
+
+    seconds: those of the epoch so far.
+    """
+    if keeper is None:
+        return
     state.midway = {
-        "step": step,
+        "step": trainer.done,
         "seconds": seconds,
         "meter": trainer.meter.state_dict(),
         "random": rng_states(),
