@@ -1,11 +1,14 @@
 """Write files atomically (temporary file, flush, rename) and verify them when read."""
 
+import errno
 import io
 import json
 import math
 import os
 import platform
-import zipfile
+import re
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,40 +16,134 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from dlcourse.file_digest import DamagedFileError, DigestedFile, verify
+
+TEMPORARY = re.compile(r"\..+\.(?P<machine>[^/]*)\.(?P<process>\d+)\.tmp")
+ABANDONED = 24 * 3600.0  # seconds after which the temporary file of another machine is removed
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 KEPT_BELOW = 2**26  # bytes of a file that is never kept in memory to be written later
 _later: ContextVar[list[Callable[[], None]] | None] = ContextVar("later", default=None)
 
 
-class DamagedFileError(Exception):
-    """The file is incomplete or its bytes have changed since it was written."""
+class DiskFullError(OSError):
+    """A file could not be written for lack of room; nothing of it is left.
+
+    needed: its bytes, as far as they are known; 0 if not. free: those of the disk, afterwards.
+    """
+
+    def __init__(self, error: OSError, path: Path, needed: int) -> None:
+        super().__init__(error.errno, error.strerror, str(path))
+        self.needed = needed
+        self.free = shutil.disk_usage(path.parent).free
 
 
-def write(path: Path, fill: Callable[[IO[bytes]], Any], *, durable: bool = True) -> None:
+def write(
+    path: Path, fill: Callable[[IO[bytes]], Any], *, durable: bool = True, keep: Path | None = None
+) -> None:
     """Write ``path`` so that after a crash at any moment it holds the old content or the new.
 
     ``fill`` gets a temporary binary file in the same folder, which is flushed and then renamed.
-    Raises OSError, leaving the old file as it was.
+    Raises OSError with the name of the file, leaving the old file as it was; DiskFullError, which
+    is one, if there is no room.
 
     durable: whether to wait until the disk has it. Without, which is for files that can be made
         again, such as plots, the file may be lost or empty after a power failure.
+    keep: the name that the old file gets, if there is one.
     """
-    # two machines that share a disk may have processes of the same number
-    temporary = path.with_name(f".{path.name}.{platform.node()[:40]}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
+    reached = 0
     try:
-        with open(temporary, "wb") as file:
-            fill(file)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
+        try:
+            with open(temporary, "wb") as file:
+                try:
+                    fill(file)
+                    file.flush()
+                finally:
+                    reached = size_of(temporary)
+                if durable:
+                    os.fsync(file.fileno())
+            if keep is not None:
+                keep_as(path, keep)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        if durable and os.name == "posix":  # a new name is durable once its folder is flushed
+            flush_folder(path.parent)
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFullError(error, path, getattr(error, "needed", reached)) from error
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def temporary_name(path: Path) -> Path:
+    """Return the name of the temporary file of this process for a file.
+
+    Two machines that share a disk may have processes of the same number.
+    """
+    return path.with_name(f".{path.name}.{platform.node()[:40]}.{os.getpid()}.tmp")
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file; 0 if it cannot be found."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def keep_as(path: Path, keep: Path) -> None:
+    """Give a file a second name, so that the first can be replaced; nothing if there is no file.
+
+    On file systems without hard links it is renamed: for a moment it has the second name alone.
+    """
+    temporary = temporary_name(keep)
+    try:
+        os.link(path, temporary)
+        os.replace(temporary, keep)
+    except FileNotFoundError:
+        return
+    except OSError:
+        os.replace(path, keep)
     finally:
         temporary.unlink(missing_ok=True)
-    if durable and os.name == "posix":  # the new name itself is durable once its folder is flushed
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the disk has the names of the files in a folder (POSIX)."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of killed processes from a folder and the folders in it.
+
+    Those of another machine are removed once they are a day old.
+    """
+    for path in folder.rglob(".*.tmp"):
+        found = TEMPORARY.fullmatch(path.name)
+        if found is None or path.is_dir():
+            continue
+        if found["machine"] == platform.node()[:40]:
+            left = int(found["process"]) != os.getpid() and not is_running(int(found["process"]))
+        else:
+            left = time.time() - path.stat().st_mtime > ABANDONED
+        if left:
+            path.unlink(missing_ok=True)
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process of this machine exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,26 +177,65 @@ def with_null(content: Any) -> Any:
     return content
 
 
-def save_checked(path: Path, content: dict) -> None:
+def save_checked(path: Path, content: dict, keep: Path | None = None) -> str:
     """Save tensors, numbers, strings, lists and dicts of them with the guarantee of ``write``.
 
-    Within ``written_later`` a small file is not written yet.
+    Within ``written_later`` a small file is not written yet. keep: as in ``write``.
+    Returns the digest of the file, which is also in its last line.
     """
-    import torch  # here, so that writing text does not wait for it
-
     later, content = _later.get(), compact(content, {})
     if later is None:
-        write(path, lambda file: torch.save(content, file))
-        return
+        digests: list[str] = []
+        write(path, lambda file: digests.append(fill_checked(file, content)), keep=keep)
+        return digests[0]
     memory = io.BytesIO()
-    torch.save(content, memory)
-    writing = partial(write, path, lambda file: file.write(memory.getbuffer()))
+    digest = fill_checked(memory, content)
+    writing = partial(write, path, lambda file: file.write(memory.getbuffer()), keep=keep)
     if memory.tell() < KEPT_BELOW:
         later.append(writing)
     else:
         for earlier in (*later, writing):
             earlier()
         later.clear()
+    return digest
+
+
+def fill_checked(file: IO[bytes], content: dict) -> str:
+    """Write a content and the last line with its digest into an open file; return the digest."""
+    import torch  # here, so that writing text does not wait for it
+
+    digested = DigestedFile(file)
+    try:
+        torch.save(content, digested)
+    except RuntimeError as error:  # PyTorch's own, about an archive that could not be ended
+        if digested.error is None:
+            raise
+        digested.error.needed = bytes_of(content)  # pyright: ignore[reportAttributeAccessIssue]
+        raise digested.error from error
+    except OSError as error:
+        error.needed = bytes_of(content)  # pyright: ignore[reportAttributeAccessIssue]
+        raise
+    return digested.end()
+
+
+def bytes_of(content: Any) -> int:
+    """Return the bytes of the tensors in nested dicts and lists, each storage once."""
+    import torch
+
+    sizes: dict[int, int] = {}
+
+    def add(part: Any) -> None:
+        if isinstance(part, torch.Tensor):
+            sizes[part.untyped_storage().data_ptr()] = part.untyped_storage().nbytes()
+        elif isinstance(part, dict):
+            for value in part.values():
+                add(value)
+        elif isinstance(part, list | tuple):
+            for value in part:
+                add(value)
+
+    add(content)
+    return sum(sizes.values())
 
 
 def compact(content: Any, copies: dict) -> Any:
@@ -160,26 +296,36 @@ def load_arrays(path: Path) -> dict[str, Any]:
         raise damaged(path, error) from error
 
 
-def load_checked(path: Path) -> dict:
-    """Read what ``save`` wrote, after every byte was checked against its checksum.
+def load_checked(path: Path, *, lazily: bool = False) -> dict:
+    """Read what ``save_checked`` wrote, after its digest was checked.
 
-    ``torch.load`` does not check the CRC-32 sums in its files, so a flipped bit would become part
-    of a weight. Code in the file is never run (``weights_only=True``).
+    Only tensors, numbers, strings, lists and dicts are accepted: code in the file is never run
+    (``weights_only=True``).
 
+    lazily: read the tensors from the disk only where they are used.
     Raises FileNotFoundError, or DamagedFileError with the file's name.
     """
+    return load_with_digest(path, lazily=lazily)[0]
+
+
+def load_with_digest(path: Path, *, lazily: bool = False) -> tuple[dict, str | None]:
+    """Read like ``load_checked``; also return the file's digest, None for a file of version 1."""
     import torch
 
     try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-        if bad is not None:
-            raise DamagedFileError(f"{path} is damaged: the checksum of {bad} is wrong")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, DamagedFileError):
+        with open(path, "rb") as file:
+            digest = verify(file, path)
+            file.seek(0)
+            source = path if lazily else file
+            content = torch.load(source, map_location="cpu", weights_only=True, mmap=lazily)
+    except (FileNotFoundError, PermissionError, DamagedFileError):
         raise
     except Exception as error:  # zipfile, pickle and torch raise many types for wrong bytes
         raise damaged(path, error) from error
+    if not isinstance(content, dict):
+        kind = type(content).__name__
+        raise DamagedFileError(f"{path} is not one of dlcourse's: it holds a {kind} and not a dict")
+    return content, digest
 
 
 def damaged(path: Path, error: Exception) -> DamagedFileError:

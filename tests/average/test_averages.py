@@ -10,7 +10,8 @@ from torch import nn
 from dlcourse.engine.instantiate import build
 from dlcourse.engine.run import run
 from dlcourse.runs import run_folder
-from dlcourse.train.checkpoint import Checkpoint, read_best
+from dlcourse.train.checkpoint import read_best
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import fit
 

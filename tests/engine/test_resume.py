@@ -1,18 +1,24 @@
 """A run resumed with more epochs equals the long run, or reports what differs."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
-from conftest import options, prepared, same
+from conftest import TINY, composed, options, prepared, same
 
 from dlcourse import atomic_files
 from dlcourse.core import Record
+from dlcourse.engine import origin
 from dlcourse.engine.fold import share_of_time
 from dlcourse.engine.resume import end_differences
+from dlcourse.engine.run import run
+from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.schema import run_files
-from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.checkpoint import restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit
 
 EXACT = {
@@ -144,3 +150,65 @@ def test_a_job_of_a_sweep_is_not_resumed_with_more_epochs(here, tmp_path):
     ended = here("resume=sweep/job", "max_epochs=2")
     assert ended.returncode == 2
     assert "is a job of a sweep" in ended.stderr
+
+
+@pytest.fixture(scope="module")
+def stopped(data_root, tmp_path_factory):
+    """A run of two epochs without its result, as if it had been killed before its end."""
+    cfg = composed(f"data.root={data_root}", *TINY, *SMALL, "stop=never")
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    run(cfg, folder)
+    (folder / run_files.RESULT).unlink()
+    return cfg, folder
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (("  lr: 0.001", "  lr: 0.5"), "optim.lr: 0.001 -> 0.5"),
+        (("seed: 0\n", "seed: 7\n"), "seed: 0 -> 7"),
+        (("dropout: 0.2", "dropout: 0.3"), "model.dropout: 0.2 -> 0.3"),
+    ],
+)
+def test_a_stored_config_that_was_edited_is_refused_with_the_difference(
+    edit, message, stopped, tmp_path
+):
+    folder = Path(shutil.copytree(stopped[1], tmp_path / "run"))
+    path = folder / run_files.CONFIG
+    text = path.read_text()
+    path.write_text(text.replace(*edit))
+    assert path.read_text() != text
+    with pytest.raises(UserError, match=f"was edited since(?s:.)*{message}"):
+        run(start_record.stored_config(folder), folder)
+    path.write_text(text)
+    run(start_record.stored_config(folder), folder)
+    assert run_folder.read_result(folder)["epochs"] == 2
+
+
+def test_a_resume_with_other_threads_or_another_torch_is_said(
+    stopped, tmp_path, monkeypatch, capsys
+):
+    folder = Path(shutil.copytree(stopped[1], tmp_path / "run"))
+    run(stopped[0], folder)
+    assert "resumed with another" not in capsys.readouterr().out  # the control
+    (folder / run_files.RESULT).unlink()
+    monkeypatch.setattr(origin, "machine", lambda: {"torch": "9.9", "threads": 64})
+    run(stopped[0], folder)
+    said = capsys.readouterr().out
+    assert "threads: 1 -> 64" in said
+    assert f"torch: {torch.__version__} -> 9.9" in said
+
+
+def test_other_data_are_refused_by_the_checkpoint_when_their_record_is_gone(tiny, tmp_path):
+    table = tmp_path / "t.csv"
+    rows = [f"{number * 37 % 11},{'pq'[number % 2]}" for number in range(60)]
+    table.write_text("\n".join(["a,y", *rows]) + "\n")
+    cfg = tiny(*SMALL, "data=csv", f"data.root={tmp_path}", "data.file=t.csv", "data.target=y",
+               "data.examples=null", "loss=cross_entropy")  # fmt: skip
+    folder = tmp_path / "run"
+    run(cfg, folder)
+    for name in (run_files.RESULT, run_files.DATA):
+        (folder / name).unlink()
+    table.write_text("\n".join(["a,y", *rows[:-9]]) + "\n")
+    with pytest.raises(UserError, match="were trained on other data"):
+        run(cfg, folder)

@@ -11,7 +11,8 @@ from dlcourse.data.transforms import standardize
 from dlcourse.engine.assemble import make_recipe, make_state
 from dlcourse.engine.instantiate import build
 from dlcourse.model.cascade import error_left, install_candidate
-from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.checkpoint import restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit, train_epoch
 
 TRAINING_LOSS = ("monitor=train/loss", "mode=min")

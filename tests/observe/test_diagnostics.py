@@ -13,7 +13,8 @@ from dlcourse.core import Observer
 from dlcourse.engine.instantiate import build
 from dlcourse.observe.guarded import Guarded
 from dlcourse.observe.measurements import read_measurements
-from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.checkpoint import restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit
 from dlcourse.train.midway import Every
 

@@ -166,10 +166,10 @@ def test_a_plot_that_fails_costs_a_warning_and_neither_status_nor_result(
 def full_for_plots(write):
     """Return a function that writes files as ``write`` does, and fails in a folder ``plots``."""
 
-    def written(path, fill):
+    def written(path, fill, **options):
         if path.parent.name == "plots":
             no_space()
-        write(path, fill)
+        write(path, fill, **options)
 
     return written
 

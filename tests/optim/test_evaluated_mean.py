@@ -8,7 +8,8 @@ from conftest import prepared, same
 from torch.optim.swa_utils import update_bn
 
 from dlcourse.core import measure_norm_statistics
-from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.checkpoint import restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import fit
 

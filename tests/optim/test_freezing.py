@@ -10,7 +10,8 @@ from torch import nn
 from dlcourse.core import Observer
 from dlcourse.errors import UserError
 from dlcourse.optim.groups import parameter_groups
-from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.checkpoint import restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit
 
 OVERRIDES = ["model=mlp", "model.widths=[8]", "data.size=8", "max_epochs=4", "stop=never"]

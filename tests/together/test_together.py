@@ -25,7 +25,8 @@ from dlcourse.together.lane import Lane
 from dlcourse.together.products import ConvolutionByProduct
 from dlcourse.together.stacked_optimizer import StackedOptimizer
 from dlcourse.together.turn import Turn
-from dlcourse.train.checkpoint import Checkpoint, history_of, restore
+from dlcourse.train.checkpoint import history_of, restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit
 from dlcourse.train.midway import Every
 

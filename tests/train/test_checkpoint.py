@@ -10,7 +10,8 @@ from dlcourse import atomic_files
 from dlcourse.core import Observer
 from dlcourse.errors import UserError
 from dlcourse.train import fit as fit_module
-from dlcourse.train.checkpoint import Checkpoint, read_best, restore
+from dlcourse.train.checkpoint import read_best, restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit
 
 STATEFUL = [
@@ -141,20 +142,12 @@ def test_flipped_bits_and_truncated_files_are_detected(tmp_path):
     atomic_files.save_checked(path, content)
     whole = path.read_bytes()
     generator = random.Random(0)
-    detected = unchanged = 0
-    for _ in range(150):
+    for _ in range(300):
         damaged = bytearray(whole)
         damaged[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
         path.write_bytes(damaged)
-        try:
-            loaded = atomic_files.load_checked(path)
-        except atomic_files.DamagedFileError:
-            detected += 1
-        else:  # a bit without effect, such as one of a date inside the archive
-            assert torch.equal(loaded["model"]["weight"], content["model"]["weight"])
-            assert loaded["history"] == content["history"]
-            unchanged += 1
-    assert detected > 4 * unchanged
+        with pytest.raises(atomic_files.DamagedFileError):
+            atomic_files.load_checked(path)
     for length in (0, 1, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(atomic_files.DamagedFileError):
@@ -186,14 +179,6 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch):
     with pytest.raises(atomic_files.DamagedFileError):
         atomic_files.load_checked(tmp_path / "bomb.pt")
     assert not (tmp_path / "bomb.txt").exists()
-
-
-def test_a_damaged_checkpoint_is_named_with_the_remedy(tiny, tmp_path):
-    cfg = tiny("model=mlp")
-    uninterrupted(cfg, tmp_path / "run")
-    (tmp_path / "run/checkpoints/last.pt").write_bytes(b"nonsense")
-    with pytest.raises(UserError, match=r"(?s)last\.pt.*delete the file"):
-        restore(prepared(cfg)[0], tmp_path / "run")
 
 
 def test_a_checkpoint_of_another_model_is_refused(tiny, tmp_path):

@@ -15,7 +15,8 @@ from dlcourse import atomic_files
 from dlcourse.errors import DivergedError, UserError
 from dlcourse.runs import run_folder
 from dlcourse.train import fit as fit_module
-from dlcourse.train.checkpoint import Checkpoint, read_best, restore
+from dlcourse.train.checkpoint import read_best, restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.finite import FIRST_SCALE, infinite_buffers, not_finite, refuse_untrained
 from dlcourse.train.fit import fit
 

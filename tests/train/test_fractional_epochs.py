@@ -7,7 +7,8 @@ import torch
 from conftest import prepared, same
 
 from dlcourse.train.batches import all_steps, into_batches, steps_left
-from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.checkpoint import restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit
 
 OVERRIDES = ["model=mlp", "model.dropout=0.3", "optim=momentum", "schedule=linear", "stop=never"]

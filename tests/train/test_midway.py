@@ -10,7 +10,8 @@ from conftest import prepared, same
 from PIL import Image
 
 from dlcourse.train import fit as fit_module
-from dlcourse.train.checkpoint import Checkpoint, restore
+from dlcourse.train.checkpoint import restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import ended_by, fit
 from dlcourse.train.meter import Meter
 from dlcourse.train.midway import Every

@@ -31,6 +31,7 @@ def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "
     content = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_files.remove_leftovers(path.parent)
         atomic_files.save_checked(path, content)
         for old in path.parent.glob(f"{replaces}.pt") if replaces else ():
             if old != path:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dlcourse.core import (
     Dataset,
@@ -14,6 +15,7 @@ from dlcourse.core import (
     Recipe,
     State,
     at_least_float32,
+    best_epoch,
 )
 from dlcourse.distributed.collectives import wait_for_all
 from dlcourse.distributed.ranks import is_first
@@ -24,9 +26,10 @@ from dlcourse.engine.datasets import examples_to_test, make_fold
 from dlcourse.engine.heading import heading
 from dlcourse.engine.imbalance import warn_of_imbalance
 from dlcourse.engine.instantiate import build
+from dlcourse.engine.origin import origin_of
 from dlcourse.engine.result import divergence_result, fold_result
 from dlcourse.engine.shared_draws import warn_of_shared_draws
-from dlcourse.errors import DivergedError
+from dlcourse.errors import DivergedError, UserError
 from dlcourse.guard import guarded
 from dlcourse.observe.guarded import Guarded
 from dlcourse.runs import run_folder
@@ -34,9 +37,11 @@ from dlcourse.runs.labels import run_labels
 from dlcourse.runtime import Runtime
 from dlcourse.schema.duration import seconds
 from dlcourse.schema.facts import fact
+from dlcourse.schema.run_files import BEST_WEIGHTS, CHECKPOINTS
 from dlcourse.split.part import Part
 from dlcourse.terminal.live_line import working
-from dlcourse.train.checkpoint import Checkpoint, has_checkpoint, read_best, restore
+from dlcourse.train.checkpoint import has_checkpoint, read_best, restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.evaluate import evaluate_split
 from dlcourse.train.finite import refuse_infinite_test
 from dlcourse.train.meter import Meter
@@ -115,7 +120,8 @@ def with_observers(
             with guarded("Counting the examples of each class"):
                 warn_of_imbalance(one.config, one.dataset, one.fold)
             warn_of_shared_draws(one.config, one.fold, one.recipe)
-    observers = start_observers(one.config, one.folder, facts, count, stack, make)
+    origin = origin_of(one.config, one.dataset)
+    observers = start_observers(one.config, one.folder, origin, facts, count, stack, make)
     observers += more  # last, because they may end the run
     return replace(prepared, observers=observers)
 
@@ -123,6 +129,7 @@ def with_observers(
 def start_observers(
     config: dict,
     folder: Path,
+    origin: dict[str, Any],
     facts: dict[str, str],
     count: Sequence[int],
     stack: ExitStack,
@@ -130,11 +137,14 @@ def start_observers(
 ) -> list[Observer]:
     """Make a fold's checkpoints and the observers of the config; the stack closes them.
 
+    origin: what the run was started with, for its checkpoints.
     facts: the run's, from ``heading``; empty if an earlier fold has shown them. count: the fold's
     number from 1, and the number of folds. make: as in ``with_observers``.
     """
     every = config.get("checkpoint_every")
-    observers: list[Observer] = [Checkpoint(folder, None if every is None else Every(every))]
+    observers: list[Observer] = [
+        Checkpoint(folder, None if every is None else Every(every), origin)
+    ]
     for name, node in config["observe"].items() if is_first() else ():
         observer = Guarded(name, make(node), folder)
         stack.callback(observer.close)
@@ -156,12 +166,25 @@ def evaluate_test_part(prepared: PreparedFold) -> Meter:
     """
     wait_for_all()  # rank 0 has written the weights
     epoch, _ = read_best(prepared.state.model, prepared.folder)
+    refuse_other_best(prepared, epoch)
     test = prepared.dataset.test.to(prepared.runtime.device)
     meter = evaluate_split(
         prepared.state.model, test, prepared.fold.standardize, prepared.recipe, keep=True
     )
     refuse_infinite_test(meter.read("test"), epoch, prepared.fold.name)
     return meter
+
+
+def refuse_other_best(prepared: PreparedFold, epoch: int) -> None:
+    """Raise UserError if ``best.pt`` holds the weights of another epoch than the best one."""
+    recipe = prepared.recipe
+    best = best_epoch(prepared.state.history, recipe.monitor, recipe.mode)
+    if epoch != best:
+        raise UserError(
+            f"{prepared.folder / BEST_WEIGHTS} holds the weights of epoch {epoch}, and epoch "
+            f"{best} was best.\nDelete {prepared.folder / CHECKPOINTS} and resume: this run (or "
+            "this fold) is then trained again from epoch 1"
+        )
 
 
 def evaluate_val_part(prepared: PreparedFold) -> Meter | None:

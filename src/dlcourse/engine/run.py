@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dlcourse import atomic_files
 from dlcourse.core import AllFolds, Dataset, Observer
 from dlcourse.distributed.agreement import refuse_different
 from dlcourse.distributed.collectives import in_turn
@@ -15,6 +16,11 @@ from dlcourse.engine.datasets import load_data, split_training_data
 from dlcourse.engine.folds import OpenRun
 from dlcourse.engine.instantiate import build, build_all
 from dlcourse.engine.lanes import train_folds
+from dlcourse.engine.origin import (
+    refuse_edited_config,
+    refuse_replaced_fingerprint,
+    say_other_machine,
+)
 from dlcourse.engine.result import mean_of_folds
 from dlcourse.engine.resume import move_the_end
 from dlcourse.engine.stored_encoding import write_encoding
@@ -83,6 +89,8 @@ def open_run(
     change_labels(folder, config)
     if run_folder.read_result(folder) is not None and not moved:
         return None
+    refuse_edited_config(folder, config)
+    atomic_files.remove_leftovers(folder)
     build_all(config)
     runtime: Runtime = build(config["runtime"])()
     with runtime.loading_libraries(), working("reading the data"):
@@ -92,6 +100,7 @@ def open_run(
     if moved:
         move_the_end(config, folder, list(overrides))
     say_other_devices(config, folder, parts)
+    say_other_machine(folder)
     refuse_different(config, fingerprint.in_short(dataset, parts))
     options = chosen_options(config, folder, hparam_keys)
     return OpenRun(config, folder, runtime, dataset, parts, options, observers)
@@ -170,6 +179,7 @@ def record_fingerprint(folder: Path, dataset: Dataset, parts: Sequence[Part]) ->
     """Record a run's fingerprint; raises UserError if the run was started with other data."""
     known = fingerprint.with_division(dataset, parts)
     same_data.refuse_other_data(folder, known)
+    refuse_replaced_fingerprint(folder, known)
     if not (folder / run_files.DATA).exists():
         if any(has_checkpoint(folder / part.name) for part in parts):
             log.warning(

@@ -141,14 +141,7 @@ def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()
 
     allowed: keys that may differ in addition to the free ones.
     """
-    old, new = (dict(leaves(some)) for some in (stored_config(folder), config))
-    differing = [
-        f"  {key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
-        for key in sorted(old.keys() | new.keys())
-        if not is_free(key)
-        and not is_among(key, allowed)
-        and old.get(key, "absent") != new.get(key, "absent")
-    ]
+    differing = differing_keys(stored_config(folder), config, allowed)
     if differing:
         lines = "\n".join(differing)
         raise UserError(
@@ -156,3 +149,18 @@ def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()
             f"Type resume={folder} alone to resume it as it was started, or leave resume out to "
             "start a new run"
         )
+
+
+def differing_keys(before: dict, now: dict, allowed: tuple[str, ...] = ()) -> list[str]:
+    """Return a line for every key in which two configs differ: ``  optim.lr: 0.001 -> 0.5``.
+
+    allowed: keys that may differ in addition to the free ones.
+    """
+    old, new = (dict(leaves(some)) for some in (before, now))
+    return [
+        f"  {key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
+        for key in sorted(old.keys() | new.keys())
+        if not is_free(key)
+        and not is_among(key, allowed)
+        and old.get(key, "absent") != new.get(key, "absent")
+    ]

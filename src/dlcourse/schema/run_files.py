@@ -18,6 +18,7 @@ DIAGNOSTICS = "diagnostics.jsonl"  # the measurements of the observer diagnostic
 DIAGNOSIS = "diagnostics.json"  # what they mean in words, and the last of them
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = f"{CHECKPOINTS}/last.pt"  # from which the run is resumed
+PREVIOUS_CHECKPOINT = f"{CHECKPOINTS}/previous.pt"  # the one before, for when that is damaged
 BEST_WEIGHTS = f"{CHECKPOINTS}/best.pt"
 PREDICTIONS = "predictions.npz"  # of a run, or of a fold, on its validation and test part
 OUT_OF_FOLD = "out_of_fold.npz"  # the predictions of all folds on their validation parts

@@ -16,7 +16,7 @@ from dlcourse.engine.autotune import decide
 from dlcourse.engine.datasets import make_fold, split_training_data
 from dlcourse.engine.instantiate import build
 from dlcourse.runtime import Runtime
-from dlcourse.train.checkpoint import Checkpoint
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit, train_epoch, train_runner
 from dlcourse.train.rng import INITIAL, reseed
 

@@ -1,0 +1,103 @@
+"""What the checkpoints of a run say about its start, compared when the run is resumed."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcourse import atomic_files
+from dlcourse.core import Dataset
+from dlcourse.engine.fingerprint import Fingerprint
+from dlcourse.engine.resume import checkpoint_folders
+from dlcourse.errors import UserError
+from dlcourse.runs.migrate import migrated
+from dlcourse.runs.start_record import differing_keys
+from dlcourse.schema.overrides import END_KEYS
+from dlcourse.schema.run_files import CONFIG, DATA
+from dlcourse.train.checkpoint import has_checkpoint, read_last
+
+log = logging.getLogger(__name__)
+
+
+def origin_of(config: dict, dataset: Dataset) -> dict[str, Any]:
+    """Return what is stored in every checkpoint about the run's start, texts and numbers by name.
+
+    It is only ever compared: nothing in it is imported, called or used as a path.
+    """
+    return {
+        "config": atomic_files.to_json(config),
+        "data": digests_of(dataset.fingerprint),
+        **machine(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return what of this machine decides how sums are rounded."""
+    return {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+
+
+def digests_of(known: Fingerprint | None) -> str:
+    """Return the digests of a data set's two parts as one text; empty without a fingerprint."""
+    return "" if known is None else f"{known.train.digest} {known.test.digest}"
+
+
+def origins(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield what the checkpoints of a run, or of its folds, say about its start."""
+    for place in checkpoint_folders(folder):
+        if has_checkpoint(place):
+            yield read_last(place, lazily=True).get("origin", {})
+
+
+def refuse_edited_config(folder: Path, config: dict) -> None:
+    """Raise UserError that lists the differences if a run's stored config was edited.
+
+    config: the stored one. The end of a run may be another one.
+    """
+    for origin in origins(folder):
+        if "config" not in origin:  # of an older dlcourse
+            continue
+        trained = migrated(json.loads(origin["config"]))
+        now = json.loads(atomic_files.to_json(config))
+        lines = differing_keys(trained, now, END_KEYS)
+        if lines:
+            listed = "\n".join(lines)
+            raise UserError(
+                f"{folder / CONFIG} was edited since the run was started. These keys differ from "
+                f"those that its checkpoint was trained with:\n{listed}\n"
+                "Put them back to resume the run, or start a new run with the other values"
+            )
+
+
+def refuse_replaced_fingerprint(folder: Path, known: Fingerprint) -> None:
+    """Raise UserError if a checkpoint was trained on other data, whatever ``data.npz`` says.
+
+    known: the fingerprint of the data now.
+    """
+    for origin in origins(folder):
+        if origin.get("data") and origin["data"] != digests_of(known):
+            raise UserError(
+                f"The checkpoints in {folder} were trained on other data, and {DATA}, which could "
+                "name the differences, was removed or replaced.\nPut the data back as they were, "
+                "or start a new run"
+            )
+
+
+def say_other_machine(folder: Path) -> None:
+    """Print one line if a run is resumed with another PyTorch or another number of threads."""
+    changed: dict[str, None] = {}
+    for origin in origins(folder):
+        changed |= {
+            f"{name}: {origin[name]} -> {value}": None
+            for name, value in machine().items()
+            if name in origin and origin[name] != value
+        }
+    if changed:
+        line = (
+            f"The run is resumed with another {', '.join(changed)}. Sums may be rounded in another "
+            "order, so its end may differ in the last bits from that of a run without a stop"
+        )
+        log.info(line)
+        print(line, flush=True)
