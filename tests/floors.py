@@ -26,6 +26,7 @@ FLOORS = (
     Floor(
         (
             "errors",
+            "file_digest",
             "atomic_files",
             "random_streams",
             "permutations",

@@ -192,7 +192,7 @@ def test_a_resume_with_other_threads_or_another_torch_is_said(
     run(stopped[0], folder)
     assert "resumed with another" not in capsys.readouterr().out  # the control
     (folder / run_files.RESULT).unlink()
-    monkeypatch.setattr(origin, "machine", lambda: {"torch": "9.9", "threads": 64})
+    monkeypatch.setattr(origin, "this_machine", lambda: {"torch": "9.9", "threads": 64})
     run(stopped[0], folder)
     said = capsys.readouterr().out
     assert "threads: 1 -> 64" in said

@@ -30,11 +30,11 @@ def origin_of(config: dict, dataset: Dataset) -> dict[str, Any]:
     return {
         "config": atomic_files.to_json(config),
         "data": digests_of(dataset.fingerprint),
-        **machine(),
+        **this_machine(),
     }
 
 
-def machine() -> dict[str, Any]:
+def this_machine() -> dict[str, Any]:
     """Return what of this machine decides how sums are rounded."""
     return {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
 
@@ -91,7 +91,7 @@ def say_other_machine(folder: Path) -> None:
     for origin in origins(folder):
         changed |= {
             f"{name}: {origin[name]} -> {value}": None
-            for name, value in machine().items()
+            for name, value in this_machine().items()
             if name in origin and origin[name] != value
         }
     if changed:

@@ -88,11 +88,13 @@ def refuse_other_types(model: nn.Module, stored: Mapping[str, Tensor]) -> None:
     """Raise ValueError if a stored tensor would silently be converted to another kind of number."""
     for name, tensor in model.state_dict().items():
         found = stored.get(name)
-        if isinstance(found, Tensor) and kind_of(found.dtype) != kind_of(tensor.dtype):
+        if isinstance(found, Tensor) and kind_of_number(found.dtype) != kind_of_number(
+            tensor.dtype
+        ):
             raise ValueError(f"{name} is {found.dtype}, and the model has {tensor.dtype}")
 
 
-def kind_of(dtype: torch.dtype) -> str:
+def kind_of_number(dtype: torch.dtype) -> str:
     """Return the kind of numbers of a dtype: real, complex or whole."""
     if dtype.is_complex:
         return "complex"

@@ -50,7 +50,7 @@ class Checkpoint(Observer):
         (self.folder / CHECKPOINTS).mkdir(exist_ok=True)
         self.recipe, self.fold = recipe, fold
         if is_first() and state.history and has_checkpoint(self.folder):
-            self.keeps_last = is_whole(self.folder / LAST_CHECKPOINT)
+            self.keeps_last = is_undamaged(self.folder / LAST_CHECKPOINT)
             self.best = self.checked_best(state)
 
     def checked_best(self, state: State) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class Checkpoint(Observer):
         return atomic_files.save_checked(self.folder / BEST_WEIGHTS, best)
 
 
-def is_whole(path: Path) -> bool:
+def is_undamaged(path: Path) -> bool:
     """Return whether a checkpoint exists and is undamaged."""
     try:
         atomic_files.load_checked(path, lazily=True)
