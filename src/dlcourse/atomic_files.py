@@ -18,9 +18,9 @@ from typing import IO, Any
 
 from dlcourse.file_digest import DamagedFileError, DigestedFile, verify
 
-TEMPORARY = re.compile(r"\..+\.(?P<machine>[^/]*)\.(?P<process>\d+)\.tmp")
+TEMPORARY_FILE = re.compile(r"\..+\.(?P<machine>[^/]*)\.(?P<process>\d+)\.tmp")
 ABANDONED = 24 * 3600.0  # seconds after which the temporary file of another machine is removed
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 KEPT_BELOW = 2**26  # bytes of a file that is never kept in memory to be written later
 _later: ContextVar[list[Callable[[], None]] | None] = ContextVar("later", default=None)
 
@@ -70,7 +70,7 @@ def write(
         if durable and os.name == "posix":  # a new name is durable once its folder is flushed
             flush_folder(path.parent)
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in NO_ROOM:
             raise DiskFullError(error, path, getattr(error, "needed", reached)) from error
         error.filename, error.filename2 = str(path), None
         raise
@@ -124,7 +124,7 @@ def remove_leftovers(folder: Path) -> None:
     Those of another machine are removed once they are a day old.
     """
     for path in folder.rglob(".*.tmp"):
-        found = TEMPORARY.fullmatch(path.name)
+        found = TEMPORARY_FILE.fullmatch(path.name)
         if found is None or path.is_dir():
             continue
         if found["machine"] == platform.node()[:40]:

@@ -15,7 +15,7 @@ LAST_LINE = re.compile(rb"\ndlcourse file (\d{1,4}) (\w{1,16}) ([0-9a-f]{64})\n"
 LENGTH = 100  # bytes that hold the last line of every version
 IS_FOLDER = 0x10  # an attribute in a ZIP archive with which PyTorch does not read an entry
 END_RECORD = b"PK\x05\x06"  # the first of the last 22 bytes of a ZIP archive without a comment
-CHUNK = 2**20  # bytes that are read at a time
+READ_AT_ONCE = 2**20  # bytes that are read at a time
 
 
 class DamagedFileError(Exception):
@@ -94,7 +94,7 @@ def sha256_of(file: IO[bytes], size: int) -> str:
     made = hashlib.sha256()
     file.seek(0)
     while size > 0:
-        chunk = file.read(min(CHUNK, size))
+        chunk = file.read(min(READ_AT_ONCE, size))
         if not chunk:
             break
         made.update(chunk)

@@ -88,9 +88,9 @@ def refuse_other_types(model: nn.Module, stored: Mapping[str, Tensor]) -> None:
     """Raise ValueError if a stored tensor would silently be converted to another kind of number."""
     for name, tensor in model.state_dict().items():
         found = stored.get(name)
-        if isinstance(found, Tensor) and kind_of_number(found.dtype) != kind_of_number(
-            tensor.dtype
-        ):
+        if not isinstance(found, Tensor):
+            continue  # load_state_dict names it
+        if kind_of_number(found.dtype) != kind_of_number(tensor.dtype):
             raise ValueError(f"{name} is {found.dtype}, and the model has {tensor.dtype}")
 
 
