@@ -1,40 +1,25 @@
 """Write files atomically (temporary file, flush, rename) and verify them when read."""
 
-import errno
 import io
 import json
 import math
 import os
 import platform
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from dlcourse.file_digest import DamagedFileError, DigestedFile, verify
 
 TEMPORARY_FILE = re.compile(r"\..+\.(?P<machine>[^/]*)\.(?P<process>\d+)\.tmp")
 ABANDONED = 24 * 3600.0  # seconds after which the temporary file of another machine is removed
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 KEPT_BELOW = 2**26  # bytes of a file that is never kept in memory to be written later
 _later: ContextVar[list[Callable[[], None]] | None] = ContextVar("later", default=None)
-
-
-class DiskFullError(OSError):
-    """A file could not be written for lack of room; nothing of it is left.
-
-    needed: its bytes, as far as they are known; 0 if not. free: those of the disk, afterwards.
-    """
-
-    def __init__(self, error: OSError, path: Path, needed: int) -> None:
-        super().__init__(error.errno, error.strerror, str(path))
-        self.needed = needed
-        self.free = shutil.disk_usage(path.parent).free
 
 
 def write(
@@ -43,23 +28,18 @@ def write(
     """Write ``path`` so that after a crash at any moment it holds the old content or the new.
 
     ``fill`` gets a temporary binary file in the same folder, which is flushed and then renamed.
-    Raises OSError with the name of the file, leaving the old file as it was; DiskFullError, which
-    is one, if there is no room.
+    Raises OSError with the name of the file, leaving the old file as it was.
 
     durable: whether to wait until the disk has it. Without, which is for files that can be made
         again, such as plots, the file may be lost or empty after a power failure.
     keep: the name that the old file gets, if there is one.
     """
     temporary = temporary_name(path)
-    reached = 0
     try:
         try:
             with open(temporary, "wb") as file:
-                try:
-                    fill(file)
-                    file.flush()
-                finally:
-                    reached = size_of(temporary)
+                fill(file)
+                file.flush()
                 if durable:
                     os.fsync(file.fileno())
             if keep is not None:
@@ -70,8 +50,6 @@ def write(
         if durable and os.name == "posix":  # a new name is durable once its folder is flushed
             flush_folder(path.parent)
     except OSError as error:
-        if error.errno in NO_ROOM:
-            raise DiskFullError(error, path, getattr(error, "needed", reached)) from error
         error.filename, error.filename2 = str(path), None
         raise
 
@@ -82,14 +60,6 @@ def temporary_name(path: Path) -> Path:
     Two machines that share a disk may have processes of the same number.
     """
     return path.with_name(f".{path.name}.{platform.node()[:40]}.{os.getpid()}.tmp")
-
-
-def size_of(path: Path) -> int:
-    """Return the bytes of a file; 0 if it cannot be found."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def keep_as(path: Path, keep: Path) -> None:
@@ -206,16 +176,19 @@ def fill_checked(file: IO[bytes], content: dict) -> str:
 
     digested = DigestedFile(file)
     try:
-        torch.save(content, digested)
-    except RuntimeError as error:  # PyTorch's own, about an archive that could not be ended
-        if digested.error is None:
+        torch.save(content, cast(IO[bytes], digested))
+    except (OSError, RuntimeError) as error:  # RuntimeError: PyTorch could not end the archive
+        refused = error if isinstance(error, OSError) else digested.error
+        if refused is None:
             raise
-        digested.error.needed = bytes_of(content)  # pyright: ignore[reportAttributeAccessIssue]
-        raise digested.error from error
-    except OSError as error:
-        error.needed = bytes_of(content)  # pyright: ignore[reportAttributeAccessIssue]
-        raise
+        raise with_bytes(refused, bytes_of(content)) from error
     return digested.end()
+
+
+def with_bytes(error: OSError, needed: int) -> OSError:
+    """Return an error of writing with the bytes that were needed, for its message."""
+    error.needed = needed  # pyright: ignore[reportAttributeAccessIssue]
+    return error
 
 
 def bytes_of(content: Any) -> int:
