@@ -1,17 +1,17 @@
 """SVHN, STL-10 and Tiny ImageNet, from small archives on a local server."""
 
 import io
-import tarfile
 import zipfile
 
 import numpy as np
 import pytest
 import scipy.io
 import torch
+from local_server import packed, sha256, small_set
 from PIL import Image
-from test_files import md5, server
+from test_files import server
 
-from dlcourse.data import tiny_imagenet as tiny_module
+from dlcourse.data import public_files
 from dlcourse.data.stl10 import STL10_CLASSES, stl10
 from dlcourse.data.svhn import svhn
 from dlcourse.data.tiny_imagenet import tiny_imagenet
@@ -31,17 +31,12 @@ def mat_file(images: np.ndarray, labels: np.ndarray) -> bytes:
 
 @pytest.fixture
 def small_svhn(server, monkeypatch):
-    """Point torchvision to a small SVHN; return the server's dict and the images of each part."""
-    from torchvision.datasets import SVHN
-
-    made, listed = {}, {}
+    """Put a small SVHN on the local server; return the server and the images of each part."""
+    made, files = {}, {}
     for part, count in (("train", 12), ("test", 10), ("extra", 20)):
-        images = RANDOM.integers(0, 256, (count, 32, 32, 3), np.uint8)
-        labels = np.arange(count) % 10 + 1
-        made[part] = images
-        server[f"/{part}_32x32.mat"] = content = mat_file(images, labels)
-        listed[part] = [f"{server['address']}{part}_32x32.mat", f"{part}_32x32.mat", md5(content)]
-    monkeypatch.setattr(SVHN, "split_list", listed)
+        made[part] = RANDOM.integers(0, 256, (count, 32, 32, 3), np.uint8)
+        files[f"{part}_32x32.mat"] = mat_file(made[part], np.arange(count) % 10 + 1)
+    monkeypatch.setattr(public_files, "SVHN", small_set(public_files.SVHN, files, server))
     return server, made
 
 
@@ -56,9 +51,9 @@ def test_svhn_is_downloaded_read_and_cached(small_svhn, tmp_path):
     assert np.array_equal(dataset.train.inputs, made["train"].transpose(0, 3, 1, 2))
     assert dataset.train.targets.tolist() == [*range(1, 10), 0, 1, 2]
     assert dataset.classes == tuple("0123456789")
-    requests = served["requests"]
+    requests = len(served.requests)
     assert torch.equal(load_svhn(tmp_path).test.inputs, dataset.test.inputs)
-    assert served["requests"] == requests
+    assert len(served.requests) == requests
     more = load_svhn(tmp_path, extra=True)
     assert len(more.train) == 32
     assert torch.equal(more.train.inputs[:12], dataset.train.inputs)
@@ -81,28 +76,20 @@ def test_a_download_of_torchvision_is_found_and_a_damaged_file_named(small_svhn,
 
 @pytest.fixture
 def small_stl10(server, monkeypatch):
-    """Point torchvision to a small STL-10; return the images of both parts, (N, 3, 96, 96)."""
-    from torchvision.datasets import STL10
-
+    """Put a small STL-10 on the server; return the images of both parts, (N, 3, 96, 96)."""
     made = {part: RANDOM.integers(0, 256, (20, 3, 96, 96), np.uint8) for part in ("train", "test")}
-    files = {"fold_indices.txt": b"0 2 4 6\n1 3 5 19\n", "unlabeled_X.bin": bytes(100)}
+    files = {"fold_indices.txt": b"0 2 4 6\n1 3 5 19\n"}
     for part, images in made.items():
         files[f"{part}_X.bin"] = images.transpose(0, 1, 3, 2).tobytes()  # columns first
         files[f"{part}_y.bin"] = bytes(number % 10 + 1 for number in range(20))
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(f"stl10_binary/{name}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    server["/stl10_binary.tar.gz"] = buffer.getvalue()
-    monkeypatch.setattr(STL10, "url", server["address"] + "stl10_binary.tar.gz")
-    monkeypatch.setattr(STL10, "tgz_md5", md5(buffer.getvalue()))
-    sums = {name: [name, md5(content)] for name, content in files.items()}
-    monkeypatch.setattr(
-        STL10, "train_list", [sums[f"{name}.bin"] for name in ("train_X", "train_y", "unlabeled_X")]
-    )
-    monkeypatch.setattr(STL10, "test_list", [sums["test_X.bin"], sums["test_y.bin"]])
+    small = small_set(public_files.STL10, files, server, pinned=False)
+    inside = {f"stl10_binary/{name}": content for name, content in files.items()}
+    content = packed("stl10_binary.tar.gz", inside | {"stl10_binary/unlabeled_X.bin": bytes(100)})
+    server["/stl10_binary.tar.gz"] = content
+    (archive,) = small.archives
+    unpacked = archive.unpacked + 100
+    archive = archive._replace(size=len(content), sha256=sha256(content), unpacked=unpacked)
+    monkeypatch.setattr(public_files, "STL10", small._replace(archives=(archive,)))
     return made
 
 
@@ -111,7 +98,6 @@ def load_stl10(root, **options):
     return stl10(root=root, seed=0, **defaults | options)
 
 
-@pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning")
 def test_stl10_is_downloaded_read_upright_and_has_the_published_folds(small_stl10, tmp_path):
     dataset = load_stl10(tmp_path)
     assert np.array_equal(dataset.train.inputs, small_stl10["train"])
@@ -119,7 +105,14 @@ def test_stl10_is_downloaded_read_upright_and_has_the_published_folds(small_stl1
     assert dataset.test.targets.tolist() == [*range(10)] * 2
     assert (dataset.classes, len(STL10_CLASSES)) == (STL10_CLASSES, 10)
     kept = sorted(path.name for path in (tmp_path / "stl10_binary").iterdir())
-    assert kept == ["fold_indices.txt", "test_X.bin", "test_y.bin", "train_X.bin", "train_y.bin"]
+    assert kept == [
+        "SHA256SUMS",
+        "fold_indices.txt",
+        "test_X.bin",
+        "test_y.bin",
+        "train_X.bin",
+        "train_y.bin",
+    ]
     fold = load_stl10(tmp_path, fold=1, download=False)
     assert torch.equal(fold.train.inputs, dataset.train.inputs[[1, 3, 5, 19]])
     assert torch.equal(fold.test.inputs, dataset.test.inputs)
@@ -138,6 +131,7 @@ def tiny_archive() -> tuple[bytes, dict[str, np.ndarray]]:
             Image.fromarray(made[path]).save(content, "PNG")  # as .JPEG: the content decides
             archive.writestr(f"tiny-imagenet-200/{path}", content.getvalue())
 
+        archive.writestr("tiny-imagenet-200/", b"")
         for name in ("n02", "n01", "n03"):
             for number in range(3):
                 add(f"train/{name}/images/{name}_{number}.JPEG")
@@ -152,9 +146,15 @@ def tiny_archive() -> tuple[bytes, dict[str, np.ndarray]]:
 
 @pytest.fixture
 def small_tiny_imagenet(server, monkeypatch):
-    """Point ``tiny_imagenet`` to a small archive; return the server's dict and the images."""
-    server["/tiny-imagenet-200.zip"], made = tiny_archive()
-    monkeypatch.setattr(tiny_module, "ADDRESS", server["address"] + "tiny-imagenet-200.zip")
+    """Put a small Tiny ImageNet on the server; return the server and the images."""
+    content, made = tiny_archive()
+    server["/tiny-imagenet-200.zip"] = content
+    archive = public_files.TINY_IMAGENET._replace(
+        addresses=(f"{server.address}tiny-imagenet-200.zip",),
+        size=len(content),
+        sha256=sha256(content),
+    )
+    monkeypatch.setattr(public_files, "TINY_IMAGENET", archive)
     return server, made
 
 
@@ -175,21 +175,22 @@ def test_tiny_imagenet_is_downloaded_and_tested_on_its_validation_part(
     first = made["train/n01/images/n01_0.JPEG"].transpose(2, 0, 1)
     assert np.array_equal(dataset.train.inputs[0], first)
     assert np.array_equal(dataset.test.inputs[3], made["val/images/val_3.JPEG"].transpose(2, 0, 1))
-    requests = served["requests"]
+    requests = len(served.requests)
     streamed = load_tiny(tmp_path, memory=0.0, download=False)
     ((images, targets),) = streamed.train.batches([torch.tensor([4, 0])])
     assert torch.equal(images, dataset.train.inputs[[4, 0]])
     assert targets.tolist() == [1, 0]
-    assert served["requests"] == requests
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny-imagenet-200"]
+    assert len(served.requests) == requests
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".dlcourse", "tiny-imagenet-200"]
+    assert not list(tmp_path.rglob("*.part"))
 
 
-def test_an_interrupted_download_of_tiny_imagenet_leaves_nothing(small_tiny_imagenet, tmp_path):
+def test_an_interrupted_download_of_tiny_imagenet_leaves_no_folder(small_tiny_imagenet, tmp_path):
     served, _ = small_tiny_imagenet
-    served["break_after"] = 100
-    with pytest.raises(UserError, match=r"(?s)could not be downloaded.*Unpack"):
+    served.break_after, served.ranges = 100, False
+    with pytest.raises(UserError, match=r"(?s)could not be downloaded.*put"):
         load_tiny(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".dlcourse"]
     with pytest.raises(UserError, match=r"data\.download is false"):
         load_tiny(tmp_path, download=False)
 
@@ -199,7 +200,7 @@ def test_an_interrupted_download_of_tiny_imagenet_leaves_nothing(small_tiny_imag
     [
         ("val/val_annotations.txt", "val_0.JPEG\tn77\t0\n", "no class 'n77'"),
         ("val/val_annotations.txt", "val_9.JPEG\tn01\t0\n", r"val_9\.JPEG is missing"),
-        ("train/n02/images/n02_1.JPEG", "broken", r"n02_1\.JPEG cannot be read"),
+        ("train/n02/images/n02_1.JPEG", "broken", r"n02_1\.JPEG is damaged: its SHA-256"),
     ],
 )
 def test_a_damaged_tiny_imagenet_is_refused(file, content, message, small_tiny_imagenet, tmp_path):

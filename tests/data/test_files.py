@@ -1,101 +1,39 @@
 """Data on disk: downloads, checksums, damaged files, caches, and a user's own images."""
 
 import gzip
-import hashlib
-import http.server
-import io
 import logging
 import pickle
 import sys
-import tarfile
-import threading
-import zipfile
 
 import numpy as np
 import pytest
 import torch
 from conftest import cifar_files, idx_files
+from local_server import running_server, sha256, small_set
 from PIL import Image
 
 from dlcourse import atomic_files
-from dlcourse.data import emnist
-from dlcourse.data import mnist as mnist_module
+from dlcourse.data import emnist, fetch, public_files
 from dlcourse.data.cache import IMAGES_KEY as CACHED_IMAGES
 from dlcourse.data.cache import cached
 from dlcourse.data.mnist import kmnist, mnist
 from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 
-# torchvision leaves its connection open when a download is interrupted
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning"),  # torchvision 0.26
-]
-
-
-def md5(content: bytes) -> str:
-    return hashlib.md5(content).hexdigest()
-
-
-def cifar_archive(folder: str, files: dict[str, bytes]) -> bytes:
-    """Return a tar archive like CIFAR's."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(f"{folder}/{name}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
 
 @pytest.fixture
-def server():
-    """Serve the contents of the returned dict over HTTP; each file is cut at ``break_after``."""
-    served: dict = {"break_after": None, "requests": 0}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            self.answer(body=False)
-
-        def do_GET(self):
-            self.answer(body=True)
-
-        def answer(self, *, body):
-            content = served.get(self.path)
-            if content is None:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if body:
-                served["requests"] += 1
-                self.wfile.write(content[: served["break_after"]])
-
-        def log_message(self, *arguments):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
-        served["address"] = f"http://127.0.0.1:{running.server_port}/"
+def server(monkeypatch):
+    """Serve the contents of the returned dict; the only host that needs no encryption."""
+    monkeypatch.setattr(fetch, "PLAIN_HOSTS", {"127.0.0.1"})
+    with running_server() as served:
         yield served
-        running.shutdown()
 
 
 @pytest.fixture
 def small_mnist(server, monkeypatch):
-    """Point torchvision to a small MNIST on the local server; return the server's dict."""
-    import torchvision.datasets
-
-    files = idx_files()
-    zipped = {name: gzip.compress(content) for name, content in files.items()}
-    server |= {f"/{name}.gz": content for name, content in zipped.items()}
-    source = torchvision.datasets.MNIST
-    monkeypatch.setattr(source, "mirrors", [server["address"]])
-    resources = [(f"{name}.gz", md5(content)) for name, content in zipped.items()]
-    monkeypatch.setattr(source, "resources", resources)
-    sums = {name: md5(content) for name, content in files.items()}
-    monkeypatch.setattr(mnist_module, "MNIST_MD5", sums)
+    """Put a small MNIST on the local server; return the server."""
+    small = small_set(public_files.MNIST, idx_files(), server)
+    monkeypatch.setattr(public_files, "MNIST", small)
     return server
 
 
@@ -110,9 +48,9 @@ def test_missing_files_are_downloaded_verified_and_cached(small_mnist, tmp_path)
     assert sorted(path.name for path in raw.iterdir()) == sorted(idx_files())
     images = idx_files()["train-images-idx3-ubyte"][16:]
     assert dataset.train.inputs.numpy().tobytes() == images
-    requests = small_mnist["requests"]
+    requests = len(small_mnist.requests)
     again = load(tmp_path)
-    assert small_mnist["requests"] == requests
+    assert len(small_mnist.requests) == requests
     assert torch.equal(dataset.test.inputs, again.test.inputs)
 
 
@@ -124,13 +62,16 @@ def test_a_start_from_the_cache_does_not_import_torchvision(small_mnist, tmp_pat
     assert not any(name.startswith("torchvision") for name in sys.modules)
 
 
-def test_an_interrupted_download_leaves_no_file(small_mnist, tmp_path):
-    small_mnist["break_after"] = 50
+def test_an_interrupted_download_is_kept_and_continued_by_the_next_start(small_mnist, tmp_path):
+    small_mnist.break_after = 50
+    small_mnist.ranges = False
     with pytest.raises(UserError, match=r"(?s)could not be downloaded.*data\.root"):
         load(tmp_path)
     assert list((tmp_path / "MNIST/raw").iterdir()) == []
-    small_mnist["break_after"] = None
+    small_mnist.break_after, small_mnist.ranges = None, True
     assert len(load(tmp_path).train) == 20
+    assert ("/train-images-idx3-ubyte.gz", "bytes=50-") in small_mnist.requests
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_file_with_another_checksum_is_refused(small_mnist, tmp_path):
@@ -141,16 +82,21 @@ def test_a_file_with_another_checksum_is_refused(small_mnist, tmp_path):
 
 
 def test_a_failed_download_names_the_server_and_the_remedy(small_mnist, tmp_path):
-    for name in idx_files():
-        del small_mnist[f"/{name}.gz"]
-    with pytest.raises(UserError, match="data=digits"):
+    small_mnist.clear()
+    with pytest.raises(UserError) as raised:
         load(tmp_path)
+    text = str(raised.value)
+    for archive in public_files.MNIST.archives:
+        assert f"{archive.name}  {archive.size:,} bytes  SHA-256 {archive.sha256}" in text
+    for part in ("127.0.0.1: it answered 404", str(tmp_path / "MNIST/raw"), "DLCOURSE_DATA",
+                 "data=digits"):  # fmt: skip
+        assert part in text
 
 
 def test_with_download_false_nothing_is_downloaded(small_mnist, tmp_path):
     with pytest.raises(UserError, match=r"data\.download is false"):
         load(tmp_path, download=False)
-    assert small_mnist["requests"] == 0
+    assert len(small_mnist.requests) == 0
 
 
 def test_existing_files_are_used_and_a_damaged_one_is_named(small_mnist, tmp_path):
@@ -166,7 +112,7 @@ def test_existing_files_are_used_and_a_damaged_one_is_named(small_mnist, tmp_pat
     assert (raw / "t10k-images-idx3-ubyte").read_bytes() == damaged
     (raw / "t10k-images-idx3-ubyte").write_bytes(idx_files()["t10k-images-idx3-ubyte"])
     assert len(load(tmp_path, download=False).test) == 10
-    assert small_mnist["requests"] == 0
+    assert len(small_mnist.requests) == 0
 
 
 def test_a_damaged_cache_is_named_and_rebuilt(small_mnist, tmp_path, caplog):
@@ -192,27 +138,26 @@ def test_a_cache_that_cannot_be_written_gives_a_warning(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        ("cifar10", {f"data_batch_{i}": ["labels"] for i in range(1, 6)} | {"test": ["labels"]}),
+        (
+            "cifar10",
+            {f"data_batch_{i}": ["labels"] for i in range(1, 6)} | {"test_batch": ["labels"]},
+        ),
         ("cifar100", {part: ["fine_labels", "coarse_labels"] for part in ("train", "test")}),
     ],
 )
 def test_cifar_is_downloaded_and_read(name, labels, server, tmp_path, monkeypatch):
-    import torchvision.datasets
-
     from dlcourse.data import cifar10
 
-    source, load_cifar = getattr(torchvision.datasets, name.upper()), getattr(cifar10, name)
-    *train, test = labels
+    load_cifar = getattr(cifar10, name)
+    train = list(labels)[:-1]
     files = cifar_files(labels)
     names = [f"class {number}" for number in range(100 if name == "cifar100" else 10)]
-    meta = source.meta["filename"]
-    files[meta] = pickle.dumps({source.meta["key"]: names})
-    server["/cifar.tar.gz"] = cifar_archive(source.base_folder, files)
-    monkeypatch.setattr(source, "url", server["address"] + "cifar.tar.gz")
-    monkeypatch.setattr(source, "tgz_md5", md5(server["/cifar.tar.gz"]))
-    monkeypatch.setattr(source, "train_list", [[file, md5(files[file])] for file in train])
-    monkeypatch.setattr(source, "test_list", [[test, md5(files[test])]])
-    monkeypatch.setattr(source, "meta", {**source.meta, "md5": md5(files[meta])})
+    key, meta = (
+        ("fine_label_names", "meta") if name == "cifar100" else ("label_names", "batches.meta")
+    )
+    files[meta] = pickle.dumps({key: names})
+    source = getattr(public_files, name.upper())
+    monkeypatch.setattr(public_files, name.upper(), small_set(source, files, server))
     options = {"root": tmp_path, "seed": 0, "size": 32, "channels": 3, "download": True}
     dataset = load_cifar(**options)
     assert dataset.train.inputs.shape == (10 * len(train), 3, 32, 32)
@@ -223,21 +168,16 @@ def test_cifar_is_downloaded_and_read(name, labels, server, tmp_path, monkeypatc
         assert dataset.classes == tuple(names)
     assert load_cifar(**options).classes == dataset.classes
     (tmp_path / f".dlcourse/{name}.pt").unlink()
-    (tmp_path / source.base_folder / train[-1]).write_bytes(b"cposix\nsystem\n")
+    (tmp_path / source.folder / train[-1]).write_bytes(b"cposix\nsystem\n")
     with pytest.raises(UserError, match=f"{train[-1]} is damaged"):
         load_cifar(**options)
 
 
 @pytest.fixture
 def small_kmnist(server, monkeypatch):
-    """Point torchvision to a small KMNIST on the local server; return the server's dict."""
-    import torchvision.datasets
-
-    zipped = {f"{name}.gz": gzip.compress(content) for name, content in idx_files().items()}
-    server |= {f"/{name}": content for name, content in zipped.items()}
-    monkeypatch.setattr(torchvision.datasets.KMNIST, "mirrors", [server["address"]])
-    resources = [(name, md5(content)) for name, content in zipped.items()]
-    monkeypatch.setattr(torchvision.datasets.KMNIST, "resources", resources)
+    """Put a small KMNIST on the local server; return the server."""
+    small = small_set(public_files.KMNIST, idx_files(), server, pinned=False)
+    monkeypatch.setattr(public_files, "KMNIST", small)
     return server
 
 
@@ -250,7 +190,17 @@ def test_files_without_known_checksums_are_downloaded_and_read(small_kmnist, tmp
     assert dataset.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
     assert (len(dataset.train), len(dataset.test)) == (20, 10)
     raw = tmp_path / "KMNIST/raw"
-    assert sorted(path.name for path in raw.iterdir()) == sorted(idx_files())
+    stored = raw / "SHA256SUMS"
+    assert sorted(path.name for path in raw.iterdir()) == sorted([*idx_files(), stored.name])
+    assert f"{sha256(idx_files()[LABELS])}  {LABELS}\n" in stored.read_text()
+    (tmp_path / ".dlcourse/kmnist.pt").unlink()
+    damaged = bytearray(idx_files()[IMAGE_FILE])
+    damaged[1000] ^= 1  # a pixel: no size and no label changes
+    (raw / IMAGE_FILE).write_bytes(damaged)
+    with pytest.raises(UserError, match=f"{IMAGE_FILE} is damaged: its SHA-256 sum is"):
+        load_kmnist(tmp_path)
+    stored.unlink()  # the control: without stored sums nothing is noticed
+    assert len(load_kmnist(tmp_path).train) == 20
     with pytest.raises(UserError, match=r"data\.download is false"):
         load_kmnist(tmp_path / "elsewhere", download=False)
 
@@ -259,7 +209,8 @@ def test_a_wrong_archive_is_refused(small_kmnist, tmp_path):
     small_kmnist["/t10k-labels-idx1-ubyte.gz"] = gzip.compress(b"something else")
     with pytest.raises(UserError, match="could not be downloaded"):
         load_kmnist(tmp_path)
-    assert list((tmp_path / "KMNIST/raw").iterdir()) == []
+    assert not (tmp_path / "KMNIST/raw/t10k-labels-idx1-ubyte").exists()
+    assert len(list((tmp_path / "KMNIST/raw").glob("*ubyte"))) == 3  # the others are kept
 
 
 IMAGE_FILE, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -313,16 +264,9 @@ def emnist_files() -> dict[str, bytes]:
 
 @pytest.fixture
 def small_emnist(server, monkeypatch):
-    """Point torchvision to a small EMNIST on the local server; return the server's dict."""
-    from torchvision.datasets import EMNIST
-
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in emnist_files().items():
-            archive.writestr(f"gzip/{name}.gz", gzip.compress(content))
-    server["/gzip.zip"] = buffer.getvalue()
-    monkeypatch.setattr(EMNIST, "url", server["address"] + "gzip.zip")
-    monkeypatch.setattr(EMNIST, "md5", md5(buffer.getvalue()))
+    """Put a small EMNIST on the local server; return the server."""
+    small = small_set(public_files.EMNIST, emnist_files(), server, pinned=False)
+    monkeypatch.setattr(public_files, "EMNIST", small)
     return server
 
 
@@ -332,16 +276,16 @@ def load_emnist(root, part):
 
 def test_one_download_of_emnist_serves_all_its_parts(small_emnist, tmp_path):
     letters = load_emnist(tmp_path, "letters")
-    requests = small_emnist["requests"]
+    requests = len(small_emnist.requests)
     assert letters.train.targets.tolist() == [*range(10), *range(10)]
     raw = tmp_path / "EMNIST/raw"
-    assert sorted(path.name for path in raw.iterdir()) == sorted(emnist_files())
+    assert sorted(path.name for path in raw.iterdir()) == sorted([*emnist_files(), "SHA256SUMS"])
     for part in ("balanced", "byclass", "bymerge", "mnist"):
         load_emnist(tmp_path, part)
-    assert small_emnist["requests"] == requests
+    assert len(small_emnist.requests) == requests
     (raw / "emnist-digits-test-labels-idx1-ubyte").unlink()
     assert len(load_emnist(tmp_path, "digits").test) == 10
-    assert small_emnist["requests"] == 2 * requests
+    assert len(small_emnist.requests) == 2 * requests
 
 
 def test_the_images_of_emnist_are_upright(small_emnist, tmp_path):

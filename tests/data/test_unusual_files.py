@@ -14,9 +14,10 @@ from test_tables import DEFAULTS
 from dlcourse.commands import predict
 from dlcourse.data import image_file, scan
 from dlcourse.data.csv import csv
-from dlcourse.data.download import ensure_files
+from dlcourse.data.download import read_verified
 from dlcourse.data.image_file import NOTES, Reading, read_image
 from dlcourse.data.image_folder import image_folder
+from dlcourse.data.public_files import File, PublicSet
 from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 
@@ -296,9 +297,10 @@ def test_data_files_without_read_permission_are_named(tmp_path, monkeypatch):
     def forbidden(*_, **__):
         raise PermissionError(13, "Permission denied", "a")
 
-    monkeypatch.setattr("builtins.open", forbidden)
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    source = PublicSet("The set", "", (File("a", 0),), ())
     with pytest.raises(UserError, match=r"(?s)The set cannot be read: .*denied.*right to read"):
-        ensure_files("The set", tmp_path, {"a": "0"}, None)
+        read_verified(source, tmp_path, "a")
 
 
 def test_a_new_version_of_the_image_reader_invalidates_the_cache(tmp_path, monkeypatch):

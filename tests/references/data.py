@@ -12,11 +12,11 @@ import torch
 import torchvision.datasets
 from conftest import cifar_files, idx_files
 from PIL import Image
-from references.data_files import ROWS_OF_FILES
+from references.data_files import ROWS_OF_FILES, without_sums
 from references.row import Row
 from sklearn.datasets import load_diabetes, load_digits, make_blobs, make_circles, make_moons
 
-from dlcourse.data import mnist
+from dlcourse.data import public_files
 from dlcourse.engine.datasets import load_data
 from dlcourse.random_streams import Purpose, mix
 
@@ -65,8 +65,12 @@ def from_idx(name, folder, *, prefixes=("train", "t10k"), letters=False, overrid
             raw.mkdir(parents=True)
             for file, content in files.items():
                 (raw / file).write_bytes(content)
-            for sums in (mnist.MNIST_MD5, mnist.FASHION_MD5):
-                stack.enter_context(mock.patch.dict(sums, clear=True))
+            for known in ("MNIST", "FASHION_MNIST"):
+                stack.enter_context(
+                    mock.patch.object(
+                        public_files, known, without_sums(getattr(public_files, known))
+                    )
+                )
             dataset = load_data(compose(f"data={name}", *overrides, f"data.root={root}"))
         worst = 0.0
         for part, prefix in zip((dataset.train, dataset.test), prefixes, strict=True):
@@ -87,16 +91,15 @@ def cifar(name, source, labels, key, classes):
     def deviation(compose):
         files = cifar_files(labels)
         names = [f"class {number}" for number in range(classes)]
-        meta = {**source.meta, "md5": None}
+        meta = source.meta
         with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
             folder = Path(root, source.base_folder)
             folder.mkdir()
             for file, content in files.items():
                 (folder / file).write_bytes(content)
             (folder / meta["filename"]).write_bytes(pickle.dumps({meta["key"]: names}))
-            train, test = [[file, None] for file in files][:-1], [[list(files)[-1], None]]
-            lists = {"train_list": train, "test_list": test, "meta": meta}
-            stack.enter_context(mock.patch.multiple(source, **lists))
+            known = without_sums(getattr(public_files, name.upper()))
+            stack.enter_context(mock.patch.object(public_files, name.upper(), known))
             dataset = load_data(compose(f"data={name}", f"data.root={root}"))
         assert len(dataset.classes) == classes
         contents = [pickle.loads(content) for content in files.values()]
@@ -252,7 +255,7 @@ ROWS = {
         cifar(
             "cifar10",
             torchvision.datasets.CIFAR10,
-            {name: ["labels"] for name in ("data_batch_1", "data_batch_2", "test_batch")},
+            {f"data_batch_{i}": ["labels"] for i in range(1, 6)} | {"test_batch": ["labels"]},
             "labels",
             10,
         ),

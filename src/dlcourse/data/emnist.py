@@ -4,7 +4,8 @@ import string
 from pathlib import Path
 
 from dlcourse.core import Dataset
-from dlcourse.data.idx import IdxFiles, idx, names
+from dlcourse.data import public_files
+from dlcourse.data.idx import IdxFiles, idx
 
 CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ALIKE = "cijklmopsuvwxyz"  # lower-case letters that look like their capitals
@@ -29,8 +30,8 @@ def emnist(
         116,323 of 62, ``bymerge`` the same in 47, ``mnist`` 60,000 and 10,000 of 10.
 
     Files: ``EMNIST/raw`` in ``root``, laid out as by torchvision. One archive holds all parts, and
-    all are kept once it is downloaded. torchvision checks the archive's MD5 sum; those of the files
-    in it are not known.
+    all are kept once it is downloaded. The archive's sum is published; those of the files in it are
+    stored after the download.
 
     Raises UserError for damaged files, and for missing ones that cannot be downloaded.
 
@@ -39,28 +40,12 @@ def emnist(
     Departs from it: the files hold transposed images and count the letters from 1; here the images
     are upright and every part counts its classes from 0.
     """
-
-    def from_its_source(folder: Path) -> Path:
-        from torchvision.datasets import EMNIST  # 1 s; imported only for a download
-
-        EMNIST(folder, split=part, download=True)
-        return folder / "EMNIST/raw"
-
     source = IdxFiles(
         name=f"emnist_{part}",
-        folder="EMNIST/raw",
+        files=public_files.EMNIST,
         prefixes=(f"emnist-{part}-train", f"emnist-{part}-test"),
         classes=tuple(PART_CLASSES[part]),
-        md5={},
-        also=tuple(
-            file
-            for other in PART_CLASSES
-            for split in ("train", "test")
-            for file in names(f"emnist-{other}-{split}")
-        ),
         first=1 if part == "letters" else 0,
         transposed=True,
     )
-    return idx(
-        source, from_its_source if download else None, root=root, size=size, channels=channels
-    )
+    return idx(source, root=root, size=size, channels=channels, download=download)

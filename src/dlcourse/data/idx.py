@@ -1,6 +1,5 @@
 """Image data sets in the IDX format of MNIST."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,48 +9,37 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import IMAGES_KEY, cached
-from dlcourse.data.download import ensure_files
+from dlcourse.data.download import damaged_file, ensure_files, read_verified
 from dlcourse.data.image import convert
+from dlcourse.data.public_files import PublicSet
 from dlcourse.errors import UserError
 
 BYTES = 8  # the code of uint8 in an IDX file's header
 
 
 class IdxFiles(NamedTuple):
-    """The files of a data set in IDX format.
+    """How the files of a public set in IDX format are read.
 
-    folder: their folder in ``data.root``.
+    name: of the data set. files: where they come from.
     prefixes: how the file names of the training part and of the test part begin.
-    md5, also: see ``ensure_files``; a file without an entry in ``md5`` has no known sum.
     first: the label of the first class.
     transposed: whether rows and columns of the stored images are exchanged.
     """
 
     name: str
-    folder: str
+    files: PublicSet
     prefixes: tuple[str, str]
     classes: tuple[str, ...]
-    md5: Mapping[str, str]
-    also: tuple[str, ...] = ()
     first: int = 0
     transposed: bool = False
 
 
-def idx(
-    source: IdxFiles,
-    download: Callable[[Path], Path] | None,
-    *,
-    root: Path,
-    size: int,
-    channels: int,
-) -> Dataset:
+def idx(source: IdxFiles, *, root: Path, size: int, channels: int, download: bool) -> Dataset:
     """Return the images (N, channels, size, size) of a set, downloaded and decoded if needed."""
 
     def make() -> dict:
-        files = [file for prefix in source.prefixes for file in names(prefix)]
-        sums = {file: source.md5.get(file) for file in files}
-        folder = root / source.folder
-        ensure_files(folder.parent.name, folder, sums, download, source.also)
+        needed = [file for prefix in source.prefixes for file in names(prefix)]
+        ensure_files(source.files, root, root / source.files.folder, needed, download=download)
         parts = zip(("train", "test"), source.prefixes, strict=True)
         return {part: read_part(root, source, prefix) for part, prefix in parts}
 
@@ -73,8 +61,13 @@ def read_part(root: Path, source: IdxFiles, prefix: str) -> dict[str, Tensor]:
 
     Raises UserError for a damaged file and for files that do not belong together.
     """
-    image_file, label_file = (root / source.folder / file for file in names(prefix))
-    images, targets = read_idx(image_file, 3), read_idx(label_file, 1).long() - source.first
+    folder = root / source.files.folder
+    image_file, label_file = (folder / file for file in names(prefix))
+    images, labels = (
+        idx_array(read_verified(source.files, folder, path.name), path, dimensions)
+        for path, dimensions in ((image_file, 3), (label_file, 1))
+    )
+    targets = labels.long() - source.first
     if len(images) != len(targets):
         raise UserError(
             f"{image_file} has {len(images)} images and {label_file} {len(targets)} labels.\n"
@@ -88,20 +81,16 @@ def read_part(root: Path, source: IdxFiles, prefix: str) -> dict[str, Tensor]:
     return {IMAGES_KEY: images.unsqueeze(1), "targets": targets}
 
 
-def read_idx(path: Path, dimensions: int) -> Tensor:
-    """Read an IDX file of uint8 values into a tensor with the given number of dimensions.
+def idx_array(content: bytes, path: Path, dimensions: int) -> Tensor:
+    """Return the uint8 values of an IDX file as a tensor with the given number of dimensions.
 
     The header has two zero bytes, the type of the values, the number of dimensions, and the size of
     each dimension in four bytes, big-endian.
 
-    Raises UserError for a file that cannot be read or has another content.
+    path: for messages. Raises UserError for other content.
 
     Reference: LeCun, Cortes, Burges, "The MNIST database", 1998, section "File formats".
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error}.\nMake it readable") from error
     header = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, BYTES, dimensions]) or len(content) < header:
         raise damaged_file(path, f"its header is not an IDX header of {dimensions} dimensions")
@@ -110,10 +99,3 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
         raise damaged_file(path, f"it has {len(content):,} bytes and should have the sizes {shape}")
     numbers = np.frombuffer(content, np.uint8, offset=header)
     return torch.from_numpy(numbers.reshape(shape).copy())
-
-
-def damaged_file(path: Path, reason: str) -> UserError:
-    """Return the error for a damaged file."""
-    return UserError(
-        f"{path} is damaged: {reason}.\nDelete it, and the next start downloads it again"
-    )

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,7 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def load_images(
-    files: ImageFiles, memory: float, top: Path, state: str
+    files: ImageFiles,
+    memory: float,
+    top: Path,
+    state: str,
+    verify: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor | ImageFiles, list[str], list[list[str]], Tensor]:
     """Return the images that can be read, and for every file its error or "", notes and a digest.
 
@@ -31,13 +35,19 @@ def load_images(
     once, and the result of the check is cached.
 
     memory: in GiB. state: the fingerprint of the folder, part of the cache file's name.
+    verify: verifies the files; called before they are read for the cache.
     """
     size = files.shape.numel()
     kind, versions = kind_and_versions(files.reading)
     name = f"{kind}-{versions}{state}"
+
+    def read(all_of: Callable[[ImageFiles], dict]) -> dict:
+        verify()
+        return all_of(files)
+
     if size <= memory * GIB:
         content = cached(
-            top, f"decoded-{name}", lambda: decode_all(files), replaces=f"decoded-{kind}-*"
+            top, f"decoded-{name}", lambda: read(decode_all), replaces=f"decoded-{kind}-*"
         )
         return tuple(content[key] for key in (IMAGES_KEY, "problems", "notes", "contents"))
     side = files.reading.size
@@ -46,7 +56,7 @@ def load_images(
         "every epoch", len(files.paths), side, side, size / GIB, memory,
     )  # fmt: skip
     content = cached(
-        top, f"problems-{name}", lambda: inspect_all(files), replaces=f"problems-{kind}-*"
+        top, f"problems-{name}", lambda: read(inspect_all), replaces=f"problems-{kind}-*"
     )
     whole = torch.tensor([not problem for problem in content["problems"]]).nonzero()[:, 0]
     return files[whole], content["problems"], content["notes"], content["contents"]

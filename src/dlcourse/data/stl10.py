@@ -1,16 +1,15 @@
 """STL-10."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
+from dlcourse.data import public_files
 from dlcourse.data.cache import IMAGES_KEY, cached
-from dlcourse.data.download import ensure_files
-from dlcourse.data.idx import damaged_file
+from dlcourse.data.download import damaged_file, ensure_files, read_verified
 from dlcourse.data.image import convert
 from dlcourse.errors import UserError
 
@@ -48,37 +47,31 @@ def stl10(
 
 def read_binary(root: Path, download: bool) -> dict[str, dict[str, Tensor]]:
     """Download the set if it is missing; return images (N, 3, 96, 96) and targets of both parts."""
-    import torchvision.datasets  # 1 s; imported only without a cache
-    from torchvision.datasets.utils import download_and_extract_archive
-
-    source: Any = torchvision.datasets.STL10
-    listed = [*source.train_list, *source.test_list]
-    files = {file: md5 for file, md5 in listed if "unlabeled" not in file}
-
-    def from_its_source(folder: Path) -> Path:
-        download_and_extract_archive(
-            source.url, folder, filename=source.filename, md5=source.tgz_md5
-        )
-        return folder / FOLDER
-
     folder = root / FOLDER
-    ensure_files("STL-10", folder, files, from_its_source if download else None, (FOLDS,))
+    needed = [f"{part}_{kind}.bin" for part in ("train", "test") for kind in "Xy"]
+    ensure_files(public_files.STL10, root, folder, needed, download=download)
     return {part: read_part_of_stl10(folder, part) for part in ("train", "test")}
 
 
 def read_part_of_stl10(folder: Path, part: str) -> dict[str, Tensor]:
     """Return the images (N, 3, 96, 96), upright, and the targets (N,) of a part."""
-    labels = np.fromfile(folder / f"{part}_y.bin", np.uint8).astype(np.int64) - 1
-    values = np.fromfile(folder / f"{part}_X.bin", np.uint8)
+    values, labels = (
+        np.frombuffer(read_verified(public_files.STL10, folder, f"{part}_{kind}.bin"), np.uint8)
+        for kind in "Xy"
+    )
     if len(values) != len(labels) * 3 * SIDE**2:
         raise damaged_file(folder / f"{part}_X.bin", f"it has no {len(labels):,} images")
-    columns_first = torch.from_numpy(values).view(-1, 3, SIDE, SIDE)
+    if not ((labels >= 1) & (labels <= len(STL10_CLASSES))).all():
+        raise damaged_file(folder / f"{part}_y.bin", "it has labels that are not from 1 to 10")
+    columns_first = torch.from_numpy(values.copy()).view(-1, 3, SIDE, SIDE)
     return {IMAGES_KEY: columns_first.transpose(2, 3).contiguous(),
-            "targets": torch.from_numpy(labels)}  # fmt: skip
+            "targets": torch.from_numpy(labels.astype(np.int64) - 1)}  # fmt: skip
 
 
 def fold_positions(path: Path, fold: int, examples: int) -> Tensor:
     """Return the positions (1000,) of a published fold; raises UserError without its file."""
+    if path.is_file():
+        read_verified(public_files.STL10, path.parent, path.name)
     try:
         lines = path.read_text("utf-8").splitlines()
         positions = torch.tensor([int(number) for number in lines[fold].split()])

@@ -1,20 +1,21 @@
 """SVHN: the Street View House Numbers."""
 
+import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
+from dlcourse.data import public_files
 from dlcourse.data.cache import IMAGES_KEY, cached
-from dlcourse.data.download import ensure_files
-from dlcourse.data.idx import damaged_file
+from dlcourse.data.download import damaged_file, ensure_files, read_verified
 from dlcourse.data.image import convert
 
 DIGIT_ZERO = 10  # the label of the digit 0 in the files
 FIRST_FILE = "train_32x32.mat"
+SIDE, MOST_IMAGES = 32, 531_131  # of the extra part
 
 
 def svhn(
@@ -37,7 +38,7 @@ def svhn(
     folder = root if (root / FIRST_FILE).exists() else root / "svhn"
     parts = ("train", "extra", "test") if extra else ("train", "test")
     content = {
-        part: cached(root, f"svhn_{part}", lambda part=part: read_mat(folder, part, download))
+        part: cached(root, f"svhn_{part}", lambda part=part: read_mat(root, folder, part, download))
         for part in parts
     }
 
@@ -54,23 +55,39 @@ def svhn(
     )
 
 
-def read_mat(folder: Path, part: str, download: bool) -> dict[str, Tensor]:
-    """Download one part if it is missing; return its images (N, 3, 32, 32) and targets (N,)."""
-    import torchvision.datasets  # 1 s; imported only without a cache
+def read_mat(root: Path, folder: Path, part: str, download: bool) -> dict[str, Tensor]:
+    """Download one part if it is missing; return its images (N, 3, 32, 32) and targets (N,).
 
-    source: Any = torchvision.datasets.SVHN
-    _, file, md5 = source.split_list[part]
-
-    def from_its_source(temporary: Path) -> Path:
-        source(temporary, split=part, download=True)
-        return temporary
-
-    ensure_files("SVHN", folder, {file: md5}, from_its_source if download else None)
-    from scipy.io import loadmat
-
-    content = loadmat(str(folder / file))
-    images, labels = content["X"], content["y"].ravel().astype(np.int64)  # (H, W, 3, N), (N,)
+    Raises UserError for a damaged file.
+    """
+    source, path = public_files.SVHN, folder / f"{part}_32x32.mat"
+    ensure_files(source, root, folder, [path.name], download=download)
+    images, labels = arrays_in_mat(read_verified(source, folder, path.name), path)
     if images.shape[3] != len(labels) or not ((labels >= 1) & (labels <= DIGIT_ZERO)).all():
-        raise damaged_file(folder / file, "its images and labels do not fit each other")
+        raise damaged_file(path, "its images and labels do not fit each other")
     pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 2, 0, 1)))
     return {IMAGES_KEY: pixels, "targets": torch.from_numpy(labels % DIGIT_ZERO)}
+
+
+def arrays_in_mat(content: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images (32, 32, 3, N) and labels (N,) in a file of MATLAB 5.
+
+    Their shapes are checked first: a small file can unpack to very large arrays. path: for
+    messages.
+
+    Raises UserError for other content.
+    """
+    from scipy.io import loadmat, whosmat
+
+    try:
+        shapes = {name: shape for name, shape, _ in whosmat(io.BytesIO(content))}
+        images, labels = shapes["X"], shapes["y"]
+        if images[:3] != (SIDE, SIDE, 3) or images[3:] != labels[:1] or images[3] > MOST_IMAGES:
+            raise ValueError(f"its arrays have the shapes {images} and {labels}")
+        found = loadmat(io.BytesIO(content), variable_names=("X", "y"))
+        if found["X"].dtype != np.uint8 or found["y"].dtype.kind not in "ui":
+            raise ValueError("its arrays are not of whole numbers")
+    except Exception as error:  # scipy raises many kinds for wrong bytes
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise damaged_file(path, f"it has no images of SVHN ({reason:.200})") from error
+    return found["X"], found["y"].ravel().astype(np.int64)

@@ -1,6 +1,7 @@
 """Tiny ImageNet."""
 
 import logging
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -8,15 +9,20 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Dataset, Split
-from dlcourse.data.download import ensure_folder
+from dlcourse.data import public_files
+from dlcourse.data.download import ensure_folder, verify_folder
 from dlcourse.data.image_file import Reading, describe_notes
 from dlcourse.data.load_images import load_images
 from dlcourse.data.scan import Listing, fingerprint
 from dlcourse.data.streamed import ImageFiles, StreamedSplit
 from dlcourse.errors import UserError, shown
 
-ADDRESS = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 TINY_IMAGENET = "tiny-imagenet-200"
+MEMBER = re.compile(
+    rf"{TINY_IMAGENET}/(words\.txt|wnids\.txt|val/val_annotations\.txt|"
+    r"train/n\d+/(images/[\w.]+|[\w.]+)|(val|test)/images/[\w.]+)"
+)
+"""The files that are read from the archive."""
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +41,8 @@ def tiny_imagenet(
     """Return 100,000 training and 10,000 test images (N, channels, size, size) in 200 classes.
 
     The published test part has no labels, so the published validation part is the test part here.
-    Files: ``tiny-imagenet-200`` in ``root``, as in the published archive, of which no checksum is
-    published: ``train/<id>/images``, ``val/images``, ``val/val_annotations.txt``, ``words.txt``.
+    Files: ``tiny-imagenet-200`` in ``root``, as in the published archive:
+    ``train/<id>/images``, ``val/images``, ``val/val_annotations.txt``, ``words.txt``.
 
     memory, workers, decoder: as of ``image_folder``.
 
@@ -46,11 +52,14 @@ def tiny_imagenet(
     University, 2015.
     """
     top = root / TINY_IMAGENET
-    ensure_folder("Tiny ImageNet", top, ADDRESS if download else None)
+    archive = public_files.TINY_IMAGENET
+    ensure_folder("Tiny ImageNet", root, TINY_IMAGENET, archive, MEMBER, download=download)
     ids, listing, labels = list_tiny_imagenet(top)
     paths = [path for part in listing.values() for path in part]
     files = ImageFiles(tuple(map(str, paths)), Reading(size, channels, decoder), workers)
-    images, problems, notes, contents = load_images(files, memory, top, fingerprint(listing))
+    images, problems, notes, contents = load_images(
+        files, memory, top, fingerprint(listing), verify=lambda: verify_folder(top)
+    )
     for problem in filter(None, problems):
         raise UserError(problem)
     if line := describe_notes(paths, notes):
