@@ -149,12 +149,12 @@ def small_tiny_imagenet(server, monkeypatch):
     """Put a small Tiny ImageNet on the server; return the server and the images."""
     content, made = tiny_archive()
     server["/tiny-imagenet-200.zip"] = content
-    archive = public_files.TINY_IMAGENET._replace(
+    archive = public_files.TINY_IMAGENET_ZIP._replace(
         addresses=(f"{server.address}tiny-imagenet-200.zip",),
         size=len(content),
         sha256=sha256(content),
     )
-    monkeypatch.setattr(public_files, "TINY_IMAGENET", archive)
+    monkeypatch.setattr(public_files, "TINY_IMAGENET_ZIP", archive)
     return server, made
 
 

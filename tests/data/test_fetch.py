@@ -189,7 +189,9 @@ def test_no_published_address_is_without_encryption():
     from dlcourse.data import public_files
 
     sets = [one for one in vars(public_files).values() if isinstance(one, public_files.PublicSet)]
-    archives = [archive for one in sets for archive in one.archives] + [public_files.TINY_IMAGENET]
+    archives = [archive for one in sets for archive in one.archives] + [
+        public_files.TINY_IMAGENET_ZIP
+    ]
     assert len(archives) == 20
     for archive in archives:
         assert all(address.startswith("https://") for address in archive.addresses)

@@ -18,7 +18,7 @@ from dlcourse.data.public_files import PublicSet
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
-SIDE = 32
+CIFAR_SIDE = 32
 
 
 def cifar10(*, root: Path, seed: int, size: int, channels: int, download: bool) -> Dataset:
@@ -81,26 +81,28 @@ def read_batch(source: PublicSet, folder: Path, file: str, classes: int) -> dict
 
     Raises UserError for a damaged file, and for other shapes, types and labels.
     """
-    content = load_file(source, folder, file)
+    content = load_pickle_of(source, folder, file)
     images = content.get("data")
     labels = content.get("fine_labels", content.get("labels"))
-    if not (isinstance(images, np.ndarray) and images.ndim == 2 and images.shape[1] == 3 * SIDE**2):
-        raise damaged_file(folder / file, f"its images have no {3 * SIDE**2:,} bytes each")
+    if not (
+        isinstance(images, np.ndarray) and images.ndim == 2 and images.shape[1] == 3 * CIFAR_SIDE**2
+    ):
+        raise damaged_file(folder / file, f"its images have no {3 * CIFAR_SIDE**2:,} bytes each")
     if not (isinstance(labels, list) and len(labels) == len(images)):
         raise damaged_file(folder / file, f"it has no list of {len(images):,} labels")
     if not all(type(label) is int and 0 <= label < classes for label in labels):
         raise damaged_file(folder / file, f"it has labels that are not from 0 to {classes - 1}")
-    pixels = torch.from_numpy(images.copy()).view(-1, 3, SIDE, SIDE)
+    pixels = torch.from_numpy(images.copy()).view(-1, 3, CIFAR_SIDE, CIFAR_SIDE)
     return {IMAGES_KEY: pixels, "targets": torch.tensor(labels)}
 
 
 def read_entry(source: PublicSet, folder: Path, file: str, keys: tuple[str, ...]) -> Any:
     """Return the first of some entries that a file has, None if it has none."""
-    content = load_file(source, folder, file)
+    content = load_pickle_of(source, folder, file)
     return next((content[key] for key in keys if key in content), None)
 
 
-def load_file(source: PublicSet, folder: Path, file: str) -> dict:
+def load_pickle_of(source: PublicSet, folder: Path, file: str) -> dict:
     """Return the content of a pickle; raises UserError for a damaged or foreign one."""
     try:
         return load_plain(read_verified(source, folder, file))

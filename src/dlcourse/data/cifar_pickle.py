@@ -24,7 +24,7 @@ def load_plain(content: bytes) -> Any:
     Raises ForeignPickleError for all other content.
     """
     try:
-        return replaced(PlainUnpickler(io.BytesIO(content), encoding="latin1").load())
+        return with_arrays(PlainUnpickler(io.BytesIO(content), encoding="latin1").load())
     except ForeignPickleError:
         raise
     except Exception as error:  # the unpickler raises many kinds for wrong bytes
@@ -98,7 +98,7 @@ class StoredArray:
         self.array = array.reshape(shape, order="F" if columns_first else "C")
 
 
-ALLOWED = {
+STAND_INS = {
     ("numpy", "ndarray"): ArrayClass,
     ("numpy", "dtype"): MakeType,
     ("numpy.core.multiarray", "_reconstruct"): MakeArray,
@@ -107,20 +107,20 @@ ALLOWED = {
 
 
 class PlainUnpickler(pickle.Unpickler):
-    """Finds only the names in ALLOWED, each as a new object that nothing else shares."""
+    """Finds only the names in STAND_INS, each as a new object that nothing else shares."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the object that stands for a name; raises ForeignPickleError for others."""
-        if (module, name) not in ALLOWED:
+        if (module, name) not in STAND_INS:
             raise ForeignPickleError(f"it calls {module}.{name}"[:200])
-        return ALLOWED[module, name]()
+        return STAND_INS[module, name]()
 
     def persistent_load(self, pid: Any) -> Any:
         """Refuse references to objects outside the file."""
         raise ForeignPickleError("it refers to an object outside the file")
 
 
-def replaced(content: Any) -> Any:
+def with_arrays(content: Any) -> Any:
     """Return the content with arrays in the place of the objects that collected them."""
     if not isinstance(content, dict):
         raise ForeignPickleError(f"it holds a {type(content).__name__} and not a dict")

@@ -40,7 +40,7 @@ def ensure_files(
     """
     if not missing_files(source, folder, needed):
         return
-    with alone(source.name, root, folder):
+    with only_one_process(source.name, root, folder):
         missing = missing_files(source, folder, needed)
         archives = [one for one in source.archives if set(one.members.values()) & set(missing)]
         for archive, path in found_archives(source, archives, root, folder, download):
@@ -112,7 +112,7 @@ def store_sums(folder: Path, sums: dict[str, str]) -> None:
 
 
 @contextmanager
-def alone(name: str, root: Path, folder: Path) -> Iterator[None]:
+def only_one_process(name: str, root: Path, folder: Path) -> Iterator[None]:
     """Keep other processes from downloading the same set while the block runs.
 
     Raises UserError if the folder cannot be written to.
@@ -229,7 +229,7 @@ def downloaded(name: str, archive: Archive, root: Path) -> Path:
     """
     target = workplace(root) / name / f"{archive.name}.part"
     target.parent.mkdir(parents=True, exist_ok=True)
-    with progress(f"{name}: {archive.name}", archive.size) as report:
+    with download_line(f"{name}: {archive.name}", archive.size) as report:
         try:
             fetch(archive, target, report)
         except StorageError:
@@ -239,7 +239,7 @@ def downloaded(name: str, archive: Archive, root: Path) -> Path:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def download_line(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a download's progress; yield a function that gets the number of bytes so far.
 
     In a terminal it is a line at the bottom; else a line is printed every minute.
@@ -306,7 +306,7 @@ def ensure_folder(
         return Target(member, MOST_IMAGE_BYTES) if pattern.fullmatch(member) else None
 
     source = PublicSet(name, folder, (), (archive,))
-    with alone(name, root, root):
+    with only_one_process(name, root, root):
         if (root / folder).is_dir():  # made by another process
             return
         for one, path in found_archives(source, [archive], root, root, download):

@@ -18,9 +18,9 @@ from dlcourse.data.public_files import Archive
 
 SILENCE = 30.0  # seconds in which SLOWEST bytes have to come
 SLOWEST = 30_000  # bytes; 1 kB/s
-BLOCK = 2**16
+BYTES_READ = 2**16
 REDIRECTS = 5
-TRIES = 5  # at one address; another try needs new bytes
+TRIES_AT_ADDRESS = 5  # at one address; another try needs new bytes
 PLAIN_HOSTS: frozenset[str] = frozenset()
 """Hosts that need no encryption. Empty, and nothing that a user can type changes it: tests of this
 module put 127.0.0.1 into it."""
@@ -64,13 +64,13 @@ def fetch(archive: Archive, target: Path, report: Callable[[int], None]) -> None
 
 def fetch_from(address: str, archive: Archive, target: Path, report: Callable[[int], None]) -> None:
     """Download an archive from one address; a broken connection is tried again while bytes come."""
-    for attempt in range(TRIES):
+    for attempt in range(TRIES_AT_ADDRESS):
         before = size_of(target)
         try:
             if before < archive.size:
-                receive(address, archive, target, report)
+                receive_rest(address, archive, target, report)
         except BrokenConnectionError:
-            if attempt == TRIES - 1 or size_of(target) <= before:
+            if attempt == TRIES_AT_ADDRESS - 1 or size_of(target) <= before:
                 raise
             continue
         found = sha256_of(target)
@@ -82,15 +82,17 @@ def fetch_from(address: str, archive: Archive, target: Path, report: Callable[[i
     raise FetchError("the file there changed while it was downloaded")
 
 
-def receive(address: str, archive: Archive, target: Path, report: Callable[[int], None]) -> None:
+def receive_rest(
+    address: str, archive: Archive, target: Path, report: Callable[[int], None]
+) -> None:
     """Append the rest of an archive to ``target``, or all of it if the server sends all."""
     start = size_of(target)
-    with opened(address, start) as (response, heard):
+    with connection_to(address, start) as (response, heard):
         size = first_byte(response, start, archive)
         with writable(target, append=size > 0) as file:
-            while size < archive.size and (block := response.read1(BLOCK)):
+            while size < archive.size and (block := response.read1(BYTES_READ)):
                 heard(len(block))
-                write(file, block[: archive.size - size])
+                write_all(file, block[: archive.size - size])
                 size += len(block)
                 report(min(size, archive.size))
         longer = size > archive.size or (size == archive.size and bool(response.read1(1)))
@@ -125,13 +127,13 @@ def first_byte(response: Any, asked: int, archive: Archive) -> int:
 
 
 @contextmanager
-def opened(address: str, start: int) -> Iterator[tuple[Any, Callable[[int], None]]]:
+def connection_to(address: str, start: int) -> Iterator[tuple[Any, Callable[[int], None]]]:
     """Open an address from byte ``start`` on; yield the response, and a function of bytes heard.
 
     The connection is closed after SILENCE seconds with fewer than SLOWEST bytes; then, and for
     every other failure of the connection, FetchError is raised.
     """
-    watch = Watch()
+    watch = SlowWatch()
     request = urllib.request.Request(checked(address), headers={"User-Agent": "dlcourse"})
     if start:
         request.add_header("Range", f"bytes={start}-")
@@ -174,7 +176,7 @@ class HttpsOnly(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(*arguments)
 
 
-class Watch:
+class SlowWatch:
     """Ends connections from which too little comes, at whatever stage they are."""
 
     def __init__(self) -> None:
@@ -225,7 +227,7 @@ class Watch:
 class WatchedHttps(urllib.request.HTTPSHandler):
     """Opens encrypted connections and has them watched."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: SlowWatch) -> None:
         self.context = ssl.create_default_context()
         super().__init__(context=self.context)
         self.kind = watch.watched(http.client.HTTPSConnection)
@@ -238,7 +240,7 @@ class WatchedHttps(urllib.request.HTTPSHandler):
 class WatchedHttp(urllib.request.HTTPHandler):
     """Opens the plain connections of PLAIN_HOSTS and has them watched."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: SlowWatch) -> None:
         super().__init__()
         self.kind = watch.watched(http.client.HTTPConnection)
 
@@ -261,7 +263,7 @@ def writable(target: Path, *, append: bool) -> Iterator[IO[bytes]]:
         file.close()
 
 
-def write(file: IO[bytes], block: bytes) -> None:
+def write_all(file: IO[bytes], block: bytes) -> None:
     """Write all bytes; raises StorageError if the disk does not take them."""
     left = memoryview(block)
     try:

@@ -9,7 +9,7 @@ the MD5 sums of earlier versions of dlcourse; docs/data.md has a table.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-KIB, MIB = 2**10, 2**20
+MIB = 2**20
 
 
 class File(NamedTuple):
@@ -297,7 +297,7 @@ STL10 = PublicSet(
     ),
 )  # fmt: skip
 
-TINY_IMAGENET = Archive(
+TINY_IMAGENET_ZIP = Archive(
     name="tiny-imagenet-200.zip",
     addresses=("https://cs231n.stanford.edu/tiny-imagenet-200.zip",),
     size=248_100_043,

@@ -15,7 +15,7 @@ from dlcourse.data.image import convert
 
 DIGIT_ZERO = 10  # the label of the digit 0 in the files
 FIRST_FILE = "train_32x32.mat"
-SIDE, MOST_IMAGES = 32, 531_131  # of the extra part
+SVHN_SIDE, MOST_OF_SVHN = 32, 531_131  # of the extra part
 
 
 def svhn(
@@ -82,7 +82,11 @@ def arrays_in_mat(content: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         shapes = {name: shape for name, shape, _ in whosmat(io.BytesIO(content))}
         images, labels = shapes["X"], shapes["y"]
-        if images[:3] != (SIDE, SIDE, 3) or images[3:] != labels[:1] or images[3] > MOST_IMAGES:
+        if (
+            images[:3] != (SVHN_SIDE, SVHN_SIDE, 3)
+            or images[3:] != labels[:1]
+            or images[3] > MOST_OF_SVHN
+        ):
             raise ValueError(f"its arrays have the shapes {images} and {labels}")
         found = loadmat(io.BytesIO(content), variable_names=("X", "y"))
         if found["X"].dtype != np.uint8 or found["y"].dtype.kind not in "ui":

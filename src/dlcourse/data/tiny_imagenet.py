@@ -52,7 +52,7 @@ def tiny_imagenet(
     University, 2015.
     """
     top = root / TINY_IMAGENET
-    archive = public_files.TINY_IMAGENET
+    archive = public_files.TINY_IMAGENET_ZIP
     ensure_folder("Tiny ImageNet", root, TINY_IMAGENET, archive, MEMBER, download=download)
     ids, listing, labels = list_tiny_imagenet(top)
     paths = [path for part in listing.values() for path in part]

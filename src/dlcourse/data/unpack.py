@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-BLOCK = 2**20
+BYTES_COPIED = 2**20
 MOST_MEMBERS = 150_000  # Tiny ImageNet has 120,609
 MOST_HEADER = 2**16  # bytes of a member's extended header
 UNSAFE = re.compile(r"^[/\\~]|^[A-Za-z]:|\\|(^|/)\.\.(/|$)|[\x00-\x1f]")
@@ -32,7 +32,7 @@ class Target(NamedTuple):
     most: int
 
 
-class Member(NamedTuple):
+class ArchiveMember(NamedTuple):
     """A regular file of an archive, and a function that opens its content."""
 
     name: str
@@ -67,7 +67,7 @@ def unpack(
             if left < 0:
                 raise ArchiveError(f"it has more than {most:,} bytes unpacked")
             if target is not None:
-                sums[target.path] = copied(member, target, into)
+                sums[target.path] = write_member(member, target, into)
     except (ArchiveError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk
@@ -78,7 +78,7 @@ def unpack(
     return sums
 
 
-def copied(member: Member, target: Target, into: Path) -> str:
+def write_member(member: ArchiveMember, target: Target, into: Path) -> str:
     """Write a member to its target; return its SHA-256 sum."""
     place = into / target.path
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def copied(member: Member, target: Target, into: Path) -> str:
     with member.open() as packed, open(place, "xb") as file:
         gzipped = member.name.endswith(".gz") and not target.path.endswith(".gz")
         source: Any = gzip.GzipFile(fileobj=packed) if gzipped else packed
-        while block := source.read(BLOCK):
+        while block := source.read(BYTES_COPIED):
             size += len(block)
             if size > target.most:
                 raise ArchiveError(f"{target.path} has more than {target.most:,} bytes unpacked")
@@ -95,19 +95,19 @@ def copied(member: Member, target: Target, into: Path) -> str:
     return digest.hexdigest()
 
 
-def members(path: Path, name: str, most: int) -> Iterator[Member]:
+def members(path: Path, name: str, most: int) -> Iterator[ArchiveMember]:
     """Yield the regular files of an archive; that of a single file has the name ""."""
     if name.endswith(".zip"):
         yield from zip_members(path)
     elif name.endswith(".tar.gz"):
         yield from tar_members(path, most)
     elif name.endswith(".gz"):
-        yield Member("", 0, partial(gzip.open, path))  # type: ignore[arg-type]
+        yield ArchiveMember("", 0, partial(gzip.open, path))  # type: ignore[arg-type]
     else:
-        yield Member("", 0, partial(open, path, "rb"))
+        yield ArchiveMember("", 0, partial(open, path, "rb"))
 
 
-def zip_members(path: Path) -> Iterator[Member]:
+def zip_members(path: Path) -> Iterator[ArchiveMember]:
     """Yield the regular files of a ZIP archive."""
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
@@ -118,10 +118,12 @@ def zip_members(path: Path) -> Iterator[Member]:
                 raise ArchiveError(f"{info.filename!r:.200} is encrypted")
             check_name(info.orig_filename)
             if not info.is_dir():
-                yield Member(info.filename, info.file_size, lambda info=info: archive.open(info))
+                yield ArchiveMember(
+                    info.filename, info.file_size, lambda info=info: archive.open(info)
+                )
 
 
-def tar_members(path: Path, most: int) -> Iterator[Member]:
+def tar_members(path: Path, most: int) -> Iterator[ArchiveMember]:
     """Yield the regular files of a compressed tar archive, in their order."""
     with (
         gzip.open(path) as content,
@@ -134,10 +136,12 @@ def tar_members(path: Path, most: int) -> Iterator[Member]:
             if not (info.isreg() or info.isdir()) or info.issparse():
                 raise ArchiveError(f"{info.name!r:.200} is a link or a special file")
             if info.isreg():
-                yield Member(info.name, info.size, lambda info=info: opened(archive, info))
+                yield ArchiveMember(
+                    info.name, info.size, lambda info=info: opened_member(archive, info)
+                )
 
 
-def opened(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+def opened_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     """Open a regular file of a tar archive."""
     content = archive.extractfile(info)
     assert content is not None  # only of links and folders
