@@ -15,7 +15,7 @@ import filelock
 
 from dlcourse import atomic_files
 from dlcourse.data.cache import CACHE_FOLDER
-from dlcourse.data.fetch import FetchError, StorageError, fetch, sha256_of, size_of
+from dlcourse.data.fetch import FetchError, StorageError, fetch, size_of, sum_of_file
 from dlcourse.data.public_files import MIB, Archive, File, PublicSet
 from dlcourse.data.unpack import ArchiveError, Target, unpack
 from dlcourse.errors import UserError, shown
@@ -186,7 +186,7 @@ def put_by_hand(source: PublicSet, archive: Archive, root: Path, folder: Path) -
     inside = [source.file(name) for name in archive.members.values()]
     if inside and all(file.sha256 or file.md5 for file in inside):
         return path
-    found = sha256_of(path)
+    found = sum_of_file(path)
     if found != archive.sha256:
         raise damaged_file(path, f"its SHA-256 sum is {found} and should be {archive.sha256}")
     return path
@@ -273,7 +273,7 @@ def unpack_files(source: PublicSet, archive: Archive, path: Path, folder: Path) 
         sums = unpacked(archive, path, lambda name: target_of(source, archive, name), temporary)
         for name in archive.members.values():
             if name in sums:
-                verify(source.file(name), sums[name], temporary / name, path)
+                check_unpacked(source.file(name), sums[name], temporary / name, path)
         unknown = {name: sums[name] for name in sums if not source.file(name).sha256}
         if unknown:
             store_sums(temporary, stored_sums(folder) | unknown)
@@ -326,7 +326,7 @@ def verify_folder(folder: Path) -> None:
     """
     for name, expected in stored_sums(folder).items():
         try:
-            found = sha256_of(folder / name)
+            found = sum_of_file(folder / name)
         except OSError as error:
             raise damaged_file(folder / name, str(error)) from error
         if found != expected:
@@ -341,7 +341,7 @@ def target_of(source: PublicSet, archive: Archive, member: str) -> Target | None
     return None if name is None else Target(name, source.file(name).size)
 
 
-def verify(known: File, sha256: str, path: Path, archive: Path) -> None:
+def check_unpacked(known: File, sha256: str, path: Path, archive: Path) -> None:
     """Raise UserError if an unpacked file has another checksum than the published one."""
     expected, found = known.sha256, sha256
     if not expected and known.md5:

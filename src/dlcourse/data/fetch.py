@@ -73,7 +73,7 @@ def fetch_from(address: str, archive: Archive, target: Path, report: Callable[[i
             if attempt == TRIES_AT_ADDRESS - 1 or size_of(target) <= before:
                 raise
             continue
-        found = sha256_of(target)
+        found = sum_of_file(target)
         if found == archive.sha256:
             return
         target.unlink()
@@ -278,7 +278,7 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def sha256_of(path: Path) -> str:
+def sum_of_file(path: Path) -> str:
     """Return a file's SHA-256 sum."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
