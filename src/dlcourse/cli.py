@@ -195,7 +195,7 @@ def run_composed_job(cfg: DictConfig) -> float:
     config = without_hydra(cfg)
     check(config)  # the jobs of a sweeper other than Hydra's basic one are only known now
     own = OmegaConf.masked_copy(cast(DictConfig, HydraConfig.instance().cfg), "hydra")
-    folder, overrides = Path(own.hydra.runtime.output_dir), list(own.hydra.overrides.task)
+    folder, overrides = Path(own.hydra.runtime.output_dir), hydra_api.typed_overrides(own)
     return run_job(config, folder, overrides, hydra=OmegaConf.to_yaml(own))["best"]
 
 

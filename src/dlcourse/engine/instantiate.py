@@ -9,7 +9,7 @@ from typing import Any
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.bounds import bounds_of_argument
 from dlcourse.schema.kinds import Code, Numbers
-from dlcourse.schema.overrides import DECLARATIONS
+from dlcourse.schema.overrides import DECLARATIONS, FROM_ENVIRONMENT
 from dlcourse.schema.validate import NOT_ARGUMENTS, OWN_TARGETS
 from dlcourse.terminal import user_code
 
@@ -137,7 +137,7 @@ def build_all(config: dict) -> None:
     raises UserError for wrong ones.
     """
     for group, node in config.items():
-        if isinstance(node, dict):
+        if isinstance(node, dict) and group != FROM_ENVIRONMENT:
             choices = [node] if "_target_" in node else node.values()
             for choice in choices:
                 kept = of_data(choice) if group == "data" else NOT_ARGUMENTS.get(group, ())

@@ -45,7 +45,7 @@ def config_of(folder: Path, trust: str) -> dict:
     Raises UserError for a config that cannot be read or calls any other code.
     """
     fold = not (folder / run_files.CONFIG).exists()
-    config = start_record.stored_config(folder.resolve().parent if fold else folder)
+    config = start_record.usable_config(folder.resolve().parent if fold else folder)
     config["trust"] = [name for name in trust.strip("[]").split(",") if name]
     check_trust(config)
     check(config, used=("model", "data", "loss", "metric", "view"))

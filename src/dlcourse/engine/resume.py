@@ -28,7 +28,11 @@ def move_the_end(config: dict, folder: Path, typed: list[str]) -> None:
 
     typed: the command's overrides. Raises UserError if the run has passed the new end already.
     """
-    old = start_record.stored_config(folder)
+    stored = start_record.stored_config(folder)
+    places = ("data", "observe")  # may be other ones now, and decide nothing here
+    old = start_record.with_environment(
+        {k: v for k, v in stored.items() if k not in places}, folder
+    )
     notes: dict[str, None] = {}
     for place in checkpoint_folders(folder):
         history = history_of(place)

@@ -31,6 +31,7 @@ from dlcourse.runs import run_folder, start_record
 from dlcourse.runs.labels import change_labels, run_labels
 from dlcourse.runtime import Runtime
 from dlcourse.schema import run_files
+from dlcourse.schema.from_environment import storable
 from dlcourse.schema.overrides import is_free, key_of, leaves
 from dlcourse.split.part import Part
 from dlcourse.terminal.live_line import working
@@ -111,7 +112,7 @@ def say_other_devices(config: dict, folder: Path, parts: Sequence[Part]) -> None
 
     Raises UserError if the result would depend on it.
     """
-    stored, now = start_record.stored_config(folder)["runtime"], config["runtime"]
+    stored, now = start_record.stored_config(folder)["runtime"], storable(config)["runtime"]
     before, devices = stored.get("devices", 1), now.get("devices", 1)
     if devices == before or not any(has_checkpoint(folder / part.name) for part in parts):
         return
@@ -198,7 +199,7 @@ def chosen_options(
 
     For example ``{"data": "digits", "model": "lenet", "optim": "adam", "optim.lr": 0.001, ...}``.
     """
-    values = dict(leaves(config))
+    values = dict(leaves(storable(config)))
     values |= start_record.stored_choices(folder)
     if hparam_keys is None:
         typed = map(key_of, start_record.stored_overrides(folder))

@@ -17,6 +17,7 @@ from dlcourse.export.whole_model import WholeModel
 from dlcourse.runs import run_folder, start_record
 from dlcourse.schema.catalogue import read_choice
 from dlcourse.schema.facts import fact, name_of
+from dlcourse.schema.from_environment import storable
 from dlcourse.schema.packaged import CONFIGS
 from dlcourse.schema.run_files import TABLE
 
@@ -142,6 +143,7 @@ def training_facts(member: dict, config: dict) -> dict[str, Any]:
 
 def shared_config(config: dict) -> dict:
     """Return the config without places on this machine and what only a command decides."""
+    config = storable(config)
     data = {key: value for key, value in config["data"].items() if key not in PERSONAL}
     return {**{k: v for k, v in config.items() if k not in ("resume", "trust")}, "data": data}
 

@@ -14,6 +14,7 @@ from dlcourse.engine.trained_model import as_inputs
 from dlcourse.errors import UserError
 from dlcourse.export.formats import EXPORT_FORMATS, FACTS_FILE, FORMAT_VERSION
 from dlcourse.runs import run_folder
+from dlcourse.schema.from_environment import refuse_other_references, resolved
 from dlcourse.schema.trust import check_trust
 from dlcourse.terminal.extras import refuse_missing
 from dlcourse.terminal.installed import short_path
@@ -50,8 +51,11 @@ def open_predictor(
     for module in known.needs:
         refuse_missing(module, f"format={facts['format']}")
     if not known.program:
-        config = facts["config"]
-        check_trust({"model": config["model"], "view": config["view"], "trust": list(trust)})
+        built = {key: facts["config"][key] for key in ("model", "view")}
+        refuse_other_references(built, folder / FACTS_FILE)
+        built = resolved(built)
+        check_trust(built | {"trust": list(trust)})
+        facts = facts | {"config": facts["config"] | built}
     path = folder / known.file
     refuse_changed(path, facts)
     try:

@@ -52,7 +52,7 @@ def prepare_again(source: Path, overrides: Sequence[str], config_dir: str | None
     refuse_for_again(overrides)
     values = plain_values([text for text in overrides if not key_of(text).startswith("hydra")])
     typed = [text for text in overrides if key_of(text) in values]
-    stored = start_record.stored_config(source)
+    stored = start_record.usable_config(source)
     earlier = start_record.without(start_record.stored_overrides(source), typed)
     config = with_overrides(stored, values, earlier, typed, config_dir)
     config |= {"resume": None, "trust": values.get("trust", [])}

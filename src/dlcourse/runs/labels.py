@@ -8,6 +8,7 @@ import yaml
 
 from dlcourse import atomic_files
 from dlcourse.runs import run_folder, start_record
+from dlcourse.schema.from_environment import storable
 from dlcourse.schema.overrides import LABELS, key_of, quoted
 from dlcourse.schema.run_files import OVERRIDES, RESULT
 
@@ -34,7 +35,7 @@ def as_overrides(labels: Mapping[str, Any]) -> list[str]:
 
 def change_labels(folder: Path, config: Mapping[str, Any]) -> None:
     """Store the labels of a config with a run, in its config, its overrides and its result."""
-    stored, labels = start_record.stored_config(folder), run_labels(config)
+    stored, labels = start_record.stored_config(folder), run_labels(storable(config))
     if run_labels(stored) == labels:
         return
     kept = [text for text in start_record.stored_overrides(folder) if key_of(text) not in LABELS]

@@ -1,6 +1,6 @@
 """Turn a composed config into a checked run with a folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,27 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.runs.labels import change_labels
 from dlcourse.runs.migrate import changed_defaults
+from dlcourse.runs.start_record import with_environment
 from dlcourse.runs.stored_addresses import stay_local
 from dlcourse.schema import run_files
 from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
-from dlcourse.schema.overrides import END_KEYS, LABELS, is_free, key_of
+from dlcourse.schema.from_environment import node_at, storable, with_value
+from dlcourse.schema.hydra_api import typed_overrides
+from dlcourse.schema.overrides import (
+    END_KEYS,
+    FROM_ENVIRONMENT,
+    LABELS,
+    is_among,
+    is_free,
+    key_of,
+    leaves,
+)
+from dlcourse.schema.passwords import is_masked
 from dlcourse.schema.trust import check_trust
 from dlcourse.schema.validate import GROUPS, check, check_key
+
+RESUMABLE = ("observe", "checkpoint_every", "engine")
+"""Groups and options that are taken from the command that resumes a run."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ def prepare_run(
     if not finished:
         run_folder.refuse_unwritable(folder)
     hydra = hydra_of_run(cfg, folder)
-    recorded = list(hydra.hydra.overrides.task)
+    recorded = typed_overrides(hydra)
     return PreparedRun(config, folder, recorded, hydra, new_folder, finished)
 
 
@@ -99,6 +114,11 @@ def resumed_config(
     other, or if the stored config calls code that is not trusted.
     """
     stored = start_record.stored_config(folder)
+    typed = {key_of(override) for override in overrides}
+    if "observe" not in {key.split(".")[0] for key in typed}:
+        stay_local(stored)
+    again = {key for key, value in leaves(stored) if is_masked(value)} & typed
+    keys = set(again)
     given = [override for override in overrides if not is_free(key_of(override))]
     if given:
         same = changed_defaults(stored)
@@ -106,18 +126,37 @@ def resumed_config(
         wanted = without_hydra(compose_job([*same, *earlier, *overrides], config_dir))
         start_record.refuse_differences(folder, wanted, END_KEYS)
         ends = {key_of(override).split(".")[0] for override in given} & set(END_KEYS)
-        stored |= {key: wanted[key] for key in ends}
-    stored |= {"resume": config["resume"], "trust": config["trust"]}
-    typed = {key_of(override) for override in overrides}
-    resumable = {"observe", "checkpoint_every", "engine", *LABELS}
-    for key in {key.split(".")[0] for key in typed} & resumable:
-        stored[key] = config[key]
-    for key in ("root", "download"):
-        if f"data.{key}" in typed:
-            stored["data"][key] = config["data"][key]
-    if "runtime.devices" in typed:
-        stored["runtime"]["devices"] = config["runtime"]["devices"]
-    check_trust(stored)
-    if "observe" not in {key.split(".")[0] for key in typed}:
-        stay_local(stored)
-    return stored
+        stored = with_keys(stored, storable(wanted), ends | again)
+        config = with_keys(config, wanted, ends | again)
+        keys |= ends
+    keys |= {key.split(".")[0] for key in typed} & {*RESUMABLE, *LABELS}
+    keys |= typed & {"data.root", "data.download", "runtime.devices"}
+    used = with_environment(with_keys(stored, storable(config), keys), folder)
+    used = with_keys(used, config, keys) | {key: config[key] for key in ("resume", "trust")}
+    check_trust(used)
+    refuse_masked(used, folder)
+    return used
+
+
+def with_keys(config: dict, other: dict, keys: Collection[str]) -> dict:
+    """Return a config with the values that another has at some keys, and with their references."""
+    sources = {
+        k: v for k, v in config.get(FROM_ENVIRONMENT, {}).items() if not is_among(k, tuple(keys))
+    }
+    sources |= {
+        k: v for k, v in other.get(FROM_ENVIRONMENT, {}).items() if is_among(k, tuple(keys))
+    }
+    for key in keys:
+        config = with_value(config, key.split("."), node_at(other, key.split(".")))
+    config = {key: value for key, value in config.items() if key != FROM_ENVIRONMENT}
+    return config | {FROM_ENVIRONMENT: sources} if sources else config
+
+
+def refuse_masked(config: dict, folder: Path) -> None:
+    """Raise UserError for an option of which the run's folder lacks the password."""
+    missing = [f"{key}={value}" for key, value in leaves(config) if is_masked(value)]
+    if missing:
+        raise UserError(
+            f"{folder} does not hold the password of {missing[0]}.\nType resume={folder} and the "
+            "option again, with the password, or ${oc.env:NAME} in its place"
+        )

@@ -1,5 +1,7 @@
 """The config and the overrides that a run was started with, in its folder."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,15 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs.migrate import migrated
 from dlcourse.runs.yaml_blocks import load_yaml
+from dlcourse.schema.from_environment import (
+    environment_digests,
+    refuse_other_references,
+    resolved,
+    storable,
+)
 from dlcourse.schema.overrides import (
     END_KEYS,
+    FROM_ENVIRONMENT,
     check_overrides,
     is_among,
     is_free,
@@ -19,7 +28,8 @@ from dlcourse.schema.overrides import (
     nodes,
 )
 from dlcourse.schema.packaged import LOADER
-from dlcourse.schema.run_files import CONFIG, HYDRA, OVERRIDES
+from dlcourse.schema.passwords import MASK, concealed_override, without_password
+from dlcourse.schema.run_files import CONFIG, ENVIRONMENT, HYDRA, OVERRIDES
 from dlcourse.schema.untrusted import count_values, read_text
 from dlcourse.terminal.refused import why_refused
 
@@ -34,15 +44,40 @@ def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> bool
     if (folder / CONFIG).exists():
         refuse_differences(folder, config, END_KEYS)
         return end_moved(folder, config)
-    atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
-    atomic_files.write_text(folder / HYDRA, hydra)
+    kept = [concealed_override(override) for override in overrides]
+    atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump(kept, allow_unicode=True))
+    atomic_files.write_text(folder / HYDRA, storable_hydra(hydra))
+    values = environment_digests(config)
+    if values["digests"]:
+        atomic_files.write_json(folder / ENVIRONMENT, values, indent=1)
     write_config(folder, config)
     return False
 
 
+def storable_hydra(text: str) -> str:
+    """Return Hydra's part of a config, as YAML, without what may hold passwords.
+
+    These are addresses, variables that are set for a job, and the options of a launcher, which can
+    be shell commands.
+    """
+    text = without_password(text)
+    if "hydra.launcher" not in text and "env_set" not in text.replace("env_set: {}", ""):
+        return text
+    content = yaml.safe_load(text)
+    own = content["hydra"]
+    target = own["launcher"].get("_target_")
+    own["launcher"] = {"_target_": target} if target else {}
+    own["job"]["env_set"] = dict.fromkeys(own["job"].get("env_set") or {}, MASK)
+    own["overrides"]["hydra"] = [
+        override for override in own["overrides"]["hydra"]
+        if not re.search(r"hydra\.(launcher|job\.env_set)", override)
+    ]  # fmt: skip
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
 def write_config(folder: Path, config: dict) -> None:
     """Write the config that a run is resumed with."""
-    config = config | {"resume": None, "trust": []}
+    config = storable(config) | {"resume": None, "trust": []}
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     try:
         count_values(yaml.parse(text, LOADER))
@@ -57,7 +92,7 @@ def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
     typed: this command's overrides; those of ``END_KEYS`` replace the stored ones. The overrides
     are written before the config, so that after a crash in between the config has the earlier end.
     """
-    moved = [override for override in typed if is_among(key_of(override), END_KEYS)]
+    moved = [concealed_override(text) for text in typed if is_among(key_of(text), END_KEYS)]
     kept = without(stored_overrides(folder), moved)
     atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump([*kept, *moved], allow_unicode=True))
     chosen = {key_of(text): text.partition("=")[2] for text in moved if key_of(text) == "stop"}
@@ -66,7 +101,8 @@ def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
         hydra["hydra"]["runtime"]["choices"] |= chosen
         atomic_files.write_text(folder / HYDRA, yaml.safe_dump(hydra, sort_keys=False))
     stored = stored_config(folder)
-    write_config(folder, stored | {key: config[key] for key in END_KEYS})
+    now = storable(config)
+    write_config(folder, stored | {key: now[key] for key in END_KEYS})
 
 
 def without(overrides: list[str], moved: list[str]) -> list[str]:
@@ -80,14 +116,16 @@ def without(overrides: list[str], moved: list[str]) -> list[str]:
 
 def end_moved(folder: Path, config: dict) -> bool:
     """Return whether a config has another end than the run's stored one."""
-    stored = stored_config(folder)
-    return any(stored.get(key) != config.get(key) for key in END_KEYS)
+    stored, now = stored_config(folder), storable(config)
+    return any(stored.get(key) != now.get(key) for key in END_KEYS)
 
 
 def stored_config(folder: Path) -> dict:
     """Return the config that a run was started with; nothing in it is imported or called here.
 
-    A config of an older dlcourse is completed with the keys that came later.
+    A config of an older dlcourse is completed with the keys that came later. It has references to
+    environment variables, ``${oc.env:X}``, and addresses without their passwords, as stored; see
+    ``usable_config``.
 
     Raises UserError if there is none or it cannot be read.
     """
@@ -98,14 +136,53 @@ def stored_config(folder: Path) -> dict:
             "Type resume=<folder>, a folder that a run has made, such as outputs/<date>/<run>"
         )
     config = read_yaml(path)
-    if not isinstance(config, dict) or not names_alone(config) or "${" in str(config):
+    if not isinstance(config, dict) or not names_alone(config):
         raise UserError(f"{path} is not a config that dlcourse has written")
+    refuse_other_references(config, path)
     return migrated(config)
 
 
 def names_alone(config: dict) -> bool:
     """Return whether all keys of a nested config are texts."""
     return all(isinstance(key, str) for _, node in nodes(config) for key in node)
+
+
+def usable_config(folder: Path) -> dict:
+    """Return the stored config of a run with the values of its environment variables.
+
+    Raises UserError for a variable that is not set, and for one with another value than when the
+    run was started, if that changes the result.
+    """
+    return with_environment(stored_config(folder), folder)
+
+
+def with_environment(stored: dict, folder: Path) -> dict:
+    """Return a stored config of a run, perhaps changed since, as ``usable_config`` does."""
+    config = resolved(stored)
+    if FROM_ENVIRONMENT not in config or not (folder / ENVIRONMENT).exists():
+        return config
+    known = read_digests(folder / ENVIRONMENT)
+    now = environment_digests(config, known["salt"])["digests"]
+    for key, text in config[FROM_ENVIRONMENT].items():
+        if key in known["digests"] and known["digests"][key] != now.get(key):
+            raise UserError(
+                f"{key}={text}: the environment has another value than when {folder} was started, "
+                "and the result depends on it.\nSet the variable as it was, or start a new run"
+            )
+    return config
+
+
+def read_digests(path: Path) -> dict:
+    """Return the content of ``.hydra/environment.json``; raises UserError for a damaged file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        bytes.fromhex(content["salt"])
+        dict(content["digests"])
+        return content
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read: {error}.\nDelete it if the environment is the same as then"
+        ) from error
 
 
 def stored_overrides(folder: Path) -> list[str]:
@@ -141,7 +218,7 @@ def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()
 
     allowed: keys that may differ in addition to the free ones.
     """
-    differing = differing_keys(stored_config(folder), config, allowed)
+    differing = differing_keys(stored_config(folder), storable(config), allowed)
     if differing:
         lines = "\n".join(differing)
         raise UserError(

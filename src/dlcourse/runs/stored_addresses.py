@@ -19,11 +19,13 @@ def stay_local(config: dict[str, Any]) -> None:
     for name, node in config["observe"].items():
         option, local = LOCAL.get(str(node.get("_target_")), ("", None))
         value = str(node.get(option))
-        if value == "online" or ("://" in value and not value.startswith(FILES)):
+        sent = "://" in value and not value.startswith(FILES)
+        if value == "online" or sent or "${" in value:
             node[option] = local
             key = f"observe.{name}.{option}"
+            typed = f"'{key}={value}'" if "$" in value or "*" in value else f"{key}={value}"
             print(
                 f"{key}={value} is not taken from a stored config, and {name} writes on this "
-                f"machine. To send the run, type 'observe=[console,history,{name}]' {key}={value}",
+                f"machine. To send the run, type 'observe=[console,history,{name}]' {typed}",
                 flush=True,
             )

@@ -16,8 +16,9 @@ from yaml import YAMLError
 
 from dlcourse.errors import UserError
 from dlcourse.schema import hydra_source
+from dlcourse.schema.from_environment import has_variable, sources_in
 from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid
-from dlcourse.schema.overrides import key_of, leaves, quoted
+from dlcourse.schema.overrides import FROM_ENVIRONMENT, key_of, leaves, quoted
 from dlcourse.schema.packaged import CONFIGS, choice_files
 from dlcourse.schema.suggest import unknown_key, unknown_option
 from dlcourse.schema.untrusted import read_text, yaml_of
@@ -189,12 +190,14 @@ def hydra_of_job(cfg: DictConfig, folder: Path) -> DictConfig:
 def without_hydra(cfg: DictConfig) -> dict:
     """Return the config of a job as a plain dict: without the keys of Hydra and of the sweep.
 
-    Interpolations are resolved. Raises UserError if one cannot be, or a text contains ``${``.
+    Interpolations are resolved; those of environment variables are kept as well, under
+    ``FROM_ENVIRONMENT``. Raises UserError if one cannot be resolved, or a text contains ``${``.
     """
     try:
         # some of Hydra's own keys have values only while a job runs
         keys = [str(key) for key in cfg if key not in ("hydra", *SWEEP_KEYS)]
-        config: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
+        own = OmegaConf.masked_copy(cfg, keys)
+        config: Any = OmegaConf.to_container(own, resolve=True)
     except OmegaConfBaseException as error:
         raise explain(error) from error
     for key, value in leaves(config):
@@ -203,6 +206,9 @@ def without_hydra(cfg: DictConfig) -> dict:
                 f"{key}={value}: ${{ starts a reference to another key; no text may contain it.\n"
                 "Type another value; rename the file or folder if this is its name"
             )
+    raw: Any = OmegaConf.to_container(own, resolve=False)
+    if has_variable(raw):
+        config[FROM_ENVIRONMENT] = sources_in(raw, config)
     return config
 
 

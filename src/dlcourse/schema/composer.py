@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dlcourse.errors import UserError
 from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.hydra_api import overrides_dirname
-from dlcourse.schema.overrides import key_of
+from dlcourse.schema.overrides import FROM_ENVIRONMENT, key_of
 from dlcourse.schema.validate import SWEEP_KEYS, TOP_LEVEL, check
 
 KEY = re.compile(r"[a-zA-Z]\w*(\.[a-zA-Z]\w*)*")
@@ -73,6 +73,8 @@ class Template:
     def has(self, path: Path) -> bool:
         """Return whether a key is in the config, and its value is not that of another key."""
         node: Any = self.config
+        if ".".join(path) in node.get(FROM_ENVIRONMENT, {}):
+            return False
         for part in path:
             if not isinstance(node, dict) or part not in node:
                 return False
@@ -99,14 +101,13 @@ class Template:
         """Return the config with Hydra's part, with other values.
 
         texts: the overrides that Hydra records; the first ``own`` of them are those of the job's
-        folder name in Hydra. References in them are resolved.
+        folder name in Hydra.
         """
         cfg = set_values(self.cfg.copy(), values)
         task = [text for text in texts if not parsed(text).is_hydra_override()]
         named = [one for one in map(parsed, texts[:own]) if not one.is_hydra_override()]
         cfg.hydra.job.override_dirname = overrides_dirname(cfg, named)
         cfg.hydra.overrides.task = task
-        cfg.hydra.overrides.task = list(cfg.hydra.overrides.task)  # its references resolved
         return cfg
 
 

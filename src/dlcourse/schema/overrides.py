@@ -9,10 +9,10 @@ from dlcourse.errors import UserError
 
 OVERRIDE = re.compile(r"[+~]{0,2}[a-zA-Z][\w./:@-]*(=|$)")
 KEPT_OF_HYDRA = ("hydra.sweep.dir=", "hydra/launcher=")
-NEVER_STORED = ("hydra.launcher", "sweep.storage")
+NEVER_STORED = ("hydra.launcher", "hydra.job.env_set", "sweep.storage")
 """Options that must be typed again to resume a sweep.
 
-They can run shell commands, or write to any file or address.
+They can run shell commands, set environment variables, or write to any file or address.
 """
 
 LABELS = ("note", "tags")
@@ -28,8 +28,14 @@ FREE = (
 bits.
 """
 
-DECLARATIONS = frozenset(("_facts_", "_bounds_"))
-"""Keys next to a ``_target_`` that only checks read, and that are never passed to the code."""
+FROM_ENVIRONMENT = "_from_environment_"
+"""The key of a config that keeps references to environment variables; see ``from_environment``."""
+
+DECLARATIONS = frozenset(("_facts_", "_bounds_", FROM_ENVIRONMENT))
+"""Keys that only checks and the record of a run read, and that are never passed to the code."""
+
+REFERENCE = re.compile(r"\$\{(oc\.env:\s*[A-Za-z_]\w*(,[^${}]*)?|[a-zA-Z][\w.]*)\}")
+"""What an override of a folder may refer to: an environment variable, or another key."""
 
 END_KEYS = ("max_epochs", "max_time", "stop")
 """Keys that decide only when a run ends: it can be resumed with other values."""
@@ -60,7 +66,8 @@ def check_overrides(overrides: object, path: Path) -> list[str]:
         key = key_of(override)
         of_hydra = re.search(r"(^|[@:])hydra\b", key)
         kept = override.startswith(KEPT_OF_HYDRA) or must_be_typed(key)
-        if not OVERRIDE.match(override) or (of_hydra and not kept):
+        strange = "${" in REFERENCE.sub("", override.replace("\\${", ""))
+        if not OVERRIDE.match(override) or strange or (of_hydra and not kept):
             raise UserError(
                 f"{path} holds {override!r}, which is not an override that dlcourse stores.\n"
                 "The file has been changed since, or comes from another program"

@@ -3,6 +3,7 @@
 CONFIG = ".hydra/config.yaml"
 OVERRIDES = ".hydra/overrides.yaml"
 HYDRA = ".hydra/hydra.yaml"
+ENVIRONMENT = ".hydra/environment.json"  # digests of the variables that the config refers to
 RESULT = "result.json"
 PREVIOUS = "result.previous.json"  # the result of a finished run that is resumed with a later end
 FAILURE, PRUNED = "failure.json", "pruned.json"  # in place of the result of a sweep's job

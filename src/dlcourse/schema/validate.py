@@ -9,7 +9,7 @@ from dlcourse.errors import UserError, did_you_mean, meant, nearest
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.facts import GROUPS, check_facts, fact, name_of
 from dlcourse.schema.kinds import Function, Kind
-from dlcourse.schema.overrides import DECLARATIONS, nodes
+from dlcourse.schema.overrides import DECLARATIONS, FROM_ENVIRONMENT, nodes
 from dlcourse.schema.own_bounds import declared_bounds
 from dlcourse.schema.rules import inputs, metrics, observing, splitting, starting, task, training
 from dlcourse.terminal.extras import refuse_missing
@@ -82,7 +82,7 @@ def check(
 
 def check_choices(config: dict) -> None:
     """Raise UserError for an unknown key, and for a group without a choice that can be called."""
-    unknown = set(config) - {*GROUPS, *TOP_LEVEL}
+    unknown = set(config) - {*GROUPS, *TOP_LEVEL, FROM_ENVIRONMENT}
     if unknown:
         key = min(unknown)
         raise UserError(f"{key} is not a key of dlcourse; {nearest(key, (*GROUPS, *TOP_LEVEL))}")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.schema.compose import hydra_of_job
+from dlcourse.schema.hydra_api import typed_overrides
 from dlcourse.sweep.job_output import JobOutput, Outputs, divide_output
 from dlcourse.sweep.worker import ORPHAN, redirect_output, send_ending
 from dlcourse.terminal.command import INTERRUPTED, exit_with_parent
@@ -56,7 +57,7 @@ def run_group_process(orders: Sequence[Order], threads: int, gpu: str | None, cw
         Member(
             order.config,
             order.folder.absolute(),
-            list(hydra.hydra.overrides.task),
+            typed_overrides(hydra),
             OmegaConf.to_yaml(hydra),
             [Reporter(order.sweep, pruned=False)],
             order.hparam_keys,

@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
 from dlcourse.errors import UserError
+from dlcourse.schema.hydra_api import typed_overrides
 from dlcourse.schema.overrides import quoted
 from dlcourse.schema.run_files import OUTPUT
 from dlcourse.sweep.job import Job
@@ -93,7 +94,7 @@ def next_batch(scheduler: Scheduler, size: int | None) -> list[Job]:
 def launch_overrides(scheduler: Scheduler, job: Job) -> list[str]:
     """Return the overrides with which a launcher runs a job in its own folder."""
     return [
-        *job.cfg.hydra.overrides.task,
+        *typed_overrides(job.cfg),
         f"hydra.sweep.dir={quoted(str(scheduler.folder.absolute()))}",
         f"hydra.sweep.subdir={quoted(job.folder.name)}",
     ]

@@ -15,7 +15,9 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.runs.migrate import earlier_defaults, without_later_keys
 from dlcourse.schema import run_files
+from dlcourse.schema.from_environment import storable
 from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
+from dlcourse.schema.passwords import concealed_override
 from dlcourse.schema.run_files import FAILURE, MANIFEST
 from dlcourse.schema.untrusted import load_json
 
@@ -53,8 +55,9 @@ class Manifest:
 
     def set_point(self, number: int, overrides: Sequence[str], jobs: Sequence[str]) -> None:
         """Add or replace a point; jobs: the names of their folders. Points stay in order."""
+        overrides = [concealed_override(text) for text in overrides]
         values = values_of(overrides)
-        point = {"number": number, "words": list(overrides), "values": values, "jobs": list(jobs)}
+        point = {"number": number, "words": overrides, "values": values, "jobs": list(jobs)}
         place = bisect_left(self.points, number, key=lambda point: point["number"])
         known = place < len(self.points) and self.points[place]["number"] == number
         self.points[place : place + known] = [point]
@@ -66,12 +69,7 @@ class Manifest:
 
 def storable_overrides(overrides: Sequence[str]) -> list[str]:
     """Return the overrides of a sweep that are stored: without ``resume`` and without passwords."""
-    return [without_password(override) for override in overrides if key_of(override) != "resume"]
-
-
-def without_password(address: str) -> str:
-    """Return ``mysql://me:***@host/study`` for ``mysql://me:secret@host/study``."""
-    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", address)
+    return [concealed_override(text) for text in overrides if key_of(text) != "resume"]
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -113,7 +111,7 @@ def identity_of(config: dict, parts: Sequence[str]) -> str:
 
     config: composed of the fixed overrides. parts: the spaces and the options of the sweep as text.
     """
-    known = leaves(without_later_keys(config))
+    known = leaves(without_later_keys(storable(config)))
     shared = [(key, value) for key, value in known if not is_free(key)]
     text = atomic_files.to_json([sorted(map(str, shared)), sorted(parts)])
     return hashlib.sha256(text.encode()).hexdigest()

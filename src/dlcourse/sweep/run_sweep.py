@@ -16,7 +16,9 @@ from dlcourse.guard import Droppable, guarded
 from dlcourse.random_streams import CURRENT
 from dlcourse.runs import start_record
 from dlcourse.schema import run_files
+from dlcourse.schema.from_environment import storable
 from dlcourse.schema.overrides import is_free, key_of, leaves, must_be_typed
+from dlcourse.schema.passwords import without_password
 from dlcourse.schema.trust import to_type
 from dlcourse.sweep.comparability import all_comparable, refuse_incomparable
 from dlcourse.sweep.dry_run import Finding, dry_run
@@ -32,7 +34,6 @@ from dlcourse.sweep.manifest import (
     find_folder,
     read_manifest,
     storable_overrides,
-    without_password,
 )
 from dlcourse.sweep.methods.search import ListedPoints, Search
 from dlcourse.sweep.plan import Plan, make_plan, refuse
@@ -240,6 +241,7 @@ def data_key(config: dict) -> str:
 
     ``data.root`` and other options that do not change the results are left out.
     """
+    config = storable(config)
     values = leaves({key: config[key] for key in ("data", "split", "random_streams")})
     return atomic_files.to_json([(key, value) for key, value in values if not is_free(key)])
 

@@ -20,7 +20,7 @@ from dlcourse.errors import (
     UserError,
 )
 from dlcourse.schema.compose import hydra_of_job
-from dlcourse.schema.hydra_api import set_up_logging
+from dlcourse.schema.hydra_api import set_up_logging, typed_overrides
 from dlcourse.schema.run_files import OUTPUT
 from dlcourse.terminal.command import (
     FAILED,
@@ -77,7 +77,7 @@ def run_job_process(
         run_job(
             config,
             folder.absolute(),
-            list(hydra.hydra.overrides.task),
+            typed_overrides(hydra),
             hydra=OmegaConf.to_yaml(hydra),
             observers=[Reporter(sweep, pruned=pruned)],
             hparam_keys=hparam_keys,

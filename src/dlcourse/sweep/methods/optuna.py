@@ -18,8 +18,9 @@ from zlib import crc32
 
 from dlcourse.errors import UserError
 from dlcourse.random_streams import Purpose, mix
+from dlcourse.schema.passwords import without_password
 from dlcourse.sweep.conditional_keys import ConditionalKeys
-from dlcourse.sweep.manifest import read_manifest, without_password
+from dlcourse.sweep.manifest import read_manifest
 from dlcourse.sweep.methods.search import JobState, Trial
 from dlcourse.sweep.search_space import Space
 from dlcourse.terminal.extras import require
