@@ -175,7 +175,7 @@ def with_environment(stored: dict, folder: Path) -> dict:
 def read_digests(path: Path) -> dict:
     """Return the content of ``.hydra/environment.json``; raises UserError for a damaged file."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
         bytes.fromhex(content["salt"])
         dict(content["digests"])
         return content

@@ -27,8 +27,8 @@ VARIABLE = r"oc\.env:\s*[A-Za-z_]\w*\s*(,[^${}]*)?"
 STORED_REFERENCE = re.compile(rf"\$\{{{VARIABLE}\}}|\$\{{oc\.decode:\s*\$\{{{VARIABLE}\}}\s*\}}")
 """The references that a stored config may contain."""
 
-NETWORK = ("dlcourse.data.huggingface.", "dlcourse.data.openml.", "dlcourse.model.timm.")
-"""Choices that send the text of their options to a server."""
+NETWORK = ("huggingface", "timm")
+"""Modules of choices that send the text of their options to a server."""
 COST = {"n": 2**14, "r": 8, "p": 1}  # of scrypt: 50 ms for a guess
 
 
@@ -171,8 +171,12 @@ def refuse_other_references(config: Mapping[str, Any], place: object) -> None:
         if "${" in STORED_REFERENCE.sub("", str(value)) or key.rpartition(".")[2].startswith("_"):
             raise UserError(f"{place} is not a config that dlcourse has written")
         node = config.get(key.split(".")[0])
-        target = str(node.get("_target_")) if isinstance(node, dict) else ""
-        if target.startswith(NETWORK) and key != "data.root":
+        target = str(node.get("_target_")).split(".") if isinstance(node, dict) else []
+        if (
+            target[:1] == ["dlcourse"]
+            and not {*target[2:3]}.isdisjoint(NETWORK)
+            and key != "data.root"
+        ):
             raise UserError(
                 f"{place} lets {key} read the environment ({value}) and would send it to a server, "
                 "which a stored config must not.\nStart a new run with the value typed"
