@@ -17,7 +17,7 @@ from yaml import YAMLError
 from dlcourse.errors import UserError
 from dlcourse.schema import hydra_source
 from dlcourse.schema.from_environment import has_variable, sources_in
-from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid
+from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid, typed_overrides
 from dlcourse.schema.overrides import FROM_ENVIRONMENT, key_of, leaves, quoted
 from dlcourse.schema.packaged import CONFIGS, choice_files
 from dlcourse.schema.suggest import unknown_key, unknown_option
@@ -184,7 +184,21 @@ def hydra_of_job(cfg: DictConfig, folder: Path) -> DictConfig:
     own = OmegaConf.masked_copy(cfg, "hydra")
     with read_write(own.hydra), open_dict(own.hydra):
         own.hydra.runtime.output_dir = str(folder.absolute())
+        own.hydra.overrides.task = recorded_overrides(cfg)
     return own
+
+
+def recorded_overrides(cfg: DictConfig) -> list[str]:
+    """Return the overrides of a composed config as they are stored: with their references resolved.
+
+    If an environment variable is among these, they stay as typed, because it may hold a password.
+    """
+    typed = typed_overrides(cfg)
+    if not any("${" in text for text in typed):
+        return typed
+    keys = [str(key) for key in cfg if key != "hydra"]
+    raw: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=False)
+    return typed if has_variable([typed, raw]) else list(cfg.hydra.overrides.task)
 
 
 def without_hydra(cfg: DictConfig) -> dict:

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.errors import UserError
-from dlcourse.schema.compose import compose_job, without_hydra
+from dlcourse.schema.compose import compose_job, recorded_overrides, without_hydra
 from dlcourse.schema.hydra_api import overrides_dirname
 from dlcourse.schema.overrides import FROM_ENVIRONMENT, key_of
 from dlcourse.schema.validate import SWEEP_KEYS, TOP_LEVEL, check
@@ -108,6 +108,7 @@ class Template:
         named = [one for one in map(parsed, texts[:own]) if not one.is_hydra_override()]
         cfg.hydra.job.override_dirname = overrides_dirname(cfg, named)
         cfg.hydra.overrides.task = task
+        cfg.hydra.overrides.task = recorded_overrides(cfg)
         return cfg
 
 

@@ -9,10 +9,10 @@ from dlcourse.errors import UserError
 
 OVERRIDE = re.compile(r"[+~]{0,2}[a-zA-Z][\w./:@-]*(=|$)")
 KEPT_OF_HYDRA = ("hydra.sweep.dir=", "hydra/launcher=")
-NEVER_STORED = ("hydra.launcher", "hydra.job.env_set", "sweep.storage")
+NEVER_STORED = ("hydra.launcher", "sweep.storage")
 """Options that must be typed again to resume a sweep.
 
-They can run shell commands, set environment variables, or write to any file or address.
+They can run shell commands, or write to any file or address.
 """
 
 LABELS = ("note", "tags")

@@ -69,7 +69,10 @@ class Manifest:
 
 def storable_overrides(overrides: Sequence[str]) -> list[str]:
     """Return the overrides of a sweep that are stored: without ``resume`` and without passwords."""
-    return [concealed_override(text) for text in overrides if key_of(text) != "resume"]
+    return [
+        concealed_override(text) for text in overrides
+        if key_of(text) != "resume" and not key_of(text).startswith("hydra.job.env_set")
+    ]  # fmt: skip
 
 
 def read_manifest(folder: Path) -> Manifest | None:
