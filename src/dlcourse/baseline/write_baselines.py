@@ -12,6 +12,8 @@ from dlcourse import atomic_files
 from dlcourse.baseline.arguments import BaselinePlan
 from dlcourse.baseline.fit_baselines import Baseline, FoldTables
 from dlcourse.runs.run_folder import claim
+from dlcourse.schema.from_environment import storable
+from dlcourse.schema.passwords import concealed_override
 from dlcourse.terminal.command import own_name
 
 BASELINE_FOLDER = Path("outputs/baseline")
@@ -49,13 +51,16 @@ def write_baselines(
 
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     folder = claim(BASELINE_FOLDER / f"{now}-{plan.data}"[:200])
+    stored, typed = storable(plan.config), [concealed_override(arg) for arg in args]
     examples, metric = folds.examples, next(iter(baselines[0].test))
     content = {
-        "command": " ".join([own_name("baseline"), *map(shlex.quote, args)]),
+        "command": " ".join(
+            [own_name("baseline"), *(shlex.quote(concealed_override(arg)) for arg in args)]
+        ),
         "data": plan.data,
         "examples": examples,
         "folds": len(folds.parts),
-        "config": {key: plan.config[key] for key in ("data", "split", "seed", "random_streams")},
+        "config": {key: stored[key] for key in ("data", "split", "seed", "random_streams")},
         "methods": [as_numbers(one) for one in baselines],
     }
     atomic_files.write_json(folder / "results.json", content, indent=1)

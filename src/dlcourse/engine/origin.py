@@ -15,6 +15,7 @@ from dlcourse.engine.resume import checkpoint_folders
 from dlcourse.errors import UserError
 from dlcourse.runs.migrate import migrated
 from dlcourse.runs.start_record import differing_keys
+from dlcourse.schema.from_environment import storable
 from dlcourse.schema.overrides import END_KEYS
 from dlcourse.schema.run_files import CONFIG, DATA
 from dlcourse.train.checkpoint import has_checkpoint, read_last
@@ -28,7 +29,7 @@ def origin_of(config: dict, dataset: Dataset) -> dict[str, Any]:
     It is only ever compared: nothing in it is imported, called or used as a path.
     """
     return {
-        "config": atomic_files.to_json(config),
+        "config": atomic_files.to_json(storable(config)),
         "data": digests_of(dataset.fingerprint),
         **this_machine(),
     }
@@ -60,7 +61,7 @@ def refuse_edited_config(folder: Path, config: dict) -> None:
         if "config" not in origin:  # of an older dlcourse
             continue
         trained = migrated(json.loads(origin["config"]))
-        now = json.loads(atomic_files.to_json(config))
+        now = json.loads(atomic_files.to_json(storable(config)))
         lines = differing_keys(trained, now, END_KEYS)
         if lines:
             listed = "\n".join(lines)
