@@ -9,7 +9,8 @@ from typing import NamedTuple
 PAGE = Path(__file__).parents[1] / "docs/floors.md"
 
 GROUPS = (
-    "augment", "average", "clip", "data", "init", "loss", "metric", "model", "observe", "optim",
+    "augment", "average", "clip", "data", "init", "loss", "metric", "model", "nonfinite",
+    "observe", "optim",
     "regularizer", "sampler", "schedule", "split", "stop", "view",
 )  # fmt: skip
 """The groups of choices: none imports another."""

@@ -19,6 +19,7 @@ from dlcourse.train.checkpoint import read_best, restore
 from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.finite import FIRST_SCALE, infinite_buffers, not_finite, refuse_untrained
 from dlcourse.train.fit import fit
+from dlcourse.train.update import plain_update
 
 WHOLE = {"gd": ["batch_size=full"], "lbfgs": ["batch_size=full"]}
 
@@ -51,9 +52,9 @@ def spoil_the_last_gradient(state, fold, recipe, epoch=2):
     return dataclasses.replace(recipe, average=SimpleNamespace(update=counted))
 
 
-def trained(cfg, folder):
+def trained(cfg, folder, **parts):
     state, fold, recipe = prepared(cfg)
-    recipe = spoil_the_last_gradient(state, fold, recipe)
+    recipe = dataclasses.replace(spoil_the_last_gradient(state, fold, recipe), **parts)
     folder.mkdir()
     fit(state, fold, recipe, [Checkpoint(folder)])
 
@@ -93,7 +94,7 @@ def test_a_gradient_that_is_not_finite_in_the_last_step_ends_the_run(overrides, 
 def test_without_the_check_the_checkpoints_are_not_finite(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(fit_module, "refuse_divergence", lambda *_: None)
     monkeypatch.setattr(fit_module, "refuse_infinite_loss", lambda *_: None)
-    trained(tiny("model=mlp", "max_epochs=2"), tmp_path / "run")
+    trained(tiny("model=mlp", "max_epochs=2"), tmp_path / "run", update=plain_update)
     assert not finite(kept(tmp_path / "run"))
 
 

@@ -2,6 +2,7 @@
 
 from dlcourse.core.data import WHITE, Dataset, Fold, Impute, Split, Standardize, Whiten
 from dlcourse.core.dtypes import at_least_float32, has_float64, with_float64_targets
+from dlcourse.core.faults import Faults, NonFinite
 from dlcourse.core.history import Record, best_epoch, scores
 from dlcourse.core.norm_statistics import measure_norm_statistics
 from dlcourse.core.objective import objective
@@ -13,10 +14,12 @@ __all__ = [
     "AllFolds",
     "Average",
     "Dataset",
+    "Faults",
     "FinalTest",
     "Fold",
     "Impute",
     "Metric",
+    "NonFinite",
     "Observer",
     "Recipe",
     "Record",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.core.data import Dataset, Fold, Split
+from dlcourse.core.faults import Faults, NonFinite
 from dlcourse.core.history import Record
 
 
@@ -24,6 +25,7 @@ class State:
     seconds: time spent in training and validation, in all sessions of the run.
     midway: the position within an epoch, only in a checkpoint within an epoch and until training
         has resumed there.
+    faults: what was not finite in this epoch.
 
     The number of completed epochs is ``len(history)``. The random numbers are a function of the
     seed and the epoch; the learning rate, early stopping and the best epoch are functions of the
@@ -37,6 +39,7 @@ class State:
     history: list[Record] = field(default_factory=list)
     seconds: float = 0.0
     midway: dict | None = None
+    faults: Faults = field(default_factory=Faults)
 
 
 def leave_as_is(state: State, fold: Fold, recipe: Recipe) -> None:
@@ -57,6 +60,9 @@ class Recipe:
     step: (state, inputs, targets, recipe) -> (outputs, mean loss); updates the weights.
     differentiate: (state, inputs, targets, recipe) -> (outputs, mean loss); computes the gradients
         of the loss with the penalties.
+    update: (state, loss, recipe) -> None; updates the weights from their gradients: clips, calls
+        the optimizer, constrains. The loss () is checked together with the gradients.
+    nonfinite: how the training goes on after a number that is not finite.
     autocast: the context in which forward passes run.
     loss: (outputs, targets) -> the mean to minimise, perhaps with label smoothing.
     penalties: model -> a term of the objective each.
@@ -91,6 +97,8 @@ class Recipe:
     prepare: Callable[[Tensor], Tensor]
     step: Callable[[State, Tensor, Tensor, Recipe], tuple[Tensor, Tensor]]
     differentiate: Callable[[State, Tensor, Tensor, Recipe], tuple[Tensor, Tensor]]
+    update: Callable[[State, Tensor, Recipe], None]
+    nonfinite: NonFinite
     autocast: Callable[[], AbstractContextManager]
     loss: Callable[[Tensor, Tensor], Tensor]
     penalties: Sequence[Callable[[nn.Module], Tensor]]

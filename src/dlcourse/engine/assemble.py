@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -14,6 +15,7 @@ from dlcourse.core import (
     Dataset,
     Fold,
     Metric,
+    NonFinite,
     Recipe,
     Split,
     State,
@@ -47,6 +49,13 @@ from dlcourse.train.evaluate import EVALUATION_BATCH
 from dlcourse.train.rehearse import no_rehearsal, rehearse
 from dlcourse.train.rng import INITIAL, epoch_order, reseed
 from dlcourse.train.step import gradient_step, set_train_mode, whole_batch
+from dlcourse.train.update import (
+    checked_step,
+    checked_update,
+    noted_update,
+    plain_update,
+    skipping_step,
+)
 from dlcourse.view.answer import from_views
 
 DROPPING = ("StochasticDepth", "DropPath")  # layers of libraries that drop whole branches
@@ -201,7 +210,8 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
     is_plain = step is gradient_step and not runtime.anomaly  # other steps may read a value back
     draws_on_cpu = any(fact(node, "draws_on_cpu") for node in config["augment"].values())
     counts_steps = config["optim"]["noise"] > 0
-    can_repeat = is_plain and not draws_on_cpu and not counts_steps
+    policy = policy_of(config)
+    can_repeat = is_plain and not draws_on_cpu and not counts_steps and not policy.max_skipped
     share, differentiate = differentiate_in(config["accumulate"], batch_size, runtime)
     widened = in_float64 if runtime.precision == "fp64" else same_loss
     loss = with_positive_weights(make_loss(config), config, dataset, fold.train)
@@ -221,8 +231,10 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         schedule=make_schedule(config),
         stop=build(config["stop"]),
         share=share,
-        step=check_steps(step) if runtime.anomaly else step,
+        step=watched(step, policy, runtime, config),
         differentiate=differentiate,
+        update=update_for(policy, runtime),
+        nonfinite=policy,
         metrics=list(metrics.values()),
         training_metrics=[
             metric
@@ -298,6 +310,42 @@ def step_of(config: dict) -> Callable:
         if own is not None:
             return own
     return gradient_step
+
+
+def policy_of(config: dict) -> NonFinite:
+    """Make the policy for numbers that are not finite."""
+    clips = config["clip"]["_target_"] != "dlcourse.clip.none.none"
+    return replace(build(config["nonfinite"])(), clips=clips)
+
+
+def update_for(policy: NonFinite, runtime: Runtime) -> Callable[[State, Tensor, Recipe], None]:
+    """Return ``Recipe.update``: on an accelerator nothing is read back, unless steps are skipped.
+
+    The scaler of an fp16 loss skips steps itself, and with ``runtime.anomaly`` the step reports
+    more.
+    """
+    if runtime.anomaly or runtime.scaler().is_enabled():
+        return plain_update
+    at_once = runtime.device.type == "cpu" or policy.max_skipped
+    return checked_update if at_once else noted_update
+
+
+def watched(step: Callable, policy: NonFinite, runtime: Runtime, config: dict) -> Callable:
+    """Return a training step that checks its numbers as far as ``Recipe.update`` does not.
+
+    Raises UserError if steps of a model's or an optimizer's own step would have to be left out.
+    """
+    if runtime.anomaly:
+        return check_steps(step)
+    of_gradients = step is gradient_step or fact(config["optim"], "in_pieces")
+    if policy.max_skipped and not of_gradients:
+        raise UserError(
+            "nonfinite=skip leaves out the update of a gradient, and this model or optimizer has a "
+            "training step of its own.\nType nonfinite=stop"
+        )
+    if policy.max_skipped:
+        return skipping_step(step)
+    return step if of_gradients or runtime.device.type != "cpu" else checked_step(step)
 
 
 def differentiate_in(

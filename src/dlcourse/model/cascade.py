@@ -127,12 +127,7 @@ def train_outputs(
         optimizer.zero_grad()
         scaler.scale(objective).backward()
         model.candidates.zero_grad()  # a penalty gives them a gradient too
-        scaler.unscale_(optimizer)
-        recipe.clip(model)
-        scaler.step(optimizer)
-        scaler.update()
-        for constrain in recipe.constraints:
-            constrain(model)
+        recipe.update(state, loss.detach(), recipe)
     return outputs.detach(), loss.detach()
 
 

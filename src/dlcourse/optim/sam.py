@@ -33,19 +33,14 @@ class SAM(torch.optim.SGD):
         Both passes have the same dropout masks, and only the first updates norm statistics. Returns
         the first pass's outputs (N, K) and mean loss, both without a gradient.
         """
-        model, optimizer, scaler = state.model, state.optimizer, state.scaler
+        model, optimizer = state.model, state.optimizer
         with rng_restored(inputs.device):
             outputs, loss = recipe.differentiate(state, inputs, targets, recipe)
         weights = ascend(model, cast(SAM, optimizer).rho)
         with buffers_restored(model):
             recipe.differentiate(state, inputs, targets, recipe)
         restore_weights(weights)
-        scaler.unscale_(optimizer)
-        recipe.clip(model)
-        scaler.step(optimizer)
-        scaler.update()
-        for constrain in recipe.constraints:
-            constrain(model)
+        recipe.update(state, loss, recipe)
         return outputs, loss
 
 

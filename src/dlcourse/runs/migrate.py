@@ -9,6 +9,7 @@ EVERY = {
     "engine": "separate",
     "note": None, "tags": [],
     "sampler": {"_target_": "dlcourse.sampler.shuffle.shuffle", "_partial_": True},
+    "nonfinite": {"_target_": "dlcourse.nonfinite.stop.stop_run", "_partial_": True},
 }  # fmt: skip
 OF_A_GROUP = {
     "loss": {"class_weight": None},
@@ -100,7 +101,7 @@ def with_its_class(node: Any) -> Any:
 
 
 LATER_KEYS = {
-    "": ("accumulate", "engine", "sampler"),
+    "": ("accumulate", "engine", "sampler", "nonfinite"),
     "loss": ("class_weight",),
     "runtime": ("fused_layers", "devices", "batch_norm", "anomaly"),
     "data": (

@@ -347,6 +347,11 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "max_value": positive(0.5, 1_000_000),
         "clipping": positive(0.01),
     },
+    "nonfinite": {
+        "max_skipped": whole_number(1, LARGE_COUNT, 10),
+        "max_rollbacks": whole_number(1, 1000, 3),
+        "factor": Number(0, 1, 0.5, above=True, below=True),
+    },
     "average": {
         "decay": share(0.999, below=True),
         "every": whole_number(1, 1_000_000, 5),

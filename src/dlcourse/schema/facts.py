@@ -35,7 +35,7 @@ class Fact:
 
 GROUPS = (
     "model", "init", "loss", "regularizer", "augment", "optim", "schedule", "clip", "average",
-    "split", "sampler", "metric", "view", "stop", "observe", "runtime", "data",
+    "split", "sampler", "metric", "view", "stop", "nonfinite", "observe", "runtime", "data",
 )  # fmt: skip
 """The groups of choices in a run's config."""
 

@@ -168,6 +168,10 @@ OPTION_SYNONYMS = {
         "random": "holdout",
     },
     "stop": {"earlystopping": "patience", "early": "patience", "none": "never"},
+    "nonfinite": {
+        "terminate": "stop", "raise": "stop", "ignore": "skip", "goback": "rollback",
+        "restore": "rollback",
+    },
     "metric": {
         "acc": "accuracy", "top5": "top_k", "confusionmatrix": "confusion",
         "map": "average_precision", "ap": "average_precision", "ece": "calibration",

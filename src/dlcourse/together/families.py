@@ -14,6 +14,8 @@ from dlcourse.train.step import gradient_step, whole_batch
 def why_alone(lane: Lane) -> str | None:
     """Return why a lane has to be trained by itself; None if it can be trained with others."""
     state, recipe = lane.state, lane.recipe
+    if recipe.nonfinite.max_skipped:
+        return "nonfinite=skip decides at each step whether to update"
     if recipe.step is not gradient_step:
         return f"{type(state.optimizer).__name__} or {type(state.model).__name__} has its own step"
     if recipe.differentiate is not in_one_pass:

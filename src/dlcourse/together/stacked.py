@@ -7,7 +7,7 @@ from time import perf_counter
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from dlcourse.core import at_least_float32
+from dlcourse.core import Faults, at_least_float32
 from dlcourse.together.batch import Batches, Fetch
 from dlcourse.together.losses import Losses
 from dlcourse.together.masks import MaskShapes, without_dropouts
@@ -16,6 +16,7 @@ from dlcourse.together.stacked_optimizer import StackedOptimizer
 from dlcourse.together.turn import Turn
 from dlcourse.together.update import Update
 from dlcourse.train.step import set_train_mode
+from dlcourse.train.update import checked_numbers, fault_of
 
 
 class Stacked:
@@ -35,6 +36,7 @@ class Stacked:
         without_dropouts(skeleton, self.queue)
         self.skeleton = self.prepared(skeleton)
         self.update = Update()
+        self.faults = Faults()
         self.arrange(turns)
 
     def prepared(self, skeleton: nn.Module) -> nn.Module:
@@ -68,13 +70,36 @@ class Stacked:
         losses.sum().backward()
         self.stack.put_back(places, numbers.buffers)
         everyone = len(turns) == len(self.places)
-        if not (everyone and self.optimizer(turns, numbers)):
+        finite = self.finite(turns, places, numbers, losses)
+        if not (everyone and len(finite) == len(turns) and self.optimizer(turns, numbers)):
             self.distribute(places, numbers)
-            self.update(turns)
+            self.update(finite)
         self.measure(turns, batches, outputs, losses)
         share = (perf_counter() - started) / len(turns)
         for turn in turns:
             turn.clock.seconds += share
+
+    def finite(
+        self, turns: Sequence[Turn], places: Sequence[int], numbers: Taken, losses: Tensor
+    ) -> Sequence[Turn]:
+        """Return the lanes whose loss and gradients are finite; the steps of the others fail.
+
+        The numbers of all lanes are looked at as one, and those of a lane only if one is not
+        finite.
+        """
+        stacked = [numbers.parameters[name].grad for name in self.stack.trained]
+        gradients = [gradient for gradient in stacked if gradient is not None]
+        if not self.faults.any_in([*gradients, losses.detach()]):
+            return turns
+        self.distribute(places, numbers)
+        found = []
+        for turn, loss in zip(turns, losses.detach().unbind(), strict=True):
+            state = turn.lane.state
+            if self.faults.any_in(checked_numbers(state, loss)):
+                turn.failed = fault_of(state, loss)
+            else:
+                found.append(turn)
+        return found
 
     def distribute(self, places: Sequence[int], numbers: Taken) -> None:
         """Give every lane's parameters their gradients, which are views of the stacked ones."""

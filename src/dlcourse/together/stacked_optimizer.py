@@ -48,7 +48,12 @@ class StackedOptimizer:
         return True
 
     def ready(self, turns: Sequence[Turn]) -> bool:
-        """Return whether all optimizers would do the same step; stack their states once."""
+        """Return whether all optimizers would do the same step; stack their states once.
+
+        A lane that has gone back to a checkpoint has a new state, and all are stacked again.
+        """
+        if self.states is not None and any(s.state is not s.optimizer.state for s in self.steps):
+            self.states = None
         if self.states is None:
             for turn in turns:  # kinds are compared when all have a gradient of their own
                 if kind_of_step(turn.lane.state, with_gradients=False) is None:

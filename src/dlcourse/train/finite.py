@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcourse.core import State
+from dlcourse.core import Fold, Recipe, State
 from dlcourse.errors import DivergedError, UserError
+from dlcourse.train.divergence import diverged
 
 FIRST_SCALE = 2.0**16  # the initial scale of an fp16 loss in PyTorch
 SMALLEST_SCALE = 1e-4
@@ -103,22 +104,19 @@ def refuse_infinite(model: nn.Module, masks: Collection[str], where: object) -> 
         )
 
 
-def refuse_divergence(state: State, epoch: int, fold: str, masks: Collection[str]) -> None:
-    """Raise DivergedError if a number of the state is no longer finite.
-
-    epoch: counted from 0, the one that has just been trained and is not in the history yet.
-    """
+def refuse_divergence(state: State, fold: Fold, recipe: Recipe, masks: Collection[str]) -> None:
+    """Raise DivergedError if a number of the state is no longer finite after an epoch's steps."""
     if state.scaler.is_enabled():
-        refuse_lost_scale(state, epoch, fold)
+        refuse_lost_scale(state, fold, recipe)
     found = not_finite(all_numbers(state, masks))
     if found:
         raise diverged(
-            state, epoch, fold, f"numbers are no longer finite: {first_and_others(found)}"
+            state, fold, recipe, f"numbers are no longer finite: {first_and_others(found)}"
         )
 
 
 def refuse_infinite_loss(
-    metrics: Mapping[str, float], split: str, state: State, epoch: int, fold: str
+    metrics: Mapping[str, float], split: str, state: State, fold: Fold, recipe: Recipe
 ) -> None:
     """Raise DivergedError if the mean loss over a split is not finite.
 
@@ -126,7 +124,7 @@ def refuse_infinite_loss(
     """
     loss = metrics.get(f"{split}/loss", 0.0)
     if not math.isfinite(loss):
-        error = diverged(state, epoch, fold, f"{split}/loss is {loss}")
+        error = diverged(state, fold, recipe, f"{split}/loss is {loss}")
         error.only_val = split == "val"
         raise error
 
@@ -146,14 +144,14 @@ def refuse_infinite_test(metrics: Mapping[str, float], epoch: int, fold: str) ->
         )
 
 
-def refuse_lost_scale(state: State, epoch: int, fold: str) -> None:
+def refuse_lost_scale(state: State, fold: Fold, recipe: Recipe) -> None:
     """Raise DivergedError if fp16 gradients overflow with any loss scale."""
     scale = state.scaler.get_scale()
     if scale < SMALLEST_SCALE:
         raise diverged(
-            state, epoch, fold,
+            state, fold, recipe,
             f"fp16 gradients overflow in every step, even at a loss scale of {scale:g}",
-            "runtime.precision=bf16, or ",
+            first="runtime.precision=bf16, or ",
         )  # fmt: skip
 
 
@@ -175,23 +173,6 @@ def refuse_untrained(state: State, steps: int, fold: str) -> None:
             "gradients overflow.\nType runtime.precision=bf16, or more steps: the loss scale is "
             "halved at each of the first ones until the gradients fit"
         )
-
-
-def diverged(state: State, epoch: int, fold: str, what: str, first: str = "") -> DivergedError:
-    """Return the error of a diverged training: what is kept and what to type.
-
-    first: advice to put before the usual one.
-    """
-    group = state.optimizer.param_groups[0]
-    where = "" if fold == "." else f" of {fold}"
-    done = len(state.history)
-    kept = f"The checkpoint of epoch {done} is kept" if done else "There is no checkpoint yet"
-    return DivergedError(
-        f"Training diverged in epoch {epoch + 1}{where}, at a learning rate of "
-        f"{float(group['lr']):g}: {what}.\n{kept}; nothing of epoch {epoch + 1} is saved.\n"
-        f"Type {first}a smaller optim.lr, for example optim.lr={group['initial_lr'] / 10:g}, or "
-        "clip=norm"
-    )
 
 
 def first_and_others(names: list[str]) -> str:

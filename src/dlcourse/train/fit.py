@@ -13,22 +13,31 @@ from dlcourse.core import Fold, Observer, Recipe, Record, State, scores, steps_p
 from dlcourse.distributed.agreement import refuse_drift
 from dlcourse.distributed.collectives import decided
 from dlcourse.distributed.reading import read_batches
+from dlcourse.errors import DivergedError
 from dlcourse.terminal.stop_signals import leave, postponed, stop_requested
 from dlcourse.train.batch_runner import BatchRunner
 from dlcourse.train.batches import all_steps, into_batches, steps_left
+from dlcourse.train.divergence import (
+    diverged,
+    ended_after_rollbacks,
+    may_go_back,
+    rate_factor,
+    say_skipped,
+)
 from dlcourse.train.evaluate import eval_runner, run_evaluation
 from dlcourse.train.finite import (
-    diverged,
     refuse_divergence,
     refuse_infinite_loss,
     refuse_untrained,
     start_finite,
 )
+from dlcourse.train.last_good import LastGood
 from dlcourse.train.learning_rate import LearningRates
 from dlcourse.train.midway import agreed_to_stop, interruptible_alone, stop_after_step
 from dlcourse.train.rng import reseed, restore_rng_states, rng_states
 from dlcourse.train.step import make_train_step, set_train_mode
 from dlcourse.train.step_losses import StepLosses
+from dlcourse.train.update import NonFiniteStep
 
 Result = TypeVar("Result")
 
@@ -50,6 +59,7 @@ class Within:
     late: whether the run's time is up; all ranks of a run get the same answer.
     stop: whether a signal has asked to stop; all ranks of a run get the same answer.
     clock: returns seconds.
+    good: keeps the state of the last good epoch; None for never.
     """
 
     observers: Sequence[Observer] = ()
@@ -57,6 +67,7 @@ class Within:
     late: Callable[[], bool] = no_limit
     stop: Callable[[], bool] = stop_requested
     clock: Callable[[], float] = perf_counter
+    good: LastGood | None = None
 
     @property
     def keeper(self) -> Observer | None:
@@ -120,9 +131,11 @@ def training(
     A signal that asks to stop ends the training after the current step or within the validation,
     with a checkpoint there, or after the checkpoint of an epoch.
 
-    After each epoch, before anything is saved, all tensors of the state and both losses are
-    checked. Raises DivergedError if one is not finite, and UserError if one was not finite before
-    the first epoch.
+    Each step checks its loss and gradients, and after each epoch, before anything is saved, all
+    tensors of the state and both losses are checked. If one is not finite, the state becomes that
+    of the last good epoch again; then DivergedError is raised, or that epoch is trained again with
+    smaller rates (``recipe.nonfinite``). Raises UserError if a number was not finite before the
+    first epoch.
 
     clock: returns seconds; those of this training alone.
     """
@@ -130,40 +143,69 @@ def training(
     for observer in observers:
         observer.start(state, recipe, fold)
     wanted = any(observer.losses is not None for observer in observers)
-    trainer = train_runner(state, fold, recipe, step_losses_of(fold, recipe) if wanted else None)
+    losses = step_losses_of(fold, recipe) if wanted else None
+    trainer = train_runner(state, fold, recipe, losses)
     validator = None
     if fold.val is not None:
         validator = eval_runner(state.averaged, fold.val, fold.standardize, recipe)
     recipe.rehearse(state, fold, recipe)
     started = clock() - state.seconds
     late, stop = time_limit(clock, started, recipe.max_seconds), stop_after_step()
+    good = LastGood(state, whole=recipe.nonfinite.max_rollbacks > 0)
+    within = Within(observers, masks, late, stop, clock, good)
     while len(state.history) < recipe.max_epochs and not recipe.stop(past(state, recipe)):
         if state.history and late():
             break
-        epoch = len(state.history)
-        reseed(recipe.seed, epoch)
-        within = Within(observers, masks, late, stop, clock)
-        with postponed():
-            metrics = yield from epoch_steps(state, fold, recipe, observers, trainer, within)
-            if CUT in metrics and state.history:
-                break
-            refuse_divergence(state, epoch, fold.name, masks)
-            refuse_drift(state.model, epoch + 1)
-            keep = partial(save_within_epoch, state, within.keeper, metrics["seconds"], trainer)
-            with interruptible_alone(keep):
-                recipe.settle(state, fold, recipe)
-                if validator is not None:
-                    metrics |= run_evaluation(state.averaged, validator).read("val")
-            refuse_infinite_loss(metrics, "val", state, epoch, fold.name)
-            state.seconds = clock() - started
-            state.history.append(Record(epoch + 1, metrics))
-            report_losses(state, trainer, observers)
-            for observer in observers:
-                observer.epoch(state)
+        try:
+            with postponed():
+                metrics = yield from checked_epoch(state, fold, recipe, trainer, validator, within)
+                if CUT in metrics and state.history:
+                    break
+                state.seconds = clock() - started
+                metrics |= state.faults.finish()
+                state.history.append(Record(len(state.history) + 1, metrics))
+                good.keep(state)
+                report_losses(state, trainer, observers)
+                for observer in observers:
+                    observer.epoch(state)
+        except DivergedError as error:
+            good.restore(state)
+            if not may_go_back(state, fold, recipe, error):
+                raise ended_after_rollbacks(state, recipe, error) from error
+            trainer = train_runner(state, fold, recipe, losses)  # a graph of the new state
         if agreed_to_stop():
             leave()
     epochs = min(len(state.history), recipe.max_epochs)
     refuse_untrained(state, all_steps(len(fold.train), recipe.batch_size, epochs), fold.name)
+
+
+def checked_epoch(
+    state: State,
+    fold: Fold,
+    recipe: Recipe,
+    trainer: BatchRunner,
+    validator: BatchRunner | None,
+    within: Within,
+) -> Generator[Next, None, dict[str, float]]:
+    """Train and validate one epoch, and check all numbers; yield every step before it is due.
+
+    Returns the metrics. Of an epoch that the time limit has cut nothing else is done, unless it is
+    the first. Raises DivergedError if a number is not finite.
+    """
+    epoch = len(state.history)
+    reseed(recipe.seed, epoch)
+    metrics = yield from epoch_steps(state, fold, recipe, within.observers, trainer, within)
+    if CUT in metrics and state.history:
+        return metrics
+    refuse_divergence(state, fold, recipe, within.masks)
+    refuse_drift(state.model, epoch + 1)
+    keep = partial(save_within_epoch, state, within, metrics["seconds"], trainer)
+    with interruptible_alone(keep):
+        recipe.settle(state, fold, recipe)
+        if validator is not None:
+            metrics |= run_evaluation(state.averaged, validator).read("val")
+    refuse_infinite_loss(metrics, "val", state, fold, recipe)
+    return metrics
 
 
 def time_limit(clock: Callable[[], float], started: float, limit: float) -> Callable[[], bool]:
@@ -246,10 +288,16 @@ def epoch_steps(
     for observer in observers:
         batches = observer.watch(batches, last - first)
 
-    rates = LearningRates(state.optimizer)
-    rate = rates.set(recipe.schedule(epoch, recipe.max_epochs, history), epoch)
     set_train_mode(state.model)
     trainer.reset(epoch)
+    state.faults.start(state.midway and state.midway.get("faults"))
+    rates, slower = LearningRates(state.optimizer), rate_factor(state, recipe)
+
+    def set_rate(step: int) -> float:
+        now = epoch + step / steps
+        return rates.set(recipe.schedule(now, recipe.max_epochs, history) * slower, now)
+
+    rate = set_rate(0)
     if state.midway:
         trainer.meter.load_state_dict(state.midway["meter"], fold.train.device, first)
         restore_rng_states(state.midway["random"])
@@ -258,26 +306,34 @@ def epoch_steps(
     due = keeper.due if keeper is not None else None
     try:
         for step, batch in enumerate(batches, first):
-            now = epoch + step / steps
-            rates.set(recipe.schedule(now, recipe.max_epochs, history), now)
+            set_rate(step)
             yield Next(trainer, batch)
-            recipe.average.update(state.averaged, state.model, epoch * steps + step)
+            if not state.faults.last:
+                recipe.average.update(state.averaged, state.model, epoch * steps + step)
             trainer.done = step + 1
             asked = stop()
             if asked or (due is not None and due() and trainer.done < last):
-                refuse_divergence(state, epoch, fold.name, within.masks)
-                save_within_epoch(state, keeper, clock() - started, trainer)
+                refuse_noted(state, fold, recipe, trainer.done, set_rate)
+                refuse_divergence(state, fold, recipe, within.masks)
+                save_within_epoch(state, within, clock() - started, trainer)
             if asked:
                 leave()
             if late():
                 break
+    except NonFiniteStep as error:
+        what = str(error)
+        raise diverged(state, fold, recipe, what, step=trainer.done + 1, kind=error.kind) from error
     except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
         # from numbers that are not finite
-        raise diverged(state, epoch, fold.name, str(error).split("\n")[0].rstrip(".")) from error
+        raise diverged(
+            state, fold, recipe, str(error).split("\n")[0].rstrip("."), step=trainer.done + 1
+        ) from error
 
+    refuse_noted(state, fold, recipe, trainer.done, set_rate)
+    say_skipped(state, fold, last)
     trainer.meter.collect()
     metrics, done = trainer.meter.read("train"), trainer.done
-    refuse_infinite_loss(metrics, "train", state, epoch, fold.name)
+    refuse_infinite_loss(metrics, "train", state, fold, recipe)
     cut = {CUT: done / steps} if done < last else {}
     return metrics | {"lr": rate} | speed_of(sum(map(len, pieces[:done])), clock() - started) | cut
 
@@ -287,22 +343,39 @@ def speed_of(examples: int, seconds: float) -> dict[str, float]:
     return {"seconds": seconds, "examples_per_second": examples / seconds}
 
 
-def save_within_epoch(
-    state: State, keeper: Observer | None, seconds: float, trainer: BatchRunner
+def refuse_noted(
+    state: State, fold: Fold, recipe: Recipe, done: int, set_rate: Callable[[int], float]
 ) -> None:
+    """Raise DivergedError if a step of this epoch was noted as not finite, or all were left out.
+
+    done: the number of steps so far. set_rate: sets the rates of a step from 0, for the message.
+    """
+    bad = state.faults.since()
+    if bad:
+        set_rate(done - bad)
+        what = "the loss or a gradient is not finite"
+        raise diverged(state, fold, recipe, what, step=done - bad + 1)
+    if done == state.faults.skipped:
+        raise diverged(state, fold, recipe, "all steps were left out, because none was finite")
+
+
+def save_within_epoch(state: State, within: Within, seconds: float, trainer: BatchRunner) -> None:
     """Let an observer, if there is one, write a checkpoint after the trainer's steps so far.
 
     seconds: those of the epoch so far.
     """
-    if keeper is None:
+    if within.keeper is None:
         return
     state.midway = {
         "step": trainer.done,
         "seconds": seconds,
         "meter": trainer.meter.state_dict(),
         "random": rng_states(),
+        "faults": state.faults.counts(),
     }
-    keeper.midway(state)
+    if within.good is not None:
+        state.midway |= within.good.within_epoch(state)
+    within.keeper.midway(state)
     state.midway = None
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -10,6 +11,7 @@ from dlcourse.train.batches import into_batches
 from dlcourse.train.learning_rate import LearningRates
 from dlcourse.train.rng import reseed
 from dlcourse.train.step import make_train_step, set_train_mode
+from dlcourse.train.update import plain_update
 
 LAG = 0.8  # the weight of the past in the running mean that decides whether training diverges
 DIVERGED_AT = 4.0  # times the lowest running mean so far
@@ -34,7 +36,7 @@ def range_test(
     Reference: Smith, "Cyclical learning rates for training neural networks", WACV 2017 (arXiv
     2015), section 3.3. The rule to stop is fastai's.
     """
-    step = make_train_step(state, fold, recipe)
+    step = make_train_step(state, fold, replace(recipe, update=plain_update))
     rates = LearningRates(state.optimizer)
     per_epoch = len(into_batches(torch.arange(len(fold.train)), recipe.batch_size))
     set_train_mode(state.model)

@@ -34,18 +34,13 @@ def make_train_step(state: State, fold: Fold, recipe: Recipe) -> Step:
 def gradient_step(
     state: State, inputs: Tensor, targets: Tensor, recipe: Recipe
 ) -> tuple[Tensor, Tensor]:
-    """Update the weights once: forward, loss and penalties, backward, clip, update, constrain.
+    """Update the weights once: forward, loss and penalties, backward, then ``Recipe.update``.
 
     inputs (N, ...) are standardised, targets as the loss expects them. Returns the outputs (N, K)
-    and the mean loss without penalties, both detached. Nothing is read back to the host.
+    and the mean loss without penalties, both detached.
     """
     outputs, loss = recipe.differentiate(state, inputs, targets, recipe)
-    state.scaler.unscale_(state.optimizer)
-    recipe.clip(state.model)
-    state.scaler.step(state.optimizer)
-    state.scaler.update()
-    for constrain in recipe.constraints:
-        constrain(state.model)
+    recipe.update(state, loss, recipe)
     return outputs, loss
 
 

@@ -346,6 +346,42 @@ def several_devices_share_each_batch(config: dict) -> Iterator[str]:
         )
 
 
+def what_is_skipped_or_slowed_down(config: dict) -> Iterator[str]:
+    """Steps are left out before an update of gradients, and a smaller rate needs a rate."""
+    policy = name_of(target(config, "nonfinite"))
+    for group in ("optim", "model"):
+        name = name_of(target(config, group))
+        if (
+            policy == "skip"
+            and fact(config[group], "own_step")
+            and not fact(config[group], "in_pieces")
+        ):
+            yield (
+                f"nonfinite=skip leaves out the update of a gradient, and {group}={name} has a "
+                f"training step of its own.\nType nonfinite=stop, or another {group}"
+            )
+        if policy == "rollback" and fact(config[group], "own_length"):
+            yield (
+                f"nonfinite=rollback continues with a smaller learning rate, and {group}={name} "
+                f"has none.\nType nonfinite=stop, or another {group}"
+            )
+    if policy == "rollback" and target(config, "optim") == "torch.optim.Rprop":
+        yield (
+            "optim=rprop finds the length of its steps itself, and nonfinite=rollback would only "
+            "repeat them.\nType nonfinite=stop, or another optim"
+        )
+    if policy == "skip" and config["runtime"].get("precision") == "fp16":
+        yield (
+            "runtime.precision=fp16 skips the steps whose gradients overflow itself.\n"
+            "Type nonfinite=stop, or runtime.precision=bf16"
+        )
+    if policy != "stop" and config["runtime"].get("anomaly"):
+        yield (
+            f"debug=anomaly ends at the first number that is not finite, and nonfinite={policy} "
+            "goes on.\nType nonfinite=stop"
+        )
+
+
 RULES = (
     some_methods_take_everything,
     full_batches_are_not_sampled,
@@ -366,4 +402,5 @@ RULES = (
     three_phases_need_room,
     precisions_need_their_device,
     several_devices_share_each_batch,
+    what_is_skipped_or_slowed_down,
 )
