@@ -29,7 +29,7 @@ WRONG = [  # the overrides, and what the message must name
     (["optim=lbfgs", "batch_size=full", "nonfinite=skip"], ["nonfinite=skip", "nonfinite=stop"]),
     (["model=cascade", "batch_size=full", "nonfinite=skip"], ["model=cascade", "nonfinite=stop"]),
     (["optim=lbfgs", "batch_size=full", "nonfinite=rollback"], ["optim=lbfgs", "rate"]),
-    (["optim=rprop", "batch_size=full", "nonfinite=rollback"], ["optim=rprop", "nonfinite=stop"]),
+    (["optim=rprop", "batch_size=full", "nonfinite=rollback"], ["optim=Rprop", "nonfinite=stop"]),
     (["nonfinite=skip", "runtime.precision=fp16"], ["nonfinite=stop", "precision=bf16"]),
     (["nonfinite=rollback", "debug=anomaly"], ["debug=anomaly", "nonfinite=stop"]),
     (["optim=closed_form"], ["LeNet5", "model=linear"]),

@@ -26,7 +26,8 @@ class NonFinite:
 class Faults:
     """Finds numbers that are not finite, and counts in an epoch what was done about them.
 
-    skipped: the steps left out in this epoch. rollbacks: the returns to the epoch's start. last: whether the last step was left out.
+    skipped: the steps left out in this epoch. rollbacks: the returns to the
+    epoch's start. last: whether the last step was left out.
 
     On an accelerator nothing is read back at a step: ``bad`` counts the steps since the first one
     with a number that is not finite, and the same memory is used in every epoch, as a CUDA graph

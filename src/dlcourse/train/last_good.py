@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlcourse.core import State
 
-START = "start"
+EPOCH_START = "start"
 """The key of a position within an epoch: the state at the epoch's start, if it is kept whole."""
 
 
@@ -24,12 +24,14 @@ class LastGood:
     def __init__(self, state: State, whole: bool) -> None:
         self.whole = whole
         self.keep(state)
-        if whole and state.midway is not None and START in state.midway:
-            self.content = state.midway[START]
+        if whole and state.midway is not None and EPOCH_START in state.midway:
+            self.content = state.midway[EPOCH_START]
 
     def keep(self, state: State) -> None:
         """Keep the state of now."""
-        self.content: dict[str, Any] = {"weights": [t.detach().clone() for t in numbers_in(state)]}
+        self.content: dict[str, Any] = {
+            "weights": [t.detach().clone() for t in models_tensors(state)]
+        }
         if self.whole:
             self.content["optimizer"] = deepcopy(state.optimizer.state_dict())
             self.content["scaler"] = deepcopy(state.scaler.state_dict())
@@ -37,14 +39,14 @@ class LastGood:
     def within_epoch(self, state: State) -> dict[str, Any]:
         """Return what a checkpoint within an epoch holds besides its position."""
         if self.whole:
-            return {START: self.content}
+            return {EPOCH_START: self.content}
         self.keep(state)
         return {}
 
     @torch.no_grad()
     def restore(self, state: State) -> None:
         """Give a state the values that were kept, the start of an epoch; weights in place."""
-        for tensor, value in zip(numbers_in(state), self.content["weights"], strict=True):
+        for tensor, value in zip(models_tensors(state), self.content["weights"], strict=True):
             tensor.copy_(value)
         if self.whole:
             state.optimizer.load_state_dict(deepcopy(self.content["optimizer"]))
@@ -52,7 +54,7 @@ class LastGood:
             state.midway = None
 
 
-def numbers_in(state: State) -> list[Tensor]:
+def models_tensors(state: State) -> list[Tensor]:
     """Return the parameters and buffers of the model and of its average."""
     models = [state.model] if state.averaged is state.model else [state.model, state.averaged]
     return [t for model in models for t in (*model.parameters(), *model.buffers())]

@@ -365,11 +365,6 @@ def what_is_skipped_or_slowed_down(config: dict) -> Iterator[str]:
                 f"nonfinite=rollback continues with a smaller learning rate, and {group}={name} "
                 f"has none.\nType nonfinite=stop, or another {group}"
             )
-    if policy == "rollback" and target(config, "optim") == "torch.optim.Rprop":
-        yield (
-            "optim=rprop finds the length of its steps itself, and nonfinite=rollback would only "
-            "repeat them.\nType nonfinite=stop, or another optim"
-        )
     if policy == "skip" and config["runtime"].get("precision") == "fp16":
         yield (
             "runtime.precision=fp16 skips the steps whose gradients overflow itself.\n"
