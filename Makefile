@@ -1,7 +1,7 @@
 # Every target makes .venv and installs what it needs by itself.
 #   make train ARGS="model=mlp optim=sgd"      make dashboard LOGDIR=outputs/sweeps/<a sweep>
 
-.PHONY: train test quick lectures lint docs dashboard clean
+.PHONY: train test quick lectures drill lint docs dashboard clean
 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
@@ -24,6 +24,10 @@ quick: $(READY)
 # All lectures for real; fails if one of their claims does not hold
 lectures: $(INSTALLED)
 	$(VENV)/bin/python -m dlcourse lecture all
+
+# Kills and fails runs, resumes them and compares all bits; DRILL="kills=100 every=10" takes less
+drill: $(INSTALLED)
+	$(VENV)/bin/python scripts/kill_drill.py $(DRILL)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

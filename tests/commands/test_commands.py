@@ -134,7 +134,7 @@ ONLY_DLCOURSE = ("evaluate", "predict", "collect", "report", "doctor")
         ("doctor", ["model=lenett"], "did you mean lenet"),
         ("doctor", ["optim.lr=-1"], "optim.lr=-1"),
         ("doctor", ["-m", "model=lenet"], "-m is not for doctor"),
-        ("kill_drill", ["runs=some"], "runs=some"),
+        ("kill_drill", ["kills=some"], "kills=some"),
         ("../benchmarks/bare_resnet", ["folder=x", "lr=nan"], "lr=nan"),
         ("../benchmarks/bare_resnet", ["folder=no/such"], "no/such/train"),
     ],

@@ -10,6 +10,7 @@ from dlcourse.engine import predictions
 from dlcourse.engine.assemble import make_metrics, plain_loss
 from dlcourse.engine.ensemble import average
 from dlcourse.engine.result import measure_outputs
+from dlcourse.guard import guarded
 from dlcourse.schema.facts import fact
 from dlcourse.split.part import Part, tested_alike
 
@@ -29,7 +30,8 @@ def pooled_metrics(
     """
     folds = [predictions.read_predictions(folder / part.name) for part in parts]
     rows = predictions.pool(folds)
-    predictions.write_pooled(folder, rows)
+    with guarded("Writing the predictions of all folds"):
+        predictions.write_pooled(folder, rows)
     loss, metrics = plain_loss(config), list(make_metrics(config).values())
     out_of_fold = measure_outputs(rows["outputs"], rows["targets"], loss, metrics)
     ensemble = {}

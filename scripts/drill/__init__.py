@@ -1,0 +1,1 @@
+"""The parts of the drill: kill runs and fail their file operations, resume them, compare them."""

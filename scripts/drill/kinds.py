@@ -1,0 +1,58 @@
+"""The tiny runs of the drill: of real digits, with every source of random numbers."""
+
+import io
+import shutil
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from dlcourse.engine.job import run_job
+from dlcourse.schema.compose import compose_job, without_hydra
+
+TINY = (
+    "data=digits", "data.examples=60", "data.test_examples=20", "batch_size=16",
+    "model=mlp", "model.widths=[8]", "model.dropout=0.2", "augment=[noise]", "optim=adam",
+    "schedule=plateau", "schedule.patience=1", "stop=never", "observe=[history]",
+    "runtime=cpu", "runtime.threads=1",
+)  # fmt: skip
+KINDS = {
+    "plain": ("max_epochs=6",),
+    "folds": ("max_epochs=3", "split=stratified_kfold", "split.folds=3"),
+    "in epochs": ("max_epochs=3", "batch_size=4", "checkpoint_every=3", "average=ema"),
+}
+"""Overrides by the name of a kind of run. ``in epochs`` writes checkpoints within its epochs."""
+TOGETHER = (
+    "max_epochs=3", "split=kfold", "split.folds=8", "engine=together", "runtime.precision=fp64",
+)  # fmt: skip
+"""Folds that are trained together. Resumed after different epochs they are equal up to rounding:
+the order of sums depends on how many of them take a step at the same time."""
+
+
+class Kind(NamedTuple):
+    """A kind of run: its name, its overrides and its config, composed of them."""
+
+    name: str
+    overrides: list[str]
+    config: dict
+
+    def run(self, folder: Path) -> None:
+        """Start the run in a folder, or resume the one in it."""
+        folder.mkdir(exist_ok=True)
+        run_job(self.config, folder, self.overrides)
+
+
+def compose_kind(name: str, more: Sequence[str], data: Path) -> Kind:
+    """Return a kind of run; more: its own overrides. data: the folder for the decoded digits."""
+    overrides = [*TINY, f"data.root={data}", *more]
+    return Kind(name, overrides, without_hydra(compose_job(overrides, None)))
+
+
+def warm_up(kind: Kind, folder: Path) -> None:
+    """Train a run in this process, with one thread: its forks have imported all that it needs."""
+    torch.set_num_threads(1)
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        kind.run(folder)
+    shutil.rmtree(folder)
