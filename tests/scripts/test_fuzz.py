@@ -1,0 +1,69 @@
+"""The readers return a value or a message for damaged and odd files: a short form of the fuzzing.
+
+``python scripts/fuzz.py`` runs the same targets for as long as one likes.
+"""
+
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from dlcourse.errors import UserError
+from fuzzing.drive import Prepared, run_here
+from fuzzing.judge import Judge
+from fuzzing.targets import TARGETS
+
+CASES = {
+    "idx": 200, "images": 60, "checkpoint": 60, "result": 40, "notes": 60, "manifest": 40,
+    "history": 80, "arrays": 60, "export": 30, "stored": 15,
+}  # fmt: skip
+"""The number of inputs for each target, so that all together take a few seconds."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_input_crashes_the_reader_of(name, tmp_path):
+    score = run_here(TARGETS[name].prepare(tmp_path), name, tmp_path, 0, CASES[name])
+    assert sum(score.kinds.values()) == CASES[name]
+    assert score.kinds["refused"] > 0
+    assert not score.crashes, score.crashes
+
+
+def outcome_of(tmp_path, read, content=b""):
+    return Judge(read, tmp_path)(content)
+
+
+def refuse(message):
+    def read(content):
+        raise UserError(message)
+
+    return read
+
+
+def test_a_value_is_accepted_and_a_message_is_a_refusal(tmp_path):
+    assert outcome_of(tmp_path, len).kind == "accepted"
+    assert outcome_of(tmp_path, refuse("x.pt is damaged.\nDelete it")).kind == "refused"
+
+
+@pytest.mark.parametrize("message", ["", "a\n\nb", "Traceback (most recent call last)"])
+def test_a_message_that_nobody_can_use_is_a_crash(tmp_path, message):
+    assert outcome_of(tmp_path, refuse(message)).kind == "crash"
+
+
+def test_any_other_error_is_a_crash_that_is_found_and_counted_once(tmp_path):
+    prepared = Prepared(lambda content: content[3], make=lambda draw: bytes(draw.randrange(6)))
+    score = run_here(prepared, "short", tmp_path, 0, 50)
+    assert score.kinds["crash"] > 10
+    assert len(score.crashes) == 1
+    assert "IndexError" in str(score.crashes)
+
+
+def test_equal_seeds_give_equal_inputs(tmp_path):
+    target = TARGETS["idx"].prepare(tmp_path)
+    seen = []
+    for number in (0, 0, 1):
+        inputs = []
+        run_here(Prepared(inputs.append, target.make), "idx", tmp_path, number, 20)
+        seen.append(inputs)
+    assert seen[0] == seen[1] != seen[2]
