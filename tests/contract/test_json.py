@@ -62,13 +62,14 @@ def test_values_that_are_not_finite_become_null(content):
 
 
 def test_an_undefined_metric_is_null_in_the_file_and_nan_when_read(tmp_path):
-    fold = {"name": "fold0", "val": {"loss": 0.5, "ap": math.nan}}
-    result = {"best": math.nan, "test": {"ap": math.inf, "loss": 1.0}, "folds": [fold],
-              "device": None}  # fmt: skip
+    fold = {"name": "fold0", "best": 0.5, "best_epoch": 1, "epochs": 2,
+            "val": {"loss": 0.5, "ap": math.nan}}  # fmt: skip
+    result = {"monitor": "val/loss", "mode": "min", "best": math.nan, "seconds": 1.0,
+              "test": {"ap": math.inf, "loss": 1.0}, "folds": [fold], "note": None}  # fmt: skip
     run_folder.write_result(Path(tmp_path), result)
     json.loads((tmp_path / "result.json").read_text(), parse_constant=refuse)
     read = run_folder.read_result(tmp_path)
     assert math.isnan(read["best"])
     assert math.isnan(read["test"]["ap"])
     assert math.isnan(read["folds"][0]["val"]["ap"])
-    assert (read["test"]["loss"], read["device"]) == (1.0, None)
+    assert (read["test"]["loss"], read["note"]) == (1.0, None)

@@ -13,6 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.schema import run_files
 from dlcourse.schema.run_files import HISTORY
+from dlcourse.schema.stored_shape import misfit
 from dlcourse.schema.untrusted import json_of
 from dlcourse.terminal.extras import require
 from dlcourse.terminal.installed import short_path
@@ -86,9 +87,13 @@ class Run:
 
             return [{"epoch": one.epoch, **one.metrics} for one in history_of(self.folder)]
         try:
-            return [json_of(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            rows = [json_of(line) for line in path.read_text(encoding="utf-8").splitlines()]
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {error}") from error
+        problem = misfit(rows, [{"epoch": int}])
+        if problem:
+            raise UserError(f"{path} is not a history that dlcourse has written: {problem}")
+        return rows
 
     def frame(self) -> "pandas.DataFrame":
         """Return the history as a pandas DataFrame, a row for each epoch.

@@ -27,6 +27,7 @@ from dlcourse.data.cells import (
 )
 from dlcourse.data.table import Table
 from dlcourse.errors import UserError, shown
+from dlcourse.schema.stored_shape import misfit
 
 FILLS = ("mean", "median", "most_frequent")  # the values of data.missing that keep such rows
 CYCLES = {
@@ -35,6 +36,13 @@ CYCLES = {
     "hour": lambda date: (date.hour + date.minute / 60) / 24,
 }
 """The position of a date in a cycle, from 0 to 1, for each part that is cyclic."""
+
+
+COLUMN_KINDS = ("number", "boolean", "date", "one_hot", "ordinal")
+ENCODING_SHAPE = {
+    "columns": [{"name": str, "kind": str, "values": [str], "parts": [str], "style": str}],
+    "missing": str, "missing_values": [str], "targets": [str],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -251,13 +259,21 @@ def as_dict(encoding: Encoding) -> dict[str, Any]:
 
 
 def from_dict(stored: dict[str, Any]) -> Encoding:
-    """Return the encoding of ``as_dict``; raises KeyError or TypeError for other content."""
+    """Return the encoding of ``as_dict``; raises ValueError for other content."""
+    problem = misfit(stored, ENCODING_SHAPE)
+    if problem:
+        raise ValueError(problem)
     columns = tuple(
         Column(
             one["name"], one["kind"], tuple(one["values"]), tuple(one["parts"]), one["style"]
         )
         for one in stored["columns"]
     )  # fmt: skip
+    for column in columns:
+        if column.kind not in COLUMN_KINDS or not {*column.parts} <= {"days", *CYCLES}:
+            raise ValueError(f"the column {column.name} is of an unknown kind")
+        if column.kind == "boolean" and len(column.values) != 2:
+            raise ValueError(f"the column {column.name} has not two words for 0 and 1")
     words, targets = tuple(stored["missing_values"]), tuple(stored["targets"])
     return Encoding(columns, stored["missing"], words, targets)
 

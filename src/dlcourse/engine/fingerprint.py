@@ -22,7 +22,13 @@ from dlcourse import atomic_files
 from dlcourse.core import Dataset, Split
 from dlcourse.errors import UserError
 from dlcourse.schema.run_files import DATA
+from dlcourse.schema.stored_shape import misfit
 from dlcourse.schema.untrusted import json_of
+
+ABOUT_SHAPE = {
+    "task": str, "classes": [str], "features": [str], "input_shape": [int], "division?": str,
+    "train": {"counts": [int], "digest": str}, "test": {"counts": [int], "digest": str},
+}  # fmt: skip
 
 
 class Known(NamedTuple):
@@ -120,8 +126,12 @@ def read_fingerprint(folder: Path) -> Fingerprint | None:
     try:
         arrays = atomic_files.load_arrays(folder / DATA)
         about: dict[str, Any] = json_of(str(arrays["about"]))
+        if problem := misfit(about, ABOUT_SHAPE):
+            raise ValueError(problem)
         for name in ("train", "test"):
-            part = (arrays[f"{name}_{kind}"] for kind in ("contents", "targets"))
+            part = [arrays[f"{name}_{kind}"] for kind in ("contents", "targets")]
+            if any(array.dtype != np.int64 or array.ndim != 1 for array in part):
+                raise ValueError(f"the digests of {name} are not whole numbers")
             about[name] = Known(about[name]["counts"], about[name]["digest"], *part)
         for name in ("classes", "features", "input_shape"):
             about[name] = tuple(about[name])

@@ -67,11 +67,26 @@ def read_predictions(folder: Path) -> Predictions:
     """Return a fold's predictions; raises UserError if the file is damaged."""
     try:
         arrays = atomic_files.load_arrays(folder / PREDICTIONS)
-        return Predictions(*(torch.from_numpy(arrays[name]) for name in Predictions._fields))
-    except (atomic_files.DamagedFileError, KeyError, TypeError) as error:
+        made = Predictions(*(torch.from_numpy(arrays[name]) for name in Predictions._fields))
+        refuse_unequal(made.outputs, made.targets, arrays.get("ids"))
+        refuse_unequal(made.test_outputs, made.test_targets, arrays.get("test_ids"))
+        if made.position.shape != made.outputs.shape[:1] or made.position.dtype != torch.int64:
+            raise ValueError("its positions are not those of the outputs")
+        return made
+    except (atomic_files.DamagedFileError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{folder / PREDICTIONS} cannot be read: {error}.\nDelete it, and resume the run"
         ) from error
+
+
+def refuse_unequal(outputs: Tensor, targets: Tensor, ids: np.ndarray | None = None) -> None:
+    """Raise ValueError unless outputs (N, K), targets (N,) or (N, K) and ids (N,) fit."""
+    if outputs.ndim != 2 or not outputs.is_floating_point():
+        raise ValueError("its outputs are not a table of numbers")
+    if targets.ndim not in (1, 2) or len(targets) != len(outputs) or targets.is_complex():
+        raise ValueError("its targets are not those of the outputs")
+    if ids is not None and ids.shape != targets.shape[:1]:
+        raise ValueError("its ids are not those of the outputs")
 
 
 def pool(folds: Sequence[Predictions]) -> dict[str, Tensor]:
@@ -96,12 +111,21 @@ def write_pooled(folder: Path, rows: dict[str, Tensor]) -> None:
 
 
 def read_pooled(folder: Path) -> tuple[Tensor, Tensor]:
-    """Return the outputs and targets in a run's folder; empty tensors if there are none."""
+    """Return the outputs and targets in a run's folder; empty tensors if there are none.
+
+    Raises UserError for a damaged file.
+    """
     try:
         arrays = atomic_files.load_arrays(folder / OUT_OF_FOLD)
+        outputs, targets = (torch.from_numpy(arrays[name]) for name in ("outputs", "targets"))
+        refuse_unequal(outputs, targets)
     except FileNotFoundError:
         return torch.zeros(0, 0), torch.zeros(0)
-    return torch.from_numpy(arrays["outputs"]), torch.from_numpy(arrays["targets"])
+    except (atomic_files.DamagedFileError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{folder / OUT_OF_FOLD} cannot be read: {error}.\nDelete it, and resume the run"
+        ) from error
+    return outputs, targets
 
 
 def stored_part(folder: Path, part: str, task: str) -> dict[str, np.ndarray]:

@@ -15,10 +15,19 @@ from dlcourse.errors import UserError
 from dlcourse.export.formats import EXPORT_FORMATS, FACTS_FILE, FORMAT_VERSION
 from dlcourse.runs import run_folder
 from dlcourse.schema.from_environment import refuse_other_references, resolved
+from dlcourse.schema.stored_shape import misfit
 from dlcourse.schema.trust import check_trust
 from dlcourse.terminal.extras import refuse_missing
 from dlcourse.terminal.installed import short_path
 from dlcourse.train.evaluate import EVALUATION_BATCH
+
+FACTS_SHAPE = {
+    "format": str, "format_version?": int, "name": str, "task": str, "classes": [str],
+    "input": {"shape": [(int, None)], "dtype": str}, "output": {"kind": str},
+    "config": {"model": dict, "view": {str: dict}, "data": dict}, "versions?": {str: str},
+    "sha256?": str,
+}  # fmt: skip
+EXPORT_DTYPES = ("uint8", "float32", "float64")
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -31,6 +40,13 @@ def read_facts(folder: Path) -> dict[str, Any]:
         )
     if not isinstance(facts, dict) or facts.get("format") not in EXPORT_FORMATS:
         raise UserError(f"{folder / FACTS_FILE} is not one of dlcourse's.\nExport the run again")
+    problem = misfit(facts, FACTS_SHAPE)
+    if not problem and facts["input"]["dtype"] not in EXPORT_DTYPES:
+        problem = f"input.dtype is not one of {', '.join(EXPORT_DTYPES)}"
+    if problem:
+        raise UserError(
+            f"{folder / FACTS_FILE} is not one of dlcourse's: {problem}.\nExport the run again"
+        )
     if facts.get("format_version", 0) > FORMAT_VERSION:
         raise UserError(
             f"{short_path(folder)} was written by a newer dlcourse "

@@ -2,11 +2,17 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dlcourse.schema.run_files import DIAGNOSTICS
+from dlcourse.schema.stored_shape import is_one, misfit
 from dlcourse.schema.untrusted import json_of
+
+LAYERS_LINE = {"step": int, "epoch": float, "layers": {str: {str: object}}}
+EPOCH_LINE = {"epoch": float, "losses?": [(float, None)], "rates?": [(float, None)]}
+"""The shapes of a line about the layers, and of one about the steps of an epoch."""
 
 
 def read_measurements(folder: Path) -> list[dict]:
@@ -26,7 +32,18 @@ def read_new_measurements(folder: Path, seen: int) -> tuple[list[dict], int]:
     except FileNotFoundError:
         return [], seen
     whole = content[: content.rfind(b"\n") + 1]
-    return [json_of(line) for line in whole.splitlines()], seen + len(whole)
+    found = map(measurement_in, whole.splitlines())
+    return [line for line in found if line is not None], seen + len(whole)
+
+
+def measurement_in(line: bytes) -> dict | None:
+    """Return the content of a line; None for one that is damaged."""
+    try:
+        content = json_of(line)
+    except ValueError:
+        return None
+    shape = LAYERS_LINE if isinstance(content, dict) and "layers" in content else EPOCH_LINE
+    return None if misfit(content, shape) else content
 
 
 def kept_lines(lines: list[dict], epochs: int, steps: int, within: int = 0) -> list[dict]:
@@ -54,21 +71,24 @@ def as_tables(lines: list[dict]) -> tuple[list[str], list[float], dict[str, np.n
         kind: None
         for line in measured
         for name in layers
-        for kind, value in line["layers"][name].items()
-        if isinstance(value, int | float)
+        for kind, value in line["layers"].get(name, {}).items()
+        if is_one(value, float)
     }
     tables = {
         kind: np.array(
-            [[as_float(line["layers"][name].get(kind)) for line in measured] for name in layers]
+            [
+                [as_float(line["layers"].get(name, {}).get(kind)) for line in measured]
+                for name in layers
+            ]
         )
         for kind in kinds
     }
     return layers, [line["epoch"] for line in measured], tables
 
 
-def as_float(value: float | None) -> float:
+def as_float(value: Any) -> float:
     """Return a measurement as a number, NaN if there is none."""
-    return math.nan if value is None else float(value)
+    return float(value) if is_one(value, float) else math.nan
 
 
 def without_histograms(lines: list[dict]) -> dict:

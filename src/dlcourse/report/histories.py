@@ -9,6 +9,7 @@ from typing import Any
 from dlcourse.report.points import Point
 from dlcourse.report.runs import RunStatus, StoredRun
 from dlcourse.schema.run_files import HISTORY
+from dlcourse.schema.stored_shape import is_one, misfit
 from dlcourse.schema.untrusted import json_of
 
 
@@ -53,7 +54,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
             row = json_of(line)
         except ValueError:
             break
-        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+        if misfit(row, {"epoch": int}):
             break
         rows.append(row)
     return rows
@@ -95,7 +96,7 @@ def traces_of(point: Point, key: str) -> list[Trace]:
 
 def is_finite(value: Any) -> bool:
     """Return whether a value is a number, and neither NaN nor infinite."""
-    return isinstance(value, int | float) and math.isfinite(value)
+    return is_one(value, float) and math.isfinite(value)
 
 
 def repeat_name(run: StoredRun, folder: Path) -> str:

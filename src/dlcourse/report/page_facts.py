@@ -12,8 +12,9 @@ from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.report.formatting import value_text
 from dlcourse.report.page_question import plural
-from dlcourse.report.runs import StoredRun, files_named
+from dlcourse.report.runs import StoredRun, files_named, read_note
 from dlcourse.runs import start_record
+from dlcourse.runs.file_shapes import manifest_misfit
 from dlcourse.schema import run_files
 from dlcourse.schema.overrides import check_overrides
 from dlcourse.schema.untrusted import json_of, load_json
@@ -27,9 +28,13 @@ def sweep_commands(folders: Iterable[Path]) -> list[str]:
     """Return the commands of the sweeps in folders; raises UserError for a changed manifest."""
     commands = []
     for path in files_named(list(folders), run_files.MANIFEST):
-        content = load_json(path)
-        words = check_overrides(content.get("words", []), path)
-        if words:
+        content = read_note(path) or {}
+        problem = manifest_misfit(content)
+        if problem:
+            raise UserError(
+                f"{path} is not a file that dlcourse has written: {problem}.\nDelete it"
+            )
+        if words := check_overrides(content.get("words", []), path):
             commands.append(command_text("sweep", words, content.get("config_dir")))
     return commands
 
@@ -49,10 +54,10 @@ def run_command_text(run: StoredRun) -> str:
 def config_folder_of(folder: Path) -> str | None:
     """Return the ``--config-dir`` of a run's command, or None."""
     path = folder / run_files.HYDRA
-    content = start_record.read_yaml(path) if path.exists() else {}
-    runtime = ((content or {}).get("hydra") or {}).get("runtime") or {}
-    sources = runtime.get("config_sources") or []
-    return next((one["path"] for one in sources if one.get("provider") == "command-line"), None)
+    content = start_record.read_hydra(path) if path.exists() else {}
+    sources = content.get("hydra", {}).get("runtime", {}).get("config_sources", [])
+    typed = (one.get("path") for one in sources if one.get("provider") == "command-line")
+    return next((folder for folder in typed if isinstance(folder, str)), None)
 
 
 def command_text(command: str, overrides: Sequence[str], config_dir: str | None) -> str:

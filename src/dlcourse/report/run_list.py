@@ -15,9 +15,11 @@ import filelock
 from dlcourse.errors import UserError
 from dlcourse.report.runs import failure_text, pruning_text, read_note, stored_values
 from dlcourse.runs import start_record
+from dlcourse.runs.file_shapes import result_misfit
 from dlcourse.runs.labels import run_labels
 from dlcourse.runs.run_folder import DIVERGED
 from dlcourse.schema import run_files
+from dlcourse.schema.stored_shape import misfit
 from dlcourse.schema.untrusted import json_of
 
 METRIC_PARTS = ("train", "val", "test")
@@ -156,8 +158,9 @@ def list_sweep(folder: Path) -> ListedSweep:
     for entry in os.scandir(folder):
         if entry.is_dir() and os.path.exists(f"{entry.path}/{run_files.CONFIG}"):
             runs.append(list_run(Path(entry.path), set(os.listdir(entry.path))))
-    points = (read_note(path) or {}).get("points")
-    jobs = {job for point in points for job in point["jobs"]} if isinstance(points, list) else ()
+    manifest = read_note(path) or {}
+    points = [] if misfit(manifest, {"points": [{"jobs": [str]}]}) else manifest["points"]
+    jobs = {job for point in points for job in point["jobs"]}
     when = min([run.when for run in runs], default=datetime.fromtimestamp(path.stat().st_mtime))
     return ListedSweep(folder, when, runs, max(len(jobs), len(runs)))
 
@@ -168,6 +171,8 @@ def list_run(folder: Path, names: Any) -> ListedRun:
     started = hydra if hydra.exists() else folder / run_files.CONFIG
     when = datetime.fromtimestamp(started.stat().st_mtime)
     result = read_note(folder / run_files.RESULT) if run_files.RESULT in names else None
+    if result and result.get("ended_by") != DIVERGED and result_misfit(result):
+        result = {}
     if result and result.get("ended_by") != DIVERGED:
         return ListedRun(folder, when, RunState.FINISHED, result=result)
     progress = progress_of(folder, names)

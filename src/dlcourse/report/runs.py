@@ -8,8 +8,10 @@ from typing import Any
 
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
+from dlcourse.runs.file_shapes import FAILURE_SHAPE, manifest_misfit
 from dlcourse.schema import run_files
 from dlcourse.schema.overrides import is_free, key_of, leaves
+from dlcourse.schema.stored_shape import misfit
 from dlcourse.schema.untrusted import load_json
 from dlcourse.terminal.installed import short_path
 
@@ -79,14 +81,7 @@ def read_ending(folder: Path) -> tuple[RunStatus, str, dict | None]:
 
 def checked_result(folder: Path) -> dict | None:
     """Return a run's result, or None without one; raises UserError for any other content."""
-    result = run_folder.read_result(folder)
-    needed = {"monitor", "mode", "best", "seconds"}
-    if result is not None and not (isinstance(result, dict) and needed <= result.keys()):
-        raise UserError(
-            f"{folder / run_files.RESULT} is not a result that dlcourse has written.\n"
-            "Delete it, and resume the run"
-        )
-    return result
+    return run_folder.read_result(folder)
 
 
 def read_note(path: Path) -> dict | None:
@@ -104,6 +99,7 @@ def failure_text(folder: Path, failure: dict) -> str:
     """Return in one line why a job failed, and the path of its log."""
     reason = " ".join(str(failure.get("reason") or "no reason is known").split())
     facts = []
+    failure = {} if misfit(failure, FAILURE_SHAPE) else failure
     if failure.get("status") is not None:
         facts.append(f"status {failure['status']}")
     if (failure.get("attempts") or 1) > 1:
@@ -165,12 +161,15 @@ def sweep_runs(folder: Path) -> Iterator[StoredRun]:
     path = folder / run_files.MANIFEST
     try:
         sweep = load_json(path)
+        problem = manifest_misfit(sweep)
+        if problem:
+            raise ValueError(problem)
         keys = tuple(sweep["keys"])
         aim = {key: sweep[key] for key in ("monitor", "mode")}
         points = [(point["values"], point["jobs"]) for point in sweep["points"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
-            f"{path} cannot be read: {error!r}.\nDelete it, and the folder is read run by run"
+            f"{path} cannot be read: {error}.\nDelete it, and the folder is read run by run"
         ) from error
     for number, (values, jobs) in enumerate(points):
         for job in jobs:

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -15,6 +15,12 @@ import filelock
 
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
+from dlcourse.runs.file_shapes import (
+    ENGINE_SHAPE,
+    FAILURE_SHAPE,
+    PICKS_SHAPE,
+    result_misfit,
+)
 from dlcourse.runs.start_record import stored_overrides
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.run_files import (
@@ -28,6 +34,7 @@ from dlcourse.schema.run_files import (
     RESULT,
     TOGETHER,
 )
+from dlcourse.schema.stored_shape import misfit
 from dlcourse.schema.untrusted import load_json
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
@@ -134,9 +141,18 @@ def read_result(folder: Path) -> dict | None:
     """Return the result of a finished run; None for one that has not finished or has diverged.
 
     A metric that is undefined is null in the file and NaN in the returned dict.
+    Raises UserError for a file that is not the result of a run.
     """
-    result = with_nan(read_json(folder / RESULT, "resume the run"))
-    return None if isinstance(result, dict) and result.get("ended_by") == DIVERGED else result
+    result = read_json(folder / RESULT, "resume the run")
+    if result is None or result.get("ended_by") == DIVERGED:
+        return None
+    problem = result_misfit(result)
+    if problem:
+        raise UserError(
+            f"{folder / RESULT} is not a result that dlcourse has written: {problem}.\n"
+            "Delete it, and resume the run"
+        )
+    return with_nan(result)
 
 
 def with_nan(result: Any) -> Any:
@@ -164,12 +180,12 @@ def write_divergence(folder: Path, message: str) -> None:
 
 def refuse_diverged(folder: Path) -> None:
     """Raise UserError if a run has diverged: resumed, it would diverge again."""
-    failure = read_json(folder / FAILURE, "resume the run")
-    if not isinstance(failure, dict) or not failure.get("diverged"):
+    failure = read_json(folder / FAILURE, "resume the run", FAILURE_SHAPE)
+    if failure is None or not failure.get("diverged"):
         return
     typed = [text for text in stored_overrides(folder) if key_of(text) != "optim.lr"]
     raise UserError(
-        f"{failure['reason']}\n"
+        f"{failure.get('reason') or 'This run has diverged.'}\n"
         "Resuming takes the same steps again and ends the same; the last checkpoint is kept.\n"
         f"Start a new run with a smaller learning rate: {own_name()} "
         f"{' '.join([*typed, 'optim.lr=<smaller>'])}\n"
@@ -179,13 +195,13 @@ def refuse_diverged(folder: Path) -> None:
 
 def read_picks(folder: Path) -> dict | None:
     """Return the options that ``runtime=auto`` has chosen for a run; None if it has not yet."""
-    return read_json(folder / PICKS, "it is chosen again")
+    return read_json(folder / PICKS, "it is chosen again", PICKS_SHAPE)
 
 
 def read_engine(folder: Path) -> str | None:
     """Return the engine that trains a run together with others; None if none is chosen yet."""
-    found = read_json(folder / TOGETHER, "it is chosen again")
-    return found["engine"] if isinstance(found, dict) else None
+    found = read_json(folder / TOGETHER, "it is chosen again", ENGINE_SHAPE)
+    return None if found is None else found["engine"]
 
 
 def write_engine(folder: Path, engine: str) -> None:
@@ -193,18 +209,24 @@ def write_engine(folder: Path, engine: str) -> None:
     atomic_files.write_json(folder / TOGETHER, {"engine": engine}, indent=2)
 
 
-def read_json(path: Path, then: str) -> dict | None:
-    """Return the content of a JSON file; None if there is no file.
+def read_json(path: Path, then: str, shape: Mapping[str, Any] | None = None) -> dict | None:
+    """Return the content of a JSON file that holds a mapping; None if there is no file.
 
-    then: what happens once the file is deleted, for the message. Raises UserError for a file that
-    cannot be read.
+    then: what happens once the file is deleted, for the message. shape: of the content, see
+    ``schema.stored_shape``. Raises UserError for a file that cannot be read or does not fit.
     """
     try:
-        return load_json(path)
+        content = load_json(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}.\nDelete it, and {then}") from error
+    problem = misfit(content, dict(shape or {}))
+    if problem:
+        raise UserError(
+            f"{path} is not a file that dlcourse has written: {problem}.\nDelete it, and {then}"
+        )
+    return content
 
 
 def write_picks(folder: Path, picks: dict) -> None:
@@ -217,8 +239,11 @@ def write_result(folder: Path, result: dict) -> None:
 
     For a run that was resumed with a later end, ``continued`` lists the earlier results.
     """
-    previous = read_json(folder / PREVIOUS, "its earlier end is not listed in the next result")
-    if isinstance(previous, dict) and result.get("ended_by") != DIVERGED:
+    previous = read_json(
+        folder / PREVIOUS, "its earlier end is not listed in the next result",
+        {"continued?": [dict]},
+    )  # fmt: skip
+    if previous is not None and result.get("ended_by") != DIVERGED:
         ends = {key: previous[key] for key in EARLIER if key in previous}
         result = result | {"continued": [*previous.get("continued", []), ends]}
     text = atomic_files.to_json(result, indent=2)

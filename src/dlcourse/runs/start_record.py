@@ -30,8 +30,13 @@ from dlcourse.schema.overrides import (
 from dlcourse.schema.packaged import LOADER
 from dlcourse.schema.passwords import MASK, concealed_override, without_password
 from dlcourse.schema.run_files import CONFIG, ENVIRONMENT, HYDRA, OVERRIDES
+from dlcourse.schema.stored_shape import misfit
 from dlcourse.schema.untrusted import count_values, read_text
 from dlcourse.terminal.refused import why_refused
+
+HYDRA_SHAPE = {
+    "hydra?": {"runtime?": {"choices?": {str: (str, None)}, "config_sources?": [{str: object}]}}
+}
 
 
 def record(folder: Path, config: dict, overrides: list[str], hydra: str) -> bool:
@@ -96,9 +101,9 @@ def replace_config(folder: Path, config: dict, typed: list[str]) -> None:
     kept = without(stored_overrides(folder), moved)
     atomic_files.write_text(folder / OVERRIDES, yaml.safe_dump([*kept, *moved], allow_unicode=True))
     chosen = {key_of(text): text.partition("=")[2] for text in moved if key_of(text) == "stop"}
-    hydra = read_yaml(folder / HYDRA) or {}
+    hydra = read_hydra(folder / HYDRA)
     if chosen and "hydra" in hydra:
-        hydra["hydra"]["runtime"]["choices"] |= chosen
+        hydra["hydra"].setdefault("runtime", {}).setdefault("choices", {}).update(chosen)
         atomic_files.write_text(folder / HYDRA, yaml.safe_dump(hydra, sort_keys=False))
     stored = stored_config(folder)
     now = storable(config)
@@ -199,8 +204,22 @@ def stored_choices(folder: Path) -> dict[str, str]:
     path = folder / HYDRA
     if not path.exists():
         return {}
-    hydra = read_yaml(path) or {}
-    return hydra.get("hydra", {}).get("runtime", {}).get("choices", {})
+    choices = read_hydra(path).get("hydra", {}).get("runtime", {}).get("choices", {})
+    return {name: choice for name, choice in choices.items() if choice is not None}
+
+
+def read_hydra(path: Path) -> dict[str, Any]:
+    """Return the content of ``hydra.yaml``, which may be empty.
+
+    Raises UserError if it cannot be read or is not one of dlcourse's.
+    """
+    content = read_yaml(path) or {}
+    problem = misfit(content, HYDRA_SHAPE)
+    if problem:
+        raise UserError(
+            f"{path} is not a file that dlcourse has written: {problem}.\nPut it back as it was"
+        )
+    return content
 
 
 def read_yaml(path: Path) -> Any:

@@ -13,6 +13,7 @@ import filelock
 from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
+from dlcourse.runs.file_shapes import FAILURE_SHAPE, manifest_misfit
 from dlcourse.runs.migrate import earlier_defaults, without_later_keys
 from dlcourse.schema import run_files
 from dlcourse.schema.from_environment import storable
@@ -83,14 +84,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        manifest = Manifest(**load_json(path))
+        content = load_json(path)
+        problem = manifest_misfit(content, resumed=True)
+        if problem:
+            raise ValueError(problem)
+        manifest = Manifest(**content)
         check_overrides(manifest.words, path)
         manifest.words += earlier_defaults(manifest.words, manifest.defaults)
-        if not isinstance(manifest.config_dir, str | None) or type(manifest.threads) is not int:
-            raise TypeError("config_dir is a text or null, threads a whole number")
-        for point in manifest.points:
-            if any(Path(name).name != name for name in point["jobs"]):
-                raise ValueError(f"{point['jobs']} are not names of folders")
         return manifest
     except FileNotFoundError:
         return None
@@ -186,7 +186,7 @@ def write_failure(folder: Path, reason: str, status: int | None, attempts: int) 
 
 def read_failure(folder: Path) -> dict | None:
     """Return the content of a job's ``failure.json``; None if there is none."""
-    return run_folder.read_json(folder / FAILURE, "run the sweep again")
+    return run_folder.read_json(folder / FAILURE, "run the sweep again", FAILURE_SHAPE)
 
 
 def write_note(folder: Path, name: str, note: dict) -> None:

@@ -32,6 +32,8 @@ ONLY_INSTALLED = ("catalogue", "completion")
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
 MULTIRUN = ("-m", "--multirun")  # the flags that start a sweep
 MAX_LINE_LENGTH = 1000  # characters of a line of a message
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, those that reverse the direction of a line, and halves of characters."""
 
 
 @contextmanager
@@ -227,10 +229,23 @@ def dashboard(folder: str) -> str:
 
 
 def print_message(error: Exception | str) -> None:
-    """Print an error's message to stderr; lines after the first are indented."""
+    """Print an error's message to stderr."""
+    print(f"dlcourse: {message_text(error)}", file=sys.stderr)
+
+
+def message_text(error: Exception | str) -> str:
+    r"""Return an error's message as it is printed: lines after the first are indented.
+
+    Long lines are cut, and control characters, which a file's name or content may have brought and
+    which a terminal would obey, become ``\x1b``.
+    """
     lines = (
         line if len(line) <= MAX_LINE_LENGTH else f"{line[:MAX_LINE_LENGTH]} ..."
         for line in str(error).split("\n")
     )
-    text = "\n  ".join(lines)
-    print(f"dlcourse: {text}", file=sys.stderr)
+    return "\n  ".join(CONTROLS.sub(as_escape, line) for line in lines)
+
+
+def as_escape(found: re.Match[str]) -> str:
+    r"""Return the escape of a character, ``\x1b`` or ``\u202e``."""
+    return found[0].encode("unicode_escape").decode("ascii")
