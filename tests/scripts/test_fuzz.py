@@ -16,8 +16,8 @@ from fuzzing.judge import Judge
 from fuzzing.targets import TARGETS
 
 CASES = {
-    "idx": 200, "images": 60, "checkpoint": 60, "result": 40, "notes": 60, "manifest": 40,
-    "history": 80, "arrays": 60, "export": 30, "stored": 15,
+    "idx": 200, "cifar": 100, "images": 60, "checkpoint": 60, "result": 40, "notes": 60,
+    "manifest": 40, "history": 80, "arrays": 60, "export": 30, "stored": 15,
 }  # fmt: skip
 """The number of inputs for each target, so that all together take a few seconds."""
 

@@ -21,6 +21,7 @@ TARGETS = {
     "weights": Target("init=from_file: .pth and .safetensors", weights.weight_files),
     "cache": Target("a cache of decoded data", data_files.cache),
     "idx": Target("MNIST's format", data_files.idx),
+    "cifar": Target("a batch of CIFAR, a pickle", data_files.cifar),
     "npz": Target("data=npz: .npz and .npy files", tables.npz_files),
     "csv": Target("data=csv: tables of text", tables.csv_files),
     "parquet": Target("data=parquet", tables.parquet_files),

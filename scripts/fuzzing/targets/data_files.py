@@ -1,13 +1,21 @@
 """The files of public data sets, and the caches of decoded data."""
 
+import hashlib
+import pickle
 import random
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from dlcourse import atomic_files
+from dlcourse.core import Dataset
+from dlcourse.data.cifar10 import read_batch
+from dlcourse.data.idx import IdxFiles, read_part
+from dlcourse.data.idx import idx as read_set
+from dlcourse.data.public_files import File, PublicSet
 from fuzzing.drive import Prepared
 from fuzzing.mutations import VALUES, mutated_bytes, mutated_tree
 from fuzzing.targets.weights import ODD_TENSORS
@@ -26,46 +34,80 @@ def idx_files() -> dict[str, bytes]:
     return files
 
 
-def small_idx(folder: Path):
-    """Write a small data set in MNIST's format; return what reads it from the files or the cache.
+def idx_source(files: Mapping[str, bytes]) -> IdxFiles:
+    """Return a small data set whose pinned checksums are those of these files."""
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    known = tuple(File(name, len(content), sums[name]) for name, content in files.items())
+    classes = tuple("0123456789")
+    return IdxFiles("small", PublicSet("Small", "small", known, ()), ("train", "t10k"), classes)
 
-    It has no checksums, so that its reader sees changed bytes.
-    """
-    from dlcourse.data.idx import IdxFiles
-    from dlcourse.data.idx import idx as read_set
 
-    source = IdxFiles("small", "small", ("train", "t10k"), tuple("0123456789"), {})
+def write_idx(folder: Path) -> IdxFiles:
+    """Write a small data set in MNIST's format into ``small``; return it."""
     (folder / "small").mkdir(exist_ok=True)
     for name, content in idx_files().items():
         (folder / "small" / name).write_bytes(content)
-    return lambda: read_set(source, None, root=folder, size=3, channels=1)
+    return idx_source(idx_files())
 
 
 def idx(folder: Path) -> Prepared:
-    """Read images and labels of a small data set in MNIST's format, without a cache."""
-    load, files = small_idx(folder), idx_files()
-    cached = folder / ".dlcourse/small.pt"
+    """Read images and labels in MNIST's format, each with the right checksum."""
+    write_idx(folder)
+    whole = idx_files()
 
     def read(content: bytes) -> None:
-        number, inner = content[0] % 4, content[1:]
-        path = folder / "small" / list(files)[number]
-        path.write_bytes(inner)
-        cached.unlink(missing_ok=True)
+        name = list(whole)[content[0] % 4]
+        path = folder / "small" / name
+        path.write_bytes(content[1:])
         try:
-            load()
+            source = idx_source(whole | {name: content[1:]})
+            read_part(folder, source, name.partition("-")[0])
         finally:
-            path.write_bytes(files[path.name])
+            path.write_bytes(whole[name])
 
     def make(draw: random.Random) -> bytes:
         number = draw.randrange(4)
-        return bytes([number]) + mutated_bytes(draw, [list(files.values())[number]])
+        return bytes([number]) + mutated_bytes(draw, [list(whole.values())[number]])
+
+    return Prepared(read, make)
+
+
+def cifar(folder: Path) -> Prepared:
+    """Read a batch of CIFAR, a pickle, with the right checksum."""
+    images = np.random.default_rng(0).integers(0, 256, (3, 3072), dtype=np.uint8)
+    tree = {"data": images, "labels": [0, 5, 9], "filenames": ["a", "b", "c"], "batch_label": "x"}
+    seeds = [pickle.dumps(tree, protocol=number) for number in (0, 2, 4)]
+    code = [b"cos\nsystem\n(S'touch made'\ntR.", pickle.dumps(Path("x")), pickle.dumps(print)]
+    path = folder / "batch"
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        known = File("batch", len(content), hashlib.sha256(content).hexdigest())
+        read_batch(PublicSet("Small", "", (known,), ()), folder, "batch", 10)
+
+    def make(draw: random.Random) -> bytes:
+        kind = draw.random()
+        if kind < 0.3:
+            values = (
+                *VALUES,
+                np.zeros(3),
+                np.zeros((2, 3072), np.float32),
+                images[:2],
+                np.uint8(1),
+            )
+            return pickle.dumps(mutated_tree(draw, tree, values), protocol=draw.randrange(5))
+        return mutated_bytes(draw, [*seeds, *code] if kind < 0.6 else seeds)
 
     return Prepared(read, make)
 
 
 def cache(folder: Path) -> Prepared:
     """Read a cache that is damaged, or whole but odd: the data must be decoded again, or equal."""
-    load = small_idx(folder)
+    source = write_idx(folder)
+
+    def load() -> Dataset:
+        return read_set(source, root=folder, size=3, channels=1, download=False)
+
     right = load()
     path = folder / ".dlcourse/small.pt"
     whole, content = path.read_bytes(), atomic_files.load_checked(path)
