@@ -11,7 +11,7 @@ from dlcourse.sweep.job import Job
 from dlcourse.sweep.pool import Pool, reason_of_end, threads_of_each
 
 MODEL = """
-import json, math, os
+import json, math, os, time
 from torch import get_num_threads, nn
 
 class Speaks(nn.Sequential):
@@ -21,11 +21,16 @@ class Speaks(nn.Sequential):
         with open("ending.json", "w") as file:
             json.dump({"gpu": gpu, "threads": get_num_threads(), "cwd": os.getcwd()}, file)
         print("this net speaks")
+
+    def forward(self, inputs):
+        if os.path.exists("hang"):
+            time.sleep(60)
+        return super().forward(inputs)
 """
 
 
 def running_job(gpu=None, ending=()):
-    return SimpleNamespace(gpu=gpu, ending=ending, process=object())
+    return SimpleNamespace(gpu=gpu, ending=ending, process=object(), late="")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,9 @@ def test_only_a_job_with_device_auto_or_cuda_is_given_a_gpu(device, takes):
     assert Job((), None, None, {"runtime": {"device": device}}).takes_any_gpu is takes
 
 
-def test_a_job_sees_its_own_gpu_its_threads_and_its_folder(tmp_path, monkeypatch, data_root):
+@pytest.fixture
+def job(tmp_path, monkeypatch, data_root):
+    """Return a job of three epochs in the folder, with a model of the user's own."""
     (tmp_path / "my_configs/model").mkdir(parents=True)
     text = "# a net that speaks\n_target_: my_speaking.Speaks\n_partial_: true\n"
     (tmp_path / "my_configs/model/speaks.yaml").write_text(text)
@@ -82,7 +89,28 @@ def test_a_job_sees_its_own_gpu_its_threads_and_its_folder(tmp_path, monkeypatch
     monkeypatch.syspath_prepend(str(tmp_path))
     overrides = ["model=speaks", "data.examples=60", "max_epochs=3", "observe=[history]"]
     plan = planned(*overrides, f"data.root={data_root}", config_dir=str(tmp_path / "my_configs"))
-    job = plan.jobs[0][0].inside(tmp_path)
+    return plan.jobs[0][0].inside(tmp_path)
+
+
+def test_a_job_that_hangs_is_stopped_after_its_time_with_the_reason(job, tmp_path, monkeypatch):
+    monkeypatch.setattr("dlcourse.sweep.pool.STOP_TIMEOUT", 0.2)
+    (tmp_path / "hang").touch()
+    pool = Pool(1, 1)
+    pool.start(job)
+    ended = []
+    try:
+        while not ended:
+            pool.stop_late("1s")
+            ended = [one for one in pool.events(0.1) if one[1] == "ended"]
+    finally:
+        pool.stop()
+    ((running, _, status),) = ended
+    assert running.seconds < 30
+    assert reason_of_end(running, status) == "took longer than job_timeout=1s and was stopped"
+    assert job.result() is None
+
+
+def test_a_job_sees_its_own_gpu_its_threads_and_its_folder(job, tmp_path):
     pool = Pool(1, 1, ["7"])
     pool.start(job, pruned=True)
     assert not pool.has_room

@@ -47,7 +47,7 @@ OPTIONS = {
 }
 """The options of commands that do not take those of a run."""
 OF_A_RUN = ("train", "rerun", "sweep", "show", "find-lr", "shapes", "doctor", "baseline")
-OF_A_SWEEP = ("seeds=", "workers=", "on_error=", "check=")
+OF_A_SWEEP = ("seeds=", "workers=", "on_error=", "job_timeout=", "check=")
 FLAGS = ("--help", "--config-dir", "--cfg", "--version")
 CONFIG_DIR_FLAGS = ("--config-dir", "-cd")
 

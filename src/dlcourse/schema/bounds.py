@@ -90,6 +90,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "tags": Tags("[baseline,paper]"),
         "random_streams": whole_number(1, 2, 2),
         "workers": whole_number(1, 4096, 2),
+        "job_timeout": Duration("30m"),
     },
     "data": {
         "seed": SEED,

@@ -15,7 +15,8 @@ from dlcourse.schema.rules import inputs, metrics, observing, splitting, startin
 from dlcourse.terminal.extras import refuse_missing
 
 MULTIPLE = ("regularizer", "augment", "metric", "view", "observe")  # of which several may be chosen
-SWEEP_KEYS = ("sweep", "seeds", "workers", "on_error", "check")  # read by a sweep and by no job
+SWEEP_KEYS = ("sweep", "seeds", "workers", "on_error", "job_timeout", "check")
+"""Keys that are read by a sweep and by no job."""
 TOP_LEVEL = (
     "seed",
     "max_epochs",

@@ -21,7 +21,7 @@ def run_locally(
     groups: the jobs that are trained together; None to run every job by itself.
     """
     continues = scheduler.plan.settings.on_error.continues
-    prunes = scheduler.search.prunes
+    prunes, limit = scheduler.search.prunes, scheduler.plan.settings.job_timeout
     try:
         while continues or not scheduler.failed:
             while pool.has_room and (jobs := next_jobs(scheduler, groups)):
@@ -45,6 +45,8 @@ def run_locally(
                     progress.ungrouped(running.job, reason_of_end(running, content))
                 else:
                     close_local_job(scheduler, running, content, progress)
+            if limit is not None:
+                pool.stop_late(limit)
             if scheduler.sharing is not None:
                 scheduler.sharing.refuse_if_lost()
             for job, result in scheduler.ended_elsewhere():

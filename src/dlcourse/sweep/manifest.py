@@ -23,7 +23,8 @@ from dlcourse.schema.run_files import FAILURE, MANIFEST
 from dlcourse.schema.untrusted import load_json
 
 MAY_CHANGE = (
-    "workers", "on_error", "check", "engine", "sweep.trials", "sweep.draws", "data.root", "trust",
+    "workers", "on_error", "job_timeout", "check", "engine", "sweep.trials", "sweep.draws",
+    "data.root", "trust",
 )  # fmt: skip
 """Keys whose overrides may be typed with ``resume=<sweep folder>``."""
 

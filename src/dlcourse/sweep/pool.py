@@ -11,6 +11,7 @@ from signal import Signals
 from time import monotonic
 from typing import Any
 
+from dlcourse.schema.duration import seconds
 from dlcourse.sweep.group_worker import Order, run_group_process
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.worker import run_job_process
@@ -29,6 +30,7 @@ class RunningJob:
     ending: the last message, ``("failed", reason, final)``; empty without one.
     group: the number of jobs that share the process.
     status: the exit status that a job of a group has reported; None before its end.
+    late: why the sweep has stopped it; empty if it has not.
     """
 
     job: Job
@@ -40,6 +42,7 @@ class RunningJob:
     ending: tuple = ()
     group: int = 1
     status: int | None = None
+    late: str = ""
 
     @property
     def seconds(self) -> float:
@@ -124,6 +127,22 @@ class Pool:
                 running.messages.close()
                 yield running, "ended", running.status
 
+    def stop_late(self, limit: str | float) -> None:
+        """Stop the jobs that run for longer than a duration such as ``"30m"``.
+
+        The process writes a checkpoint, and is killed if it does not end. The jobs of a group have
+        the time of all of them together.
+        """
+        allowed = seconds(limit)
+        assert allowed is not None
+        for running in self.running:
+            over = running.seconds - allowed * running.group
+            if over > STOP_TIMEOUT:
+                running.process.kill()
+            elif over > 0:
+                running.late = f"took longer than job_timeout={limit} and was stopped"
+                running.process.terminate()
+
     def receive(self, running: RunningJob) -> Iterator[tuple[RunningJob, str, Any]]:
         """Yield the epochs that a job has reported, and keep its last message in ``ending``."""
         try:
@@ -148,12 +167,12 @@ class Pool:
         self.running.clear()
 
 
-def end_processes(processes: Sequence[BaseProcess], seconds: float) -> None:
-    """Terminate processes; kill those that are still running after some seconds.
+def end_processes(processes: Sequence[BaseProcess], patience: float) -> None:
+    """Terminate processes; kill those that are still running after ``patience`` seconds.
 
     They are terminated every second: one that has just started ignores the signal.
     """
-    until = monotonic() + seconds
+    until = monotonic() + patience
     while (alive := [one for one in processes if one.is_alive()]) and monotonic() < until:
         for process in alive:
             process.terminate()
@@ -181,6 +200,8 @@ def threads_of_each(workers: int) -> int:
 
 def reason_of_end(running: RunningJob, status: int | None) -> str:
     """Return why a job has ended without a result."""
+    if running.late:
+        return running.late
     if running.ending and running.ending[0] == "failed":
         return running.ending[1]
     return exit_text(status, ", without a result and without a message")

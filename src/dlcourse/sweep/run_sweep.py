@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -88,6 +88,8 @@ def run_sweep(
         if started is not None:
             check_stored_state(plan.settings.options["sampler"], plan.config["trust"])
     here = master.hydra.launcher._target_.endswith(IN_PROCESSES)
+    if plan.settings.job_timeout is not None and not here:
+        refuse_timeout(master.hydra.runtime.choices["hydra/launcher"])
     with working("checking the jobs with PyTorch and the data", plain=False):
         findings, gpus = dry_run_points(plan, started, here)
     groups = groups_of(
@@ -124,6 +126,15 @@ def run_sweep(
         many = "1 job has" if failed == 1 else f"{failed} jobs have"
         print(f"{many} failed. To run the missing jobs: {to_resume()}", file=sys.stderr)
     return Outcome(folder, failed)
+
+
+def refuse_timeout(launcher: str) -> NoReturn:
+    """Raise UserError: the jobs of a launcher are not this machine's processes."""
+    raise UserError(
+        f"job_timeout is for jobs on this machine, and hydra/launcher={launcher} starts them "
+        "elsewhere.\nLeave it out; give the launcher its own limit, such as "
+        "hydra.launcher.timeout_min=60"
+    )
 
 
 def manifest_of(plan: Plan, typed: Sequence[str]) -> Manifest:

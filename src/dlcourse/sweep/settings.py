@@ -25,6 +25,8 @@ class OnError(NamedTuple):
 class Settings:
     """The options of a sweep.
 
+    job_timeout: how long a job may take, as typed, ``"30m"``; None for no limit.
+
     method: ``grid``, ``optuna`` ...; options: those of the method. identity: the options that must
     stay the same when the sweep is resumed; the number of points, workers and retries may change.
     """
@@ -34,6 +36,7 @@ class Settings:
     seeds: int
     workers: int
     on_error: OnError
+    job_timeout: str | float | None
     check: bool
     identity: tuple[str, ...]
 
@@ -54,6 +57,7 @@ def read_settings(master: DictConfig) -> Settings:
         seeds=node["seeds"],
         workers=node["workers"],
         on_error=read_on_error(node["on_error"]),
+        job_timeout=node["job_timeout"],
         check=node["check"],
         identity=tuple(map(str, [method, *sorted(shared.items()), node["seeds"]])),
     )
