@@ -20,7 +20,8 @@ from dlcourse.terminal.stop_signals import (
 )
 from dlcourse.together.fit import fit_together
 from dlcourse.together.lane import Lane
-from dlcourse.train.checkpoint import Checkpoint, read_checkpoint, restore
+from dlcourse.train.checkpoint import read_checkpoint, restore
+from dlcourse.train.checkpoint_observer import Checkpoint
 from dlcourse.train.fit import fit
 
 BASE = ["model=mlp", "model.widths=[8]", "model.dropout=0.4", "augment=[noise]", "max_epochs=3",
