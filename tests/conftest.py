@@ -67,7 +67,7 @@ def cifar_files(labels: dict[str, list[str]]) -> dict[str, bytes]:
     for name, keys in labels.items():
         content: dict = {key: list(range(10 * k, 10 * k + 10)) for k, key in enumerate(keys)}
         content["data"] = random.integers(0, 256, (10, 3072), dtype=np.uint8)
-        files[name] = pickle.dumps(content)
+        files[name] = pickle.dumps(content, protocol=4)  # 5 stores arrays in another way
     return files
 
 

@@ -20,6 +20,7 @@ from dlcourse.data.public_files import MIB, Archive, File, PublicSet
 from dlcourse.data.unpack import ArchiveError, Target, unpack
 from dlcourse.errors import UserError, shown
 from dlcourse.terminal.live_line import bar, duration, fitting, live, on_terminal, working
+from dlcourse.terminal.refused import what_is_refused
 
 SUMS = "SHA256SUMS"  # in the folder of the files, as the program sha256sum writes and checks it
 LINE_OF_SUMS = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -130,7 +131,7 @@ def only_one_process(name: str, root: Path, folder: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"{name} is not complete in {shown(folder)}, and it cannot be written there: "
-            f"{shown(error)}.\nType data.root=<a folder that you may write to>, or take "
+            f"{what_is_refused(error)}.\nType data.root=<a folder that you may write to>, or take "
             "data=digits, which needs no download"
         ) from error
     try:
@@ -232,9 +233,12 @@ def downloaded(name: str, archive: Archive, root: Path) -> Path:
     with download_line(f"{name}: {archive.name}", archive.size) as report:
         try:
             fetch(archive, target, report)
-        except StorageError:
+        except StorageError as error:
             target.unlink(missing_ok=True)
-            raise
+            raise UserError(
+                f"{name} cannot be downloaded: {what_is_refused(error.error)}.\n"
+                "Make room, or type data.root=<a folder on another disk>"
+            ) from error
     return target
 
 
@@ -379,7 +383,7 @@ def fresh_folder(name: str, folder: Path) -> Iterator[Path]:
         yield temporary
     except OSError as error:
         raise UserError(
-            f"{name} cannot be unpacked in {shown(folder)}: {shown(error)}.\n"
+            f"{name} cannot be unpacked: {what_is_refused(error)}.\n"
             "Make room, or type data.root=<a folder on another disk>"
         ) from error
     finally:

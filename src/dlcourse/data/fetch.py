@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from dlcourse.data.public_files import Archive
@@ -35,7 +35,13 @@ class BrokenConnectionError(FetchError):
 
 
 class StorageError(FetchError):
-    """The bytes that came could not be written to the disk."""
+    """The bytes that came could not be written to the disk; ``error`` is the OSError."""
+
+    def __init__(self, error: OSError, target: Path, needed: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        error.filename = str(target)
+        error.needed = needed  # pyright: ignore[reportAttributeAccessIssue] - see refused.py
 
 
 def fetch(archive: Archive, target: Path, report: Callable[[int], None]) -> None:
@@ -89,10 +95,10 @@ def receive_rest(
     start = size_of(target)
     with connection_to(address, start) as (response, heard):
         size = first_byte(response, start, archive)
-        with writable(target, append=size > 0) as file:
+        with Writer(target, archive.size, append=size > 0) as file:
             while size < archive.size and (block := response.read1(BYTES_READ)):
                 heard(len(block))
-                write_all(file, block[: archive.size - size])
+                file.write(block[: archive.size - size])
                 size += len(block)
                 report(min(size, archive.size))
         longer = size > archive.size or (size == archive.size and bool(response.read1(1)))
@@ -250,27 +256,33 @@ class WatchedHttp(urllib.request.HTTPHandler):
         return self.do_open(self.kind, request)
 
 
-@contextmanager
-def writable(target: Path, *, append: bool) -> Iterator[IO[bytes]]:
-    """Open a file for writing without a buffer, so that a full disk is noticed at once."""
-    try:
-        file = open(target, "ab" if append else "wb", buffering=0)  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise StorageError(str(error)) from error
-    try:
-        yield file
-    finally:
-        file.close()
+class Writer:
+    """Writes to a file without a buffer, so that a full disk is noticed at once.
 
+    needed: the size of the whole file, for messages. Raises StorageError.
+    """
 
-def write_all(file: IO[bytes], block: bytes) -> None:
-    """Write all bytes; raises StorageError if the disk does not take them."""
-    left = memoryview(block)
-    try:
-        while left:
-            left = left[file.write(left) :]
-    except OSError as error:
-        raise StorageError(str(error)) from error
+    def __init__(self, target: Path, needed: int, *, append: bool) -> None:
+        self.target, self.needed = target, needed
+        try:
+            self.file = open(target, "ab" if append else "wb", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise StorageError(error, target, needed) from error
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def write(self, block: bytes) -> None:
+        """Write all bytes."""
+        left = memoryview(block)
+        try:
+            while left:
+                left = left[self.file.write(left) :]
+        except OSError as error:
+            raise StorageError(error, self.target, self.needed) from error
 
 
 def size_of(path: Path) -> int:

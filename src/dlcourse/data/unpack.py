@@ -68,11 +68,11 @@ def unpack(
                 raise ArchiveError(f"it has more than {most:,} bytes unpacked")
             if target is not None:
                 sums[target.path] = write_member(member, target, into)
-    except (ArchiveError, OSError) as error:
+    except ArchiveError:
+        raise
+    except Exception as error:  # zipfile, tarfile, gzip and zlib raise many kinds for wrong bytes
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk
-        raise error if isinstance(error, ArchiveError) else ArchiveError(str(error)) from error
-    except Exception as error:  # zipfile, tarfile, gzip and zlib raise many kinds for wrong bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ArchiveError(f"it is damaged ({reason:.200})") from error
     return sums
