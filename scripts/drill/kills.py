@@ -23,6 +23,7 @@ from drill.moments import NAMES, Moment, Moments
 KILLED = -signal.SIGKILL
 TWICE = 0.25  # the share of the runs that are killed a second time
 POLL = 0.00005  # seconds
+SHOWN = 100  # a line is printed after this number of runs
 EVERY_MOMENT = tuple(Moment)
 ROUNDING = 1e-9  # the largest error of a run in float64 whose sums have another order
 
@@ -102,6 +103,8 @@ def drill_kills(
             score.twice += kill_once(whole, run, moments, generator, score)
         score.runs += 1
         judge(whole, run, score)
+        if score.runs % SHOWN == 0:
+            print(f"{score.equal + score.close} of {score.runs} killed runs equal ...", flush=True)
     return score
 
 

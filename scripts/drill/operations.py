@@ -16,6 +16,7 @@ from drill.faults import DEATH, DIED, FAULTS, Operations
 from drill.forks import run_fork
 from drill.kinds import Kind
 
+SHOWN = 50  # a line is printed after this number of operations
 OBSERVED = {HISTORY, PREDICTIONS, OUT_OF_FOLD, "out_of_fold", "ensemble"}
 
 
@@ -54,6 +55,9 @@ def drill_operations(kind: Kind, every: int, folder: Path, score: FaultScore) ->
         ]
         if not any(happened):
             return count
+        if number % SHOWN == 0:
+            equal, runs = score.equal.total(), score.runs.total()
+            print(f"{equal} of {runs} runs with a failed operation equal ...", flush=True)
     raise AssertionError("count() ended")
 
 
