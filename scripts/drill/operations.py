@@ -78,14 +78,12 @@ def fail(kind: Kind, run: Path, fault: str, number: int, expected: dict, score: 
     if "Traceback" in output:
         score.tracebacks.setdefault(fault, []).append(what)
     problem = problem_of(run, fault, status, operations[: number - 1])
-    went_on = status == 0
-    if went_on and "warning" not in output.lower():
-        problem = problem or "the failure was not mentioned"
+    warned = status == 0 and "warning" in output.lower()
     if not problem:
         _, status = command(kind, run, DEATH, 0)
         if status != 0:
             problem = f"could not be resumed (status {status})"
-        elif different := unlike(expected, contents(run), went_on):
+        elif different := unlike(expected, contents(run), warned):
             problem = f"{len(different)} values differ, such as {different[0]}"
         elif left := temporary_files(run):
             problem = f"{left[0].name} is left"
@@ -113,14 +111,14 @@ def problem_of(run: Path, fault: str, status: int, done: list[str]) -> str:
     return ""
 
 
-def unlike(expected: dict, found: dict, went_on: bool) -> list[str]:
+def unlike(expected: dict, found: dict, warned: bool) -> list[str]:
     """Return the names of the values that differ.
 
-    went_on: the run has warned of the fault and finished. Then what only observes may be
+    warned: the run has warned of the fault and finished. Then what only observes may be
     incomplete: the history, and the predictions with what is computed of those of all folds.
     """
     names = differing(expected, found)
-    return [name for name in names if not (went_on and OBSERVED & set(Path(name).parts))]
+    return [name for name in names if not (warned and OBSERVED & set(Path(name).parts))]
 
 
 def command(kind: Kind, run: Path, fault: str, number: int) -> tuple[int, int]:
