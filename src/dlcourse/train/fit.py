@@ -100,12 +100,14 @@ def run_steps(steps: Generator[Next, None, Result]) -> Result:
     A step's error is raised inside the training, where it waits for the step.
     """
     try:
+        step = next(steps)
         while True:
-            step = next(steps)
             try:
                 step.runner.run(*step.batch)
             except Exception as error:
-                steps.throw(error)
+                step = steps.throw(error)  # the training may continue elsewhere
+            else:
+                step = next(steps)
     except StopIteration as end:
         return end.value
 
