@@ -12,13 +12,14 @@ from test_training import DESIGNS, narrow
 
 from dlcourse.errors import DivergedError, UserError
 from dlcourse.schema.bounds import bounds_of
-from dlcourse.schema.kinds import Number, Numbers, OneNumber
+from dlcourse.schema.kinds import SMALLEST_FLOAT32, Number, Numbers, OneNumber
 from dlcourse.schema.overrides import leaves
 from dlcourse.schema.validate import GROUPS, NOT_ARGUMENTS, check
 from dlcourse.train.evaluate import evaluate
 from dlcourse.train.fit import train_epoch
 
 ONE_FOR_EACH_CLASS = "loss.class_weight"  # tested in engine/test_weights.py
+SMALLEST_FLOAT64 = math.ulp(0.0)
 MANY = 5000  # larger whole numbers only take time and memory
 ELSEWHERE = (
     *NEED_FILES,
@@ -45,6 +46,8 @@ def edges(kind: object, *, largest: bool) -> list:
         return list(kind.numbers)
     tiny = 1 if kind.whole else 1e-9
     low = kind.low + tiny if kind.above else kind.low
+    if kind.above and kind.low == 0 and not kind.whole:
+        low = SMALLEST_FLOAT32 if kind.in_float32 else SMALLEST_FLOAT64
     high = kind.high - tiny if kind.below else kind.high
     return [low, *([high] if largest and not (kind.whole and high > MANY) else [])]
 

@@ -13,7 +13,9 @@ NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 def missing_tests(page: str) -> list[str]:
     """Return the tests that a page names and that no test file defines."""
-    return [f"{file}::{name}" for file, name in NAMED.findall(page) if name not in functions_of(file)]
+    return [
+        f"{file}::{name}" for file, name in NAMED.findall(page) if name not in functions_of(file)
+    ]
 
 
 def functions_of(file: str) -> set[str]:

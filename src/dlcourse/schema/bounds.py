@@ -44,9 +44,9 @@ def share(example: float, *, below: bool = False) -> Number:
     return Number(0, 1, example, below=below)
 
 
-def positive(example: float, high: float = 1000) -> Number:
+def positive(example: float, high: float = 1000, **more: Any) -> Number:
     """Return the bounds of a number above 0 and at most ``high``."""
-    return Number(0, high, example, above=True)
+    return Number(0, high, example, above=True, **more)
 
 
 def whole_number(low: int, high: int, example: int | str, **more: Any) -> Number:
@@ -74,7 +74,7 @@ LARGE_COUNT = 1_000_000_000
 BOUNDS: dict[str, dict[str, Kind]] = {
     "": {
         "seed": SEED,
-        "max_epochs": Number(0, 1_000_000, 50, above=True),
+        "max_epochs": Number(0, 1_000_000, 50, above=True, in_float32=False),
         "max_time": Duration("30m"),
         "checkpoint_every": Duration("10m", steps=True),
         "batch_size": whole_number(1, LARGE_COUNT, 64, names=("full",)),
@@ -113,17 +113,17 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "reduced_decode": Flag(),
         "fit": OneOf(("crop", "letterbox", "stretch")),
         "fill": whole_number(0, 255, 128),
-        "test_fraction": Number(0, 1, 0.2, above=True, below=True),
+        "test_fraction": Number(0, 1, 0.2, above=True, below=True, in_float32=False),
         "train_examples": whole_number(2, 10_000_000, 1000),
         "test_examples": whole_number(2, 10_000_000, 1000, empty=True),
         "noise": Number(0, 1000, 0.1),
         "spacing": OneOf(("random", "even")),
         "std": Number(0, 1000, 1.0),
         "gate": OneOf(("and", "or", "xor", "nand", "nor", "xnor")),
-        "factor": Number(0, 1, 0.5, above=True, below=True),
+        "factor": Number(0, 1, 0.5, above=True, below=True, in_float32=False),
         "centers": whole_number(2, 1000, 3),
         "classes": whole_number(2, 1000, 2),
-        "turns": positive(3.0, 100),
+        "turns": positive(3.0, 100, in_float32=False),
         "weights": Numbers(Number(-1_000_000, 1_000_000, 2.0), 1, 1000, "[2,-3,0.5]"),
         "bias": Number(-1_000_000, 1_000_000, 1.0),
         "file": Text("table.csv"),
@@ -252,7 +252,9 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "crop.padding": whole_number(0, 512, 4),
         "crop.mode": OneOf(("zeros", "reflect")),
         "noise.std": Number(0, 1000, 0.1),
-        "resized_crop.scale": Numbers(Number(0, 1, 0.5, above=True), 2, 2, "[0.5,1.0]"),
+        "resized_crop.scale": Numbers(
+            Number(0, 1, 0.5, above=True, in_float32=False), 2, 2, "[0.5,1.0]"
+        ),
         "resized_crop.ratio": Numbers(Number(0.01, 100, 1.0), 2, 2, "[0.75,1.333]"),
         "color_jitter.brightness": share(0.4),
         "color_jitter.contrast": share(0.4),
@@ -306,7 +308,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "decays": Factors("[*.bias:0]"),
         "freeze_after": Factors("[features.0.bias:3]", 1_000_000, "epoch"),
         "freeze_until": Factors("[features.*:2]", 1_000_000, "epoch"),
-        "layer_decay": Number(0, 1, 0.8, above=True),
+        "layer_decay": Number(0, 1, 0.8, above=True, in_float32=False),
         "noise": Number(0, 1000, 0.1),
         "noise_decay": Number(0, 100, 0.55),
         "decoupled_weight_decay": Flag(),
@@ -324,23 +326,23 @@ BOUNDS: dict[str, dict[str, Kind]] = {
     "schedule": {
         "warmup": Number(0, 1_000_000, 2.0),
         "step_size": whole_number(1, 1_000_000, 10),
-        "gamma": Number(0, 1, 0.5, above=True),
+        "gamma": Number(0, 1, 0.5, above=True, in_float32=False),
         "rate": Number(0, 1000, 0.1),
         "final": share(0.0),
-        "pct_start": Number(0, 1, 0.3, above=True, below=True),
+        "pct_start": Number(0, 1, 0.3, above=True, below=True, in_float32=False),
         "div_factor": Number(1, 1_000_000, 25),
         "final_div_factor": Number(1, 1e12, 10_000),
         "anneal_strategy": OneOf(("cos", "linear")),
         "three_phase": Flag(),
         "patience": whole_number(0, 1_000_000, 5),
-        "start": Number(0, 1, 0.75, above=True, below=True),
-        "up": Number(0, 1_000_000, 2.0, above=True),
-        "down": Number(0, 1_000_000, 2.0, above=True),
+        "start": Number(0, 1, 0.75, above=True, below=True, in_float32=False),
+        "up": Number(0, 1_000_000, 2.0, above=True, in_float32=False),
+        "down": Number(0, 1_000_000, 2.0, above=True, in_float32=False),
         "low": share(0.1, below=True),
         "cycle": OneOf(("triangular", "triangular2", "exp_range")),
-        "t_0": Number(0, 1_000_000, 10.0, above=True),
+        "t_0": Number(0, 1_000_000, 10.0, above=True, in_float32=False),
         "t_mult": Number(1, 1000, 2.0),
-        "power": Number(0, 100, 2.0, above=True),
+        "power": Number(0, 100, 2.0, above=True, in_float32=False),
     },
     "clip": {
         "eps": positive(1e-8, 1),
@@ -373,7 +375,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "top_k.k": whole_number(1, 1_000_000, 5),
         "average_precision.bins": whole_number(2, 100_000, 15),
         "auroc.bins": whole_number(2, 100_000, 1000),
-        "multilabel.threshold": Number(0, 1, 0.5, above=True, below=True),
+        "multilabel.threshold": Number(0, 1, 0.5, above=True, below=True, in_float32=False),
         "multilabel_average_precision.bins": whole_number(2, 100_000, 1000),
         "calibration.bins": whole_number(2, 100_000, 15),
         "*.training": Flag(),
@@ -410,7 +412,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "mlflow.experiment": Text("dlcourse"),
         "mlflow.name": Text("first", empty=True),
         "wandb.name": Text("first", empty=True),
-        "*.patience": positive(60, 86_400),
+        "*.patience": positive(60, 86_400, in_float32=False),
         "*.weights": Flag(),
         "mlflow.uri": Text("sqlite:///outputs/mlflow.db", empty=True),
         "wandb.mode": OneOf(("offline", "online", "disabled")),
@@ -429,7 +431,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "tensorboard.embedding": whole_number(0, 100_000, 1000),
         "tensorboard.pr_classes": whole_number(0, 1000, 20),
         "trajectory.copies": whole_number(2, 10_000, 40),
-        "trajectory.megabytes": positive(500, 1_000_000),
+        "trajectory.megabytes": positive(500, 1_000_000, in_float32=False),
     },
     "sweep": {
         "seed": SEED,

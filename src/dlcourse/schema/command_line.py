@@ -22,8 +22,9 @@ from dlcourse.schema.aliases import with_real_names
 from dlcourse.schema.arguments import corrected
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.compose import options_of
+from dlcourse.schema.hydra_api import refuse_long_range
 from dlcourse.schema.kinds import Factors, Numbers, Tags, Text, Texts
-from dlcourse.schema.overrides import LABELS, key_of, quoted
+from dlcourse.schema.overrides import LABELS, key_of, quoted, refuse_large
 from dlcourse.schema.suggest import keys_meant
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, TOP_LEVEL, check_key
 from dlcourse.terminal.command import MULTIRUN, current_command, own_name
@@ -155,6 +156,7 @@ def in_grammar(overrides: list[str], config_dir: str | None) -> list[str]:
     Exact synonyms are replaced (``with_real_names``). A value with a character that Hydra's grammar
     does not know, ``data.root=~/bücher``, is quoted.
     """
+    refuse_large(overrides)
     overrides = with_real_names(overrides, config_dir)
     right = [with_group(arg, config_dir) for arg in corrected(overrides, (*GROUPS, *TOP_LEVEL))]
     if right != overrides:
@@ -283,12 +285,14 @@ def in_shell(arg: str) -> str:
 def refuse_override(override: Override, config_dir: str | None) -> None:
     """Raise UserError for what Hydra allows and dlcourse does not: a deleted key or ``${...}``."""
     key, typed = override.key_or_group, override.input_line or ""
+    refuse_long_range(override)
     if override.is_delete() and not key.startswith("hydra"):
         instead = f"'{key}=[]'" if key in MULTIPLE else f"{key}=<value>"
         raise UserError(
             f"{typed} takes a key out of the config, and every key is needed.\nType {instead}"
         )
-    if "${" in typed and (key in GROUPS or "/" in key):
+    is_group = key in GROUPS or "/" in key
+    if is_group and ("${" in typed or isinstance(override.value(), dict | bool | int | float)):
         raise UserError(
             f"{typed}: {key} takes the name of an option; "
             f"{nearest('', options_of(key, config_dir))}.\nType {key}=<one of them>"

@@ -18,7 +18,7 @@ from dlcourse.errors import UserError
 from dlcourse.schema import hydra_source
 from dlcourse.schema.from_environment import has_variable, sources_in
 from dlcourse.schema.hydra_api import compose_with, make_composer, split_grid, typed_overrides
-from dlcourse.schema.overrides import FROM_ENVIRONMENT, key_of, leaves, quoted
+from dlcourse.schema.overrides import FROM_ENVIRONMENT, key_of, leaves, quoted, refuse_large
 from dlcourse.schema.packaged import CONFIGS, choice_files
 from dlcourse.schema.suggest import unknown_key, unknown_option
 from dlcourse.schema.untrusted import read_text, yaml_of
@@ -43,6 +43,7 @@ def compose_job(
 
     mode: ``RunMode.MULTIRUN`` for the config that all jobs of a sweep share.
     """
+    refuse_large(overrides)
     try:
         cfg = compose_with(make_composer(config_dir), overrides, mode)
     except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
@@ -279,6 +280,8 @@ def options_of(group: str, config_dir: str | None) -> list[str]:
 def known_keys(overrides: list[str], config_dir: str | None) -> list[str]:
     """Return every group, and every key of the config with the choices that were typed."""
     choices = [override for override in overrides if key_of(override) in GROUPS]
+    if len(choices) == len(overrides):
+        choices = []  # one of them is the mistake
     cfg = compose_job(choices, config_dir)
     own = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SWEEP_KEYS)))
     keys = [key for part in (without_hydra(cfg), own) for key, _ in leaves(part, private=False)]

@@ -3,6 +3,7 @@
 They work with Hydra 1.3 and 1.4.
 """
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,14 +19,16 @@ from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core import utils
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from dlcourse.errors import UserError
 from dlcourse.schema.packaged import CONFIGS
 from dlcourse.terminal.steady_logs import steady_logs
 
+LONGEST_RANGE = 100_000  # values of range(...) in one override
 CONFIG_NAME = "train"  # of configs/train.yaml, and of a job in Hydra's own config
 VERSION = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 
@@ -69,6 +72,21 @@ def compose_with(composer: Hydra, overrides: Sequence[str], mode: RunMode) -> Di
     return composer.compose_config(
         CONFIG_NAME, list(overrides), mode, from_shell=True, with_log_configuration=False
     )
+
+
+def refuse_long_range(override: Override) -> None:
+    """Raise UserError for ``range(...)`` with too many values to be listed, or without an end."""
+    values: Any = override.value()
+    if not isinstance(values, RangeSweep):
+        return
+    start, stop, step = (float(end or 0) for end in (values.start, values.stop, values.step))
+    count = (stop - start) / step if step else math.inf
+    if not count <= LONGEST_RANGE:  # it is NaN for an end that is
+        raise UserError(
+            f"{override.input_line} has more than {LONGEST_RANGE:,} values, or no end.\n"
+            f"Type fewer, {override.get_key_element()}=range(1,10,1), or sweep=random with "
+            "interval(1,10)"
+        )
 
 
 def overrides_dirname(cfg: DictConfig, overrides: Sequence[Override]) -> str:

@@ -9,6 +9,12 @@ from typing import Any
 from dlcourse.schema.duration import seconds
 from dlcourse.schema.interval import training_interval
 
+SMALLEST_FLOAT32 = 2.0**-126
+"""The smallest normal number of float32, 1.2e-38; what is below 7e-46 is 0 there.
+
+The reciprocal of a smaller number can be infinite, and GPUs may compute with 0 in its place.
+"""
+
 
 @dataclass(frozen=True)
 class Number:
@@ -16,6 +22,8 @@ class Number:
 
     whole: an integer. above, below: the bound itself is excluded. names: names that are allowed as
     well. empty: ``null`` is allowed as well. example: what a message suggests to type.
+    in_float32: training computes with it in float32, where a number that has to be above 0 must
+    still be; False for numbers of which only Python computes, such as seconds.
     """
 
     low: float
@@ -26,6 +34,7 @@ class Number:
     below: bool = False
     empty: bool = False
     names: tuple[str, ...] = ()
+    in_float32: bool = True
 
     def allows(self, value: Any) -> bool:
         """Return whether a value is within these bounds."""
@@ -38,6 +47,11 @@ class Number:
         low = value > self.low if self.above else value >= self.low
         high = value < self.high if self.below else value <= self.high
         return low and high and math.isfinite(value)  # last: it raises for huge integers
+
+    def vanishes(self, value: Any) -> bool:
+        """Return whether an allowed value that has to be above 0 is too small for float32."""
+        needed = self.in_float32 and self.above and self.low == 0
+        return needed and isinstance(value, float) and value < SMALLEST_FLOAT32
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"
@@ -68,6 +82,10 @@ class Numbers:
             return self.empty if value is None else value in self.names
         fits = isinstance(value, list | tuple) and self.shortest <= len(value) <= self.longest
         return fits and all(self.each.allows(number) for number in value)
+
+    def vanishes(self, value: Any) -> bool:
+        """Return whether one of the allowed numbers is too small for float32."""
+        return isinstance(value, list | tuple) and any(map(self.each.vanishes, value))
 
     def __str__(self) -> str:
         lengths = {self.shortest, self.longest}
@@ -124,6 +142,14 @@ class Function(OneOf):
         )
         return fits and given == sorted(given)
 
+    def vanishes(self, value: Any) -> bool:
+        """Return whether one of the parameters of an allowed value is too small for float32."""
+        name, *texts = str(value).split(":")
+        bounds = self.numbers.get(name, {}).values()
+        return any(
+            bound.vanishes(as_number(text)) for bound, text in zip(bounds, texts, strict=False)
+        )
+
     def closer(self, value: Any) -> "Function":
         """Return this kind for the name before the value's colon alone; itself if that is wrong."""
         name, colon, _ = str(value).partition(":")
@@ -172,6 +198,9 @@ class Device:
         return "auto, cpu, cuda, cuda:<number> or mps"
 
 
+MOST_STEPS_BETWEEN = 1_000_000_000
+
+
 @dataclass(frozen=True)
 class Duration:
     """A time above 0, such as ``30m``, or ``null``; a number without a unit is in seconds.
@@ -185,7 +214,9 @@ class Duration:
     def allows(self, value: Any) -> bool:
         """Return whether a value is a duration."""
         if self.steps and isinstance(value, int | float):
-            return isinstance(value, int) and not isinstance(value, bool) and value > 0
+            return (
+                type(value) is int and 0 < value <= MOST_STEPS_BETWEEN
+            )  # bool is a subclass of int
         return value is None or seconds(value) is not None
 
     def __str__(self) -> str:
@@ -306,11 +337,29 @@ def is_class_name(value: Any) -> bool:
 QUOTED = """one that looks like a number or like true goes in quotes, '"2.5"'"""
 
 
+MOST_CHARACTERS = 4096  # characters; Linux allows no longer path
+LARGEST_NAME = 10**15  # of a column whose name is a whole number
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def oddity(value: Any) -> str:
+    """Return what makes a text, or one in a list, unfit for every key; empty if nothing does."""
+    for text in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(text, str) and CONTROL.search(text):
+            return "has a control character"
+        if isinstance(text, str) and len(text) > MOST_CHARACTERS:
+            return f"has more than {MOST_CHARACTERS:,} characters"
+    return ""
+
+
 def is_text(value: Any, numbers: bool) -> bool:
-    """Return whether a value is a nonempty text, or a whole number if these are allowed."""
+    """Return whether a value is a nonempty text, or a whole number if these are allowed.
+
+    A text has no control characters and at most 4,096 characters.
+    """
     if isinstance(value, str):
-        return value != ""
-    return numbers and type(value) is int  # bool is a subclass of int
+        return value != "" and not oddity(value)
+    return numbers and type(value) is int and abs(value) < LARGEST_NAME
 
 
 @dataclass(frozen=True)

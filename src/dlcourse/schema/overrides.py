@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ NEVER_STORED = ("hydra.launcher", "sweep.storage")
 
 They can run shell commands, or write to any file or address.
 """
+
+MOST_OVERRIDES = 1000  # of one command
+LONGEST_OVERRIDE = 20_000  # characters
+MOST_ITEMS = 4000  # commas, as between the values of a list
+DEEPEST_OVERRIDE = 32  # brackets inside each other
 
 LABELS = ("note", "tags")
 """Keys that only describe a run: they can be changed at any time."""
@@ -62,6 +68,10 @@ def check_overrides(overrides: object, path: Path) -> list[str]:
     """
     if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
         raise UserError(f"{path} does not hold a list of overrides, key=value each")
+    try:
+        refuse_large(overrides)
+    except UserError as error:
+        raise UserError(f"{path} is not read: {error}") from error
     for override in overrides:
         key = key_of(override)
         of_hydra = re.search(r"(^|[@:])hydra\b", key)
@@ -73,6 +83,36 @@ def check_overrides(overrides: object, path: Path) -> list[str]:
                 "The file has been changed since, or comes from another program"
             )
     return overrides
+
+
+def refuse_large(overrides: Sequence[str]) -> None:
+    """Raise UserError for overrides that Hydra's parser would take very long to read.
+
+    Its time grows with the square of the number of values: 2 s for 4,000, 25 s for 10,000.
+    """
+    if len(overrides) > MOST_OVERRIDES:
+        raise UserError(
+            f"There are {len(overrides):,} overrides, and at most {MOST_OVERRIDES:,} are allowed.\n"
+            "Write them into a YAML file of your own, and type --config-dir <its folder>"
+        )
+    for override in overrides:
+        if len(override) > LONGEST_OVERRIDE or override.count(",") > MOST_ITEMS:
+            problem = f"more than {LONGEST_OVERRIDE:,} characters or {MOST_ITEMS:,} values"
+        elif nesting(override) > DEEPEST_OVERRIDE:
+            problem = f"more than {DEEPEST_OVERRIDE} brackets inside each other"
+        else:
+            continue
+        raise UserError(
+            f"{override[:60]}... has {problem}.\n"
+            "Write it into a YAML file of your own, and type --config-dir <its folder>; for a "
+            "sweep, type fewer values"
+        )
+
+
+def nesting(text: str) -> int:
+    """Return the number of opening brackets of a text that are not closed, where it is largest."""
+    steps = (1 if sign in "[{(" else -1 for sign in re.findall(r"[\[\]{}()]", text))
+    return max(accumulate(steps), default=0)
 
 
 def must_be_typed(key: str) -> bool:

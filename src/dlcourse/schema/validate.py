@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dlcourse.errors import UserError, did_you_mean, meant, nearest
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.facts import GROUPS, check_facts, fact, name_of
-from dlcourse.schema.kinds import Function, Kind
+from dlcourse.schema.kinds import SMALLEST_FLOAT32, Function, Kind, Number, Numbers, oddity
 from dlcourse.schema.overrides import DECLARATIONS, FROM_ENVIRONMENT, nodes
 from dlcourse.schema.own_bounds import declared_bounds
 from dlcourse.schema.rules import inputs, metrics, observing, splitting, starting, task, training
 from dlcourse.terminal.extras import refuse_missing
 
+SHOWN = 100  # characters of a value that a message shows
 MULTIPLE = ("regularizer", "augment", "metric", "view", "observe")  # of which several may be chosen
 SWEEP_KEYS = ("sweep", "seeds", "workers", "on_error", "job_timeout", "check")
 """Keys that are read by a sweep and by no job."""
@@ -99,16 +100,23 @@ def check_choices(config: dict) -> None:
 
 def check_bounds(config: dict, changed: Collection[str] | None) -> None:
     """Raise UserError for a value that is out of its bounds. changed: the keys; None for all."""
+    float32 = config["runtime"].get("precision") != "fp64"
+    if changed is not None and "runtime.precision" in changed:
+        changed = None  # it decides which numbers are too small
     for key, value in values(config) if changed is None else values_at(config, changed):
         kind = bounds_of(known_as(config, key))
-        if kind is None or kind.allows(value):
+        if kind is None or (kind.allows(value) and not vanishes(value, kind)):
             continue
         if not key.startswith(user_keys(config)) or key.split(".")[1] in read_here(key):
             check_value(key, value, kind)
+            if float32:
+                refuse_vanishing(key, value, kind)
     for group in GROUPS:
         for key, choice in choices_of(config, group):
             for name, (value, kind) in declared_bounds(key, choice).items():
                 check_value(name, value, kind)
+                if float32:
+                    refuse_vanishing(name, value, kind)
 
 
 def check_rules(config: dict, rules: Iterable[Callable[[dict], Iterator[str]]] = RULES) -> None:
@@ -223,11 +231,38 @@ def check_value(key: str, value: object, bounds: Kind | None) -> None:
         bounds, names = bounds.closer(value), ()  # the name is right, and its numbers are not
     close = meant(value, names) if isinstance(value, str) else []
     question = f"; {did_you_mean(value, names, close)}" if isinstance(value, str) and close else "."
-    shown = "null" if value is None else value
+    odd = oddity(value)
+    reason = f"it {odd}." if odd else f"{key} takes {bounds}{question}"
     raise UserError(
-        f"{key}={shown} is not allowed: {key} takes {bounds}{question}\n"
+        f"{key}={brief(value)} is not allowed: {reason}\n"
         f"Type, for example, {key}={close[0] if close else bounds.example}"
     )
+
+
+def vanishes(value: object, bounds: Kind) -> bool:
+    """Return whether an allowed value holds a number that is too small for float32."""
+    return isinstance(bounds, Number | Numbers | Function) and bounds.vanishes(value)
+
+
+def refuse_vanishing(key: str, value: object, bounds: Kind) -> None:
+    """Raise UserError if an allowed value holds a number that is too small for float32."""
+    if vanishes(value, bounds):
+        bounds = bounds.closer(value) if isinstance(bounds, Function) else bounds
+        raise UserError(
+            f"{key}={brief(value)} is not allowed: it is too small for float32, in which this run "
+            f"computes. The smallest number that is allowed is {SMALLEST_FLOAT32:.2g}, and one "
+            "below 7e-46 would be 0.\n"
+            f"Type, for example, {key}={bounds.example}, or add runtime.precision=fp64"
+        )
+
+
+def brief(value: object) -> str:
+    """Return a value as a message shows it: long ones with their start and their length."""
+    try:
+        text = "null" if value is None else str(value)
+    except ValueError:  # Python writes out no integer of more than 4,300 digits
+        return "<a number of more than 4,300 digits>"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text):,} characters)"
 
 
 def user_keys(config: dict) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from dlcourse.errors import UserError
 from dlcourse.schema.bounds import bounds_of
+from dlcourse.schema.hydra_api import refuse_long_range
 from dlcourse.schema.kinds import Number
 from dlcourse.schema.overrides import is_free
 from dlcourse.schema.validate import SWEEP_KEYS
@@ -120,6 +121,7 @@ def read_space(override: Override) -> Space:
     kind = bounds_of(bare)
     whole = isinstance(kind, Number) and kind.whole
     owner = override.package or ""
+    refuse_long_range(override)
     sweep = override.value()
     if isinstance(sweep, IntervalSweep):
         return read_interval(typed, sweep, key, owner, whole)
