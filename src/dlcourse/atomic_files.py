@@ -177,11 +177,12 @@ def fill_checked(file: IO[bytes], content: dict) -> str:
     digested = DigestedFile(file)
     try:
         torch.save(content, cast(IO[bytes], digested))
-    except (OSError, RuntimeError) as error:  # RuntimeError: PyTorch could not end the archive
-        refused = error if isinstance(error, OSError) else digested.error
-        if refused is None:
+    except OSError as error:
+        raise with_bytes(error, bytes_of(content)) from None
+    except RuntimeError as error:  # PyTorch could not end the archive
+        if digested.error is None:
             raise
-        raise with_bytes(refused, bytes_of(content)) from error
+        raise with_bytes(digested.error, bytes_of(content)) from error
     return digested.end()
 
 
