@@ -65,7 +65,7 @@ def test_the_step_with_its_all_reduce_is_captured_as_one_graph(compose, nccl):
         state, fold, recipe = prepared(compose(*GPU, "model=convnet", "optim=momentum"))
         state.model.train()
         runner = train_runner(state, fold, recipe)
-        runner.reset(0)
+        runner.reset()
         for _ in range(6):
             runner.run(torch.arange(32, device="cuda"))
         assert isinstance(runner.process, GraphedFunction)

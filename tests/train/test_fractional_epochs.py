@@ -46,7 +46,7 @@ def test_all_steps_is_the_sum_over_the_epochs(epochs, batch):
     whole, total, left = len(into_batches(torch.arange(40), batch)), 0, epochs
     while left > 0:
         total, left = total + steps_left(whole, left), left - 1
-    assert all_steps(40, batch, epochs) == total
+    assert all_steps(whole, epochs) == total
 
 
 def test_the_schedule_ends_in_the_middle_of_the_last_epoch(tiny):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dlcourse.core.data import Dataset, Fold, Split
 from dlcourse.core.faults import Faults, NonFinite
 from dlcourse.core.history import Record
+from dlcourse.core.steps import steps_per_epoch
 
 
 @dataclass
@@ -52,9 +53,10 @@ class Recipe:
 
     Of a training step, in the order of their use:
 
-    sample: (training part, seed, epoch) -> the positions (N,) of an epoch's examples, in order.
-    augment: (inputs, targets, index, epoch) -> (inputs, targets) each; index (batch,) are the
-        examples' positions in the training data, epoch is a tensor on their device, from 0.
+    sample: (training part, seed, pass) -> the positions (N,) of the examples of a pass over the
+        training data, in order; passes are counted from 0.
+    augment: (inputs, targets, index, pass) -> (inputs, targets) each; index (batch,) are the
+        examples' positions in the training data, pass is a tensor on their device, from 0.
     share: (inputs, targets) -> the examples of the batch that this process trains on.
     prepare: float inputs -> inputs in the model's memory order.
     step: (state, inputs, targets, recipe) -> (outputs, mean loss); updates the weights.
@@ -83,6 +85,7 @@ class Recipe:
 
     schedule: (epoch, max_epochs, scores) -> the factor of every base learning rate.
     stop: scores -> whether to end.
+    steps_per_epoch: the steps of an epoch; None if an epoch is one pass over the training data.
     monitor, mode: the metric that decides the best epoch, and ``min`` or ``max``.
     max_seconds: limit of training and validation time, in all sessions of the run together.
     graph: (function of a batch, state) -> the same function, perhaps as one CUDA graph; with a
@@ -122,6 +125,11 @@ class Recipe:
     rehearse: Callable[[State, Fold, Recipe], None]
     max_seconds: float = math.inf
     settle: Callable[[State, Fold, Recipe], None] = leave_as_is
+    steps_per_epoch: int | None = None
+
+    def steps(self, examples: int) -> int:
+        """Return the number of steps of an epoch, with this number of training examples."""
+        return self.steps_per_epoch or steps_per_epoch(examples, self.batch_size)
 
 
 class Average(Protocol):

@@ -248,6 +248,7 @@ def make_recipe(config: dict, runtime: Runtime, dataset: Dataset, fold: Fold) ->
         rehearse=rehearse if runtime.compiles and is_plain else no_rehearsal,
         batch_size=batch_size,
         max_epochs=epochs_of(config),
+        steps_per_epoch=config["steps_per_epoch"],
         seed=config["seed"],
         monitor=config["monitor"],
         mode=config["mode"],
@@ -271,13 +272,19 @@ def graphs_of(config: dict, examples: int) -> Callable[..., Callable[..., None]]
 
     examples: the number of training examples.
     """
-    steps = all_steps(examples, batch_size_of(config, examples), config["max_epochs"])
+    steps = all_steps(steps_of_epoch(config, examples), config["max_epochs"])
     return partial(graphed, benchmark=steps >= BENCHMARK_STEPS)
 
 
 def batch_size_of(config: dict, examples: int) -> int:
     """Return the number of examples of a batch, of ``examples`` training examples."""
     return examples if config["batch_size"] == "full" else config["batch_size"]
+
+
+def steps_of_epoch(config: dict, examples: int) -> int:
+    """Return the number of steps of an epoch, with this number of training examples."""
+    of_pass = steps_per_epoch(examples, batch_size_of(config, examples))
+    return config["steps_per_epoch"] or of_pass
 
 
 def plain_loss(config: dict) -> Callable[[Tensor, Tensor], Tensor]:
@@ -401,11 +408,8 @@ def average_of(config: dict, examples: int = 1) -> Average:
     if own is not None:
         return own
     average = build(config["average"])
-    size = batch_size_of(config, examples)
-    known = {
-        "steps": all_steps(examples, size, config["max_epochs"]),
-        "steps_per_epoch": steps_per_epoch(examples, size),
-    }
+    steps = steps_of_epoch(config, examples)
+    known = {"steps": all_steps(steps, config["max_epochs"]), "steps_per_epoch": steps}
     return average(**{k: known[k] for k in known.keys() & signature(average.func).parameters})
 
 

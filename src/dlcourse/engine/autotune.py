@@ -133,7 +133,7 @@ def fastest_options(
     picked = {name: PYTORCH_DEFAULTS[name] for name in options}
     now, state, recipe = ready(picked)
     now()
-    steps = all_steps(len(fold.train), recipe.batch_size, config["max_epochs"])
+    steps = all_steps(recipe.steps(len(fold.train)), config["max_epochs"])
     seconds = steps * min(now() for _ in range(3))
     if seconds < MIN_SECONDS:
         return {"picked": {name: USUAL[name] for name in options}, "measured": {}}

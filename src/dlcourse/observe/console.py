@@ -116,8 +116,8 @@ class Console(Observer):
         test.sort(key=lambda part: not part.startswith((f"{metric} ", "loss ")))
         self.say(fitting([f"test {test[0]}", *test[1:]], width))
         with guarded("Reading the curves in words"):
-            size = self.recipe.batch_size
-            for finding in findings_of(self.folder, state, self.trained, size, result):
+            steps = self.recipe.steps(len(self.trained.train))
+            for finding in findings_of(self.folder, state, self.trained, steps, result):
                 self.say(f"note: {finding}")
 
     def close(self) -> None:

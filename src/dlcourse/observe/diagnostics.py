@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from dlcourse import atomic_files
-from dlcourse.core import Fold, Observer, Recipe, State, scores, steps_per_epoch
+from dlcourse.core import Fold, Observer, Recipe, State, scores
 from dlcourse.guard import guarded
 from dlcourse.introspect.diagnose import Probe, diagnose, make_probe, update_ratios
 from dlcourse.introspect.weighted_layers import WeightedLayer, weighted_layers
@@ -57,7 +57,7 @@ class Diagnostics(Observer):
 
     def start(self, state: State, recipe: Recipe, fold: Fold) -> None:
         self.state, self.recipe, self.fold = state, recipe, fold
-        self.steps = steps_per_epoch(len(fold.train), recipe.batch_size)
+        self.steps = recipe.steps(len(fold.train))
         self.interval = interval_in_steps(self.every, self.steps)
         within = state.midway["step"] if state.midway else 0
         lines = kept_lines(read_measurements(self.folder), len(state.history), self.steps, within)
@@ -128,7 +128,7 @@ class Diagnostics(Observer):
         lines = kept_lines(read_measurements(self.folder), len(state.history), self.steps)
         self.file.replace("".join(map(measurement_line, lines)).encode())
         measured = [line for line in lines if "layers" in line]
-        found = findings_of(self.folder, state, self.fold, self.recipe.batch_size, result)
+        found = findings_of(self.folder, state, self.fold, self.steps, result)
         content = {"findings": found, "last": without_histograms(measured[-1:])}
         atomic_files.write_json(self.folder / DIAGNOSIS, content, indent=1)
         with guarded("The plot diagnostics"):

@@ -5,20 +5,17 @@ from pathlib import Path
 
 import torch
 
-from dlcourse.core import Fold, State, steps_per_epoch
+from dlcourse.core import Fold, State
 from dlcourse.introspect.history_findings import Facts, history_findings
 from dlcourse.introspect.measurement_findings import measurement_findings
 from dlcourse.observe.measurements import kept_lines, read_measurements
 
 
-def findings_of(
-    folder: Path, state: State, fold: Fold, batch_size: int, result: Mapping
-) -> list[str]:
+def findings_of(folder: Path, state: State, fold: Fold, steps: int, result: Mapping) -> list[str]:
     """Return what the curves and, where there are any, the measurements of a run say in words.
 
-    result: the content of ``result.json``.
+    steps: those of an epoch. result: the content of ``result.json``.
     """
-    steps = steps_per_epoch(len(fold.train), batch_size)
     lines = kept_lines(read_measurements(folder), len(state.history), steps)
     curves = [record.metrics for record in state.history]
     return history_findings(curves, facts_of_run(fold, result)) + measurement_findings(lines)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from dlcourse.core import FinalTest, Fold, Observer, Recipe, State, steps_per_epoch
+from dlcourse.core import FinalTest, Fold, Observer, Recipe, State
 from dlcourse.drawing.files import figure_bytes
 from dlcourse.drawing.text import fonts_for
 from dlcourse.guard import guarded
@@ -79,7 +79,7 @@ class TensorBoard(Observer):
         """Write what the observer diagnostics has measured since the last call."""
         lines, self.seen = read_new_measurements(self.folder, self.seen)
         first = self.again or 0  # earlier points are still in the file of the earlier session
-        steps = steps_per_epoch(len(self.fold.train), self.recipe.batch_size) if lines else 0
+        steps = self.recipe.steps(len(self.fold.train)) if lines else 0
         for line in lines:
             for tag, value, step in curve_points(line, steps):
                 if step >= first:

@@ -97,15 +97,15 @@ def rates_of(
     import numpy as np
 
     from dlcourse.drawing.schedule import Frozen, RateCurve
-    from dlcourse.engine.assemble import epochs_of, make_schedule
+    from dlcourse.engine.assemble import epochs_of, make_schedule, steps_of_epoch
     from dlcourse.train.batches import all_steps
     from dlcourse.train.learning_rate import LearningRates
 
     config = run.config
     examples, optimizer, names = optimizer_of_run(config)
-    batch = examples if config["batch_size"] == "full" else config["batch_size"]
     max_epochs = epochs_of(config)
-    per_epoch, total = all_steps(examples, batch, 1), all_steps(examples, batch, max_epochs)
+    per_epoch = steps_of_epoch(config, examples)
+    total = all_steps(per_epoch, max_epochs)
     shown = np.unique(np.linspace(0, total - 1, min(total, MOST_STEPS_DRAWN)).astype(int))
     schedule, rates = make_schedule(config), LearningRates(optimizer)
     past = [score if config["mode"] == "max" else -score for score in scores]

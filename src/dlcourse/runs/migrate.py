@@ -7,7 +7,7 @@ from typing import Any
 EVERY = {
     "view": {}, "random_streams": 1, "max_time": None, "checkpoint_every": None, "accumulate": 1,
     "engine": "separate",
-    "note": None, "tags": [],
+    "note": None, "tags": [], "steps_per_epoch": None,
     "sampler": {"_target_": "dlcourse.sampler.shuffle.shuffle", "_partial_": True},
     "nonfinite": {"_target_": "dlcourse.nonfinite.stop.stop_run", "_partial_": True},
 }  # fmt: skip
@@ -101,7 +101,7 @@ def with_its_class(node: Any) -> Any:
 
 
 LATER_KEYS = {
-    "": ("accumulate", "engine", "sampler", "nonfinite"),
+    "": ("accumulate", "engine", "sampler", "nonfinite", "steps_per_epoch"),
     "loss": ("class_weight",),
     "runtime": ("fused_layers", "devices", "batch_norm", "anomaly"),
     "data": (

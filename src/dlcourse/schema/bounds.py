@@ -80,6 +80,7 @@ BOUNDS: dict[str, dict[str, Kind]] = {
         "batch_size": whole_number(1, LARGE_COUNT, 64, names=("full",)),
         "engine": OneOf(("separate", "together")),
         "accumulate": whole_number(1, LARGE_COUNT, 4),
+        "steps_per_epoch": whole_number(1, LARGE_COUNT, 500, empty=True),
         "monitor": Text("val/accuracy"),
         "mode": OneOf(("max", "min")),
         "seeds": whole_number(1, 100_000, 5),

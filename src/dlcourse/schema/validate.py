@@ -25,6 +25,7 @@ TOP_LEVEL = (
     "batch_size",
     "engine",
     "accumulate",
+    "steps_per_epoch",
     "monitor",
     "mode",
     "checkpoint_every",

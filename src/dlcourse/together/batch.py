@@ -90,7 +90,7 @@ class Fetch:
             with turn.alone():
                 own, wanted = lane.fold.train.fetch(index)
                 for augment in lane.recipe.augment:
-                    own, wanted = augment(own, wanted, index, runner.epoch)
+                    own, wanted = augment(own, wanted, index, runner.pass_number)
                 inputs.append(lane.fold.standardize(own))
                 targets.append(wanted)
         return torch.stack(inputs), targets

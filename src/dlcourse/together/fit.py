@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 
-from dlcourse.core import steps_per_epoch
 from dlcourse.together.branches import Branches
 from dlcourse.together.choice import IN_TURN, EngineChoice, EnginePart
 from dlcourse.together.engine import Engine, MakeEngine
@@ -113,7 +112,7 @@ def engines_for(lane: Lane) -> dict[str, MakeEngine]:
 def steps_left_of(lane: Lane) -> int:
     """Return the number of steps that a lane takes at most."""
     epochs = max(0.0, lane.recipe.max_epochs - len(lane.state.history))
-    return round(epochs * steps_per_epoch(len(lane.fold.train), lane.recipe.batch_size))
+    return round(epochs * lane.recipe.steps(len(lane.fold.train)))
 
 
 def run_rounds(turns: Sequence[Turn], engine: Engine) -> None:

@@ -38,15 +38,21 @@ class BatchRunner:
     ) -> None:
         self.examples = examples
         self.meter = Meter(metrics, len(examples) if keep else 0, losses)
-        self.epoch = torch.zeros((), dtype=torch.int64, device=examples.device)
-        eager = partial(process_batch, examples, step, self.meter, self.epoch)
+        self.pass_number = torch.zeros((), dtype=torch.int64, device=examples.device)
+        eager = partial(process_batch, examples, step, self.meter, self.pass_number)
         self.process = recipe.graph(eager, state)
         self.done = 0
+        self.entered = 0  # the pass over the examples
 
-    def reset(self, epoch: int) -> None:
+    def reset(self) -> None:
         """Set all sums to zero, in place: a CUDA graph adds to the same memory."""
-        self.epoch.fill_(epoch)
         self.meter.reset()
+
+    def enter_pass(self, number: int) -> None:
+        """Set the number of the pass over the examples that the next batch belongs to, from 0."""
+        if number != self.entered:
+            self.entered = number
+            self.pass_number.fill_(number)
 
     def run(self, index: Tensor, *prefetched: Tensor) -> None:
         """Process one batch of ``examples.prefetch``, as a CUDA graph where the recipe has them."""
@@ -54,8 +60,8 @@ class BatchRunner:
 
 
 def process_batch(
-    examples: Split, step: Step, meter: Meter, epoch: Tensor, index: Tensor, *prefetched: Tensor
+    examples: Split, step: Step, meter: Meter, number: Tensor, index: Tensor, *prefetched: Tensor
 ) -> None:
     """Fetch a batch, apply the step and add its outputs to the meter."""
     inputs, targets = examples.fetch(index, *prefetched)
-    meter.add(*step(inputs, targets, index, epoch))
+    meter.add(*step(inputs, targets, index, number))

@@ -4,7 +4,35 @@ import math
 
 from torch import Tensor
 
-from dlcourse.core import steps_per_epoch
+from dlcourse.core import Recipe, Split, steps_per_epoch
+
+
+def batches_of_epoch(train: Split, recipe: Recipe, epoch: int) -> tuple[list[Tensor], list[int]]:
+    """Return the positions of each batch of an epoch, and the pass over the data it belongs to.
+
+    Without ``recipe.steps_per_epoch`` an epoch is one pass, and the numbers are equal. With it, the
+    passes follow each other without end, and an epoch is the next ``steps_per_epoch`` batches.
+
+    epoch: from 0, as the passes.
+    """
+
+    def one_pass(number: int) -> list[Tensor]:
+        order = recipe.sample(train, recipe.seed, number).to(train.device)
+        return into_batches(order, recipe.batch_size)
+
+    if recipe.steps_per_epoch is None:
+        pieces = one_pass(epoch)
+        return pieces, [epoch] * len(pieces)
+    of_pass = steps_per_epoch(len(train), recipe.batch_size)
+    first = epoch * recipe.steps_per_epoch
+    last = first + recipe.steps_per_epoch
+    pieces, passes = [], []
+    for number in range(first // of_pass, (last - 1) // of_pass + 1):
+        start = number * of_pass
+        some = one_pass(number)[max(0, first - start) : last - start]
+        pieces += some
+        passes += [number] * len(some)
+    return pieces, passes
 
 
 def into_batches(order: Tensor, batch_size: int) -> list[Tensor]:
@@ -24,8 +52,10 @@ def steps_left(steps: int, epochs: float) -> int:
     return max(1, round(steps * min(1.0, epochs)))
 
 
-def all_steps(examples: int, batch_size: int, epochs: float) -> int:
-    """Return the number of steps of all epochs, the last of which may be a part of one."""
-    steps = steps_per_epoch(examples, batch_size)
+def all_steps(steps: int, epochs: float) -> int:
+    """Return the number of steps of all epochs, the last of which may be a part of one.
+
+    steps: those of an epoch.
+    """
     whole = math.ceil(epochs) - 1
     return whole * steps + steps_left(steps, epochs - whole)

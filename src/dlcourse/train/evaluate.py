@@ -65,7 +65,7 @@ def run_evaluation(
     advance: is called with the number of examples of each batch.
     """
     model.eval()
-    runner.reset(0)
+    runner.reset()
     examples = runner.examples
     everything = own_part(torch.arange(len(examples), device=examples.device))
     for batch in examples.prefetch(everything.split(EVALUATION_BATCH) if len(everything) else ()):

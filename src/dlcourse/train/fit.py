@@ -9,14 +9,14 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from dlcourse.core import Fold, Observer, Recipe, Record, State, scores, steps_per_epoch
+from dlcourse.core import Fold, Observer, Recipe, Record, State, scores
 from dlcourse.distributed.agreement import refuse_drift
 from dlcourse.distributed.collectives import decided
 from dlcourse.distributed.reading import read_batches
 from dlcourse.errors import DivergedError
 from dlcourse.terminal.stop_signals import leave, postponed, stop_requested
 from dlcourse.train.batch_runner import BatchRunner
-from dlcourse.train.batches import all_steps, into_batches, steps_left
+from dlcourse.train.batches import all_steps, batches_of_epoch, steps_left
 from dlcourse.train.divergence import (
     diverged,
     ended_after_rollbacks,
@@ -178,7 +178,7 @@ def training(
         if agreed_to_stop():
             leave()
     epochs = min(len(state.history), recipe.max_epochs)
-    refuse_untrained(state, all_steps(len(fold.train), recipe.batch_size, epochs), fold.name)
+    refuse_untrained(state, all_steps(recipe.steps(len(fold.train)), epochs), fold.name)
 
 
 def checked_epoch(
@@ -236,7 +236,7 @@ def train_runner(
 
 def step_losses_of(fold: Fold, recipe: Recipe) -> StepLosses:
     """Return memory for the loss of each step of an epoch, on the data's device."""
-    return StepLosses(steps_per_epoch(len(fold.train), recipe.batch_size), fold.train.device)
+    return StepLosses(recipe.steps(len(fold.train)), fold.train.device)
 
 
 def report_losses(state: State, trainer: BatchRunner, observers: Sequence[Observer]) -> None:
@@ -268,7 +268,7 @@ def epoch_steps(
     trainer: BatchRunner,
     within: Within,
 ) -> Generator[Next, None, dict[str, float]]:
-    """Train one epoch: one step for each batch of the training data, in this epoch's order.
+    """Train one epoch: one step for each of its batches, see ``batches_of_epoch``.
 
     Yields every step before it is due. A state from a checkpoint within the epoch resumes after the
     steps that were done.
@@ -278,8 +278,7 @@ def epoch_steps(
     DivergedError if the loss is not finite or a system of equations cannot be solved any more.
     """
     epoch, history = len(state.history), past(state, recipe)
-    order = recipe.sample(fold.train, recipe.seed, epoch).to(fold.train.device)
-    pieces = into_batches(order, recipe.batch_size)
+    pieces, passes = batches_of_epoch(fold.train, recipe, epoch)
     steps = len(pieces)  # of a whole epoch; the last one may be a part of one
     pieces = pieces[: steps_left(steps, recipe.max_epochs - epoch)]
     first, earlier = (state.midway["step"], state.midway["seconds"]) if state.midway else (0, 0.0)
@@ -291,7 +290,7 @@ def epoch_steps(
         batches = observer.watch(batches, last - first)
 
     set_train_mode(state.model)
-    trainer.reset(epoch)
+    trainer.reset()
     state.faults.start(state.midway and state.midway.get("faults"))
     rates, slower = LearningRates(state.optimizer), rate_factor(state, recipe)
 
@@ -309,6 +308,7 @@ def epoch_steps(
     try:
         for step, batch in enumerate(batches, first):
             set_rate(step)
+            trainer.enter_pass(passes[step])
             yield Next(trainer, batch)
             if not state.faults.last:
                 recipe.average.update(state.averaged, state.model, epoch * steps + step)

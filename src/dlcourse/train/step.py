@@ -10,8 +10,8 @@ Step = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """(inputs, targets, index, epoch) -> (outputs, targets, loss).
 
 inputs (N, ...) and targets (N,) or (N, K) are raw, as the split stores them at the positions index
-(N,); epoch is a tensor without dimensions, from 0. Returns the outputs (N, K), the targets that the
-loss was computed with and the mean loss.
+(N,); epoch is a tensor without dimensions, the number of the pass over the data, from 0. Returns
+the outputs (N, K), the targets that the loss was computed with and the mean loss.
 """
 
 
