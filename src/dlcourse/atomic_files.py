@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
-from dlcourse.file_digest import DamagedFileError, DigestedFile, verify
+from dlcourse.file_digest import DamagedFileError, DigestedFile, verify_digest
 
 TEMPORARY_FILE = re.compile(r"\..+\.(?P<machine>[^/]*)\.(?P<process>\d+)\.tmp")
 ABANDONED = 24 * 3600.0  # seconds after which the temporary file of another machine is removed
@@ -291,7 +291,7 @@ def load_with_digest(path: Path, *, lazily: bool = False) -> tuple[dict, str | N
 
     try:
         with open(path, "rb") as file:
-            digest = verify(file, path)
+            digest = verify_digest(file, path)
             file.seek(0)
             source = path if lazily else file
             content = torch.load(source, map_location="cpu", weights_only=True, mmap=lazily)

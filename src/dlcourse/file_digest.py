@@ -59,7 +59,7 @@ class DigestedFile:
         return digest
 
 
-def verify(file: IO[bytes], path: Path) -> str | None:
+def verify_digest(file: IO[bytes], path: Path) -> str | None:
     """Compare an open file with its last line, and return the digest; None if it has no such line.
 
     A file of version 1 has none. It is checked against the CRC-32 sums in it, which cover all but
@@ -77,7 +77,7 @@ def verify(file: IO[bytes], path: Path) -> str | None:
     version, algorithm, digest = int(found[1]), found[2], found[3].decode()
     if algorithm == b"sha256":
         covered = size - len(digest) - 1
-        if sha256_of(file, covered) != digest:
+        if digest_of_start(file, covered) != digest:
             raise DamagedFileError(f"{path} is damaged: its bytes do not have the digest {digest}")
     if version > FORMAT:
         raise NewerFileError(
@@ -89,7 +89,7 @@ def verify(file: IO[bytes], path: Path) -> str | None:
     return digest
 
 
-def sha256_of(file: IO[bytes], size: int) -> str:
+def digest_of_start(file: IO[bytes], size: int) -> str:
     """Return the SHA-256 digest of the first ``size`` bytes of an open file."""
     made = hashlib.sha256()
     file.seek(0)
