@@ -22,7 +22,7 @@ from drill.moments import NAMES, Moment, Moments
 
 KILLED = -signal.SIGKILL
 TWICE = 0.25  # the share of the runs that are killed a second time
-POLL = 0.00005  # seconds
+POLL = 0.0001  # seconds
 SHOWN = 100  # a line is printed after this number of runs
 EVERY_MOMENT = tuple(Moment)
 ROUNDING = 1e-9  # the largest error of a run in float64 whose sums have another order

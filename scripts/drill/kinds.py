@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.engine.job import run_job
-from dlcourse.schema.compose import compose_job, without_hydra
+from dlcourse.schema.compose import compose_job, hydra_of_run, without_hydra
+from dlcourse.schema.hydra_api import set_up_logging
+from dlcourse.terminal.command import one_message
 
 TINY = (
     "data=digits", "data.examples=60", "data.test_examples=20", "batch_size=16",
@@ -32,22 +35,33 @@ the order of sums depends on how many of them take a step at the same time."""
 
 
 class Kind(NamedTuple):
-    """A kind of run: its name, its overrides and its config, composed of them."""
+    """A kind of run: its name, its overrides, and what is composed of them, with Hydra's part."""
 
     name: str
     overrides: list[str]
     config: dict
+    composed: DictConfig
 
     def run(self, folder: Path) -> None:
         """Start the run in a folder, or resume the one in it."""
         folder.mkdir(exist_ok=True)
         run_job(self.config, folder, self.overrides)
 
+    def run_with_log(self, folder: Path) -> None:
+        """Do the same with a log and with one message for an error, as the command line does."""
+        with one_message():
+            folder.mkdir(exist_ok=True)
+            hydra = hydra_of_run(self.composed, folder)
+            set_up_logging(hydra.hydra)
+            text = OmegaConf.to_yaml(hydra)
+            run_job(self.config, folder, self.overrides, hydra=text)
+
 
 def compose_kind(name: str, more: Sequence[str], data: Path) -> Kind:
     """Return a kind of run; more: its own overrides. data: the folder for the decoded digits."""
     overrides = [*TINY, f"data.root={data}", *more]
-    return Kind(name, overrides, without_hydra(compose_job(overrides, None)))
+    composed = compose_job(overrides, None)
+    return Kind(name, overrides, without_hydra(composed), composed)
 
 
 def warm_up(kind: Kind, folder: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from dlcourse import cli
@@ -42,7 +43,7 @@ def drill_operations(kind: Kind, every: int, folder: Path, score: FaultScore) ->
     """
     folder.mkdir()
     whole = folder / "whole"
-    count, status = command(kind, whole, DEATH, 0)
+    count, status = start(kind, whole, DEATH, 0)
     if status != 0:
         raise RuntimeError(f"The run without a fault has failed: {whole.with_suffix('.out')}")
     expected = contents(whole)
@@ -66,7 +67,7 @@ def fail(kind: Kind, run: Path, fault: str, number: int, expected: dict, score: 
 
     expected: the contents of a run without a fault.
     """
-    count, status = command(kind, run, fault, number)
+    count, status = start(kind, run, fault, number)
     if count < number:
         shutil.rmtree(run)
         return False
@@ -80,7 +81,7 @@ def fail(kind: Kind, run: Path, fault: str, number: int, expected: dict, score: 
     problem = problem_of(run, fault, status, operations[: number - 1])
     warned = status == 0 and "warning" in output.lower()
     if not problem:
-        _, status = command(kind, run, DEATH, 0)
+        status = resume(kind, run)
         if status != 0:
             problem = f"could not be resumed (status {status})"
         elif different := unlike(expected, contents(run), warned):
@@ -121,19 +122,28 @@ def unlike(expected: dict, found: dict, warned: bool) -> list[str]:
     return [name for name in names if not (warned and OBSERVED & set(Path(name).parts))]
 
 
-def command(kind: Kind, run: Path, fault: str, number: int) -> tuple[int, int]:
-    """Start or resume a run by the command line; return its operations and its exit status."""
+def start(kind: Kind, run: Path, fault: str, number: int) -> tuple[int, int]:
+    """Start a run; return the number of its operations and its exit status."""
     operations = Operations(run, fault, number, run.with_suffix(".names"))
-    if (run / CONFIG).exists():
-        words = [f"resume={run}"]
-    else:
-        words = [*kind.overrides, f"hydra.run.dir={run}"]
 
-    def typed() -> None:
-        sys.argv = ["train.py", *words]
+    def started() -> None:
         os.chdir(run.parent)
         operations.watch()
+        kind.run_with_log(run)
+
+    status = run_fork(started, run.with_suffix(".out"))
+    return operations.count, status
+
+
+def resume(kind: Kind, run: Path) -> int:
+    """Resume a run by the command line, or start it if it has no config; return its status."""
+
+    def typed() -> None:
+        sys.argv = ["train.py", f"resume={run}"]
+        os.chdir(run.parent)
         cli.main()
 
-    status = run_fork(typed, run.with_suffix(".out"))
-    return operations.count, status
+    is_started = (run / CONFIG).exists()
+    return run_fork(
+        typed if is_started else partial(kind.run_with_log, run), run.with_suffix(".out")
+    )

@@ -1,5 +1,6 @@
 """The parts of the drill, each with its lines of the score."""
 
+import os
 import random
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from drill.operations import FaultScore, drill_operations
 from drill.processes import Command, ProcessScore, drill_processes
 
 MOST_CONTROLS = 20
+IN_TOGETHER = 10  # one more run is trained together for each of this number of other runs
 WORDS = {DEATH: "deaths"}
 OPERATIONS = {
     "a run": ("max_epochs=2",),
@@ -30,7 +32,8 @@ class Drill:
     """
 
     def __init__(self, folder: Path, generator: random.Random) -> None:
-        self.folder, self.generator, self.data = folder, generator, folder / "data"
+        self.folder, self.generator = folder, generator
+        self.data = Path(os.environ.get("DLCOURSE_DATA") or folder / "data").absolute()
         self.lines: list[str] = []
         self.wrong: list[str] = []
         warm_up(compose_kind("warm", ("max_epochs=1",), self.data), folder / "warm")
@@ -54,7 +57,8 @@ class Drill:
             f"lost; {score.kills} SIGKILLs, {score.twice} runs killed twice"
         )
         self.wrong += score.kept
-        self.kill_together(-(-kills // 10))
+        if kills >= IN_TOGETHER:
+            self.kill_together(kills // IN_TOGETHER)
         self.control(wholes, min(MOST_CONTROLS, -(-kills // 5)))
 
     def kill_together(self, kills: int) -> None:
