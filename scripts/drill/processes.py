@@ -14,7 +14,7 @@ from pathlib import Path
 from dlcourse import cli
 from dlcourse.schema.run_files import CONFIG, HISTORY, MANIFEST
 from drill.contents import contents, differing
-from drill.forks import fork, run_fork, status_now, wait_for
+from drill.forks import fork, status_now, wait_for
 
 GONE = 30.0  # seconds until all processes of what was killed must have ended
 LIMIT = 600.0  # seconds of a sweep
@@ -62,7 +62,8 @@ def drill_processes(
     """Kill a command ``kills`` times, a new one after a few kills; compare each at its end."""
     folder.mkdir()
     whole, score = folder / "whole", ProcessScore()
-    if status := run_fork(partial(command.type, whole), folder / "whole.out"):
+    process = fork(partial(command.type, whole), folder / "whole.out")
+    if status := wait_for(process, LIMIT):
         raise RuntimeError(f"The {command.name} that is not killed has failed ({status}): {whole}")
     expected = contents(whole)
     while score.kills < kills:

@@ -2,8 +2,11 @@
 
 import gzip
 import logging
+import os
 import pickle
+import shutil
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -364,6 +367,25 @@ def test_a_folder_of_images_is_read_as_a_data_set(folder, compose):
         assert torch.bincount(split.targets).tolist() == [len(split) // 2] * 2
         for image, target in zip(split.inputs, split.targets, strict=True):
             assert (image.float().mean() > 100) == (target == 0)
+
+
+def test_the_order_in_which_a_folder_is_listed_does_not_matter(folder, compose, monkeypatch):
+    usual = images(compose, folder)
+    shutil.rmtree(folder / ".dlcourse")
+    scandir, listed = os.scandir, []
+
+    @contextmanager
+    def backwards(path):
+        with scandir(path) as entries:
+            listed.append(path)
+            yield reversed(list(entries))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", backwards)
+        other = images(compose, folder)
+    assert listed
+    assert torch.equal(usual.train.inputs, other.train.inputs)
+    assert torch.equal(usual.test.targets, other.test.targets)
 
 
 def test_images_can_be_grey_and_of_any_size(folder, compose):

@@ -9,7 +9,7 @@ import torch
 from conftest import TINY, composed, options, prepared, same
 
 from dlcourse import atomic_files
-from dlcourse.core import Record
+from dlcourse.core import Observer, Record
 from dlcourse.engine import origin
 from dlcourse.engine.fold import share_of_time
 from dlcourse.engine.resume import end_differences
@@ -212,3 +212,18 @@ def test_other_data_are_refused_by_the_checkpoint_when_their_record_is_gone(tiny
     table.write_text("\n".join(["a,y", *rows[:-9]]) + "\n")
     with pytest.raises(UserError, match="were trained on other data"):
         run(cfg, folder)
+
+
+class StopsAfterOneEpoch(Observer):
+    def epoch(self, state):
+        raise KeyboardInterrupt
+
+
+def test_a_run_in_a_renamed_folder_resumes_to_the_same_last_bit(tmp_path):
+    cfg = composed(*SMALL, "max_epochs=3")
+    run(cfg, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(cfg, tmp_path / "before", observers=[StopsAfterOneEpoch()])
+    (tmp_path / "before").rename(tmp_path / "after")
+    run(cfg, tmp_path / "after")
+    assert equal(tmp_path / "after", tmp_path / "whole")

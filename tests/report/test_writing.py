@@ -142,6 +142,15 @@ def test_a_file_that_is_not_part_of_a_report_is_not_overwritten(tmp_path):
     assert not (tmp_path / "results.csv").exists()
 
 
+def test_a_half_written_table_is_written_again(sweep):
+    report(sweep)
+    table = sweep / "results.csv"
+    whole = table.read_bytes()
+    table.write_bytes(whole[: len(whole) // 2])
+    report(sweep)
+    assert table.read_bytes() == whole
+
+
 def test_a_report_is_the_same_every_time(sweep):
     report(sweep, importances={"optim.lr": 1.0})
     before = {path.name: path.read_bytes() for path in sweep.glob("*.*") if path.is_file()}
