@@ -54,9 +54,7 @@ def write_baselines(
     stored, typed = storable(plan.config), [concealed_override(arg) for arg in args]
     examples, metric = folds.examples, next(iter(baselines[0].test))
     content = {
-        "command": " ".join(
-            [own_name("baseline"), *(shlex.quote(concealed_override(arg)) for arg in args)]
-        ),
+        "command": " ".join([own_name("baseline"), *map(shlex.quote, typed)]),
         "data": plan.data,
         "examples": examples,
         "folds": len(folds.parts),
