@@ -31,7 +31,7 @@ OVERRIDES = {"train", "sweep", "show", "find-lr", "shapes", "doctor"}
 """Subcommands that take the options of a run."""
 OTHERS = {
     "lecture", "look", "evaluate", "predict", "collect", "compare", "report", "check-gradient",
-    "catalogue", "export", "runs", "rerun", "note", "new",
+    "catalogue", "export", "runs", "rerun", "note", "new", "share",
 }  # fmt: skip
 TAKES_OPTIONS = {
     "evaluate": ("data=", "data."),

@@ -307,5 +307,11 @@ def load_with_digest(path: Path, *, lazily: bool = False) -> tuple[dict, str | N
 
 def damaged(path: Path, error: Exception) -> DamagedFileError:
     """Return the error of a file that cannot be read, with the reason in one line."""
+    code = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if code is not None:
+        return DamagedFileError(
+            f"{path} is not one of dlcourse's: reading it would run {code[1]}, which is code, and "
+            "code from a file is never run"
+        )
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return DamagedFileError(f"{path} is damaged or not one of dlcourse's ({reason})")

@@ -41,6 +41,7 @@ OPTIONS = {
     "report": ("run=", "html=", "markdown="),
     "runs": ("sort=", "last=", "csv=", "model=", "tag=", "state=", "since="),
     "note": ("note=", "tags="),
+    "share": ("run=", "to=", "predictions=", "labels="),
     "compare": ("folder=", "data.root=", "trust="),
     "lecture": (*TOPICS, "all", "size="),
     "check-gradient": ("function=", "shapes=", "seed=", "wrong="),

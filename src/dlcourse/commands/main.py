@@ -23,6 +23,7 @@ COMMANDS = {
     "rerun": "train a run again from its stored config, perhaps with other options",
     "runs": "list runs: what, how good, finished or how to resume",
     "note": "show or change the note and the tags of a run",
+    "share": "copy a run without what it says about your machine, to hand it out",
     "report": "write a page on runs: answer, tables, curves, plots, how to reproduce",
     "show": "draw what can be seen before training: data, schedules, initial weights",
     "race": "draw the paths of optimizers on a surface: surface=ravine",

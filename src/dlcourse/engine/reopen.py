@@ -12,6 +12,7 @@ from dlcourse.engine.instantiate import build
 from dlcourse.engine.trained_model import TrainedModel, as_inputs, predict
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
+from dlcourse.runs.links import refuse_links
 from dlcourse.runtime import Runtime
 from dlcourse.schema import run_files
 from dlcourse.schema.facts import fact, with_random_weights
@@ -35,7 +36,12 @@ def folds_of(folder: Path) -> list[Path]:
             f"{folder} holds no finished run: {run_files.RESULT} is not in it.\n"
             f"Name the folder of a run, or resume it first: {own_name()} resume={folder}"
         )
-    return [folder / fold["name"] for fold in result.get("folds", [{"name": "."}])]
+    refuse_links(folder)
+    names = [str(fold["name"]) for fold in result.get("folds", [{"name": "."}])]
+    for name in names:
+        if name != "." and (Path(name).name != name or name == ".."):
+            raise UserError(f"{folder / run_files.RESULT} names a fold outside the run: {name!r}")
+    return [folder / name for name in names]
 
 
 def config_of(folder: Path, trust: str) -> dict:

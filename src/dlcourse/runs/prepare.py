@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.errors import UserError
 from dlcourse.runs import run_folder, start_record
 from dlcourse.runs.labels import change_labels
+from dlcourse.runs.links import refuse_links
 from dlcourse.runs.migrate import changed_defaults
 from dlcourse.runs.start_record import with_environment
 from dlcourse.runs.stored_addresses import stay_local
@@ -77,6 +78,7 @@ def prepare_run(
     new_folder = finished = False
     if config["resume"] is not None:
         folder = Path(config["resume"])
+        refuse_links(folder)
         config = resumed_config(folder, config, overrides, config_dir)
         moved = start_record.end_moved(folder, config)
         if moved and (folder.absolute().parent / run_files.MANIFEST).exists():

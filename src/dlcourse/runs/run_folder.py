@@ -21,6 +21,7 @@ from dlcourse.runs.file_shapes import (
     PICKS_SHAPE,
     result_misfit,
 )
+from dlcourse.runs.links import refuse_links
 from dlcourse.runs.start_record import stored_overrides
 from dlcourse.schema.overrides import key_of
 from dlcourse.schema.run_files import (
@@ -121,6 +122,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     The lock ends with the process at the latest. Raises UserError if another process has it.
     """
+    refuse_links(folder)
     (folder / ".hydra").mkdir(exist_ok=True)
     try:
         with filelock.FileLock(folder / ".hydra/lock", timeout=0):

@@ -15,6 +15,7 @@ from dlcourse.errors import UserError
 from dlcourse.guard import Droppable, guarded
 from dlcourse.random_streams import CURRENT
 from dlcourse.runs import start_record
+from dlcourse.runs.links import refuse_links
 from dlcourse.schema import run_files
 from dlcourse.schema.from_environment import storable
 from dlcourse.schema.overrides import is_free, key_of, leaves, must_be_typed
@@ -78,6 +79,8 @@ def run_sweep(
         plan = make_plan(master, [*own, *fixed], spaces, config_dir)
     wanted, typed = folder_of(master, plan)
     started = find_folder(wanted, plan.identity, typed=typed)
+    if started is not None:
+        refuse_links(started)
     refuse_changes(plan, started)
     if started is None:  # a sweep that an older dlcourse started is resumed, and not ranked
         refuse_incomparable(plan)
