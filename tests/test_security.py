@@ -18,6 +18,7 @@ from dlcourse import atomic_files
 from dlcourse.data.cifar_pickle import ForeignPickleError, load_plain
 from dlcourse.engine.reopen import folds_of
 from dlcourse.errors import UserError
+from dlcourse.export.card import SAFETY
 from dlcourse.file_digest import DamagedFileError
 from dlcourse.runs.links import refuse_links
 from dlcourse.runs.start_record import stored_config, stored_overrides
@@ -226,9 +227,10 @@ def test_a_link_inside_the_folder_is_allowed(tmp_path):
 @pytest.mark.parametrize("name", ["../../elsewhere", "/tmp", ".."])
 def test_a_result_names_no_folder_outside_the_run(name, run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
-    result = json.loads((run / "result.json").read_text()) | {"folds": [{"name": name}]}
+    result = json.loads((run / "result.json").read_text())
+    result |= {"folds": [result | {"name": name}]}
     (tmp_path / "run/result.json").write_text(json.dumps(result))
-    with pytest.raises(UserError, match="outside the run"):
+    with pytest.raises(UserError, match=re.escape(name)):
         folds_of(tmp_path / "run")
 
 
@@ -304,6 +306,22 @@ def test_names_of_others_are_escaped_in_pages(run, tmp_path):
     assert script not in text
     assert script not in page._repr_html_()
     assert script not in dlcourse.load(tmp_path / "run")._repr_html_()
+
+
+def test_a_typed_config_folder_may_call_any_code(tmp_path, monkeypatch):
+    (tmp_path / "c/model").mkdir(parents=True)
+    (tmp_path / "c/model/own.yaml").write_text("_target_: makes_a_folder.net\n_partial_: true\n")
+    code = f"import os\nos.mkdir({str(tmp_path / 'MADE')!r})\ndef net(*a): raise ValueError(1)\n"
+    (tmp_path / "makes_a_folder.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Exception, match=r"."):
+        dlcourse.train(*OVERRIDES[2:], "model=own", config_dir=tmp_path / "c", quiet=True)
+    assert (tmp_path / "MADE").exists()
+
+
+def test_the_readme_of_an_exported_program_says_that_it_can_run_code():
+    for name in ("torch_export", "torchscript"):
+        assert "can run code of its author" in SAFETY[name]
 
 
 UNSAFE = re.compile(

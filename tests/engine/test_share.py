@@ -13,7 +13,6 @@ import yaml
 import dlcourse
 from dlcourse.commands.share import main
 from dlcourse.engine import private_texts
-from dlcourse.engine.share import share
 from dlcourse.errors import UserError
 
 TYPED = (
@@ -46,7 +45,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_copy_names_neither_folders_nor_the_host(run, tmp_path):
-    shared = share(run, tmp_path / "copy")
+    shared = share_folder(run, tmp_path / "copy")
     files = bytes_of(tmp_path / "copy")
     private = ["somebodys_folder", os.getcwd()]
     private += [name for name in (platform.node(), getpass.getuser()) if len(name) > 4]
@@ -62,7 +61,7 @@ def test_the_copy_names_neither_folders_nor_the_host(run, tmp_path):
 
 
 def test_the_copy_is_opened_evaluated_reported_and_resumed(run, tmp_path):
-    share(run, tmp_path / "copy")
+    share_folder(run, tmp_path / "copy")
     old, new = dlcourse.load(run), dlcourse.load(tmp_path / "copy")
     assert new.result == old.result
     assert new.report() is not None
@@ -72,7 +71,7 @@ def test_the_copy_is_opened_evaluated_reported_and_resumed(run, tmp_path):
 
 
 def test_predictions_and_labels_can_be_left_out(run, tmp_path):
-    share(run, tmp_path / "copy", predictions=False, labels=False)
+    share_folder(run, tmp_path / "copy", predictions=False, labels=False)
     files = bytes_of(tmp_path / "copy")
     assert "predictions.npz" not in files
     assert yaml.safe_load(files[".hydra/config.yaml"])["note"] is None
@@ -81,16 +80,16 @@ def test_predictions_and_labels_can_be_left_out(run, tmp_path):
 
 
 def test_an_archive_has_the_files_of_the_folder_and_nothing_is_overwritten(run, tmp_path):
-    share(run, tmp_path / "copy")
-    share(run, tmp_path / "other/copy.zip")
+    share_folder(run, tmp_path / "copy")
+    share_folder(run, tmp_path / "other/copy.zip")
     with zipfile.ZipFile(tmp_path / "other/copy.zip") as file:
         names = {name.removeprefix("copy/") for name in file.namelist()}
     assert names == set(bytes_of(tmp_path / "copy"))
     for target in ("copy", "other/copy.zip"):
         with pytest.raises(UserError, match="exists already"):
-            share(run, tmp_path / target)
+            share_folder(run, tmp_path / target)
     with pytest.raises(UserError, match="neither a run nor a sweep"):
-        share(tmp_path / "other", tmp_path / "new")
+        share_folder(tmp_path / "other", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -110,7 +109,7 @@ def test_wrong_arguments_get_a_message(run, typed):
 
 def test_a_name_is_found_as_a_whole_word_and_short_names_in_texts_alone():
     names = {"the user's name": "anna"}
-    assert private_texts.replaced("/x/anna/y joanna", names) == "/x/user/y joanna"
+    assert private_texts.neutral_text("/x/anna/y joanna", names) == "/x/user/y joanna"
     assert private_texts.found_in(b"hello anna", names) == ["the user's name"]
     assert private_texts.found_in(b"hello joanna", names) == []
     assert private_texts.found_in(b"\0 vm ", {"the host's name": "vm"}) == []

@@ -16,21 +16,21 @@ are read.
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcourse.engine.share import Shared, share
+from dlcourse.engine.share import Shared
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.typed_alone import existing_folders, separate_folders
 from dlcourse.terminal.command import own_name
 from dlcourse.terminal.installed import short_path
 
 OPTIONS = {"to": "", "predictions": "true", "labels": "true"}
-MOST_LISTED = 10
+LINES_SHOWN = 10
 
 
 def main(args: list[str]) -> None:
     """Copy the folder and print what was copied, what was not, and what it still reveals."""
-    folder, options = read_arguments(args)
+    folder, options = share_arguments(args)
     to = Path(options["to"] or f"{folder.absolute()}-shared")
-    done = share(
+    done = share_folder(
         folder,
         to,
         predictions=options["predictions"] == "true",
@@ -39,7 +39,7 @@ def main(args: list[str]) -> None:
     print("\n".join(lines_of(done, folder, to)))
 
 
-def read_arguments(args: Sequence[str]) -> tuple[Path, dict[str, str]]:
+def share_arguments(args: Sequence[str]) -> tuple[Path, dict[str, str]]:
     """Return the folder and the options; raises UserError for wrong ones."""
     folders, others = separate_folders([arg.removeprefix("run=") for arg in args])
     paths = existing_folders(folders)
@@ -64,14 +64,14 @@ def lines_of(done: Shared, folder: Path, to: Path) -> list[str]:
     lines = [f"{len(done.copied)} files of {short_path(folder)} are in {short_path(to)}"]
     if done.left_out:
         lines.append("Left out:")
-        lines += listed(done.left_out)
+        lines += lines_with(done.left_out)
     lines.append(
         "The copy tells: options, results, dates and times, versions, the device's name, the "
         "number of examples of each class, and all text in names of classes, notes and plots"
     )
     if done.reveals:
         lines.append("Still found in it, look before you hand it out:")
-        lines += listed({name: ", ".join(found) for name, found in done.reveals.items()})
+        lines += lines_with({name: ", ".join(found) for name, found in done.reveals.items()})
     else:
         lines.append(
             "Searched for the home folder, names of user and host, and the values of all "
@@ -80,8 +80,8 @@ def lines_of(done: Shared, folder: Path, to: Path) -> list[str]:
     return lines
 
 
-def listed(entries: dict[str, str]) -> list[str]:
+def lines_with(entries: dict[str, str]) -> list[str]:
     """Return a line for each entry, and how many more there are."""
     lines = [f"  {name}: {text}" for name, text in entries.items()]
-    more = len(lines) - MOST_LISTED
-    return lines[:MOST_LISTED] + ([f"  and {more} more"] if more > 0 else [])
+    more = len(lines) - LINES_SHOWN
+    return lines[:LINES_SHOWN] + ([f"  and {more} more"] if more > 0 else [])

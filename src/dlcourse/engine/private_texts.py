@@ -14,7 +14,13 @@ from dlcourse.schema.passwords import without_password
 
 LONG_VALUE = 6  # characters that the value of an environment variable has at least, and one more
 SHORT_NAME = 4  # characters below which a name is searched for in texts alone
-COMMON = ("root", "user", "home", "data", "localhost")  # names that say nothing, and are everywhere
+COMMON_NAMES = (
+    "root",
+    "user",
+    "home",
+    "data",
+    "localhost",
+)  # names that say nothing, and are everywhere
 ABSOLUTE = re.compile(r"(/|~|[A-Za-z]:[\\/]|\\\\).*")
 
 
@@ -32,7 +38,9 @@ def names_of_machine(folder: Path) -> dict[str, str]:
     }
     with suppress(Exception):  # there is no name for a process without an account
         found["the user's name"] = getpass.getuser()
-    return {what: text for what, text in found.items() if len(text) > 1 and text not in COMMON}
+    return {
+        what: text for what, text in found.items() if len(text) > 1 and text not in COMMON_NAMES
+    }
 
 
 def is_place(value: str) -> bool:
@@ -49,7 +57,7 @@ def values_of_environment(environment: Mapping[str, str] = os.environ) -> dict[s
     }
 
 
-def replaced(text: str, names: Mapping[str, str]) -> str:
+def neutral_text(text: str, names: Mapping[str, str]) -> str:
     """Return a text without passwords, and with neutral words for the names of a machine."""
     words = {"the host's name": "host", "the user's name": "user", "the home folder": "home"}
     for what, name in sorted(names.items(), key=lambda item: -len(item[1])):
@@ -72,7 +80,7 @@ def without_places(value: Any, names: Mapping[str, str]) -> Any:
         return value
     if ABSOLUTE.fullmatch(value):
         return re.split(r"[\\/]", value.rstrip("\\/"))[-1]
-    return replaced(value, names)
+    return neutral_text(value, names)
 
 
 def override_without_places(override: str, names: Mapping[str, str]) -> str:

@@ -16,8 +16,8 @@ from dlcourse import atomic_files
 from dlcourse.engine.private_texts import (
     found_in,
     names_of_machine,
+    neutral_text,
     override_without_places,
-    replaced,
     values_of_environment,
     without_places,
 )
@@ -30,8 +30,8 @@ from dlcourse.schema.overrides import LABELS, key_of
 from dlcourse.terminal.installed import short_path
 
 EVENTS = re.compile(r"events\.out\.tfevents\.(\d+)\..*?(\.\d+)?")
-TEXTS = (".log", ".txt", ".md", ".html", ".csv", ".tex", ".json", ".jsonl", ".svg", ".tsv")
-COPIED = (*TEXTS, ".png", ".pdf", ".npz", ".pt", ".safetensors", ".onnx", ".pt2", ".gif")
+TEXT_SUFFIXES = (".log", ".txt", ".md", ".html", ".csv", ".tex", ".json", ".jsonl", ".svg", ".tsv")
+COPIED = (*TEXT_SUFFIXES, ".png", ".pdf", ".npz", ".pt", ".safetensors", ".onnx", ".pt2", ".gif")
 LEFT_OUT = {
     "wandb": "a tracker's store names the user and the machine",
     "mlruns": "a tracker's store names the user and the machine",
@@ -63,7 +63,9 @@ class Shared:
     reveals: dict[str, list[str]] = field(default_factory=dict)
 
 
-def share(folder: Path, target: Path, *, predictions: bool = True, labels: bool = True) -> Shared:
+def share_folder(
+    folder: Path, target: Path, *, predictions: bool = True, labels: bool = True
+) -> Shared:
     """Copy a run or a sweep into a new folder, or a new archive ``.zip``, without private texts.
 
     predictions: whether to copy the predictions, which hold the targets of the data.
@@ -79,7 +81,7 @@ def share(folder: Path, target: Path, *, predictions: bool = True, labels: bool 
     with TemporaryDirectory(prefix=".share-", dir=target.parent) as place:
         copy = Path(place) / target.stem
         copy.mkdir()
-        for path in files_of(folder, folder, shared):
+        for path in own_files(folder, folder, shared):
             name = path.relative_to(folder)
             reason = reason_to_leave_out(path, predictions=predictions)
             if reason:
@@ -101,7 +103,7 @@ def share(folder: Path, target: Path, *, predictions: bool = True, labels: bool 
     return shared
 
 
-def files_of(folder: Path, whole: Path, shared: Shared) -> Iterator[Path]:
+def own_files(folder: Path, whole: Path, shared: Shared) -> Iterator[Path]:
     """Yield the files of a folder inside ``whole``; links are noted as left out."""
     for path in sorted(folder.iterdir()):
         name = str(path.relative_to(whole))
@@ -110,7 +112,7 @@ def files_of(folder: Path, whole: Path, shared: Shared) -> Iterator[Path]:
         elif path.is_dir() and path.name in LEFT_OUT:
             shared.left_out[f"{name}/"] = LEFT_OUT[path.name]
         elif path.is_dir():
-            yield from files_of(path, whole, shared)
+            yield from own_files(path, whole, shared)
         elif path.is_file():
             yield path
 
@@ -152,9 +154,9 @@ def copy_cleaned(path: Path, to: Path, names: Mapping[str, str], *, labels: bool
         special[path.name](path, to, names, labels=labels)
     elif EVENTS.fullmatch(path.name):
         copy_events(path, to, names, labels=labels)
-    elif path.suffix in TEXTS:
+    elif path.suffix in TEXT_SUFFIXES:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        to.write_text(replaced(text, names), encoding="utf-8", errors="surrogateescape")
+        to.write_text(neutral_text(text, names), encoding="utf-8", errors="surrogateescape")
     else:
         shutil.copyfile(path, to)
 
@@ -210,18 +212,19 @@ def copy_json(path: Path, to: Path, names: Mapping[str, str], *, labels: bool) -
 def copy_events(path: Path, to: Path, names: Mapping[str, str], *, labels: bool) -> None:
     """Copy an event file of TensorBoard; texts in it are cleaned."""
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
-    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto import event_pb2
     from tensorboard.summary.writer.record_writer import RecordWriter
 
+    messages: Any = event_pb2
     with open(to, "wb") as file:
         writer = RecordWriter(file)
         for record in RawEventFileLoader(str(path)).Load():
-            event = Event.FromString(record)
+            event = messages.Event.FromString(record)
             values = list(event.summary.value)
             for value in values:
                 texts = [text.decode("utf-8", "replace") for text in value.tensor.string_val]
                 if value.metadata.plugin_data.plugin_name == "text":
-                    cleaned = [replaced(text, names) for text in texts]
+                    cleaned = [neutral_text(text, names) for text in texts]
                     value.tensor.string_val[:] = [text.encode() for text in cleaned]
             if not labels:
                 del event.summary.value[:]
