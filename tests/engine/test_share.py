@@ -13,6 +13,7 @@ import yaml
 import dlcourse
 from dlcourse.commands.share import main
 from dlcourse.engine import private_texts
+from dlcourse.engine.share import share_folder
 from dlcourse.errors import UserError
 
 TYPED = (

@@ -16,7 +16,7 @@ are read.
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcourse.engine.share import Shared
+from dlcourse.engine.share import Shared, share_folder
 from dlcourse.errors import UserError, nearest
 from dlcourse.schema.typed_alone import existing_folders, separate_folders
 from dlcourse.terminal.command import own_name
