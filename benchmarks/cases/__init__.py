@@ -4,6 +4,6 @@ GPU: whether the case is part of ``--gpu``.
 """
 
 NAMES = (
-    "start_up", "overhead", "diagnostics", "speed", "zoo", "process", "records", "scaling",
-    "devices", "profile", "memory", "images", "together",
+    "start_up", "overhead", "safety", "diagnostics", "speed", "zoo", "process", "records",
+    "scaling", "devices", "profile", "memory", "images", "together",
 )  # fmt: skip
