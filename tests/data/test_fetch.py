@@ -108,7 +108,7 @@ def drip_headers(handler):
 
 
 def silent(handler):
-    time.sleep(3)
+    time.sleep(20)
 
 
 FAULTS = {
@@ -145,10 +145,9 @@ def test_a_slow_or_silent_server_is_left_in_bounded_time(slow, served, tmp_path,
     monkeypatch.setattr(fetch_module, "SILENCE", 0.25)
     served["/bad"] = slow
     started = time.monotonic()
-    received(served, tmp_path / "a", "bad", "a.bin")
-    assert time.monotonic() - started < 2.5
     with pytest.raises(FetchError, match="it sent almost nothing for"):
-        received(served, tmp_path / "b", "bad")
+        received(served, tmp_path / "a", "bad")
+    assert time.monotonic() - started < 10
 
 
 def test_without_encryption_nothing_is_asked_for(served, tmp_path, monkeypatch):
