@@ -39,12 +39,14 @@ def ensure_files(
 
     Raises UserError for missing files that cannot be had.
     """
+    needed = tuple(needed)
     if not missing_files(source, folder, needed):
         return
+    if not download:
+        refuse_download(source, archives_of(source, folder, needed), root, folder)
     with only_one_process(source.name, root, folder):
-        missing = missing_files(source, folder, needed)
-        archives = [one for one in source.archives if set(one.members.values()) & set(missing)]
-        for archive, path in found_archives(source, archives, root, folder, download):
+        archives = archives_of(source, folder, needed)
+        for archive, path in found_archives(source, archives, root, folder):
             unpack_files(source, archive, path, folder)
 
 
@@ -54,6 +56,21 @@ def missing_files(source: PublicSet, folder: Path, needed: Iterable[str]) -> lis
         return [file for file in needed if not (folder / file).exists()]
     except OSError as error:
         raise unreadable(source.name, error) from error
+
+
+def archives_of(source: PublicSet, folder: Path, needed: Iterable[str]) -> list[Archive]:
+    """Return the archives that have the needed files that do not exist."""
+    missing = set(missing_files(source, folder, needed))
+    return [one for one in source.archives if missing & set(one.members.values())]
+
+
+def refuse_download(
+    source: PublicSet, archives: Sequence[Archive], root: Path, folder: Path
+) -> None:
+    """Raise UserError for archives that nobody has put there, if none may be downloaded."""
+    remote = [one for one in archives if place_by_hand(one, root, folder) is None]
+    if remote:
+        raise cannot_have(source.name, remote, folder, root, "data.download is false")
 
 
 def unreadable(name: str, error: OSError) -> UserError:
@@ -146,7 +163,7 @@ def workplace(root: Path) -> Path:
 
 
 def found_archives(
-    source: PublicSet, archives: Sequence[Archive], root: Path, folder: Path, download: bool
+    source: PublicSet, archives: Sequence[Archive], root: Path, folder: Path
 ) -> Iterator[tuple[Archive, Path]]:
     """Yield each archive with its path: where a user has put it, or where it was downloaded.
 
@@ -154,8 +171,6 @@ def found_archives(
     """
     places = [put_by_hand(source, one, root, folder) for one in archives]
     remote = [one for one, place in zip(archives, places, strict=True) if place is None]
-    if remote and not download:
-        raise cannot_have(source.name, remote, folder, root, "data.download is false")
     check_space(source.name, remote, root)
     if remote:
         size = sum(one.size for one in remote) / 1e6
@@ -172,20 +187,25 @@ def found_archives(
         path.unlink(missing_ok=True)
 
 
+def place_by_hand(archive: Archive, root: Path, folder: Path) -> Path | None:
+    """Return where a file with the name of an archive lies, None if there is none."""
+    path = folder / archive.name
+    if path.is_file():
+        return path
+    path = root / archive.name  # the files of other sets may have the same name
+    return path if path.is_file() and path.stat().st_size == archive.size else None
+
+
 def put_by_hand(source: PublicSet, archive: Archive, root: Path, folder: Path) -> Path | None:
     """Return where an archive lies already, None if it does not.
 
     Its checksum must be right, unless those of all its files are known, which are verified next.
 
-    Raises UserError for a file in ``folder`` that is not the archive.
+    Raises UserError for a file that is not the archive.
     """
-    path = folder / archive.name
-    if not path.is_file():  # in root, the files of other sets may have the same name
-        path = root / archive.name
-        if not path.is_file() or path.stat().st_size != archive.size:
-            return None
+    path = place_by_hand(archive, root, folder)
     inside = [source.file(name) for name in archive.members.values()]
-    if inside and all(file.sha256 or file.md5 for file in inside):
+    if path is None or (inside and all(file.sha256 or file.md5 for file in inside)):
         return path
     found = sum_of_file(path)
     if found != archive.sha256:
@@ -310,10 +330,12 @@ def ensure_folder(
         return Target(member, MOST_IMAGE_BYTES) if pattern.fullmatch(member) else None
 
     source = PublicSet(name, folder, (), (archive,))
+    if not download:
+        refuse_download(source, [archive], root, root)
     with only_one_process(name, root, root):
         if (root / folder).is_dir():  # made by another process
             return
-        for one, path in found_archives(source, [archive], root, root, download):
+        for one, path in found_archives(source, [archive], root, root):
             with fresh_folder(name, root) as temporary:
                 sums = unpacked(one, path, wanted, temporary)
                 if not (temporary / folder).is_dir():
