@@ -48,10 +48,10 @@ REFUSALS = {
     errno.ETIMEDOUT: Refusal("the disk does not answer", "connect it again"),
 }
 """By the number of the error."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+DISK_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Refusals that come while a command works, and that have nothing to do with what was typed."""
 ONLY_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-CLEAR = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EMFILE)
+CLEAR = (*DISK_FAILURES, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EMFILE)
 """Refusals that explain an error which another one has caused; a file that is not there may not."""
 
 
@@ -75,7 +75,7 @@ def refused_by_the_system(error: BaseException | None) -> OSError | None:
 
 def is_full(error: OSError) -> bool:
     """Return whether a disk is full or broken, so that the same command may work later."""
-    return error.errno in FULL
+    return error.errno in DISK_FAILURES
 
 
 def what_is_refused(error: OSError) -> str:
@@ -156,12 +156,13 @@ def verb(error: OSError, path: Path | None) -> str:
 
 def known_sizes(error: OSError, path: Path | None) -> str:
     """Return the bytes that were needed and those that are free, in brackets, where known."""
-    known = [f"{in_units(error.needed)} needed"] if hasattr(error, "needed") else []  # pyright: ignore[reportAttributeAccessIssue]
+    needed = getattr(error, "needed", 0)  # of atomic_files.DiskFullError
+    known = [f"{in_units(needed)} needed"] if needed else []
     if error.errno == errno.EFBIG:
         most = process_limit("RLIMIT_FSIZE")
         known += [] if most is None else [f"{in_units(most)} allowed"]
     elif error.errno == errno.ENOSPC and path is not None:
-        free = free_bytes(path)
+        free = getattr(error, "free", free_bytes(path))
         known += [] if free is None else [f"{in_units(free)} free"]
     elif error.errno == errno.ENAMETOOLONG and path is not None:
         longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
