@@ -67,10 +67,10 @@ def how_far(folder: Path) -> str:
 
 def epoch_of(folder: Path) -> str:
     """Return up to where the last checkpoint goes, ``epoch 12``; empty without one."""
-    if not (folder / run_files.LAST_CHECKPOINT).exists():
-        return ""
-    from dlcourse.train.checkpoint import read_checkpoint
+    from dlcourse.train.checkpoint import has_checkpoint, read_last  # with PyTorch
 
-    content = read_checkpoint(folder / run_files.LAST_CHECKPOINT)
+    if not has_checkpoint(folder):
+        return ""
+    content = read_last(folder, lazily=True)
     epochs, midway = len(content["history"]), content.get("midway")
     return f"step {midway['step']} of epoch {epochs + 1}" if midway else f"epoch {epochs}"

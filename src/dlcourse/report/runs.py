@@ -14,6 +14,7 @@ from dlcourse.schema.overrides import is_free, key_of, leaves
 from dlcourse.schema.stored_shape import misfit
 from dlcourse.schema.untrusted import load_json
 from dlcourse.terminal.installed import short_path
+from dlcourse.terminal.refused import in_full
 
 
 class RunStatus(StrEnum):
@@ -167,7 +168,9 @@ def sweep_runs(folder: Path) -> Iterator[StoredRun]:
         keys = tuple(sweep["keys"])
         aim = {key: sweep[key] for key in ("monitor", "mode")}
         points = [(point["values"], point["jobs"]) for point in sweep["points"]]
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(in_full(error)) from error
+    except ValueError as error:
         raise UserError(
             f"{path} cannot be read: {error}.\nDelete it, and the folder is read run by run"
         ) from error

@@ -221,7 +221,9 @@ def read_json(path: Path, then: str, shape: Mapping[str, Any] | None = None) -> 
         content = load_json(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(in_full(error)) from error
+    except ValueError as error:
         raise UserError(f"{path} cannot be read: {error}.\nDelete it, and {then}") from error
     problem = misfit(content, dict(shape or {}))
     if problem:

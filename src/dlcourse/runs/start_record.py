@@ -193,10 +193,11 @@ def read_digests(path: Path) -> dict:
 def stored_overrides(folder: Path) -> list[str]:
     """Return the overrides that the run was started with, ``["model=mlp", "optim.lr=0.1"]``.
 
-    They may come from anybody: raises UserError for anything that dlcourse would not store.
+    Empty if the file is lost: the config has all values. They may come from anybody: raises
+    UserError for anything that dlcourse would not store.
     """
     path = folder / OVERRIDES
-    return check_overrides(read_yaml(path) or [], path)
+    return check_overrides(read_yaml(path) or [], path) if path.exists() else []
 
 
 def stored_choices(folder: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
 from dlcourse.schema.passwords import concealed_override
 from dlcourse.schema.run_files import FAILURE, MANIFEST
 from dlcourse.schema.untrusted import load_json
+from dlcourse.terminal.refused import in_full
 
 MAY_CHANGE = (
     "workers", "on_error", "job_timeout", "check", "engine", "sweep.trials", "sweep.draws",
@@ -95,9 +96,9 @@ def read_manifest(folder: Path) -> Manifest | None:
         return manifest
     except FileNotFoundError:
         return None
-    except PermissionError:
-        raise  # the file is intact; ``one_message`` says what to do
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except OSError as error:  # the file may be intact
+        raise UserError(in_full(error)) from error
+    except (ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} cannot be read: {error}.\n"
             "Delete it and type the sweep's command again with hydra.sweep.dir=<its folder>"

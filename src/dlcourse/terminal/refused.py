@@ -121,7 +121,8 @@ def closed_folder(error: OSError, path: Path | None) -> Path | None:
 
 def remedy(error: OSError) -> str:
     """Return what the user can do, in the imperative: ``make room``."""
-    return REFUSALS[error.errno or 0].remedy
+    known = REFUSALS.get(error.errno or 0)
+    return "look at it" if known is None else known.remedy
 
 
 def in_full(error: OSError) -> str:

@@ -4,7 +4,7 @@ import logging
 import sys
 from functools import partial
 
-from dlcourse.terminal.refused import refused_by_the_system, what_is_refused
+from dlcourse.terminal.refused import what_is_refused
 
 
 def steady_logs() -> None:
@@ -23,10 +23,10 @@ def warn_once(handler: logging.FileHandler, warned: list[str], record: logging.L
 
     warned: what was printed so far.
     """
-    refused = refused_by_the_system(sys.exception())
-    if refused is None:
+    error = sys.exception()
+    if not isinstance(error, OSError):
         logging.FileHandler.handleError(handler, record)
     elif not warned:
-        refused.filename = refused.filename or handler.baseFilename
-        warned.append(what_is_refused(refused))
+        error.filename = handler.baseFilename
+        warned.append(what_is_refused(error))
         print(f"WARNING: {warned[0]}; the run continues without this line", file=sys.stderr)
