@@ -92,7 +92,9 @@ def scheduler_of(
 def finish(job: Job, best: float = 0.5) -> None:
     """Write the result that a successful job writes."""
     job.folder.mkdir(parents=True, exist_ok=True)
-    (job.folder / "result.json").write_text(json.dumps({"best": best, "seconds": 1.0}))
+    result = {"monitor": "val/accuracy", "mode": "max", "best": best, "best_epoch": 1, "epochs": 1}
+    result |= {"val": {}, "test": {}, "seconds": 1.0}
+    (job.folder / "result.json").write_text(json.dumps(result))
 
 
 def end(scheduler: Scheduler, job: Job, best: float = 0.5) -> None:
