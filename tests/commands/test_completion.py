@@ -89,7 +89,7 @@ def complete_in_bash(folder, line: str) -> list[str]:
 
 def test_bash_offers_what_the_command_replies(tmp_path):
     assert complete_in_bash(tmp_path, "dlcourse train model=alex") == ["alexnet"]
-    assert complete_in_bash(tmp_path, "dlcourse sh") == ["show", "shapes"]
+    assert complete_in_bash(tmp_path, "dlcourse sh") == ["share", "show", "shapes"]
 
 
 def test_bash_offers_a_users_own_choices(tmp_path, own_configs):

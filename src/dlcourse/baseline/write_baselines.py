@@ -51,7 +51,7 @@ def write_baselines(
 
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     folder = claim(BASELINE_FOLDER / f"{now}-{plan.data}"[:200])
-    stored = storable(plan.config)
+    stored, typed = storable(plan.config), [concealed_override(arg) for arg in args]
     examples, metric = folds.examples, next(iter(baselines[0].test))
     content = {
         "command": " ".join([own_name("baseline"), *map(shlex.quote, typed)]),
