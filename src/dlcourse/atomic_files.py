@@ -302,7 +302,24 @@ def load_with_digest(path: Path, *, lazily: bool = False) -> tuple[dict, str | N
     if not isinstance(content, dict):
         kind = type(content).__name__
         raise DamagedFileError(f"{path} is not one of dlcourse's: it holds a {kind} and not a dict")
+    if kind := foreign_kind(content):
+        raise DamagedFileError(f"{path} is not one of dlcourse's: it holds a {kind}")
     return content, digest
+
+
+def foreign_kind(content: Any) -> str:
+    """Return the kind of a value that dlcourse never saves, such as a sparse tensor; "" if none."""
+    import torch
+
+    if isinstance(content, torch.Tensor):
+        plain = content.layout is torch.strided and content.device.type != "meta"
+        return "" if plain and not content.is_quantized else "tensor without plain values"
+    if isinstance(content, dict):
+        return next(filter(None, map(foreign_kind, (*content, *content.values()))), "")
+    if isinstance(content, list | tuple):
+        return next(filter(None, map(foreign_kind, content)), "")
+    known = isinstance(content, str | int | float | bytes | None)
+    return "" if known else type(content).__name__
 
 
 def damaged(path: Path, error: Exception) -> DamagedFileError:

@@ -18,7 +18,7 @@ from dlcourse.data.idx import idx as read_set
 from dlcourse.data.public_files import File, PublicSet
 from fuzzing.drive import Prepared
 from fuzzing.mutations import VALUES, mutated_bytes, mutated_tree
-from fuzzing.targets.weights import ODD_TENSORS
+from fuzzing.targets.weights import ODD_TENSORS, checked_bytes
 
 
 def idx_files() -> dict[str, bytes]:
@@ -111,7 +111,6 @@ def cache(folder: Path) -> Prepared:
     right = load()
     path = folder / ".dlcourse/small.pt"
     whole, content = path.read_bytes(), atomic_files.load_checked(path)
-    to = folder / "made.pt"
 
     def read(inner: bytes) -> None:
         path.write_bytes(inner)
@@ -128,7 +127,6 @@ def cache(folder: Path) -> Prepared:
         if draw.random() < 0.3:
             return mutated_bytes(draw, [whole])
         odd = mutated_tree(draw, content, VALUES if draw.random() < 0.4 else ODD_TENSORS)
-        atomic_files.save_checked(to, odd)
-        return to.read_bytes()
+        return checked_bytes(odd)
 
     return Prepared(read, make)

@@ -20,9 +20,9 @@ NAMES = (LAST_CHECKPOINT, BEST_WEIGHTS)
 ODD_TENSORS: tuple[Any, ...] = (
     torch.zeros(0), torch.tensor(1.5), torch.zeros(3, dtype=torch.int64), torch.tensor(True),
     torch.zeros(8, 11, dtype=torch.complex64), torch.full((8,), math.nan), torch.zeros(8),
-    torch.full((3, 8), math.inf), torch.zeros(1).expand(1000), torch.zeros(3, 8).half(),
-    torch.zeros(3, 8, dtype=torch.float64), torch.zeros(2, 2).to_sparse(),
-    torch.nn.Parameter(torch.zeros(3)), torch.zeros(3, 8, dtype=torch.uint8),
+    torch.full((3, 8), math.inf), torch.zeros(1000), torch.zeros(3, 8).half(),
+    torch.zeros(3, 8, dtype=torch.float64), torch.nn.Parameter(torch.zeros(3)),
+    torch.zeros(3, 8, dtype=torch.uint8), torch.zeros(2, 2).to_sparse(), torch.zeros(1).expand(99),
     torch.zeros(3, 8, device="meta"),
 )  # fmt: skip
 
@@ -65,7 +65,7 @@ def readers_of(run: Path) -> dict[str, list[Callable[[], object]]]:
 
     def tested() -> None:
         model = deepcopy(fresh.model)
-        epoch, standardize = read_best(model, run)
+        epoch, standardize = read_best(model, run, tuple(inputs.shape[1:]))
         assert isinstance(epoch, int)
         model.eval()(standardize(inputs))
 
@@ -111,15 +111,20 @@ def checkpoint_bytes(folder: Path) -> Prepared:
 def checkpoint_content(folder: Path) -> Prepared:
     """Read checkpoints whose content is odd and whose checksums are right."""
     contents: dict[str, Any] = {}
-    to = folder / "made.pt"
 
     def make(draw: random.Random, run: Path, name: str) -> bytes:
         if name not in contents:
             contents[name] = atomic_files.load_checked(run / name)
-        atomic_files.save_checked(to, odd_content(draw, contents[name]))
-        return to.read_bytes()
+        return checked_bytes(odd_content(draw, contents[name]))
 
     return checkpoint(folder, make)
+
+
+def checked_bytes(content: Any) -> bytes:
+    """Return content as ``save_checked`` writes it, also what it would not write."""
+    memory = io.BytesIO()
+    atomic_files.fill_checked(memory, content)
+    return memory.getvalue()
 
 
 def odd_content(draw: random.Random, content: Any) -> Any:

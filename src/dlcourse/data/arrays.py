@@ -179,8 +179,14 @@ def example_weights(arrays: Mapping[str, tuple[str, Any]]) -> Tensor | None:
 
 
 def example_ids(arrays: Mapping[str, tuple[str, Any]]) -> np.ndarray | None:
-    """Return the name (N,) of each example."""
-    return as_array(arrays["ids"][1]).astype(str) if "ids" in arrays else None
+    """Return the name (N,) of each example; raises UserError for other shapes and types."""
+    if "ids" not in arrays:
+        return None
+    key, values = arrays["ids"]
+    array = as_array(values)
+    if array.ndim != 1 or array.dtype.kind not in "biufSUOM":
+        raise UserError(f"{key} must hold one name or number for each example.\nCorrect it")
+    return array.astype(str)
 
 
 def need_train(found: Found, where: str) -> Parts:

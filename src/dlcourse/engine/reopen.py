@@ -65,7 +65,7 @@ def load_model(config: dict, runtime: Runtime, folder: Path) -> tuple[nn.Module,
     shape = tuple(result["input_shape"])
     make = build(with_random_weights(config["model"]))
     model = runtime.place(make(shape, result["output_size"]), shape)
-    _, standardize = read_best(model, folder)
+    _, standardize = read_best(model, folder, shape)
     return model.eval(), standardize.to(runtime.device)
 
 
@@ -81,9 +81,10 @@ def plain_network(config: dict, folder: Path) -> tuple[nn.Module, Standardize]:
     """
     result = run_folder.read_result(folder)
     assert result is not None  # ``folds_of`` has refused a folder without one
+    shape = tuple(result["input_shape"])
     make = build(with_random_weights(config["model"]))
-    network = make(tuple(result["input_shape"]), result["output_size"])
-    _, standardize = read_best(network, folder)
+    network = make(shape, result["output_size"])
+    _, standardize = read_best(network, folder, shape)
     return network.eval(), standardize
 
 

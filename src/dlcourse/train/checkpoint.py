@@ -20,10 +20,15 @@ from dlcourse.schema.run_files import (
     LAST_CHECKPOINT,
     PREVIOUS_CHECKPOINT,
 )
+from dlcourse.schema.stored_shape import misfit
+from dlcourse.train.checkpoint_content import refuse_other_map, refuse_other_state
 from dlcourse.train.finite import infinite_buffers, refuse_infinite
 
-WRONG_CONTENT = (KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError)
+WRONG_CONTENT = (KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError,
+                 OverflowError)  # fmt: skip
 """What PyTorch raises for a content that is whole and does not fit."""
+
+MIDWAY_SHAPE = None, {"step": int, "seconds": float, "meter": dict, "random": dict}
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +72,15 @@ def restore(state: State, folder: Path) -> State:
         refuse_other_types(state.averaged, content["averaged"])
         state.model.load_state_dict(content["model"])
         state.averaged.load_state_dict(content["averaged"])
+        refuse_other_state(state.optimizer, content["optimizer"])
         state.optimizer.load_state_dict(content["optimizer"])
         state.scaler.load_state_dict(content["scaler"])
         state.history = history_in(content)
         spent = sum(record.metrics["seconds"] for record in state.history)
         state.seconds = float(content.get("seconds", spent))  # older checkpoints have no such key
         state.midway = content.get("midway")
+        if problem := misfit(state.midway, MIDWAY_SHAPE, "midway"):
+            raise ValueError(problem)
     except WRONG_CONTENT as error:
         raise _misfit(path, error) from error
     return state
@@ -106,6 +114,8 @@ def history_in(content: Mapping[str, Any]) -> list[Record]:
     history = [Record(int(epoch), dict(metrics)) for epoch, metrics in content["history"]]
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
         raise ValueError("its epochs are not numbered 1, 2, ...")
+    if problem := misfit([record.metrics for record in history], [{str: float}], "history"):
+        raise ValueError(problem)
     return history
 
 
@@ -160,9 +170,12 @@ def newer(error: Exception) -> UserError:
     return UserError(f"{error}.\nType pip install --upgrade dlcourse")
 
 
-def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
+def read_best(
+    model: nn.Module, folder: Path, shape: tuple[int, ...] | None = None
+) -> tuple[int, Standardize]:
     """Put the best epoch's weights into the model; return that epoch and its standardisation.
 
+    shape: of one input, which the standardisation has to fit.
     Raises UserError for a damaged file, one of another model, and weights that are not finite.
     """
     path = folder / BEST_WEIGHTS
@@ -172,6 +185,7 @@ def read_best(model: nn.Module, folder: Path) -> tuple[int, Standardize]:
         refuse_other_types(model, content["model"])
         model.load_state_dict(content["model"])
         found = int(content["epoch"]), stored_map(content)
+        refuse_other_map(found[1], shape)
     except WRONG_CONTENT as error:
         raise _misfit(path, error) from error
     refuse_infinite(model, masks, path)

@@ -22,7 +22,11 @@ CONTAINERS = (
 )  # fmt: skip
 """The keys under which programs store a model's weights in a checkpoint, the first one first."""
 
-DAMAGED = (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, struct.error)
+DAMAGED = (
+    RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError,
+    AssertionError, struct.error,
+)  # fmt: skip
+"""What PyTorch raises for damaged files."""
 MOST_KEYS = 8  # listed in a message
 
 
@@ -88,7 +92,7 @@ def read_pickled(path: Path, key: str) -> Any:
 
 def damaged_weights(path: Path, key: str, error: Exception) -> UserError:
     """Return the error for a file that cannot be read as weights."""
-    if isinstance(error, KeyError | ValueError | TypeError | EOFError | struct.error):
+    if not isinstance(error, RuntimeError | OSError):
         reason = "its content is not what torch.save writes"
     else:
         reason = (str(error) or type(error).__name__).splitlines()[0]
