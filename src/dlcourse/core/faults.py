@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+CHECK: Any = torch._amp_foreach_non_finite_check_and_unscale_  # pyright: ignore[reportPrivateImportUsage]
+
 
 @dataclass(frozen=True)
 class NonFinite:
@@ -62,7 +64,7 @@ class Faults:
     def any_in(self, tensors: Sequence[Tensor]) -> bool:
         """Return whether a number of the tensors is not finite; waits for the device."""
         found = self.look(tensors)
-        if found.item() == 0:
+        if not found.item():
             return False
         found.zero_()
         return True
@@ -77,20 +79,18 @@ class Faults:
         """Return the number of steps since the first one that was noted, itself included."""
         return 0 if self.bad is None else int(self.bad.item())
 
-    @torch.no_grad()
     def look(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Return ``found``, set to 1 if a number is not finite.
+        """Return ``found``, set to 1 if a number is not finite; the tensors need no gradient.
 
         The kernel of PyTorch's loss scaling multiplies each number by 1, which changes none, and
-        looks at it. It takes 1.4 to 14 us for the gradients of an MLP of 2,400 to 200,000 weights
-        on one CPU core; norms take 7 to 35 us.
+        looks at it. With it a step takes 5 us more for an MLP of 2,400 weights (225 us), 10 us for
+        one of 102,000 (450 us), and with sums or norms 9 us and more (one CPU core).
         """
-        if self.found is None or self.one is None:
+        if self.found is None:
             self.found, self.bad = tensors[0].new_zeros((2, 1), dtype=torch.float32)
             self.one = torch.ones_like(self.found)
-        check: Any = torch._amp_foreach_non_finite_check_and_unscale_  # pyright: ignore[reportPrivateImportUsage]
         try:
-            check(tensors, self.found, self.one)
+            CHECK(tensors, self.found, self.one)
         except (RuntimeError, NotImplementedError):  # tensors of several types, sparse, complex
             for tensor in tensors:
                 values = tensor.coalesce().values() if tensor.is_sparse else tensor

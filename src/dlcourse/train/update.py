@@ -46,12 +46,17 @@ def checked_update(state: State, loss: Tensor, recipe: Recipe) -> None:
     Such a step is left out and counted, or raises NonFiniteStep. With the scaler of an fp16 loss
     it is no fault: the scaler leaves the step out and lowers its scale.
     """
-    scaled = state.scaler.is_enabled()
-    state.faults.last = not scaled and state.faults.any_in(checked_numbers(state, loss))
+    if state.scaler.is_enabled():
+        plain_update(state, loss, recipe)
+        return
+    state.faults.last = state.faults.any_in(checked_numbers(state, loss))
     if state.faults.last:
         count_or_raise(state, loss, recipe)
-    else:
-        plain_update(state, loss, recipe)
+        return
+    recipe.clip(state.model)
+    state.optimizer.step()
+    for constrain in recipe.constraints:
+        constrain(state.model)
 
 
 def noted_update(state: State, loss: Tensor, recipe: Recipe) -> None:
@@ -66,9 +71,14 @@ def noted_update(state: State, loss: Tensor, recipe: Recipe) -> None:
 
 def checked_numbers(state: State, loss: Tensor) -> list[Tensor]:
     """Return the gradients of the optimizer's parameters and the loss."""
-    groups = state.optimizer.param_groups
-    gradients = [w.grad for group in groups for w in group["params"] if w.grad is not None]
-    return [*gradients, loss]
+    found = [
+        gradient
+        for group in state.optimizer.param_groups
+        for weight in group["params"]
+        if (gradient := weight.grad) is not None
+    ]
+    found.append(loss)
+    return found
 
 
 def count_or_raise(state: State, loss: Tensor, recipe: Recipe) -> None:
