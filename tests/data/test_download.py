@@ -12,8 +12,9 @@ import pytest
 from conftest import idx_files
 from local_server import running_server, small_set
 
-from dlcourse.data import download, fetch, public_files
-from dlcourse.data.download import ensure_files, read_verified
+from dlcourse.data import download, fetch, public_files, verified
+from dlcourse.data.download import ensure_files
+from dlcourse.data.verified import read_verified
 from dlcourse.errors import UserError
 
 CONTEXT = multiprocessing.get_context("fork")
@@ -184,13 +185,13 @@ def test_progress_is_printed_every_minute_without_a_terminal(small, tmp_path, mo
 
 
 def test_stored_sums_are_in_the_format_of_sha256sum(tmp_path):
-    download.store_sums(tmp_path, {"b c.png": "1" * 64})
-    download.store_sums(tmp_path, {"a": "2" * 64})
+    verified.store_sums(tmp_path, {"b c.png": "1" * 64})
+    verified.store_sums(tmp_path, {"a": "2" * 64})
     text = (tmp_path / "SHA256SUMS").read_text()
     assert text == f"{'2' * 64}  a\n{'1' * 64}  b c.png\n"
-    assert download.stored_sums(tmp_path) == {"a": "2" * 64, "b c.png": "1" * 64}
+    assert verified.stored_sums(tmp_path) == {"a": "2" * 64, "b c.png": "1" * 64}
     (tmp_path / "SHA256SUMS").write_bytes(b"\xff\0 nonsense")
-    assert download.stored_sums(tmp_path) == {}
+    assert verified.stored_sums(tmp_path) == {}
 
 
 def test_a_mat_file_that_declares_huge_arrays_is_refused_before_they_are_made(tmp_path):

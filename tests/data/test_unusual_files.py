@@ -14,10 +14,10 @@ from test_tables import DEFAULTS
 from dlcourse.commands import predict
 from dlcourse.data import image_file, scan
 from dlcourse.data.csv import csv
-from dlcourse.data.download import read_verified
 from dlcourse.data.image_file import NOTES, Reading, read_image
 from dlcourse.data.image_folder import image_folder
 from dlcourse.data.public_files import File, PublicSet
+from dlcourse.data.verified import read_verified
 from dlcourse.engine.datasets import load_data
 from dlcourse.errors import UserError
 

@@ -11,9 +11,9 @@ from dlcourse.core import Dataset, Split
 from dlcourse.data import public_files
 from dlcourse.data.cache import IMAGES_KEY, cached
 from dlcourse.data.cifar_pickle import ForeignPickleError, load_plain
-from dlcourse.data.download import damaged_file, ensure_files, read_verified
 from dlcourse.data.image import convert
 from dlcourse.data.public_files import PublicSet
+from dlcourse.data.verified import damaged_file, read_verified
 
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -62,6 +62,8 @@ def _read(root: Path, source: PublicSet, download: bool) -> dict:
 
     The files are in their order: those of the training part, the test part, the names.
     """
+    from dlcourse.data.download import ensure_files  # imported only without a cache
+
     folder = root / source.folder
     *train, test, meta = (file.name for file in source.files)
     ensure_files(source, root, folder, [*train, test, meta], download=download)

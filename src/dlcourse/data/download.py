@@ -1,11 +1,9 @@
-"""Find, verify, download and unpack the files of public data sets."""
+"""Find the files of public data sets, or download the archives that hold them."""
 
-import hashlib
 import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +11,16 @@ from time import monotonic
 
 import filelock
 
-from dlcourse import atomic_files
 from dlcourse.data.cache import CACHE_FOLDER
-from dlcourse.data.fetch import FetchError, StorageError, fetch, size_of, sum_of_file
-from dlcourse.data.public_files import MIB, Archive, File, PublicSet
-from dlcourse.data.unpack import ArchiveError, Target, unpack
+from dlcourse.data.fetch import FetchError, StorageError, fetch
+from dlcourse.data.place_files import fresh_folder, unpack_files, unpacked
+from dlcourse.data.public_files import MIB, Archive, PublicSet
+from dlcourse.data.unpack import Target
+from dlcourse.data.verified import damaged_file, store_sums, sum_of_file, unreadable
 from dlcourse.errors import UserError, shown
 from dlcourse.terminal.live_line import bar, duration, fitting, live, on_terminal, working
 from dlcourse.terminal.refused import what_is_refused
 
-SUMS = "SHA256SUMS"  # in the folder of the files, as the program sha256sum writes and checks it
-LINE_OF_SUMS = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 MOST_IMAGE_BYTES = MIB  # of a file in an archive of images
 SECONDS_BETWEEN_LINES = 60  # if stdout is not a terminal
 
@@ -71,62 +68,6 @@ def refuse_download(
     remote = [one for one in archives if place_by_hand(one, root, folder) is None]
     if remote:
         raise cannot_have(source.name, remote, folder, root, "data.download is false")
-
-
-def unreadable(name: str, error: OSError) -> UserError:
-    """Return the error for files that may not be read."""
-    return UserError(
-        f"{name} cannot be read: {shown(error)}.\n"
-        "Give yourself the right to read it, or type data.root=<another folder>"
-    )
-
-
-def read_verified(source: PublicSet, folder: Path, name: str) -> bytes:
-    """Return the content of a file after its checksum was verified.
-
-    The sum is the pinned one or, where none is published, the one that was stored in SHA256SUMS
-    after the download. The bytes that are verified are the ones that are returned.
-
-    Raises UserError for a damaged file.
-    """
-    known, path = source.file(name), folder / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise unreadable(source.name, error) from error
-    kind, expected = "SHA-256", known.sha256 or stored_sums(folder).get(name, "")
-    found = hashlib.sha256(content).hexdigest() if expected else ""
-    if not known.sha256 and known.md5:
-        kind, expected = "MD5", known.md5
-        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != expected:
-        raise damaged_file(path, f"its {kind} sum is {found} and should be {expected}")
-    return content
-
-
-def damaged_file(path: Path, reason: str) -> UserError:
-    """Return the error for a damaged file."""
-    return UserError(
-        f"{shown(path)} is damaged: {shown(reason)}.\n"
-        "Delete it, and the next start downloads it again"
-    )
-
-
-def stored_sums(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 sums that were stored after a download, by file; none if unreadable."""
-    try:
-        lines = (folder / SUMS).read_text("utf-8").splitlines()
-    except (OSError, ValueError):
-        return {}
-    found = [LINE_OF_SUMS.fullmatch(line) for line in lines]
-    return {match[2]: match[1] for match in found if match}
-
-
-def store_sums(folder: Path, sums: dict[str, str]) -> None:
-    """Add sums to those that are stored in a folder."""
-    both = stored_sums(folder) | sums
-    lines = [f"{value}  {name}\n" for name, value in sorted(both.items())]
-    atomic_files.write_text(folder / SUMS, "".join(lines))
 
 
 @contextmanager
@@ -287,29 +228,6 @@ def download_line(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield report
 
 
-def unpack_files(source: PublicSet, archive: Archive, path: Path, folder: Path) -> None:
-    """Unpack an archive's files, verify them and move them to their folder.
-
-    Files that are already there stay. Raises UserError for a file that is not what it should be,
-    and if the disk has no room.
-    """
-    with fresh_folder(source.name, folder) as temporary:
-        sums = unpacked(archive, path, lambda name: target_of(source, archive, name), temporary)
-        for name in archive.members.values():
-            if name in sums:
-                check_unpacked(source.file(name), sums[name], temporary / name, path)
-        unknown = {name: sums[name] for name in sums if not source.file(name).sha256}
-        if unknown:
-            store_sums(temporary, stored_sums(folder) | unknown)
-            os.replace(temporary / SUMS, folder / SUMS)
-        for name in sums:
-            if not (folder / name).exists():
-                os.replace(temporary / name, folder / name)
-    missing = [name for name in archive.members.values() if name not in sums]
-    if missing:
-        raise damaged_file(path, f"it lacks {', '.join(missing)}")
-
-
 def ensure_folder(
     name: str, root: Path, folder: str, archive: Archive, pattern: re.Pattern, *, download: bool
 ) -> None:
@@ -343,71 +261,3 @@ def ensure_folder(
                 inside = {member.removeprefix(f"{folder}/"): sums[member] for member in sums}
                 store_sums(temporary / folder, inside)
                 os.replace(temporary / folder, root / folder)
-
-
-def verify_folder(folder: Path) -> None:
-    """Verify all files whose sums were stored after a download.
-
-    Raises UserError for one that is damaged or missing.
-    """
-    for name, expected in stored_sums(folder).items():
-        try:
-            found = sum_of_file(folder / name)
-        except OSError as error:
-            raise damaged_file(folder / name, str(error)) from error
-        if found != expected:
-            raise damaged_file(
-                folder / name, f"its SHA-256 sum is {found} and should be {expected}"
-            )
-
-
-def target_of(source: PublicSet, archive: Archive, member: str) -> Target | None:
-    """Return where a member of an archive is written, None if it is not one of its files."""
-    name = archive.members.get(member)
-    return None if name is None else Target(name, source.file(name).size)
-
-
-def check_unpacked(known: File, sha256: str, path: Path, archive: Path) -> None:
-    """Raise UserError if an unpacked file has another checksum than the published one."""
-    expected, found = known.sha256, sha256
-    if not expected and known.md5:
-        expected = known.md5
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-        found = digest.hexdigest()
-    if expected and found != expected:
-        raise damaged_file(archive, f"{known.name} in it has the sum {found}, not {expected}")
-
-
-def unpacked(
-    archive: Archive, path: Path, wanted: Callable[[str], Target | None], into: Path
-) -> dict[str, str]:
-    """Unpack an archive; raises UserError for one that is damaged or not safe."""
-    total = size_of(path) / MIB
-    with working(f"unpacking {archive.name}, {total:,.0f} MiB"):
-        try:
-            return unpack(path, archive.name, wanted, into, archive.unpacked)
-        except ArchiveError as error:
-            raise damaged_file(path, str(error)) from error
-
-
-@contextmanager
-def fresh_folder(name: str, folder: Path) -> Iterator[Path]:
-    """Yield a new folder inside another; it is removed at the end, and earlier ones before.
-
-    Raises UserError for an error of the disk.
-    """
-    for old in (*folder.glob(".download-*"), *folder.glob(".unpack-*")):  # of killed processes
-        shutil.rmtree(old, ignore_errors=True)
-    temporary = None
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=".unpack-", dir=folder))
-        yield temporary
-    except OSError as error:
-        raise UserError(
-            f"{name} cannot be unpacked: {what_is_refused(error)}.\n"
-            "Make room, or type data.root=<a folder on another disk>"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)

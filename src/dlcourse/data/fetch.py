@@ -1,6 +1,5 @@
 """Download a file whose size and checksum are known: HTTPS only, in bounded time, resumable."""
 
-import hashlib
 import http.client
 import socket
 import ssl
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dlcourse.data.public_files import Archive
+from dlcourse.data.verified import sum_of_file
 
 SILENCE = 30.0  # seconds in which SLOWEST bytes have to come
 SLOWEST = 30_000  # bytes; 1 kB/s
@@ -288,9 +288,3 @@ class Writer:
 def size_of(path: Path) -> int:
     """Return the size of a file in bytes; 0 if it does not exist."""
     return path.stat().st_size if path.exists() else 0
-
-
-def sum_of_file(path: Path) -> str:
-    """Return a file's SHA-256 sum."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import IMAGES_KEY, cached
-from dlcourse.data.download import damaged_file, ensure_files, read_verified
 from dlcourse.data.image import convert
 from dlcourse.data.public_files import PublicSet
+from dlcourse.data.verified import damaged_file, read_verified
 from dlcourse.errors import UserError
 
 BYTES = 8  # the code of uint8 in an IDX file's header
@@ -38,6 +38,8 @@ def idx(source: IdxFiles, *, root: Path, size: int, channels: int, download: boo
     """Return the images (N, channels, size, size) of a set, downloaded and decoded if needed."""
 
     def make() -> dict:
+        from dlcourse.data.download import ensure_files  # imported only without a cache
+
         needed = [file for prefix in source.prefixes for file in names(prefix)]
         ensure_files(source.files, root, root / source.files.folder, needed, download=download)
         parts = zip(("train", "test"), source.prefixes, strict=True)

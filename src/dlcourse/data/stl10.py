@@ -9,8 +9,8 @@ from torch import Tensor
 from dlcourse.core import Dataset, Split
 from dlcourse.data import public_files
 from dlcourse.data.cache import IMAGES_KEY, cached
-from dlcourse.data.download import damaged_file, ensure_files, read_verified
 from dlcourse.data.image import convert
+from dlcourse.data.verified import damaged_file, read_verified
 from dlcourse.errors import UserError
 
 STL10_CLASSES = (
@@ -47,6 +47,8 @@ def stl10(
 
 def read_binary(root: Path, download: bool) -> dict[str, dict[str, Tensor]]:
     """Download the set if it is missing; return images (N, 3, 96, 96) and targets of both parts."""
+    from dlcourse.data.download import ensure_files  # imported only without a cache
+
     folder = root / FOLDER
     needed = [f"{part}_{kind}.bin" for part in ("train", "test") for kind in "Xy"]
     ensure_files(public_files.STL10, root, folder, needed, download=download)

@@ -10,8 +10,8 @@ from torch import Tensor
 from dlcourse.core import Dataset, Split
 from dlcourse.data import public_files
 from dlcourse.data.cache import IMAGES_KEY, cached
-from dlcourse.data.download import damaged_file, ensure_files, read_verified
 from dlcourse.data.image import convert
+from dlcourse.data.verified import damaged_file, read_verified
 
 DIGIT_ZERO = 10  # the label of the digit 0 in the files
 FIRST_FILE = "train_32x32.mat"
@@ -60,6 +60,8 @@ def read_mat(root: Path, folder: Path, part: str, download: bool) -> dict[str, T
 
     Raises UserError for a damaged file.
     """
+    from dlcourse.data.download import ensure_files  # imported only without a cache
+
     source, path = public_files.SVHN, folder / f"{part}_32x32.mat"
     ensure_files(source, root, folder, [path.name], download=download)
     images, labels = arrays_in_mat(read_verified(source, folder, path.name), path)

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data import public_files
-from dlcourse.data.download import ensure_folder, verify_folder
+from dlcourse.data.download import ensure_folder
 from dlcourse.data.image_file import Reading, describe_notes
 from dlcourse.data.load_images import load_images
 from dlcourse.data.scan import Listing, fingerprint
 from dlcourse.data.streamed import ImageFiles, StreamedSplit
+from dlcourse.data.verified import verify_folder
 from dlcourse.errors import UserError, shown
 
 TINY_IMAGENET = "tiny-imagenet-200"
