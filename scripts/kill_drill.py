@@ -7,12 +7,12 @@ result and predictions must be equal to the last bit, except for times. The exit
 differs, and if a control does not: a run without reseeding must differ. The folder of a run that
 differs is kept.
 
-kills: the number of runs that are killed by SIGKILL, a quarter of them twice. They are forks of
-    this process, so that none has to import PyTorch.
-every: lets every n-th file operation of a run, and of one with two folds, end the process, fail
-    with ENOSPC and fail with EIO; 0 for none.
-sweep_kills: kills of sweeps with two workers: of the command or of a worker.
-rank_kills: kills of runs that are trained by ``ranks`` processes on the CPU.
+kills: the number of runs that are killed by SIGKILL, a quarter of them twice; a tenth more have
+folds that are trained together. All are forks of this process.
+every: lets every n-th file operation of two runs end the process and fail with ENOSPC and EIO.
+sweep_kills: the number of kills of sweeps with two workers: of the command or of a worker.
+rank_kills: the number of kills of runs that are trained by ``ranks`` processes on the CPU.
+With 0 a part is left out. The drill needs an operating system with fork (Linux, macOS).
 """  # noqa: E501
 
 import clone  # noqa: F401  (finds src/)
@@ -25,6 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from dlcourse.errors import UserError
 from dlcourse.schema.arguments import arguments, whole_number_argument
 from dlcourse.schema.bounds import SEED, whole_number
 from dlcourse.terminal.command import one_message
@@ -43,6 +44,8 @@ def main() -> None:
     counts = {key: whole_number_argument(settings, key, amount) for key in COUNTS}
     ranks = whole_number_argument(settings, "ranks", whole_number(2, 64, 2))
     seed = whole_number_argument(settings, "seed", SEED)
+    if not hasattr(os, "fork"):
+        raise UserError("The drill forks processes, which this operating system cannot do.")
     # before torch is imported: threads and a GPU's context do not survive in a fork
     os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     folder = Path(settings["folder"] or tempfile.mkdtemp(prefix="drill-")).absolute()
