@@ -7,8 +7,8 @@ result and predictions must be equal to the last bit, except for times. The exit
 differs, and if a control does not: a run without reseeding must differ. The folder of a run that
 differs is kept.
 
-kills: the number of runs that are killed by SIGKILL, a quarter of them twice; a tenth more have
-folds that are trained together. All are forks of this process.
+kills: the number of runs that are killed by SIGKILL, a quarter of them twice: plain ones, with
+folds, with checkpoints within epochs, with folds trained together. All are forks of this process.
 every: lets every n-th file operation of two runs end the process and fail with ENOSPC and EIO.
 sweep_kills: the number of kills of sweeps with two workers: of the command or of a worker.
 rank_kills: the number of kills of runs that are trained by ``ranks`` processes on the CPU.

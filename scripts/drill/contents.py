@@ -98,23 +98,6 @@ def differing(first: dict[str, object], second: dict[str, object]) -> list[str]:
     ]
 
 
-def all_close(first: dict[str, object], second: dict[str, object], tolerance: float) -> bool:
-    """Return whether all numbers of two runs are equal up to rounding, and all else is equal.
-
-    tolerance: the largest error, relative to the number or to 1e-3.
-    """
-    for name in differing(first, second):
-        if name not in first or name not in second:
-            return False
-        try:
-            one, other = (np.asarray(found[name], dtype=np.float64) for found in (first, second))
-        except (TypeError, ValueError):
-            return False
-        if one.shape != other.shape or not np.allclose(one, other, tolerance, tolerance * 1e-3):
-            return False
-    return True
-
-
 def checkpoint_problem(run: Path) -> str:
     """Return what is wrong with the checkpoints of a run and its folds; empty if nothing is.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from dlcourse.schema.run_files import LAST_CHECKPOINT
 from dlcourse.train import fit
 from dlcourse.train.checkpoint import has_checkpoint, history_of, read_checkpoint
-from drill.contents import all_close, checkpoint_problem, contents, differing, temporary_files
+from drill.contents import checkpoint_problem, contents, differing, temporary_files
 from drill.forks import fork, run_fork, status_now, wait_for
 from drill.kinds import Kind
 from drill.moments import NAMES, Moment, Moments
@@ -25,7 +25,6 @@ TWICE = 0.25  # the share of the runs that are killed a second time
 POLL = 0.0001  # seconds
 SHOWN = 100  # a line is printed after this number of runs
 EVERY_MOMENT = tuple(Moment)
-ROUNDING = 1e-9  # the largest error of a run in float64 whose sums have another order
 
 
 def nothing() -> None:
@@ -36,14 +35,13 @@ def nothing() -> None:
 class Score:
     """How the killed and resumed runs have ended.
 
-    equal: to the last bit. close: only up to rounding. lost: could not be resumed. twice: were
+    equal: to the last bit. lost: could not be resumed. twice: were
     killed twice. moments: the number of kills by kind of run and moment. partial: kills
     that left a temporary file. kept: what went wrong.
     """
 
     runs: int = 0
     equal: int = 0
-    close: int = 0
     lost: int = 0
     twice: int = 0
     partial: int = 0
@@ -104,7 +102,7 @@ def drill_kills(
         score.runs += 1
         judge(whole, run, score)
         if score.runs % SHOWN == 0:
-            print(f"{score.equal + score.close} of {score.runs} killed runs equal ...", flush=True)
+            print(f"{score.equal} of {score.runs} killed runs equal ...", flush=True)
     return score
 
 
@@ -168,14 +166,11 @@ def judge(whole: Whole, run: Path, score: Score, change: Callable[[], None] = no
         score.lost += 1
         score.kept.append(f"{run}: could not be resumed, see {output.name}")
         return
-    found = contents(run)
-    names = differing(whole.contents, found)
-    close = whole.kind.config["engine"] == "together" and all_close(whole.contents, found, ROUNDING)
-    if names and not close:
+    names = differing(whole.contents, contents(run))
+    if names:
         score.kept.append(f"{run}: {len(names)} values differ, such as {names[0]}")
         return
-    score.equal += not names
-    score.close += bool(names)
+    score.equal += 1
     if left := temporary_files(run):
         score.kept.append(f"{run}: {left[0].name} is left")
     shutil.rmtree(run)

@@ -25,13 +25,10 @@ KINDS = {
     "plain": ("max_epochs=6",),
     "folds": ("max_epochs=3", "split=stratified_kfold", "split.folds=3"),
     "in epochs": ("max_epochs=3", "batch_size=4", "checkpoint_every=3", "average=ema"),
+    "together": ("max_epochs=3", "split=kfold", "split.folds=8", "engine=together"),
 }
-"""Overrides by the name of a kind of run. ``in epochs`` writes checkpoints within its epochs."""
-TOGETHER = (
-    "max_epochs=3", "split=kfold", "split.folds=8", "engine=together", "runtime.precision=fp64",
-)  # fmt: skip
-"""Folds that are trained together. Resumed after different epochs they are equal up to rounding:
-the order of sums depends on how many of them take a step at the same time."""
+"""Overrides by the name of a kind of run. ``in epochs`` writes checkpoints within its epochs, and
+the folds of ``together`` are trained as one model."""
 
 
 class Kind(NamedTuple):

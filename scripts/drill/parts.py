@@ -7,13 +7,12 @@ from pathlib import Path
 from drill.faults import DEATH, FAULTS
 from drill.forks import share_memory_with_forks
 from drill.kills import Score, Whole, drill_controls, drill_kills, train_whole
-from drill.kinds import KINDS, TINY, TOGETHER, compose_kind, warm_up
+from drill.kinds import KINDS, TINY, compose_kind, warm_up
 from drill.moments import NAMES
 from drill.operations import FaultScore, drill_operations
 from drill.processes import Command, ProcessScore, drill_processes
 
 MOST_CONTROLS = 20
-IN_TOGETHER = 10  # one more run is trained together for each of this number of other runs
 WORDS = {DEATH: "deaths"}
 OPERATIONS = {
     "a run": ("max_epochs=2",),
@@ -57,22 +56,7 @@ class Drill:
             f"lost; {score.kills} SIGKILLs, {score.twice} runs killed twice"
         )
         self.wrong += score.kept
-        if kills >= IN_TOGETHER:
-            self.kill_together(kills // IN_TOGETHER)
         self.control(wholes, min(MOST_CONTROLS, -(-kills // 5)))
-
-    def kill_together(self, kills: int) -> None:
-        """Kill and resume runs whose folds are trained together."""
-        kind = compose_kind("together", TOGETHER, self.data)
-        whole = train_whole(kind, self.folder / "whole together")
-        score = drill_kills({"together": whole}, kills, self.generator, self.folder)
-        for line in table(score, ["together"]):
-            self.say(line)
-        self.lines.append(
-            f"{score.equal + score.close} of {score.runs} with engine=together equal, "
-            f"{score.equal} bitwise and {score.close} up to rounding; {score.lost} lost"
-        )
-        self.wrong += score.kept
 
     def control(self, wholes: dict[str, Whole], runs: int) -> None:
         """Run the controls, which must differ."""

@@ -1,10 +1,12 @@
 """Folds that are trained together end as if each had been trained alone."""
 
 import json
+import shutil
 from itertools import count
 
 import pytest
 import torch
+from conftest import TINY, composed
 
 from dlcourse.core import Observer
 from dlcourse.engine import lanes
@@ -12,6 +14,7 @@ from dlcourse.engine.run import run
 from dlcourse.errors import DivergedError, UserError
 from dlcourse.runs import run_folder
 from dlcourse.schema.validate import check
+from dlcourse.train.checkpoint import history_of
 
 FOLDS = ("model=mlp", "model.widths=[8]", "model.dropout=0.2", "split=kfold", "split.folds=3")
 
@@ -87,6 +90,50 @@ def test_folds_interrupted_together_resume_and_end_with_the_same_bits(tiny, tmp_
     assert histories(tmp_path / "halves") == histories(tmp_path / "whole")
     pairs = zip(weights(tmp_path / "halves"), weights(tmp_path / "whole"), strict=True)
     assert all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.fixture(scope="module")
+def killed(data_root, tmp_path_factory):
+    """Return a config, a run and a function that makes one killed while it saved an epoch.
+
+    The function's argument is the number of epochs of the fold that was not saved yet.
+    """
+    top = tmp_path_factory.mktemp("killed")
+    options = [*TINY, f"data.root={data_root}", *FOLDS, "engine=together", "max_epochs=4"]
+    cfg = composed(*options)
+    run_stacked(cfg, top / "whole")
+    for epochs in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            run_stacked(cfg, top / str(epochs), observers=[Interrupts(3 * epochs + 1)])
+
+    def made(epochs, folder):
+        shutil.copytree(top / str(epochs + 1), folder)
+        shutil.rmtree(folder / "fold1")
+        shutil.copytree(top / str(epochs) / "fold1", folder / "fold1")
+
+    return cfg, top / "whole", made
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 2])
+def test_folds_killed_at_different_epochs_resume_at_the_same_one(epochs, killed, tmp_path):
+    cfg, whole, made = killed
+    made(epochs, tmp_path / "run")
+    done = [len(history_of(tmp_path / f"run/fold{fold}")) for fold in range(3)]
+    assert done == [epochs + 1, epochs, epochs + 1]
+    run(cfg, tmp_path / "run")
+    assert histories(tmp_path / "run") == histories(whole)
+    assert all(map(torch.equal, weights(tmp_path / "run"), weights(whole)))
+
+
+def test_folds_resumed_at_different_epochs_differ_by_rounding(killed, tmp_path, monkeypatch):
+    cfg, whole, made = killed
+    made(1, tmp_path / "run")
+    monkeypatch.setattr(lanes, "to_same_epoch", lambda folders: None)
+    run(cfg, tmp_path / "run")
+    pairs = list(zip(weights(tmp_path / "run"), weights(whole), strict=True))
+    assert not all(torch.equal(*pair) for pair in pairs)
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours, theirs)
 
 
 def test_a_resumed_run_uses_the_engine_that_is_stored(tiny, tmp_path, capsys):

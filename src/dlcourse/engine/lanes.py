@@ -23,6 +23,7 @@ from dlcourse.engine.fold import (
 )
 from dlcourse.engine.folds import OpenRun, folds_in_turn, prepare
 from dlcourse.engine.instantiate import build
+from dlcourse.engine.same_epoch import to_same_epoch
 from dlcourse.errors import DivergedError
 from dlcourse.observe.console import Console
 from dlcourse.observe.folds_console import FoldConsole, FoldsScreen
@@ -119,6 +120,7 @@ def folds_together(run: OpenRun) -> list[dict] | None:
 
     Returns None if they are faster, or only possible, one after another: nothing is trained then.
     """
+    to_same_epoch([run.folder / part.name for part in run.parts if run.result_of(part) is None])
     opened = open_lanes(run, SharedData())
     joints = divide({run.folder: list(opened.lanes.values())})
     if all(joint.in_turn for joint in joints):
