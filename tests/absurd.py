@@ -14,9 +14,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from dlcourse.errors import UserError
+from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.command_line import parse_command
 from dlcourse.schema.compose import compose_job, compose_sweep, without_hydra
-from dlcourse.schema.composer import Composer
+from dlcourse.schema.composer import Composer, replaced
 from dlcourse.schema.kinds import (
     AnyOptions,
     Code,
@@ -35,7 +36,7 @@ from dlcourse.schema.kinds import (
     Text,
     Texts,
 )
-from dlcourse.schema.validate import GROUPS, MULTIPLE, check, values
+from dlcourse.schema.validate import GROUPS, MULTIPLE, TOP_LEVEL, check, values
 from dlcourse.sweep.settings import read_settings
 
 VALUES = {
@@ -71,7 +72,7 @@ def intended(kind: Kind | None, name: str) -> bool:
     It is written without the bounds' own code, but for the limits of a number.
     """
     if isinstance(kind, AnyOptions) or (isinstance(kind, NamedValues) and kind.each is None):
-        return name in ("null", "no mapping", "a mapping", "mappings in mappings")
+        return "mapping" in name or name in ("null", "a reference to a group")
     if name in NEVER:
         return False
     if name == "null":
@@ -99,7 +100,8 @@ def intended(kind: Kind | None, name: str) -> bool:
 
 
 NUMBERS = {
-    "minus one": -1, "zero": 0, "negative zero": -0.0, "one": 1, "one and a half": 1.5,
+    "a reference": 0.001, "minus one": -1, "zero": 0, "negative zero": -0.0, "one": 1,
+    "one and a half": 1.5,
     "0 in float32": 1e-320, "tiny in float32": 1e-40, "10^30": 10**30,
 }  # fmt: skip
 
@@ -149,13 +151,14 @@ class Trial(NamedTuple):
 class Choice(NamedTuple):
     """A choice of a group as an override, ``optim=adam``, and the keys that it has.
 
-    composer: of runs with this choice. problem: the message about such a run as it is; it may need
-    other overrides as well.
+    composer, config: of a run with this choice. problem: the message about such a run as it is; it
+    may need other overrides as well.
     """
 
     override: str
     keys: list[str]
     composer: Composer
+    config: dict
     problem: str
 
 
@@ -170,10 +173,10 @@ def choices_with_keys(groups: Sequence[str] = GROUPS) -> Iterator[Choice]:
 def choice_with_keys(override: str, group: str) -> Choice:
     """Return a choice of a group with its keys, those that all choices of the group share too."""
     composer = Composer([override], None)
-    composed = composer.compose([])
-    keys = [key for key, _ in values(composed.config()) if key.startswith(f"{group}.")]
+    config = composer.compose([]).config()
+    keys = [key for key, _ in values(config) if key.startswith(f"{group}.")]
     keys = [key for key in keys if not key.rpartition(".")[2].startswith("_")]
-    return Choice(override, keys, composer, message_of(partial(composed.check, composed.config())))
+    return Choice(override, keys, composer, config, message_of(partial(check, config)))
 
 
 def message_of(step: Callable[[], object]) -> str:
@@ -185,10 +188,18 @@ def message_of(step: Callable[[], object]) -> str:
     return ""
 
 
-def tried(choice: Choice, key: str, value: str) -> Trial:
-    """Return what the checks of a run say about a value of a key, before data are loaded."""
+def tried(choice: Choice, key: str, value: str, *, typed_in_full: bool = True) -> Trial:
+    """Return what the checks of a run say about a value of a key, before data are loaded.
+
+    typed_in_full: read, compose and check the override. Otherwise the value that Hydra reads in it
+    is set in the config, which takes 1 ms and not up to 100 ms, and checked.
+    """
 
     def checks() -> None:
+        if not typed_in_full and value in typed_values():
+            other = replaced(choice.config, {tuple(key.split(".")): typed_values()[value]})
+            check(other, None if "mapping" in value else {key})
+            return
         _, typed = parse_command([f"{key}={VALUES[value]}"])
         composed = choice.composer.compose(typed)
         composed.check(composed.config())
@@ -211,3 +222,31 @@ def tried_alone(override: str, *, sweep: bool = False) -> str:
             check(without_hydra(compose_job(typed, None)))
 
     return message_of(checks)
+
+
+SWEPT = ("seeds", "workers", "on_error", "job_timeout", "sweep.seed", "sweep", "hydra.sweep.dir")
+OF_HYDRA = ("hydra.run.dir", "hydra.job.name", "hydra.verbose", "hydra.mode", "hydra/launcher")
+ALONE = (*TOP_LEVEL, "check", *SWEPT, *GROUPS, "experiment", "debug", *OF_HYDRA)
+"""Keys of the whole run or sweep, and the groups themselves."""
+
+
+def fate_of(trial: Trial) -> str:
+    """Return ``refused``, ``allowed``, or what is wrong with the answer to a value."""
+    if trial.trace:
+        return trial.trace.strip().splitlines()[-1]
+    if trial.refused:
+        return "refused"
+    group, _, name = trial.key.partition(".")
+    kind = bounds_of(trial.key) or bounds_of(f"{group}.any.{name.rpartition('.')[2]}")
+    return "allowed" if intended(kind, trial.value) else "allowed against its bounds"
+
+
+def fate_of_override(key: str, value: str) -> str:
+    """Return the same as ``fate_of`` for a key that is typed alone."""
+    try:
+        refused = tried_alone(f"{key}={VALUES[value]}", sweep=key in SWEPT)
+    except (Exception, SystemExit):
+        return traceback.format_exc().strip().splitlines()[-1]
+    if refused or key in OF_HYDRA or bounds_of(key) is None:
+        return "refused" if refused else "allowed"
+    return "allowed" if intended(bounds_of(key), value) else "allowed against its bounds"

@@ -1,6 +1,7 @@
 """The smallest and largest values that the bounds allow train, or get one message."""
 
 import math
+from collections.abc import Callable
 from copy import deepcopy
 from functools import reduce
 from operator import getitem
@@ -72,27 +73,37 @@ def changed(config: dict, key: str, value: float | list) -> dict:
     return other
 
 
-@pytest.mark.parametrize(("group", "option"), CHOICES)
-def test_a_number_at_its_limit_trains_or_is_refused_with_one_message(group, option, compose):
+def trained_at_limits(group: str, option: str, compose: Callable[..., dict]) -> tuple[int, int]:
+    """Train two epochs with each number of a choice at its limits.
+
+    compose: from overrides to a config. Returns the numbers of runs that trained and of those that
+    were refused with one message.
+    """
     overrides = ["max_epochs=2", *needs(group, option), override_for(group, option)]
     if group not in ("data", "model") and option not in ("closed_form", "whitening"):
         overrides.append("model=mlp")
     if group != "data" and "data=sine" not in overrides:
         overrides.append("data.examples=20")
     base = narrow(compose(*overrides))
-    trained = 0
+    trained = refused = 0
     for key in keys_of(base, group, option):
         for value in edges(bounds_of(key), largest=group not in ("data", "model")):
             cfg = changed(base, key, value)
             try:
                 check(cfg)
                 state, fold, recipe = prepared(cfg)
-                values = train_epoch(state, fold, recipe)
+                found = train_epoch(state, fold, recipe)
             except (UserError, DivergedError):
-                continue  # refused with one message
-            values |= evaluate(state.averaged, fold.val, fold.standardize, recipe, "val")
-            assert math.isfinite(values["train/loss"]), f"{key}={value}"
-            assert "val/loss" in values
+                refused += 1
+                continue
+            found |= evaluate(state.averaged, fold.val, fold.standardize, recipe, "val")
+            assert math.isfinite(found["train/loss"]), f"{key}={value}"
+            assert "val/loss" in found
             trained += 1
-    print(f"{group}={option}: {trained} values were trained")
-    assert trained or not keys_of(base, group, option)
+    return trained, refused
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_a_number_at_its_limit_trains_or_is_refused_with_one_message(group, option, compose):
+    trained, refused = trained_at_limits(group, option, compose)
+    assert trained or not refused

@@ -21,7 +21,7 @@ from dlcourse.errors import UserError, meant, nearest
 from dlcourse.schema.aliases import with_real_names
 from dlcourse.schema.arguments import corrected
 from dlcourse.schema.bounds import bounds_of
-from dlcourse.schema.compose import options_of
+from dlcourse.schema.compose import NO_REFERENCE, options_of
 from dlcourse.schema.hydra_api import refuse_long_range
 from dlcourse.schema.kinds import Factors, Numbers, Tags, Text, Texts
 from dlcourse.schema.overrides import LABELS, key_of, quoted, refuse_large
@@ -259,6 +259,8 @@ def syntax_remedy(override: str, error: Exception) -> str:
     as_text = f"type {in_shell(literal)}" if can_parse(literal) and "${" not in value else ""
     if as_text and takes_text(key):
         return f" without quotes.\nFor this text {as_text}"
+    if "${" in value:
+        return f": {NO_REFERENCE}"
     if "digits" in str(error):
         return ": the number is too long.\nType a shorter one"
     for opening, closing in ("[]", "{}", "()"):

@@ -25,6 +25,12 @@ from dlcourse.schema.untrusted import read_text, yaml_of
 from dlcourse.schema.validate import GROUPS, MULTIPLE, SWEEP_KEYS, check
 from dlcourse.terminal.command import own_name
 
+NO_REFERENCE = (
+    "${ starts a reference to another key; no text may contain it.\n"
+    "Type another value; rename the file or folder if this is its name"
+)
+MISSING = "???"  # OmegaConf's sign for a value that is still to be given
+
 hydra_source.install()
 
 LAUNCHERS = {
@@ -216,11 +222,10 @@ def without_hydra(cfg: DictConfig) -> dict:
     except OmegaConfBaseException as error:
         raise explain(error) from error
     for key, value in leaves(config):
+        if value == MISSING:
+            raise UserError(f"{key} has no value: {MISSING} stands for one.\nType {key}=<value>")
         if "${" in str(value):
-            raise UserError(
-                f"{key}={value}: ${{ starts a reference to another key; no text may contain it.\n"
-                "Type another value; rename the file or folder if this is its name"
-            )
+            raise UserError(f"{key}={value}: {NO_REFERENCE}")
     raw: Any = OmegaConf.to_container(own, resolve=False)
     if has_variable(raw):
         config[FROM_ENVIRONMENT] = sources_in(raw, config)
@@ -254,6 +259,9 @@ def explain(
             "Type key=value without spaces; quote lists for the shell: 'augment=[crop,flip]'"
         )
     text = str(error)
+    broken = next((one for one in overrides or [] if "${" in one), None)
+    if broken and "Error merging override" in text:
+        return UserError(f"{broken} is not understood: {NO_REFERENCE}")
     unknown = re.search(r"Could not override '([^'@]+)'", text)
     if unknown:
         key = unknown[1]
