@@ -9,12 +9,13 @@ from PIL import Image
 
 from dlcourse.data import read_ahead as module
 from dlcourse.data import workers
+from dlcourse.data.being_read import being_read
 from dlcourse.data.image_file import Reading
 from dlcourse.data.read_ahead import batches_ahead, read_ahead
 from dlcourse.data.read_many import read_images
 from dlcourse.data.shared_file import mapped, shared_file
 from dlcourse.data.workers import map_ahead
-from dlcourse.errors import UserError
+from dlcourse.errors import FileError, UserError
 
 GREY = Reading(6, 1)
 
@@ -74,16 +75,16 @@ def test_a_damaged_image_is_named_and_the_next_batches_can_be_read(paths):
 
 
 def test_a_worker_that_dies_gives_one_message_and_the_next_request_starts_new_ones():
-    with pytest.raises(UserError, match=r"(?s)2 processes that read images was killed.*resume="):
+    with pytest.raises(FileError, match=r"(?s)was ended with status 1,.*resume="):
         list(map_ahead(os._exit, [(1,)] * 4, 2))
     assert list(map_ahead(divmod, [(7, 2)], 2)) == [(3, 1)]
 
 
 def test_a_worker_that_hangs_gives_one_message_and_is_stopped(monkeypatch):
     list(map_ahead(divmod, [(7, 2)], 2))  # started
-    processes = list(workers.reading_pool(2)._processes.values())
+    processes = workers.reading_pool(2).processes()
     monkeypatch.setattr(workers, "LONGEST_WAIT", 0.2)
-    with pytest.raises(UserError, match=r"No image was read for 0\.2 seconds"):
+    with pytest.raises(FileError, match=r"No image was read for 0\.2 seconds"):
         list(map_ahead(time.sleep, [(600,)] * 2, 2))
     for process in processes:
         process.join(20)
@@ -98,3 +99,38 @@ def test_memory_that_was_given_back_is_not_written_to():
         mapped(file, (10,))
     with shared_file(10) as other, pytest.raises(FileNotFoundError):
         mapped(file._replace(path=other.path), (10,))
+
+
+def test_the_image_that_a_killed_worker_was_reading_is_named(paths, tmp_path):
+    reading = tmp_path / "waits.png"
+    os.mkfifo(reading)  # opening it waits for a writer
+    coming = read_ahead([paths[:4], [str(reading)]], GREY, 1)
+    next(coming)
+    (process,) = workers.reading_pool(1).processes()
+    until = time.monotonic() + 20
+    while not named(process) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.kill()
+    with pytest.raises(FileError, match=r"ended by SIGKILL while it read .*waits\.png"):
+        next(coming)
+
+
+def named(process):
+    pool = workers.reading_pool(1)
+    return any("waits" in name for name in being_read(pool.names, 1, [process.pid]))
+
+
+def test_the_image_in_which_a_worker_hangs_is_named_and_the_worker_is_killed(
+    paths, tmp_path, monkeypatch
+):
+    reading = tmp_path / "waits.png"
+    os.mkfifo(reading)
+    list(read_ahead([paths[:4]], GREY, 1))  # the worker is started
+    (process,) = workers.reading_pool(1).processes()
+    monkeypatch.setattr(workers, "LONGEST_WAIT", 0.5)
+    with pytest.raises(FileError, match=r"No image was read for 0\.5 seconds in .*waits\.png"):
+        list(read_ahead([[str(reading)], paths[:2]], GREY, 1))
+    process.join(20)
+    assert not process.is_alive()
+    monkeypatch.undo()
+    assert len(list(read_ahead([paths[:2]], GREY, 1))) == 1

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from PIL import Image, ImageOps
 
+from dlcourse.data.being_read import note_being_read
 from dlcourse.errors import UserError, shown
 
 READER_VERSION = 2  # part of cache names; raise it when files are decoded to other pixels
@@ -79,6 +80,7 @@ def read_image(path: Path | str, reading: Reading) -> np.ndarray:
 
 def decode_image(path: Path | str | ImageBytes, reading: Reading) -> tuple[np.ndarray, list[str]]:
     """Read one image as ``read_image`` does; also return the keys of the NOTES that apply to it."""
+    note_being_read(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's; the notes report the same
@@ -99,6 +101,8 @@ def decode_image(path: Path | str | ImageBytes, reading: Reading) -> tuple[np.nd
         raise UserError(
             f"The image {shown(path)} cannot be read: {shown(reason)}.\nReplace it or remove it"
         ) from error
+    finally:
+        note_being_read("")
 
 
 def reduce_decoding(image: Image.Image, reading: Reading) -> None:
