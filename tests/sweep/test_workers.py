@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -29,8 +30,9 @@ class Speaks(nn.Sequential):
 """
 
 
-def running_job(gpu=None, ending=()):
-    return SimpleNamespace(gpu=gpu, ending=ending, process=object(), late="")
+def running_job(gpu=None, ending=(), folder=Path("none")):
+    job = SimpleNamespace(folder=folder)
+    return SimpleNamespace(gpu=gpu, ending=ending, process=object(), late="", job=job)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,12 @@ def running_job(gpu=None, ending=()):
 def test_a_job_that_ended_without_a_message_is_reported_by_its_status(status, reason):
     assert reason_of_end(running_job(), status) == reason
     assert reason_of_end(running_job(ending=("done",)), status) == reason
+
+
+def test_a_library_that_ended_the_job_for_lack_of_memory_is_quoted(tmp_path):
+    said = "OpenBLAS error: Memory allocation still failed after 10 retries, giving up."
+    (tmp_path / "output.txt").write_text(f"epoch 1\n{said}\n")
+    assert reason_of_end(running_job(folder=tmp_path), 1) == f"ended with status 1: {said}"
 
 
 def test_the_reason_that_a_job_gives_is_reported():

@@ -12,9 +12,11 @@ from time import monotonic
 from typing import Any
 
 from dlcourse.schema.duration import seconds
+from dlcourse.schema.run_files import OUTPUT
 from dlcourse.sweep.group_worker import Order, run_group_process
 from dlcourse.sweep.job import Job
 from dlcourse.sweep.worker import run_job_process
+from dlcourse.terminal.out_of_memory import line_about_memory
 
 STOP_TIMEOUT = 30.0  # seconds in which a job may write its checkpoint; as a cluster allows
 
@@ -204,7 +206,8 @@ def reason_of_end(running: RunningJob, status: int | None) -> str:
         return running.late
     if running.ending and running.ending[0] == "failed":
         return running.ending[1]
-    return exit_text(status, ", without a result and without a message")
+    said = line_about_memory(running.job.folder / OUTPUT)
+    return exit_text(status, f": {said}" if said else ", without a result and without a message")
 
 
 def exit_text(status: int | None, more: str = "") -> str:

@@ -3,13 +3,14 @@
 import errno
 import gc
 import sys
+from pathlib import Path
 
 PHRASES = (
     "out of memory",  # CUDA, MPS
     "can't allocate memory",  # PyTorch on the CPU
     "cannot allocate memory",  # the system: fork, mmap
     "not enough memory",  # PyTorch on Windows
-    "memory allocation",  # oneDNN, MAGMA
+    "memory allocation",  # OpenBLAS, oneDNN, MAGMA
     "failed to map segment from shared object",  # a library that does not fit, as PyTorch itself
     "std::bad_alloc",
     "_STATUS_ALLOC_FAILED",  # CUBLAS_..., CUDNN_..., CUFFT_..., CUSOLVER_...
@@ -32,12 +33,27 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
 def says_so(error: BaseException) -> bool:
     """Return whether an error of a library says that memory ran out."""
-    if not isinstance(error, RuntimeError | OSError | ImportError):
-        return False
-    text = str(error).lower()
-    known = any(phrase.lower() in text for phrase in PHRASES)
-    refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    return refused or (known and not any(phrase.lower() in text for phrase in NOT_MEMORY))
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return isinstance(error, RuntimeError | OSError | ImportError) and is_about_memory(str(error))
+
+
+def is_about_memory(text: str) -> bool:
+    """Return whether a text says that memory ran out."""
+    found = (any(one.lower() in text.lower() for one in some) for some in (PHRASES, NOT_MEMORY))
+    return next(found) and not next(found)
+
+
+def line_about_memory(path: Path) -> str:
+    """Return the last line of a process's output if it says that memory ran out; else "".
+
+    OpenBLAS prints it and ends the process, which Python cannot prevent.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip()[:200] if lines and is_about_memory(lines[-1]) else ""
 
 
 def reason_for_memory(error: BaseException) -> str:
