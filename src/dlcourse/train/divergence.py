@@ -33,13 +33,14 @@ def diverged(
     untrained = epoch == 1 and step == 1
     clips = recipe.nonfinite.clips
     smaller = f"a smaller optim.lr, for example optim.lr={group['initial_lr'] / 10:g}"
-    advice = smaller if clips or untrained else f"{smaller}, or clip=norm"
+    advice = smaller if clips else f"{smaller}, or clip=norm"
+    typed = "debug=anomaly, which" if untrained else f"{advice}; debug=anomaly"
     causes = likely_causes(fold, kind, untrained, float(group["lr"]), clips, state)
     return DivergedError(
         f"Training diverged in epoch {epoch}{at}{where}, at a learning rate of "
         f"{float(group['lr']):g}: {what}.\n{kept}; nothing of epoch {epoch} is saved.\n"
         f"Likely causes: {'; '.join(causes)}.\n"
-        f"Type {first}{advice}; debug=anomaly finds the layer"
+        f"Type {first}{typed} finds the layer"
     )
 
 

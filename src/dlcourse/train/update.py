@@ -86,9 +86,8 @@ def count_or_raise(state: State, loss: Tensor, recipe: Recipe) -> None:
     faults, most = state.faults, recipe.nonfinite.max_skipped
     error = fault_of(state, loss)
     if error.kind == "weights" or faults.skipped >= most:
-        raise NonFiniteStep(
-            error.kind, f"{error}{f', after {most} skipped steps in this epoch' if most else ''}"
-        )
+        limit = f", after {faults.skipped} skipped steps (nonfinite.max_skipped={most})"
+        raise NonFiniteStep(error.kind, f"{error}{limit if most else ''}")
     faults.skipped += 1
 
 
