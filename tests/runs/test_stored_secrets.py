@@ -5,18 +5,21 @@ Secrets are marked texts; every byte of every file is searched for them, in seve
 
 import base64
 import json
+import logging
 import shutil
 
 import pytest
 import yaml
 
 import dlcourse
+from dlcourse.engine.hidden_secrets import hidden_in_logs
 from dlcourse.errors import UserError
 from dlcourse.runs.start_record import storable_hydra, stored_config, usable_config
 from dlcourse.runs.stored_addresses import stay_local
 from dlcourse.schema.compose import compose_job, without_hydra
 from dlcourse.schema.from_environment import refuse_other_references, resolved, storable
 from dlcourse.schema.passwords import concealed, concealed_override, without_password
+from dlcourse.sweep.manifest import identity_of
 
 SECRETS = {"PLACE": "MARKEDplace", "KEY": "MARKEDkey", "DROP": "0.173205"}
 PLAIN = "PLAINmark"
@@ -225,9 +228,35 @@ def test_a_stored_config_may_refer_to_the_environment_alone_and_sends_none_of_it
     )
 
 
+def test_the_log_holds_no_secret(tmp_path, caplog):
+    address = "db://me:MARKEDtyped@host"
+    config = {"data": {"root": "MARKEDplace/x"}, "a": {"url": address}, "n": PLAIN}
+    config["_from_environment_"] = {"data.root": "${oc.env:PLACE}/x"}
+    log = logging.getLogger("test")
+    with hidden_in_logs(config):
+        log.warning("cannot read %s and %s of %s", "MARKEDplace/x/file", config["a"]["url"], PLAIN)
+        try:
+            raise ValueError("db://me:MARKEDtyped@host is gone")
+        except ValueError:
+            log.exception("at MARKEDplace/x")
+    assert "MARKED" not in caplog.text
+    assert "${oc.env:PLACE}/x/file and db://me:***@host of PLAINmark" in caplog.text
+    log.warning("MARKEDplace/x")
+    assert "MARKEDplace/x" in caplog.text  # the control: nothing is hidden after the run
+
+
 def test_a_trackers_address_from_the_environment_is_not_taken_from_a_folder(capsys):
     node = {"_target_": "dlcourse.observe.mlflow.Mlflow", "uri": "${oc.env:URI}"}
     config = {"observe": {"mlflow": node}}
     stay_local(config)
     assert config["observe"]["mlflow"]["uri"] is None
     assert "'observe.mlflow.uri=${oc.env:URI}'" in capsys.readouterr().out
+
+
+def test_the_hash_of_a_sweep_is_made_without_secrets():
+    def config(value):
+        return {"model": {"key": value}, "_from_environment_": {"model.key": "${oc.env:KEY}"}}
+
+    assert identity_of(config("a"), []) == identity_of(config("b"), [])
+    earlier = [identity_of(config(value), [], secrets=True) for value in "ab"]
+    assert earlier[0] != earlier[1]  # as versions before made it; such sweeps are still resumed

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcourse.distributed.ranks import this_rank
+from dlcourse.engine.hidden_secrets import hidden_in_logs
 from dlcourse.engine.on_ranks import run_on_ranks
 from dlcourse.engine.unfinished import file_error, memory_error
 from dlcourse.errors import (
@@ -81,7 +82,7 @@ def run_job(
     how to resume.
     """
     run = run_of(config)
-    with explaining(config, folder, new_folder=new_folder):
+    with hidden_in_logs(config), explaining(config, folder, new_folder=new_folder):
         own = {} if load is None else {"load": load}
         run(config, folder, overrides, hydra, observers, hparam_keys, **own)
     report(folder, short_path(folder))

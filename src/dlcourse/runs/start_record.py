@@ -121,7 +121,8 @@ def without(overrides: list[str], moved: list[str]) -> list[str]:
 
 def end_moved(folder: Path, config: dict) -> bool:
     """Return whether a config has another end than the run's stored one."""
-    stored, now = stored_config(folder), storable(config)
+    stored = stored_config(folder)
+    now = as_stored(config, stored)
     return any(stored.get(key) != now.get(key) for key in END_KEYS)
 
 
@@ -238,7 +239,8 @@ def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()
 
     allowed: keys that may differ in addition to the free ones.
     """
-    differing = differing_keys(stored_config(folder), storable(config), allowed)
+    stored = stored_config(folder)
+    differing = differing_keys(stored, as_stored(config, stored), allowed)
     if differing:
         lines = "\n".join(differing)
         raise UserError(
@@ -246,6 +248,20 @@ def refuse_differences(folder: Path, config: dict, allowed: tuple[str, ...] = ()
             f"Type resume={folder} alone to resume it as it was started, or leave resume out to "
             "start a new run"
         )
+
+
+def as_stored(config: dict, stored: dict) -> dict:
+    """Return a config as it would be stored, to be compared with a stored one.
+
+    Where an earlier version has stored the value of an environment variable, it is a value here.
+    """
+    before, now = dict(leaves(stored)), dict(leaves(config))
+    sources = {
+        key: text
+        for key, text in config.get(FROM_ENVIRONMENT, {}).items()
+        if key not in before or before[key] != now.get(key)
+    }
+    return storable(config | {FROM_ENVIRONMENT: sources})
 
 
 def differing_keys(before: dict, now: dict, allowed: tuple[str, ...] = ()) -> list[str]:

@@ -17,7 +17,7 @@ from dlcourse.runs.file_shapes import FAILURE_SHAPE, manifest_misfit
 from dlcourse.runs.migrate import earlier_defaults, without_later_keys
 from dlcourse.schema import run_files
 from dlcourse.schema.from_environment import storable
-from dlcourse.schema.overrides import check_overrides, is_free, key_of, leaves
+from dlcourse.schema.overrides import FROM_ENVIRONMENT, check_overrides, is_free, key_of, leaves
 from dlcourse.schema.passwords import concealed_override
 from dlcourse.schema.run_files import FAILURE, MANIFEST
 from dlcourse.schema.untrusted import load_json
@@ -111,12 +111,16 @@ def stored_configs(folder: Path) -> list[dict[str, Any]]:
     return [start_record.stored_config(path.parents[1]) for path in configs]
 
 
-def identity_of(config: dict, parts: Sequence[str]) -> str:
+def identity_of(config: dict, parts: Sequence[str], *, secrets: bool = False) -> str:
     """Return a hash that identifies a sweep: of the values that all jobs share, and the spaces.
 
     config: composed of the fixed overrides. parts: the spaces and the options of the sweep as text.
+    secrets: whether values from the environment and passwords are part of it, as in earlier
+        versions; they could be guessed from the hash.
     """
-    known = leaves(without_later_keys(storable(config)))
+    if secrets:
+        config = {key: value for key, value in config.items() if key != FROM_ENVIRONMENT}
+    known = leaves(without_later_keys(config if secrets else storable(config)))
     shared = [(key, value) for key, value in known if not is_free(key)]
     text = atomic_files.to_json([sorted(map(str, shared)), sorted(parts)])
     return hashlib.sha256(text.encode()).hexdigest()

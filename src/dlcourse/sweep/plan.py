@@ -67,6 +67,12 @@ class Plan:
         spaces = [space.identity for space in self.spaces]
         return identity_of(self.config, [*spaces, *self.settings.identity])
 
+    @property
+    def earlier_identity(self) -> str:
+        """The hash that versions gave this sweep that did not take secrets out of it."""
+        spaces = [space.identity for space in self.spaces]
+        return identity_of(self.config, [*spaces, *self.settings.earlier_identity], secrets=True)
+
     def jobs_of(self, point: Overrides) -> list[Job]:
         """Return a point's jobs, composed and checked; raises UserError."""
         jobs = make_jobs(point, self.composer, self.settings.seeds, self.names)

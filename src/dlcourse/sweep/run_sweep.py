@@ -33,6 +33,7 @@ from dlcourse.sweep.manifest import (
     Manifest,
     claim_folder,
     find_folder,
+    holds_sweep,
     read_manifest,
     storable_overrides,
 )
@@ -78,7 +79,9 @@ def run_sweep(
     with working("checking the jobs"):
         plan = make_plan(master, [*own, *fixed], spaces, config_dir)
     wanted, typed = folder_of(master, plan)
-    started = find_folder(wanted, plan.identity, typed=typed)
+    earlier = holds_sweep(wanted, plan.earlier_identity)
+    identity = plan.earlier_identity if earlier else plan.identity
+    started = find_folder(wanted, identity, typed=typed)
     if started is not None:
         refuse_links(started)
     refuse_changes(plan, started)
@@ -102,6 +105,7 @@ def run_sweep(
         print_dry_run(plan, findings, started)
         return None
     manifest = manifest_of(plan, [*arguments, *own])
+    manifest.identity = identity
     folder = claim_folder(wanted, manifest, typed=typed)
     with joined_sweep(folder, alone=plan.is_search or not here) as sharing:
         stored = read_manifest(folder)

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
 from dlcourse.schema.overrides import leaves
+from dlcourse.schema.passwords import concealed
 from dlcourse.schema.validate import SWEEP_KEYS, check_key
 
 
@@ -39,6 +40,7 @@ class Settings:
     job_timeout: str | float | None
     check: bool
     identity: tuple[str, ...]
+    earlier_identity: tuple[str, ...]  # as in versions that did not mask the storage's password
 
 
 def read_settings(master: DictConfig) -> Settings:
@@ -50,7 +52,8 @@ def read_settings(master: DictConfig) -> Settings:
             check_key(key, value)
     options = {key: value for key, value in node["sweep"].items() if not key.startswith("_")}
     method = node["sweep"]["_target_"].split(".")[-2]  # dlcourse.sweep.methods.<method>.<function>
-    shared = {key: value for key, value in options.items() if key not in ("trials", "draws")}
+    plain = {key: value for key, value in options.items() if key not in ("trials", "draws")}
+    shared = {key: concealed(key, value) for key, value in plain.items()}
     return Settings(
         method=method,
         options=options,
@@ -60,6 +63,7 @@ def read_settings(master: DictConfig) -> Settings:
         job_timeout=node["job_timeout"],
         check=node["check"],
         identity=tuple(map(str, [method, *sorted(shared.items()), node["seeds"]])),
+        earlier_identity=tuple(map(str, [method, *sorted(plain.items()), node["seeds"]])),
     )
 
 

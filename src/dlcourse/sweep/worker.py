@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
@@ -68,6 +69,7 @@ def run_job_process(
     set_up_logging(hydra.hydra)
     import torch
 
+    from dlcourse.engine.hidden_secrets import hiding
     from dlcourse.engine.job import run_job
     from dlcourse.sweep.reporter import Reporter
 
@@ -86,13 +88,18 @@ def run_job_process(
         sys.exit(INTERRUPTED)
     except Exception as error:
         failed = error
-    status = send_ending(sweep, failed)
+    status = send_ending(sweep, failed, hiding(config))
     if status:
         sys.exit(status)
 
 
-def send_ending(sweep: Connection, error: Exception | None) -> int:
-    """Print a job's error, send the sweep how the job has ended, and return its exit status."""
+def send_ending(
+    sweep: Connection, error: Exception | None, hide: Callable[[str], str] = str
+) -> int:
+    """Print a job's error, send the sweep how the job has ended, and return its exit status.
+
+    hide: replaces the secrets of the job's config in a text.
+    """
     if error is None:
         sweep.send(("done",))
         return 0
@@ -101,14 +108,14 @@ def send_ending(sweep: Connection, error: Exception | None) -> int:
         return 0
     if isinstance(error, Message | OwnCodeError):
         print_message(error)
-        sweep.send(("failed", str(error).splitlines()[0], not may_pass(error)))
+        sweep.send(("failed", hide(str(error).splitlines()[0]), not may_pass(error)))
         return WRONG if isinstance(error, UserError) else FAILED
-    traceback.print_exception(error)
+    print(hide("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     message = str(error).strip().splitlines()
     where = user_code_message(error).partition("\n")[0].rpartition(" in ")[2]
     place = f" in {where.rstrip('.')}" if where else ""
     reason = f"{type(error).__name__}{place}: {message[0] if message else ''}"
-    sweep.send(("failed", reason, False))
+    sweep.send(("failed", hide(reason), False))
     return FAILED
 
 
