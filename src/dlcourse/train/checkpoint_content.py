@@ -17,7 +17,7 @@ OF_EACH_WEIGHT = (
     "momentum", "square_avg", "grad_avg", "acc_delta", "sum", "ax", "prev", "z",
 )  # fmt: skip
 """The parts of optimizers' states that have one number for each weight."""
-NumberOrTensor = int | float | Tensor
+Numeric = int | float | Tensor
 
 
 def refuse_other_state(optimizer: torch.optim.Optimizer, stored: Any) -> None:
@@ -62,13 +62,13 @@ def refuse_other_options(group: Mapping[str, Any], stored: Mapping[str, Any]) ->
 def is_like(own: Any, other: Any) -> bool:
     """Return whether a stored option is of the kind of an optimizer's own, which may be None."""
     if own is None:
-        return isinstance(other, bool | NumberOrTensor | str | None)
+        return isinstance(other, bool | Numeric | str | None)
     if isinstance(own, bool):
         return isinstance(other, bool)
     if isinstance(own, list | tuple):
         equally_long = isinstance(other, list | tuple) and len(own) == len(other)
         return equally_long and all(map(is_like, own, other))
-    return is_number_or_scalar(other) if isinstance(own, NumberOrTensor) else isinstance(other, type(own))
+    return is_number_or_scalar(other) if isinstance(own, Numeric) else isinstance(other, type(own))
 
 
 def is_number_or_scalar(value: Any) -> bool:
