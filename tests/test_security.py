@@ -221,7 +221,12 @@ def test_nothing_is_written_through_a_link_of_a_runs_folder(name, stopped, tmp_p
 def test_a_link_inside_the_folder_is_allowed(tmp_path):
     (tmp_path / "a").write_text("x")
     (tmp_path / "b").symlink_to("a")
+    (tmp_path / "wandb/run-1").mkdir(parents=True)
+    (tmp_path / "wandb/run-1/debug.log").symlink_to("/tmp")  # as wandb links its own log
     refuse_links(tmp_path)
+    (tmp_path / "wandb/run-2").symlink_to("/tmp")
+    with pytest.raises(UserError, match="is a link to"):
+        refuse_links(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../../elsewhere", "/tmp", ".."])

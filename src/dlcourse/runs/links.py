@@ -7,6 +7,9 @@ from dlcourse.errors import UserError
 from dlcourse.terminal.installed import short_path
 
 
+WANDB_STORE = "wandb"
+
+
 def refuse_links(folder: Path) -> None:
     """Raise UserError if a file or folder inside a run's or a sweep's folder is a link to outside.
 
@@ -25,3 +28,5 @@ def refuse_links(folder: Path) -> None:
                     "would be written to.\nIf the folder is yours, put the file itself in the "
                     "place of the link; delete the link if it is not"
                 )
+        if os.path.basename(place) == WANDB_STORE:
+            folders.clear()  # wandb links its own logs there, and makes a new folder each time
