@@ -6,7 +6,6 @@ from pathlib import Path
 from dlcourse.errors import UserError
 from dlcourse.terminal.installed import short_path
 
-
 WANDB_STORE = "wandb"
 
 
