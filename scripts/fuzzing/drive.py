@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from fuzzing.judge import Judge, Outcome, watch
 
-STUCK = 20.0  # seconds without a new input until a process is killed
+STUCK = 20.0  # seconds of the CPU for one input until its process is killed
 LARGEST = 2**25  # bytes of an input that another process can read
 ADDRESSES = 2**32  # bytes of virtual memory above those at the start
 BATCH = 200  # inputs of a strategy that hypothesis draws at a time
@@ -137,7 +137,6 @@ def run_fork(
         work_and_exit(prepared, folder, number, ends, cases, shared, writing, set(score.crashes))
     os.close(writing)
     with os.fdopen(reading, "rb") as reports:
-        os.set_blocking(reports.fileno(), True)
         status = follow(child, reports, shared, score, ends)
     if status is not None:
         content = current(shared)
@@ -222,17 +221,16 @@ def send(writing: int, kind: bytes, content: bytes) -> None:
 
 def follow(child: int, reports: Any, shared: mmap.mmap, score: Score, ends: float) -> str | None:
     """Read the reports of a fork until its end; return how it ended, None for a normal end."""
-    ringing = ends + STUCK
+    last, since = -1, 0.0  # the number of the input, and the seconds of the CPU at its start
 
     def ring(number: int, frame: object) -> None:
-        nonlocal last, ringing
-        now = struct.unpack("<QQ", shared[:16])[1]
-        if (now == last and time.monotonic() > ringing - STUCK) or time.monotonic() > ends + STUCK:
+        nonlocal last, since
+        now, spent = struct.unpack("<QQ", shared[:16])[1], cpu_seconds(child)
+        if now != last:
+            last, since = now, spent
+        if spent - since > STUCK or time.monotonic() > ends + 10 * STUCK:
             os.kill(child, signal.SIGKILL)
-        last = now
 
-    last = -1
-    ringing = time.monotonic() + STUCK
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, STUCK, STUCK)
     try:
@@ -254,6 +252,12 @@ def follow(child: int, reports: Any, shared: mmap.mmap, score: Score, ends: floa
     if os.WIFSIGNALED(status):
         return f"signal {os.WTERMSIG(status)}"
     return f"status {os.WEXITSTATUS(status)}" if os.WEXITSTATUS(status) else None
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the time of the CPU that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def kept(score: Score, folder: Path) -> list[tuple[Path, str]]:
