@@ -3,7 +3,9 @@
     python scripts/fuzz.py [target=all] [seconds=60] [cases=0] [seed=0] [keep=outputs/fuzz]
     python scripts/fuzz.py target=<its name> case=<a file that was kept>
 
-target: all, or names with commas between them; target=list lists them. seconds: for each target.
+target: all, or names with commas between them; target=list lists them. target=integrity instead
+damages a checkpoint, a cache and an IDX file in every way: all truncations, 10,000 random bits,
+every bit of the headers. seconds: for each target.
 cases: the number of inputs for each target; 0 for as many as fit into the seconds. keep: where the
 inputs that crash are written. case: an input to try again; the traceback is shown.
 
@@ -26,6 +28,7 @@ from dlcourse.schema.bounds import SEED, whole_number
 from dlcourse.schema.kinds import Number
 from dlcourse.terminal.command import one_message
 from fuzzing.drive import kept, run_apart
+from fuzzing.integrity import check_integrity
 from fuzzing.targets import TARGETS
 
 DEFAULTS = {"target": "all", "seconds": "60", "cases": "0", "seed": "0", "keep": "outputs/fuzz",
@@ -37,6 +40,9 @@ def main() -> None:
     typed = arguments(sys.argv[1:], DEFAULTS, __doc__)
     if typed["target"] == "list":
         print("\n".join(f"{name:12} {one.about}" for name, one in TARGETS.items()))
+        return
+    if typed["target"] == "integrity":
+        integrity(whole_number_argument(typed, "seed", SEED))
         return
     names = chosen(typed["target"])
     seconds = number_argument(typed, "seconds", Number(0.1, 1e6, 60))
@@ -56,6 +62,20 @@ def main() -> None:
             crashed = True
             print(f"  {reason}\n  again: python scripts/fuzz.py target={name} case={path}")
     if crashed:
+        sys.exit(1)
+
+
+def integrity(number: int) -> None:
+    """Print how many changes of each kind are noticed; exit with 1 if one is missed."""
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        for name, score in check_integrity(Path(folder), number):
+            missed += score["missed"]
+            print(
+                f"{name} {score['noticed']:7,} noticed {score['harmless']:5,} harmless "
+                f"{score['missed']:5,} missed {score['seconds']:5} s", flush=True,
+            )  # fmt: skip
+    if missed:
         sys.exit(1)
 
 

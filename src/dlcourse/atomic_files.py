@@ -266,11 +266,25 @@ def load_arrays(path: Path) -> dict[str, Any]:
             found = dict(arrays)
         if not all(isinstance(array, np.ndarray) for array in found.values()):
             raise ValueError("it holds more than arrays")
+        if not all(map(has_right_text, found.values())):
+            raise ValueError("it holds text with characters that do not exist")
         return found
     except FileNotFoundError:
         raise
     except Exception as error:  # zipfile and numpy raise many types for wrong bytes
         raise damaged(path, error) from error
+
+
+def has_right_text(array: Any) -> bool:
+    """Return whether all characters of an array of text exist; true for any other array.
+
+    NumPy does not check it, and Python ends in a SystemError with such a text.
+    """
+    if array.dtype.kind != "U" or not array.size or not array.itemsize:
+        return True
+    order = array.dtype.byteorder.replace("=", "").replace("|", "")
+    points = array.reshape(-1).view(f"{order}u4")
+    return int(points.max()) < 0x110000
 
 
 def load_checked(path: Path, *, lazily: bool = False) -> dict:

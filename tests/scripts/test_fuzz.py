@@ -6,18 +6,22 @@
 import sys
 
 import pytest
+import torch
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
+from dlcourse import atomic_files
 from dlcourse.errors import UserError
 from fuzzing.drive import Prepared, run_here
+from fuzzing.integrity import flipped, verdict
 from fuzzing.judge import Judge
 from fuzzing.targets import TARGETS
 
 CASES = {
     "idx": 200, "cifar": 100, "images": 60, "checkpoint": 60, "result": 40, "notes": 60,
     "manifest": 40, "history": 80, "arrays": 60, "export": 30, "stored": 15,
+    "content": 60, "weights": 40, "npz": 40, "cache": 40, "csv": 20, "parquet": 40,
 }  # fmt: skip
 """The number of inputs for each target, so that all together take a few seconds."""
 
@@ -67,3 +71,41 @@ def test_equal_seeds_give_equal_inputs(tmp_path):
         run_here(Prepared(inputs.append, target.make), "idx", tmp_path, number, 20)
         seen.append(inputs)
     assert seen[0] == seen[1] != seen[2]
+
+
+def verdicts_of(path, read):
+    """Return what happens at every length and at 400 bits of a small checked file."""
+    atomic_files.save_checked(path, {"weights": torch.arange(6.0), "epoch": 3})
+    whole, right = path.read_bytes(), atomic_files.load_checked(path)
+    changed = [whole[:length] for length in range(0, len(whole), 5)]
+    changed += [flipped(whole, bit) for bit in range(0, 8 * len(whole), len(whole) // 50)]
+    found = []
+    for content in changed:
+        path.write_bytes(content)
+        found.append(verdict(path, read, right))
+    return found
+
+
+def test_no_change_of_a_checked_file_is_missed_and_pytorch_alone_misses_some(tmp_path):
+    def by_pytorch(path):
+        try:
+            return torch.load(path, weights_only=True)
+        except Exception as error:
+            raise UserError("damaged") from error
+
+    assert "missed" not in verdicts_of(tmp_path / "x.pt", atomic_files.load_checked)
+    assert "missed" in verdicts_of(tmp_path / "x.pt", by_pytorch)
+
+
+def test_an_optimizers_state_of_another_shape_is_refused(tmp_path):
+    from dlcourse.train.checkpoint_content import refuse_other_state
+
+    weight = torch.nn.Parameter(torch.zeros(8, 11))
+    optimizer = torch.optim.Adam([weight], fused=True)
+    weight.sum().backward()
+    optimizer.step()
+    stored = optimizer.state_dict()
+    refuse_other_state(optimizer, stored)
+    stored["state"][0]["exp_avg"] = torch.zeros(3)
+    with pytest.raises(ValueError, match=r"exp_avg .* shape \(3,\), and its weight \(8, 11\)"):
+        refuse_other_state(optimizer, stored)

@@ -135,6 +135,12 @@ def single_labels(array: np.ndarray, where: str) -> np.ndarray:
 def classes_of(labels: Mapping[str, np.ndarray], names: Sequence[str] | None) -> list:
     """Return the classes in the order of their numbers; raises UserError for fewer than two."""
     first = next(iter(labels))
+    for key, values in labels.items():
+        if values.dtype.kind != labels[first].dtype.kind:
+            raise UserError(
+                f"The classes of {first} and {key} are numbers in one and texts in the other.\n"
+                "Convert one of them"
+            )
     if names is None:
         found = np.unique(labels[first]).tolist()
     elif labels[first].dtype.kind == "i":

@@ -12,18 +12,30 @@ IMAGES_KEY = "pictures"  # of the images in a cache file, as in the files of ear
 log = logging.getLogger(__name__)
 
 
-def cached(root: Path, name: str, make: Callable[[], dict], *, replaces: str = "") -> dict:
+def cached(
+    root: Path,
+    name: str,
+    make: Callable[[], dict],
+    *,
+    misfit: Callable[[dict], str] = lambda content: "",
+    replaces: str = "",
+) -> dict:
     """Return the result of ``make``, read from the cache if there is an intact one.
 
-    A damaged cache file is reported in a warning and written again. If the folder cannot be written
-    to, a warning says so and the data are decoded at every start.
+    A damaged cache file, or one with another content, is reported in a warning and written again.
+    If the folder cannot be written to, a warning says so and the data are decoded at every start.
 
     root: the data folder; the cache file is ``.dlcourse/<name>.pt`` in it.
+    misfit: returns why a cached content is not that of this data set; "" if it is.
     replaces: a glob pattern for older cache files of the same data, which are then removed.
     """
     path = root / CACHE_FOLDER / f"{name}.pt"
     try:
-        return atomic_files.load_checked(path)
+        content = atomic_files.load_checked(path)
+        problem = misfit(content)
+        if not problem:
+            return content
+        log.warning("%s is not the cache of these data: %s; it is written again", path, problem)
     except FileNotFoundError:
         pass
     except atomic_files.DamagedFileError as error:

@@ -1,5 +1,6 @@
 """CIFAR-10 and CIFAR-100."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from dlcourse.core import Dataset, Split
 from dlcourse.data import public_files
 from dlcourse.data.cache import IMAGES_KEY, cached
+from dlcourse.data.cache_content import parts_misfit
 from dlcourse.data.cifar_pickle import ForeignPickleError, load_plain
 from dlcourse.data.image import convert
 from dlcourse.data.public_files import PublicSet
@@ -31,7 +33,10 @@ def cifar10(*, root: Path, seed: int, size: int, channels: int, download: bool) 
 
     Reference: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """
-    content = cached(root, "cifar10", lambda: _read(root, public_files.CIFAR10, download))
+    content = cached(
+        root, "cifar10", lambda: _read(root, public_files.CIFAR10, download),
+        misfit=partial(parts_misfit, classes=10),
+    )  # fmt: skip
     return _dataset("cifar10", content, CIFAR10_CLASSES, size, channels)
 
 
@@ -43,8 +48,18 @@ def cifar100(*, root: Path, seed: int, size: int, channels: int, download: bool)
 
     Reference: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """
-    content = cached(root, "cifar100", lambda: _read(root, public_files.CIFAR100, download))
+    content = cached(
+        root, "cifar100", lambda: _read(root, public_files.CIFAR100, download),
+        misfit=_misfit_of_100,
+    )  # fmt: skip
     return _dataset("cifar100", content, tuple(content["classes"]), size, channels)
+
+
+def _misfit_of_100(content: dict) -> str:
+    """Return why content is not that of CIFAR-100; "" if it is."""
+    names = content.get("classes")
+    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return parts_misfit(content, 100) if texts and len(names) == 100 else "it has not 100 classes"
 
 
 def _dataset(

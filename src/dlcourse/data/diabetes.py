@@ -7,6 +7,7 @@ import torch
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import cached
+from dlcourse.data.cache_content import features_misfit
 from dlcourse.data.test_split import split_off_test
 
 TEST_EXAMPLES = 89  # a fifth of the 442
@@ -24,7 +25,7 @@ def diabetes(*, root: Path, seed: int) -> Dataset:
     Departs from scikit-learn's default, which scales the features by statistics of the whole set,
     the test part included; these are the measured values.
     """
-    content = cached(root, "diabetes", _read)
+    content = cached(root, "diabetes", _read, misfit=features_misfit)
     everything = Split(content["features"], content["targets"])
     train, test = split_off_test(everything, TEST_EXAMPLES, seed, classes=False)
     return Dataset(name="diabetes", train=train, test=test, verified=True)

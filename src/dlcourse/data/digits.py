@@ -1,5 +1,6 @@
 """The handwritten digits that come with scikit-learn."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import IMAGES_KEY, cached
+from dlcourse.data.cache_content import part_misfit
 from dlcourse.data.image import convert
 from dlcourse.data.test_split import split_off_test
 
@@ -21,7 +23,7 @@ def digits(*, root: Path, seed: int, size: int, channels: int) -> Dataset:
     Reference: Alpaydin, Kaynak, "Optical recognition of handwritten digits", UCI repository, 1998;
     scikit-learn includes the test part of that collection.
     """
-    content = cached(root, "digits", _read)
+    content = cached(root, "digits", _read, misfit=partial(part_misfit, classes=10))
     everything = Split(convert(content[IMAGES_KEY], size, channels), content["targets"])
     train, test = split_off_test(everything, TEST_EXAMPLES, seed, classes=True)
     return Dataset(

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dlcourse.core import Dataset, Split
 from dlcourse.data.array_inputs import all_inputs
 from dlcourse.data.array_targets import all_targets
 from dlcourse.data.cache import CACHE_FOLDER, IMAGES_KEY, cached
+from dlcourse.data.cache_content import files_misfit
 from dlcourse.data.hub_columns import find_columns, labels_of_rows, number_rows
 from dlcourse.data.hub_images import decoded_images
 from dlcourse.data.image_file import READER_VERSION, Reading, describe_notes
@@ -193,10 +195,17 @@ def read_images_of(
         f"decoded-{part}-{kind}-{versions}{state}",
         lambda: decoded_images(rows, column, reading, workers),
         replaces=f"decoded-{part}-{kind}-*",
+        misfit=partial(rows_misfit, rows=len(rows), reading=reading),
     )
     if line := describe_notes([f"row {n} of {part}" for n in range(len(rows))], content["notes"]):
         log.warning("%s", line)
     return content[IMAGES_KEY], content["contents"]
+
+
+def rows_misfit(content: dict, rows: int, reading: Reading) -> str:
+    """Return why content is not the decoded images of some rows; "" if it is."""
+    whole = {**content, "problems": [""] * rows}  # a damaged image ends the decoding
+    return files_misfit(whole, rows, (reading.channels, reading.size, reading.size))
 
 
 def state_of(rows: Any, top: Path, column: str, part: str) -> str:

@@ -1,5 +1,6 @@
 """Image data sets in the IDX format of MNIST."""
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from dlcourse.core import Dataset, Split
 from dlcourse.data.cache import IMAGES_KEY, cached
+from dlcourse.data.cache_content import parts_misfit
 from dlcourse.data.image import convert
 from dlcourse.data.public_files import PublicSet
 from dlcourse.data.verified import damaged_file, read_verified
@@ -45,7 +47,8 @@ def idx(source: IdxFiles, *, root: Path, size: int, channels: int, download: boo
         parts = zip(("train", "test"), source.prefixes, strict=True)
         return {part: read_part(root, source, prefix) for part, prefix in parts}
 
-    content = cached(root, source.name, make)
+    misfit = partial(parts_misfit, classes=len(source.classes))
+    content = cached(root, source.name, make, misfit=misfit)
     train, test = (
         Split(convert(content[part][IMAGES_KEY], size, channels), content[part]["targets"])
         for part in ("train", "test")

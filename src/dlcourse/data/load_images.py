@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.cache import IMAGES_KEY, cached
+from dlcourse.data.cache_content import files_misfit
 from dlcourse.data.image_file import Reading
 from dlcourse.data.read_many import inspect_images, try_images
 from dlcourse.data.streamed import ImageFiles
@@ -47,8 +49,9 @@ def load_images(
 
     if size <= memory * GIB:
         content = cached(
-            top, f"decoded-{name}", lambda: read(decode_all), replaces=f"decoded-{kind}-*"
-        )
+            top, f"decoded-{name}", lambda: read(decode_all), replaces=f"decoded-{kind}-*",
+            misfit=partial(files_misfit, files=len(files.paths), shape=tuple(files.shape[1:])),
+        )  # fmt: skip
         return tuple(content[key] for key in (IMAGES_KEY, "problems", "notes", "contents"))
     side = files.reading.size
     log.warning(
@@ -56,8 +59,9 @@ def load_images(
         "every epoch", len(files.paths), side, side, size / GIB, memory,
     )  # fmt: skip
     content = cached(
-        top, f"problems-{name}", lambda: read(inspect_all), replaces=f"problems-{kind}-*"
-    )
+        top, f"problems-{name}", lambda: read(inspect_all), replaces=f"problems-{kind}-*",
+        misfit=partial(files_misfit, files=len(files.paths)),
+    )  # fmt: skip
     whole = torch.tensor([not problem for problem in content["problems"]]).nonzero()[:, 0]
     return files[whole], content["problems"], content["notes"], content["contents"]
 

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from dlcourse.atomic_files import has_right_text
 from dlcourse.core import Dataset
 from dlcourse.data.arrays import dataset_of_arrays, find_arrays, need_train
 from dlcourse.errors import UserError, shown
@@ -72,9 +73,13 @@ def read_arrays(path: Path) -> Mapping[str, Any]:
                     f"The folder {shown(path)} has no .npy files.\n"
                     "Put x.npy and y.npy there, or type data.file=<a file in data.root>"
                 )
-            return {one.stem: np.load(one, allow_pickle=False) for one in files}
-        with open(path, "rb") as file:  # numpy leaves it open for a damaged archive
-            return arrays_in(file, path)
+            arrays = {one.stem: np.load(one, allow_pickle=False) for one in files}
+        else:
+            with open(path, "rb") as file:  # numpy leaves it open for a damaged archive
+                arrays = arrays_in(file, path)
+        if not all(map(has_right_text, arrays.values())):
+            raise ValueError("it holds text with characters that do not exist")
+        return arrays
     except FileNotFoundError as error:
         raise UserError(
             f"{shown(path)} does not exist.\nType data.root=<its folder> data.file=<its name>"
@@ -99,4 +104,7 @@ def arrays_in(file: IO[bytes], path: Path) -> Mapping[str, Any]:
             "and type data.file=<the folder>"
         )
     with content:
-        return {key: content[key] for key in content.files}
+        arrays = {key: content[key] for key in content.files}
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError("it holds more than arrays")
+    return arrays

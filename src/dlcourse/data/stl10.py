@@ -1,5 +1,6 @@
 """STL-10."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 from dlcourse.core import Dataset, Split
 from dlcourse.data import public_files
 from dlcourse.data.cache import IMAGES_KEY, cached
+from dlcourse.data.cache_content import parts_misfit
 from dlcourse.data.image import convert
 from dlcourse.data.verified import damaged_file, read_verified
 from dlcourse.errors import UserError
@@ -35,7 +37,8 @@ def stl10(
     Reference: Coates, Ng, Lee, "An analysis of single-layer networks in unsupervised feature
     learning", AISTATS 2011.
     """
-    content = cached(root, "stl10", lambda: read_binary(root, download))
+    misfit = partial(parts_misfit, classes=len(STL10_CLASSES))
+    content = cached(root, "stl10", lambda: read_binary(root, download), misfit=misfit)
     train, test = (
         Split(convert(content[part][IMAGES_KEY], size, channels), content[part]["targets"])
         for part in ("train", "test")

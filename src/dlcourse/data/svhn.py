@@ -1,6 +1,7 @@
 """SVHN: the Street View House Numbers."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from dlcourse.core import Dataset, Split
 from dlcourse.data import public_files
 from dlcourse.data.cache import IMAGES_KEY, cached
+from dlcourse.data.cache_content import part_misfit
 from dlcourse.data.image import convert
 from dlcourse.data.verified import damaged_file, read_verified
 
@@ -38,7 +40,12 @@ def svhn(
     folder = root if (root / FIRST_FILE).exists() else root / "svhn"
     parts = ("train", "extra", "test") if extra else ("train", "test")
     content = {
-        part: cached(root, f"svhn_{part}", lambda part=part: read_mat(root, folder, part, download))
+        part: cached(
+            root,
+            f"svhn_{part}",
+            lambda part=part: read_mat(root, folder, part, download),
+            misfit=partial(part_misfit, classes=10),
+        )
         for part in parts
     }
 

@@ -207,9 +207,11 @@ def last_epoch(path: Path) -> int:
         return 0
     for line in reversed(lines):
         try:
-            return int(json_of(line)["epoch"])
-        except (ValueError, KeyError, TypeError):
+            content = json_of(line)
+        except ValueError:
             continue
+        if not misfit(content, {"epoch": int}):
+            return content["epoch"]
     return 0
 
 
