@@ -18,8 +18,8 @@ import torch
 
 from dlcourse.atomic_files import DamagedFileError, load_checked
 from dlcourse.data.download import ensure_files
-from dlcourse.data.verified import read_verified
 from dlcourse.data.idx import idx as read_set
+from dlcourse.data.verified import read_verified
 from dlcourse.errors import UserError
 from dlcourse.schema.run_files import BEST_WEIGHTS, LAST_CHECKPOINT
 from fuzzing.finished_run import trained

@@ -82,7 +82,7 @@ def migrated(config: dict[str, Any]) -> dict[str, Any]:
     """Add the keys of later versions to a stored config, with the earlier behaviour's values."""
     config = deepcopy(EVERY) | config
     for group, keys in OF_A_GROUP.items():
-        if group in config:
+        if isinstance(config.get(group), dict):
             config[group] = deepcopy(keys) | config[group]
     return {key: with_its_class(value) for key, value in config.items()}
 
