@@ -30,7 +30,7 @@ CASES = {
 def test_no_input_crashes_the_reader_of(name, tmp_path):
     score = run_here(TARGETS[name].prepare(tmp_path), name, tmp_path, 0, CASES[name])
     assert sum(score.kinds.values()) == CASES[name]
-    assert score.kinds["refused"] > 0
+    assert score.kinds["refused"] > 0 or name == "cache"  # which is made again
     assert not score.crashes, score.crashes
 
 
