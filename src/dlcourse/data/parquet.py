@@ -71,13 +71,13 @@ def read_parquet(path: Path, key: str = FILE_KEY) -> Table:
     arrow = require("pyarrow", "A Parquet file")
     try:
         columns = parquet.read_table(path)
-    except (arrow.ArrowException, OSError) as error:
+        values = [column.to_pylist() for column in columns.columns]
+    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"{shown(path)} cannot be read as Parquet: {reason}\nWrite the file again, or type "
             "data=csv for a CSV file"
         ) from error
-    values = [column.to_pylist() for column in columns.columns]
     return table_of_values(path, columns.column_names, values)
 
 

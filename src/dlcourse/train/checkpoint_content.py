@@ -17,6 +17,11 @@ OF_EACH_WEIGHT = (
     "momentum", "square_avg", "grad_avg", "acc_delta", "sum", "ax", "prev", "z",
 )  # fmt: skip
 """The parts of optimizers' states that have one number for each weight."""
+OPTIONS_OF_ALL_VERSIONS = {
+    "lr", "betas", "eps", "weight_decay", "momentum", "dampening", "nesterov", "alpha", "rho",
+    "lr_decay", "lambd", "etas", "step_sizes", "momentum_decay",
+}  # fmt: skip
+"""Options that every version of PyTorch stores for the optimizers that have them."""
 Numeric = int | float | Tensor
 
 
@@ -51,8 +56,11 @@ def refuse_other_state(optimizer: torch.optim.Optimizer, stored: Any) -> None:
 def refuse_other_options(group: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
     """Raise ValueError if the options of a group have values of other kinds than the stored ones.
 
-    An option that only one of them has is that of another version of PyTorch.
+    An option that only one of them has may be that of another version of PyTorch.
     """
+    lacking = sorted(OPTIONS_OF_ALL_VERSIONS & group.keys() - stored.keys())
+    if lacking:
+        raise ValueError(f"{lacking[0]} of the optimizer is missing")
     for name in group.keys() & stored.keys() - {"params"}:
         own, other = group[name], stored[name]
         if not is_like(own, other):
