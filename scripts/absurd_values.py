@@ -91,7 +91,7 @@ def fates(groups: tuple[str, ...], every: bool) -> Iterator[tuple[str, str, str]
 def train_at_limits(groups: tuple[str, ...]) -> None:
     """Train with the smallest and largest allowed numbers; anything but a message ends it."""
     from conftest import composed
-    from test_bounds import CHOICES, trained_at_limits
+    from contract.test_bounds import CHOICES, trained_at_limits
 
     trained = refused = 0
     for group, option in CHOICES:
