@@ -1,7 +1,10 @@
 """Worker processes: the reason that is reported when one dies, and what each may use."""
 
 import json
+import multiprocessing
 import os
+import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +12,7 @@ import pytest
 from planning import planned
 
 from dlcourse.sweep.job import Job
-from dlcourse.sweep.pool import Pool, reason_of_end, threads_of_each
+from dlcourse.sweep.pool import Pool, end_processes, reason_of_end, threads_of_each
 
 MODEL = """
 import json, math, os, time
@@ -65,6 +68,22 @@ def test_the_reason_that_a_job_gives_is_reported():
 def test_the_cores_are_divided_among_the_jobs(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
     assert [threads_of_each(workers) for workers in (1, 2, 3, 5, 16, 40)] == [16, 8, 5, 3, 1, 1]
+
+
+def test_processes_are_ended_also_the_one_of_a_group_and_one_that_ignores_the_signal():
+    context = multiprocessing.get_context("fork")
+    deaf = context.Process(target=ignore_and_sleep)
+    usual = context.Process(target=time.sleep, args=(60,))
+    for process in (deaf, usual):
+        process.start()
+    end_processes([usual, usual, deaf], 0.5)
+    assert usual.exitcode == -signal.SIGTERM
+    assert deaf.exitcode in (-signal.SIGKILL, -signal.SIGTERM)
+
+
+def ignore_and_sleep():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(60)
 
 
 def test_every_job_gets_the_gpu_with_the_fewest_jobs():

@@ -172,8 +172,10 @@ class Pool:
 def end_processes(processes: Sequence[BaseProcess], patience: float) -> None:
     """Terminate processes; kill those that are still running after ``patience`` seconds.
 
-    They are terminated every second: one that has just started ignores the signal.
+    They are terminated every second: one that has just started ignores the signal. The jobs of a
+    group have one process.
     """
+    processes = list(dict.fromkeys(processes))
     until = monotonic() + patience
     while (alive := [one for one in processes if one.is_alive()]) and monotonic() < until:
         for process in alive:
