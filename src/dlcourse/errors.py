@@ -109,7 +109,10 @@ def shown(name: object) -> str:
     Bytes that are not UTF-8, as in names from old archives, become ``\xe9``.
     """
     errors = "surrogatepass" if os.name == "nt" else "surrogateescape"  # as Python reads names
-    return str(name).encode("utf-8", errors).decode("utf-8", "backslashreplace")
+    try:
+        return str(name).encode("utf-8", errors).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a character, from a file's content
+        return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def meant(name: str, known: Iterable[str], most: int = 3) -> list[str]:

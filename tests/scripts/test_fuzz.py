@@ -12,7 +12,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from dlcourse import atomic_files
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, shown
 from fuzzing.drive import Prepared, run_here
 from fuzzing.integrity import flipped, verdict
 from fuzzing.judge import Judge
@@ -53,6 +53,10 @@ def test_a_value_is_accepted_and_a_message_is_a_refusal(tmp_path):
 @pytest.mark.parametrize("message", ["", "a\n\nb", "Traceback (most recent call last)"])
 def test_a_message_that_nobody_can_use_is_a_crash(tmp_path, message):
     assert outcome_of(tmp_path, refuse(message)).kind == "crash"
+
+
+def test_half_of_a_character_can_be_shown():
+    assert shown("a\ud800b\udce9") == "a\\ud800b\\udce9"
 
 
 def test_any_other_error_is_a_crash_that_is_found_and_counted_once(tmp_path):
