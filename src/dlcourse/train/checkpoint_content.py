@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.core import Standardize
+from dlcourse.schema.stored_shape import is_one
 
 OF_EACH_WEIGHT = (
     "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "max_exp_avg_sqs", "exp_inf", "momentum_buffer",
@@ -70,7 +71,7 @@ def refuse_other_options(group: Mapping[str, Any], stored: Mapping[str, Any]) ->
 def is_like(own: Any, other: Any) -> bool:
     """Return whether a stored option is of the kind of an optimizer's own, which may be None."""
     if own is None:
-        return isinstance(other, bool | Numeric | str | None)
+        return isinstance(other, bool | str | None) or is_number_or_scalar(other)
     if isinstance(own, bool):
         return isinstance(other, bool)
     if isinstance(own, list | tuple):
@@ -83,7 +84,7 @@ def is_number_or_scalar(value: Any) -> bool:
     """Return whether a value is a number, or a tensor with a single one."""
     if isinstance(value, Tensor):
         return value.ndim == 0 and not value.is_complex()
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one(value, float)
 
 
 def refuse_unequal_keys(members: Mapping[Any, Tensor], state: Mapping[Any, Any]) -> None:
