@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from dlcourse.runs.start_record import differing_keys
 from dlcourse.schema.from_environment import storable
 from dlcourse.schema.overrides import END_KEYS
 from dlcourse.schema.run_files import CONFIG, DATA
+from dlcourse.schema.untrusted import json_of
 from dlcourse.train.checkpoint import has_checkpoint, read_last
 
 log = logging.getLogger(__name__)
@@ -45,22 +46,30 @@ def digests_of(known: Fingerprint | None) -> str:
     return "" if known is None else f"{known.train.digest} {known.test.digest}"
 
 
-def origins(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield what the checkpoints of a run, or of its folds, say about its start."""
-    for place in checkpoint_folders(folder):
-        if has_checkpoint(place):
-            yield read_last(place, lazily=True).get("origin", {})
+def read_origins(folder: Path) -> list[Mapping[str, Any]]:
+    """Return what the checkpoints of a run, or of its folds, say about its start.
+
+    Those of an older dlcourse say nothing.
+    """
+    places = [place for place in checkpoint_folders(folder) if has_checkpoint(place)]
+    found = [read_last(place, lazily=True).get("origin") for place in places]
+    return [origin for origin in found if isinstance(origin, Mapping)]
 
 
-def refuse_edited_config(folder: Path, config: dict) -> None:
+def refuse_edited_config(origins: Iterable[Mapping[str, Any]], folder: Path, config: dict) -> None:
     """Raise UserError that lists the differences if a run's stored config was edited.
 
     config: the stored one. The end of a run may be another one.
     """
-    for origin in origins(folder):
-        if "config" not in origin:  # of an older dlcourse
+    for origin in origins:
+        if "config" not in origin:
             continue
-        trained = migrated(json.loads(origin["config"]))
+        try:
+            trained = migrated(json_of(str(origin["config"])))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"A checkpoint in {folder} holds a config that cannot be read: {error}"
+            ) from error
         now = json.loads(atomic_files.to_json(storable(config)))
         lines = differing_keys(trained, now, END_KEYS)
         if lines:
@@ -72,12 +81,14 @@ def refuse_edited_config(folder: Path, config: dict) -> None:
             )
 
 
-def refuse_replaced_fingerprint(folder: Path, known: Fingerprint) -> None:
+def refuse_replaced_fingerprint(
+    origins: Iterable[Mapping[str, Any]], folder: Path, known: Fingerprint
+) -> None:
     """Raise UserError if a checkpoint was trained on other data, whatever ``data.npz`` says.
 
     known: the fingerprint of the data now.
     """
-    for origin in origins(folder):
+    for origin in origins:
         if origin.get("data") and origin["data"] != digests_of(known):
             raise UserError(
                 f"The checkpoints in {folder} were trained on other data, and {DATA}, which could "
@@ -86,10 +97,10 @@ def refuse_replaced_fingerprint(folder: Path, known: Fingerprint) -> None:
             )
 
 
-def say_other_machine(folder: Path) -> None:
+def say_other_machine(origins: Iterable[Mapping[str, Any]]) -> None:
     """Print one line if a run is resumed with another PyTorch or another number of threads."""
     changed: dict[str, None] = {}
-    for origin in origins(folder):
+    for origin in origins:
         changed |= {
             f"{name}: {origin[name]} -> {value}": None
             for name, value in this_machine().items()

@@ -1,7 +1,7 @@
 """Run one experiment: train and test every fold of a config, and write the result."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dlcourse.engine.folds import OpenRun
 from dlcourse.engine.instantiate import build, build_all
 from dlcourse.engine.lanes import train_folds
 from dlcourse.engine.origin import (
+    read_origins,
     refuse_edited_config,
     refuse_replaced_fingerprint,
     say_other_machine,
@@ -90,18 +91,19 @@ def open_run(
     change_labels(folder, config)
     if run_folder.read_result(folder) is not None and not moved:
         return None
-    refuse_edited_config(folder, config)
+    origins = read_origins(folder)
+    refuse_edited_config(origins, folder, config)
     atomic_files.remove_leftovers(folder)
     build_all(config)
     runtime: Runtime = build(config["runtime"])()
     with runtime.loading_libraries(), working("reading the data"):
         dataset = in_turn(load or load_data, config)
     parts = split_training_data(config, dataset)
-    record_fingerprint(folder, dataset, parts)
+    record_fingerprint(folder, dataset, parts, origins)
     if moved:
         move_the_end(config, folder, list(overrides))
     say_other_devices(config, folder, parts)
-    say_other_machine(folder)
+    say_other_machine(origins)
     refuse_different(config, fingerprint.in_short(dataset, parts))
     options = chosen_options(config, folder, hparam_keys)
     return OpenRun(config, folder, runtime, dataset, parts, options, observers)
@@ -176,11 +178,16 @@ def observe_all_folds(config: dict, folder: Path, names: Sequence[str], result: 
             observer.finish_folds(folds)
 
 
-def record_fingerprint(folder: Path, dataset: Dataset, parts: Sequence[Part]) -> None:
-    """Record a run's fingerprint; raises UserError if the run was started with other data."""
+def record_fingerprint(
+    folder: Path, dataset: Dataset, parts: Sequence[Part], origins: Sequence[Mapping[str, Any]]
+) -> None:
+    """Record a run's fingerprint; raises UserError if the run was started with other data.
+
+    origins: from ``read_origins``.
+    """
     known = fingerprint.with_division(dataset, parts)
     same_data.refuse_other_data(folder, known)
-    refuse_replaced_fingerprint(folder, known)
+    refuse_replaced_fingerprint(origins, folder, known)
     if not (folder / run_files.DATA).exists():
         if any(has_checkpoint(folder / part.name) for part in parts):
             log.warning(
