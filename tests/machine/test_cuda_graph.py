@@ -131,7 +131,7 @@ def test_cudnn_times_kernels_only_for_the_size_that_is_trained(
 @pytest.mark.parametrize(("epochs", "expected"), [(2, False), (700, True)])
 def test_only_a_long_run_lets_cudnn_time_its_kernels(epochs, expected, tiny):
     state, _, _ = prepared(tiny("model=mlp"))
-    graphs = graphs_of({"batch_size": 20, "max_epochs": epochs}, 60)
+    graphs = graphs_of({"batch_size": 20, "max_epochs": epochs, "steps_per_epoch": None}, 60)
     assert graphs(print, state).benchmark is expected
     assert graphs(print, None).benchmark is False, "evaluation"
 

@@ -15,6 +15,7 @@ from dlcourse.engine.assemble import average_of
 from dlcourse.engine.instantiate import build
 from dlcourse.schema.validate import NOT_ARGUMENTS
 from dlcourse.train.differentiate import in_one_pass
+from dlcourse.train.update import plain_update
 
 
 def descent(o):
@@ -143,7 +144,7 @@ def take_steps(optimizer, model, inputs, targets, loss, penalties=(), steps=STEP
     state = SimpleNamespace(model=model, optimizer=optimizer, scaler=scaler, history=[])
     recipe = SimpleNamespace(
         loss=loss, penalties=penalties, constraints=[], clip=lambda model: None,
-        autocast=nullcontext, differentiate=in_one_pass,
+        autocast=nullcontext, differentiate=in_one_pass, update=plain_update,
     )  # fmt: skip
     for _ in range(steps):
         if hasattr(optimizer, "training_step"):

@@ -35,7 +35,7 @@ MANIFEST_SHAPE: dict[str, Any] = {
 RESUMED_SHAPE = MANIFEST_SHAPE | {
     "words": [str], "identity": str, "method": str, "threads": int, "streams?": int,
     "defaults?": int,
-    "points": [{"number": int, "jobs": [str], "words?": [str], "values?": object}],
+    "points?": [{"number": int, "jobs": [str], "words?": [str], "values?": object}],
 }  # fmt: skip
 """What is needed to resume a sweep."""
 
@@ -62,7 +62,7 @@ def manifest_misfit(content: Any, *, resumed: bool = False) -> str:
     problem = misfit(content, RESUMED_SHAPE if resumed else MANIFEST_SHAPE)
     if problem:
         return problem
-    names = [name for point in content["points"] for name in point["jobs"]]
+    names = [name for point in content.get("points", []) for name in point["jobs"]]
     outside = [name for name in names if not is_folder_name(name)]
     return f"{outside[0]!r:.40} is not the name of a job's folder" if outside else ""
 

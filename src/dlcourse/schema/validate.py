@@ -233,7 +233,7 @@ def check_value(key: str, value: object, bounds: Kind | None) -> None:
     close = meant(value, names) if isinstance(value, str) else []
     question = f"; {did_you_mean(value, names, close)}" if isinstance(value, str) and close else "."
     odd = oddity(value)
-    reason = f"it {odd}." if odd else f"{key} takes {bounds}{question}"
+    reason = f"it {odd}, and {key} takes {bounds}." if odd else f"{key} takes {bounds}{question}"
     raise UserError(
         f"{key}={brief(value)} is not allowed: {reason}\n"
         f"Type, for example, {key}={close[0] if close else bounds.example}"
