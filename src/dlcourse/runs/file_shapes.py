@@ -27,12 +27,14 @@ FAILURE_SHAPE = {
 PRUNED_SHAPE = {"epoch?": (float, None), "value?": (float, None)}
 ENGINE_SHAPE = {"engine": (str, None)}
 PICKS_SHAPE = {"picked": {str: (bool, str)}, "measured": {str: METRIC}}
-MANIFEST_SHAPE: dict[str, Any] = {
+OF_EVERY_SWEEP: dict[str, Any] = {
     "words?": [str], "config_dir?": (str, None), "keys": [str], "monitor": str, "mode": str,
-    "points": [{"values": {str: object}, "jobs": [str], "number?": int, "words?": [str]}],
 }  # fmt: skip
+MANIFEST_SHAPE = OF_EVERY_SWEEP | {
+    "points": [{"values": {str: object}, "jobs": [str], "number?": int, "words?": [str]}],
+}
 """What reports need of ``sweep.json``."""
-RESUMED_SHAPE = MANIFEST_SHAPE | {
+RESUMED_SHAPE = OF_EVERY_SWEEP | {
     "words": [str], "identity": str, "method": str, "threads": int, "streams?": int,
     "defaults?": int,
     "points?": [{"number": int, "jobs": [str], "words?": [str], "values?": object}],
