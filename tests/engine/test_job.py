@@ -7,7 +7,7 @@ import torch
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 
-from dlcourse.engine.job import run_job
+from dlcourse.engine.job import explaining, run_job
 from dlcourse.errors import UserError
 from dlcourse.runs import start_record
 from dlcourse.runs.prepare import prepare_run
@@ -76,3 +76,13 @@ def test_a_new_folder_is_removed_when_its_run_is_impossible(data_root, tmp_path,
     with pytest.raises(UserError, match="smallest class"):
         run_job(**run.arguments())
     assert not run.folder.exists()
+
+
+def test_a_run_that_is_stopped_before_it_has_started_is_not_to_be_resumed(tmp_path, capsys):
+    for stored, said in ((False, "type the command again"), (True, f"resume={tmp_path}")):
+        if stored:
+            (tmp_path / ".hydra").mkdir()
+            (tmp_path / ".hydra/config.yaml").touch()
+        with pytest.raises(KeyboardInterrupt), explaining({}, tmp_path):
+            raise KeyboardInterrupt
+        assert said in capsys.readouterr().err

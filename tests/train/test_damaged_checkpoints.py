@@ -135,7 +135,7 @@ def test_best_weights_that_are_lost_for_good_end_a_resume_at_its_start(best_is_f
     for damage, message in (
         (Path.unlink, "best.pt does not exist"),
         (cut, "best.pt is damaged"),
-        (with_other_weights, "best.pt is another one than checkpoints/last.pt names"),
+        (with_other_weights, "best.pt is not the file that checkpoints/last.pt names"),
         (with_another_epoch, "holds the weights of epoch 2, and epoch 1 was best"),
     ):
         copied = best_is_first.copy(tmp_path / damage.__name__)

@@ -102,7 +102,7 @@ def explaining(config: dict, folder: Path, *, new_folder: bool = False) -> Itera
     shown = short_path(folder)
     ending: Exception | None = None
     try:
-        with resumable_by(partial(to_resume, shown, config)):
+        with resumable_by(partial(to_resume_if_started, folder, shown, config)):
             yield
     except (RankError, LostRankError) as error:
         log.info("%s", error)
@@ -155,6 +155,11 @@ def described_error(
 def to_resume(shown: str, config: dict) -> str:
     """Return the command that resumes a run; shown: its folder as the user types it."""
     return f"{own_name()} resume={shown} {to_type(config)}".rstrip()
+
+
+def to_resume_if_started(folder: Path, shown: str, config: dict) -> str:
+    """Return the command that resumes a run, or an empty text if its config is not stored yet."""
+    return to_resume(shown, config) if (folder / CONFIG).exists() else ""
 
 
 def error_of_rank(error: RankError | LostRankError) -> str:

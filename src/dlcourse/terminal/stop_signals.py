@@ -38,7 +38,7 @@ def leave_at_once(number: int, frame: FrameType | None = None) -> NoReturn:
     """
     with suppress(Exception):
         if _commands:
-            _write(f"\nStopped. To resume: {_commands[-1]()}\n")
+            _write(f"{_stopped(_commands[-1])}\n")
     with suppress(Exception):  # a child process that is stopped or hangs would stay
         for child in getattr(sys.modules.get("multiprocessing"), "active_children", list)():
             child.kill()
@@ -190,14 +190,24 @@ def interruptible(keep: Callable[[], None]) -> Iterator[None]:
         _waiting = outside
 
 
+def _stopped(command: Callable[[], str]) -> str:
+    """Return what is printed for a run that was stopped."""
+    typed = command()
+    again = f"To resume: {typed}" if typed else "It had not started yet: type the command again"
+    return f"\nStopped. {again}"
+
+
 @contextmanager
 def resumable_by(command: Callable[[], str]) -> Iterator[None]:
-    """Print on stderr how to resume the block if it is stopped; command: returns what to type."""
+    """Print on stderr how to resume the block if it is stopped.
+
+    command: returns what to type; an empty text as long as there is nothing to resume.
+    """
     _commands.append(command)
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        print(f"\nStopped. To resume: {command()}", file=sys.stderr)
+        print(_stopped(command), file=sys.stderr)
         raise
     finally:
         _commands.remove(command)

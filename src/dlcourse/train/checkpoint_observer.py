@@ -17,7 +17,13 @@ from dlcourse.schema.run_files import (
     LAST_CHECKPOINT,
     PREVIOUS_CHECKPOINT,
 )
-from dlcourse.train.checkpoint import has_checkpoint, history_in, pack, read_last
+from dlcourse.train.checkpoint import (
+    WRONG_CONTENT,
+    has_checkpoint,
+    history_in,
+    pack,
+    read_last,
+)
 from dlcourse.train.midway import Every
 
 log = logging.getLogger(__name__)
@@ -71,13 +77,16 @@ class Checkpoint(Observer):
             if stored != epoch:
                 problem = f"{path} holds the weights of epoch {stored}, and epoch {epoch} was best"
             elif known and digest != known:
-                problem = f"{path} is another one than {LAST_CHECKPOINT} names"
+                problem = f"{path} is not the file that {LAST_CHECKPOINT} names"
             elif epoch == done and state.midway is None:
-                problem = "" if same_tensors(content["model"], state) else f"{path} is another one"
+                same = same_tensors(content["model"], state)
+                problem = "" if same else f"{path} has other weights than {LAST_CHECKPOINT}"
         except FileNotFoundError:
             problem = f"{path} does not exist"
-        except (atomic_files.DamagedFileError, KeyError, TypeError) as error:
-            problem = f"{path} is damaged ({error})"
+        except atomic_files.DamagedFileError as error:
+            problem = str(error)
+        except WRONG_CONTENT as error:
+            problem = f"{path} has another content ({type(error).__name__}: {error})"
         if not problem:
             return {"epoch": epoch, "digest": digest}
         if epoch == done and state.midway is None:
