@@ -36,7 +36,8 @@ class Sender(Observer):
         assert address == "postgresql://me:MARKEDtyped@host/db" and api_key == "MARKEDkey"
 """
 OVERRIDES = (
-    "model=own", "data.examples=60", "max_epochs=2", f"note={PLAIN}", "data.root=${oc.env:PLACE}/x",
+    "model=own", "data.examples=60", "max_epochs=2", f"note='{PLAIN} of ${{oc.env:KEY}}'",
+    "data.root=${oc.env:PLACE}/x",
     "observe=[console,history,tensorboard,own]", "runtime=cpu",
     "observe.own.address='postgresql://me:MARKEDtyped@host/db'",
 )  # fmt: skip

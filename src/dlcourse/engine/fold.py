@@ -37,6 +37,7 @@ from dlcourse.runs.labels import run_labels
 from dlcourse.runtime import Runtime
 from dlcourse.schema.duration import seconds
 from dlcourse.schema.facts import fact
+from dlcourse.schema.from_environment import storable
 from dlcourse.schema.run_files import BEST_WEIGHTS, CHECKPOINTS
 from dlcourse.split.part import Part
 from dlcourse.terminal.live_line import working
@@ -204,7 +205,7 @@ def record_divergence(prepared: PreparedFold, error: DivergedError) -> None:
         result = divergence_result(
             state, prepared.recipe, prepared.fold, prepared.dataset, prepared.runtime, str(error)
         )
-        known = {"options": prepared.options, **run_labels(prepared.config)}
+        known = {"options": prepared.options, **run_labels(storable(prepared.config))}
         run_folder.write_result(prepared.folder, result | known)
     for observer in prepared.observers:
         observer.diverged(state)
@@ -246,7 +247,7 @@ def finish_fold(prepared: PreparedFold, meter: Meter) -> dict:
     state, fold, recipe = prepared.state, prepared.fold, prepared.recipe
     store_predictions(prepared, meter)
     result = fold_result(state, recipe, fold, prepared.dataset, prepared.runtime, meter)
-    result |= {"options": prepared.options, **run_labels(prepared.config)}
+    result |= {"options": prepared.options, **run_labels(storable(prepared.config))}
     run_folder.write_result(prepared.folder, result)
     outputs, targets = meter.kept_outputs()
     kind = fact(prepared.config["loss"], "outputs")

@@ -149,7 +149,7 @@ def close_run(run: OpenRun, results: list[dict]) -> dict:
     result = mean_of_folds(results, names)
     with guarded("What all folds predict together", UserError):
         result |= pooled_metrics(run.config, run.dataset, run.parts, run.folder)
-    result |= run_labels(run.config)
+    result |= run_labels(storable(run.config))
     run_folder.write_result(run.folder, result)
     observe_all_folds(run.config, run.folder, names, result)
     return result
