@@ -86,10 +86,11 @@ def inputs(prepared: Prepared, number: int, limit: int) -> Iterator[bytes]:
 def drawn(strategy: Any, number: int, count: int) -> list[bytes]:
     """Return inputs that hypothesis draws from a strategy, the same for the same number."""
     found: list[bytes] = []
+    checks: Any = list(HealthCheck)
 
     @seed(number)
     @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck), derandomize=False)  # fmt: skip
+              suppress_health_check=checks, derandomize=False)  # fmt: skip
     @given(strategy)
     def collect(content: bytes) -> None:
         found.append(content)

@@ -197,7 +197,7 @@ def change_one(draw: random.Random, inner: dict | list, values: Sequence[Any]) -
         del inner[key]
     elif kind < 0.75 and isinstance(inner, dict):
         inner[draw.choice((*keys, "new", "", "_target_", 7, None))] = value
-    elif kind < 0.75:
+    elif kind < 0.75 and isinstance(inner, list):
         inner.insert(key, value)
     elif kind < 0.85:
         old = inner[key]

@@ -228,7 +228,7 @@ def test_a_whole_file_that_is_no_checkpoint_is_named(content, tmp_path):
     ("key", "value"),
     [
         ("model", [1]), ("averaged", None), ("optimizer", {"state": 3}), ("history", [3]),
-        ("history", [[2, {}]]), ("seconds", "long"),
+        ("history", [[2, {}]]), ("history", [[1, {"val/loss": 0.5}]]), ("seconds", "long"),
     ],
 )  # fmt: skip
 def test_a_checkpoint_with_odd_content_is_refused_with_one_message(key, value, copy):

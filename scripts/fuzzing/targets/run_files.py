@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,6 +23,7 @@ NOTES: dict[str, Any] = {
     run_files.PREVIOUS: {"epochs": 3, "best": 0.5, "val": {"loss": 1.0}, "continued": []},
 }  # fmt: skip
 ARRAYS = (run_files.DATA, run_files.PREDICTIONS)
+NOTHING: Any = None  # in the place of what is only needed where a file is missing
 
 
 def json_input(draw: random.Random, content: Any) -> bytes:
@@ -81,7 +82,7 @@ def notes(folder: Path) -> Prepared:
 
     def listed() -> object:
         runs = list(list_runs(folder))
-        return runs_table(runs, 100), reasons(runs, "dlcourse")
+        return runs_table(runs, 100), reasons(cast(Any, runs), "dlcourse")
 
     readers = {
         run_files.FAILURE: [
@@ -89,7 +90,7 @@ def notes(folder: Path) -> Prepared:
             lambda: find_runs([run]), listed,
         ],
         run_files.PRUNED: [lambda: find_runs([run]), listed],
-        run_files.PICKS: [lambda: stored_or_decided({}, None, None, None, run)],
+        run_files.PICKS: [lambda: stored_or_decided({}, NOTHING, NOTHING, NOTHING, run)],
         run_files.TOGETHER: [lambda: run_folder.read_engine(run)],
         run_files.PREVIOUS: [
             lambda: run_folder.write_result(run, result),

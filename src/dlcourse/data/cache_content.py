@@ -55,8 +55,9 @@ def files_misfit(content: dict, files: int, shape: tuple[int, ...] | None = None
     if not (isinstance(notes, list) and all(isinstance(one, list) for one in notes)):
         return "it has no notes on the files"
     contents = content.get("contents")
-    digests = isinstance(contents, Tensor) and contents.dtype == torch.int64
-    if not digests or not len(problems) == len(notes) == files or contents.shape != (files,):
+    if not isinstance(contents, Tensor) or contents.dtype != torch.int64:
+        return "it has no digests of the files"
+    if not len(problems) == len(notes) == files or contents.shape != (files,):
         return "it is that of another number of files"
     if shape is None:
         return ""

@@ -58,8 +58,10 @@ def cifar100(*, root: Path, seed: int, size: int, channels: int, download: bool)
 def _misfit_of_100(content: dict) -> str:
     """Return why content is not that of CIFAR-100; "" if it is."""
     names = content.get("classes")
-    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return parts_misfit(content, 100) if texts and len(names) == 100 else "it has not 100 classes"
+    if not isinstance(names, list) or len(names) != 100:
+        return "it has not 100 classes"
+    texts = all(isinstance(name, str) for name in names)
+    return parts_misfit(content, 100) if texts else "its classes are not texts"
 
 
 def _dataset(

@@ -116,6 +116,9 @@ def history_in(content: Mapping[str, Any]) -> list[Record]:
         raise ValueError("its epochs are not numbered 1, 2, ...")
     if problem := misfit([record.metrics for record in history], [{str: float}], "history"):
         raise ValueError(problem)
+    lacking = [record.epoch for record in history if "train/loss" not in record.metrics]
+    if lacking:
+        raise ValueError(f"epoch {lacking[0]} of its history has no train/loss")
     return history
 
 
