@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -106,12 +107,17 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "my_mnist/checkpoints").mkdir(parents=True)
     (tmp_path / "my_mnist/checkpoints/best.pt").touch()
     (tmp_path / "weights.pth").write_bytes(b"not read")
-    for page in PAGES:
-        for name, content in FILE.findall(page.read_text(encoding="utf-8")):
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
+    for name, content in files_of_pages():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
     return tmp_path
+
+
+@cache
+def files_of_pages() -> list[tuple[str, str]]:
+    """Return the name and the content of each file that a page shows."""
+    return [found for page in PAGES for found in FILE.findall(page.read_text(encoding="utf-8"))]
 
 
 def filled(text: str) -> list[str]:

@@ -70,6 +70,14 @@ def stopped(cfg, folder, name, phase):
     return ended.value, read_checkpoint(folder / "checkpoints/last.pt")
 
 
+@pytest.fixture(autouse=True)
+def _listening():
+    """Let SIGINT be heard: a shell lets processes in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def cfg(data_root):
     from conftest import TINY, composed
