@@ -12,11 +12,12 @@ from typing import NamedTuple
 from conftest import options
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.errors import UserError
 from dlcourse.schema.bounds import bounds_of
 from dlcourse.schema.command_line import parse_command
-from dlcourse.schema.compose import compose_job, compose_sweep, without_hydra
+from dlcourse.schema.compose import compose_job, compose_sweep, explain, without_hydra
 from dlcourse.schema.composer import Composer, replaced
 from dlcourse.schema.kinds import (
     AnyOptions,
@@ -36,7 +37,7 @@ from dlcourse.schema.kinds import (
     Text,
     Texts,
 )
-from dlcourse.schema.validate import GROUPS, MULTIPLE, TOP_LEVEL, check, values
+from dlcourse.schema.validate import GROUPS, MULTIPLE, TOP_LEVEL, check, check_key, values
 from dlcourse.sweep.settings import read_settings
 
 VALUES = {
@@ -215,11 +216,16 @@ def tried_alone(override: str, *, sweep: bool = False) -> str:
     """Return the message about an override of a run or a sweep; raises anything but UserError."""
 
     def checks() -> None:
-        _, typed = parse_command([override, *(["-m"] if sweep else [])])
-        if sweep:
-            read_settings(compose_sweep(typed, None))
-        else:
-            check(without_hydra(compose_job(typed, None)))
+        parsed, _ = parse_command([override, *(["-m"] if sweep else [])])
+        try:
+            if sweep:
+                read_settings(compose_sweep(parsed.overrides, None))
+                return
+            cfg = compose_job(parsed.overrides, None)
+            check_key("check", cfg.check)
+            check(without_hydra(cfg))
+        except OmegaConfBaseException as error:  # as ``cli.main`` does
+            raise explain(error, parsed.overrides) from error
 
     return message_of(checks)
 
@@ -249,4 +255,5 @@ def fate_of_override(key: str, value: str) -> str:
         return traceback.format_exc().strip().splitlines()[-1]
     if refused or key in OF_HYDRA or bounds_of(key) is None:
         return "refused" if refused else "allowed"
-    return "allowed" if intended(bounds_of(key), value) else "allowed against its bounds"
+    meant = key == "note" or intended(bounds_of(key), value)  # a note is any text, as it is typed
+    return "allowed" if meant else "allowed against its bounds"

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from absurd import (
     NEVER,
+    SWEPT,
     VALUES,
     choice_with_keys,
     intended,
@@ -59,6 +60,12 @@ def test_what_is_typed_gets_one_message_before_data_are_loaded(override):
 @pytest.mark.parametrize("key", ["optim.lr", "seed", "optim"])
 def test_mappings_and_references_get_one_message(key, name):
     assert tried_alone(f"{key}={VALUES[name]}")
+
+
+@pytest.mark.parametrize("key", [key for key in SWEPT if "." not in key])
+def test_the_options_of_a_sweep_refuse_a_mapping_a_list_and_nothing(key):
+    for name in ("a mapping", "no list", "missing"):
+        assert tried_alone(f"{key}={VALUES[name]}", sweep=True), name
 
 
 @pytest.mark.parametrize(

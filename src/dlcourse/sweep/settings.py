@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, cast
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
-from dlcourse.schema.overrides import leaves
 from dlcourse.schema.passwords import concealed
-from dlcourse.schema.validate import SWEEP_KEYS, check_key
+from dlcourse.schema.validate import SWEEP_KEYS, check_key, values
 
 
 class OnError(NamedTuple):
@@ -47,7 +46,10 @@ def read_settings(master: DictConfig) -> Settings:
     """Read and check the sweep's options in a config; raises UserError."""
     part = OmegaConf.masked_copy(master, list(SWEEP_KEYS))
     node = cast(dict[str, Any], OmegaConf.to_container(part, resolve=True))
-    for key, value in leaves(node):
+    chosen = node.get("sweep")
+    if not isinstance(chosen, dict) or "_target_" not in chosen:
+        raise UserError("sweep takes exactly one choice.\nType, for example, sweep=grid")
+    for key, value in values(node):
         if key != "on_error" and "._" not in key:
             check_key(key, value)
     options = {key: value for key, value in node["sweep"].items() if not key.startswith("_")}
