@@ -137,6 +137,9 @@ SLOW = (
     "test_random_streams.py", "test_records.py", "train/test_checkpoint.py",
     "together", "train/test_differentiate.py",
     "train/test_finite.py", "train/test_loop.py", "train/test_midway.py",
+    "data/test_download.py", "data/test_fetch.py", "engine/test_share.py",
+    "engine/test_unfinished.py", "nonfinite", "runs/test_stored_secrets.py",
+    "schema/test_untrusted.py", "test_security.py", "train/test_stopping.py",
 )  # fmt: skip
 """Tests that start processes or train many models: `make quick` leaves them out."""
 
