@@ -140,6 +140,8 @@ SLOW = (
     "data/test_download.py", "data/test_fetch.py", "engine/test_share.py",
     "engine/test_unfinished.py", "nonfinite", "runs/test_stored_secrets.py",
     "schema/test_untrusted.py", "test_security.py", "train/test_stopping.py",
+    "train/test_damaged_checkpoints.py", "train/test_steps_per_epoch.py",
+    "observe/test_growing_file.py", "data/test_unpack.py", "data/test_table_runs.py",
 )  # fmt: skip
 """Tests that start processes or train many models: `make quick` leaves them out."""
 
