@@ -135,7 +135,7 @@ def children(process: int) -> list[int]:
 
 
 def still_running(processes: list[int], seconds: float) -> list[int]:
-    """Return the processes that are running after so many seconds."""
+    """Return the processes that are running after a number of seconds."""
     until = time.monotonic() + seconds
     while (left := [one for one in processes if is_running(one)]) and time.monotonic() < until:
         time.sleep(0.02)

@@ -12,7 +12,7 @@ CHECK: Any = torch._amp_foreach_non_finite_check_and_unscale_  # pyright: ignore
 
 @dataclass(frozen=True)
 class NonFinite:
-    """How a training goes on after a loss, gradient or weight that is not finite.
+    """How a training continues after a loss, gradient or weight that is not finite.
 
     max_skipped: the number of steps of an epoch that may be left out. max_rollbacks: how often a
     run may go back to the end of its last epoch. factor: of all learning rates after each return.

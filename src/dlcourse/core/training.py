@@ -64,7 +64,7 @@ class Recipe:
         of the loss with the penalties.
     update: (state, loss, recipe) -> None; updates the weights from their gradients: clips, calls
         the optimizer, constrains. The loss () is checked together with the gradients.
-    nonfinite: how the training goes on after a number that is not finite.
+    nonfinite: how the training continues after a number that is not finite.
     autocast: the context in which forward passes run.
     loss: (outputs, targets) -> the mean to minimise, perhaps with label smoothing.
     penalties: model -> a term of the objective each.

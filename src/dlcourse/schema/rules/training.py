@@ -373,7 +373,7 @@ def what_is_skipped_or_slowed_down(config: dict) -> Iterator[str]:
     if policy != "stop" and config["runtime"].get("anomaly"):
         yield (
             f"debug=anomaly ends at the first number that is not finite, and nonfinite={policy} "
-            "goes on.\nType nonfinite=stop"
+            "continues.\nType nonfinite=stop"
         )
 
 
