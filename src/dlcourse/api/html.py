@@ -20,12 +20,13 @@ def headline(run: "Run") -> str:
     result, names = run.result, run.choices
     monitor = result["monitor"]
     metric = monitor.partition("/")[2]
-    name = f"{names.get('model', 'model')} on {result['data']}, {names.get('optim', 'optimizer')}"
+    data = result.get("data", "data")
+    name = f"{names.get('model', 'model')} on {data}, {names.get('optim', 'optimizer')}"
     if run.folds:
-        tested = result["mean"].get(f"test/{metric}")
+        tested = result.get("mean", {}).get(f"test/{metric}")
         where = f"mean of {len(run.folds)} folds"
     else:
-        tested = result["test"].get(metric)
+        tested = result.get("test", {}).get(metric)
         where = f"epoch {result['best_epoch']} of {result['epochs']}"
     test = "" if tested is None else f", test {metric} {four_digits(tested)}"
     return f"{name}: {monitor} {four_digits(result['best'])} ({where}){test}"

@@ -110,7 +110,7 @@ class Run:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the probabilities; empty for a regression."""
-        return tuple(self.result["classes"])
+        return tuple(self.result.get("classes", ()))
 
     @cached_property
     def folds(self) -> list["Run"]:

@@ -51,11 +51,13 @@ def kept_lines(lines: list[dict], epochs: int, steps: int, within: int = 0) -> l
 
     epochs: the number of its epochs. steps: of an epoch. within: steps done after the last epoch.
     """
-    last = epochs * steps + within
-    return [
-        line for line in lines
-        if (line["step"] <= last if "step" in line else line["epoch"] <= epochs)
-    ]  # fmt: skip
+    ends = {"step": epochs * steps + within, "epoch": epochs}
+
+    def is_kept(line: dict) -> bool:
+        unit = "step" if "step" in line else "epoch"
+        return isinstance(line.get(unit), int) and line[unit] <= ends[unit]
+
+    return [line for line in lines if is_kept(line)]
 
 
 def as_tables(lines: list[dict]) -> tuple[list[str], list[float], dict[str, np.ndarray]]:

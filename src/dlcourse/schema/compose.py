@@ -59,6 +59,8 @@ def compose_job(
         broken = broken_yaml(config_dir)
         if broken is None and isinstance(error, OSError):
             broken = UserError(f"{error.strerror or error}\nType shorter names")
+        if broken is None and isinstance(error, AssertionError):  # of Hydra's, about a reference
+            broken = UserError("Hydra cannot read these overrides.\nType key=value for each")
         if broken is None:
             raise
         raise broken from error
