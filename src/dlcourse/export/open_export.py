@@ -38,7 +38,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
             f"{short_path(folder)} is not an exported model: {FACTS_FILE} is not in it.\n"
             "Name a folder that dlcourse export has written"
         )
-    if not isinstance(facts, dict) or facts.get("format") not in EXPORT_FORMATS:
+    if not isinstance(facts, dict) or str(facts.get("format")) not in EXPORT_FORMATS:
         raise UserError(f"{folder / FACTS_FILE} is not one of dlcourse's.\nExport the run again")
     problem = misfit(facts, FACTS_SHAPE)
     if not problem and facts["input"]["dtype"] not in EXPORT_DTYPES:
