@@ -28,7 +28,7 @@ class GrowingFile:
         self.warned = False
 
     def replace(self, content: bytes) -> None:
-        """Write the whole file anew."""
+        """Replace the whole file."""
         self.waiting, self.from_start = content, True
         self.flush()
 

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import platform
-import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -13,9 +11,6 @@ from dlcourse.errors import shown
 from dlcourse.terminal.installed import short_path
 
 CUT_ABOVE = 200  # characters of a path in a message
-
-TEMPORARY = re.compile(rf"\.(.+)\.{re.escape(platform.node()[:40])}\.[0-9]+\.tmp")
-"""The names of the temporary files of ``atomic_files.write``."""
 
 
 class Refusal(NamedTuple):
@@ -132,12 +127,10 @@ def in_full(error: OSError) -> str:
 
 
 def refused_path(error: OSError) -> Path | None:
-    """Return the file of an error, also if the temporary file for it was refused; None without."""
+    """Return the file of an error; None without one."""
     if not isinstance(error.filename, str | bytes | os.PathLike):
         return None
-    path = Path(os.fsdecode(error.filename))
-    temporary = TEMPORARY.fullmatch(path.name)
-    return path.with_name(temporary[1]) if temporary else path
+    return Path(os.fsdecode(error.filename))
 
 
 def verb(error: OSError, path: Path | None) -> str:
